@@ -42,7 +42,7 @@ class Section:
             self._known.append(key)
         return key in self._values
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The keys as written, for tables whose keys are themselves data."""
         return tuple(self._values)
 
@@ -111,7 +111,7 @@ class Section:
     def table(self, key: str) -> dict[str, str]:
         """A table of texts whose keys are data, such as words per language."""
         below = self.section(key)
-        return {name: below.text(name) for name in below.keys()}
+        return {name: below.text(name) for name in below.names()}
 
     def done(self) -> None:
         """Refuse the first key that nobody asked for, in this table and those below."""
