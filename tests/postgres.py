@@ -8,6 +8,7 @@ server and removes the folder.
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 import sysconfig
@@ -27,7 +28,7 @@ ADDRESS = "DAYBOOK_TEST_POSTGRES"
 OWNER = "daybook_owner"
 APP = "daybook_app"
 # Only ever a role of a test server; a server started here does not even ask for it.
-PASSWORD = "test-only"  # noqa: S105 - see above
+PASSWORD = "test-only"
 _ROLES_LOCK = 5_710_001
 _PORT = 5432
 _START_SECONDS = 30.0
@@ -81,7 +82,7 @@ class Cluster:
             self._supervisor.stdin.close()
             self._supervisor.wait(timeout=_START_SECONDS)
 
-    def _execute(self, statement: sql.Composable) -> None:
+    def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.admin, autocommit=True) as connection:
             connection.execute(statement)
 
@@ -102,13 +103,13 @@ def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None) -> 
 
 
 def _durability(fsync: bool) -> dict[str, str]:
-    return {name: "on" if fsync else "off" for name in ("fsync", "full_page_writes", "synchronous_commit")}
+    return dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "on" if fsync else "off")
 
 
 def _start_own(settings: Mapping[str, str]) -> Cluster:
     owner = _server_user()
     # Not TMPDIR: a socket's path may hold about a hundred bytes.
-    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir="/tmp"))  # noqa: S108 - private by mkdtemp
+    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir="/tmp"))
     try:
         _hand_over(folder, owner)
         binaries = _binaries(folder, owner)
@@ -126,13 +127,13 @@ def _server_user() -> str | None:
     """PostgreSQL refuses to run as root: the name of the user to become, or None to stay who we are."""
     if os.geteuid() != 0:
         return None
-    passwd = Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
-    return "postgres" if any(line.startswith("postgres:") for line in passwd) else "nobody"
+    return "postgres" if any(user.pw_name == "postgres" for user in pwd.getpwall()) else "nobody"
 
 
-def _hand_over(folder: Path, owner: str | None) -> None:
+def _hand_over(place: Path, owner: str | None) -> None:
     if owner is not None:
-        shutil.chown(folder, owner)
+        # What is handed over is the owner's to remove; a link's own target was copied too.
+        os.chown(place, pwd.getpwnam(owner).pw_uid, -1, follow_symlinks=False)
 
 
 def _binaries(folder: Path, owner: str | None) -> Path:
@@ -144,7 +145,7 @@ def _binaries(folder: Path, owner: str | None) -> Path:
         packed = candidate.parent
         if packed.name == "pginstall":
             # The virtual environment may stand in a folder that the server's user cannot read.
-            copied = _copy_of_wheel(packed.parent, folder) / packed.name / "bin"
+            copied = _copy_of_wheel(packed.parent, folder, owner) / packed.name / "bin"
             if _runs(copied, owner):
                 return copied
     reason = f"found but not usable as {owner or 'this user'}: {', '.join(tried)}" if tried else "none found"
@@ -172,11 +173,13 @@ def _runs(binaries: Path, owner: str | None) -> bool:
     return True
 
 
-def _copy_of_wheel(package: Path, folder: Path) -> Path:
+def _copy_of_wheel(package: Path, folder: Path, owner: str | None) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     for source in (package, libraries):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, symlinks=True)
+    for place in (folder, *folder.rglob("*")):
+        _hand_over(place, owner)
     return folder / package.name
 
 
