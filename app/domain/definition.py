@@ -1,5 +1,6 @@
 """Definition files: TOML read key by key, refusing whatever is wrong, missing or not known."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
@@ -55,6 +56,13 @@ class Section:
         if default is not None and not self.has(key):
             return default
         return self._text(key, self._required(key, "a text"))
+
+    def code(self, key: str, pattern: str, allowed: str) -> str:
+        """A text that matches the whole pattern; `allowed` says the same in words."""
+        value = self._required(key, allowed)
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            self.refuse(key, value, allowed)
+        return value
 
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number in [low, high]; true and false are not numbers."""

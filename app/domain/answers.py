@@ -1,0 +1,130 @@
+"""What an item may be answered with, and which items a form asks given its answers."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
+
+from app.domain.instrument import Comparison, Condition, Instrument, Item
+from app.domain.refusal import Refused
+
+Value: TypeAlias = int | str | None
+"""An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
+
+NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
+
+
+def accept(item: Item, value: object) -> Value:
+    """The value, when the item may be answered so; None is an explicit skip.
+
+    Raises Refused: "must_answer" (a skip where none is allowed), "wrong_kind",
+    "out_of_range" with low and high. The answer itself is never in the refusal.
+    """
+    if value is None:
+        if not item.skippable:
+            raise Refused("must_answer", item=item.code)
+        return None
+    if item.free_text:
+        return _words(item, value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refused("wrong_kind", item=item.code, allowed="whole number")
+    if not item.low <= value <= item.high:
+        raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
+    return value
+
+
+def typed(item: Item, text: str) -> Value:
+    """The stored value of what was typed or stands in a file's cell; blank is None.
+
+    A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
+    "3.0" without is 3). Raises as `accept`, but leaves the judgement of skips to it.
+    """
+    if not text.strip():
+        return None
+    if item.free_text:
+        return accept(item, text)
+    number = NUMBER.fullmatch(text.strip())
+    if number is None:
+        raise Refused("wrong_kind", item=item.code, allowed="number")
+    sign, whole, part = number.groups(default="")
+    kept, rest = part[: item.decimals], part[item.decimals :]
+    if rest.strip("0"):
+        raise Refused("wrong_kind", item=item.code, allowed=f"number with at most {item.decimals} decimals")
+    return accept(item, int(sign + whole + kept.ljust(item.decimals, "0")))
+
+
+def written(item: Item, value: Value) -> str:
+    """The answer as text: the inverse of `typed`; a skip is ""."""
+    if value is None:
+        return ""
+    if isinstance(value, str) or not item.decimals:
+        return str(value)
+    whole, part = divmod(value, 10**item.decimals)
+    return f"{whole}.{part:0{item.decimals}d}"
+
+
+def asked(
+    instrument: Instrument, answers: Mapping[str, Value], leave_out: Collection[str] = frozenset()
+) -> tuple[Item, ...]:
+    """The items that the form asks, in order, given the answers so far.
+
+    `leave_out` names items that the plan does not use; what depends on them is not asked
+    either. Raises Refused("unknown_item").
+    """
+    for code in answers:
+        instrument.item(code)
+    met: dict[str, Item] = {}
+    for item in instrument.items:
+        if item.code not in leave_out and _due(item.condition, met, answers):
+            met[item.code] = item
+    return tuple(met.values())
+
+
+def unanswered(
+    instrument: Instrument, answers: Mapping[str, Value], leave_out: Collection[str] = frozenset()
+) -> tuple[str, ...]:
+    """The codes of items that are asked and neither answered nor explicitly left blank."""
+    return tuple(item.code for item in asked(instrument, answers, leave_out) if item.code not in answers)
+
+
+def settled(
+    instrument: Instrument, answers: Mapping[str, Value], leave_out: Collection[str] = frozenset()
+) -> dict[str, Value]:
+    """The answers without those to items that are no longer asked, in the items' order."""
+    items = asked(instrument, answers, leave_out)
+    return {item.code: answers[item.code] for item in items if item.code in answers}
+
+
+def urgent(instrument: Instrument, answers: Mapping[str, Value]) -> tuple[str, ...]:
+    """The codes of items whose answer the instrument calls urgent: the person should call now."""
+    items = asked(instrument, answers)
+    return tuple(item.code for item in items if item.urgent and holds(item.urgent, answers))
+
+
+def holds(condition: Condition, answers: Mapping[str, Value]) -> bool:
+    """Whether the condition's item has an answer and it compares so; a skip never does."""
+    value = answers.get(condition.item)
+    if not isinstance(value, int):
+        return False
+    if condition.op is Comparison.EQUAL:
+        return value == condition.value
+    if condition.op is Comparison.AT_LEAST:
+        return value >= condition.value
+    return value <= condition.value
+
+
+def _due(condition: Condition | None, met: Mapping[str, Item], answers: Mapping[str, Value]) -> bool:
+    return condition is None or (condition.item in met and holds(condition, answers))
+
+
+def _words(item: Item, value: object) -> str:
+    if not isinstance(value, str) or not all(map(_writable, value)):
+        raise Refused("wrong_kind", item=item.code, allowed="text")
+    if not item.low <= len(value) <= item.high or not value.strip():
+        raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
+    return value
+
+
+def _writable(character: str) -> bool:
+    # Control characters and lone surrogates break databases and exports; line ends do not.
+    return character in "\r\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
