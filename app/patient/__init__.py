@@ -1,0 +1,1 @@
+"""The participant face: routes and page dataclasses."""

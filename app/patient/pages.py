@@ -1,0 +1,231 @@
+"""Pages a participant sees: frozen values and the name of the template that shows them.
+
+Every text in these values is already in the reader's language and every date already written out in
+words; codes (`status`, `error`, `code`) are turned into words by the template.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class ActivatePage:
+    """Opened from the QR sheet or by typing the short code; only its POST binds this browser."""
+
+    template: ClassVar[str] = "patient/activate.html"
+    action_url: str
+    asks_code: bool = False
+    error: str = ""  # "" | "wrong" | "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class PinPage:
+    """Choose six digits at activation, or give them again on return."""
+
+    template: ClassVar[str] = "patient/pin.html"
+    mode: str  # "choose" | "unlock"
+    action_url: str
+    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPage:
+    """Shown after idle minutes in place of the content; drafts are already kept."""
+
+    template: ClassVar[str] = "patient/locked.html"
+    action_url: str
+    minutes: int
+    asks_pin: bool = True
+    error: str = ""  # "" | "wrong" | "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One form that can be filled in now."""
+
+    status: str  # "open" | "due" | "overdue" | "in_progress"
+    name: str
+    questions: int
+    minutes: int
+    answered: int
+    closes: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What is due, soonest closing first."""
+
+    template: ClassVar[str] = "patient/home.html"
+    cards: tuple[Card, ...]
+    sent_url: str
+    settings_url: str
+    next_on: str = ""
+    notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+
+
+@dataclass(frozen=True, slots=True)
+class BeginPage:
+    """Who fills this in, and the instrument's own instruction; the POST begins the form."""
+
+    template: ClassVar[str] = "patient/begin.html"
+    name: str
+    lang: str
+    instruction: str
+    questions: int
+    minutes: int
+    begin_url: str
+    demonstration: bool
+    error: str = ""  # "" | "who" | "scribe"
+    who: str = ""  # "" | "self" | "scribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer option as the instrument prints it; a scale's unlabelled points have label ""."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item with the answer the server knows.
+
+    `ask_if` and `urgent_if` are conditions such as "fever=1" and "temperature>=380"; numbers are the
+    stored integers (tenths where `decimals` is 1), while `value` of a decimal is as a person writes it.
+    """
+
+    code: str
+    number: int
+    kind: str  # "choice" | "scale" | "decimal" | "text"
+    text: str
+    choices: tuple[Choice, ...] = ()
+    recall: str = ""
+    value: str = ""
+    blank: bool = False
+    skippable: bool = True
+    ask_if: str = ""
+    urgent_if: str = ""
+    low: int = 0
+    high: int = 0
+    decimals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """The whole form in one document: every question, known answers, review and sending."""
+
+    template: ClassVar[str] = "patient/form.html"
+    name: str
+    lang: str
+    instruction: str
+    questions: tuple[Question, ...]
+    save_url: str
+    submit_url: str
+    done_url: str
+    unlock_url: str
+    submission_id: str
+    revision: int
+    demonstration: bool
+    mark: Markup
+    css: Markup
+    runner: Markup
+    copyright_line: str = ""
+    urgent_text: str = ""
+    missing: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One line of the check before sending; `value` and `blank` are sent again unchanged."""
+
+    code: str
+    number: int
+    text: str
+    answer: str
+    value: str
+    blank: bool
+    change_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """The check before sending for a browser without JavaScript."""
+
+    template: ClassVar[str] = "patient/review.html"
+    name: str
+    lang: str
+    rows: tuple[ReviewRow, ...]
+    submit_url: str
+    submission_id: str
+    revision: int
+    form_url: str
+    demonstration: bool
+    urgent: bool = False
+    urgent_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DonePage:
+    """Thanks, shown only once the server has committed the answers."""
+
+    template: ClassVar[str] = "patient/done.html"
+    name: str
+    sent_at: str
+    receipt: str
+    next_on: str = ""
+    more: int = 0
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePage:
+    """A stop with its reason and the way on.
+
+    `code` is one of closed, not_open, withdrawn, wrong_link, no_cookies, already_sent, proxy, throttled,
+    not_offered.
+    """
+
+    template: ClassVar[str] = "patient/notice.html"
+    code: str
+    name: str = ""
+    when: str = ""
+    next_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """One line of the history."""
+
+    name: str
+    sent_at: str
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentPage:
+    """Forms already sent, newest first; never their answers."""
+
+    template: ClassVar[str] = "patient/sent.html"
+    forms: tuple[SentForm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage:
+    """Language of this person and leaving this phone."""
+
+    template: ClassVar[str] = "patient/settings.html"
+    leave_url: str
+    saved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HelpPage:
+    """Who to call and how to get a new link; open to anybody."""
+
+    template: ClassVar[str] = "patient/help.html"
+    hours: str = ""
