@@ -1,5 +1,6 @@
 """A study's plan: its visits, diary, reminders and rules, as frozen data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
@@ -116,6 +117,10 @@ class DiaryPhase:
     unit: Unit
     offsets: tuple[int, ...]
 
+    def code_of(self, offset: int) -> str:
+        """The code of one diary day, such as `D0` or `DW12`."""
+        return self.code.replace("{n}", str(offset))
+
 
 @dataclass(frozen=True, slots=True)
 class DiaryRule:
@@ -186,6 +191,14 @@ class Plan:
     def anchor_kinds(self) -> tuple[str, ...]:
         """The kinds of anchor that may be recorded in this study."""
         return tuple(anchor.kind for anchor in self.anchors)
+
+    def reveals_arm(self, anchor: str) -> bool:
+        """Whether the very date of this anchor tells a participant's arm."""
+        return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
+
+    def names_subject(self, subject_key: str) -> bool:
+        """Whether a text is a participant's code of this study."""
+        return re.fullmatch(self.subject_pattern, subject_key) is not None
 
     def version_of(self, instrument: str) -> str:
         """The version of an instrument that this plan uses; KeyError when it uses none."""

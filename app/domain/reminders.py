@@ -2,12 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from app.domain.plan import Plan, ReminderKind
 from app.domain.schedule import PlannedSlot
-from app.domain.status import Facts, Status
-from app.domain.window import Window
+from app.domain.status import ANSWERABLE, Facts, Status, ends_at, status
+from app.domain.window import ONE_DAY, Window, local_moment
+
+STALE_AFTER = timedelta(hours=24)
+"""A reminder that could not be sent for so long is dropped."""
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+OPENED, MISSED = "opened", "missed"
+"""The feed's events that fall due by time alone."""
+SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused, Status.waiting})
+"""The states in which time alone changes nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +27,54 @@ class Reminder:
 
 
 def reminders(plan: Plan, slot: PlannedSlot) -> tuple[Reminder, ...]:
-    """The reminders of a slot's window, at most three, in order of time."""
-    raise NotImplementedError
+    """The reminders of a slot's window, in order of time, at most one a day.
+
+    A diary has one in the evening of its day; any other slot those of the plan, at most three.
+    None is owed outside the window or on a day that does not exist in the zone.
+    """
+    if slot.window is None:
+        return ()
+    moments = {} if slot.for_day is None else {slot.for_day: ReminderKind.entry}
+    clock = plan.reminders.diary_at
+    if slot.for_day is None:
+        moments, clock = _days(slot.window, plan.reminders.moments), plan.reminders.at
+    found = ((kind, local_moment(day, clock, slot.window.zone)) for day, kind in sorted(moments.items()))
+    window = slot.window
+    return tuple(
+        Reminder(kind, at)
+        for kind, at in found
+        if at is not None and window.opens_at <= at < window.closes_at
+    )
+
+
+def _days(window: Window, kinds: Collection[ReminderKind]) -> dict[date, ReminderKind]:
+    """The day of each wanted kind; where two fall on one day the earlier kind keeps it."""
+    span = window.closes_on - window.opens_on
+    days = {
+        ReminderKind.last_day: window.closes_on - ONE_DAY,
+        ReminderKind.middle: window.opens_on + span // 2,
+        ReminderKind.opening: window.opens_on,
+    }
+    return {day: kind for kind, day in days.items() if kind in kinds and day >= window.opens_on}
 
 
 def owed(
     planned: Collection[Reminder], sent: Collection[str], state: Status, now: datetime, not_before: datetime
 ) -> Reminder | None:
-    """The one reminder to send now, if any."""
-    raise NotImplementedError
+    """The one reminder to send now, None when there is none.
+
+    `sent` holds the kinds already sent for the slot. Only the latest reminder whose moment has come
+    counts, so none follows another in a burst; one older than a day, or of a moment before
+    `not_before` (enrolment, activation, the end of a pause), is dropped.
+    """
+    if state not in ANSWERABLE:
+        return None
+    come = [each for each in planned if each.at <= now]
+    if not come:
+        return None
+    latest = max(come, key=lambda each: each.at)
+    fresh = now - latest.at < STALE_AFTER and latest.at >= not_before
+    return latest if fresh and latest.kind not in sent else None
 
 
 def next_moment(
@@ -36,6 +83,22 @@ def next_moment(
     facts: Facts,
     emitted: Collection[str],
     now: datetime,
+    not_before: datetime = ALWAYS,
 ) -> datetime | None:
-    """The next moment (may be past) at which the slot owes an event or reminder."""
-    raise NotImplementedError
+    """The next moment at which the slot owes an event or a reminder, None when it owes no more.
+
+    A moment at or before `now` is owed already. `emitted` holds what was done for this version of
+    the window: `OPENED`, `MISSED` and kinds of reminder. An event stays owed until it is emitted;
+    a slot that is over owes only that it was missed.
+    """
+    state = status(window, facts, now)
+    if window is None or state in SETTLED:
+        return None
+    end = ends_at(window, facts)
+    owing = [] if MISSED in emitted else [end]
+    if state is not Status.missed:
+        due_now = owed(planned, emitted, state, now, not_before)
+        coming = (each.at for each in planned if now < each.at < end and each.kind not in emitted)
+        owing += [] if OPENED in emitted else [window.opens_at]
+        owing += [*coming, *([] if due_now is None else [due_now.at])]
+    return min(owing, default=None)
