@@ -1,0 +1,147 @@
+"""Every gate and every test: `python -m tests`, or `python -m tests mypy djlint` for some of them.
+
+The quick gates run side by side, then the tests with coverage, then the floors of coverage.
+All of them run even when one fails; the closing lines name what failed. The last line counts
+the tests, and each other gate that failed counts as one more failure.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
+WORKERS = "2"
+
+QUICK: dict[str, Sequence[str]] = {
+    "ruff format": (str(PROGRAMS / "ruff"), "format", "--check", "--quiet", "."),
+    "ruff": (str(PROGRAMS / "ruff"), "check", "--quiet", "."),
+    "mypy": (str(PROGRAMS / "mypy"), "--strict", "--no-error-summary", "app", "tests", "bench"),
+    "import-linter": (str(PROGRAMS / "lint-imports"), "--no-logo"),
+    "djlint": (str(PROGRAMS / "djlint"), "app/templates", "--lint", "--quiet"),
+}
+# The rules and the use cases are proven on every branch; the faces may leave a corner.
+FLOORS: dict[str, Sequence[str]] = {
+    "coverage of domain, storage, services": (
+        "--include=app/domain/*,app/storage/*,app/services/*",
+        "--fail-under=100",
+    ),
+    "coverage of everything": ("--fail-under=90",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One gate: whether it held, how long it took, and what it said."""
+
+    gate: str
+    held: bool
+    seconds: float
+    said: str = ""
+
+    def report(self) -> None:
+        """Print the verdict, and the words of a gate that failed."""
+        if not self.held and self.said:
+            print(self.said.rstrip())
+        print(f"{'ok    ' if self.held else 'FAILED'} {self.gate} ({self.seconds:.1f} s)", flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What pytest counted."""
+
+    passed: int
+    failed: int
+    skipped: int
+
+
+def main(chosen: Sequence[str]) -> int:
+    """Run the chosen gates, or all; return the exit code."""
+    known = [*QUICK, "pytest"]
+    if unknown := [name for name in chosen if name not in known]:
+        print(f"unknown gate: {', '.join(unknown)}; known: {', '.join(known)}", file=sys.stderr)
+        return 2
+    wanted = chosen or known
+    outcomes = _quick_gates([gate for gate in QUICK if gate in wanted])
+    count = Count(0, 0, 0)
+    if "pytest" in wanted:
+        tested, count = _tests()
+        outcomes += tested
+    return _close(outcomes, count)
+
+
+def _quick_gates(gates: Sequence[str]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for outcome in pool.map(lambda gate: _run(gate, QUICK[gate]), gates):
+            outcome.report()
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _run(gate: str, command: Sequence[str]) -> Outcome:
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return Outcome(gate, done.returncode == 0, time.monotonic() - began, done.stdout + done.stderr)
+
+
+def _tests() -> tuple[list[Outcome], Count]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        options = [
+            "-n",
+            WORKERS,
+            "--dist",
+            "loadgroup",
+            "--cov",
+            "--cov-report=",
+            f"--junitxml={report}",
+            "-q",
+        ]
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False)
+        tested = Outcome("pytest", done.returncode == 0, time.monotonic() - began)
+        tested.report()
+        count = _count(report)
+    floors = [_coverage(gate, options) for gate, options in FLOORS.items()]
+    return [tested, *floors], count
+
+
+def _coverage(gate: str, options: Sequence[str]) -> Outcome:
+    outcome = _run(gate, (sys.executable, "-m", "coverage", "report", *options))
+    outcome.report()
+    return outcome
+
+
+def _count(report: Path) -> Count:
+    if not report.exists():
+        return Count(0, 1, 0)
+    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    # Written a moment ago by our own pytest: not a stranger's XML.
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        for name in totals:
+            totals[name] += int(suite.get(name, "0"))
+    failed = totals["failures"] + totals["errors"]
+    return Count(totals["tests"] - failed - totals["skipped"], failed, totals["skipped"])
+
+
+def _close(outcomes: Sequence[Outcome], count: Count) -> int:
+    failed = [outcome.gate for outcome in outcomes if not outcome.held]
+    print()
+    print(f"gates: {', '.join(outcome.gate for outcome in outcomes)}")
+    print(f"failed gates: {', '.join(failed)}" if failed else "every gate held")
+    others = sum(gate != "pytest" for gate in failed)
+    # A run that collected nothing, or died, has no failed test to count.
+    unexplained = int("pytest" in failed and count.failed == 0)
+    print(f"{count.passed} passed, {count.failed + others + unexplained} failed, {count.skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""The files that the meta-tests read: the program, the tests and everything in the repository."""
+
+import ast
+import subprocess
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+
+
+@cache
+def modules(folder: str) -> tuple[Path, ...]:
+    """The Python files below a folder of the repository."""
+    return tuple(sorted((ROOT / folder).rglob("*.py")))
+
+
+@cache
+def tree(module: Path) -> ast.Module:
+    """The syntax tree of one file."""
+    return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
+
+
+def place(module: Path, node: ast.expr | ast.stmt | ast.ExceptHandler) -> str:
+    """Where a finding stands, in the form that editors open."""
+    return f"{module.relative_to(ROOT)}:{node.lineno}"
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """What git holds or would hold; in a copy without git, every file but caches."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listing.returncode == 0:
+        named = (ROOT / name for name in listing.stdout.split("\0") if name)
+    else:
+        named = (path for path in ROOT.rglob("*") if not _LEFT_OUT & set(path.relative_to(ROOT).parts))
+    return tuple(sorted(path for path in named if path.is_file()))
