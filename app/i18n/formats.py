@@ -1,0 +1,46 @@
+"""Dates, instants and numbers as a reader of a language writes them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+
+from app.i18n.languages import Language
+
+_MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
+_CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
+
+
+@lru_cache(maxsize=4096)
+def day(on: date, language: Language) -> str:
+    """Weekday, day, month and year (UX P0.9), e.g. `Friday, 27 November 2026`."""
+    return format_date(on, "full", locale=language.formats)
+
+
+@lru_cache(maxsize=4096)
+def short_day(on: date, language: Language) -> str:
+    """Day, short month and year, for tables, e.g. `27 Nov 2026`."""
+    return format_date(on, "medium", locale=language.formats)
+
+
+@lru_cache(maxsize=4096)
+def moment(at: datetime, zone: str, language: Language) -> str:
+    """An instant in a zone's local time with its offset, e.g. `27 November 2026, 10:03 (UTC+08:00)`."""
+    local = at.astimezone(ZoneInfo(zone))
+    written = format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+    return f"{written} (UTC{local.isoformat()[-6:]})"
+
+
+@lru_cache(maxsize=4096)
+def clock(at: datetime, zone: str, language: Language) -> str:
+    """An instant in a zone's local time, without its year: for things of today."""
+    local = at.astimezone(ZoneInfo(zone))
+    return format_datetime(local, _CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+
+
+def number(value: int | float | Decimal, language: Language) -> str:
+    """A number with the language's separators."""
+    return format_decimal(value, locale=language.formats)

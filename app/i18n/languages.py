@@ -1,0 +1,82 @@
+"""The languages of the interface, and which of them a browser asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from babel.core import Locale, UnknownLocaleError, get_global
+
+_HEADER_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: `code` names its catalogue and instrument texts, `tag` stands in HTML.
+
+    `formats` is the locale whose dates and numbers are used; `name` is its own name for itself.
+    """
+
+    code: str
+    tag: str
+    formats: str
+    name: str
+    dir: str = "ltr"
+
+
+ENGLISH = Language("en", "en", "en_GB", "English")
+CHINESE = Language("zh_CN", "zh-Hans", "zh_CN", "中文")
+LANGUAGES = (CHINESE, ENGLISH)
+
+
+def language(code: str | None) -> Language | None:
+    """The language with this code or HTML tag; None for one that we do not speak."""
+    return next((known for known in LANGUAGES if code in (known.code, known.tag)), None)
+
+
+@lru_cache(maxsize=512)
+def negotiate(accept: str, default: Language = ENGLISH) -> Language:
+    """The language of ours that an Accept-Language header prefers.
+
+    Language and script must match: `zh`, `zh-CN` and `zh-Hans-SG` are Simplified Chinese,
+    `zh-TW` is not (stack.md).
+    """
+    for tag in _by_preference(accept[:_HEADER_LIMIT]):
+        wanted = _identity(tag)
+        for known in LANGUAGES:
+            if wanted == _identity(known.tag):
+                return known
+    return default
+
+
+def _by_preference(accept: str) -> Sequence[str]:
+    weighed = []
+    for place, part in enumerate(accept.split(",")):
+        tag, _, quality = part.partition(";")
+        weight = _weight(quality)
+        if weight > 0:
+            weighed.append((-weight, place, tag.strip()))
+    return [tag for _, _, tag in sorted(weighed)]
+
+
+def _weight(quality: str) -> float:
+    if not quality.strip():
+        return 1.0
+    try:
+        return float(quality.strip().removeprefix("q="))
+    except ValueError:
+        return 0.0
+
+
+def _identity(tag: str) -> tuple[str, str] | None:
+    try:
+        locale = Locale.parse(tag, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+    script = locale.script or _likely_script(str(locale), locale.language)
+    return locale.language, script
+
+
+def _likely_script(*names: str) -> str:
+    likely = get_global("likely_subtags")
+    found = next((likely[name] for name in names if name in likely), "")
+    return next((part for part in found.split("_") if len(part) == 4), "")

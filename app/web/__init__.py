@@ -1,0 +1,1 @@
+"""HTTP plumbing that the faces share: pages, errors, cookies, headers, permissions."""

@@ -1,0 +1,92 @@
+"""Pages: a frozen dataclass names its template and carries plain values (architecture.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.i18n import formats
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import LANGUAGES, Language
+from app.web.dependencies import language_of
+from app.web.shell import Shell, base_shell
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+class Page(Protocol):
+    """What a page must tell: which template shows it."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """One environment per language: words are bound once, never looked up per request."""
+
+    environments: Mapping[str, Environment]
+
+    @classmethod
+    def load(cls, catalogues: Catalogues, templates: Path = TEMPLATES) -> "Pages":
+        """Environments for every language; templates are compiled when first shown."""
+        return cls({known.code: _environment(known, catalogues, templates) for known in LANGUAGES})
+
+    def text(self, page: Page, shell: Shell) -> str:
+        """The whole document."""
+        template = self.environments[shell.code].get_template(page.template)
+        return template.render(page=page, shell=shell)
+
+    def block(self, page: Page, shell: Shell, block: str) -> str:
+        """One named block of the page's template; macros must be imported inside the block."""
+        template = self.environments[shell.code].get_template(page.template)
+        context = template.new_context({"page": page, "shell": shell})
+        return "".join(template.blocks[block](context))
+
+
+def render(
+    request: Request,
+    page: Page,
+    status: int = 200,
+    shell: Shell | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """The page as a response; without a shell in the language that the browser asks for."""
+    pages: Pages = request.app.state.pages
+    return HTMLResponse(pages.text(page, shell or shell_for(request)), status, headers)
+
+
+def render_block(request: Request, page: Page, block: str, shell: Shell | None = None) -> HTMLResponse:
+    """A fragment of the page for htmx: one named block of its template."""
+    pages: Pages = request.app.state.pages
+    return HTMLResponse(pages.block(page, shell or shell_for(request), block))
+
+
+def shell_for(request: Request, stored: str | None = None) -> Shell:
+    """The frame in the reader's language; `stored` is the language kept for a known person."""
+    return base_shell(request).speaking(language_of(request, stored))
+
+
+def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    words = catalogues.translations(spoken)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
+    environment.filters["day"] = partial(formats.day, language=spoken)
+    environment.filters["short_day"] = partial(formats.short_day, language=spoken)
+    environment.filters["moment"] = partial(formats.moment, language=spoken)
+    environment.filters["clock"] = partial(formats.clock, language=spoken)
+    environment.filters["number"] = partial(formats.number, language=spoken)
+    return environment

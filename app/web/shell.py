@@ -1,0 +1,45 @@
+"""What surrounds every page: language, banner, links. Templates read it as `shell.*`."""
+
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+
+from app.i18n.languages import LANGUAGES, Language
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The frame of a page; `lang` and `dir` are for HTML, `code` names the catalogue.
+
+    `static_root` is the hashed address of the static files, e.g. `/static/1f2e3d4c`.
+    """
+
+    lang: str
+    dir: str
+    code: str
+    demo: bool
+    version: str
+    static_root: str
+    study_name: str = "Daybook"
+    phone: str = ""
+    languages: tuple[tuple[str, str], ...] = tuple((known.code, known.name) for known in LANGUAGES)
+    home_url: str = "/"
+    help_url: str = "/help"
+
+    @property
+    def css_href(self) -> str:
+        return f"{self.static_root}/css/daybook.css"
+
+    @property
+    def htmx_href(self) -> str:
+        return f"{self.static_root}/vendor/htmx/htmx.min.js"
+
+    def speaking(self, spoken: Language) -> "Shell":
+        """The same frame in another language."""
+        return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code)
+
+
+def base_shell(request: Request) -> Shell:
+    """The installation's frame in the source language; faces add the language, study and phone."""
+    shell: Shell = request.app.state.shell
+    return shell
