@@ -130,6 +130,10 @@ def _server_user() -> str | None:
     return "postgres" if any(user.pw_name == "postgres" for user in pwd.getpwall()) else "nobody"
 
 
+def _group(owner: str | None) -> int | None:
+    return pwd.getpwnam(owner).pw_gid if owner else None
+
+
 def _hand_over(place: Path, owner: str | None) -> None:
     if owner is not None:
         # What is handed over is the owner's to remove; a link's own target was copied too.
@@ -201,6 +205,7 @@ def _run(command: list[str], owner: str | None) -> None:
         env=_environment(),
         timeout=120,
         user=owner,
+        group=_group(owner),
         extra_groups=[] if owner else None,
     )
 
@@ -225,6 +230,7 @@ def _launch(
             cwd="/",
             env=_environment(),
             user=owner,
+            group=_group(owner),
             extra_groups=[] if owner else None,
             start_new_session=True,
         )

@@ -1,0 +1,165 @@
+"""Run the Dockerfile's steps in order in a clean folder: `python -m tests.dockerfile_steps`.
+
+Where no container engine runs, this is the proof that the steps work. Each stage starts from
+a copy of nothing; the image's folders (/srv, /opt, /data) become folders of one temporary
+place. Not proven here: the base image, `useradd`, and the engine's own read-only switch; in
+its stead the server runs as the image's user number, who owns only /data. Needs root.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from tests.dockerfile import FILE, Step, steps
+
+SOURCE = FILE.parent
+IMAGE_FOLDERS = re.compile(r"(?<![\w./])/(srv|opt|data)\b")
+# Makes a user of the machine itself when run outside an image.
+NOT_HERE = re.compile(r"useradd[^&]*&&\s*")
+PATIENCE_SECONDS = 60.0
+
+
+def main() -> int:
+    """Run every step, start what the image starts, ask its health check; return the exit code."""
+    if os.geteuid() != 0:
+        print("needs root: the server is started as the image's user", file=sys.stderr)
+        return 2
+    folder = Path(tempfile.mkdtemp(prefix="daybook-image-"))
+    folder.chmod(0o755)
+    try:
+        return 0 if Build(folder).run() else 1
+    finally:
+        shutil.rmtree(folder)
+
+
+class Build:
+    """The folder that stands for the image, and what the steps have set so far."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.place = root
+        self.user = 0
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(root)}
+        self.health: list[str] = []
+        self.start: list[str] = []
+
+    def run(self) -> bool:
+        """Each step in order; true when the server became healthy."""
+        for step in steps():
+            print(f"{step.word} {step.rest}", flush=True)
+            self._do(step)
+        return self._serve()
+
+    def _do(self, step: Step) -> None:
+        match step.word:
+            case "WORKDIR":
+                self.place = Path(self._mapped(step.rest))
+                self.place.mkdir(parents=True, exist_ok=True)
+            case "ENV":
+                self._set(step)
+            case "COPY":
+                self._copy(step)
+            case "RUN":
+                self._shell(step)
+            case "USER":
+                self.user = int(step.rest)
+            case "HEALTHCHECK":
+                self.health = step.command()
+            case "CMD":
+                self.start = step.command()
+
+    def _mapped(self, text: str) -> str:
+        return IMAGE_FOLDERS.sub(lambda found: f"{self.root}/{found[1]}", text)
+
+    def _set(self, step: Step) -> None:
+        for pair in shlex.split(step.rest):
+            name, _, value = pair.partition("=")
+            self.environment[name] = self._mapped(value).replace("$PATH", self.environment["PATH"])
+
+    def _copy(self, step: Step) -> None:
+        if "--from" in step.rest:
+            # Both stages share the places, so what the builder made is already there.
+            print("  (already in place)")
+            return
+        *sources, target = step.words()
+        for name in sources:
+            goal = self.place / target if (SOURCE / name).is_dir() else self.place / target / name
+            if (SOURCE / name).is_dir():
+                shutil.copytree(SOURCE / name, goal, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(SOURCE / name, goal)
+
+    def _shell(self, step: Step) -> None:
+        line = NOT_HERE.sub("", self._mapped(step.rest))
+        line = line.replace("-o daybook -g daybook", "-o 10001 -g 10001")
+        # `python` is the base image's; here it is the one that runs this program.
+        base = f"{Path(sys.base_prefix) / 'bin'}:{self.environment['PATH']}"
+        subprocess.run(
+            ["/bin/sh", "-ec", line], cwd=self.place, env={**self.environment, "PATH": base}, check=True
+        )
+
+    def _serve(self) -> bool:
+        port = str(_free_port())
+        self.environment |= {"HOME": f"{self.root}/data", **_settings(f"{self.root}/data")}
+        self._as_user(["daybook", "migrate"]).wait()
+        health = [word.replace("8000", port) for word in self.health]
+        server = self._as_user([port if word == "8000" else word for word in self.start])
+        until = time.monotonic() + PATIENCE_SECONDS
+        healthy = False
+        while not healthy and server.poll() is None and time.monotonic() < until:
+            time.sleep(1)
+            healthy = self._as_user(health).wait() == 0
+        server.terminate()
+        server.wait(timeout=PATIENCE_SECONDS)
+        print("healthy" if healthy else "NOT healthy")
+        return healthy and self._nothing_else_written()
+
+    def _as_user(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        print(shlex.join(command), flush=True)
+        program = shutil.which(command[0], path=self.environment["PATH"]) or command[0]
+        return subprocess.Popen(
+            [program, *command[1:]],
+            cwd=self.place,
+            env=self.environment,
+            user=self.user,
+            group=self.user,
+            extra_groups=[],
+        )
+
+    def _nothing_else_written(self) -> bool:
+        written = [
+            path
+            for path in self.root.rglob("*")
+            if path.lstat().st_uid == self.user and path.relative_to(self.root).parts[0] != "data"
+        ]
+        print(f"written outside /data: {written or 'nothing'}")
+        return not written
+
+
+def _settings(data: str) -> dict[str, str]:
+    """What an operator must give a live installation; made up here, forgotten at the end."""
+    return {
+        "DAYBOOK_MODE": "live",
+        "DAYBOOK_KEY": Fernet.generate_key().decode(),
+        "DAYBOOK_PUBLIC_URL": "https://daybook.example.org",
+        "DAYBOOK_DATABASE_URL": f"sqlite:///{data}/daybook.sqlite3",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
