@@ -50,6 +50,12 @@ def _small_css(css: str) -> str:
 
 
 def _small_js(script: str) -> str:
-    """Drop indentation and whole-line comments; line ends stay, so that no statement can merge."""
+    """Drop whole-line comments, indentation and blanks around signs outside single-quoted strings.
+
+    Line ends stay, so that no two statements can merge; plus and minus keep their blanks.
+    """
     lines = (line.strip() for line in script.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
+    parts = re.split(r"('(?:[^'\\\n]|\\.)*')", kept)
+    parts[::2] = [re.sub(r" *([{}();,=*<>!&|?:]) *", r"\1", part) for part in parts[::2]]
+    return "".join(parts)

@@ -1,0 +1,69 @@
+"""Turn an instrument, its words and the answers so far into the questions of a form document."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+
+from app.domain.instrument import Condition, Instrument, Item, ItemKind
+from app.domain.instrument_text import InstrumentText
+from app.patient.pages import Choice, Question
+
+Answer = int | str | None
+
+
+def questions(
+    instrument: Instrument,
+    text: InstrumentText,
+    answers: Mapping[str, Answer],
+    leave_out: Collection[str] = (),
+) -> tuple[Question, ...]:
+    """Every item in the instrument's order, also those that a condition may leave unasked.
+
+    `leave_out` names items that the plan does not use.
+    """
+    return tuple(_question(item, text, answers) for item in instrument.items if item.code not in leave_out)
+
+
+def printed_answer(item: Item, text: InstrumentText, value: int | str) -> str:
+    """An answer as the review shows it: its label, or the number with its label where it has one."""
+    if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
+        return _typed(item, value)
+    label = text.labels[item.labels].get(value, "")
+    if item.kind is ItemKind.SCALE:
+        return f"{value}: {label}" if label else str(value)
+    return label
+
+
+def _question(item: Item, text: InstrumentText, answers: Mapping[str, Answer]) -> Question:
+    value = answers.get(item.code)
+    return Question(
+        code=item.code,
+        number=item.number,
+        kind=item.kind.value,
+        text=text.items[item.code],
+        choices=_choices(item, text),
+        recall=text.recalls[item.recall] if item.recall else "",
+        value="" if value is None else _typed(item, value),
+        blank=item.code in answers and value is None,
+        skippable=item.skippable,
+        ask_if=_rule(item.condition),
+        urgent_if=_rule(item.urgent),
+        low=item.low,
+        high=item.high,
+        decimals=item.decimals,
+    )
+
+
+def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
+    if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE):
+        return ()
+    labels = text.labels[item.labels]
+    return tuple(Choice(str(value), labels.get(value, "")) for value in range(item.low, item.high + 1))
+
+
+def _rule(condition: Condition | None) -> str:
+    return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""
+
+
+def _typed(item: Item, value: int | str) -> str:
+    """A decimal is stored as an integer number of its smallest steps."""
+    return str(Decimal(value).scaleb(-item.decimals)) if item.decimals else str(value)

@@ -1,0 +1,280 @@
+// Question runner: one question at a time over the plain form. ES5; without it the long form works.
+(function (d, w) {
+  var f = d.getElementById('f'), root = d.documentElement, post = w.fetch;
+  if (!post || !f || !f.closest || !w.history.pushState || !Date.prototype.toISOString) { root.className = ''; return; }
+  var say = function (key) { return f.getAttribute('data-' + key); };
+  var el = function (id) { return d.getElementById(id); };
+  var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
+  var items = all('[id^=s-]'), now = null, fromReview = false, steppedAt = 0, depth = 0;
+  var bar = f.querySelector('.bar'), review = el('review'), stopping = el('stop');
+  var queue = [], seq = 0, revision = +f.revision.value, flying = 0, batch = 50, lost = false;
+  var wantSend = false, sending = false, stopped = false, seen = false;
+
+  // Answers: undefined = not answered, null = left blank, NaN = cannot be read.
+  function attr(s, key) { return s.getAttribute('data-' + key); }
+  function section(code) { return el('s-' + code); }
+  function box(s) { return s.querySelector('[type=checkbox]'); }
+  function typed(s) { return s.querySelector('input:not([type])'); }
+  function answer(s) {
+    var b = box(s), t = typed(s), on;
+    if (b && b.checked) { return null; }
+    if (!t) { on = s.querySelector('[type=radio]:checked'); return on ? +on.value : undefined; }
+    var text = t.value.replace(/^\s+|\s+$/g, '');
+    if (!text) { return undefined; }
+    return s.hasAttribute('data-text') ? text : decimal(s, text);
+  }
+  function decimal(s, text) {
+    var v = Math.round(+text.replace(',', '.') * Math.pow(10, +attr(s, 'dec')));
+    return v >= +attr(s, 'low') && v <= +attr(s, 'high') ? v : NaN;
+  }
+  function settled(s) { var v = answer(s); return v !== undefined && v === v; }
+  function holds(rule, v) {
+    var m = /(.=)(\d+)$/.exec(rule), n = +m[2];
+    return typeof v === 'number' && (m[1] === '==' ? v === n : m[1] === '>=' ? v >= n : v <= n);
+  }
+  // 1 asked, 0 not asked, 2 not decided yet
+  function asked(s) {
+    var rule = attr(s, 'if'), source, up;
+    if (!rule) { return 1; }
+    source = section(/^\w+/.exec(rule)[0]);
+    up = asked(source);
+    if (up !== 1) { return up; }
+    return settled(source) ? (holds(rule, answer(source)) ? 1 : 0) : 2;
+  }
+  function steps() { return items.filter(function (s) { return asked(s) === 1; }); }
+  function open(list) { return list.filter(function (s) { return !settled(s); })[0]; }
+
+  // Saving: immutable events in the order given; kept until the server has taken them.
+  function stamp() {
+    var t = new Date(), z = -t.getTimezoneOffset(), a = Math.abs(z);
+    var two = function (n) { return (n < 10 ? '0' : '') + n; };
+    return new Date(t.getTime() + z * 6e4).toISOString().slice(0, -1) + (z < 0 ? '-' : '+') + two(Math.floor(a / 60)) + ':' + two(a % 60);
+  }
+  function keep(s) {
+    var v = answer(s);
+    if (v === undefined || v !== v || s.kept === v) { return; }
+    s.kept = v;
+    queue.push({ seq: ++seq, base: revision, item: s.id.slice(2), value: v, at: stamp() });
+    flush();
+  }
+  function net(key, calm) { el('net').className = calm ? 'vh' : 'warn'; el('net').textContent = key ? say(key) : ''; }
+  function trouble() { lost = true; net(wantSend ? 'unsent' : 'wait'); }
+  function recovered() { if (lost && !queue.length) { lost = false; net('sent', true); } el('login').hidden = true; }
+  function flush(leaving) {
+    var part = queue.slice(leaving === true ? flying : 0, batch);
+    if ((flying && leaving !== true) || stopped || sending || !part.length) { return; }
+    flying = part.length;
+    request(say('save'), 'application/json', JSON.stringify({ events: part }), true, function (r) {
+      flying = 0;
+      if (r.ok) {
+        queue.splice(0, part.length);
+        revision = +(r.headers.get('X-Revision') || revision);
+        recovered();
+        return flush();
+      }
+      if (r.status !== 422) { return refused(r); }
+      // One refused event must not hold up the others; sending carries every answer again.
+      if (part.length === 1) { queue.shift(); } else { batch = 1; }
+      flush();
+    }, function () { flying = 0; trouble(); });
+  }
+  function request(url, type, body, small, then, failed) {
+    var done = false, timer = setTimeout(function () { end(failed); }, 15000);
+    function end(what, r) { if (!done) { done = true; clearTimeout(timer); what(r); } }
+    post(url, { method: 'POST', credentials: 'same-origin', redirect: 'manual', keepalive: small && body.length < 6e4,
+      headers: { 'Content-Type': type, Accept: 'application/json' }, body: body })
+      .then(function (r) { end(then, r); }, function () { end(failed); });
+  }
+  function refused(r) {
+    if (r.status === 401) { el('login').hidden = false; return; }
+    if (r.status === 409) {
+      return r.json().then(function (body) { stop(body.state); }, function () { stop(''); });
+    }
+    trouble();
+  }
+  function stop(state) {
+    stopped = true;
+    el(state === 'submitted' ? 't-submitted' : 't-closed').hidden = false;
+    reveal(stopping);
+    bar.hidden = true;
+    net('');
+  }
+
+  // Sending: the whole form, so that it does not depend on what was saved before.
+  function whole() {
+    return all('input').filter(function (i) {
+      return i.name && !i.disabled && (i.checked || !/radio|checkbox/.test(i.type)) && asks(i);
+    }).map(function (i) { return encodeURIComponent(i.name) + '=' + encodeURIComponent(i.value); }).join('&');
+  }
+  function asks(i) { var s = i.closest('[id^=s-]'); return !s || asked(s) === 1; }
+  function send() {
+    wantSend = true;
+    if (sending || stopped) { return; }
+    sending = true;
+    f.reviewed.disabled = false;
+    el('next').setAttribute('aria-disabled', 'true');
+    net('sending', true);
+    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', whole() + '&action=send', false, sent, unsent);
+  }
+  function sent(r) {
+    if (r.ok || r.type === 'opaqueredirect') { queue = []; stopped = true; w.location.replace(say('done')); return; }
+    unsent(r);
+  }
+  function unsent(r) {
+    sending = false;
+    el('next').removeAttribute('aria-disabled');
+    if (r && r.status === 422) { stopped = true; return HTMLFormElement.prototype.submit.call(f); }
+    if (r) { refused(r); } else { trouble(); }
+  }
+  function again() { if (wantSend) { send(); } else { flush(); } }
+
+  // Showing one section.
+  function reveal(s) {
+    if (now) { now.className = now.className.replace(' on', ''); }
+    now = s;
+    s.className += ' on';
+    ask('');
+    seen = false;
+    var list = steps(), i = list.indexOf(s);
+    var total = items.filter(function (x) { return asked(x) > 0; }).length;
+    var place = say('of').replace('##', total).replace('#', i + 1);
+    el('bar').parentNode.hidden = i < 0;
+    el('tail').hidden = i < 0;
+    if (i >= 0) { el('pos').textContent = place; el('bar').max = total; el('bar').value = i + 1; }
+    el('next').textContent = say(s === review ? 'send' : 'next');
+    d.title = (i < 0 ? title(s) : place) + ' - ' + say('name');
+    if (s === review) { fill(list); }
+    alarm();
+    more();
+  }
+  function focus() {
+    var h = now.querySelector('h1');
+    w.scrollTo(0, 0);
+    try { h.focus({ preventScroll: true }); } catch (e) { h.focus(); }
+  }
+  function go(s, push, change) {
+    if (s !== review && s !== stopping && asked(s) !== 1) { s = open(steps()) || review; }
+    fromReview = !!change;
+    wantSend = wantSend && s === review;
+    steppedAt = Date.now();
+    reveal(s);
+    focus();
+    var state = { s: s.id, d: push ? ++depth : depth, r: fromReview };
+    w.history[push ? 'pushState' : 'replaceState'](state, '');
+  }
+  function next() {
+    if (Date.now() - steppedAt < 400 || stopped) { return; }
+    if (now === review) { return send(); }
+    if (!settled(now)) { return ask(answer(now) === undefined ? 'none' : 'number'); }
+    keep(now);
+    forward();
+  }
+  function forward() {
+    var list = steps(), i = list.indexOf(now);
+    if (fromReview) { return open(list) ? go(open(list), true) : w.history.back(); }
+    go(list[i + 1] || open(list) || review, true);
+  }
+  function back() {
+    var list = steps(), i = now === review ? list.length : list.indexOf(now);
+    if (i < list.length) { keep(now); }
+    if (depth > 0) { w.history.back(); } else if (i > 0) { go(list[i - 1], false); } else { w.location.href = d.querySelector('.home').href; }
+  }
+  function ask(what) {
+    el('m-none').hidden = what !== 'none';
+    el('m-number').hidden = what !== 'number';
+    el('leave').hidden = what !== 'none' || now.hasAttribute('data-must');
+    el('ask').className = 'note warn' + (what ? ' on' : '');
+    if (what && el('ask').scrollIntoView) { el('ask').scrollIntoView(false); }
+    if (what) { w.scrollBy(0, bar.offsetHeight + 16); }
+  }
+  function leave() {
+    if (Date.now() - steppedAt < 400) { return; }
+    if (typed(now)) { typed(now).value = ''; }
+    box(now).checked = true;
+    keep(now);
+    forward();
+  }
+  function alarm() {
+    var here = now === review ? steps() : now === stopping ? [] : [now];
+    var on = here.some(function (s) { return attr(s, 'urgent') && holds(attr(s, 'urgent'), answer(s)); });
+    el('urgent').className = 'note err' + (on ? ' on' : '');
+    el('urgent').firstElementChild.hidden = !on;
+  }
+  function more() {
+    var last = all('.o:not(.no-js)', now).pop();
+    if (last && last.getBoundingClientRect().bottom <= bar.getBoundingClientRect().top + 2) { seen = true; }
+    el('more').className = 'more' + (last && !seen ? ' on' : '');
+  }
+
+  // Review: the words stay in the form; only the lines are made here.
+  function title(s) { return s.querySelector('h1').textContent; }
+  function words(s) {
+    var on = s.querySelector('[type=radio]:checked');
+    return answer(s) === null ? say('blank') : on ? on.nextElementSibling.textContent : typed(s).value;
+  }
+  function add(parent, name, text) {
+    var x = d.createElement(name);
+    x.textContent = text;
+    return parent.appendChild(x);
+  }
+  function fill(list) {
+    var rows = el('rows'), blanks = list.filter(function (s) { return answer(s) === null; });
+    rows.textContent = '';
+    list.forEach(function (s) {
+      var row = add(rows, 'div', ''), change;
+      add(row, 'dt', title(s)).lang = s.firstElementChild.lang;
+      add(row, 'dd', words(s));
+      change = add(add(row, 'dd', ''), 'a', say('change'));
+      change.href = '#' + s.id;
+      add(change, 'span', ' ' + title(s)).className = 'vh';
+    });
+    el('blanks').hidden = !blanks.length;
+    el('blanks').textContent = say('blanks').replace('#', blanks.length) + ' ';
+    if (blanks.length) {
+      add(el('blanks'), 'a', title(blanks[0])).href = '#' + blanks[0].id;
+    }
+  }
+
+  f.addEventListener('submit', function (e) { e.preventDefault(); next(); });
+  f.addEventListener('change', function (e) {
+    var s = e.target.closest('[id^=s-]');
+    if (!s) { return; }
+    if (box(s) && e.target !== box(s)) { box(s).checked = false; }
+    if (!typed(s) || settled(s)) { ask(''); }
+    keep(s);
+    alarm();
+  });
+  f.addEventListener('input', function (e) {
+    var s = e.target.closest('[id^=s-]');
+    if (s && typed(s) && box(s)) { box(s).checked = false; }
+  });
+  f.addEventListener('click', function (e) {
+    var a = e.target.closest('a[href^="#s-"]');
+    if (!a) { return; }
+    e.preventDefault();
+    go(el(a.getAttribute('href').slice(1)), true, true);
+  });
+  el('back').addEventListener('click', back);
+  el('leave').addEventListener('click', leave);
+  w.addEventListener('popstate', function (e) {
+    if (!e.state || !e.state.s || stopped) { return; }
+    depth = e.state.d;
+    go(el(e.state.s), false, e.state.r);
+  });
+  w.addEventListener('scroll', more);
+  w.addEventListener('resize', more);
+  w.addEventListener('online', again);
+  w.addEventListener('pagehide', function () { flush(true); });
+  d.addEventListener('visibilitychange', again);
+  setInterval(again, 20000);
+  w.addEventListener('beforeunload', function (e) { if (lost && queue.length && !stopped) { e.preventDefault(); e.returnValue = ''; } });
+
+  items.forEach(function (s) { s.kept = answer(s); });
+  depth = w.history.state && w.history.state.d || 0;
+  var kept = w.history.state && w.history.state.s && el(w.history.state.s);
+  var first = el((f.querySelector('[data-bad]') || kept || open(steps()) || review).id);
+  fromReview = !!(kept === first && w.history.state.r);
+  if (first !== review && asked(first) !== 1) { first = open(steps()) || review; }
+  reveal(first);
+  w.history.replaceState({ s: first.id, d: depth, r: fromReview }, '');
+})(document, window);
