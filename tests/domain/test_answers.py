@@ -1,0 +1,170 @@
+"""What an item may be answered with, and which items a form asks."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.answers import Value, accept, asked, settled, typed, unanswered, urgent, written
+from app.domain.instrument import Instrument, Item
+from app.domain.refusal import Refused
+from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30
+
+WHOLE_NUMBERS = [(item.code, item) for each in (QLQ_C30, DIARY) for item in each.items if not item.free_text]
+
+
+def refusal(item: Item, value: object) -> Refused:
+    with pytest.raises(Refused) as refused:
+        accept(item, value)
+    return refused.value
+
+
+@pytest.mark.req("CAP-12")
+@given(st.sampled_from([item for _, item in WHOLE_NUMBERS]), st.integers())
+def test_only_values_of_the_instrument_pass(item: Item, value: int) -> None:
+    if item.low <= value <= item.high:
+        assert accept(item, value) == value
+    else:
+        refused = refusal(item, value)
+        assert refused.code == "out_of_range"
+        assert refused.details == {"item": item.code, "low": item.low, "high": item.high}
+
+
+@pytest.mark.req("CAP-12")
+@pytest.mark.parametrize("value", [True, False, "1", 1.0, [1], {}, b"1"])
+def test_only_whole_numbers_answer_a_numbered_item(value: object) -> None:
+    refused = refusal(QLQ_C30.item("q1"), value)
+    assert (refused.code, refused.details["item"]) == ("wrong_kind", "q1")
+
+
+@pytest.mark.req("CAP-07")
+def test_a_skip_is_its_own_answer_where_allowed() -> None:
+    assert accept(QLQ_C30.item("q1"), None) is None
+    refused = refusal(DIARY.item("any_symptom"), None)
+    assert (refused.code, dict(refused.details)) == ("must_answer", {"item": "any_symptom"})
+
+
+@pytest.mark.parametrize("words", ["itchy scalp", "头皮发痒\n夜里更重", "x" * 200, "👩‍⚕️"])
+def test_words_are_kept_as_they_came(words: str) -> None:
+    assert accept(DIARY.item("other"), words) == words
+
+
+@pytest.mark.req("CAP-12")
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (3, "wrong_kind"),
+        ("nul\x00", "wrong_kind"),
+        ("\ud800", "wrong_kind"),
+        ("x" * 201, "out_of_range"),
+        ("", "out_of_range"),
+        ("  ", "out_of_range"),
+    ],
+)
+def test_words_that_cannot_be_kept_are_refused_without_repeating_them(value: object, code: str) -> None:
+    refused = refusal(DIARY.item("other"), value)
+    assert refused.code == code
+    assert value not in refused.details.values()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "value"),
+    [
+        ("temperature", "38.5", 385),
+        ("temperature", "38", 380),
+        ("temperature", " 38.50 ", 385),
+        ("pain", "7", 7),
+        ("pain", "7.0", 7),
+        ("pain", "007", 7),
+        ("pain", "", None),
+        ("pain", "  ", None),
+        ("other", "itch", "itch"),
+    ],
+)
+def test_typed_text_becomes_the_stored_value(code: str, text: str, value: Value) -> None:
+    assert typed(DIARY.item(code), text) == value
+
+
+@pytest.mark.req("CAP-12")
+@pytest.mark.parametrize(
+    ("code", "text", "why"),
+    [
+        ("temperature", "38.55", "wrong_kind"),
+        ("temperature", "101.3", "out_of_range"),
+        ("temperature", "38,5", "wrong_kind"),
+        ("pain", "11", "out_of_range"),
+        ("pain", "-1", "out_of_range"),
+        ("pain", "1.5", "wrong_kind"),
+        ("pain", "５", "wrong_kind"),
+        ("pain", "NA", "wrong_kind"),
+        ("pain", ".", "wrong_kind"),
+        ("pain", "1e1", "wrong_kind"),
+        ("pain", "9" * 5000, "wrong_kind"),
+    ],
+)
+def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        typed(DIARY.item(code), text)
+
+
+@given(st.data(), st.sampled_from(DIARY.items))
+def test_what_is_written_is_read_back(data: st.DataObject, item: Item) -> None:
+    words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=200)
+    values: st.SearchStrategy[Value] = words if item.free_text else st.integers(item.low, item.high)
+    value = data.draw(st.none() | values)
+    assert typed(item, written(item, value)) == value
+
+
+def codes(instrument: Instrument, answers: dict[str, Value], leave_out: frozenset[str] = frozenset()) -> str:
+    return " ".join(item.code for item in asked(instrument, answers, leave_out))
+
+
+def test_no_symptoms_is_one_answer() -> None:
+    assert codes(DIARY, {}) == "any_symptom"
+    assert codes(DIARY, {"any_symptom": 0}) == "any_symptom"
+    assert unanswered(DIARY, {"any_symptom": 0}) == ()
+    assert len(asked(DIARY, {"any_symptom": 1})) == 21
+    assert len(asked(DIARY, {"any_symptom": 1, "fever": 1}, frozenset({"other"}))) == 21
+
+
+def test_conditions_compare_and_follow_each_other() -> None:
+    assert codes(ODDITY, {"a": 1}) == "a c d f"
+    assert codes(ODDITY, {"a": 2}) == "a b c d f"
+    assert codes(ODDITY, {"a": None}) == "a c d f"
+    assert codes(ODDITY, {"a": 2, "b": 1}) == "a b c d e f"
+    assert codes(ODDITY, {"a": 2, "b": 2}) == "a b c d f"
+    assert codes(ODDITY, {"a": 1, "b": 1, "f": 10}) == "a c d f note"
+    assert codes(ODDITY, {"a": 2, "b": 1}, frozenset({"b"})) == "a c d f"
+
+
+@pytest.mark.req("CAP-07")
+def test_an_explicit_skip_counts_as_dealt_with() -> None:
+    assert unanswered(ODDITY, {"a": 2, "b": None, "c": 1}) == ("d", "f")
+
+
+def test_answers_to_items_no_longer_asked_are_dropped() -> None:
+    given_before: dict[str, Value] = {"f": 3, "a": 1, "b": 1, "e": 2}
+    assert settled(ODDITY, given_before) == {"a": 1, "f": 3}
+    assert list(settled(ODDITY, given_before)) == ["a", "f"]
+
+
+def test_an_unknown_item_is_refused() -> None:
+    with pytest.raises(Refused, match="unknown_item"):
+        settled(ODDITY, {"q1": 1})
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ({"temperature": 379}, ("fever",)),
+        ({"temperature": 380}, ("fever", "temperature")),
+        ({"temperature": 400, "fever": 0}, ()),
+        ({"fever": 0, "breathlessness": 8}, ("breathlessness",)),
+        ({"fever": 0, "breathlessness": 7, "blood_in_sputum": 1}, ()),
+        ({"fever": 0, "breathlessness": None, "blood_in_sputum": 2}, ("blood_in_sputum",)),
+    ],
+)
+def test_urgent_answers_are_named_only_where_they_are_asked(
+    answers: dict[str, Value], found: tuple[str, ...]
+) -> None:
+    assert urgent(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == found
+    assert urgent(DIARY, {"any_symptom": 0, "fever": 1, **answers}) == ()
