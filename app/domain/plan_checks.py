@@ -35,7 +35,6 @@ def check_plan(plan: Plan, file: str) -> None:
 
 def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     points = tuple(_points(plan))
-    yield from _twice("languages", plan.languages)
     yield from _twice("arms", [arm.code for arm in plan.arms])
     yield from _twice("anchors", plan.anchor_kinds)
     yield from _twice("instruments", [used.id for used in plan.instruments])

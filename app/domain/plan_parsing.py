@@ -55,7 +55,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         arms=tuple(_arm(each) for each in root.sections("arms")),
         anchors=tuple(_anchor(each) for each in root.sections("anchors")),
         instruments=tuple(_instrument(each) for each in root.sections("instruments")),
-        visits=tuple(_visit(each) for each in root.sections("visits")),
+        visits=tuple(_visit(each) for each in root.sections("visits", ())),
         diary=_diary(root.section("diary")) if root.has("diary") else None,
         grace_hours=root.integer("grace_hours", 0, 168, 48),
         follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
@@ -84,6 +84,8 @@ def _word(at: Section, key: str, pattern: str) -> str:
 
 def _words(at: Section, key: str, pattern: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
     values = at.texts(key, default)
+    if not values and default is None:
+        at.refuse(key, [], "at least one")
     for value in values:
         if not re.fullmatch(pattern, value) or values.count(value) > 1:
             at.refuse(key, value, f"each once, of the form {pattern}")

@@ -98,7 +98,7 @@ def next_moment(
     owing = [] if MISSED in emitted else [end]
     if state is not Status.missed:
         due_now = owed(planned, emitted, state, now, not_before)
-        coming = (each.at for each in planned if now < each.at < end and each.kind not in emitted)
+        ahead = (each for each in planned if each.kind not in emitted and each.at >= not_before)
         owing += [] if OPENED in emitted else [window.opens_at]
-        owing += [*coming, *([] if due_now is None else [due_now.at])]
+        owing += [each.at for each in ahead if now < each.at < end or each is due_now]
     return min(owing, default=None)

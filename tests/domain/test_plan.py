@@ -1,0 +1,216 @@
+"""The shipped plan says what domain.md says; every bad plan is refused by file and key."""
+
+from datetime import time
+
+import pytest
+
+from app.domain.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind
+from app.domain.refusal import BadDefinition
+from app.domain.window import Unit
+from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, repeated, small, visit
+
+
+def refused(*parts: str, head: str = HEAD) -> BadDefinition:
+    with pytest.raises(BadDefinition) as bad:
+        small(*parts, head=head)
+    assert bad.value.file == "small.toml"
+    return bad.value
+
+
+def test_the_shipped_plan_is_the_trial_of_the_registry() -> None:
+    assert (SHIPPED.id, SHIPPED.version, SHIPPED.zone) == ("sbrt-nsclc", "1.0", "Asia/Shanghai")
+    assert (SHIPPED.blinded, SHIPPED.participants, SHIPPED.languages) == (False, 104, ("zh_CN", "en"))
+    assert [arm.code for arm in SHIPPED.arms] == ["SBRT", "SOC"]
+    assert [rule.code for rule in SHIPPED.visits] == ["BL", "W6", "W{n}", "EOT", "ET", "UNS"]
+    assert [(used.id, used.version) for used in SHIPPED.instruments] == [
+        ("qlq-c30", "3.0"),
+        ("symptom-diary", "1.0"),
+    ]
+    assert (SHIPPED.grace_hours, SHIPPED.idle_minutes, SHIPPED.second_check) == (48, 15, "pin")
+    assert SHIPPED.missed_reasons == tuple(MissedReason)
+    assert SHIPPED.exemptions == ("no_translation",)
+    assert SHIPPED.longest_window_days == 29
+    assert (SHIPPED.reminders.at, SHIPPED.reminders.diary_at) == (time(9), time(19))
+
+
+def test_the_shipped_anchors_have_their_owners() -> None:
+    assert SHIPPED.anchor_kinds == (
+        *("enrolment", "randomisation", "sbrt_start", "sbrt_end"),
+        *("second_line_start", "progression", "treatment_withdrawal"),
+    )
+    assert [anchor.kind for anchor in SHIPPED.anchors if anchor.owner is Owner.edc] == ["randomisation"]
+    assert SHIPPED.reveals_arm("sbrt_end")
+    assert not SHIPPED.reveals_arm("progression")
+    assert not SHIPPED.reveals_arm("unheard_of")
+
+
+def test_neither_name_nor_monitoring_is_left_out_in_a_language() -> None:
+    for words in (SHIPPED.title, SHIPPED.neutral_name, SHIPPED.monitoring_reason):
+        assert set(words) == {"en", "zh_CN"}
+    assert SHIPPED.monitoring == "none"
+    assert "cancer" not in SHIPPED.neutral_name["en"].lower()
+
+
+def test_a_plan_knows_its_participants_and_versions() -> None:
+    assert SHIPPED.names_subject("0571-014")
+    assert not SHIPPED.names_subject("0571-0142")
+    assert not SHIPPED.names_subject("0571-014\n")
+    assert SHIPPED.version_of("qlq-c30") == "3.0"
+    assert hash(SHIPPED) == hash(SHIPPED)
+    assert len(SHIPPED.sha256) == 64
+
+
+def test_the_free_item_of_the_diary_is_left_out() -> None:
+    assert SHIPPED.instruments[1].leave_out == {"other"}
+
+
+def test_defaults_of_a_small_plan() -> None:
+    plan = small(visit(), DIARY)
+    rule = plan.visits[0]
+    assert (rule.anchoring, rule.unit, rule.offsets, rule.overdue_after) == (
+        Anchoring.fixed,
+        Unit.weeks,
+        (1,),
+        1,
+    )
+    assert (rule.closes_with, rule.arms, rule.waits, rule.on_request, rule.repeatable) == (
+        None,
+        (),
+        True,
+        False,
+        False,
+    )
+    assert plan.diary is not None
+    assert (plan.diary.reason_after, plan.diary.overdue_after) == (2, 1)
+    assert plan.longest_window_days == 4
+    assert plan.anchors[0] == AnchorKind("enrolment", Owner.site, arm_revealing=False)
+    assert plan.reminders.moments == (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
+
+
+@pytest.mark.req("TIM-06")
+@pytest.mark.parametrize(
+    ("parts", "key", "value"),
+    [
+        ([visit(anchor='"first_dose"')], "visits[0].anchor", "first_dose"),
+        ([visit(closes_with='"first_dose"')], "visits[0].closes_with", "first_dose"),
+        ([visit(instruments='["qlq"]')], "visits[0].instruments", "qlq"),
+        ([visit(instruments="[]")], "visits[0].instruments", []),
+        ([visit(instruments='["short", "short"]')], "visits[0].instruments", "short"),
+        ([visit(arms='["C"]')], "visits[0].arms", "C"),
+        ([visit(anchor='"surgery"')], "visits[0].anchor", "surgery"),
+        ([visit(), visit(offset="5")], "visits", "V1"),
+        ([visit("W6", offset="6"), visit("W5", offset="5")], "visits[1].code", "W5"),
+        ([visit("W6", offset="6"), visit("W5", offset="8")], "visits[1].code", "W5"),
+        ([visit("W6", offset="6"), visit("X", offset="6")], "visits[1].code", "X"),
+        ([visit("W6", offset="6", after="3"), visit("W7", offset="7", before="4")], "visits[1].before", 4),
+        ([repeated("W{n}", 1, 5, 1, "weeks", before="3", after="4")], "visits[0].before", 3),
+        ([repeated("M{n}", 1, 5, 1, "months", before="14", after="14")], "visits[0].before", 14),
+        (
+            [repeated("P{n}", 1, 5, 1, "weeks", before="2", after="3", anchoring='"previous"')],
+            "visits[0].before",
+            2,
+        ),
+        (
+            [visit("W1"), visit("W3", offset="3", anchoring='"previous"')],
+            "visits[1].anchoring",
+            "previous",
+        ),
+        ([visit("V1"), visit("V2", offset="2", anchor='"enrolment"')], "visits[1].anchor", "enrolment"),
+        ([visit(offset="201")], "visits[0]", "V1"),
+        ([repeated("W{n}", 1, 5, 1, "weeks", repeatable="true", after="0")], "visits[0].repeatable", True),
+        ([DIARY.replace('"D{n}"', '"DW{n}"')], "visits", "DW1"),
+        ([DIARY.replace("randomisation", "first_dose")], "diary.anchor", "first_dose"),
+        ([DIARY.replace('instrument = "short"', 'instrument = "qlq"')], "diary.instrument", "qlq"),
+        ([visit(series='"diary"'), DIARY], "diary.series", "diary"),
+        ([DIARY.replace("to = 4", "to = 201")], "diary.phases[1]", "DW{n}"),
+        ([DIARY.replace("to = 6", "to = 7")], "diary.phases[1]", "DW{n}"),
+        ([visit(), DIARY[: DIARY.index("phases")] + "phases = []"], "diary.phases", []),
+        ([""], "visits", []),
+    ],
+)
+def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: object) -> None:
+    bad = refused(*parts)
+    assert (bad.key, bad.value) == (key, value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('id = "small"', 'id = "Small plan"', "id"),
+        ('version = "1.0"\nzone', 'version = "one"\nzone', "version"),
+        ("Europe/Berlin", "Europe/Atlantis", "zone"),
+        ('languages = ["en"]', 'languages = ["english"]', "languages"),
+        ('languages = ["en"]', 'languages = ["en", "en"]', "languages"),
+        ('languages = ["en"]', "languages = []", "languages"),
+        ('languages = ["en"]', 'languages = ["en", "zh_CN"]', "title.zh_CN"),
+        ('{ en = "Study" }', '{ en = "Study", de = "Studie" }', "neutral_name.de"),
+        ("participants = 10", "participants = 0", "participants"),
+        ("[0-9]{3}", "[0-9", "subject_pattern"),
+        ("[0-9]{3}", "[0-9]*", "subject_pattern"),
+        ('["unknown"]', '["bored"]', "missed_reasons"),
+        ('["unknown"]', '["unknown", "unknown"]', "missed_reasons"),
+        ('code = "B"', 'code = "A"', "arms"),
+        ('code = "B"', 'code = "b"', "arms[1].code"),
+        ('owner = "edc"', 'owner = "nurse"', "anchors[1].owner"),
+        ('kind = "enrolment"', 'kind = "randomisation"', "anchors"),
+        ('id = "long"', 'id = "short"', "instruments"),
+        ('version = "2.1"', 'version = "2"', "instruments[1].version"),
+        ('kind = "none"', 'kind = "daily"', "monitoring.kind"),
+        ('"opening", ', '"entry", ', "reminders.moments"),
+        ('"last_day"] }', '"last_day"], at = "07:59" }', "reminders.at"),
+        ('"last_day"] }', '"last_day"], at = "21:01" }', "reminders.at"),
+        ('"last_day"] }', '"last_day"], diary_at = "9am" }', "reminders.diary_at"),
+        ("blinded = true", 'blinded = true\ncolour = "red"', "colour"),
+        ("blinded = true", "blinded = true\ngrace_hours = 500", "grace_hours"),
+        ("blinded = true", 'blinded = true\nexemptions = ["No translation"]', "exemptions"),
+        ("blinded = true\n", "", "blinded"),
+    ],
+)
+def test_bad_values_of_the_head_are_refused_by_key(old: str, new: str, key: str) -> None:
+    assert old in HEAD
+    bad = refused(visit(), head=HEAD.replace(old, new, 1))
+    assert bad.key == key
+    assert bad.allowed
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        (visit("V-1"), "visits[0].code"),
+        (visit("W{n}"), "visits[0].code"),
+        (repeated("W", 1, 3, 1, "weeks"), "visits[0].code"),
+        (repeated("W{n}", 1, 4, 2, "weeks"), "visits[0].repeat.to"),
+        (repeated("W{n}", 3, 3, 1, "weeks"), "visits[0].repeat.to"),
+        (visit(unit='"fortnights"'), "visits[0].unit"),
+        (visit(anchoring='"floating"'), "visits[0].anchoring"),
+        (visit(colour='"red"'), "visits[0].colour"),
+        (visit("UNS", on_request="true"), "visits[0].anchor"),
+    ],
+)
+def test_bad_visits_are_refused_by_key(part: str, key: str) -> None:
+    assert refused(part).key == key
+
+
+def test_a_plan_may_consist_of_its_diary() -> None:
+    assert small(DIARY).visits == ()
+
+
+def test_a_year_in_months_fits_windows_that_weeks_would_not() -> None:
+    assert small(repeated("M{n}", 1, 36, 1, "months", before="13", after="14")).longest_window_days == 28
+
+
+def test_visits_of_different_arms_may_share_days() -> None:
+    plan = small(
+        visit("A1", arms='["A"]', after="10"), visit("B1", arms='["B"]'), visit("C9", offset="9", before="3")
+    )
+    assert [rule.code for rule in plan.visits] == ["A1", "B1", "C9"]
+
+
+def test_text_that_is_not_toml_is_refused() -> None:
+    assert refused("[[visits").key == "(file)"
+
+
+def test_the_digest_is_that_of_the_files_bytes() -> None:
+    changed = small(visit(), head=HEAD.replace("participants = 10", "participants = 11"))
+    assert changed.sha256 != small().sha256
+    assert "立体定向" in SHIPPED_TEXT

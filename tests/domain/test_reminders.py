@@ -1,0 +1,176 @@
+"""Reminders of a window, which of them is owed, and the next moment at which a slot owes anything."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.plan import Plan, ReminderKind
+from app.domain.reminders import ALWAYS, MISSED, OPENED, Reminder, next_moment, owed, reminders
+from app.domain.schedule import AnchorDate, PlannedSlot, schedule
+from app.domain.status import ANSWERABLE, Exit, ExitKind, Facts, Status, status
+from app.domain.window import Window, local_day
+from tests.domain.trial import APIA, BERLIN, HEAD, SHANGHAI, SHIPPED, ZONES, anchored, small, visit
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+RANDOMISED = date(2026, 1, 10)
+
+
+def slot(code: str, plan: Plan = SHIPPED, on: date = RANDOMISED, zone: str = SHANGHAI) -> PlannedSlot:
+    slots = schedule(plan, anchored(enrolment=on, randomisation=on), None, zone)
+    return next(each for each in slots if each.visit == code)
+
+
+def window_of_slot(code: str) -> Window:
+    window = slot(code).window
+    assert window is not None
+    return window
+
+
+W6 = window_of_slot("W6")
+PLANNED = reminders(SHIPPED, slot("W6"))
+FIRST, MIDDLE, LAST = PLANNED
+moments = st.datetimes(datetime(2026, 2, 10), datetime(2026, 3, 5), timezones=st.just(UTC))  # noqa: DTZ001 - zone is added
+
+
+def days_after_opening(
+    after: int, moments: str = '["opening", "middle", "last_day"]'
+) -> list[tuple[str, int]]:
+    head = HEAD.replace('["opening", "middle", "last_day"]', moments)
+    small_slot = slot("V1", small(visit(after=str(after)), head=head), zone=BERLIN)
+    assert small_slot.window is not None
+    found = reminders(small(visit(after=str(after)), head=head), small_slot)
+    return [(each.kind, (local_day(each.at, BERLIN) - small_slot.window.opens_on).days) for each in found]
+
+
+def test_a_window_has_three_reminders_at_nine() -> None:
+    assert (
+        Reminder(ReminderKind.opening, datetime(2026, 2, 14, 1, tzinfo=UTC)),
+        Reminder(ReminderKind.middle, datetime(2026, 2, 21, 1, tzinfo=UTC)),
+        Reminder(ReminderKind.last_day, datetime(2026, 2, 27, 1, tzinfo=UTC)),
+    ) == PLANNED
+
+
+def test_a_diary_day_has_one_reminder_at_seven_in_the_evening() -> None:
+    assert reminders(SHIPPED, slot("D3")) == (
+        Reminder(ReminderKind.entry, datetime(2026, 1, 13, 11, tzinfo=UTC)),
+    )
+
+
+def test_short_windows_have_fewer_reminders() -> None:
+    assert days_after_opening(0) == [("opening", 0)]
+    assert days_after_opening(1) == [("opening", 0)]
+    assert days_after_opening(2) == [("opening", 0), ("middle", 1)]
+    assert days_after_opening(3) == [("opening", 0), ("middle", 1), ("last_day", 2)]
+    assert days_after_opening(3, '["last_day"]') == [("last_day", 2)]
+    assert days_after_opening(1, '["last_day"]') == [("last_day", 0)]
+    assert days_after_opening(0, '["last_day"]') == []
+    assert days_after_opening(9, "[]") == []
+
+
+def test_no_reminder_without_a_window_after_closing_or_on_a_day_that_is_not() -> None:
+    waiting = next(each for each in schedule(SHIPPED, {}, None, SHANGHAI) if each.visit == "W6")
+    assert reminders(SHIPPED, waiting) == ()
+    closed = AnchorDate("randomisation", RANDOMISED, datetime(2026, 1, 10, 0, 30, tzinfo=UTC))
+    known = {**anchored(enrolment=RANDOMISED), "randomisation": closed}
+    baseline = schedule(SHIPPED, known, None, SHANGHAI)[0]
+    assert reminders(SHIPPED, baseline) == ()  # randomised at 08:30, before the reminder of 09:00
+    assert reminders(SHIPPED, slot("D0", on=date(2011, 12, 30), zone=APIA)) == ()
+
+
+@given(
+    st.dates(date(2005, 1, 1), date(2035, 1, 1)), st.sampled_from(ZONES), st.sampled_from(["BL", "W6", "D2"])
+)
+def test_reminders_keep_to_the_window_and_to_one_a_day(on: date, zone: str, code: str) -> None:
+    planned = slot(code, on=on, zone=zone)
+    assert planned.window is not None
+    found = reminders(SHIPPED, planned)
+    assert len({local_day(each.at, zone) for each in found}) == len(found) <= 3
+    assert all(planned.window.opens_at <= each.at < planned.window.closes_at for each in found)
+    assert [each.at for each in found] == sorted(each.at for each in found)
+
+
+def test_only_the_latest_fresh_reminder_is_owed() -> None:
+    def due(
+        now: datetime, *sent: str, state: Status = Status.due, not_before: datetime = ALWAYS
+    ) -> Reminder | None:
+        return owed(PLANNED, sent, state, now, not_before)
+
+    assert due(FIRST.at - HOUR) is None
+    assert due(FIRST.at) is FIRST
+    assert due(FIRST.at + 23 * HOUR) is FIRST
+    assert due(FIRST.at + DAY) is None
+    assert due(FIRST.at, "opening") is None
+    assert due(MIDDLE.at) is MIDDLE
+    assert due(LAST.at, "opening") is LAST
+    assert due(FIRST.at + HOUR, not_before=FIRST.at + HOUR) is None
+    assert due(FIRST.at, not_before=FIRST.at) is FIRST
+    assert [due(FIRST.at, state=state) for state in Status if state not in ANSWERABLE] == [None] * 6
+
+
+def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
+    def then(now: datetime, *emitted: str, facts: Facts = Facts()) -> datetime | None:  # noqa: B008 - frozen
+        return next_moment(W6, PLANNED, facts, emitted, now)
+
+    early = W6.opens_at - DAY
+    assert then(early) == W6.opens_at
+    assert then(W6.closes_at - HOUR) == W6.opens_at  # an event waits, however late
+    assert then(W6.opens_at, OPENED) == FIRST.at
+    assert then(FIRST.at, OPENED) == FIRST.at
+    assert then(FIRST.at + DAY, OPENED) == MIDDLE.at  # too late for the first
+    assert then(FIRST.at, OPENED, "opening") == MIDDLE.at
+    assert then(LAST.at, OPENED, "opening", "middle", "last_day") == W6.closes_at
+    assert then(LAST.at + DAY, OPENED, MISSED) is None
+    assert then(W6.closes_at) == W6.closes_at
+    assert then(W6.closes_at, MISSED) is None
+    assert then(W6.closes_at, OPENED, facts=Facts(begun_at=W6.due_at)) == W6.grace_until
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        Facts(submitted_at=W6.due_at),
+        Facts(excused=True),
+        Facts(exit=Exit(ExitKind.death, W6.due_at)),
+        Facts(exit=Exit(ExitKind.withdrew_study, W6.opens_at - DAY)),
+    ],
+)
+def test_a_settled_slot_owes_nothing(facts: Facts) -> None:
+    for now in (W6.opens_at - DAY, FIRST.at, W6.grace_until):
+        assert next_moment(W6, PLANNED, facts, (), now) is None
+    assert next_moment(None, (), Facts(), (), W6.opens_at) is None
+
+
+def test_leaving_inside_the_window_stops_reminders_and_owes_the_miss_then() -> None:
+    facts = Facts(exit=Exit(ExitKind.withdrew_questionnaires, FIRST.at + HOUR))
+    assert next_moment(W6, PLANNED, facts, (OPENED, "opening"), FIRST.at) == FIRST.at + HOUR
+
+
+def test_reminders_before_the_first_allowed_moment_are_not_waited_for() -> None:
+    assert next_moment(W6, PLANNED, Facts(), (OPENED,), W6.opens_at, not_before=MIDDLE.at) == MIDDLE.at
+
+
+@given(moments, moments, st.booleans())
+def test_a_ticker_that_wakes_at_each_moment_does_everything_once_and_stops(
+    starts_at: datetime, not_before: datetime, begun: bool
+) -> None:
+    facts = Facts(begun_at=W6.due_at if begun else None)
+    emitted: list[str] = []
+    now = starts_at
+    while (wakes_at := next_moment(W6, PLANNED, facts, emitted, now, not_before)) is not None:
+        now = max(now, wakes_at)
+        state = status(W6, facts, now)
+        reminder = owed(PLANNED, emitted, state, now, not_before)
+        if reminder is not None:
+            emitted.append(reminder.kind)
+        elif state is Status.missed:
+            emitted.append(MISSED)
+        else:
+            assert OPENED not in emitted
+            emitted.append(OPENED)
+    assert len(set(emitted)) == len(emitted)
+    assert emitted[-1] == MISSED
+    assert (OPENED in emitted) == (starts_at < (W6.grace_until if begun else W6.closes_at))
+    expected = {each.kind for each in PLANNED if each.at >= max(starts_at, not_before)}
+    assert expected <= set(emitted)
