@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tests.meta.requirements import summary
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 WORKERS = "2"
@@ -73,6 +75,7 @@ def main(chosen: Sequence[str]) -> int:
     if "pytest" in wanted:
         tested, count = _tests()
         outcomes += tested
+        print(summary())
     return _close(outcomes, count)
 
 
