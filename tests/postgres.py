@@ -15,7 +15,7 @@ import sysconfig
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -112,7 +112,7 @@ def _start_own(settings: Mapping[str, str]) -> Cluster:
     folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir="/tmp"))
     try:
         _hand_over(folder, owner)
-        binaries = _binaries(folder, owner)
+        binaries = _binaries(folder, owner, _candidates())
         _initialise(binaries, folder, owner)
         supervisor = _launch(binaries, folder, owner, settings)
     except BaseException:
@@ -140,9 +140,9 @@ def _hand_over(place: Path, owner: str | None) -> None:
         os.chown(place, pwd.getpwnam(owner).pw_uid, -1, follow_symlinks=False)
 
 
-def _binaries(folder: Path, owner: str | None) -> Path:
+def _binaries(folder: Path, owner: str | None, candidates: Iterable[Path]) -> Path:
     tried: list[str] = []
-    for candidate in _candidates():
+    for candidate in candidates:
         if _runs(candidate, owner):
             return candidate
         tried.append(str(candidate))

@@ -77,3 +77,37 @@ def test_a_killed_run_leaves_no_server(end: signal.Signals) -> None:
         assert folder.is_dir()
         run.send_signal(end)
     assert _gone(folder)
+
+
+def test_a_given_server_is_used_and_left_running(
+    postgres_cluster: postgres.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(postgres.ADDRESS, postgres_cluster.admin)
+    given = postgres.start()
+    name = given.create()
+    given.stop()
+    assert _rows(postgres_cluster.url(name), "SELECT 1") == (1,)
+    postgres_cluster.drop(name)
+
+
+def test_without_any_server_the_reason_is_told(tmp_path: Path) -> None:
+    with pytest.raises(postgres.Unavailable, match=postgres.ADDRESS):
+        postgres._binaries(tmp_path, None, [tmp_path])
+
+
+def test_the_development_wheel_is_enough(tmp_path: Path) -> None:
+    wheel = list(postgres._candidates())[-1]
+    assert wheel.parent.name == "pginstall"
+    assert postgres._binaries(tmp_path, None, [tmp_path, wheel]) == wheel
+
+
+def test_settings_reach_the_server() -> None:
+    own = postgres.start(fsync=True, settings={"work_mem": "7MB"})
+    try:
+        with psycopg.connect(own.admin) as connection:
+            shown = connection.execute(
+                "SELECT current_setting('fsync'), current_setting('work_mem')"
+            ).fetchone()
+        assert shown == ("on", "7MB")
+    finally:
+        own.stop()

@@ -13,9 +13,9 @@ LONGEST_FUNCTION = 40
 LONGEST_FILE = 300
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "handler", "base"}
 CHECKS = ("assert_", "check_", "expect", "raises", "warns")
-# The reason follows the code: ` - why` after a lint code, `  # why` after a type code.
+# The reason follows the code: ` why` after a lint code, `  # why` after a type code.
 SILENCED = re.compile(r"#\s*noqa\b|#\s*type:\s*ignore")
-WITH_REASON = re.compile(r"#\s*noqa: [A-Z0-9, ]+ - \S|#\s*type: ignore\[[a-z, -]+\]\s+# \S")
+WITH_REASON = re.compile(r"#\s*noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*[ -]+\w|#\s*type: ignore\[[a-z, -]+\]\s+# \S")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
