@@ -1,0 +1,1 @@
+"""Daybook: patient-reported outcomes for cancer trials."""

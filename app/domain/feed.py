@@ -1,0 +1,101 @@
+"""The change feed's pure half: how an event is numbered, linked, shown and withheld.
+
+The hash covers digests of sections and not the sections themselves, so a client that may not
+see a section (or an event) still verifies contiguous numbers and the chain. Each section is
+salted: a two-valued fact such as the arm cannot be guessed from its digest.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.audit import canonical, instant, link, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of an event's data, with the scope that it takes to read it (None: any client)."""
+
+    data: object
+    salt: str
+    scope: str | None = None
+
+    def digest(self) -> str:
+        return sha256(f"{self.salt}:{canonical(self.data)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before it has its number: the whole state after the change, in sections.
+
+    `needs` is the scope without which a client receives only a stub of the event.
+    """
+
+    type: str
+    subject: str
+    site_id: int
+    ref: str
+    version: int
+    actor: Mapping[str, str]
+    sections: Mapping[str, Section]
+    visit: str | None = None
+    reason: Mapping[str, str] | None = None
+    changed: tuple[str, ...] = ()
+    needs: str | None = None
+    site: str = field(default="")
+
+
+def numbered(draft: Draft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
+    """The event's JSON line and its hash, once number and predecessor are known."""
+    envelope = {
+        "seq": seq,
+        "type": draft.type,
+        "site": draft.site,
+        "subject": draft.subject,
+        "visit": draft.visit,
+        "ref": draft.ref,
+        "version": draft.version,
+        "recorded_at": instant(recorded_at),
+        "actor": dict(draft.actor),
+        "reason": dict(draft.reason) if draft.reason else None,
+        "changed": list(draft.changed),
+        "digests": {name: section.digest() for name, section in draft.sections.items()},
+    }
+    envelope_sha256 = sha256(canonical(envelope))
+    current = link(prev_hash, envelope_sha256)
+    line = envelope | {
+        "data": {name: section.data for name, section in draft.sections.items()},
+        "salts": {name: section.salt for name, section in draft.sections.items()},
+        "scopes": {name: section.scope for name, section in draft.sections.items() if section.scope},
+        "needs": draft.needs,
+        "envelope_sha256": envelope_sha256,
+        "prev_hash": prev_hash,
+        "hash": current,
+    }
+    return canonical(line), current
+
+
+def shown(line: str, scopes: Collection[str], in_reach: bool) -> str:
+    """The line as a client with these scopes may read it: whole, without some sections, or a stub."""
+    event = json.loads(line)
+    if not in_reach or (event["needs"] is not None and event["needs"] not in scopes):
+        kept = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
+        return canonical(kept | {"type": "withheld"})
+    withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
+    if not withheld:
+        return line
+    for part in ("data", "salts"):
+        event[part] = {name: value for name, value in event[part].items() if name not in withheld}
+    return canonical(event)
+
+
+def whole(scopes: Collection[str], sites: Collection[str] | None) -> bool:
+    """Whether a client sees every line as it is stored, so that lines can be passed through unread."""
+    return sites is None and {"answers:read", "scores:read", "diary:read", "arm:read"} <= set(scopes)
+
+
+def envelope_of(event: Mapping[str, object]) -> dict[str, object]:
+    """The part of a served event that its `envelope_sha256` covers; what a verifying client recomputes."""
+    outside = {"data", "salts", "scopes", "needs", "envelope_sha256", "prev_hash", "hash"}
+    return {key: value for key, value in event.items() if key not in outside}

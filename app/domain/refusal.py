@@ -1,0 +1,28 @@
+"""The two ways in which the core says no."""
+
+from collections.abc import Mapping
+
+
+class Refused(Exception):
+    """A request that the rules do not allow.
+
+    `code` names the rule; `details` name the field and what is allowed. Faces turn
+    both into words and a status; neither ever holds an answer's text.
+    """
+
+    def __init__(self, code: str, **details: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details: Mapping[str, object] = details
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{name}={value}" for name, value in self.details.items())
+        return f"{self.code} ({named})" if named else self.code
+
+
+class BadDefinition(Exception):
+    """A definition file that cannot be used: where, what stands there, and what may stand there."""
+
+    def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{file}: {key} = {value!r}: {allowed}")
+        self.file, self.key, self.value, self.allowed = file, key, value, allowed

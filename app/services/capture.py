@@ -1,0 +1,243 @@
+"""Filling a form: opening, beginning and saving each answer as it is given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import select
+
+from app.domain.answers import Value
+from app.domain.audit import Change, Entry, Event, canonical, salted, sealed
+from app.domain.capture import Given, HelpedBy, LateReason, check_given, check_open
+from app.domain.instrument import Instrument
+from app.domain.instrument_text import InstrumentText
+from app.domain.plan import Plan
+from app.domain.refusal import Refused
+from app.domain.schedule import asks_reason
+from app.services.entry import Visitor, participant_actor
+from app.services.identifiers import hashed, public_id
+from app.services.installation import Installation
+from app.services.scheduling import sent_kinds, wake_of
+from app.storage.answering import Current, current_answers, known_numbers, read_slot, write_answers, write_seen
+from app.storage.changes import chain_of_participant
+from app.storage.engine import writing
+from app.storage.schedule import Slot
+from app.storage.slots import facts_of, planned_of, window_of_slot
+
+_RETRIES = 5
+_SEEN_EVERY = timedelta(seconds=60)
+_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as its participant may see it now: definition, words and the answers so far."""
+
+    slot: Slot
+    plan: Plan
+    instrument: Instrument
+    text: InstrumentText
+    leave_out: frozenset[str]
+    answers: Mapping[str, Value]
+    revision: int
+    client: str
+    asks_late_reason: bool
+
+
+def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: datetime) -> Form:
+    """The form of one's own slot, found by its id alone; begun or not.
+
+    Raises Refused: "unknown_slot" (also for somebody else's), "not_yet_open", "window_closed",
+    "already_submitted", "not_expected", "no_translation".
+    """
+    with installation.read() as session:
+        slot = session.exec(
+            select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
+        ).one_or_none()
+        if slot is None:
+            raise Refused("unknown_slot")
+        check_open(window_of_slot(slot), facts_of(slot), at)
+        held = current_answers(session.connection(), slot.id or 0)
+    plan = installation.library.plan(visitor.study, slot.plan_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    return Form(
+        slot=slot,
+        plan=plan,
+        instrument=instrument,
+        text=installation.library.text(instrument, visitor.language),
+        leave_out=left_out(plan, slot.instrument),
+        answers={item: answer.value if answer.words is None else answer.words for item, answer in held.items()},
+        revision=max((answer.revision for answer in held.values()), default=0),
+        client=public_id(),
+        asks_late_reason=asks_reason(plan, planned_of(slot), at),
+    )
+
+
+def begin_form(
+    installation: Installation,
+    visitor: Visitor,
+    slot_id: str,
+    helped_by: HelpedBy | None,
+    late_reason: LateReason | None,
+    at: datetime,
+) -> None:
+    """Begin one's own form; a begun one stays as it is. From here on its window never moves.
+
+    Raises as `open_form`, and Refused("late_reason_needed") for a diary entry made late without one.
+    """
+    chain = chain_of_participant(visitor.participant_id)
+    with installation.work(visitor.actor, at) as work:
+        work.lock(chain)
+        slot = work.session.exec(
+            select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
+        ).one_or_none()
+        if slot is None:
+            raise Refused("unknown_slot")
+        check_open(window_of_slot(slot), facts_of(slot), at)
+        if slot.begun_at is not None:
+            return
+        plan = installation.library.plan(visitor.study, slot.plan_version)
+        if late_reason is None and asks_reason(plan, planned_of(slot), at):
+            raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
+        slot.begun_at = at
+        slot.helped_by = helped_by.value if helped_by else None
+        slot.late_reason = late_reason.value if late_reason else None
+        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, visitor.enrolled_at)
+        work.record(Event.FORM_BEGUN, chain)
+
+
+def save_answers(
+    installation: Installation,
+    cookie: str,
+    slot_id: str,
+    client: str,
+    given: Sequence[Given],
+    at: datetime,
+) -> int:
+    """Store answers as they are given, append-only and audited, and return the form's revision.
+
+    Events that this client sent before are not stored again. Raises Refused: "not_signed_in",
+    "locked", "not_begun", "unknown_item", "out_of_range", "wrong_kind", "busy", or as `open_form`.
+    """
+    token_hash = hashed(cookie)
+    for _attempt in range(_RETRIES):
+        with writing(installation.engine).connect() as connection:
+            revision = _try_to_save(installation, connection, token_hash, slot_id, client, given, at)
+            if revision is not None:
+                connection.commit()
+                return revision
+            connection.rollback()
+    raise Refused("busy")
+
+
+def _try_to_save(
+    installation: Installation,
+    connection: Connection,
+    token_hash: str,
+    slot_id: str,
+    client: str,
+    given: Sequence[Given],
+    at: datetime,
+) -> int | None:
+    row = read_slot(connection, token_hash, slot_id)
+    if row is None:
+        raise Refused("unknown_slot")
+    slot = Slot(**{column.name: row._mapping[column] for column in _SLOT.columns})
+    plan = installation.library.plan(row.study, slot.plan_version)
+    if at - row.seen_at > timedelta(minutes=plan.idle_minutes):
+        raise Refused("locked")
+    check_open(window_of_slot(slot), facts_of(slot), at)
+    if slot.begun_at is None:
+        raise Refused("not_begun")
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    check_given(instrument, given, left_out(plan, slot.instrument))
+    known = known_numbers(connection, slot.id or 0, client)
+    fresh = [answer for answer in given if answer.seq not in known]
+    if not fresh:
+        return int(row.revision)
+    text = installation.library.text(instrument, row.language)
+    entry, events = _written(connection, row, slot, client, fresh, text, at)
+    if not write_answers(connection, entry, events):
+        return None
+    if at - row.seen_at >= _SEEN_EVERY:
+        write_seen(connection, row.device_id, at)
+    return int(row.revision) + len(fresh)
+
+
+def _written(
+    connection: Connection,
+    row: sa.Row[Any],
+    slot: Slot,
+    client: str,
+    given: Sequence[Given],
+    text: InstrumentText,
+    at: datetime,
+) -> tuple[Entry, list[dict[str, Any]]]:
+    """The audit entry and the rows for these answers, numbered on from what was read."""
+    before = {item: held.value if held.words is None else held.words for item, held in _held(connection, slot).items()}
+    events, changes = [], []
+    for number, answer in enumerate(given, start=int(row.revision) + 1):
+        events.append(event_row(slot, client, number, answer, row.language, text.sha256, at))
+        changes.append(told_change(slot, client, answer, before))
+        before[answer.item] = answer.value
+    actor = participant_actor(row.person)
+    body = Entry(
+        chain=row.chain,
+        seq=row.seq + 1,
+        event=Event.ANSWER_SAVED.value,
+        at=at,
+        actor_kind=actor.kind.value,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        reason=None,
+        changes=canonical([change.told() for change in changes]),
+        prev_hash="",
+        hash="",
+    )
+    return sealed(body, row.hash), events
+
+
+def _held(connection: Connection, slot: Slot) -> Mapping[str, Current]:
+    return current_answers(connection, slot.id or 0)
+
+
+def event_row(
+    slot: Slot, client: str, revision: int, answer: Given, language: str, text_sha256: str, at: datetime
+) -> dict[str, Any]:
+    """One answer as its row."""
+    offset = answer.device_at.utcoffset() if answer.device_at else None
+    return {
+        "slot_id": slot.id,
+        "revision": revision,
+        "client": client,
+        "seq": answer.seq,
+        "base": answer.base,
+        "item": answer.item,
+        "value": answer.value if isinstance(answer.value, int) else None,
+        "words": answer.value if isinstance(answer.value, str) else None,
+        "language": language,
+        "text_sha256": text_sha256,
+        "device_at": answer.device_at,
+        "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
+        "received_at": at,
+    }
+
+
+def told_change(slot: Slot, client: str, answer: Given, before: Mapping[str, Value]) -> Change:
+    """How the trail tells one answer: old and new value, "blank" for a deliberate skip, words as a digest."""
+    old = _told(before[answer.item], client) if answer.item in before else None
+    return Change(f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _told(answer.value, client))
+
+
+def _told(value: Value, salt: str) -> object:
+    if isinstance(value, str):
+        return salted(value, salt)
+    return "blank" if value is None else value
+
+
+def left_out(plan: Plan, instrument: str) -> frozenset[str]:
+    """The items of an instrument that the plan does not use."""
+    return next(used.leave_out for used in plan.instruments if used.id == instrument)

@@ -1,0 +1,174 @@
+"""Withdrawal, death and the other ways out: what each stops, in one transaction."""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from app.domain.access import Actor
+from app.domain.audit import Event
+from app.domain.plan import Owner
+from app.domain.refusal import Refused
+from app.domain.status import Exit, ExitKind
+from app.domain.window import day_start, local_day
+from app.services.anchors import AnchorEntry, enter_anchor
+from app.services.feed_events import told_of_disposition
+from app.services.installation import Installation
+from app.services.participants import participant_of, site_of
+from app.services.scheduling import mark_exit, plan_of
+from app.storage.changes import chain_of_participant
+from app.storage.people import Activation, Participant
+from app.storage.schedule import Disposition
+from app.storage.unit_of_work import UnitOfWork
+
+TREATMENT_WITHDRAWAL = "treatment_withdrawal"
+
+
+class Kind(StrEnum):
+    """A dated change of a participant's part in the study (domain.md, "disposition")."""
+
+    withdrew_treatment = "withdrew_treatment"
+    withdrew_questionnaires = "withdrew_questionnaires"
+    withdrew_study = "withdrew_study"
+    screen_failure = "screen_failure"
+    death = "death"
+    lost = "lost"
+    completed = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionEntry:
+    """A disposition as it is sent in. `stated` is the date as known: a year-month may be all there is."""
+
+    kind: Kind
+    stated: str
+    source: Owner
+    reason: str | None = None
+
+
+def record_disposition(
+    installation: Installation, actor: Actor, study_id: int, subject: str, entry: DispositionEntry, at: datetime
+) -> Disposition:
+    """Record it; withdrawal from questionnaires or study, screen failure and death stop everything at once.
+
+    Raises Refused: "bad_date", "date_in_future", "before_enrolment".
+    """
+    with installation.work(actor, at) as work:
+        participant = participant_of(work.session, study_id, subject)
+        return enter_disposition(installation, work, participant, entry)
+
+
+def enter_disposition(
+    installation: Installation, work: UnitOfWork, participant: Participant, entry: DispositionEntry
+) -> Disposition:
+    """`record_disposition` inside a transaction that is already open."""
+    chain = chain_of_participant(participant.id or 0)
+    work.lock(chain)
+    effective_on = effective_day(entry, participant, work.at)
+    event = Event.DISPOSITION_RECORDED if entry.source is Owner.site else Event.DISPOSITION_RECEIVED
+    work.record(event, chain, reason=entry.reason)
+    row = Disposition(
+        participant_id=participant.id or 0,
+        kind=entry.kind.value,
+        effective_on=effective_on,
+        stated_date=entry.stated,
+        source=entry.source.value,
+        reason=entry.reason,
+        recorded_at=work.at,
+        recorded_by=work.actor.id,
+    )
+    _settle(installation, work, participant, row)
+    if entry.kind is Kind.withdrew_treatment:
+        arrival = AnchorEntry(TREATMENT_WITHDRAWAL, effective_on, Owner.site, entry.reason or entry.kind.value)
+        enter_anchor(installation, work, participant, arrival, confirmed=True)
+    return row
+
+
+def undo_disposition(
+    installation: Installation, actor: Actor, study_id: int, subject: str, reason: str, at: datetime
+) -> Disposition:
+    """Take back the last disposition in force, by a new entry with a reason. The investigator's act.
+
+    Raises Refused: "reason_needed", "nothing_to_undo".
+    """
+    if not reason.strip():
+        raise Refused("reason_needed", field="reason")
+    with installation.work(actor, at) as work:
+        participant = participant_of(work.session, study_id, subject)
+        chain = chain_of_participant(participant.id or 0)
+        work.lock(chain)
+        standing = in_force(work.session, participant.id or 0)
+        if not standing:
+            raise Refused("nothing_to_undo")
+        work.record(Event.DISPOSITION_UNDONE, chain, reason=reason)
+        row = Disposition(
+            participant_id=participant.id or 0,
+            kind=standing[-1].kind,
+            effective_on=standing[-1].effective_on,
+            stated_date=standing[-1].stated_date,
+            source=Owner.site.value,
+            reason=reason,
+            recorded_at=at,
+            recorded_by=actor.id,
+            undoes_id=standing[-1].id,
+        )
+        _settle(installation, work, participant, row)
+        return row
+
+
+def in_force(session: Session, participant_id: int) -> list[Disposition]:
+    """The dispositions not taken back, oldest first."""
+    statement = select(Disposition).where(Disposition.participant_id == participant_id)
+    rows = session.exec(statement.order_by(col(Disposition.id))).all()
+    undone = {row.undoes_id for row in rows}
+    return [row for row in rows if row.undoes_id is None and row.id not in undone]
+
+
+def effective_day(entry: DispositionEntry, participant: Participant, at: datetime) -> date:
+    """The day that counts. A date known only to the month counts at its end, but never in the future."""
+    today = local_day(at, participant.zone)
+    matched = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", entry.stated)
+    if matched is None or (matched[3] is None and entry.kind is not Kind.death):
+        raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death")
+    try:
+        year, month = int(matched[1]), int(matched[2])
+        day = date(year, month, int(matched[3] or calendar.monthrange(year, month)[1]))
+        begins = date(year, month, int(matched[3] or 1))
+    except (ValueError, calendar.IllegalMonthError) as impossible:
+        raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
+    if begins > today:
+        raise Refused("date_in_future", date=entry.stated, latest=today)
+    if day < local_day(participant.enrolled_at, participant.zone):
+        raise Refused("before_enrolment", date=entry.stated, earliest=local_day(participant.enrolled_at, participant.zone))
+    return min(day, today)
+
+
+def _settle(installation: Installation, work: UnitOfWork, participant: Participant, row: Disposition) -> None:
+    """Add the entry, repeat the exit that is now in force everywhere, and tell the EDC."""
+    session = work.session
+    session.add(row)
+    session.flush()
+    exits = [each for each in in_force(session, participant.id or 0) if each.kind in set(ExitKind)]
+    left = None
+    if exits:
+        first = min(exits, key=lambda each: (each.effective_on, each.id))
+        left = Exit(ExitKind(first.kind), day_start(first.effective_on, participant.zone))
+    mark_exit(session, plan_of(installation, session, participant.study_id), participant, left, work.at)
+    if left is not None:
+        _revoke_invitations(session, participant, work.at)
+    version = len(session.exec(select(Disposition.id).where(Disposition.participant_id == participant.id)).all())
+    site = site_of(session, participant)
+    work.publish(participant.study_id, told_of_disposition(participant, site, work.actor, row, version))
+
+
+def _revoke_invitations(session: Session, participant: Participant, at: datetime) -> None:
+    waiting = select(Activation).where(
+        Activation.participant_id == participant.id,
+        col(Activation.used_at).is_(None),
+        col(Activation.revoked_at).is_(None),
+    )
+    for activation in session.exec(waiting):
+        activation.revoked_at = at

@@ -1,0 +1,184 @@
+"""Enrolling a participant and inviting them: consent first, then a single-use link."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from app.domain.access import Actor
+from app.domain.audit import Event
+from app.domain.plan import Owner, Plan
+from app.domain.refusal import Refused
+from app.domain.window import local_day
+from app.services.anchors import AnchorEntry, enter_anchor
+from app.services.feed_events import told_of_participant
+from app.services.identifiers import hashed, public_id, short_code, token
+from app.services.installation import Installation
+from app.services.participants import participant_of
+from app.services.scheduling import plan_of
+from app.storage.changes import chain_of_participant
+from app.storage.people import Activation, Contact, Participant
+from app.storage.study import Site
+from app.storage.unit_of_work import UnitOfWork
+
+LINK_LIFE = timedelta(days=14)
+CODE_LIFE = timedelta(hours=24)
+
+
+class IdentityCheck(StrEnum):
+    """How site staff made sure who the person is (IAM-16)."""
+
+    id_card = "id_card"
+    hospital_record = "hospital_record"
+    known_to_staff = "known_to_staff"
+
+
+class Channel(StrEnum):
+    """How a participant is reminded."""
+
+    email = "email"
+    sms = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentEntry:
+    """What is recorded at enrolment. `address` is optional and kept apart, encrypted."""
+
+    subject: str
+    language: str
+    enrolled_on: date
+    consent_version: str
+    consented_on: date
+    identity_check: IdentityCheck
+    channel: Channel | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the QR sheet shows, once: the link, the short code and until when they work."""
+
+    url: str
+    code: str
+    expires_at: datetime
+    code_expires_at: datetime
+
+
+def enrol(installation: Installation, actor: Actor, site: Site, entry: EnrolmentEntry, at: datetime) -> Participant:
+    """Enrol a participant at a site and create every expected form ahead.
+
+    Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
+    "address_needed", "bad_address".
+    """
+    with installation.work(actor, at) as work:
+        plan = plan_of(installation, work.session, site.study_id)
+        _check(plan, site, entry, at)
+        participant = add_participant(work, site, entry.subject, entry.language, Event.PARTICIPANT_ENROLLED)
+        participant.consent_version = entry.consent_version.strip()
+        participant.consented_on = entry.consented_on
+        participant.identity_check = entry.identity_check.value
+        participant.reminders_wanted = entry.channel is not None
+        if entry.channel is not None and entry.address is not None:
+            work.session.add(
+                Contact(
+                    participant_id=participant.id or 0,
+                    channel=entry.channel.value,
+                    address_sealed=installation.sealer.seal(entry.address.strip()),
+                    recorded_at=at,
+                )
+            )
+        work.publish(site.study_id, told_of_participant(participant, site, actor, "created"))
+        enter_anchor(
+            installation, work, participant, AnchorEntry("enrolment", entry.enrolled_on, Owner.site), confirmed=True
+        )
+        return participant
+
+
+def add_participant(work: UnitOfWork, site: Site, subject: str, language: str, event: Event) -> Participant:
+    """A new participant of a site, with their own audit chain. Raises Refused("subject_exists")."""
+    same = select(Participant.id).where(Participant.study_id == site.study_id, Participant.subject == subject)
+    if work.session.exec(same).first() is not None:
+        raise Refused("subject_exists", subject=subject)
+    participant = Participant(
+        public_id=public_id(),
+        study_id=site.study_id,
+        site_id=site.id or 0,
+        subject=subject,
+        zone=site.zone,
+        language=language,
+        enrolled_at=work.at,
+    )
+    work.session.add(participant)
+    work.session.flush()
+    chain = chain_of_participant(participant.id or 0)
+    work.lock(chain, site.study_id)
+    work.record(event, chain, site.study_id)
+    return participant
+
+
+def check_subject(plan: Plan, subject: str) -> None:
+    """Refuse a code that is not of the study's pattern, naming the pattern."""
+    if re.fullmatch(plan.subject_pattern, subject) is None:
+        raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
+
+
+def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
+    check_subject(plan, entry.subject)
+    if entry.language not in plan.languages:
+        raise Refused("no_language", field="language", allowed=plan.languages)
+    today = local_day(at, site.zone)
+    for day in (entry.enrolled_on, entry.consented_on):
+        if day > today:
+            raise Refused("date_in_future", date=day, latest=today)
+    if not entry.consent_version.strip() or entry.consented_on > entry.enrolled_on:
+        raise Refused("consent_needed", field="consent")
+    if entry.channel is not None and not (entry.address or "").strip():
+        raise Refused("address_needed", field="address")
+    if entry.channel is Channel.email and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", (entry.address or "").strip()) is None:
+        raise Refused("bad_address", field="address", allowed="name@example.org")
+
+
+def issue_invitation(
+    installation: Installation, actor: Actor, study_id: int, subject: str, at: datetime
+) -> Invitation:
+    """A new single-use link and code; the ones issued before stop working at once.
+
+    Raises Refused: "consent_needed" (PRI-03), "participation_ended".
+    """
+    link_token, code = token(), short_code()
+    with installation.work(actor, at) as work:
+        participant = participant_of(work.session, study_id, subject)
+        chain = chain_of_participant(participant.id or 0)
+        work.lock(chain)
+        if participant.consent_version is None:
+            raise Refused("consent_needed", field="consent")
+        if participant.exit_kind is not None:
+            raise Refused("participation_ended")
+        work.record(Event.ACTIVATION_ISSUED, chain)
+        for earlier in _waiting(work.session, participant):
+            earlier.revoked_at = at
+        activation = Activation(
+            participant_id=participant.id or 0,
+            token_hash=hashed(link_token),
+            code_hash=hashed(code),
+            issued_at=at,
+            issued_by=actor.id,
+            expires_at=at + LINK_LIFE,
+            code_expires_at=at + CODE_LIFE,
+        )
+        work.session.add(activation)
+    url = f"{installation.public_url}/a/{link_token}"
+    return Invitation(url, code, activation.expires_at, activation.code_expires_at)
+
+
+def _waiting(session: Session, participant: Participant) -> list[Activation]:
+    statement = select(Activation).where(
+        Activation.participant_id == participant.id,
+        col(Activation.used_at).is_(None),
+        col(Activation.revoked_at).is_(None),
+    )
+    return list(session.exec(statement))
+
+

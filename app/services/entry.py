@@ -1,0 +1,229 @@
+"""The participant's way in: invitation, PIN, the browser that is bound, and its idle lock."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from app.domain.access import Actor, ActorKind
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.domain.status import ExitKind
+from app.services.identifiers import hashed, token, typed_code
+from app.services.installation import Installation
+from app.services.scheduling import plan_of
+from app.services.throttling import check_tries, count_failure, forget_failures
+from app.storage.changes import chain_of_participant
+from app.storage.people import Activation, Device, Participant
+from app.storage.study import Site, Study
+from app.storage.unit_of_work import UnitOfWork
+
+PIN_DIGITS = 6
+_SEEN_EVERY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Whom an invitation was made for, as far as its first page needs to know."""
+
+    participant_id: int
+    language: str
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The participant behind a bound browser. `locked`: idle too long, the PIN is asked again."""
+
+    device_id: int
+    participant_id: int
+    public_id: str
+    study_id: int
+    study: str
+    subject: str
+    language: str
+    zone: str
+    site: Site
+    exit_kind: ExitKind | None
+    enrolled_at: datetime
+    locked: bool
+
+    @property
+    def actor(self) -> Actor:
+        return participant_actor(self.public_id)
+
+
+def participant_actor(public_id: str) -> Actor:
+    """The participant as the trail names them."""
+    return Actor(ActorKind.PARTICIPANT, public_id, "participant")
+
+
+def invitation(session: Session, secret: str, at: datetime) -> Invited:
+    """Whom this link or short code invites; nothing is changed by looking (P1.1).
+
+    Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (P1.5).
+    """
+    activation = _usable(session, secret, at)
+    participant = session.get(Participant, activation.participant_id) if activation else None
+    if activation is None or participant is None or participant.exit_kind is not None:
+        raise Refused("wrong_link")
+    return Invited(participant.id or 0, participant.language, _site(session, participant))
+
+
+def activate(
+    installation: Installation, secret: str, pin: str, pin_again: str, label: str, source: str, at: datetime
+) -> str:
+    """Bind a browser with a link or code and a new PIN; returns the cookie's token.
+
+    Raises Refused: "throttled", "wrong_link", "bad_pin", "pins_differ". `source` names where the request
+    came from, for throttling. The PIN is never stored, and every failure reads the same.
+    """
+    _check_pin(pin, pin_again)
+    pin_hash = installation.sealer.hash(pin)
+    cookie = token()
+    stranger = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
+    with installation.read() as session:
+        check_tries(session, f"link:{source}", at)
+        activation = _usable(session, secret, at)
+        participant = session.get(Participant, activation.participant_id) if activation else None
+    if participant is None or participant.exit_kind is not None:
+        with installation.work(stranger, at) as work:
+            count_failure(work.session, f"link:{source}", at)
+            work.record(Event.ACTIVATION_REFUSED, "installation")
+        raise Refused("wrong_link")
+    with installation.work(participant_actor(participant.public_id), at) as work:
+        _bind(work, participant.id or 0, secret, pin_hash, cookie, label)
+    return cookie
+
+
+def _bind(
+    work: UnitOfWork, participant_id: int, secret: str, pin_hash: str, cookie: str, label: str
+) -> None:
+    chain = chain_of_participant(participant_id)
+    work.lock(chain)
+    activation = _usable(work.session, secret, work.at)
+    participant = work.session.get(Participant, participant_id)
+    if activation is None or participant is None or participant.exit_kind is not None:
+        raise Refused("wrong_link")  # somebody was quicker with the same link
+    activation.used_at = work.at
+    participant.pin_hash = pin_hash
+    work.session.add(
+        Device(
+            participant_id=participant_id,
+            token_hash=hashed(cookie),
+            label=label,
+            bound_at=work.at,
+            seen_at=work.at,
+        )
+    )
+    forget_failures(work.session, f"pin:{participant_id}")
+    work.record(Event.DEVICE_BOUND, chain)
+
+
+def recognise(installation: Installation, session: Session, cookie: str | None, at: datetime) -> Visitor:
+    """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked."""
+    statement = (
+        select(Device, Participant, Site, Study)
+        .join(Participant, col(Participant.id) == col(Device.participant_id))
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Study, col(Study.id) == col(Participant.study_id))
+        .where(Device.token_hash == hashed(cookie or ""), col(Device.revoked_at).is_(None))
+    )
+    found = session.exec(statement).one_or_none()
+    if found is None:
+        raise Refused("not_signed_in")
+    device, participant, site, study = found
+    plan = installation.library.plan(study.code, study.plan_version)
+    return Visitor(
+        device_id=device.id or 0,
+        participant_id=participant.id or 0,
+        public_id=participant.public_id,
+        study_id=participant.study_id,
+        study=study.code,
+        subject=participant.subject,
+        language=participant.language,
+        zone=participant.zone,
+        site=site,
+        exit_kind=participant.exit_kind,
+        enrolled_at=participant.enrolled_at,
+        locked=at - device.seen_at > timedelta(minutes=plan.idle_minutes),
+    )
+
+
+def touch(installation: Installation, visitor: Visitor, at: datetime) -> None:
+    """Keep an unlocked browser awake; writes at most once a minute."""
+    with installation.read() as session:
+        device = session.get(Device, visitor.device_id)
+        fresh = device is None or at - device.seen_at < _SEEN_EVERY
+    if fresh or visitor.locked:
+        return
+    with installation.work(visitor.actor, at) as work:
+        known = work.session.get(Device, visitor.device_id)
+        if known is not None:
+            known.seen_at = at
+
+
+def unlock(installation: Installation, visitor: Visitor, pin: str, at: datetime) -> None:
+    """Wake an idle browser with the PIN. Raises Refused: "throttled", "wrong_pin"; both are recorded."""
+    subject = f"pin:{visitor.participant_id}:{visitor.device_id}"
+    chain = chain_of_participant(visitor.participant_id)
+    with installation.read() as session:
+        check_tries(session, subject, at)
+        participant = session.get(Participant, visitor.participant_id)
+        stored = participant.pin_hash if participant else None
+    right = installation.sealer.matches(stored, pin)
+    with installation.work(visitor.actor, at) as work:
+        work.lock(chain)
+        if right:
+            device = work.session.get(Device, visitor.device_id)
+            if device is not None:
+                device.seen_at = at
+            forget_failures(work.session, subject)
+            work.record(Event.DEVICE_UNLOCKED, chain)
+        else:
+            count_failure(work.session, subject, at)
+            work.record(Event.PIN_REFUSED, chain)
+    if not right:
+        raise Refused("wrong_pin")
+
+
+def sign_out(installation: Installation, visitor: Visitor, at: datetime) -> None:
+    """Unbind this browser; a fresh link binds it again."""
+    with installation.work(visitor.actor, at) as work:
+        device = work.session.get(Device, visitor.device_id)
+        if device is not None:
+            device.revoked_at = at
+        work.record(Event.DEVICE_SIGNED_OUT, chain_of_participant(visitor.participant_id))
+
+
+def change_language(installation: Installation, visitor: Visitor, language: str, at: datetime) -> None:
+    """Set the participant's language; raises Refused("no_language") naming those of the study."""
+    with installation.work(visitor.actor, at) as work:
+        plan = plan_of(installation, work.session, visitor.study_id)
+        if language not in plan.languages:
+            raise Refused("no_language", field="language", allowed=plan.languages)
+        participant = work.session.get(Participant, visitor.participant_id)
+        if participant is not None and participant.language != language:
+            participant.language = language
+            work.record(Event.LANGUAGE_CHANGED, chain_of_participant(visitor.participant_id))
+
+
+def _check_pin(pin: str, again: str) -> None:
+    if re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", pin) is None or len(set(pin)) == 1:
+        raise Refused("bad_pin", field="pin", allowed=f"{PIN_DIGITS} digits, not all the same")
+    if pin != again:
+        raise Refused("pins_differ", field="pin_again")
+
+
+def _usable(session: Session, secret: str, at: datetime) -> Activation | None:
+    """The activation that this link or code may use now."""
+    code = typed_code(secret)
+    by_link = select(Activation).where(Activation.token_hash == hashed(secret), col(Activation.expires_at) > at)
+    by_code = select(Activation).where(Activation.code_hash == hashed(code), col(Activation.code_expires_at) > at)
+    found = session.exec(by_link).first() or session.exec(by_code).first()
+    return found if found is not None and found.used_at is None and found.revoked_at is None else None
+
+
+def _site(session: Session, participant: Participant) -> Site:
+    return session.exec(select(Site).where(Site.id == participant.site_id)).one()

@@ -1,0 +1,64 @@
+"""Finding participants: only those whom the actor may read, and strangers never."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from app.domain.access import Actor, Permission
+from app.domain.refusal import Refused
+from app.storage.people import Participant
+from app.storage.study import Site, Study
+
+
+def readable(actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE) -> SelectOfScalar[Participant]:
+    """The participants whom this member of staff may see; every read of participant data begins here."""
+    reach = actor.reach(permission)
+    places = [
+        col(Participant.study_id) == study if site is None else col(Participant.site_id) == site
+        for study, site in reach
+    ]
+    return select(Participant).where(sa.or_(sa.false(), *places))
+
+
+def seen_by(session: Session, actor: Actor, public_id: str, permission: Permission) -> Participant:
+    """The participant, when this actor may do this to them; otherwise Refused("unknown_participant").
+
+    Somebody else's participant and one that does not exist are refused alike (IAM-03).
+    """
+    found = session.exec(readable(actor, permission).where(Participant.public_id == public_id)).one_or_none()
+    if found is None:
+        raise Refused("unknown_participant")
+    return found
+
+
+def participant_of(session: Session, study_id: int, subject: str) -> Participant:
+    """The participant of a study by code; raises Refused("unknown_participant")."""
+    statement = select(Participant).where(Participant.study_id == study_id, Participant.subject == subject)
+    found = session.exec(statement).one_or_none()
+    if found is None:
+        raise Refused("unknown_participant", subject=subject)
+    return found
+
+
+def site_of(session: Session, participant: Participant) -> Site:
+    """The participant's site."""
+    return session.exec(select(Site).where(Site.id == participant.site_id)).one()
+
+
+def study_named(session: Session, code: str) -> Study:
+    """The study of this code; raises Refused("unknown_study")."""
+    found = session.exec(select(Study).where(Study.code == code)).one_or_none()
+    if found is None:
+        raise Refused("unknown_study", study=code)
+    return found
+
+
+def site_named(session: Session, study_id: int, code: str) -> Site:
+    """The study's site of this code; raises Refused("unknown_site") naming those there are."""
+    sites: Sequence[Site] = session.exec(select(Site).where(Site.study_id == study_id)).all()
+    for site in sites:
+        if site.code == code:
+            return site
+    raise Refused("unknown_site", site=code, allowed=tuple(sorted(site.code for site in sites)))

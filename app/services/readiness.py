@@ -1,0 +1,34 @@
+"""Whether this installation can serve: database reachable, its revision current, its clock sane."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.services.installation import Installation
+from app.storage.migrations import head_revision, revision_of
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""Beyond this the database's clock and ours disagree, and windows would open and close wrongly."""
+
+
+def faults(installation: Installation, at: datetime) -> list[str]:
+    """What keeps it from serving: "database", "revision" or "clock"; empty when it is ready."""
+    try:
+        current = revision_of(installation.engine) == _needed()
+        apart = abs(_database_clock(installation) - at)
+    except SQLAlchemyError:
+        return ["database"]
+    return [name for name, wrong in (("revision", not current), ("clock", apart > CLOCK_TOLERANCE)) if wrong]
+
+
+@cache
+def _needed() -> str:
+    return head_revision()
+
+
+def _database_clock(installation: Installation) -> datetime:
+    with installation.read() as session:
+        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

@@ -1,0 +1,216 @@
+"""From plan and dated facts to slots: creating them ahead, and moving those not yet begun."""
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.access import Actor
+from app.domain.audit import Event
+from app.domain.plan import Plan
+from app.domain.refusal import Refused
+from app.domain.reminders import MISSED, OPENED, next_moment, reminders
+from app.domain.schedule import VISIT, AnchorDate, Move, PlannedSlot, SlotKey, moves, requested, schedule
+from app.domain.status import Exit
+from app.services.identifiers import public_id
+from app.services.installation import Installation
+from app.services.participants import participant_of
+from app.storage.changes import chain_of_participant
+from app.storage.exchange import Message
+from app.storage.people import Participant
+from app.storage.schedule import Anchor, Slot, Standing, VisitRecord
+from app.storage.slots import facts_of, place, planned_of, slots_of, window_of_slot
+from app.storage.study import Study
+
+NOT_IN_PLAN = "not_in_plan"
+"""Why a slot of the other arm is excused after the arm was corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a changed fact would do: the schedule after it and the windows that move."""
+
+    after: tuple[PlannedSlot, ...]
+    moves: tuple[Move, ...]
+
+    @property
+    def would_be_missed(self) -> tuple[SlotKey, ...]:
+        """The slots whose new window has already closed with nothing begun."""
+        return tuple(move.key for move in self.moves if move.would_be_missed)
+
+
+def plan_of(installation: Installation, session: Session, study_id: int) -> Plan:
+    """The plan version that the study's new slots follow."""
+    study = session.get(Study, study_id)
+    if study is None:
+        raise Refused("unknown_study")
+    return installation.library.plan(study.code, study.plan_version)
+
+
+def anchors_of(session: Session, participant_id: int) -> dict[str, AnchorDate]:
+    """The anchors in force, and under `visit:<code>` the actual dates of visits."""
+    current = select(Anchor).where(Anchor.participant_id == participant_id, Anchor.standing == Standing.CURRENT)
+    found = {row.kind: AnchorDate(row.kind, row.dated_on, row.dated_at) for row in session.exec(current)}
+    visits = select(VisitRecord).where(VisitRecord.participant_id == participant_id, VisitRecord.state == "occurred")
+    for visit in session.exec(visits):
+        if visit.dated_on is not None:
+            found[VISIT + visit.visit] = AnchorDate(VISIT + visit.visit, visit.dated_on)
+    return found
+
+
+def propose(
+    plan: Plan,
+    participant: Participant,
+    slots: Sequence[Slot],
+    anchors: Mapping[str, AnchorDate],
+    at: datetime,
+) -> Proposal:
+    """What the schedule would be under these anchors, compared with the slots as they stand."""
+    on_request = [planned for slot in slots if _on_request(slot) for planned in _again(plan, slot, anchors)]
+    after = (*schedule(plan, anchors, participant.arm, participant.zone), *on_request)
+    begun = {(slot.visit, slot.instrument) for slot in slots if slot.begun_at or slot.submitted_at}
+    return Proposal(after, moves([planned_of(slot) for slot in slots], after, begun, at))
+
+
+def _on_request(slot: Slot) -> bool:
+    return "-" in slot.visit  # `UNS-1`, `BL-2`: no code of the schedule holds a hyphen
+
+
+def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[PlannedSlot, ...]:
+    """A requested visit under these anchors; a repeated baseline ends with the one it repeats."""
+    visit, number = slot.visit.split("-")
+    if slot.opens_on is None:
+        return (planned_of(slot),)
+    try:
+        found = requested(plan, visit, int(number), slot.opens_on, slot.zone, anchors)
+    except Refused:  # the day it was requested for now lies outside the window it repeats
+        return (planned_of(slot),)
+    return tuple(planned for planned in found if planned.instrument == slot.instrument)
+
+
+def request_visit(
+    installation: Installation, actor: Actor, study_id: int, subject: str, visit: str, on_day: date, at: datetime
+) -> tuple[str, ...]:
+    """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
+
+    Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown".
+    """
+    with installation.work(actor, at) as work:
+        participant = participant_of(work.session, study_id, subject)
+        chain = chain_of_participant(_key(participant))
+        work.lock(chain)
+        plan = plan_of(installation, work.session, study_id)
+        slots = slots_of(work.session, _key(participant))
+        taken = {slot.visit for slot in slots}
+        number = next(number for number in itertools.count(2 if visit in taken else 1) if f"{visit}-{number}" not in taken)
+        anchors = anchors_of(work.session, _key(participant))
+        planned = requested(plan, visit, number, on_day, participant.zone, anchors)
+        for position, each in enumerate(planned, start=len(slots)):
+            slot = new_slot(plan, participant, each, position)
+            slot.wake_at = wake_of(plan, slot, (), at, at)
+            work.session.add(slot)
+        work.record(Event.VISIT_REQUESTED, chain)
+        return tuple(each.visit for each in planned)
+
+
+def carry_out(
+    session: Session, plan: Plan, participant: Participant, proposal: Proposal, at: datetime
+) -> None:
+    """Create the slots that are new and move those not begun; what is missed thereby is `administrative`.
+
+    Begun and submitted slots keep window, instrument and plan version.
+    """
+    existing = {(slot.visit, slot.instrument): slot for slot in slots_of(session, _key(participant))}
+    missed = set(proposal.would_be_missed)
+    for position, planned in enumerate(proposal.after):
+        slot = existing.get(planned.key)
+        if slot is None:
+            slot = new_slot(plan, participant, planned, position)
+            session.add(slot)
+        elif slot.begun_at is None and slot.submitted_at is None and window_of_slot(slot) != planned.window:
+            place(slot, planned.window)
+            slot.for_day = planned.for_day
+        else:
+            continue
+        slot.missed_reason = "administrative" if planned.key in missed else None
+        slot.wake_at = wake_of(plan, slot, (), at, participant.enrolled_at)
+    _excuse_dropped(plan, participant, existing.values())
+
+
+def new_slot(plan: Plan, participant: Participant, planned: PlannedSlot, position: int) -> Slot:
+    """A row for an expected form of this participant."""
+    slot = Slot(
+        public_id=public_id(),
+        study_id=participant.study_id,
+        participant_id=_key(participant),
+        site_id=participant.site_id,
+        visit=planned.visit,
+        series=planned.series,
+        instrument=planned.instrument,
+        instrument_version=planned.instrument_version,
+        plan_version=plan.version,
+        anchor=planned.anchor,
+        arm_revealing=planned.arm_revealing,
+        position=position,
+        for_day=planned.for_day,
+        zone=participant.zone,
+        exit_kind=participant.exit_kind,
+        exit_at=participant.exit_at,
+    )
+    place(slot, planned.window)
+    return slot
+
+
+def wake_of(
+    plan: Plan, slot: Slot, sent: Collection[str], at: datetime, not_before: datetime
+) -> datetime | None:
+    """The next moment at which the slot owes an event or a reminder; None when it owes no more.
+
+    `sent` holds the reminder kinds of this window; no reminder is owed for moments before `not_before`.
+    """
+    emitted = {*sent, *_announced(slot)}
+    planned = reminders(plan, planned_of(slot))
+    return next_moment(window_of_slot(slot), planned, facts_of(slot), emitted, at, not_before)
+
+
+def sent_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
+    """The kinds of reminder already queued for this version of the slot's window."""
+    statement = select(Message.kind).where(
+        Message.slot_id == slot.id, Message.window_version == slot.window_version
+    )
+    return tuple(session.exec(statement))
+
+
+def mark_exit(session: Session, plan: Plan, participant: Participant, left: Exit | None, at: datetime) -> None:
+    """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
+    participant.exit_kind = left.kind if left else None
+    participant.exit_at = left.at if left else None
+    open_slots = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
+    for slot in session.exec(open_slots):
+        slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
+        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, participant.enrolled_at)
+
+
+def _announced(slot: Slot) -> tuple[str, ...]:
+    return {None: (), OPENED: (OPENED,), MISSED: (OPENED, MISSED)}[slot.announced]
+
+
+def _excuse_dropped(plan: Plan, participant: Participant, slots: Collection[Slot]) -> None:
+    # The EDC can correct an arm; a visit of the other arm is then expected no more.
+    dropped = {
+        rule.code_of(offset)
+        for rule in plan.visits
+        for offset in rule.offsets
+        if rule.arms and participant.arm not in rule.arms
+    }
+    for slot in slots:
+        if slot.visit in dropped and slot.begun_at is None and slot.submitted_at is None and not slot.excused:
+            slot.excused, slot.wake_at = NOT_IN_PLAN, None
+
+
+def _key(participant: Participant) -> int:
+    if participant.id is None:
+        raise Refused("unknown_participant")
+    return participant.id

@@ -1,0 +1,1 @@
+"""Rows, the engine, the unit of work, the feed and the instrument library."""

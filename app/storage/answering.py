@@ -1,0 +1,161 @@
+"""The hot path of an answer: one read, one write.
+
+The head of a participant's audit chain is also the version number of everything that is known of
+them, because every change is audited. So an answer is judged on one read and written by one
+statement that holds only if that head has not moved; otherwise both are done again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.domain.audit import Entry
+from app.storage.capture import AnswerEvent
+from app.storage.people import Device, Participant
+from app.storage.schedule import Slot
+from app.storage.study import Study
+from app.storage.trail import AuditChain, AuditEntry
+
+_CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
+
+_COLUMNS: tuple[Any, ...] = (
+        col(Device.id).label("device_id"),
+        col(Device.seen_at),
+        col(Participant.id).label("participant_id"),
+        col(Participant.public_id).label("person"),
+        col(Participant.language),
+        col(Study.code).label("study"),
+        col(Study.plan_version).label("current_plan"),
+        Slot.__table__,  # type: ignore[attr-defined]  # SQLModel declares it at run time
+        col(AuditChain.chain),
+        col(AuditChain.seq),
+        col(AuditChain.hash),
+        sa.select(sa.func.coalesce(sa.func.max(col(AnswerEvent.revision)), 0))
+        .where(col(AnswerEvent.slot_id) == col(Slot.id))
+        .scalar_subquery()
+        .label("revision"),
+)
+
+_READ = (
+    sa.select(*_COLUMNS)
+    .select_from(sa.join(Device, Participant, col(Participant.id) == col(Device.participant_id)))
+    .join(Study, col(Study.id) == col(Participant.study_id))
+    .join(Slot, col(Slot.participant_id) == col(Participant.id))
+    .join(AuditChain, col(AuditChain.chain) == _CHAIN)
+    .where(
+        col(Device.token_hash) == sa.bindparam("token_hash"),
+        col(Device.revoked_at).is_(None),
+        col(Slot.public_id) == sa.bindparam("slot"),
+    )
+)
+
+_DRAFT = (
+    sa.select(col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision))
+    .where(col(AnswerEvent.slot_id) == sa.bindparam("slot_id"))
+    .order_by(col(AnswerEvent.revision))
+)
+
+_KNOWN = sa.select(col(AnswerEvent.seq)).where(
+    col(AnswerEvent.slot_id) == sa.bindparam("slot_id"), col(AnswerEvent.client) == sa.bindparam("client")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What an item holds now: a code, words, or neither for "left blank"."""
+
+    value: int | None
+    words: str | None
+    revision: int
+
+
+def read_slot(connection: Connection, token_hash: str, slot: str) -> sa.Row[Any] | None:
+    """Browser, participant, slot and chain head in one row; None unless this browser's own slot."""
+    return connection.execute(_READ, {"token_hash": token_hash, "slot": slot}).one_or_none()
+
+
+def current_answers(connection: Connection, slot_id: int) -> dict[str, Current]:
+    """The draft: for each item the latest event."""
+    rows = connection.execute(_DRAFT, {"slot_id": slot_id})
+    return {row.item: Current(row.value, row.words, row.revision) for row in rows}
+
+
+def known_numbers(connection: Connection, slot_id: int, client: str) -> set[int]:
+    """The numbers of this client's events that are stored already; a replay is not stored twice."""
+    return set(connection.execute(_KNOWN, {"slot_id": slot_id, "client": client}).scalars())
+
+
+_MOVE_HEAD = (
+    sa.update(AuditChain)
+    .where(col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was"))
+    .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
+)
+
+
+def write_answers(
+    connection: Connection, entry: Entry, events: Sequence[dict[str, Any]]
+) -> bool:
+    """Store the events with their audit entry, if the chain still ends where it was read; else False."""
+    head = {
+        "head_chain": entry.chain,
+        "head_was": entry.prev_hash,
+        "head_seq": entry.seq,
+        "head_is": entry.hash,
+    }
+    if connection.dialect.name == "postgresql" and len(events) == 1:
+        return connection.execute(_ALL_IN_ONE, head | _entry_values(entry) | events[0]).rowcount == 1
+    if connection.execute(_MOVE_HEAD, head).rowcount != 1:
+        return False
+    connection.execute(sa.insert(AuditEntry), [_audit_row(entry)])
+    connection.execute(sa.insert(AnswerEvent), list(events))
+    return True
+
+
+def _audit_row(entry: Entry) -> dict[str, Any]:
+    return {
+        "chain": entry.chain,
+        "seq": entry.seq,
+        "event": entry.event,
+        "at": entry.at,
+        "actor_kind": entry.actor_kind,
+        "actor_id": entry.actor_id,
+        "actor_role": entry.actor_role,
+        "reason": entry.reason,
+        "changes": entry.changes,
+        "prev_hash": entry.prev_hash,
+        "hash": entry.hash,
+    }
+
+
+def _entry_values(entry: Entry) -> dict[str, Any]:
+    return {f"a_{name}": value for name, value in _audit_row(entry).items()}
+
+
+def _one_statement() -> sa.Insert:
+    """Head, audit entry and one answer in a single PostgreSQL statement: one durable round trip."""
+    moved = _MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    audit = AuditEntry.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    names = [column.name for column in audit.columns if column.name != "id"]
+    values = [sa.bindparam(f"a_{name}", type_=audit.c[name].type) for name in names]
+    entered = sa.insert(audit).from_select(names, sa.select(*values).select_from(moved)).cte("entered")
+    answers = AnswerEvent.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    fields = [column.name for column in answers.columns if column.name != "id"]
+    given = [sa.bindparam(name, type_=answers.c[name].type) for name in fields]
+    statement = sa.insert(answers).from_select(fields, sa.select(*given).select_from(moved))
+    return statement.add_cte(entered).execution_options(preserve_rowcount=True)
+
+
+_ALL_IN_ONE = _one_statement()
+
+
+def write_seen(connection: Connection, device_id: int, at: datetime) -> None:
+    """Keep the browser awake."""
+    connection.execute(
+        sa.update(Device).where(col(Device.id) == sa.bindparam("device")).values(seen_at=sa.bindparam("moment")),
+        {"device": device_id, "moment": at},
+    )

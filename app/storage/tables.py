@@ -1,0 +1,22 @@
+"""Every table, so that migrations and tests see all of them."""
+
+from app.storage import capture, exchange, people, schedule, study, trail
+from app.storage.columns import metadata
+
+__all__ = ["capture", "exchange", "metadata", "people", "schedule", "study", "trail"]
+
+APPEND_ONLY = (
+    "answer_event",
+    "audit_entry",
+    "day_seal",
+    "disposition",
+    "feed_event",
+    "quarantine",
+    "response",
+    "transfer",
+)
+"""Tables whose rows the database itself refuses to change or delete (AUD-03)."""
+
+for _table in metadata.tables.values():
+    # A strict table refuses text in a number's place instead of storing it.
+    _table.dialect_options["sqlite"]["strict"] = True

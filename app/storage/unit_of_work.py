@@ -1,0 +1,169 @@
+"""The unit of work: one transaction that refuses any change no declared event covers.
+
+It collects old → new per field as the rows are flushed, writes one linked audit entry per
+event, numbers the feed events last, and commits. A forgotten event, a bulk statement or a
+bare commit is refused, whichever code path it came from (AUD-01).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+from sqlmodel import Session, select
+
+from app.domain.access import Actor
+from app.domain.audit import COVERS, GENESIS, Change, Entry, Event, canonical, sealed
+from app.domain.feed import Draft
+from app.storage.changes import changes_of, chain_of
+from app.storage.engine import WriteRefused, writing
+from app.storage.feed import append
+from app.storage.trail import AuditChain, AuditEntry
+
+
+class Unaudited(WriteRefused):
+    """A transaction changed a record that none of its events covers."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """An event recorded in this transaction, with the changes it answers for."""
+
+    event: Event
+    chain: str
+    study_id: int | None
+    reason: str | None
+    changes: list[Change] = field(default_factory=list)
+
+
+class UnitOfWork:
+    """One transaction by one actor at one moment. Use as a context manager; leaving it commits."""
+
+    def __init__(self, engine: Engine, actor: Actor, at: datetime) -> None:
+        self.actor, self.at = actor, at
+        self.session = Session(writing(engine), autoflush=False, expire_on_commit=False)
+        self._noted: list[Noted] = []
+        self._collected: list[tuple[str, str | None, Change]] = []
+        self._drafts: list[tuple[int, Draft]] = []
+        self._heads: dict[str, AuditChain] = {}
+        self._declared = self._closing = False
+        sa_event.listen(self.session, "after_flush", self._collect)
+        sa_event.listen(self.session, "do_orm_execute", self._refuse_bulk)
+        sa_event.listen(self.session, "before_commit", self._refuse_bare_commit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._commit()
+        finally:
+            self.session.close()
+
+    def lock(self, chain: str, study_id: int | None = None) -> None:
+        """Take the chain's row: everything that changes one participant's facts waits in line here."""
+        if chain in self._heads:
+            return
+        statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
+        head = self.session.exec(statement).one_or_none()
+        if head is None:
+            head = AuditChain(chain=chain, study_id=study_id, seq=0, hash=GENESIS)
+            self.session.add(head)
+        self._heads[chain] = head
+
+    def record(
+        self,
+        event: Event,
+        chain: str,
+        study_id: int | None = None,
+        reason: str | None = None,
+        changes: Iterable[Change] = (),
+    ) -> None:
+        """Declare what happens here; the rows it covers become the entry's changes."""
+        self._noted.append(Noted(event, chain, study_id, reason, list(changes)))
+
+    def publish(self, study_id: int, draft: Draft) -> None:
+        """Append to the study's feed when, and only if, this transaction commits."""
+        self._drafts.append((study_id, draft))
+
+    def apply(self, statement: sa.Insert | sa.Update | sa.Delete, values: Sequence[dict[str, Any]] = ()) -> sa.Result[Any]:
+        """Run a bulk statement whose changes the caller has declared with `record`."""
+        self._declared = True
+        try:
+            return self.session.execute(statement, values or None)
+        finally:
+            self._declared = False
+
+    def _collect(self, session: Session, _context: UOWTransaction) -> None:
+        for row in [*session.new, *session.dirty, *session.deleted]:
+            for change in changes_of(row, deleted=row in session.deleted):
+                self._collected.append((row.__tablename__, chain_of(row, session), change))
+
+    def _refuse_bulk(self, state: ORMExecuteState) -> None:
+        if not self._declared and (state.is_insert or state.is_update or state.is_delete):
+            raise WriteRefused("a bulk statement must be declared with UnitOfWork.apply")
+
+    def _refuse_bare_commit(self, _session: Session) -> None:
+        if not self._closing:
+            raise WriteRefused("only the unit of work commits")
+
+    def _commit(self) -> None:
+        self.session.flush()
+        for table, chain, change in self._collected:
+            self._cover(table, chain, change)
+        for noted in sorted(self._noted, key=lambda noted: noted.chain):
+            self._enter(noted)
+        for study_id, draft in self._drafts:
+            append(self.session, study_id, draft, self.at)
+        self._closing = True
+        self.session.flush()
+        self.session.commit()
+
+    def _cover(self, table: str, chain: str | None, change: Change) -> None:
+        able = [noted for noted in self._noted if table in COVERS.get(noted.event, ())]
+        if not able:
+            raise Unaudited(f"{change.record}.{change.field} changed without an event")
+        own = [noted for noted in able if chain in (None, noted.chain)]
+        (own or able)[0].changes.append(change)
+
+    def _enter(self, noted: Noted) -> None:
+        self.lock(noted.chain, noted.study_id)
+        head = self._heads[noted.chain]
+        entry = sealed(
+            Entry(
+                chain=noted.chain,
+                seq=head.seq + 1,
+                event=noted.event.value,
+                at=self.at,
+                actor_kind=self.actor.kind.value,
+                actor_id=self.actor.id,
+                actor_role=self.actor.role,
+                reason=noted.reason,
+                changes=canonical([change.told() for change in noted.changes]),
+                prev_hash="",
+                hash="",
+            ),
+            head.hash,
+        )
+        self.session.add(
+            AuditEntry(
+                chain=entry.chain,
+                seq=entry.seq,
+                event=entry.event,
+                at=entry.at,
+                actor_kind=entry.actor_kind,
+                actor_id=entry.actor_id,
+                actor_role=entry.actor_role,
+                reason=entry.reason,
+                changes=entry.changes,
+                prev_hash=entry.prev_hash,
+                hash=entry.hash,
+            )
+        )
+        head.seq, head.hash = entry.seq, entry.hash
