@@ -30,11 +30,18 @@ class Pages:
     """One environment per language: words are bound once, never looked up per request."""
 
     environments: Mapping[str, Environment]
+    catalogues: Catalogues
 
     @classmethod
     def load(cls, catalogues: Catalogues, templates: Path = TEMPLATES) -> "Pages":
         """Environments for every language; templates are compiled when first shown."""
-        return cls({known.code: _environment(known, catalogues, templates) for known in LANGUAGES})
+        return cls(
+            {known.code: _environment(known, catalogues, templates) for known in LANGUAGES}, catalogues
+        )
+
+    def word(self, sentence: str, shell: Shell) -> str:
+        """A marked sentence in the reader's language."""
+        return str(self.catalogues.by_code[shell.code].gettext(sentence))
 
     def text(self, page: Page, shell: Shell) -> str:
         """The whole document."""

@@ -1,0 +1,100 @@
+"""The application: the one place that sees every part and puts them together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from app.clock import now
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import ENGLISH
+from app.services.installation import Installation
+from app.services.sealing import HashCost, Sealer
+from app.settings import Settings
+from app.storage import library
+from app.storage.engine import open_engine
+from app.web import errors, routes, statics
+from app.web.compression import Compression
+from app.web.logs import AccessLog, log_to
+from app.web.pages import Pages
+from app.web.security import BodyLimit, SameOrigin, SecurityHeaders
+from app.web.shell import Shell
+from app.web.statics import Statics
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes; the longest thing anybody sends is a batch of the EDC."""
+
+ROUTERS = (routes.router, statics.router)
+DEFAULT_COST = HashCost()
+
+
+def create_app(
+    settings: Settings, clock: Callable[[], datetime] = now, hash_cost: HashCost = DEFAULT_COST
+) -> FastAPI:
+    """The application of one installation; raises BadDefinition for definitions that cannot be used."""
+    app = FastAPI(
+        title="Daybook",
+        version=settings.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        middleware=_middleware(settings),
+    )
+    statics_ = Statics.load()
+    app.state.installation = open_installation(settings, hash_cost)
+    app.state.clock = clock
+    app.state.commit = settings.commit
+    app.state.statics = statics_
+    app.state.pages = Pages.load(Catalogues.load(settings.locales))
+    app.state.shell = Shell(
+        ENGLISH.tag,
+        ENGLISH.dir,
+        ENGLISH.code,
+        demo=settings.demo,
+        version=settings.version,
+        static_root=statics_.root,
+    )
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def open_installation(settings: Settings, hash_cost: HashCost = DEFAULT_COST) -> Installation:
+    """Database, definitions and keys of an installation, for the server and the command line."""
+    return Installation(
+        engine=open_engine(settings.database_url),
+        library=library.load(settings.questionnaires),
+        sealer=Sealer(settings.key, hash_cost),
+        public_url=settings.public_url,
+        app_version=settings.version,
+    )
+
+
+def from_environment() -> FastAPI:
+    """What each server process makes for itself."""
+    log_to()
+    return create_app(Settings.from_environment())
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    return [
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders),
+        Middleware(Compression),
+        Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),
+        Middleware(SameOrigin, public_url=settings.public_url),
+        Middleware(BodyLimit, limit=BODY_LIMIT),
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.installation.engine.dispose()

@@ -1,0 +1,187 @@
+"""Settings of an installation, read once from the environment. Only main and cli import this."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from app.domain.refusal import BadDefinition
+
+ROOT = Path(__file__).parents[1]
+SOURCE = "environment"
+DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
+"""Known to everybody who has the source: real data is refused with it."""
+
+
+class Mode(StrEnum):
+    """Whether real patients may be in here."""
+
+    DEMO = "demo"
+    LIVE = "live"
+
+
+class Channel(StrEnum):
+    """How messages leave."""
+
+    CONSOLE = "console"
+    SMTP = "smtp"
+
+
+class Variable(NamedTuple):
+    """One variable of the environment; secret ones may also be given as the path in `<name>_FILE`."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+VARIABLES = (
+    Variable(
+        "DAYBOOK_MODE", "demo", "demo or live; live refuses defaults, plain http and the demonstration key"
+    ),
+    Variable(
+        "DAYBOOK_DATABASE_URL",
+        "sqlite:///data/daybook.sqlite3",
+        "where the rows are: sqlite or postgresql",
+        True,
+    ),
+    Variable("DAYBOOK_PUBLIC_URL", "http://127.0.0.1:8000", "what links on paper and in messages begin with"),
+    Variable("DAYBOOK_KEY", "", "Fernet key that encrypts contacts and second factors", True),
+    Variable("DAYBOOK_CHANNEL", "console", "console or smtp: how reminders leave"),
+    Variable("DAYBOOK_SMTP_URL", "", "smtp://user:password@host:port or smtps://…", True),
+    Variable("DAYBOOK_MAIL_FROM", "daybook@localhost", "sender of reminders"),
+    Variable("DAYBOOK_WORKERS", "1", "server processes; SQLite allows one"),
+    Variable(
+        "DAYBOOK_TRUSTED_HOSTS", "", "host names answered to, by comma; empty: that of the public address"
+    ),
+    Variable("DAYBOOK_QUESTIONNAIRES", str(ROOT / "questionnaires"), "folder of instruments and plans"),
+    Variable("DAYBOOK_LOCALES", str(ROOT / "locales"), "folder of interface words"),
+    Variable("DAYBOOK_COMMIT", "", "commit that was built, shown under /about"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation was told; made by `from_environment`, which refuses what cannot work."""
+
+    mode: Mode
+    database_url: str
+    public_url: str
+    key: bytes
+    channel: Channel
+    smtp_url: str
+    mail_from: str
+    workers: int
+    trusted_hosts: tuple[str, ...]
+    questionnaires: Path
+    locales: Path
+    version: str
+    commit: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
+        told = {each.name: _told(each, environ) for each in VARIABLES}
+        mode = Mode(_one_of("DAYBOOK_MODE", told["DAYBOOK_MODE"], tuple(Mode)))
+        public_url = _public_url(told["DAYBOOK_PUBLIC_URL"], mode)
+        settings = cls(
+            mode=mode,
+            database_url=told["DAYBOOK_DATABASE_URL"],
+            public_url=public_url,
+            key=_key(told["DAYBOOK_KEY"], mode),
+            channel=Channel(_one_of("DAYBOOK_CHANNEL", told["DAYBOOK_CHANNEL"], tuple(Channel))),
+            smtp_url=told["DAYBOOK_SMTP_URL"],
+            mail_from=told["DAYBOOK_MAIL_FROM"],
+            workers=_workers(told["DAYBOOK_WORKERS"]),
+            trusted_hosts=_hosts(told["DAYBOOK_TRUSTED_HOSTS"], public_url, mode),
+            questionnaires=Path(told["DAYBOOK_QUESTIONNAIRES"]),
+            locales=Path(told["DAYBOOK_LOCALES"]),
+            version=version("daybook"),
+            commit=told["DAYBOOK_COMMIT"],
+        )
+        settings.check()
+        return settings
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def demo(self) -> bool:
+        return self.mode is Mode.DEMO
+
+    def check(self) -> None:
+        """Refuse what does not work together; the command line asks again after its options."""
+        if self.on_sqlite and self.workers > 1:
+            raise BadDefinition(
+                SOURCE,
+                "DAYBOOK_WORKERS",
+                self.workers,
+                "1 on SQLite, which has one writer; take PostgreSQL for more",
+            )
+        if self.channel is Channel.SMTP and urlsplit(self.smtp_url).scheme not in ("smtp", "smtps"):
+            raise BadDefinition(
+                SOURCE, "DAYBOOK_SMTP_URL", "(not shown)", "smtp://… or smtps://… for the smtp channel"
+            )
+
+
+def _told(variable: Variable, environ: Mapping[str, str]) -> str:
+    file = environ.get(f"{variable.name}_FILE", "") if variable.secret else ""
+    if file:
+        try:
+            return Path(file).read_text("utf-8").strip()
+        except OSError as unreadable:
+            raise BadDefinition(SOURCE, f"{variable.name}_FILE", file, "a readable file") from unreadable
+    return environ.get(variable.name, "") or variable.default
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise BadDefinition(SOURCE, name, value, " or ".join(allowed))
+    return value
+
+
+def _public_url(value: str, mode: Mode) -> str:
+    parts = urlsplit(value)
+    schemes = ("https",) if mode is Mode.LIVE else ("http", "https")
+    if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise BadDefinition(
+            SOURCE, "DAYBOOK_PUBLIC_URL", value, f"{' or '.join(schemes)}://host without a path"
+        )
+    return value.rstrip("/")
+
+
+def _key(value: str, mode: Mode) -> bytes:
+    key = value.encode()
+    if not key and mode is Mode.DEMO:
+        return DEMO_KEY
+    if mode is Mode.LIVE and key in (b"", DEMO_KEY):
+        raise BadDefinition(SOURCE, "DAYBOOK_KEY", "(missing or the demonstration's)", "a key of your own")
+    try:
+        size = len(base64.urlsafe_b64decode(key))
+    except ValueError:
+        size = 0
+    if size != 32:
+        raise BadDefinition(SOURCE, "DAYBOOK_KEY", "(not shown)", "32 random bytes in URL-safe base64")
+    return key
+
+
+def _workers(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 64:
+        raise BadDefinition(SOURCE, "DAYBOOK_WORKERS", value, "a number from 1 to 64")
+    return int(value)
+
+
+def _hosts(value: str, public_url: str, mode: Mode) -> tuple[str, ...]:
+    named = tuple(host.strip() for host in value.split(",") if host.strip())
+    if not named and mode is Mode.DEMO:
+        return ("*",)
+    # The health check of a container calls its own loopback address.
+    return (*(named or (urlsplit(public_url).hostname or "",)), "127.0.0.1", "localhost")

@@ -1,0 +1,112 @@
+"""From what went wrong to a page in the reader's words, or to problem details for the API."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.web.error_page import ErrorPage
+from app.web.headers import secured
+from app.web.pages import Pages, render, shell_for
+from app.web.problems import pointer, problem
+from app.web.wording import filled, wording_of
+
+API = "/api/"
+FIELDS = N_("Please check these fields: %(fields)s.")
+_KINDS = {400: "malformed", 401: "unauthorized", 403: "forbidden", 413: "too-large", 429: "rate-limited"}
+_CODES = {403: "forbidden", 405: "not_allowed", 413: "too_large"}
+
+
+def is_api(path: str) -> bool:
+    """Whether a machine asks, which wants problem details and never a page."""
+    return path.startswith(API)
+
+
+def respond(request: Request, refused: Refused) -> Response:
+    """The refusal as this caller can read it."""
+    told = wording_of(refused)
+    headers = {"Retry-After": str(refused.details["retry_after"])} if "retry_after" in refused.details else {}
+    if not is_api(request.url.path):
+        return error_page(request, told.status, filled(_translated(request, told.sentence), refused), headers)
+    if told.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    title = HTTPStatus(told.status).phrase
+    details = {name: value for name, value in refused.details.items() if name != "retry_after"}
+    more = {"code": refused.code, **details}
+    return problem(told.kind, told.status, title, filled(told.sentence, refused), headers=headers, more=more)
+
+
+def error_page(
+    request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The page for a refusal or failure, with the id under which the log has it."""
+    reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
+    return render(request, ErrorPage(status, message, reference), status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer with these."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this kind; mypy wants it said
+    return respond(request, error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this kind; mypy wants it said
+    status = error.status_code
+    if is_api(request.url.path):
+        phrase = HTTPStatus(status).phrase
+        kind = _KINDS.get(status, phrase.lower().replace(" ", "-"))
+        return problem(kind, status, phrase, headers=error.headers)
+    code = _CODES.get(status)
+    message = _translated(request, wording_of(Refused(code)).sentence) if code else ""
+    return error_page(request, status, message, error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind; mypy wants it said
+    faults = error.errors()
+    if not is_api(request.url.path):
+        fields = ", ".join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
+        return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return problem("malformed", 400, "Bad Request", "The body is not valid JSON.")
+    told = [{**_place(fault["loc"]), "detail": fault["msg"]} for fault in faults]
+    return problem("validation", 422, "Unprocessable Content", "Some fields are not as allowed.", told)
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    # Starlette answers this outside of every middleware, so that the headers are added here.
+    if is_api(request.url.path):
+        reference = request.scope.get("state", {}).get("request_id", "")
+        response = problem("internal", 500, "Internal Server Error", more={"instance": reference})
+    else:
+        response = error_page(request, 500, "")
+    response.raw_headers = secured(response.raw_headers)
+    return response
+
+
+def _place(location: tuple[str | int, ...]) -> Mapping[str, str]:
+    where, *path = location
+    if where == "body":
+        return {"pointer": pointer(path)}
+    return {"parameter": str(path[-1] if path else where), "in": str(where)}
+
+
+def _translated(request: Request, sentence: str) -> str:
+    if not sentence:
+        return ""
+    pages: Pages = request.app.state.pages
+    return pages.word(sentence, shell_for(request))

@@ -1,0 +1,8 @@
+"""Addresses and names that more than one face must agree on."""
+
+PATIENT_HOME = "/home"
+CODE = "/code"
+DESK = "/desk"
+
+DEVICE_COOKIE = "device"
+SESSION_COOKIE = "staff"

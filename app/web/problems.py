@@ -1,0 +1,34 @@
+"""Problem details (RFC 9457): how the API says no."""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    kind: str,
+    status: int,
+    title: str,
+    detail: str = "",
+    errors: Sequence[Mapping[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    """A problem; `kind` is a slug such as `unknown-participant` that stands in the type's address.
+
+    `errors` name each fault by a JSON pointer (RFC 6901) into the body, never with its value.
+    """
+    body: dict[str, object] = {"type": f"/problems/{kind}", "title": title, "status": status, **(more or {})}
+    if detail:
+        body["detail"] = detail
+    if errors:
+        body["errors"] = list(errors)
+    return Response(orjson.dumps(body, default=str), status, headers, media_type=MEDIA_TYPE)
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """A place inside a JSON document, e.g. `/answers/0/item`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

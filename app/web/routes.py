@@ -1,0 +1,63 @@
+"""Routes that belong to no face: start, about, health, language."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app.domain.refusal import Refused
+from app.i18n.languages import LANGUAGES, language
+from app.services.readiness import faults
+from app.web.cookies import keep, kept
+from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
+from app.web.own_pages import AboutPage, StartPage
+from app.web.pages import render
+from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME
+
+YEAR = 400 * 86_400
+"""The longest that browsers keep a cookie, in seconds."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def start(request: Request) -> Response:
+    if kept(request, DEVICE_COOKIE):
+        return RedirectResponse(PATIENT_HOME, 303)
+    return render(request, StartPage(CODE, DESK))
+
+
+@router.get("/about")
+def about(request: Request, daybook: Daybook) -> Response:
+    names = tuple(f"{name} {version}" for name, version in sorted(daybook.library.instruments))
+    words = any(text.wording == "demonstration" for text in daybook.library.texts.values())
+    return render(request, AboutPage(request.app.state.commit, names, words))
+
+
+@router.get("/healthz")
+async def healthy() -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz")
+def ready(daybook: Daybook, at: At) -> Response:
+    found = faults(daybook, at)
+    return JSONResponse({"status": "not ready" if found else "ready", "faults": found}, 503 if found else 200)
+
+
+@router.post("/language")
+def choose_language(request: Request, lang: Annotated[str, Form(max_length=20)]) -> Response:
+    chosen = language(lang)
+    if chosen is None:
+        raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
+    response = RedirectResponse(_came_from(request), 303)
+    keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)
+    return response
+
+
+def _came_from(request: Request) -> str:
+    """The page that the switch stood on, when it is one of ours; only its path is taken."""
+    referer = urlsplit(request.headers.get("referer", ""))
+    ours = referer.netloc == request.headers.get("host") and referer.path.startswith("/")
+    return referer.path if ours and not referer.path.startswith("//") else "/"

@@ -1,0 +1,81 @@
+"""Static files: read, hashed and compressed once at start; a changed file has a new address."""
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.web.compression import coding, compressed
+
+FOLDER = Path(__file__).parents[1] / "static"
+_SERVED = frozenset({".css", ".js", ".svg", ".png", ".webmanifest"})
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """One file as it is sent: by coding, plain under None."""
+
+    kind: str
+    etag: str
+    bodies: Mapping[str | None, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Statics:
+    """Every static file, and one digest of them all that stands in their address."""
+
+    digest: str
+    files: Mapping[str, Static]
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER) -> "Statics":
+        """Read every file that a browser may ask for; notes and licences beside them are left out."""
+        paths = sorted(path for path in folder.rglob("*") if path.suffix in _SERVED)
+        files = {path.relative_to(folder).as_posix(): _static(path.read_bytes(), path.name) for path in paths}
+        told = "".join(f"{name}{file.etag}" for name, file in files.items())
+        return cls(hashlib.sha256(told.encode()).hexdigest()[:12], files)
+
+    @property
+    def root(self) -> str:
+        return f"/static/{self.digest}"
+
+
+def _static(body: bytes, name: str) -> Static:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    text = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    bodies: dict[str | None, bytes] = {None: body}
+    for chosen in ("br", "gzip"):
+        packed = compressed(body, chosen)
+        bodies[chosen] = packed if len(packed) < len(body) else body
+    return Static(text, f'"{hashlib.sha256(body).hexdigest()[:32]}"', bodies)
+
+
+router = APIRouter()
+
+
+@router.get("/static/{digest}/{name:path}", include_in_schema=False)
+async def static(request: Request, digest: str, name: str) -> Response:
+    """The file; under an outdated digest too, so that a page opened before an update keeps its look."""
+    statics: Statics = request.app.state.statics
+    file = statics.files.get(name)
+    if file is None:
+        raise HTTPException(404)
+    headers = {
+        "etag": file.etag,
+        "vary": "accept-encoding",
+        "cache-control": _FOREVER if digest == statics.digest else "no-cache",
+    }
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    chosen = coding(request.headers.get("accept-encoding", "").encode())
+    body = file.bodies[chosen]
+    if chosen is not None and body is not file.bodies[None]:
+        headers["content-encoding"] = chosen
+    return Response(body, headers=headers, media_type=file.kind)

@@ -1,0 +1,107 @@
+"""Words and status for every code with which the core refuses; a test holds the table complete.
+
+`%(name)s` in a sentence is a detail of the refusal. A 404 has no sentence of its own: what is not
+there and what is somebody else's look the same.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+
+
+class Wording(NamedTuple):
+    """How a refusal is told: HTTP status, a sentence for people, and the slug of its problem type."""
+
+    status: int
+    sentence: str
+    kind: str
+
+
+def _conflict(sentence: str, kind: str = "not-acceptable") -> Wording:
+    return Wording(409, sentence, kind)
+
+
+def _invalid(sentence: str, kind: str = "validation") -> Wording:
+    return Wording(422, sentence, kind)
+
+
+def _absent(kind: str) -> Wording:
+    return Wording(404, "", kind)
+
+
+WORDINGS: Mapping[str, Wording] = {
+    # requests
+    "cross_site": Wording(
+        403, N_("This request came from another site. Please open the page again."), "forbidden"
+    ),
+    "too_large": Wording(413, N_("This is too much at once."), "too-large"),
+    "not_allowed": Wording(405, N_("This page cannot be used in this way."), "method-not-allowed"),
+    "not_found": _absent("not-found"),
+    "unknown_language": _invalid(N_("This language is not offered.")),
+    # answers
+    "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
+    "out_of_range": _invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
+    "wrong_kind": _invalid(N_("%(item)s: this answer must be a %(allowed)s.")),
+    "must_answer": _invalid(N_("%(item)s: please answer this question.")),
+    "unanswered": _invalid(N_("Questions without an answer: %(items)s.")),
+    "not_reviewed": _invalid(N_("Please check your answers before you send them.")),
+    "not_comparable": _conflict(N_("These scores cannot be compared.")),
+    # studies, plans and dates
+    "unknown_instrument": _absent("unknown-instrument"),
+    "unknown_plan": _absent("unknown-plan"),
+    "unknown_study": _absent("unknown-study"),
+    "unknown_site": _invalid(N_("This site is not part of the study. Allowed: %(allowed)s.")),
+    "unknown_participant": _absent("unknown-participant"),
+    "unknown_visit": _invalid(
+        N_("This visit is not part of the plan. Allowed: %(allowed)s."), "unknown-visit"
+    ),
+    "unknown_anchor": _invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
+    "unknown_zone": _invalid(N_("This time zone is not known. Allowed: %(allowed)s.")),
+    "no_translation": _conflict(N_("This form is not there in this language.")),
+    "anchor_unknown": _conflict(
+        N_("The date that visit %(visit)s counts from is not known yet: %(anchor)s.")
+    ),
+    "bad_date": _invalid(N_("%(field)s: please write a date as %(allowed)s.")),
+    "bad_visit_number": _invalid(N_("The number of visit %(visit)s starts at %(low)s.")),
+    "before_enrolment": _invalid(N_("This date is before the enrolment. Earliest: %(earliest)s.")),
+    "date_in_future": _invalid(N_("This date is in the future. Latest: %(latest)s.")),
+    "outside_window": _invalid(N_("Visit %(visit)s must lie between %(low)s and %(high)s.")),
+    "nothing_to_undo": _conflict(N_("There is nothing to undo.")),
+    "reason_needed": _invalid(N_("Please give a reason.")),
+    "would_be_missed": _conflict(N_("These forms would be missed at once: %(slots)s. Please confirm.")),
+    # files of answers
+    "no_header": _invalid(N_("The file has no header. Expected columns: %(allowed)s.")),
+    "missing_columns": _invalid(N_("The file lacks the columns %(columns)s.")),
+    "duplicate_columns": _invalid(N_("The file has columns twice: %(columns)s.")),
+    "reserved_columns": _invalid(N_("The file already has the columns %(columns)s, which scoring adds.")),
+    "not_utf8": _invalid(N_("The file is not written in UTF-8.")),
+    "bad_csv": _invalid(N_("The file is no valid CSV at line %(line)s.")),
+    "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
+    # the installation
+    "wrong_key": Wording(500, N_("The key of this installation does not fit its data."), "internal"),
+}
+
+UNKNOWN = _conflict(N_("That is not possible."))
+
+
+class _Details(dict[str, object]):
+    """A detail that a refusal does not carry reads as a dash, rather than failing while failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def wording_of(refused: Refused) -> Wording:
+    """The status and words of a refusal."""
+    return WORDINGS.get(refused.code, UNKNOWN)
+
+
+def filled(sentence: str, refused: Refused) -> str:
+    """A (translated) sentence with the refusal's details in their places."""
+    return sentence % _Details({name: _listed(value) for name, value in refused.details.items()})
+
+
+def _listed(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
