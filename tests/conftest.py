@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
 
-from tests import postgres
+from tests import postgres, servers
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
@@ -39,3 +40,17 @@ def postgres_url(postgres_cluster: postgres.Cluster) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, empty database: the test runs once on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser per test process; each test opens a context of its own."""
+    with servers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def mailbox() -> Iterator[servers.Mailbox]:
+    """A real mail server of this test's own."""
+    with servers.mailbox() as box:
+        yield box
