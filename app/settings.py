@@ -12,18 +12,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.domain.refusal import BadDefinition
+from app.storage.study import Mode
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "environment"
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
 """Known to everybody who has the source: real data is refused with it."""
-
-
-class Mode(StrEnum):
-    """Whether real patients may be in here."""
-
-    DEMO = "demo"
-    LIVE = "live"
 
 
 class Channel(StrEnum):
@@ -52,6 +46,7 @@ VARIABLES = (
         "where the rows are: sqlite or postgresql",
         True,
     ),
+    Variable("DAYBOOK_MIGRATION_URL", "", "the same database as its owner, who may change its shape", True),
     Variable("DAYBOOK_PUBLIC_URL", "http://127.0.0.1:8000", "what links on paper and in messages begin with"),
     Variable("DAYBOOK_KEY", "", "Fernet key that encrypts contacts and second factors", True),
     Variable("DAYBOOK_CHANNEL", "console", "console or smtp: how reminders leave"),
@@ -73,6 +68,7 @@ class Settings:
 
     mode: Mode
     database_url: str
+    migration_url: str
     public_url: str
     key: bytes
     channel: Channel
@@ -94,6 +90,7 @@ class Settings:
         settings = cls(
             mode=mode,
             database_url=told["DAYBOOK_DATABASE_URL"],
+            migration_url=told["DAYBOOK_MIGRATION_URL"] or told["DAYBOOK_DATABASE_URL"],
             public_url=public_url,
             key=_key(told["DAYBOOK_KEY"], mode),
             channel=Channel(_one_of("DAYBOOK_CHANNEL", told["DAYBOOK_CHANNEL"], tuple(Channel))),

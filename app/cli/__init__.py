@@ -1,0 +1,44 @@
+"""The command line: `daybook <command>`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from app.cli import checks, databases, scoring, serving, setting_up
+from app.domain.refusal import BadDefinition, Refused
+from app.web.wording import filled, wording_of
+
+GROUPS = (serving, databases, checks, scoring, setting_up)
+"""Each adds its commands; a command's `run` takes the parsed arguments and returns the exit code."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that may be typed after `daybook`."""
+    whole = argparse.ArgumentParser(
+        prog="daybook",
+        description="Patient-reported outcomes for trials. Settings come from DAYBOOK_… variables.",
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="command")
+    for group in GROUPS:
+        group.add_to(commands)
+    return whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command: 0 done, 1 found a fault, 2 was given something that cannot be used."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except BadDefinition as bad:
+        return _stop(str(bad))
+    except Refused as refused:
+        sentence = filled(wording_of(refused).sentence, refused)
+        return _stop(f"{sentence} [{refused.code}]" if sentence else str(refused))
+    except OSError as unusable:
+        return _stop(str(unusable))
+    return code
+
+
+def _stop(why: str) -> int:
+    print(f"daybook: {why}", file=sys.stderr)
+    return 2

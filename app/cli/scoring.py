@@ -1,0 +1,44 @@
+"""`score`."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from app.cli.commands import Commands, command
+from app.domain.instrument import Instrument
+from app.services.score_file import Tally, score_file
+from app.settings import Settings
+from app.storage.library import load
+
+
+def add_to(commands: Commands) -> None:
+    """Add these commands."""
+    score = command(commands, "score", "score a CSV file of answers", run_score)
+    score.add_argument("--instrument", required=True, metavar="ID@VERSION", help="for example qlq-c30@3.0")
+    score.add_argument("source", metavar="IN.csv", type=Path)
+    score.add_argument("target", metavar="OUT.csv", type=Path)
+
+
+def run_score(arguments: argparse.Namespace) -> int:
+    name, _, version = arguments.instrument.partition("@")
+    instrument = load(Settings.from_environment().questionnaires).instrument(name, version)
+    tally = score_whole(instrument, arguments.source, arguments.target)
+    print(f"{tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
+    return 0
+
+
+def score_whole(instrument: Instrument, source: Path, target: Path) -> Tally:
+    """Score a file; `target` appears whole or not at all."""
+    with source.open(encoding="utf-8", newline="") as answers:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        unfinished = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as scores:
+                tally = score_file(instrument, answers, scores)
+            unfinished.chmod(0o644)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return tally

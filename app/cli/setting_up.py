@@ -1,0 +1,88 @@
+"""Setting up an installation: study, sites, staff and EDC clients."""
+
+import argparse
+import getpass
+import sys
+
+from app.cli.commands import OPERATOR, Commands, command
+from app.clock import now
+from app.domain.access import Role, Scope
+from app.i18n.languages import ENGLISH, LANGUAGES
+from app.main import open_installation
+from app.services import studies
+from app.settings import Settings
+
+
+def add_to(commands: Commands) -> None:
+    """Add these commands."""
+    study = command(commands, "load-study", "open a study under a plan of the library", run_load_study)
+    study.add_argument("study")
+    study.add_argument("--plan", required=True, metavar="VERSION")
+    site = command(commands, "open-site", "open a site of a study", run_open_site)
+    site.add_argument("study")
+    site.add_argument("site")
+    for name in ("--name", "--phone", "--hours"):
+        site.add_argument(name, required=True)
+    site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
+    user = command(
+        commands, "create-user", "create a staff account; the password is read, never shown", run_create_user
+    )
+    user.add_argument("email")
+    user.add_argument("--name", required=True)
+    user.add_argument("--role", required=True, type=Role, choices=tuple(Role), metavar="|".join(Role))
+    user.add_argument("--study", required=True)
+    user.add_argument("--site", help="without it, every site of the study")
+    user.add_argument("--language", default=ENGLISH.code, choices=[known.code for known in LANGUAGES])
+    client = command(
+        commands, "create-client", "create an EDC client; its secret is shown once", run_create_client
+    )
+    client.add_argument("study")
+    client.add_argument("--name", required=True)
+    client.add_argument(
+        "--scope", action="append", type=Scope, choices=tuple(Scope), metavar="SCOPE", required=True
+    )
+    client.add_argument("--site", action="append", help="without it, every site of the study")
+
+
+def run_load_study(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_environment()
+    installation = open_installation(settings)
+    studies.load_study(installation, OPERATOR, arguments.study, arguments.plan, settings.mode, now())
+    print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
+    return 0
+
+
+def run_open_site(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    entry = studies.SiteEntry(
+        arguments.site, arguments.name, arguments.phone, arguments.hours, arguments.zone
+    )
+    studies.open_site(installation, OPERATOR, arguments.study, entry, now())
+    print(f"Site {arguments.site} of {arguments.study} is open.")
+    return 0
+
+
+def run_create_user(arguments: argparse.Namespace) -> int:
+    installation, at, password = open_installation(Settings.from_environment()), now(), _password()
+    made = studies.create_staff(
+        installation, OPERATOR, arguments.email, arguments.name, password, arguments.language, at
+    )
+    studies.grant_role(
+        installation, OPERATOR, made.staff_id, arguments.role, arguments.study, arguments.site, at
+    )
+    print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {made.totp_secret}")
+    return 0
+
+
+def run_create_client(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    made = studies.create_client(
+        installation, OPERATOR, arguments.study, arguments.name, arguments.scope, arguments.site, now()
+    )
+    print(f"client_id {made.client_id}\nclient_secret {made.secret} (shown once)")
+    return 0
+
+
+def _password() -> str:
+    """Typed without echo, or the first line of the input when nobody sits there."""
+    return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
