@@ -52,10 +52,10 @@ def _small_css(css: str) -> str:
 def _small_js(script: str) -> str:
     """Drop whole-line comments, indentation and blanks around signs outside single-quoted strings.
 
-    Line ends stay, so that no two statements can merge; plus and minus keep their blanks.
+    A line end stays unless a sign before it ends the statement; plus and minus keep their blanks.
     """
     lines = (line.strip() for line in script.splitlines())
     kept = "\n".join(line for line in lines if line and not line.startswith("//"))
     parts = re.split(r"('(?:[^'\\\n]|\\.)*')", kept)
     parts[::2] = [re.sub(r" *([{}();,=*<>!&|?:]) *", r"\1", part) for part in parts[::2]]
-    return "".join(parts)
+    return re.sub(r"([;{,])\n", r"\1", "".join(parts)).replace(";}", "}")

@@ -1,7 +1,8 @@
 // Question runner: one question at a time over the plain form. ES5; without it the long form works.
 (function (d, w) {
   var f = d.getElementById('f'), root = d.documentElement, post = w.fetch;
-  if (!post || !f || !f.closest || !w.history.pushState || !Date.prototype.toISOString) { root.className = ''; return; }
+  if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) { root.className = ''; return; }
+  var hear = function (at, what, then) { at.addEventListener(what, then); };
   var say = function (key) { return f.getAttribute('data-' + key); };
   var el = function (id) { return d.getElementById(id); };
   var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
@@ -46,9 +47,9 @@
 
   // Saving: immutable events in the order given; kept until the server has taken them.
   function stamp() {
-    var t = new Date(), z = -t.getTimezoneOffset(), a = Math.abs(z);
-    var two = function (n) { return (n < 10 ? '0' : '') + n; };
-    return new Date(t.getTime() + z * 6e4).toISOString().slice(0, -1) + (z < 0 ? '-' : '+') + two(Math.floor(a / 60)) + ':' + two(a % 60);
+    var t = new Date(), zone = /GMT(...)(..)/.exec(t);
+    if (!zone) { return t.toISOString(); }
+    return new Date(t - t.getTimezoneOffset() * 6e4).toISOString().replace('Z', zone[1] + ':' + zone[2]);
   }
   function keep(s) {
     var v = answer(s);
@@ -64,24 +65,24 @@
     var part = queue.slice(leaving === true ? flying : 0, batch);
     if ((flying && leaving !== true) || stopped || sending || !part.length) { return; }
     flying = part.length;
-    request(say('save'), 'application/json', JSON.stringify({ events: part }), true, function (r) {
+    request(say('save'), 'application/json', JSON.stringify({ events: part }), function (r) {
       flying = 0;
       if (r.ok) {
         queue.splice(0, part.length);
         revision = +(r.headers.get('X-Revision') || revision);
         recovered();
-        return flush();
+        return again();
       }
       if (r.status !== 422) { return refused(r); }
       // One refused event must not hold up the others; sending carries every answer again.
       if (part.length === 1) { queue.shift(); } else { batch = 1; }
-      flush();
+      again();
     }, function () { flying = 0; trouble(); });
   }
-  function request(url, type, body, small, then, failed) {
+  function request(url, type, body, then, failed) {
     var done = false, timer = setTimeout(function () { end(failed); }, 15000);
     function end(what, r) { if (!done) { done = true; clearTimeout(timer); what(r); } }
-    post(url, { method: 'POST', credentials: 'same-origin', redirect: 'manual', keepalive: small && body.length < 6e4,
+    post(url, { method: 'POST', credentials: 'same-origin', redirect: 'manual', keepalive: body.length < 6e4,
       headers: { 'Content-Type': type, Accept: 'application/json' }, body: body })
       .then(function (r) { end(then, r); }, function () { end(failed); });
   }
@@ -100,21 +101,17 @@
     net('');
   }
 
-  // Sending: the whole form, so that it does not depend on what was saved before.
-  function whole() {
-    return all('input').filter(function (i) {
-      return i.name && !i.disabled && (i.checked || !/radio|checkbox/.test(i.type)) && asks(i);
-    }).map(function (i) { return encodeURIComponent(i.name) + '=' + encodeURIComponent(i.value); }).join('&');
-  }
-  function asks(i) { var s = i.closest('[id^=s-]'); return !s || asked(s) === 1; }
+  // Sending: first the events that still wait, so that the trail is whole; then every answer once more.
   function send() {
     wantSend = true;
     if (sending || stopped) { return; }
+    if (queue.length) { net('sending', true); return flush(); }
     sending = true;
     f.reviewed.disabled = false;
+    f.revision.value = revision;
     el('next').setAttribute('aria-disabled', 'true');
     net('sending', true);
-    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', whole() + '&action=send', false, sent, unsent);
+    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(new FormData(f)) + '&action=send', sent, unsent);
   }
   function sent(r) {
     if (r.ok || r.type === 'opaqueredirect') { queue = []; stopped = true; w.location.replace(say('done')); return; }
@@ -142,7 +139,7 @@
     el('tail').hidden = i < 0;
     if (i >= 0) { el('pos').textContent = place; el('bar').max = total; el('bar').value = i + 1; }
     el('next').textContent = say(s === review ? 'send' : 'next');
-    d.title = (i < 0 ? title(s) : place) + ' - ' + say('name');
+    d.title = (i < 0 ? text(s) : place) + ' - ' + say('name');
     if (s === review) { fill(list); }
     alarm();
     more();
@@ -207,7 +204,8 @@
   }
 
   // Review: the words stay in the form; only the lines are made here.
-  function title(s) { return s.querySelector('h1').textContent; }
+  function text(s) { return s.querySelector('h1').textContent; }
+  function title(s) { return steps().indexOf(s) + 1 + '. ' + text(s); }
   function words(s) {
     var on = s.querySelector('[type=radio]:checked');
     return answer(s) === null ? say('blank') : on ? on.nextElementSibling.textContent : typed(s).value;
@@ -229,14 +227,14 @@
       add(change, 'span', ' ' + title(s)).className = 'vh';
     });
     el('blanks').hidden = !blanks.length;
-    el('blanks').textContent = say('blanks').replace('#', blanks.length) + ' ';
+    el('blanks').textContent = say('blanks').replace('#', blanks.length) + ' – ';
     if (blanks.length) {
       add(el('blanks'), 'a', title(blanks[0])).href = '#' + blanks[0].id;
     }
   }
 
-  f.addEventListener('submit', function (e) { e.preventDefault(); next(); });
-  f.addEventListener('change', function (e) {
+  hear(f, 'submit', function (e) { e.preventDefault(); next(); });
+  hear(f, 'change', function (e) {
     var s = e.target.closest('[id^=s-]');
     if (!s) { return; }
     if (box(s) && e.target !== box(s)) { box(s).checked = false; }
@@ -244,37 +242,33 @@
     keep(s);
     alarm();
   });
-  f.addEventListener('input', function (e) {
+  hear(f, 'input', function (e) {
     var s = e.target.closest('[id^=s-]');
     if (s && typed(s) && box(s)) { box(s).checked = false; }
   });
-  f.addEventListener('click', function (e) {
+  hear(f, 'click', function (e) {
     var a = e.target.closest('a[href^="#s-"]');
     if (!a) { return; }
     e.preventDefault();
     go(el(a.getAttribute('href').slice(1)), true, true);
   });
-  el('back').addEventListener('click', back);
-  el('leave').addEventListener('click', leave);
-  w.addEventListener('popstate', function (e) {
+  hear(el('back'), 'click', back);
+  hear(el('leave'), 'click', leave);
+  hear(w, 'popstate', function (e) {
     if (!e.state || !e.state.s || stopped) { return; }
     depth = e.state.d;
     go(el(e.state.s), false, e.state.r);
   });
-  w.addEventListener('scroll', more);
-  w.addEventListener('resize', more);
-  w.addEventListener('online', again);
-  w.addEventListener('pagehide', function () { flush(true); });
-  d.addEventListener('visibilitychange', again);
+  hear(w, 'scroll', more);
+  hear(w, 'resize', more);
+  hear(w, 'online', again);
+  hear(w, 'pagehide', function () { flush(true); });
+  hear(d, 'visibilitychange', again);
   setInterval(again, 20000);
-  w.addEventListener('beforeunload', function (e) { if (lost && queue.length && !stopped) { e.preventDefault(); e.returnValue = ''; } });
+  hear(w, 'beforeunload', function (e) { if (lost && queue.length && !stopped) { e.preventDefault(); e.returnValue = ''; } });
 
   items.forEach(function (s) { s.kept = answer(s); });
-  depth = w.history.state && w.history.state.d || 0;
-  var kept = w.history.state && w.history.state.s && el(w.history.state.s);
-  var first = el((f.querySelector('[data-bad]') || kept || open(steps()) || review).id);
-  fromReview = !!(kept === first && w.history.state.r);
-  if (first !== review && asked(first) !== 1) { first = open(steps()) || review; }
+  var first = f.querySelector('[data-bad]') || open(steps()) || review;
   reveal(first);
-  w.history.replaceState({ s: first.id, d: depth, r: fromReview }, '');
+  w.history.replaceState({ s: first.id, d: 0 }, '');
 })(document, window);
