@@ -1,5 +1,6 @@
 """What every test may ask for: a real PostgreSQL, and an empty database of either kind."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser
 
+from app.storage.migrations import migrate
 from tests import postgres, servers
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
@@ -40,6 +42,53 @@ def postgres_url(postgres_cluster: postgres.Cluster) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, empty database: the test runs once on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, made once per test process; tests work on copies."""
+    path = tmp_path_factory.mktemp("template") / "daybook.sqlite3"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, made once per test process; tests work on copies."""
+    name = postgres_cluster.create()
+    migrate(postgres_cluster.url(name))
+    yield name
+    postgres_cluster.drop(name)
+
+
+@pytest.fixture
+def migrated_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The address of a SQLite database in the current shape, with no rows."""
+    path = tmp_path / "migrated.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def migrated_postgres(postgres_cluster: postgres.Cluster, postgres_template: str) -> Iterator[str]:
+    """The name of a PostgreSQL database in the current shape, with no rows."""
+    name = postgres_cluster.create(postgres_template)
+    yield name
+    postgres_cluster.drop(name)
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_cluster: postgres.Cluster, migrated_postgres: str) -> str:
+    """Its address for the program's own role, so that every test also proves the grants (SEC-04)."""
+    return postgres_cluster.url(migrated_postgres, postgres.APP)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """A database in the current shape, with no rows: the test runs once on each kind."""
+    return str(
+        request.getfixturevalue(f"migrated_{'sqlite' if request.param == 'sqlite' else 'postgres'}_url")
+    )
 
 
 @pytest.fixture(scope="session")

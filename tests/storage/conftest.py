@@ -1,0 +1,35 @@
+"""An engine on a migrated database, and the least of a trial that the tables demand."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from app.domain.access import SYSTEM
+from app.storage.engine import open_engine
+from app.storage.unit_of_work import UnitOfWork
+from tests.storage.trial import Trial, found_trial
+
+AT = datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def at() -> datetime:
+    """The moment at which a test acts."""
+    return AT
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
+    """The program's own engine on an empty, migrated database of either kind."""
+    opened = open_engine(migrated_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def trial(engine: Engine, at: datetime) -> Trial:
+    """One study, site, participant and slot."""
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        return found_trial(work)
