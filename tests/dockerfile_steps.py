@@ -6,6 +6,7 @@ place. Not proven here: the base image, `useradd`, and the engine's own read-onl
 its stead the server runs as the image's user number, who owns only /data. Needs root.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -25,7 +26,10 @@ SOURCE = FILE.parent
 IMAGE_FOLDERS = re.compile(r"(?<![\w./])/(srv|opt|data)\b")
 # Makes a user of the machine itself when run outside an image.
 NOT_HERE = re.compile(r"useradd[^&]*&&\s*")
+# The base image's interpreter; here, one of this machine.
+BASE_PYTHON = re.compile(r"(?<![\w./-])python(?= )")
 PATIENCE_SECONDS = 60.0
+IMAGE_USER = next(int(step.rest) for step in steps() if step.word == "USER")
 
 
 def main() -> int:
@@ -100,12 +104,9 @@ class Build:
 
     def _shell(self, step: Step) -> None:
         line = NOT_HERE.sub("", self._mapped(step.rest))
-        line = line.replace("-o daybook -g daybook", "-o 10001 -g 10001")
-        # `python` is the base image's; here it is the one that runs this program.
-        base = f"{Path(sys.base_prefix) / 'bin'}:{self.environment['PATH']}"
-        subprocess.run(
-            ["/bin/sh", "-ec", line], cwd=self.place, env={**self.environment, "PATH": base}, check=True
-        )
+        line = line.replace("-o daybook -g daybook", f"-o {IMAGE_USER} -g {IMAGE_USER}")
+        line = BASE_PYTHON.sub(shlex.quote(_python(IMAGE_USER)), line)
+        subprocess.run(["/bin/sh", "-ec", line], cwd=self.place, env=self.environment, check=True)
 
     def _serve(self) -> bool:
         port = str(_free_port())
@@ -153,6 +154,17 @@ def _settings(data: str) -> dict[str, str]:
         "DAYBOOK_PUBLIC_URL": "https://daybook.example.org",
         "DAYBOOK_DATABASE_URL": f"sqlite:///{data}/daybook.sqlite3",
     }
+
+
+def _python(user: int) -> str:
+    """An interpreter that the image's user may run too: one in a private home is of no use."""
+    check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
+    for candidate in (sys.executable, "/usr/local/bin/python3", "/usr/bin/python3"):
+        real = str(Path(candidate).resolve())
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            subprocess.run([real, "-c", check], cwd="/", user=user, extra_groups=[], check=True)
+            return real
+    raise SystemExit("no Python 3.11 or newer that an ordinary user can run")
 
 
 def _free_port() -> int:
