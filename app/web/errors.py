@@ -1,6 +1,8 @@
 """From what went wrong to a page in the reader's words, or to problem details for the API."""
 
 from collections.abc import Mapping
+from datetime import date, datetime
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI
@@ -10,7 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.refusal import Refused
+from app.i18n.formats import day
+from app.i18n.languages import Language
 from app.i18n.marking import N_
+from app.web.dependencies import language_of, now_of
 from app.web.error_page import ErrorPage
 from app.web.headers import secured
 from app.web.pages import Pages, render, shell_for
@@ -31,15 +36,28 @@ def is_api(path: str) -> bool:
 def respond(request: Request, refused: Refused) -> Response:
     """The refusal as this caller can read it."""
     told = wording_of(refused)
-    headers = {"Retry-After": str(refused.details["retry_after"])} if "retry_after" in refused.details else {}
+    headers = _retry(request, refused)
     if not is_api(request.url.path):
-        return error_page(request, told.status, filled(_translated(request, told.sentence), refused), headers)
+        spoken = language_of(request)
+        sentence = filled(_translated(request, told.sentence), refused, partial(_written, spoken=spoken))
+        return error_page(request, told.status, sentence, headers)
     if told.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    more = {"code": refused.code, **refused.details}
     title = HTTPStatus(told.status).phrase
-    details = {name: value for name, value in refused.details.items() if name != "retry_after"}
-    more = {"code": refused.code, **details}
     return problem(told.kind, told.status, title, filled(told.sentence, refused), headers=headers, more=more)
+
+
+def _retry(request: Request, refused: Refused) -> dict[str, str]:
+    until = refused.details.get("until")
+    if not isinstance(until, datetime):
+        return {}
+    return {"Retry-After": str(max(1, round((until - now_of(request)).total_seconds())))}
+
+
+def _written(value: object, spoken: Language) -> str:
+    plain_day = isinstance(value, date) and not isinstance(value, datetime)
+    return day(value, spoken) if plain_day else str(value)
 
 
 def error_page(

@@ -26,7 +26,11 @@ def problem(
         body["detail"] = detail
     if errors:
         body["errors"] = list(errors)
-    return Response(orjson.dumps(body, default=str), status, headers, media_type=MEDIA_TYPE)
+    return Response(orjson.dumps(body, default=_plain), status, headers, media_type=MEDIA_TYPE)
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
 
 
 def pointer(path: Sequence[str | int]) -> str:

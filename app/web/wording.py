@@ -4,7 +4,7 @@
 there and what is somebody else's look the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from app.domain.refusal import Refused
@@ -38,7 +38,6 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "too_large": Wording(413, N_("This is too much at once."), "too-large"),
     "not_allowed": Wording(405, N_("This page cannot be used in this way."), "method-not-allowed"),
-    "not_found": _absent("not-found"),
     "unknown_language": _invalid(N_("This language is not offered.")),
     # answers
     "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
@@ -48,6 +47,40 @@ WORDINGS: Mapping[str, Wording] = {
     "unanswered": _invalid(N_("Questions without an answer: %(items)s.")),
     "not_reviewed": _invalid(N_("Please check your answers before you send them.")),
     "not_comparable": _conflict(N_("These scores cannot be compared.")),
+    "not_yet_open": _conflict(N_("This form is not open yet."), "locked"),
+    "window_closed": _conflict(N_("This form closed on %(day)s."), "locked"),
+    "not_expected": _conflict(N_("This form is not expected any more."), "locked"),
+    "not_begun": _conflict(N_("This form has not been begun."), "locked"),
+    "already_submitted": _conflict(N_("This form was already sent. The first answers stand."), "locked"),
+    "arrived_too_late": _conflict(
+        N_("These answers came after the form closed on %(day)s. They are kept."), "locked"
+    ),
+    "late_reason_needed": _invalid(N_("Please say why this entry is late.")),
+    "busy": Wording(503, N_("Too much happens at once. Please try again."), "busy"),
+    # coming in
+    "not_signed_in": Wording(401, N_("Please sign in again."), "unauthorized"),
+    "locked": Wording(401, N_("Please confirm that it is you."), "unauthorized"),
+    "wrong_link": Wording(404, "", "not-found"),
+    "wrong_pin": Wording(403, N_("This PIN is not the right one."), "forbidden"),
+    "bad_pin": _invalid(N_("The PIN must be %(allowed)s.")),
+    "pins_differ": _invalid(N_("The two PINs are not the same.")),
+    "throttled": Wording(429, N_("There were too many tries. Please try again in one hour."), "rate-limited"),
+    "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
+    "participation_ended": _conflict(N_("This person does not take part any more.")),
+    # enrolment and setting up
+    "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
+    "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
+    "consent_needed": _invalid(N_("Version and date of the consent are needed.")),
+    "no_language": _invalid(N_("The study is not done in this language. Allowed: %(allowed)s.")),
+    "address_needed": _invalid(N_("Reminders need an address.")),
+    "bad_address": _invalid(N_("This is no address for reminders. Allowed: %(allowed)s.")),
+    "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
+    "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
+    "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
+    "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
+    "admin_conduct": _conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
+    "unknown_staff": _absent("unknown-staff"),
+    "unknown_slot": _absent("unknown-assessment"),
     # studies, plans and dates
     "unknown_instrument": _absent("unknown-instrument"),
     "unknown_plan": _absent("unknown-plan"),
@@ -98,10 +131,10 @@ def wording_of(refused: Refused) -> Wording:
     return WORDINGS.get(refused.code, UNKNOWN)
 
 
-def filled(sentence: str, refused: Refused) -> str:
-    """A (translated) sentence with the refusal's details in their places."""
-    return sentence % _Details({name: _listed(value) for name, value in refused.details.items()})
+def filled(sentence: str, refused: Refused, write: Callable[[object], str] = str) -> str:
+    """A (translated) sentence with the refusal's details in their places, each as `write` puts it."""
+    return sentence % _Details({name: _listed(value, write) for name, value in refused.details.items()})
 
 
-def _listed(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
+def _listed(value: object, write: Callable[[object], str]) -> str:
+    return ", ".join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)

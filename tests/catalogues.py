@@ -1,0 +1,132 @@
+"""Extracts the interface's words and keeps the catalogues in step (`python -m tests.catalogues`)."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from app.i18n.languages import ENGLISH, LANGUAGES
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCALES = ROOT / "locales"
+HEADER = """\
+msgid ""
+msgstr ""
+"Project-Id-Version: daybook\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Language: {code}\\n"
+"Plural-Forms: {plural};\\n"
+
+"""
+_METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
+_OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
+_KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    "_": None,
+    "N_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+}
+_PLACE = re.compile(r"%\(\w+\)[sd]")
+
+
+def extracted() -> Catalog:
+    """Every sentence that the program can show, from templates and code."""
+    found = Catalog()
+    for file, line, message, _comments, context in extract_from_dir(
+        ROOT / "app", method_map=_METHODS, options_map=_OPTIONS, keywords=_KEYWORDS
+    ):
+        found.add(message, locations=[(file, line)], context=context)
+    return found
+
+
+def path_of(code: str) -> Path:
+    """Where a language's catalogue stands."""
+    return LOCALES / code / "LC_MESSAGES" / "messages.po"
+
+
+def kept(code: str) -> Catalog:
+    """A language's catalogue as it stands in the repository."""
+    return _read(path_of(code), code)
+
+
+def faults(code: str) -> Iterator[str]:
+    """What keeps a catalogue from being complete and true."""
+    wanted, have = extracted(), kept(code)
+    for message in _messages(wanted):
+        translated = have.get(message.id, message.context)
+        if translated is None or not all(_texts(translated.string)):
+            yield f"missing: {message.id!r} ({message.locations[0][0]})"
+        elif translated.fuzzy:
+            yield f"fuzzy: {message.id!r}"
+        elif any(_places(text) != _places(_texts(message.id)[-1]) for text in _texts(translated.string)):
+            yield f"other placeholders: {message.id!r}"
+    for message in _messages(have):
+        if wanted.get(message.id, message.context) is None:
+            yield f"unused: {message.id!r}"
+
+
+def update(code: str, partial: Path | None) -> list[str]:
+    """Bring a catalogue in step with the program, taking words from partial files; returns what it says."""
+    wanted, said = extracted(), []
+    sources = [path_of(code), *(sorted(partial.glob("*.po")) if partial else ())]
+    for source in sources:
+        for message in _messages(_read(source, code)):
+            target = wanted.get(message.id, message.context)
+            if target is None or not all(_texts(message.string)):
+                continue
+            if all(_texts(target.string)) and target.string != message.string:
+                said.append(f"{source.name}: another translation of {message.id!r} stands already")
+            else:
+                target.string = message.string
+    _write(wanted, code)
+    return [*said, *faults(code)]
+
+
+def _messages(catalogue: Catalog) -> list[Message]:
+    return [message for message in catalogue if message.id]
+
+
+def _texts(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    return [value or ""] if value is None or isinstance(value, str) else list(value)
+
+
+def _places(text: str) -> set[str]:
+    return set(_PLACE.findall(text))
+
+
+def _read(path: Path, code: str) -> Catalog:
+    with path.open("rb") as source:
+        return read_po(source, locale=code, abort_invalid=True)
+
+
+def _write(catalogue: Catalog, code: str) -> None:
+    catalogue.locale = code
+    header = HEADER.format(
+        code=code, plural=f"nplurals={catalogue.num_plurals}; plural={catalogue.plural_expr}"
+    )
+    with path_of(code).open("wb") as target:
+        target.write(header.encode())
+        write_po(target, catalogue, width=100, omit_header=True, no_location=True, sort_output=True)
+
+
+def main() -> int:
+    """Update every catalogue; 1 when words are missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.catalogues", description=__doc__)
+    parser.add_argument(
+        "--from", dest="partial", type=Path, help="folder of partial .po files to take words from"
+    )
+    partial = parser.parse_args().partial
+    said = [line for known in LANGUAGES if known is not ENGLISH for line in update(known.code, partial)]
+    sys.stdout.write("".join(f"{line}\n" for line in said) or "The catalogues are complete.\n")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Every code with which the core refuses has a status and words, and the words' details exist."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from app.domain.capture import _NO
+from app.web.wording import WORDINGS
+from tests.meta.sources import modules, place, tree
+
+
+def refusals() -> Iterator[tuple[str, str, set[str]]]:
+    """Where, code and names of details of each refusal in the program."""
+    for module in modules("app"):
+        for call in ast.walk(tree(module)):
+            match call:
+                case ast.Call(func=ast.Name(id="Refused"), args=[named, *_]):
+                    details = {keyword.arg or "" for keyword in call.keywords}
+                    for code in _codes(named):
+                        yield place(module, call), code, details
+
+
+def _codes(named: ast.expr) -> Iterator[str]:
+    match named:
+        case ast.Constant(value=str(code)):
+            yield code
+        case ast.IfExp(body=yes, orelse=no):
+            yield from (*_codes(yes), *_codes(no))
+
+
+def test_every_state_that_closes_a_form_has_words() -> None:
+    assert set(_NO.values()) <= WORDINGS.keys()
+
+
+def test_every_code_has_words() -> None:
+    found = list(refusals())
+    assert found
+    assert sorted({f"{where} {code}" for where, code, _ in found if code not in WORDINGS}) == []
+
+
+def test_no_sentence_asks_for_a_detail_that_a_refusal_lacks() -> None:
+    lacking = [
+        f"{where} {code}: {sorted(asked - details)}"
+        for where, code, details in refusals()
+        if code in WORDINGS
+        for asked in [set(re.findall(r"%\((\w+)\)s", WORDINGS[code].sentence))]
+        if asked - details and "" not in details  # `**details` cannot be read here
+    ]
+    assert lacking == []
+
+
+def test_no_code_stands_in_the_table_that_nobody_uses() -> None:
+    text = "\n".join(module.read_text("utf-8") for module in modules("app") if module.name != "wording.py")
+    assert [code for code in WORDINGS if f'"{code}"' not in text] == []
