@@ -513,15 +513,27 @@ def create_tables() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        "ix_slot_live_site",
+        "ix_slot_live_diary",
         "slot",
-        ["site_id", "closes_at", "opens_at", "overdue_at"],
+        ["site_id", "closes_at", "opens_at", "overdue_at", "participant_id"],
         unique=False,
         sqlite_where=sa.text(
-            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
+            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL AND for_day IS NOT NULL"
         ),
         postgresql_where=sa.text(
-            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
+            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL AND for_day IS NOT NULL"
+        ),
+    )
+    op.create_index(
+        "ix_slot_live_site",
+        "slot",
+        ["site_id", "closes_at", "opens_at", "due_at", "overdue_at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL AND for_day IS NULL"
+        ),
+        postgresql_where=sa.text(
+            "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL AND for_day IS NULL"
         ),
     )
     op.create_index(
