@@ -8,6 +8,7 @@
   var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
   var items = all('[id^=s-]'), now = null, fromReview = false, steppedAt = 0, depth = 0;
   var bar = f.querySelector('.bar'), review = el('review'), stopping = el('stop');
+  var name = d.title, nextWord = el('next').textContent;
   var queue = [], seq = 0, revision = +f.revision.value, flying = 0, batch = 50, lost = false;
   var wantSend = false, sending = false, stopped = false, seen = false;
 
@@ -136,18 +137,16 @@
     var total = items.filter(function (x) { return asked(x) > 0; }).length;
     var place = say('of').replace('##', total).replace('#', i + 1);
     el('bar').parentNode.hidden = i < 0;
-    el('tail').hidden = i < 0;
     if (i >= 0) { el('pos').textContent = place; el('bar').max = total; el('bar').value = i + 1; }
-    el('next').textContent = say(s === review ? 'send' : 'next');
-    d.title = (i < 0 ? text(s) : place) + ' - ' + say('name');
+    el('next').textContent = s === review ? say('send') : nextWord;
+    d.title = (i < 0 ? text(s) : place) + ' - ' + name;
     if (s === review) { fill(list); }
     alarm();
     more();
   }
   function focus() {
-    var h = now.querySelector('h1');
+    now.querySelector('h1').focus();
     w.scrollTo(0, 0);
-    try { h.focus({ preventScroll: true }); } catch (e) { h.focus(); }
   }
   function go(s, push, change) {
     if (s !== review && s !== stopping && asked(s) !== 1) { s = open(steps()) || review; }

@@ -1,0 +1,116 @@
+"""One of every patient page with believable values, in both languages, from the shipped instruments."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.domain.instrument import Instrument
+from app.domain.instrument_parsing import parse_instrument
+from app.domain.instrument_text import InstrumentText, parse_text
+from app.patient import pages as p
+from app.patient.form_assets import FormAssets, form_assets
+from app.patient.questions import Answer, questions
+from app.web.error_page import ErrorPage
+from app.web.pages import Page
+from app.web.shell import Shell
+
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "app" / "static"
+TAGS = {"en": "en", "zh_CN": "zh-Hans"}
+QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
+DAY = "Friday 27 November 2026"
+
+
+def shell(code: str) -> Shell:
+    return Shell(
+        TAGS[code], "ltr", code, demo=True, version="1", static_root="/static/1", phone="0571-0000 0000"
+    )
+
+
+def assets() -> FormAssets:
+    css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
+    return form_assets(css, (STATIC / "js" / "runner.js").read_text(encoding="utf-8"))
+
+
+def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
+    folder = ROOT / "questionnaires" / named[0] / named[1]
+    parsed = parse_instrument((folder / "instrument.toml").read_text(encoding="utf-8"), named[0])
+    words = (folder / f"text.{code}.toml").read_text(encoding="utf-8")
+    return parsed, parse_text(words, named[0], parsed)
+
+
+def form(
+    named: tuple[str, str] = QLQ,
+    code: str = "en",
+    answers: Mapping[str, Answer] | None = None,
+    missing: tuple[str, ...] = (),
+    invalid: tuple[str, ...] = (),
+) -> p.FormPage:
+    parsed, text = instrument(named, code)
+    inlined = assets()
+    return p.FormPage(
+        name=text.name,
+        lang=TAGS[code],
+        instruction=text.instruction,
+        questions=questions(parsed, text, answers or {}),
+        save_url="/save",
+        submit_url="/submit",
+        done_url="/done",
+        unlock_url="/unlock",
+        submission_id="0f9a3c6e-8a51-4c0e-9d5e-3f4b2a1c7788",
+        revision=0,
+        demonstration=True,
+        mark=inlined.mark,
+        css=inlined.css,
+        runner=inlined.runner,
+        missing=missing,
+        invalid=invalid,
+    )
+
+
+def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> p.HomePage:
+    cards = tuple(p.Card(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
+    return p.HomePage(cards, "/sent", "/settings", next_on=DAY, notices=notices)
+
+
+def review(urgent: bool = False) -> p.ReviewPage:
+    rows = (
+        p.ReviewRow("q1", 1, "Pain", "Some", "2", False, "/f/1#s-q1"),
+        p.ReviewRow("q2", 2, "Sleep", "", "", True, "/f/1#s-q2"),
+    )
+    return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, urgent)
+
+
+def begin(error: str = "", who: str = "") -> p.BeginPage:
+    return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who)
+
+
+NOTICES = (
+    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
+)
+
+
+def every_page(code: str) -> tuple[Page, ...]:
+    """Every page and every state of it that its template tells apart."""
+    return (
+        form(QLQ, code),
+        form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
+        form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
+        *(p.ActivatePage("/a", asks, error) for asks in (True, False) for error in ("", "wrong", "throttled")),
+        *(p.PinPage("choose", "/pin", error) for error in ("", "format", "mismatch", "simple")),
+        *(p.PinPage("unlock", "/pin", error) for error in ("", "wrong", "throttled")),
+        p.LockedPage("/pin", 15),
+        p.LockedPage("/pin", 15, asks_pin=False, error="wrong"),
+        home(),
+        home("overdue", "in_progress", "due", "open", answered=12, notices=("pin_set", "saved", "language")),
+        *(begin(error, who) for error in ("", "who", "scribe") for who in ("", "self", "scribe")),
+        review(),
+        review(urgent=True),
+        p.DonePage("Diary", DAY, "4F7K", DAY),
+        p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
+        *(p.NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
+        p.SentPage(()),
+        p.SentPage((p.SentForm("Diary", DAY, late=True),)),
+        p.SettingsPage("/leave", saved=True),
+        p.HelpPage("08:00–17:00"),
+        *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
+    )

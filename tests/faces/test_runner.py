@@ -1,0 +1,257 @@
+"""The question runner in a real browser against a small real server: steps, saves, trouble, sending."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.i18n.catalogues import Catalogues
+from app.patient.pages import FormPage
+from app.web.pages import Pages
+from tests.faces import page_samples as samples
+from tests.servers import serving
+
+PAUSE = 420  # Next is ignored for 400 ms after a step
+
+
+@dataclass
+class Desk:
+    """Serves one form and keeps what it is sent; `save` and `submit` are the statuses it answers."""
+
+    page: FormPage
+    save: int = 204
+    submit: int = 204
+    events: list[dict[str, object]] = field(default_factory=list)
+    sent: list[dict[str, str]] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/form", self._form),
+                Route("/save", self._save, methods=["POST"]),
+                Route("/submit", self._submit, methods=["POST"]),
+                Route("/done", self._done),
+            ]
+        )
+
+    def _form(self, _request: Request) -> Response:
+        pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
+        inlined = samples.assets()
+        policy = (
+            f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+            f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
+        )
+        html = pages.text(self.page, samples.shell("en"))
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+
+    async def _save(self, request: Request) -> Response:
+        body = json.loads(await request.body())
+        if self.save == 409:
+            return Response('{"state": "submitted"}', 409)
+        if self.save == 204:
+            self.events += body["events"]
+        return Response(status_code=self.save, headers={"X-Revision": str(len(self.events))})
+
+    async def _submit(self, request: Request) -> Response:
+        self.sent.append(dict(parse_qsl((await request.body()).decode())))
+        return Response(status_code=self.submit)
+
+    def _done(self, _request: Request) -> Response:
+        return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
+
+
+@dataclass
+class Phone:
+    """A page at phone size, with the thumb's movements."""
+
+    desk: Desk
+    context: BrowserContext
+    page: Page
+
+    @property
+    def question(self) -> str:
+        return self.page.inner_text(".q.on h1")
+
+    def choose(self, number: int) -> None:
+        self.page.click(f".q.on .o:not(.no-js) >> nth={number}")
+
+    def next(self) -> None:
+        self.page.wait_for_timeout(PAUSE)
+        self.page.click("#next")
+
+
+def phone_with(browser: Browser, page: FormPage) -> Iterator[Phone]:
+    desk = Desk(page)
+    with serving(desk.app()) as url:
+        context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
+        tab = context.new_page()
+        faults: list[str] = []
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.goto(f"{url}/form")
+        yield Phone(desk, context, tab)
+        context.close()
+        assert faults == []
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Phone]:
+    """The QLQ-C30 answered up to the 28th question."""
+    answers = {f"q{number}": 2 for number in range(1, 29)}
+    yield from phone_with(chromium, samples.form(samples.QLQ, "en", answers))
+
+
+@pytest.fixture
+def diary(chromium: Browser) -> Iterator[Phone]:
+    yield from phone_with(chromium, samples.form(samples.DIARY))
+
+
+def finish(phone: Phone) -> None:
+    phone.choose(4)
+    phone.next()
+    phone.choose(6)
+    phone.next()
+
+
+@pytest.mark.req("CAP-06", "CAP-19")
+def test_resumes_reviews_and_sends_everything_once(phone: Phone) -> None:
+    assert phone.page.title() == "Question 29 of 30 - Quality of life"
+    finish(phone)
+    assert phone.question == "Check your answers"
+    assert phone.page.locator("#rows > div").count() == 30
+    phone.next()
+    phone.page.wait_for_url("**/done")
+    assert [(event["item"], event["value"]) for event in phone.desk.events] == [("q29", 5), ("q30", 7)]
+    assert len(phone.desk.sent) == 1
+    sent = phone.desk.sent[0]
+    assert sent["reviewed"] == "1"
+    assert {name: sent[name] for name in ("q1", "q29", "q30")} == {"q1": "2", "q29": "5", "q30": "7"}
+
+
+@pytest.mark.req("CAP-05", "CAP-07")
+def test_an_unanswered_question_is_left_blank_only_on_purpose(phone: Phone) -> None:
+    phone.next()
+    phone.next()
+    assert phone.page.title().startswith("Question 29")
+    assert "You have not answered" in phone.page.inner_text("#ask")
+    phone.page.click("#leave")
+    assert phone.page.title().startswith("Question 30")
+    phone.page.wait_for_timeout(100)
+    assert [(event["item"], event["value"]) for event in phone.desk.events] == [("q29", None)]
+
+
+@pytest.mark.req("CAP-06")
+def test_choosing_stays_and_browser_back_returns(phone: Phone) -> None:
+    phone.choose(3)
+    assert phone.page.title().startswith("Question 29")
+    phone.next()
+    assert phone.page.evaluate("document.activeElement.tagName") == "H1"
+    phone.page.go_back()
+    expect(phone.page).to_have_title("Question 29 of 30 - Quality of life")
+    assert phone.page.locator(".q.on :checked").get_attribute("value") == "4"
+
+
+def test_a_double_tap_does_not_run_ahead(phone: Phone) -> None:
+    phone.choose(3)
+    phone.page.wait_for_timeout(PAUSE)
+    phone.page.dblclick("#next")
+    assert phone.page.title().startswith("Question 30")
+    assert not phone.page.is_visible("#ask")
+
+
+@pytest.mark.req("OFF-00", "OFF-01")
+def test_trouble_is_told_and_answers_arrive_in_order_before_the_form(phone: Phone) -> None:
+    phone.context.set_offline(True)
+    finish(phone)
+    assert "No connection" in phone.page.inner_text("#net")
+    phone.next()
+    expect(phone.page.locator("#net")).to_contain_text("not sent yet")
+    assert phone.desk.sent == []
+    phone.context.set_offline(False)
+    phone.page.wait_for_url("**/done")
+    assert [event["seq"] for event in phone.desk.events] == [1, 2]
+    assert len(phone.desk.sent) == 1
+
+
+def test_a_server_error_keeps_the_answer_until_it_is_taken(phone: Phone) -> None:
+    phone.desk.save = 503
+    phone.choose(3)
+    expect(phone.page.locator("#net")).to_have_class("warn")
+    phone.desk.save = 204
+    phone.next()
+    phone.choose(2)
+    expect(phone.page.locator("#net")).to_have_class("vh")
+    assert [event["item"] for event in phone.desk.events] == ["q29", "q30"]
+
+
+def test_an_ended_session_asks_who_it_is_and_keeps_the_answers(phone: Phone) -> None:
+    phone.desk.save = 401
+    phone.choose(3)
+    phone.page.wait_for_selector("#login", state="visible")
+    phone.desk.save = 204
+    phone.next()
+    phone.choose(2)
+    phone.page.wait_for_selector("#login", state="hidden")
+    assert [event["item"] for event in phone.desk.events] == ["q29", "q30"]
+
+
+@pytest.mark.req("CAP-14")
+def test_a_form_sent_elsewhere_stops(phone: Phone) -> None:
+    phone.desk.save = 409
+    phone.choose(3)
+    phone.page.wait_for_selector("#stop", state="visible")
+    assert "already sent" in phone.page.inner_text("#stop")
+    assert not phone.page.is_visible("#next")
+
+
+def test_change_from_the_review_returns_to_it(phone: Phone) -> None:
+    finish(phone)
+    phone.page.click("#rows a >> nth=4")
+    assert phone.page.title().startswith("Question 5 ")
+    phone.choose(3)
+    phone.next()
+    phone.page.wait_for_selector("#review", state="visible")
+    assert "A great deal" in phone.page.inner_text("#rows > div >> nth=4")
+
+
+def test_no_symptoms_is_a_whole_diary(diary: Phone) -> None:
+    diary.choose(0)
+    diary.next()
+    assert diary.question == "Check your answers"
+    assert diary.page.locator("#rows > div").count() == 1
+
+
+def test_conditions_decide_and_an_urgent_answer_shows_the_number(chromium: Browser) -> None:
+    page = samples.form(samples.DIARY, "en", {"any_symptom": 1})
+    for phone in phone_with(chromium, page):
+        while not phone.page.is_visible("#s-temperature"):
+            phone.choose(1)
+            phone.next()
+        phone.page.fill(".q.on input", "98")
+        phone.next()
+        assert "possible" in phone.page.inner_text("#ask")
+        phone.page.fill(".q.on input", "38,5")
+        phone.page.dispatch_event(".q.on input", "change")
+        assert "0571-0000 0000" in phone.page.inner_text("#urgent")
+        phone.page.wait_for_timeout(100)
+        assert phone.desk.events[-1]["value"] == 385
+
+
+@pytest.mark.req("CAP-20")
+def test_without_fetch_the_long_form_stands(chromium: Browser) -> None:
+    desk = Desk(samples.form())
+    with serving(desk.app()) as url:
+        context = chromium.new_context(viewport={"width": 360, "height": 740})
+        context.add_init_script("delete window.fetch")
+        tab = context.new_page()
+        tab.goto(f"{url}/form")
+        assert tab.locator("fieldset:visible").count() == 30
+        assert tab.get_by_role("button", name="Save and go on later").is_visible()
+        assert not tab.is_visible("#next")
+        context.close()

@@ -1,0 +1,170 @@
+"""Every patient template shows its page: strict variables, sound HTML, small enough, nothing inline."""
+
+import gzip
+import re
+from dataclasses import fields
+from html.parser import HTMLParser
+from inspect import getmembers, isclass
+
+import pytest
+
+from app.i18n.catalogues import Catalogues
+from app.patient import pages as patient_pages
+from app.patient.form_assets import csp_source
+from app.web.pages import TEMPLATES, Page, Pages
+from tests.faces import page_samples as samples
+
+CODES = ("en", "zh_CN")
+VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+
+
+class Outline(HTMLParser):
+    """Reads a document, refusing tags that do not nest, and keeps what the tests ask about."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def pages() -> Pages:
+    return Pages.load(Catalogues.load(samples.ROOT / "locales"))
+
+
+def shown(pages: Pages, page: Page, code: str) -> str:
+    return pages.text(page, samples.shell(code))
+
+
+def page_classes() -> list[type[Page]]:
+    return [kind for _, kind in getmembers(patient_pages, isclass) if hasattr(kind, "template")]
+
+
+def test_every_page_class_has_a_sample() -> None:
+    assert {type(page) for page in samples.every_page("en")} >= set(page_classes())
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_documents_are_sound(pages: Pages, code: str) -> None:
+    for page in samples.every_page(code):
+        outline = Outline(shown(pages, page, code))
+        ids = [str(attrs["id"]) for _, attrs in outline.tags if "id" in attrs]
+        assert len(ids) == len(set(ids)), page
+        assert outline.all("html")[0]["lang"] == samples.TAGS[code]
+        assert len(outline.all("title")) == 1
+        assert outline.all("h1"), page
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.req("SEC-02")
+def test_nothing_is_inline_but_the_hashed_parts(pages: Pages, code: str) -> None:
+    for page in samples.every_page(code):
+        for tag, attrs in Outline(shown(pages, page, code)).tags:
+            assert "style" not in attrs, (page, tag)
+            assert not [name for name in attrs if name.startswith("on")], (page, tag)
+
+
+@pytest.mark.req("PRI-05")
+def test_no_page_points_at_another_host(pages: Pages) -> None:
+    for page in samples.every_page("en"):
+        for tag, attrs in Outline(shown(pages, page, "en")).tags:
+            for name in ("href", "src", "action"):
+                assert re.match(r"/|#|tel:", attrs.get(name) or "/"), (page, tag, attrs)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_help_language_and_banner_stand_on_every_page(pages: Pages, code: str) -> None:
+    for page in samples.every_page(code):
+        html = shown(pages, page, code)
+        outline = Outline(html)
+        assert "/help" in [a.get("href") for a in outline.all("a")]
+        assert "/language" in [f.get("action") for f in outline.all("form")]
+        assert 'class="demo"' in html
+
+
+@pytest.mark.parametrize("kind", page_classes(), ids=lambda kind: kind.__name__)
+def test_template_variables_are_the_page_fields(kind: type[Page]) -> None:
+    source = (TEMPLATES / kind.template).read_text(encoding="utf-8")
+    used = set(re.findall(r"\bpage\.(\w+)", source))
+    assert used == {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every Page is a dataclass
+
+
+@pytest.mark.req("CAP-05")
+def test_a_fresh_form_has_nothing_chosen(pages: Pages) -> None:
+    for named in (samples.QLQ, samples.DIARY):
+        inputs = Outline(shown(pages, samples.form(named), "en")).all("input")
+        assert inputs
+        assert not [attrs for attrs in inputs if "checked" in attrs]
+
+
+@pytest.mark.req("CAP-04")
+def test_recall_stands_with_each_item_it_governs(pages: Pages) -> None:
+    html = shown(pages, samples.form(samples.QLQ), "en")
+    sections = re.findall(r'id="s-(q\d+)".*?</section>', html, flags=re.DOTALL)
+    recalled = re.findall(r'id="s-(q\d+)"(?:(?!</section>).)*class="recall"', html, flags=re.DOTALL)
+    assert len(sections) == 30
+    assert recalled == [f"q{number}" for number in range(6, 31)]
+
+
+def test_known_answers_come_back(pages: Pages) -> None:
+    answers = {"any_symptom": 1, "fatigue": None, "temperature": 385, "pain": 4}
+    inputs = Outline(shown(pages, samples.form(samples.DIARY, "en", answers), "en")).all("input")
+    checked = {(attrs["name"], attrs["value"]) for attrs in inputs if "checked" in attrs}
+    assert checked == {("any_symptom", "1"), ("blank_fatigue", "1"), ("pain", "4")}
+    assert [attrs["value"] for attrs in inputs if attrs["name"] == "temperature"] == ["38.5"]
+
+
+def test_an_instrument_text_is_escaped(pages: Pages) -> None:
+    page = patient_pages.DonePage("<script>alert(1)</script>", "", "")
+    html = shown(pages, page, "en")
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.req("SEC-02")
+def test_hashes_allow_exactly_the_inlined_texts(pages: Pages) -> None:
+    html = shown(pages, samples.form(), "en")
+    inlined = samples.assets()
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    styles = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
+    assert tuple(csp_source(text) for text in scripts) == inlined.script_sources
+    assert tuple(csp_source(text) for text in styles) == inlined.style_sources
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_thirty_items_fit_into_nine_kilobytes(pages: Pages, code: str) -> None:
+    html = shown(pages, samples.form(samples.QLQ, code), code)
+    assert len(gzip.compress(html.encode(), 9)) <= 9_000
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_home_fits_into_three_kilobytes(pages: Pages, code: str) -> None:
+    html = shown(pages, samples.home("due", "open", "in_progress", answered=3), code)
+    assert len(gzip.compress(html.encode(), 9)) <= 3_000
+
+
+def test_the_stylesheet_fits_into_five_kilobytes() -> None:
+    css = (samples.STATIC / "css" / "daybook.css").read_bytes()
+    assert len(gzip.compress(css, 9)) <= 5_000
+
+
+def test_review_without_script_carries_every_answer(pages: Pages) -> None:
+    inputs = Outline(shown(pages, samples.review(), "en")).all("input")
+    sent = {str(attrs["name"]): attrs["value"] for attrs in inputs}
+    assert sent["q1"] == "2"
+    assert sent["blank_q2"] == "1"
+    assert sent["reviewed"] == "1"
+    assert "q2" not in sent
