@@ -9,7 +9,11 @@ from app.storage.tables import metadata
 
 
 def _compare_type(
-    migrations: Any, _inspected: Any, _column: Any, _found: sa.types.TypeEngine[Any], _wanted: sa.types.TypeEngine[Any]
+    migrations: Any,
+    _inspected: Any,
+    _column: Any,
+    _found: sa.types.TypeEngine[Any],
+    _wanted: sa.types.TypeEngine[Any],
 ) -> bool | None:
     # SQLite's strict tables know five types; what a column holds is compared on PostgreSQL.
     return False if migrations.dialect.name == "sqlite" else None

@@ -21,7 +21,22 @@ from app.services.entry import Visitor, participant_actor
 from app.services.identifiers import hashed, public_id
 from app.services.installation import Installation
 from app.services.scheduling import sent_kinds, wake_of
-from app.storage.answering import Current, current_answers, known_numbers, read_slot, write_answers, write_seen
+from app.storage.answering import (
+    Current,
+    current_answers,
+    known_numbers,
+    read_slot,
+    slot_of,
+    write_answers,
+    write_seen,
+)
+    current_answers,
+    earlier,
+    is_bound,
+    read_slot,
+    write_answers,
+    write_seen,
+)
 from app.storage.changes import chain_of_participant
 from app.storage.engine import writing
 from app.storage.schedule import Slot
@@ -29,7 +44,6 @@ from app.storage.slots import facts_of, planned_of, window_of_slot
 
 _RETRIES = 5
 _SEEN_EVERY = timedelta(seconds=60)
-_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,9 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
         instrument=instrument,
         text=installation.library.text(instrument, visitor.language),
         leave_out=left_out(plan, slot.instrument),
-        answers={item: answer.value if answer.words is None else answer.words for item, answer in held.items()},
+        answers={
+            item: answer.value if answer.words is None else answer.words for item, answer in held.items()
+        },
         revision=max((answer.revision for answer in held.values()), default=0),
         client=public_id(),
         asks_late_reason=asks_reason(plan, planned_of(slot), at),
@@ -144,8 +160,8 @@ def _try_to_save(
 ) -> int | None:
     row = read_slot(connection, token_hash, slot_id)
     if row is None:
-        raise Refused("unknown_slot")
-    slot = Slot(**{column.name: row._mapping[column] for column in _SLOT.columns})
+        raise Refused("unknown_slot" if is_bound(connection, token_hash) else "not_signed_in")
+    slot = slot_of(row)
     plan = installation.library.plan(row.study, slot.plan_version)
     if at - row.seen_at > timedelta(minutes=plan.idle_minutes):
         raise Refused("locked")
@@ -154,12 +170,14 @@ def _try_to_save(
         raise Refused("not_begun")
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     check_given(instrument, given, left_out(plan, slot.instrument))
-    known = known_numbers(connection, slot.id or 0, client)
-    fresh = [answer for answer in given if answer.seq not in known]
+    before = earlier(
+        connection, slot.id or 0, client, [each.seq for each in given], {each.item for each in given}
+    )
+    fresh = [answer for answer in given if answer.seq not in before.known]
     if not fresh:
         return int(row.revision)
     text = installation.library.text(instrument, row.language)
-    entry, events = _written(connection, row, slot, client, fresh, text, at)
+    entry, events = _written(row, slot, client, fresh, before.held, text, at)
     if not write_answers(connection, entry, events):
         return None
     if at - row.seen_at >= _SEEN_EVERY:
@@ -168,16 +186,16 @@ def _try_to_save(
 
 
 def _written(
-    connection: Connection,
     row: sa.Row[Any],
     slot: Slot,
     client: str,
     given: Sequence[Given],
+    held: Mapping[str, Value],
     text: InstrumentText,
     at: datetime,
 ) -> tuple[Entry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
-    before = {item: held.value if held.words is None else held.words for item, held in _held(connection, slot).items()}
+    before = dict(held)
     events, changes = [], []
     for number, answer in enumerate(given, start=int(row.revision) + 1):
         events.append(event_row(slot, client, number, answer, row.language, text.sha256, at))
@@ -198,10 +216,6 @@ def _written(
         hash="",
     )
     return sealed(body, row.hash), events
-
-
-def _held(connection: Connection, slot: Slot) -> Mapping[str, Current]:
-    return current_answers(connection, slot.id or 0)
 
 
 def event_row(

@@ -25,7 +25,7 @@ from app.storage.slots import facts_of, place, planned_of, slots_of, window_of_s
 from app.storage.study import Study
 
 NOT_IN_PLAN = "not_in_plan"
-"""Why a slot of the other arm is excused after the arm was corrected."""
+"""Why a slot is excused that a corrected arm or anchor no longer asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,13 @@ def plan_of(installation: Installation, session: Session, study_id: int) -> Plan
 
 def anchors_of(session: Session, participant_id: int) -> dict[str, AnchorDate]:
     """The anchors in force, and under `visit:<code>` the actual dates of visits."""
-    current = select(Anchor).where(Anchor.participant_id == participant_id, Anchor.standing == Standing.CURRENT)
+    current = select(Anchor).where(
+        Anchor.participant_id == participant_id, Anchor.standing == Standing.CURRENT
+    )
     found = {row.kind: AnchorDate(row.kind, row.dated_on, row.dated_at) for row in session.exec(current)}
-    visits = select(VisitRecord).where(VisitRecord.participant_id == participant_id, VisitRecord.state == "occurred")
+    visits = select(VisitRecord).where(
+        VisitRecord.participant_id == participant_id, VisitRecord.state == "occurred"
+    )
     for visit in session.exec(visits):
         if visit.dated_on is not None:
             found[VISIT + visit.visit] = AnchorDate(VISIT + visit.visit, visit.dated_on)
@@ -91,7 +95,13 @@ def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[P
 
 
 def request_visit(
-    installation: Installation, actor: Actor, study_id: int, subject: str, visit: str, on_day: date, at: datetime
+    installation: Installation,
+    actor: Actor,
+    study_id: int,
+    subject: str,
+    visit: str,
+    on_day: date,
+    at: datetime,
 ) -> tuple[str, ...]:
     """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
 
@@ -104,7 +114,11 @@ def request_visit(
         plan = plan_of(installation, work.session, study_id)
         slots = slots_of(work.session, _key(participant))
         taken = {slot.visit for slot in slots}
-        number = next(number for number in itertools.count(2 if visit in taken else 1) if f"{visit}-{number}" not in taken)
+        number = next(
+            number
+            for number in itertools.count(2 if visit in taken else 1)
+            if f"{visit}-{number}" not in taken
+        )
         anchors = anchors_of(work.session, _key(participant))
         planned = requested(plan, visit, number, on_day, participant.zone, anchors)
         for position, each in enumerate(planned, start=len(slots)):
@@ -124,19 +138,45 @@ def carry_out(
     """
     existing = {(slot.visit, slot.instrument): slot for slot in slots_of(session, _key(participant))}
     missed = set(proposal.would_be_missed)
+    moving = {
+        planned.key: slot
+        for planned in proposal.after
+        if (slot := existing.get(planned.key)) is not None and _to_be_moved(slot, planned)
+    }
+    _free_days(session, moving.values())
+    entered = {(slot.instrument, slot.for_day) for slot in existing.values() if slot.for_day is not None}
     for position, planned in enumerate(proposal.after):
         slot = existing.get(planned.key)
         if slot is None:
             slot = new_slot(plan, participant, planned, position)
             session.add(slot)
-        elif slot.begun_at is None and slot.submitted_at is None and window_of_slot(slot) != planned.window:
-            place(slot, planned.window)
-            slot.for_day = planned.for_day
+        elif planned.key in moving:
+            _move(slot, planned, entered)
         else:
             continue
-        slot.missed_reason = "administrative" if planned.key in missed else None
+        slot.missed_reason = "administrative" if planned.key in missed and slot.excused is None else None
         slot.wake_at = wake_of(plan, slot, (), at, participant.enrolled_at)
     _excuse_dropped(plan, participant, existing.values())
+
+
+def _to_be_moved(slot: Slot, planned: PlannedSlot) -> bool:
+    return slot.begun_at is None and slot.submitted_at is None and window_of_slot(slot) != planned.window
+
+
+def _free_days(session: Session, moving: Collection[Slot]) -> None:
+    # One diary entry per day holds at every statement: the days are given up before they are given anew.
+    for slot in moving:
+        slot.for_day = None
+    session.flush()
+
+
+def _move(slot: Slot, planned: PlannedSlot, entered: Collection[tuple[str, date | None]]) -> None:
+    """Give a slot its new window; a diary day that is entered already needs no second form."""
+    taken = planned.for_day is not None and (planned.instrument, planned.for_day) in entered
+    place(slot, None if taken else planned.window)
+    slot.for_day = None if taken else planned.for_day
+    if taken or slot.excused == NOT_IN_PLAN:
+        slot.excused = NOT_IN_PLAN if taken else None
 
 
 def new_slot(plan: Plan, participant: Participant, planned: PlannedSlot, position: int) -> Slot:
@@ -183,7 +223,9 @@ def sent_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
     return tuple(session.exec(statement))
 
 
-def mark_exit(session: Session, plan: Plan, participant: Participant, left: Exit | None, at: datetime) -> None:
+def mark_exit(
+    session: Session, plan: Plan, participant: Participant, left: Exit | None, at: datetime
+) -> None:
     """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
     participant.exit_kind = left.kind if left else None
     participant.exit_at = left.at if left else None

@@ -23,7 +23,9 @@ LEAST_PASSWORD = 12
 """Characters of a staff password; any characters, no composition rules (SEC-06)."""
 
 
-def load_study(installation: Installation, actor: Actor, code: str, version: str, mode: Mode, at: datetime) -> Study:
+def load_study(
+    installation: Installation, actor: Actor, code: str, version: str, mode: Mode, at: datetime
+) -> Study:
     """Open a study under a plan of the library, with an empty feed.
 
     Raises Refused: "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share
@@ -37,7 +39,12 @@ def load_study(installation: Installation, actor: Actor, code: str, version: str
         if any(study.mode != mode for study in studies):
             raise Refused("mixed_modes", mode=mode.value)
         study = Study(
-            code=code, plan_version=version, plan_sha256=plan.sha256, mode=mode, feed=public_id(), loaded_at=at
+            code=code,
+            plan_version=version,
+            plan_sha256=plan.sha256,
+            mode=mode,
+            feed=public_id(),
+            loaded_at=at,
         )
         work.session.add(study)
         work.session.flush()
@@ -86,9 +93,18 @@ class NewStaff:
 
 
 def create_staff(
-    installation: Installation, actor: Actor, email: str, name: str, password: str, language: str, at: datetime
+    installation: Installation,
+    actor: Actor,
+    email: str,
+    name: str,
+    password: str,
+    language: str,
+    at: datetime,
 ) -> NewStaff:
-    """Create an account. Raises Refused: "weak_password", "staff_exists" (also for a disabled one, IAM-01)."""
+    """Create an account; the address of a disabled one stays taken (IAM-01).
+
+    Raises Refused: "weak_password", "staff_exists".
+    """
     if len(password) < LEAST_PASSWORD:
         raise Refused("weak_password", least=LEAST_PASSWORD)
     address = email.strip().lower()
@@ -112,15 +128,26 @@ def create_staff(
 
 
 def grant_role(
-    installation: Installation, actor: Actor, staff_id: int, role: Role, study: str, site: str | None, at: datetime
+    installation: Installation,
+    actor: Actor,
+    staff_id: int,
+    role: Role,
+    study: str,
+    site: str | None,
+    at: datetime,
 ) -> None:
-    """Give a role in a study, at one site or at all. Raises Refused: "unknown_…", "admin_conduct" (IAM-14)."""
+    """Give a role in a study, at one site or at all.
+
+    Raises Refused: "unknown_study", "unknown_site", "admin_conduct" (IAM-14).
+    """
     with installation.work(actor, at) as work:
         found = study_named(work.session, study)
         site_id = site_named(work.session, found.id or 0, site).id if site else None
         held = work.session.exec(
             select(RoleGrant).where(
-                RoleGrant.staff_id == staff_id, RoleGrant.study_id == found.id, col(RoleGrant.revoked_at).is_(None)
+                RoleGrant.staff_id == staff_id,
+                RoleGrant.study_id == found.id,
+                col(RoleGrant.revoked_at).is_(None),
             )
         ).all()
         if any((grant.role is Role.ADMIN) != (role is Role.ADMIN) for grant in held):

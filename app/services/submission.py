@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from app.domain.answers import Value
 from app.domain.audit import Change, Event
-from app.domain.capture import Arrival, Given, arrival, check_given, content, finished
+from app.domain.capture import Arrival, Given, arrival, content, finished
 from app.domain.instrument import Instrument
 from app.domain.plan import Plan
 from app.domain.refusal import Refused
@@ -56,6 +56,16 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """The slot that is sent, with the definitions that it was begun under."""
+
+    slot: Slot
+    plan: Plan
+    instrument: Instrument
+    leave_out: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """What could not become the response: kept in quarantine, and said to the sender after the commit."""
 
@@ -90,35 +100,31 @@ def _decide(
 ) -> Receipt | _Kept:
     plan = installation.library.plan(visitor.study, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    omitted = left_out(plan, slot.instrument)
+    form = _Form(slot, plan, instrument, left_out(plan, slot.instrument))
     if slot.submitted_at is not None:
-        return _again(work, slot, instrument, omitted, sending)
+        return _again(work, form, sending)
     window, facts = window_of_slot(slot), facts_of(slot)
     if window is None or status(window, facts, work.at) in (Status.planned, Status.excused):
         raise Refused("not_yet_open")
     if slot.begun_at is None:
         raise Refused("window_closed" if work.at >= window.closes_at else "not_begun", day=window.closes_on)
-    document = finished(instrument, sending.answers, omitted, sending.reviewed)
+    document = finished(instrument, sending.answers, form.leave_out, sending.reviewed)
     stands = arrival(window, facts, sending.device_at, work.at)
     if stands is Arrival.quarantined:
         return _quarantine(work, slot, document, sending, Refused("arrived_too_late", day=window.closes_on))
-    return _accept(installation, work, visitor, slot, plan, instrument, document, stands, sending)
+    return _accept(installation, work, visitor, form, document, stands, sending)
 
 
-def _again(
-    work: UnitOfWork, slot: Slot, instrument: Instrument, omitted: frozenset[str], sending: Sending
-) -> Receipt | _Kept:
+def _again(work: UnitOfWork, form: _Form, sending: Sending) -> Receipt | _Kept:
     """The same content gets the same receipt; other content is kept and refused."""
-    given = [Given(0, 0, code, value) for code, value in sending.answers.items()]
-    check_given(instrument, given, omitted)
     first = work.session.exec(
-        select(Response).where(Response.slot_id == slot.id, Response.version == 1)
+        select(Response).where(Response.slot_id == form.slot.id, Response.version == 1)
     ).one()
-    document = finished(instrument, sending.answers, omitted, reviewed=True)
+    document = finished(form.instrument, sending.answers, form.leave_out, reviewed=True)
     if content(document) == first.content_sha256:
         return _receipt(first, repeated=True)
     refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
-    return _quarantine(work, slot, document, sending, refusal)
+    return _quarantine(work, form.slot, document, sending, refusal)
 
 
 def _quarantine(
@@ -147,13 +153,12 @@ def _accept(
     installation: Installation,
     work: UnitOfWork,
     visitor: Visitor,
-    slot: Slot,
-    plan: Plan,
-    instrument: Instrument,
+    form: _Form,
     document: dict[str, Value],
     stands: Arrival,
     sending: Sending,
 ) -> Receipt:
+    slot, instrument = form.slot, form.instrument
     text = installation.library.text(instrument, visitor.language)
     changes = _keep_unsaved(work, visitor, slot, document, text.sha256, sending)
     slot.submitted_at = work.at
@@ -188,13 +193,18 @@ def _accept(
     work.session.add(response)
     work.record(Event.FORM_SUBMITTED, chain_of_participant(slot.participant_id), changes=changes)
     participant = work.session.get_one(Participant, slot.participant_id)
-    told = told_of_slot(slot, participant, visitor.site, work.actor, "completed", response, plan.blinded)
+    told = told_of_slot(slot, participant, visitor.site, work.actor, "completed", response, form.plan.blinded)
     work.publish(slot.study_id, told)
     return _receipt(response, repeated=False)
 
 
 def _keep_unsaved(
-    work: UnitOfWork, visitor: Visitor, slot: Slot, document: Mapping[str, Value], text_sha256: str, sending: Sending
+    work: UnitOfWork,
+    visitor: Visitor,
+    slot: Slot,
+    document: Mapping[str, Value],
+    text_sha256: str,
+    sending: Sending,
 ) -> list[Change]:
     """Store as events what the form carries beyond the saved draft, so that the trail has every answer."""
     held = current_answers(work.session.connection(), slot.id or 0)
@@ -206,7 +216,9 @@ def _keep_unsaved(
     changes, rows = [], []
     for seq, code in enumerate(unsaved, start=1):
         answer = Given(seq, revision, code, document[code], sending.device_at)
-        row = event_row(slot, sending.submission, revision + seq, answer, visitor.language, text_sha256, work.at)
+        row = event_row(
+            slot, sending.submission, revision + seq, answer, visitor.language, text_sha256, work.at
+        )
         row["client"] = f"sent:{sending.submission}"[:32]
         rows.append(row)
         changes.append(told_change(slot, row["client"], answer, before))

@@ -5,7 +5,7 @@ them, because every change is audited. So an answer is judged on one read and wr
 statement that holds only if that head has not moved; otherwise both are done again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,22 +23,22 @@ from app.storage.trail import AuditChain, AuditEntry
 
 _CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
 
+_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+
 _COLUMNS: tuple[Any, ...] = (
-        col(Device.id).label("device_id"),
-        col(Device.seen_at),
-        col(Participant.id).label("participant_id"),
-        col(Participant.public_id).label("person"),
-        col(Participant.language),
-        col(Study.code).label("study"),
-        col(Study.plan_version).label("current_plan"),
-        Slot.__table__,  # type: ignore[attr-defined]  # SQLModel declares it at run time
-        col(AuditChain.chain),
-        col(AuditChain.seq),
-        col(AuditChain.hash),
-        sa.select(sa.func.coalesce(sa.func.max(col(AnswerEvent.revision)), 0))
-        .where(col(AnswerEvent.slot_id) == col(Slot.id))
-        .scalar_subquery()
-        .label("revision"),
+    col(Device.id).label("device_id"),
+    col(Device.seen_at),
+    col(Participant.public_id).label("person"),
+    col(Participant.language),
+    col(Study.code).label("study"),
+    _SLOT,
+    col(AuditChain.chain),
+    col(AuditChain.seq),
+    col(AuditChain.hash),
+    sa.select(sa.func.coalesce(sa.func.max(col(AnswerEvent.revision)), 0))
+    .where(col(AnswerEvent.slot_id) == col(Slot.id))
+    .scalar_subquery()
+    .label("revision"),
 )
 
 _READ = (
@@ -55,13 +55,36 @@ _READ = (
 )
 
 _DRAFT = (
-    sa.select(col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision))
+    sa.select(
+        col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision)
+    )
     .where(col(AnswerEvent.slot_id) == sa.bindparam("slot_id"))
     .order_by(col(AnswerEvent.revision))
 )
 
-_KNOWN = sa.select(col(AnswerEvent.seq)).where(
-    col(AnswerEvent.slot_id) == sa.bindparam("slot_id"), col(AnswerEvent.client) == sa.bindparam("client")
+_EARLIER = (
+    sa.select(
+        col(AnswerEvent.item),
+        col(AnswerEvent.value),
+        col(AnswerEvent.words),
+        col(AnswerEvent.client),
+        col(AnswerEvent.seq),
+    )
+    .where(
+        col(AnswerEvent.slot_id) == sa.bindparam("slot_id"),
+        sa.or_(
+            col(AnswerEvent.item).in_(sa.bindparam("items", expanding=True)),
+            sa.and_(
+                col(AnswerEvent.client) == sa.bindparam("client"),
+                col(AnswerEvent.seq) >= sa.bindparam("first"),
+            ),
+        ),
+    )
+    .order_by(col(AnswerEvent.revision))
+)
+
+_BOUND = sa.select(col(Device.id)).where(
+    col(Device.token_hash) == sa.bindparam("token_hash"), col(Device.revoked_at).is_(None)
 )
 
 
@@ -74,9 +97,22 @@ class Current:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What came before: the numbers of a client's events stored already, and what items hold."""
+
+    known: Collection[int]
+    held: Mapping[str, int | str | None]
+
+
 def read_slot(connection: Connection, token_hash: str, slot: str) -> sa.Row[Any] | None:
     """Browser, participant, slot and chain head in one row; None unless this browser's own slot."""
     return connection.execute(_READ, {"token_hash": token_hash, "slot": slot}).one_or_none()
+
+
+def slot_of(row: sa.Row[Any]) -> Slot:
+    """The slot in a row that `read_slot` returned."""
+    return Slot(**{column.name: row._mapping[column] for column in _SLOT.columns})  # noqa: SLF001 - by column
 
 
 def current_answers(connection: Connection, slot_id: int) -> dict[str, Current]:
@@ -85,21 +121,35 @@ def current_answers(connection: Connection, slot_id: int) -> dict[str, Current]:
     return {row.item: Current(row.value, row.words, row.revision) for row in rows}
 
 
-def known_numbers(connection: Connection, slot_id: int, client: str) -> set[int]:
-    """The numbers of this client's events that are stored already; a replay is not stored twice."""
-    return set(connection.execute(_KNOWN, {"slot_id": slot_id, "client": client}).scalars())
+def earlier(
+    connection: Connection, slot_id: int, client: str, numbers: Collection[int], items: Collection[str]
+) -> Earlier:
+    """What is stored already of these items, and of these numbers of this client."""
+    told = {"slot_id": slot_id, "client": client, "first": min(numbers), "items": list(items)}
+    held: dict[str, int | str | None] = {}
+    known: set[int] = set()
+    for row in connection.execute(_EARLIER, told):
+        held[row.item] = row.value if row.words is None else row.words
+        if row.client == client:
+            known.add(row.seq)
+    return Earlier(known, held)
+
+
+def is_bound(connection: Connection, token_hash: str) -> bool:
+    """Whether this is a browser that somebody uses, whoever it is."""
+    return connection.execute(_BOUND, {"token_hash": token_hash}).first() is not None
 
 
 _MOVE_HEAD = (
     sa.update(AuditChain)
-    .where(col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was"))
+    .where(
+        col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
+    )
     .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
 )
 
 
-def write_answers(
-    connection: Connection, entry: Entry, events: Sequence[dict[str, Any]]
-) -> bool:
+def write_answers(connection: Connection, entry: Entry, events: Sequence[dict[str, Any]]) -> bool:
     """Store the events with their audit entry, if the chain still ends where it was read; else False."""
     head = {
         "head_chain": entry.chain,
@@ -156,6 +206,8 @@ _ALL_IN_ONE = _one_statement()
 def write_seen(connection: Connection, device_id: int, at: datetime) -> None:
     """Keep the browser awake."""
     connection.execute(
-        sa.update(Device).where(col(Device.id) == sa.bindparam("device")).values(seen_at=sa.bindparam("moment")),
+        sa.update(Device)
+        .where(col(Device.id) == sa.bindparam("device"))
+        .values(seen_at=sa.bindparam("moment")),
         {"device": device_id, "moment": at},
     )

@@ -120,7 +120,9 @@ def changes_of(row: SQLModel, deleted: bool) -> Iterator[Change]:
         if deleted:
             yield Change(name, column.key, _told(row, column.key, getattr(row, column.key)), None)
         elif history.has_changes() and _old(history) != _new(history):
-            yield Change(name, column.key, _told(row, column.key, _old(history)), _told(row, column.key, _new(history)))
+            yield Change(
+                name, column.key, _told(row, column.key, _old(history)), _told(row, column.key, _new(history))
+            )
 
 
 def _window_change(state: sa.orm.InstanceState[Any], name: str, fresh: bool) -> Iterator[Change]:

@@ -14,7 +14,10 @@ def grant(connection: sa.Connection) -> bool:
     """
     if connection.dialect.name != "postgresql":
         return False
-    if connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": ROLE}).first() is None:
+    if (
+        connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": ROLE}).first()
+        is None
+    ):
         return False
     connection.execute(sa.text(f"GRANT USAGE ON SCHEMA public TO {ROLE}"))
     connection.execute(sa.text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}"))

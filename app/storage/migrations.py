@@ -50,7 +50,9 @@ def drift(url: str) -> list[object]:
     engine = sa.create_engine(url)
     try:
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": connection.dialect.name != "sqlite"})
+            context = MigrationContext.configure(
+                connection, opts={"compare_type": connection.dialect.name != "sqlite"}
+            )
             return list(compare_metadata(context, metadata))
     finally:
         engine.dispose()

@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 from app.domain.access import Actor
 from app.domain.audit import COVERS, GENESIS, Change, Entry, Event, canonical, sealed
 from app.domain.feed import Draft
-from app.storage.changes import changes_of, chain_of
+from app.storage.changes import chain_of, changes_of
 from app.storage.engine import WriteRefused, writing
 from app.storage.feed import append
 from app.storage.trail import AuditChain, AuditEntry
@@ -59,7 +59,9 @@ class UnitOfWork:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self._commit()
@@ -92,7 +94,9 @@ class UnitOfWork:
         """Append to the study's feed when, and only if, this transaction commits."""
         self._drafts.append((study_id, draft))
 
-    def apply(self, statement: sa.Insert | sa.Update | sa.Delete, values: Sequence[dict[str, Any]] = ()) -> sa.Result[Any]:
+    def apply(
+        self, statement: sa.Insert | sa.Update | sa.Delete, values: Sequence[dict[str, Any]] = ()
+    ) -> sa.Result[Any]:
         """Run a bulk statement whose changes the caller has declared with `record`."""
         self._declared = True
         try:

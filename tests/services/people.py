@@ -1,0 +1,123 @@
+"""People of a test study, whose every step goes through the real use cases."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from sqlmodel import select
+
+from app.domain.access import Actor, ActorKind, Grant, Role
+from app.domain.capture import Given
+from app.domain.plan import Owner
+from app.services.anchors import AnchorEntry, record_anchor
+from app.services.capture import begin_form, save_answers
+from app.services.enrolment import EnrolmentEntry, IdentityCheck, enrol, issue_invitation
+from app.services.entry import Visitor, activate, recognise
+from app.services.installation import Installation
+from app.services.participants import participant_of
+from app.services.studies import SiteEntry
+from app.services.submission import Receipt, Sending, submit_form
+from app.storage.library import Library, load
+from app.storage.people import Participant
+from app.storage.schedule import Slot
+from app.storage.study import Site
+
+QUESTIONNAIRES = Path(__file__).parents[2] / "questionnaires"
+START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
+PIN = "135790"
+
+
+@lru_cache(maxsize=1)
+def library() -> Library:
+    return load(QUESTIONNAIRES)
+
+
+def site_entry(code: str) -> SiteEntry:
+    return SiteEntry(code, f"Hospital {code}", f"{code}-5550000", "8-17", "Asia/Shanghai")
+
+
+def colleague(role: Role, site: Site, everywhere: bool = False) -> Actor:
+    """A member of staff with one role at this site (or at all of the study)."""
+    grant = Grant(role, site.study_id, None if everywhere else site.id)
+    return Actor(ActorKind.STAFF, f"{role.value}@{site.code}", role.value, (grant,))
+
+
+@dataclass
+class Person:
+    """A participant and the browser they use; every step goes through the real use cases."""
+
+    installation: Installation
+    site: Site
+    subject: str
+    cookie: str = ""
+
+    @property
+    def nurse(self) -> Actor:
+        return colleague(Role.NURSE, self.site)
+
+    def visitor(self, at: datetime) -> Visitor:
+        with self.installation.read() as session:
+            return recognise(self.installation, session, self.cookie, at)
+
+    def slot(self, visit: str) -> Slot:
+        with self.installation.read() as session:
+            found = participant_of(session, self.site.study_id, self.subject)
+            return session.exec(
+                select(Slot).where(Slot.visit == visit, Slot.participant_id == found.id)
+            ).one()
+
+    def row(self) -> Participant:
+        with self.installation.read() as session:
+            return participant_of(session, self.site.study_id, self.subject)
+
+    def anchor(
+        self, kind: str, on: date, at: datetime, confirmed: bool = True, source: Owner = Owner.site
+    ) -> None:
+        entry = AnchorEntry(kind, on, source, reason="stated by the site")
+        record_anchor(self.installation, self.nurse, self.site.study_id, self.subject, entry, at, confirmed)
+
+    def randomise(self, on: date, at: datetime) -> None:
+        self.anchor("randomisation", on, at, source=Owner.edc)
+
+    def begin(self, visit: str, at: datetime) -> str:
+        slot = self.slot(visit).public_id
+        begin_form(self.installation, self.visitor(at), slot, None, None, at)
+        return slot
+
+    def save(self, visit: str, at: datetime, *given: Given, client: str = "c1") -> int:
+        return save_answers(self.installation, self.cookie, self.slot(visit).public_id, client, given, at)
+
+    def submit(self, visit: str, at: datetime, answers: dict[str, int | str | None] | None = None) -> Receipt:
+        document = answers if answers is not None else qlq(2)
+        sending = Sending(document, submission="s1", reviewed=True)
+        return submit_form(self.installation, self.visitor(at), self.slot(visit).public_id, sending, at)
+
+
+def qlq(value: int) -> dict[str, int | str | None]:
+    """A QLQ-C30 with every item answered alike."""
+    return {f"q{number}": value for number in range(1, 31)}
+
+
+def enrolment(subject: str) -> EnrolmentEntry:
+    on = START.date()
+    return EnrolmentEntry(subject, "en", on, "2.1", on, IdentityCheck.id_card)
+
+
+def enrolled(installation: Installation, site: Site, subject: str) -> Person:
+    """Somebody enrolled on 2 March 2026, with an activated phone."""
+    person = Person(installation, site, subject)
+    enrol(installation, person.nurse, site, enrolment(subject), START)
+    person.cookie = bound(person, START)
+    return person
+
+
+def bound(person: Person, at: datetime) -> str:
+    """The cookie of one more browser of this person, bound with a fresh link."""
+    invited = issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+    secret = invited.url.rsplit("/", 1)[1]
+    return activate(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
+
+
+def days(count: float) -> timedelta:
+    return timedelta(days=count)

@@ -1,0 +1,155 @@
+"""Creating slots ahead and keeping them in step with the facts."""
+
+from datetime import date
+
+import pytest
+from sqlmodel import select
+
+from app.domain.access import SYSTEM
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.domain.status import Status
+from app.services.scheduling import (
+    NOT_IN_PLAN,
+    anchors_of,
+    carry_out,
+    plan_of,
+    propose,
+    request_visit,
+    sent_kinds,
+)
+from app.storage.changes import chain_of_participant
+from app.storage.people import Participant
+from app.storage.schedule import Slot, VisitRecord
+from app.storage.slots import slots_of, status_of
+from tests.services.people import START, Person, days
+
+DAY0 = date(2026, 3, 2)
+
+
+def assign(person: Person, arm: str | None, day: float) -> None:
+    """What the EDC's arm does: the schedule is computed anew."""
+    at = START + days(day)
+    with person.installation.work(SYSTEM, at) as work:
+        participant = work.session.get_one(Participant, person.row().id)
+        work.lock(chain_of_participant(participant.id or 0))
+        participant.arm = arm
+        plan = plan_of(person.installation, work.session, participant.study_id)
+        anchors = anchors_of(work.session, participant.id or 0)
+        slots = slots_of(work.session, participant.id or 0)
+        carry_out(work.session, plan, participant, propose(plan, participant, slots, anchors, at), at)
+        work.record(Event.ARM_RECORDED, chain_of_participant(participant.id or 0))
+
+
+def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> None:
+    person.randomise(DAY0, START)
+    assign(person, "SBRT", 0)
+    assert status_of(person.slot("EOT"), START) is Status.waiting
+    assign(person, "SOC", 1)
+    assert person.slot("EOT").excused == NOT_IN_PLAN
+    assign(person, "SOC", 2)
+    assert person.slot("EOT").excused == NOT_IN_PLAN
+
+
+def test_a_diary_day_that_is_entered_needs_no_second_form(person: Person) -> None:
+    person.randomise(date(2026, 3, 3), START + days(1))
+    person.begin("D0", START + days(1))  # the entry of 3 March
+    person.randomise(DAY0, START + days(1))  # now D1 would be 3 March
+    second = person.slot("D1")
+    assert (second.for_day, second.excused) == (None, NOT_IN_PLAN)
+    assert person.slot("D2").for_day == date(2026, 3, 4)
+    person.randomise(date(2026, 3, 3), START + days(1))
+    assert (person.slot("D1").for_day, person.slot("D1").excused) == (date(2026, 3, 4), None)
+
+
+def test_an_exemption_outlasts_a_move(person: Person) -> None:
+    person.randomise(DAY0, START)
+    with person.installation.work(SYSTEM, START) as work:
+        slot = work.session.exec(select(Slot).where(Slot.visit == "W6")).one()
+        slot.excused = "no_translation"
+        work.record(Event.SLOT_EXCUSED, chain_of_participant(slot.participant_id))
+    person.randomise(date(2026, 3, 3), START + days(1))
+    assert person.slot("W6").excused == "no_translation"
+
+
+def test_visits_on_request_keep_their_day_when_an_anchor_moves(person: Person) -> None:
+    study = person.site.study_id
+    at = START + days(3)
+    again = request_visit(
+        person.installation, person.nurse, study, person.subject, "BL", date(2026, 3, 5), at
+    )
+    extra = request_visit(
+        person.installation, person.nurse, study, person.subject, "UNS", date(2026, 3, 5), at
+    )
+    second = request_visit(
+        person.installation, person.nurse, study, person.subject, "UNS", date(2026, 3, 5), at
+    )
+    assert (again, extra, second) == (("BL-2",), ("UNS-1",), ("UNS-2",))
+    person.randomise(date(2026, 3, 10), START + days(10))
+    assert person.slot("BL-2").opens_on == date(2026, 3, 5)
+    assert person.slot("BL-2").closes_on == date(2026, 3, 10)
+    assert person.slot("UNS-1").opens_on == date(2026, 3, 5)
+
+
+def test_a_requested_baseline_outside_the_moved_window_stays_as_it_was(person: Person) -> None:
+    at = START + days(5)
+    study = person.site.study_id
+    request_visit(person.installation, person.nurse, study, person.subject, "BL", date(2026, 3, 7), at)
+    before = person.slot("BL-2").closes_on
+    person.randomise(date(2026, 3, 4), at)
+    assert person.slot("BL-2").closes_on == before
+
+
+def test_a_visit_that_cannot_be_requested_is_refused(person: Person) -> None:
+    with pytest.raises(Refused) as refused:
+        request_visit(
+            person.installation, person.nurse, person.site.study_id, person.subject, "W6", DAY0, START
+        )
+    assert refused.value.code == "unknown_visit"
+
+
+def test_actual_visits_count_among_the_anchors(person: Person) -> None:
+    with person.installation.work(SYSTEM, START) as work:
+        for visit, on in (("W6", DAY0), ("W12", None)):
+            work.session.add(
+                VisitRecord(
+                    participant_id=person.row().id or 0,
+                    visit=visit,
+                    state="occurred",
+                    dated_on=on,
+                    recorded_at=START,
+                )
+            )
+        work.record(Event.VISIT_RECEIVED, chain_of_participant(person.row().id or 0))
+    with person.installation.read() as session:
+        assert set(anchors_of(session, person.row().id or 0)) == {"enrolment", "visit:W6"}
+
+
+def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Person) -> None:
+    with person.installation.read() as session, pytest.raises(Refused) as refused:
+        plan_of(person.installation, session, 99)
+    assert refused.value.code == "unknown_study"
+    nobody = Participant(**person.row().model_dump() | {"id": None})
+    with person.installation.read() as session:
+        plan = plan_of(person.installation, session, person.site.study_id)
+        nothing = propose(plan, nobody, [], {}, START)
+        with pytest.raises(Refused) as unknown:
+            carry_out(session, plan, nobody, nothing, START)
+    assert unknown.value.code == "unknown_participant"
+
+
+def test_a_slot_without_reminders_has_sent_none(person: Person) -> None:
+    with person.installation.read() as session:
+        assert sent_kinds(session, person.slot("BL")) == ()
+
+
+def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
+    study = person.site.study_id
+    request_visit(person.installation, person.nurse, study, person.subject, "UNS", DAY0, START)
+    with person.installation.work(SYSTEM, START) as work:
+        slot = work.session.exec(select(Slot).where(Slot.visit == "UNS-1")).one()
+        slot.opens_on = slot.target_on = slot.closes_on = None
+        slot.opens_at = slot.due_at = slot.overdue_at = slot.closes_at = slot.grace_until = None
+        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+    person.randomise(DAY0, START)
+    assert person.slot("UNS-1").opens_on is None

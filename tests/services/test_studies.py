@@ -1,0 +1,147 @@
+"""Setting up a study, its sites, staff and clients."""
+
+from dataclasses import replace
+
+import pytest
+from sqlmodel import select
+
+from app.domain.access import SYSTEM, Permission, Role, Scope
+from app.domain.refusal import Refused
+from app.services.identifiers import hashed
+from app.services.installation import Installation
+from app.services.participants import readable, seen_by, site_named, study_named
+from app.services.studies import (
+    create_client,
+    create_staff,
+    disable_staff,
+    grant_role,
+    load_study,
+    open_site,
+)
+from app.storage.exchange import EdcClient, FeedHead
+from app.storage.study import Mode, RoleGrant, Site, Staff, StaffSession
+from tests.services.people import START, Person, colleague, site_entry
+
+PASSWORD = "a long enough password"
+
+
+def refusal(code: str) -> pytest.RaisesExc[Refused]:
+    return pytest.raises(Refused, match=f"^{code}")
+
+
+def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
+    with installation.read() as session:
+        study = study_named(session, "sbrt-nsclc")
+        head = session.exec(select(FeedHead).where(FeedHead.study_id == study.id)).one()
+    assert (head.seq, head.hash) == (0, "0" * 64)
+    assert study.plan_sha256 == installation.library.plan("sbrt-nsclc", "1.0").sha256
+
+
+@pytest.mark.req("VAL-08")
+def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) -> None:
+    with refusal("study_exists"):
+        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    with refusal("unknown_plan"):
+        load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", Mode.DEMO, START)
+    plans = dict(installation.library.plans)
+    plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other")
+    both = replace(installation, library=replace(installation.library, plans=plans))
+    with refusal("mixed_modes"):
+        load_study(both, SYSTEM, "other", "1.0", Mode.LIVE, START)
+    load_study(both, SYSTEM, "other", "1.0", Mode.DEMO, START)
+    with installation.read() as session:
+        assert study_named(session, "other").mode is Mode.DEMO
+
+
+def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Installation, site: Site) -> None:
+    with refusal("site_exists"):
+        open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    with refusal("unknown_zone"):
+        open_site(installation, SYSTEM, "sbrt-nsclc", replace(site_entry("010"), zone="Mars/Olympus"), START)
+    with refusal("unknown_study"):
+        open_site(installation, SYSTEM, "other", site_entry("010"), START)
+    with installation.read() as session:
+        assert site_named(session, site.study_id, "0571").id == site.id
+        with refusal("unknown_site"):
+            site_named(session, site.study_id, "010")
+
+
+@pytest.mark.req("IAM-01", "SEC-06")
+def test_an_address_is_never_used_twice(installation: Installation) -> None:
+    made = create_staff(installation, SYSTEM, "Nurse@Example.org ", "N", PASSWORD, "en", START)
+    disable_staff(installation, SYSTEM, "nurse@example.org", "left", START)
+    with refusal("staff_exists"):
+        create_staff(installation, SYSTEM, "nurse@example.org", "N", PASSWORD, "en", START)
+    with refusal("weak_password"):
+        create_staff(installation, SYSTEM, "other@example.org", "N", "short", "en", START)
+    with installation.read() as session:
+        staff = session.get_one(Staff, made.staff_id)
+    assert staff.disabled_at == START
+    assert staff.password_hash.startswith("$argon2id$")
+    assert made.totp_secret not in staff.totp_sealed
+    assert installation.sealer.unseal(staff.totp_sealed) == made.totp_secret
+
+
+@pytest.mark.req("IAM-06")
+def test_disabling_closes_sessions(installation: Installation) -> None:
+    made = create_staff(installation, SYSTEM, "n@example.org", "N", PASSWORD, "en", START)
+    with installation.work(SYSTEM, START) as work:
+        work.session.add(StaffSession(token_hash="t", staff_id=made.staff_id, opened_at=START, seen_at=START))
+    disable_staff(installation, SYSTEM, "n@example.org", "left", START)
+    with installation.read() as session:
+        assert session.get_one(StaffSession, "t").closed_at == START
+    with refusal("unknown_staff"):
+        disable_staff(installation, SYSTEM, "nobody@example.org", "left", START)
+
+
+@pytest.mark.req("IAM-02", "IAM-14")
+def test_administration_never_mixes_with_conduct(installation: Installation, site: Site) -> None:
+    made = create_staff(installation, SYSTEM, "n@example.org", "N", PASSWORD, "en", START)
+    grant_role(installation, SYSTEM, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571", START)
+    grant_role(installation, SYSTEM, made.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None, START)
+    with refusal("admin_conduct"):
+        grant_role(installation, SYSTEM, made.staff_id, Role.ADMIN, "sbrt-nsclc", None, START)
+    with installation.read() as session:
+        grants = session.exec(select(RoleGrant).where(RoleGrant.staff_id == made.staff_id)).all()
+    assert [(grant.role, grant.site_id) for grant in grants] == [
+        (Role.NURSE, site.id),
+        (Role.DATA_MANAGER, None),
+    ]
+
+
+@pytest.mark.req("EDC-07")
+@pytest.mark.usefixtures("site")
+def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(
+    installation: Installation, site: Site
+) -> None:
+    whole = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], None, START)
+    one = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], ["0571"], START)
+    with refusal("unknown_site"):
+        create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [], ["999"], START)
+    with installation.read() as session:
+        rows = {row.client_id: row for row in session.exec(select(EdcClient))}
+    assert rows[whole.client_id].secret_hash == hashed(whole.secret)
+    assert (rows[whole.client_id].sites, rows[one.client_id].sites) == (None, ["0571"])
+
+
+@pytest.mark.req("IAM-03")
+def test_staff_see_the_people_of_their_own_sites(installation: Installation, person: Person) -> None:
+    elsewhere = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("010"), START)
+    public_id = person.row().public_id
+    for actor, sees in (
+        (colleague(Role.NURSE, person.site), True),
+        (colleague(Role.DATA_MANAGER, elsewhere, everywhere=True), True),
+        (colleague(Role.NURSE, elsewhere), False),
+        (colleague(Role.ADMIN, person.site), False),
+    ):
+        with installation.read() as session:
+            assert bool(session.exec(readable(actor)).all()) is sees
+            if sees:
+                found = seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
+                assert found.subject == person.subject
+            else:
+                with refusal("unknown_participant"):
+                    seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
+    nurse = colleague(Role.NURSE, person.site)
+    assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id or 0)
+    assert not nurse.may(Permission.SCORES_SEE, person.site.study_id, person.site.id or 0)
