@@ -22,18 +22,11 @@ from app.services.identifiers import hashed, public_id
 from app.services.installation import Installation
 from app.services.scheduling import sent_kinds, wake_of
 from app.storage.answering import (
-    Current,
-    current_answers,
-    known_numbers,
-    read_slot,
-    slot_of,
-    write_answers,
-    write_seen,
-)
     current_answers,
     earlier,
     is_bound,
     read_slot,
+    slot_of,
     write_answers,
     write_seen,
 )
@@ -83,9 +76,7 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
         instrument=instrument,
         text=installation.library.text(instrument, visitor.language),
         leave_out=left_out(plan, slot.instrument),
-        answers={
-            item: answer.value if answer.words is None else answer.words for item, answer in held.items()
-        },
+        answers={item: answer.told for item, answer in held.items()},
         revision=max((answer.revision for answer in held.values()), default=0),
         client=public_id(),
         asks_late_reason=asks_reason(plan, planned_of(slot), at),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from sqlmodel import Session, col, select
 
@@ -10,11 +11,11 @@ from app.domain.access import Actor, ActorKind
 from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.domain.status import ExitKind
-from app.services.identifiers import hashed, token, typed_code
+from app.services.identifiers import CODE_LENGTH, hashed, token, typed_code
 from app.services.installation import Installation
 from app.services.scheduling import plan_of
 from app.services.throttling import check_tries, count_failure, forget_failures
-from app.storage.changes import chain_of_participant
+from app.storage.changes import INSTALLATION, chain_of_participant
 from app.storage.people import Activation, Device, Participant
 from app.storage.study import Site, Study
 from app.storage.unit_of_work import UnitOfWork
@@ -28,7 +29,10 @@ class Invited:
     """Whom an invitation was made for, as far as its first page needs to know."""
 
     participant_id: int
+    public_id: str
     language: str
+    study: str
+    plan_version: str
     site: Site
 
 
@@ -41,12 +45,14 @@ class Visitor:
     public_id: str
     study_id: int
     study: str
+    plan_version: str
     subject: str
     language: str
     zone: str
     site: Site
     exit_kind: ExitKind | None
     enrolled_at: datetime
+    seen_at: datetime
     locked: bool
 
     @property
@@ -59,16 +65,26 @@ def participant_actor(public_id: str) -> Actor:
     return Actor(ActorKind.PARTICIPANT, public_id, "participant")
 
 
-def invitation(session: Session, secret: str, at: datetime) -> Invited:
-    """Whom this link or short code invites; nothing is changed by looking (P1.1).
+def invitation(session: Session, link: str, at: datetime) -> Invited:
+    """Whom this link invites; nothing is changed by looking (P1.1).
 
-    Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (P1.5).
+    Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (P1.5). A short
+    code is none: it can be guessed, so that it is looked up by `code_invitation` alone.
     """
-    activation = _usable(session, secret, at)
-    participant = session.get(Participant, activation.participant_id) if activation else None
-    if activation is None or participant is None or participant.exit_kind is not None:
+    found = None if is_code(link) else _invited(session, link, at)
+    if found is None:
         raise Refused("wrong_link")
-    return Invited(participant.id or 0, participant.language, _site(session, participant))
+    return found
+
+
+def code_invitation(installation: Installation, code: str, source: str, at: datetime) -> Invited:
+    """Whom this short code invites. Raises Refused: "throttled", "wrong_link"; both as `activate`."""
+    with installation.read() as session:
+        check_tries(session, f"link:{source}", at)
+        found = _invited(session, code, at) if is_code(code) else None
+    if found is None:
+        _refuse(installation, source, at)
+    return found
 
 
 def activate(
@@ -77,34 +93,39 @@ def activate(
     """Bind a browser with a link or code and a new PIN; returns the cookie's token.
 
     Raises Refused: "throttled", "wrong_link", "bad_pin", "pins_differ". `source` names where the request
-    came from, for throttling. The PIN is never stored, and every failure reads the same.
+    came from, for throttling; a good link passes all the same, so that a ward behind one address is
+    never locked out (IAM-12). The PIN is never stored, and every failure reads the same.
     """
     _check_pin(pin, pin_again)
-    pin_hash = installation.sealer.hash(pin)
-    cookie = token()
-    stranger = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
     with installation.read() as session:
-        check_tries(session, f"link:{source}", at)
-        activation = _usable(session, secret, at)
-        participant = session.get(Participant, activation.participant_id) if activation else None
-    if participant is None or participant.exit_kind is not None:
-        with installation.work(stranger, at) as work:
-            count_failure(work.session, f"link:{source}", at)
-            work.record(Event.ACTIVATION_REFUSED, "installation")
-        raise Refused("wrong_link")
-    with installation.work(participant_actor(participant.public_id), at) as work:
-        _bind(work, participant.id or 0, secret, pin_hash, cookie, label)
+        if is_code(secret):
+            check_tries(session, f"link:{source}", at)
+        found = _invited(session, secret, at)
+        if found is None:
+            check_tries(session, f"link:{source}", at)
+    if found is None:
+        _refuse(installation, source, at)
+    pin_hash, cookie = installation.sealer.hash(pin), token()
+    with installation.work(participant_actor(found.public_id), at) as work:
+        _bind(work, found.participant_id, secret, pin_hash, cookie, label)
     return cookie
 
 
-def _bind(
-    work: UnitOfWork, participant_id: int, secret: str, pin_hash: str, cookie: str, label: str
-) -> None:
+def _refuse(installation: Installation, source: str, at: datetime) -> NoReturn:
+    """Count and record the failure, then refuse."""
+    stranger = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
+    with installation.work(stranger, at) as work:
+        count_failure(work.session, f"link:{source}", at)
+        work.record(Event.ACTIVATION_REFUSED, INSTALLATION)
+    raise Refused("wrong_link")
+
+
+def _bind(work: UnitOfWork, participant_id: int, secret: str, pin_hash: str, cookie: str, label: str) -> None:
     chain = chain_of_participant(participant_id)
     work.lock(chain)
     activation = _usable(work.session, secret, work.at)
-    participant = work.session.get(Participant, participant_id)
-    if activation is None or participant is None or participant.exit_kind is not None:
+    participant = work.session.get_one(Participant, participant_id)
+    if activation is None or participant.exit_kind is not None:
         raise Refused("wrong_link")  # somebody was quicker with the same link
     activation.used_at = work.at
     participant.pin_hash = pin_hash
@@ -117,7 +138,6 @@ def _bind(
             seen_at=work.at,
         )
     )
-    forget_failures(work.session, f"pin:{participant_id}")
     work.record(Event.DEVICE_BOUND, chain)
 
 
@@ -141,27 +161,24 @@ def recognise(installation: Installation, session: Session, cookie: str | None, 
         public_id=participant.public_id,
         study_id=participant.study_id,
         study=study.code,
+        plan_version=study.plan_version,
         subject=participant.subject,
         language=participant.language,
         zone=participant.zone,
         site=site,
         exit_kind=participant.exit_kind,
         enrolled_at=participant.enrolled_at,
+        seen_at=device.seen_at,
         locked=at - device.seen_at > timedelta(minutes=plan.idle_minutes),
     )
 
 
 def touch(installation: Installation, visitor: Visitor, at: datetime) -> None:
     """Keep an unlocked browser awake; writes at most once a minute."""
-    with installation.read() as session:
-        device = session.get(Device, visitor.device_id)
-        fresh = device is None or at - device.seen_at < _SEEN_EVERY
-    if fresh or visitor.locked:
+    if visitor.locked or at - visitor.seen_at < _SEEN_EVERY:
         return
     with installation.work(visitor.actor, at) as work:
-        known = work.session.get(Device, visitor.device_id)
-        if known is not None:
-            known.seen_at = at
+        work.session.get_one(Device, visitor.device_id).seen_at = at
 
 
 def unlock(installation: Installation, visitor: Visitor, pin: str, at: datetime) -> None:
@@ -170,15 +187,12 @@ def unlock(installation: Installation, visitor: Visitor, pin: str, at: datetime)
     chain = chain_of_participant(visitor.participant_id)
     with installation.read() as session:
         check_tries(session, subject, at)
-        participant = session.get(Participant, visitor.participant_id)
-        stored = participant.pin_hash if participant else None
+        stored = session.get_one(Participant, visitor.participant_id).pin_hash
     right = installation.sealer.matches(stored, pin)
     with installation.work(visitor.actor, at) as work:
         work.lock(chain)
         if right:
-            device = work.session.get(Device, visitor.device_id)
-            if device is not None:
-                device.seen_at = at
+            work.session.get_one(Device, visitor.device_id).seen_at = at
             forget_failures(work.session, subject)
             work.record(Event.DEVICE_UNLOCKED, chain)
         else:
@@ -191,9 +205,7 @@ def unlock(installation: Installation, visitor: Visitor, pin: str, at: datetime)
 def sign_out(installation: Installation, visitor: Visitor, at: datetime) -> None:
     """Unbind this browser; a fresh link binds it again."""
     with installation.work(visitor.actor, at) as work:
-        device = work.session.get(Device, visitor.device_id)
-        if device is not None:
-            device.revoked_at = at
+        work.session.get_one(Device, visitor.device_id).revoked_at = at
         work.record(Event.DEVICE_SIGNED_OUT, chain_of_participant(visitor.participant_id))
 
 
@@ -203,8 +215,8 @@ def change_language(installation: Installation, visitor: Visitor, language: str,
         plan = plan_of(installation, work.session, visitor.study_id)
         if language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
-        participant = work.session.get(Participant, visitor.participant_id)
-        if participant is not None and participant.language != language:
+        participant = work.session.get_one(Participant, visitor.participant_id)
+        if participant.language != language:
             participant.language = language
             work.record(Event.LANGUAGE_CHANGED, chain_of_participant(visitor.participant_id))
 
@@ -216,14 +228,41 @@ def _check_pin(pin: str, again: str) -> None:
         raise Refused("pins_differ", field="pin_again")
 
 
+def is_code(secret: str) -> bool:
+    """Whether this is a short code to type, rather than the secret of a link."""
+    return len(typed_code(secret)) <= CODE_LENGTH
+
+
 def _usable(session: Session, secret: str, at: datetime) -> Activation | None:
     """The activation that this link or code may use now."""
-    code = typed_code(secret)
-    by_link = select(Activation).where(Activation.token_hash == hashed(secret), col(Activation.expires_at) > at)
-    by_code = select(Activation).where(Activation.code_hash == hashed(code), col(Activation.code_expires_at) > at)
-    found = session.exec(by_link).first() or session.exec(by_code).first()
-    return found if found is not None and found.used_at is None and found.revoked_at is None else None
+    waiting = col(Activation.used_at).is_(None), col(Activation.revoked_at).is_(None)
+    statement = select(Activation).where(*waiting)
+    if is_code(secret):
+        told = hashed(typed_code(secret))
+        statement = statement.where(Activation.code_hash == told, col(Activation.code_expires_at) > at)
+    else:
+        statement = statement.where(Activation.token_hash == hashed(secret), col(Activation.expires_at) > at)
+    return session.exec(statement).one_or_none()
 
 
-def _site(session: Session, participant: Participant) -> Site:
-    return session.exec(select(Site).where(Site.id == participant.site_id)).one()
+def _invited(session: Session, secret: str, at: datetime) -> Invited | None:
+    activation = _usable(session, secret, at)
+    if activation is None:
+        return None
+    statement = (
+        select(Participant, Site, Study)
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Study, col(Study.id) == col(Participant.study_id))
+        .where(Participant.id == activation.participant_id)
+    )
+    participant, site, study = session.exec(statement).one()
+    if participant.exit_kind is not None:
+        return None
+    return Invited(
+        participant_id=participant.id or 0,
+        public_id=participant.public_id,
+        language=participant.language,
+        study=study.code,
+        plan_version=study.plan_version,
+        site=site,
+    )

@@ -7,6 +7,10 @@ _CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """What a short code is made of: no 0/O, 1/I/L, which are misread on paper (UX P1.3)."""
 
 
+CODE_LENGTH = 8
+"""Characters of a short code; every other secret is longer."""
+
+
 def public_id() -> str:
     """A name for a record that tells nothing and cannot be guessed (96 bits)."""
     return secrets.token_urlsafe(12).replace("-", "x").replace("_", "y")
@@ -19,7 +23,7 @@ def token() -> str:
 
 def short_code() -> str:
     """Eight characters that a person can read from paper and type."""
-    return "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
+    return "".join(secrets.choice(_CODE_LETTERS) for _ in range(CODE_LENGTH))
 
 
 def typed_code(text: str) -> str:

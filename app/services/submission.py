@@ -208,9 +208,7 @@ def _keep_unsaved(
 ) -> list[Change]:
     """Store as events what the form carries beyond the saved draft, so that the trail has every answer."""
     held = current_answers(work.session.connection(), slot.id or 0)
-    before: dict[str, Value] = {
-        item: answer.value if answer.words is None else answer.words for item, answer in held.items()
-    }
+    before: dict[str, Value] = {item: answer.told for item, answer in held.items()}
     unsaved = [code for code, value in document.items() if code not in before or before[code] != value]
     revision = max((answer.revision for answer in held.values()), default=0)
     changes, rows = [], []

@@ -1,0 +1,172 @@
+"""What a participant finds at home: forms to fill in now, the next date, and what was sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
+
+from app.domain.refusal import Refused
+from app.domain.status import ANSWERABLE, Status, ends_at
+from app.domain.window import ONE_SECOND, Window, local_day
+from app.services.capture import left_out
+from app.services.entry import Visitor
+from app.services.installation import Installation
+from app.storage.capture import AnswerEvent, Response
+from app.storage.schedule import Slot
+from app.storage.slots import facts_of, status_of, window_of_slot
+
+_SECONDS_A_QUESTION = 20
+"""How long one question is said to take: a QLQ-C30 then takes the ten minutes that letters announce."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueForm:
+    """A form that can be filled in now; `until_on` is the last local day on which it can be."""
+
+    slot: str
+    status: Status
+    name: str
+    for_day: date | None
+    questions: int
+    answered: int
+    until_on: date
+
+    @property
+    def minutes(self) -> int:
+        return minutes(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Forms by closing day, and the day on which the next one opens."""
+
+    due: tuple[DueForm, ...]
+    next_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """A form that was sent: which, when, and how its receipt reads."""
+
+    name: str
+    for_day: date | None
+    sent_at: datetime
+    receipt: str
+    late: bool
+
+
+def minutes(questions: int) -> int:
+    """How many minutes this many questions take, at least one."""
+    return max(1, round(questions * _SECONDS_A_QUESTION / 60))
+
+
+def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
+    """What this participant can fill in now, soonest closing first; three queries, however many slots."""
+    with installation.read() as session:
+        slots = [slot for slot in _live(session, visitor, at) if status_of(slot, at) in ANSWERABLE]
+        answered = _answered(session, slots)
+        next_on = _next_on(session, visitor, at)
+    forms = (_due(installation, visitor, slot, answered.get(slot.id, 0), at) for slot in slots)
+    return Home(tuple(sorted(forms, key=lambda form: (form.until_on, form.slot))), next_on)
+
+
+def sent_forms(installation: Installation, visitor: Visitor) -> tuple[SentForm, ...]:
+    """Everything this participant sent, newest first; never the answers."""
+    with installation.read() as session:
+        rows = session.exec(_sent(visitor).order_by(col(Response.submitted_at).desc())).all()
+    return tuple(_told(installation, visitor, slot, response) for slot, response in rows)
+
+
+def sent_form(installation: Installation, visitor: Visitor, slot_id: str) -> SentForm:
+    """One's own form as it was sent. Raises Refused("unknown_slot") for any other, and before sending."""
+    with installation.read() as session:
+        row = session.exec(_sent(visitor).where(col(Slot.public_id) == slot_id)).one_or_none()
+    if row is None:
+        raise Refused("unknown_slot")
+    return _told(installation, visitor, *row)
+
+
+def form_name(installation: Installation, visitor: Visitor, slot_id: str) -> str:
+    """What one's own form is called, whatever its state; "" for a form that is not one's own."""
+    with installation.read() as session:
+        own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
+        slot = session.exec(own).one_or_none()
+    return _name(installation, visitor, slot) if slot else ""
+
+
+def _live(session: Session, visitor: Visitor, at: datetime) -> Sequence[Slot]:
+    statement = select(Slot).where(
+        Slot.participant_id == visitor.participant_id,
+        col(Slot.submitted_at).is_(None),
+        col(Slot.excused).is_(None),
+        col(Slot.opens_at) <= at,
+        col(Slot.grace_until) > at,
+    )
+    return session.exec(statement).all()
+
+
+def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int | None, int]:
+    """How many questions of each form have an answer, or were left blank."""
+    statement = (
+        select(AnswerEvent.slot_id, sa.func.count(sa.distinct(col(AnswerEvent.item))))
+        .where(col(AnswerEvent.slot_id).in_([slot.id for slot in slots]))
+        .group_by(col(AnswerEvent.slot_id))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _next_on(session: Session, visitor: Visitor, at: datetime) -> date | None:
+    if visitor.exit_kind is not None:
+        return None
+    statement = select(sa.func.min(col(Slot.opens_on))).where(
+        Slot.participant_id == visitor.participant_id, col(Slot.excused).is_(None), col(Slot.opens_at) > at
+    )
+    return session.exec(statement).one()
+
+
+def _due(installation: Installation, visitor: Visitor, slot: Slot, answered: int, at: datetime) -> DueForm:
+    plan = installation.library.plan(visitor.study, slot.plan_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    window = window_of_slot(slot)
+    return DueForm(
+        slot=slot.public_id,
+        status=status_of(slot, at),
+        name=_name(installation, visitor, slot),
+        for_day=slot.for_day,
+        questions=len(instrument.items) - len(left_out(plan, slot.instrument)),
+        answered=answered,
+        until_on=local_day(at, slot.zone) if window is None else _until(slot, window, at),
+    )
+
+
+def _until(slot: Slot, window: Window, at: datetime) -> date:
+    """The closing day, or the last day of the grace once a begun form has passed it."""
+    if at < window.closes_at:
+        return window.closes_on
+    return local_day(ends_at(window, facts_of(slot)) - ONE_SECOND, slot.zone)
+
+
+def _sent(visitor: Visitor) -> Select[Slot, Response]:
+    return (
+        select(Slot, Response)
+        .join(Response, col(Response.slot_id) == col(Slot.id))
+        .where(col(Slot.participant_id) == visitor.participant_id, col(Response.version) == 1)
+    )
+
+
+def _told(installation: Installation, visitor: Visitor, slot: Slot, response: Response) -> SentForm:
+    return SentForm(
+        name=_name(installation, visitor, slot),
+        for_day=slot.for_day,
+        sent_at=response.submitted_at,
+        receipt=response.public_id,
+        late=response.out_of_window,
+    )
+
+
+def _name(installation: Installation, visitor: Visitor, slot: Slot) -> str:
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    return installation.library.text(instrument, visitor.language).name
