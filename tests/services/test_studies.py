@@ -111,9 +111,7 @@ def test_administration_never_mixes_with_conduct(installation: Installation, sit
 
 @pytest.mark.req("EDC-07")
 @pytest.mark.usefixtures("site")
-def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(
-    installation: Installation, site: Site
-) -> None:
+def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: Installation) -> None:
     whole = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], None, START)
     one = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], ["0571"], START)
     with refusal("unknown_site"):
