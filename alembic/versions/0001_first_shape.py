@@ -239,6 +239,8 @@ def create_tables() -> None:
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("type", sa.String(length=40), nullable=False),
+        sa.Column("ref", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("site_id", sa.Integer(), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
         sa.Column("line", sa.String(), nullable=False),
@@ -248,6 +250,7 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("study_id", "seq", name=op.f("pk_feed_event")),
         sqlite_strict=True,
     )
+    op.create_index("ix_feed_event_ref", "feed_event", ["study_id", "ref", "seq"], unique=False)
     op.create_table(
         "participant",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -62,6 +62,8 @@ class Event(StrEnum):
     REMINDER_FAILED = "clock:reminder:failed"
     EDC_CLIENT_CREATED = "admin:client:created"
     EDC_CLIENT_DISABLED = "admin:client:disabled"
+    EDC_SECRET_ADDED = "admin:client:secret_added"  # noqa: S105 - the name of an event, no secret
+    EDC_SECRET_RETIRED = "admin:client:secret_retired"  # noqa: S105 - the name of an event, no secret
     EDC_TOKEN_ISSUED = "edc:token:issued"  # noqa: S105 - the name of an event, no secret
     EDC_TOKEN_REFUSED = "edc:token:refused"  # noqa: S105 - the name of an event, no secret
     FEED_PULLED = "edc:feed:pulled"
@@ -109,6 +111,8 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.REMINDER_FAILED: frozenset({"message"}),
     Event.EDC_CLIENT_CREATED: frozenset({"edc_client"}),
     Event.EDC_CLIENT_DISABLED: frozenset({"edc_client"}),
+    Event.EDC_SECRET_ADDED: frozenset({"edc_client"}),
+    Event.EDC_SECRET_RETIRED: frozenset({"edc_client"}),
     Event.FEED_PULLED: frozenset({"transfer"}),
 }
 """The tables whose changes each event answers for; an event not named here changes no record."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.domain.audit import GENESIS
@@ -26,6 +27,8 @@ def append(session: Session, study_id: int, draft: Draft, at: datetime) -> int:
             study_id=study_id,
             seq=head.seq,
             type=draft.type,
+            ref=draft.ref,
+            version=draft.version,
             site_id=draft.site_id,
             recorded_at=at,
             line=line,
@@ -57,3 +60,54 @@ _PAGE = (
 def page(session: Session, study_id: int, after: int, limit: int) -> Sequence[sa.Row[int, int, str, str]]:
     """At most `limit` events after a number, in order; equally quick at any depth."""
     return session.connection().execute(_PAGE, {"study_id": study_id, "after": after, "limit": limit}).all()
+
+
+_LATER = aliased(FeedEvent)
+_LATEST = (
+    sa.select(col(FeedEvent.seq), col(FeedEvent.site_id), col(FeedEvent.type), col(FeedEvent.line))
+    .where(
+        col(FeedEvent.study_id) == sa.bindparam("study_id"),
+        col(FeedEvent.seq) > sa.bindparam("after"),
+        col(FeedEvent.seq) <= sa.bindparam("through"),
+        ~sa.exists().where(
+            col(_LATER.study_id) == col(FeedEvent.study_id),
+            col(_LATER.ref) == col(FeedEvent.ref),
+            col(_LATER.seq) > col(FeedEvent.seq),
+            col(_LATER.seq) <= sa.bindparam("through"),
+        ),
+    )
+    .order_by(col(FeedEvent.seq))
+    .limit(sa.bindparam("limit"))
+)
+_LATEST_OF_TYPE = _LATEST.where(col(FeedEvent.type) == sa.bindparam("type"))
+
+
+def latest(
+    session: Session, study_id: int, after: int, through: int, limit: int, type_: str | None = None
+) -> Sequence[sa.Row[int, int, str, str]]:
+    """Of the events after one number through another, those that no later one of their record replaces.
+
+    The feed only grows, so pages read at different moments with the same `through` fit together.
+    """
+    bounds = {"study_id": study_id, "after": after, "through": through, "limit": limit}
+    if type_ is None:
+        return session.connection().execute(_LATEST, bounds).all()
+    return session.connection().execute(_LATEST_OF_TYPE, bounds | {"type": type_}).all()
+
+
+def event_of(
+    session: Session, study_id: int, ref: str, version: int | None
+) -> sa.Row[int, int, str, str] | None:
+    """One version of a record, the newest where none is named."""
+    statement = sa.select(
+        col(FeedEvent.seq), col(FeedEvent.site_id), col(FeedEvent.type), col(FeedEvent.line)
+    ).where(col(FeedEvent.study_id) == study_id, col(FeedEvent.ref) == ref)
+    if version is not None:
+        statement = statement.where(col(FeedEvent.version) == version)
+    return session.connection().execute(statement.order_by(col(FeedEvent.seq).desc()).limit(1)).first()
+
+
+def hash_at(session: Session, study_id: int, seq: int) -> str:
+    """The feed's hash at a number, which stands for everything up to it."""
+    statement = select(FeedEvent.hash).where(FeedEvent.study_id == study_id, FeedEvent.seq == seq)
+    return session.exec(statement).first() or GENESIS
