@@ -29,7 +29,8 @@ def log_to(stream: TextIO = sys.stderr) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("uvicorn").setLevel(logging.INFO)
     structlog.configure(processors=[*shared, _json], logger_factory=structlog.PrintLoggerFactory(stream))
 
 

@@ -1,0 +1,35 @@
+"""No word of our own pages stays behind in English."""
+
+import re
+
+import pytest
+
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import ENGLISH, LANGUAGES
+from app.web.error_page import ErrorPage
+from app.web.own_pages import AboutPage, StartPage
+from app.web.pages import Page, Pages
+from app.web.shell import Shell
+from tests.markup import Element, parsed
+from tests.pseudo import Pseudo
+
+SHELL = Shell(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
+NAMES = {"", "Daybook", "中文", "English", "·", "qlq-c30 3.0", "1.2.3", "c0ffee", "ref", "told", "-"}
+PAGES = [
+    StartPage("/code", "/desk"),
+    AboutPage("c0ffee", ("qlq-c30 3.0",), demonstration_wording=True),
+    *(ErrorPage(status, "told", "ref") for status in (404, 409, 429, 500)),
+]
+
+
+def words(element: Element) -> list[str]:
+    own = [each.strip() for each in element.children if isinstance(each, str)]
+    return own + [word for each in element.children if isinstance(each, Element) for word in words(each)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=repr)
+def test_every_sentence_can_be_translated(page: Page) -> None:
+    pages = Pages.load(Catalogues({known.code: Pseudo() for known in LANGUAGES}))
+    shown = re.sub(r"⟦[^⟧]*⟧", "", pages.text(page, SHELL))
+    left = [word for word in words(parsed(shown)) if word.strip("- ") not in NAMES]
+    assert left == []
