@@ -99,14 +99,18 @@ class Actor:
     def may(self, permission: Permission, study_id: int, site_id: int) -> bool:
         """Whether a grant in force allows this at this site."""
         return any(
-            grant.study_id == study_id and grant.site_id in (None, site_id) and permission in ALLOWS[grant.role]
+            grant.study_id == study_id
+            and grant.site_id in (None, site_id)
+            and permission in ALLOWS[grant.role]
             for grant in self.grants
         )
 
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
         return tuple(
-            dict.fromkeys((grant.study_id, grant.site_id) for grant in self.grants if permission in ALLOWS[grant.role])
+            dict.fromkeys(
+                (grant.study_id, grant.site_id) for grant in self.grants if permission in ALLOWS[grant.role]
+            )
         )
 
 

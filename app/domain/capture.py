@@ -121,4 +121,3 @@ def arrival(window: Window, facts: Facts, captured_at: datetime | None, received
 
 def _after_exit(left: Exit | None, moment: datetime) -> bool:
     return left is not None and moment >= left.at
-

@@ -64,7 +64,11 @@ def record_anchor(
 
 
 def enter_anchor(
-    installation: Installation, work: UnitOfWork, participant: Participant, entry: AnchorEntry, confirmed: bool
+    installation: Installation,
+    work: UnitOfWork,
+    participant: Participant,
+    entry: AnchorEntry,
+    confirmed: bool,
 ) -> Proposal:
     """`record_anchor` inside a transaction that is already open."""
     session, at = work.session, work.at
@@ -83,7 +87,9 @@ def enter_anchor(
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose(plan, participant, slots, anchors, at)
     if proposal.would_be_missed and not confirmed:
-        raise Refused("would_be_missed", slots=[f"{visit} {form}" for visit, form in proposal.would_be_missed])
+        raise Refused(
+            "would_be_missed", slots=[f"{visit} {form}" for visit, form in proposal.would_be_missed]
+        )
     carry_out(session, plan, participant, proposal, at)
     _tell(work, participant, anchors[entry.kind], entry, plan)
     return proposal
@@ -155,5 +161,7 @@ def _tell(
     version = work.session.exec(count).one() + 1
     site = site_of(work.session, participant)
     revealing = plan.blinded and plan.reveals_arm(anchor.kind)
-    draft = told_of_anchor(participant, site, work.actor, anchor, version, entry.source, entry.reason, revealing)
+    draft = told_of_anchor(
+        participant, site, work.actor, anchor, version, entry.source, entry.reason, revealing
+    )
     work.publish(participant.study_id, draft)

@@ -50,7 +50,12 @@ class DispositionEntry:
 
 
 def record_disposition(
-    installation: Installation, actor: Actor, study_id: int, subject: str, entry: DispositionEntry, at: datetime
+    installation: Installation,
+    actor: Actor,
+    study_id: int,
+    subject: str,
+    entry: DispositionEntry,
+    at: datetime,
 ) -> Disposition:
     """Record it; withdrawal from questionnaires or study, screen failure and death stop everything at once.
 
@@ -82,7 +87,9 @@ def enter_disposition(
     )
     _settle(installation, work, participant, row)
     if entry.kind is Kind.withdrew_treatment:
-        arrival = AnchorEntry(TREATMENT_WITHDRAWAL, effective_on, Owner.site, entry.reason or entry.kind.value)
+        arrival = AnchorEntry(
+            TREATMENT_WITHDRAWAL, effective_on, Owner.site, entry.reason or entry.kind.value
+        )
         enter_anchor(installation, work, participant, arrival, confirmed=True)
     return row
 
@@ -142,7 +149,11 @@ def effective_day(entry: DispositionEntry, participant: Participant, at: datetim
     if begins > today:
         raise Refused("date_in_future", date=entry.stated, latest=today)
     if day < local_day(participant.enrolled_at, participant.zone):
-        raise Refused("before_enrolment", date=entry.stated, earliest=local_day(participant.enrolled_at, participant.zone))
+        raise Refused(
+            "before_enrolment",
+            date=entry.stated,
+            earliest=local_day(participant.enrolled_at, participant.zone),
+        )
     return min(day, today)
 
 
@@ -159,7 +170,9 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     mark_exit(session, plan_of(installation, session, participant.study_id), participant, left, work.at)
     if left is not None:
         _revoke_invitations(session, participant, work.at)
-    version = len(session.exec(select(Disposition.id).where(Disposition.participant_id == participant.id)).all())
+    version = len(
+        session.exec(select(Disposition.id).where(Disposition.participant_id == participant.id)).all()
+    )
     site = site_of(session, participant)
     work.publish(participant.study_id, told_of_disposition(participant, site, work.actor, row, version))
 

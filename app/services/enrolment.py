@@ -66,7 +66,9 @@ class Invitation:
     code_expires_at: datetime
 
 
-def enrol(installation: Installation, actor: Actor, site: Site, entry: EnrolmentEntry, at: datetime) -> Participant:
+def enrol(
+    installation: Installation, actor: Actor, site: Site, entry: EnrolmentEntry, at: datetime
+) -> Participant:
     """Enrol a participant at a site and create every expected form ahead.
 
     Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
@@ -91,7 +93,11 @@ def enrol(installation: Installation, actor: Actor, site: Site, entry: Enrolment
             )
         work.publish(site.study_id, told_of_participant(participant, site, actor, "created"))
         enter_anchor(
-            installation, work, participant, AnchorEntry("enrolment", entry.enrolled_on, Owner.site), confirmed=True
+            installation,
+            work,
+            participant,
+            AnchorEntry("enrolment", entry.enrolled_on, Owner.site),
+            confirmed=True,
         )
         return participant
 
@@ -136,7 +142,10 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         raise Refused("consent_needed", field="consent")
     if entry.channel is not None and not (entry.address or "").strip():
         raise Refused("address_needed", field="address")
-    if entry.channel is Channel.email and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", (entry.address or "").strip()) is None:
+    if (
+        entry.channel is Channel.email
+        and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", (entry.address or "").strip()) is None
+    ):
         raise Refused("bad_address", field="address", allowed="name@example.org")
 
 
@@ -180,5 +189,3 @@ def _waiting(session: Session, participant: Participant) -> list[Activation]:
         col(Activation.revoked_at).is_(None),
     )
     return list(session.exec(statement))
-
-

@@ -109,7 +109,9 @@ def told_of_disposition(
     )
 
 
-def told_of_visit(participant: Participant, site: Site, actor: Actor, visit: VisitRecord, version: int) -> Draft:
+def told_of_visit(
+    participant: Participant, site: Site, actor: Actor, visit: VisitRecord, version: int
+) -> Draft:
     """`visit.recorded`: what the EDC says of a visit."""
     data = {
         "visit": visit.visit,
@@ -173,7 +175,12 @@ def slot_told(slot: Slot) -> dict[str, object]:
         "begun_at": slot.begun_at,
         "submitted_at": slot.submitted_at,
     }
-    days = {"for_day": slot.for_day, "opens_on": slot.opens_on, "target_on": slot.target_on, "closes_on": slot.closes_on}
+    days = {
+        "for_day": slot.for_day,
+        "opens_on": slot.opens_on,
+        "target_on": slot.target_on,
+        "closes_on": slot.closes_on,
+    }
     return {
         "visit": slot.visit,
         "instrument": slot.instrument,

@@ -12,7 +12,9 @@ from app.storage.people import Participant
 from app.storage.study import Site, Study
 
 
-def readable(actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE) -> SelectOfScalar[Participant]:
+def readable(
+    actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
+) -> SelectOfScalar[Participant]:
     """The participants whom this member of staff may see; every read of participant data begins here."""
     reach = actor.reach(permission)
     places = [

@@ -52,4 +52,6 @@ class Sealer:
             return False
 
     def _hasher(self) -> PasswordHasher:
-        return PasswordHasher(time_cost=self.cost.passes, memory_cost=self.cost.memory_kib, parallelism=self.cost.lanes)
+        return PasswordHasher(
+            time_cost=self.cost.passes, memory_cost=self.cost.memory_kib, parallelism=self.cost.lanes
+        )
