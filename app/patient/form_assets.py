@@ -27,7 +27,7 @@ class FormAssets:
 
 def form_assets(stylesheet: str, runner: str) -> FormAssets:
     """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
-    css, script = _small_css(stylesheet.split(APP_PART)[0]), _small_js(runner)
+    css, script = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0]), _small_js(runner)
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
         css=Markup(css),  # noqa: S704 our own file

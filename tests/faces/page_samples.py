@@ -84,9 +84,7 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
     return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who)
 
 
-NOTICES = (
-    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
-)
+NOTICES = "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
 
 
 def every_page(code: str) -> tuple[Page, ...]:
@@ -95,7 +93,11 @@ def every_page(code: str) -> tuple[Page, ...]:
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
-        *(p.ActivatePage("/a", asks, error) for asks in (True, False) for error in ("", "wrong", "throttled")),
+        *(
+            p.ActivatePage("/a", asks, error)
+            for asks in (True, False)
+            for error in ("", "wrong", "throttled")
+        ),
         *(p.PinPage("choose", "/pin", error) for error in ("", "format", "mismatch", "simple")),
         *(p.PinPage("unlock", "/pin", error) for error in ("", "wrong", "throttled")),
         p.LockedPage("/pin", 15),

@@ -1,6 +1,7 @@
 """The question runner in a real browser against a small real server: steps, saves, trouble, sending."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -255,3 +256,40 @@ def test_without_fetch_the_long_form_stands(chromium: Browser) -> None:
         assert tab.get_by_role("button", name="Save and go on later").is_visible()
         assert not tab.is_visible("#next")
         context.close()
+
+
+def test_the_keyboard_alone_is_enough(phone: Phone) -> None:
+    phone.page.focus(".q.on input")
+    phone.page.keyboard.press("Space")
+    phone.page.keyboard.press("ArrowRight")
+    phone.page.wait_for_timeout(PAUSE)
+    phone.page.keyboard.press("Enter")
+    expect(phone.page).to_have_title("Question 30 of 30 - Quality of life")
+    assert [event["value"] for event in phone.desk.events] == [1, 2]
+
+
+@pytest.mark.req("CAP-20")
+def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
+    desk = Desk(samples.form(samples.QLQ, "en", {"q1": 3, "q2": None}))
+    with serving(desk.app()) as url:
+        context = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
+        tab = context.new_page()
+        tab.goto(f"{url}/form")
+        tab.click('input[name="q30"][value="7"] + span')
+        tab.get_by_role("button", name="Send my answers").click()
+        expect(tab.locator("#main")).to_be_visible()
+        context.close()
+    sent = desk.sent[0]
+    assert {name: sent.get(name) for name in ("q1", "q2", "blank_q2", "q30")} == {
+        "q1": "3",
+        "q2": None,
+        "blank_q2": "1",
+        "q30": "7",
+    }
+    assert sent["action"] == "send"
+    assert "reviewed" not in sent
+
+
+def test_the_runner_keeps_to_old_words() -> None:
+    source = (samples.STATIC / "js" / "runner.js").read_text(encoding="utf-8")
+    assert re.findall(r"=>|`|\b(?:let|const|class|async|await)\b|\.\.\.[a-z]|\?\.", source) == []

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 from html.parser import HTMLParser
 from inspect import getmembers, isclass
+from typing import cast
 
 import pytest
 
@@ -50,7 +51,8 @@ def shown(pages: Pages, page: Page, code: str) -> str:
 
 
 def page_classes() -> list[type[Page]]:
-    return [kind for _, kind in getmembers(patient_pages, isclass) if hasattr(kind, "template")]
+    kinds = [kind for _, kind in getmembers(patient_pages, isclass) if hasattr(kind, "template")]
+    return cast("list[type[Page]]", kinds)
 
 
 def test_every_page_class_has_a_sample() -> None:
