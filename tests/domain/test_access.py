@@ -1,0 +1,31 @@
+"""Roles and what they allow, per study and site."""
+
+import pytest
+
+from app.domain.access import ALLOWS, Actor, ActorKind, Grant, Permission, Role
+
+
+@pytest.mark.req("IAM-02", "IAM-04", "IAM-14")
+def test_every_role_has_its_own_rights() -> None:
+    assert set(ALLOWS) == set(Role)
+    assert Permission.SCORES_SEE not in ALLOWS[Role.NURSE]
+    assert Permission.ARM_SEE not in ALLOWS[Role.NURSE]
+    assert ALLOWS[Role.ADMIN] == {Permission.STAFF_MANAGE}
+    assert ALLOWS[Role.MONITOR] == {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}
+    assert Permission.DISPOSITION_UNDO in ALLOWS[Role.INVESTIGATOR]
+
+
+@pytest.mark.req("IAM-03")
+def test_a_grant_reaches_its_own_study_and_site() -> None:
+    actor = Actor(
+        ActorKind.STAFF,
+        "a",
+        "nurse",
+        (Grant(Role.NURSE, 1, 10), Grant(Role.NURSE, 1, 10), Grant(Role.MONITOR, 2, None)),
+    )
+    assert actor.may(Permission.PARTICIPANT_ENROL, 1, 10)
+    assert not actor.may(Permission.PARTICIPANT_ENROL, 1, 11)
+    assert not actor.may(Permission.PARTICIPANT_ENROL, 2, 10)
+    assert actor.may(Permission.PARTICIPANT_SEE, 2, 99)
+    assert actor.reach(Permission.PARTICIPANT_SEE) == ((1, 10), (2, None))
+    assert actor.reach(Permission.STAFF_MANAGE) == ()
