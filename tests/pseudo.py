@@ -11,3 +11,7 @@ class Pseudo(NullTranslations):
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return self.gettext(msgid1 if n == 1 else msgid2)
+
+    # Jinja asks for the names with u first.
+    ugettext = gettext
+    ungettext = ngettext

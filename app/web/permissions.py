@@ -45,6 +45,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     # the installation
     ("GET", "/"): PUBLIC,
     ("GET", "/about"): PUBLIC,
+    ("GET", "/favicon.ico"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/static/{digest}/{name:path}"): PUBLIC,

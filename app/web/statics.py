@@ -79,3 +79,11 @@ async def static(request: Request, digest: str, name: str) -> Response:
     if chosen is not None and body is not file.bodies[None]:
         headers["content-encoding"] = chosen
     return Response(body, headers=headers, media_type=file.kind)
+
+
+@router.get("/favicon.ico", include_in_schema=False)
+async def icon(request: Request) -> Response:
+    """Browsers ask for this by themselves; a page of error for each would cost more than the icon."""
+    statics: Statics = request.app.state.statics
+    file = statics.files["icons/icon.svg"]
+    return Response(file.bodies[None], headers={"cache-control": "public, max-age=86400"}, media_type=file.kind)
