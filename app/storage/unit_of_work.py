@@ -69,15 +69,25 @@ class UnitOfWork:
             self.session.close()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
-        """Take the chain's row: everything that changes one participant's facts waits in line here."""
-        if chain in self._heads:
-            return
-        statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
-        head = self.session.exec(statement).one_or_none()
+        """Take the chain's row: everything that changes one participant's facts waits in line here.
+
+        What was read before waiting may be out of date by now, so it is read again when next used.
+        """
+        if chain not in self._heads:
+            self.session.flush()
+            self.session.expire_all()
+            self._head(chain, study_id)
+
+    def _head(self, chain: str, study_id: int | None) -> AuditChain:
+        head = self._heads.get(chain)
+        if head is None:
+            statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
+            head = self.session.exec(statement).one_or_none()
         if head is None:
             head = AuditChain(chain=chain, study_id=study_id, seq=0, hash=GENESIS)
             self.session.add(head)
         self._heads[chain] = head
+        return head
 
     def record(
         self,
@@ -137,8 +147,7 @@ class UnitOfWork:
         (own or able)[0].changes.append(change)
 
     def _enter(self, noted: Noted) -> None:
-        self.lock(noted.chain, noted.study_id)
-        head = self._heads[noted.chain]
+        head = self._head(noted.chain, noted.study_id)
         entry = sealed(
             Entry(
                 chain=noted.chain,
