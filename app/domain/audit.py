@@ -32,6 +32,7 @@ class Event(StrEnum):
     PARTICIPANT_UPDATED = "edc:participant:updated"
     ARM_RECORDED = "edc:arm:recorded"
     CONTACT_RECORDED = "site:contact:recorded"
+    CONTACT_REVEALED = "site:contact:revealed"
     ACTIVATION_ISSUED = "site:activation:issued"
     ACTIVATION_REFUSED = "participant:activation:refused"
     DEVICE_BOUND = "participant:device:bound"
@@ -60,6 +61,7 @@ class Event(StrEnum):
     REMINDER_SENT = "clock:reminder:sent"
     REMINDER_DROPPED = "clock:reminder:dropped"
     REMINDER_FAILED = "clock:reminder:failed"
+    REMINDER_UNCONFIRMED = "clock:reminder:unconfirmed"
     EDC_CLIENT_CREATED = "admin:client:created"
     EDC_CLIENT_DISABLED = "admin:client:disabled"
     EDC_SECRET_ADDED = "admin:client:secret_added"  # noqa: S105 - the name of an event, no secret
@@ -109,6 +111,7 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.REMINDER_SENT: frozenset({"message"}),
     Event.REMINDER_DROPPED: frozenset({"message"}),
     Event.REMINDER_FAILED: frozenset({"message"}),
+    Event.REMINDER_UNCONFIRMED: frozenset({"message"}),
     Event.EDC_CLIENT_CREATED: frozenset({"edc_client"}),
     Event.EDC_CLIENT_DISABLED: frozenset({"edc_client"}),
     Event.EDC_SECRET_ADDED: frozenset({"edc_client"}),

@@ -11,10 +11,10 @@ TRIES = 5
 SPAN = timedelta(hours=1)
 
 
-def check_tries(session: Session, subject: str, at: datetime) -> None:
+def check_tries(session: Session, subject: str, at: datetime, tries: int = TRIES) -> None:
     """Refuse when this subject failed too often in the running hour; says when to try again."""
     counted = session.get(Throttle, subject)
-    if counted is not None and counted.failures >= TRIES and at < counted.since_at + SPAN:
+    if counted is not None and counted.failures >= tries and at < counted.since_at + SPAN:
         raise Refused("throttled", until=counted.since_at + SPAN)
 
 
