@@ -1,6 +1,7 @@
 """The application: the one place that sees every part and puts them together."""
 
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -11,8 +12,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from app.clock import now
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH
+from app.jobs.ticker import Ticker
+from app.notify.channel import Channel
+from app.notify.console import Console
+from app.notify.smtp import Smtp
+from app.patient import entrance
+from app.patient import routes as patient
+from app.patient.form_assets import form_assets
 from app.services.installation import Installation
+from app.services.reminder_words import Words
+from app.services.reminding import Outbox
 from app.services.sealing import HashCost, Sealer
+from app.settings import Channel as Way
 from app.settings import Settings
 from app.storage import library
 from app.storage.engine import open_engine
@@ -27,7 +38,7 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (routes.router, statics.router)
+ROUTERS = (routes.router, statics.router, entrance.router, patient.router)
 DEFAULT_COST = HashCost()
 
 
@@ -51,7 +62,12 @@ def create_app(
     app.state.clock = clock
     app.state.commit = settings.commit
     app.state.statics = statics_
-    app.state.pages = Pages.load(Catalogues.load(settings.locales))
+    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.js"))
+    catalogues = Catalogues.load(settings.locales)
+    app.state.pages = Pages.load(catalogues)
+    app.state.ticker = Ticker(
+        app.state.installation, Outbox(channels(settings), Words.load(catalogues)), clock
+    )
     app.state.shell = Shell(
         ENGLISH.tag,
         ENGLISH.dir,
@@ -77,6 +93,13 @@ def open_installation(settings: Settings, hash_cost: HashCost = DEFAULT_COST) ->
     )
 
 
+def channels(settings: Settings) -> Mapping[str, Channel]:
+    """How messages leave, for each kind of address."""
+    if settings.channel is Way.SMTP:
+        return {"email": Smtp(settings.smtp_url, settings.mail_from)}
+    return {"email": Console(sys.stderr)}
+
+
 def from_environment() -> FastAPI:
     """What each server process makes for itself."""
     log_to()
@@ -96,5 +119,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.ticker.start()
     yield
+    app.state.ticker.stop()
     app.state.installation.engine.dispose()

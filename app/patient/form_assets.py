@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from app.web.headers import CSP
+
 MARK = "document.documentElement.className='js'"
 APP_PART = "/* == app pages == */"
 
@@ -35,6 +37,13 @@ def form_assets(stylesheet: str, runner: str) -> FormAssets:
         script_sources=(csp_source(MARK), csp_source(script)),
         style_sources=(csp_source(css),),
     )
+
+
+def form_policy(assets: FormAssets) -> str:
+    """The Content-Security-Policy of a form document: the usual one, and these inline parts."""
+    scripts = "script-src 'self' " + " ".join(assets.script_sources)
+    styles = "style-src 'self' " + " ".join(assets.style_sources)
+    return CSP.replace("script-src 'self'", scripts).replace("style-src 'self'", styles)
 
 
 def csp_source(text: str) -> str:

@@ -28,17 +28,23 @@ class PinPage:
     mode: str  # "choose" | "unlock"
     action_url: str
     error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+    code: str = ""  # the short code that was typed, carried on to the choice of the PIN
 
 
 @dataclass(frozen=True, slots=True)
 class LockedPage:
-    """Shown after idle minutes in place of the content; drafts are already kept."""
+    """Shown after idle minutes in place of the content; drafts are already kept.
+
+    `carried` holds the fields of a form that came too late: they go along with the PIN, so that
+    nothing is lost and nothing is stored before it is known who sends it.
+    """
 
     template: ClassVar[str] = "patient/locked.html"
     action_url: str
     minutes: int
     asks_pin: bool = True
     error: str = ""  # "" | "wrong" | "throttled"
+    carried: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,9 @@ class BeginPage:
     minutes: int
     begin_url: str
     demonstration: bool
-    error: str = ""  # "" | "who" | "scribe"
+    error: str = ""  # "" | "who" | "scribe" | "late"
     who: str = ""  # "" | "self" | "scribe"
+    asks_late_reason: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +194,7 @@ class NoticePage:
     """A stop with its reason and the way on.
 
     `code` is one of closed, not_open, withdrawn, wrong_link, no_cookies, already_sent, proxy, throttled,
-    not_offered.
+    not_offered, kept.
     """
 
     template: ClassVar[str] = "patient/notice.html"
@@ -195,6 +202,7 @@ class NoticePage:
     name: str = ""
     when: str = ""
     next_on: str = ""
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

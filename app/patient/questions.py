@@ -26,7 +26,7 @@ def questions(
 def printed_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     """An answer as the review shows it: its label, or the number with its label where it has one."""
     if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
-        return _typed(item, value)
+        return written_answer(item, value)
     label = text.labels[item.labels].get(value, "")
     if item.kind is ItemKind.SCALE:
         return f"{value}: {label}" if label else str(value)
@@ -42,7 +42,7 @@ def _question(item: Item, text: InstrumentText, answers: Mapping[str, Answer]) -
         text=text.items[item.code],
         choices=_choices(item, text),
         recall=text.recalls[item.recall] if item.recall else "",
-        value="" if value is None else _typed(item, value),
+        value="" if value is None else written_answer(item, value),
         blank=item.code in answers and value is None,
         skippable=item.skippable,
         ask_if=_rule(item.condition),
@@ -64,6 +64,6 @@ def _rule(condition: Condition | None) -> str:
     return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""
 
 
-def _typed(item: Item, value: int | str) -> str:
+def written_answer(item: Item, value: int | str) -> str:
     """A decimal is stored as an integer number of its smallest steps."""
     return str(Decimal(value).scaleb(-item.decimals)) if item.decimals else str(value)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from app.domain.answers import Value
 from app.domain.audit import Change, Entry, Event, canonical, salted, sealed
@@ -20,7 +20,7 @@ from app.domain.schedule import asks_reason
 from app.services.entry import Visitor, participant_actor
 from app.services.identifiers import hashed, public_id
 from app.services.installation import Installation
-from app.services.scheduling import sent_kinds, wake_of
+from app.services.scheduling import remind_from, sent_kinds, wake_of
 from app.storage.answering import (
     current_answers,
     earlier,
@@ -32,6 +32,7 @@ from app.storage.answering import (
 )
 from app.storage.changes import chain_of_participant
 from app.storage.engine import writing
+from app.storage.people import Participant
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, planned_of, window_of_slot
 
@@ -40,14 +41,20 @@ _SEEN_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A form as its participant may see it now: definition, words and the answers so far."""
+class Definition:
+    """What a slot asks, in the participant's words, whatever its state."""
 
     slot: Slot
     plan: Plan
     instrument: Instrument
     text: InstrumentText
     leave_out: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Definition):
+    """A form as its participant may see it now, with the answers so far; begun or not."""
+
     answers: Mapping[str, Value]
     revision: int
     client: str
@@ -61,26 +68,68 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
     "already_submitted", "not_expected", "no_translation".
     """
     with installation.read() as session:
-        slot = session.exec(
-            select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
-        ).one_or_none()
-        if slot is None:
-            raise Refused("unknown_slot")
+        slot = own_slot(session, visitor, slot_id)
         check_open(window_of_slot(slot), facts_of(slot), at)
         held = current_answers(session.connection(), slot.id or 0)
-    plan = installation.library.plan(visitor.study, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    asked = _defined(installation, visitor, slot)
     return Form(
         slot=slot,
-        plan=plan,
-        instrument=instrument,
-        text=installation.library.text(instrument, visitor.language),
-        leave_out=left_out(plan, slot.instrument),
+        plan=asked.plan,
+        instrument=asked.instrument,
+        text=asked.text,
+        leave_out=asked.leave_out,
         answers={item: answer.told for item, answer in held.items()},
         revision=max((answer.revision for answer in held.values()), default=0),
         client=public_id(),
-        asks_late_reason=asks_reason(plan, planned_of(slot), at),
+        asks_late_reason=asks_reason(asked.plan, planned_of(slot), at),
     )
+
+
+def definition(installation: Installation, visitor: Visitor, slot_id: str) -> Definition:
+    """What one's own slot asks, whatever its state. Raises Refused: "unknown_slot", "no_translation"."""
+    with installation.read() as session:
+        slot = own_slot(session, visitor, slot_id)
+    return _defined(installation, visitor, slot)
+
+
+def keep_draft(
+    installation: Installation,
+    visitor: Visitor,
+    cookie: str,
+    slot_id: str,
+    answers: Mapping[str, Value],
+    base: int,
+    at: datetime,
+) -> Form:
+    """Store those answers of a whole page that differ from the draft, and return the form with them.
+
+    `base` is the revision that the page was made from. Raises as `open_form` and `save_answers`.
+    """
+    form = open_form(installation, visitor, slot_id, at)
+    changed = [
+        item for item, value in answers.items() if item not in form.answers or form.answers[item] != value
+    ]
+    if not changed:
+        return form
+    given = [Given(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
+    save_answers(installation, cookie, slot_id, form.client, given, at)
+    return open_form(installation, visitor, slot_id, at)
+
+
+def own_slot(session: Session, visitor: Visitor, slot_id: str) -> Slot:
+    """One's own slot; anybody else's is refused like one that is not there: Refused("unknown_slot")."""
+    own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
+    slot = session.exec(own).one_or_none()
+    if slot is None:
+        raise Refused("unknown_slot")
+    return slot
+
+
+def _defined(installation: Installation, visitor: Visitor, slot: Slot) -> Definition:
+    plan = installation.library.plan(visitor.study, slot.plan_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    text = installation.library.text(instrument, visitor.language)
+    return Definition(slot, plan, instrument, text, left_out(plan, slot.instrument))
 
 
 def begin_form(
@@ -98,11 +147,7 @@ def begin_form(
     chain = chain_of_participant(visitor.participant_id)
     with installation.work(visitor.actor, at) as work:
         work.lock(chain)
-        slot = work.session.exec(
-            select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
-        ).one_or_none()
-        if slot is None:
-            raise Refused("unknown_slot")
+        slot = own_slot(work.session, visitor, slot_id)
         check_open(window_of_slot(slot), facts_of(slot), at)
         if slot.begun_at is not None:
             return
@@ -112,7 +157,8 @@ def begin_form(
         slot.begun_at = at
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
-        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, visitor.enrolled_at)
+        not_before = remind_from(work.session.get_one(Participant, visitor.participant_id))
+        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, not_before)
         work.record(Event.FORM_BEGUN, chain)
 
 

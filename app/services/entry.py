@@ -69,7 +69,7 @@ def invitation(session: Session, link: str, at: datetime) -> Invited:
     """Whom this link invites; nothing is changed by looking (P1.1).
 
     Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (P1.5). A short
-    code is none: it can be guessed, so that it is looked up by `code_invitation` alone.
+    code is none: it can be guessed, so that it is looked up by `take_up` alone.
     """
     found = None if is_code(link) else _invited(session, link, at)
     if found is None:
@@ -77,11 +77,18 @@ def invitation(session: Session, link: str, at: datetime) -> Invited:
     return found
 
 
-def code_invitation(installation: Installation, code: str, source: str, at: datetime) -> Invited:
-    """Whom this short code invites. Raises Refused: "throttled", "wrong_link"; both as `activate`."""
+def take_up(installation: Installation, secret: str, source: str, at: datetime) -> Invited:
+    """Whom the link or code that somebody wants to use invites; a failure is counted and recorded.
+
+    Raises Refused: "throttled", "wrong_link". `source` names where the request came from; a good link
+    passes all the same, so that a ward behind one address is never locked out (IAM-12).
+    """
     with installation.read() as session:
-        check_tries(session, f"link:{source}", at)
-        found = _invited(session, code, at) if is_code(code) else None
+        if is_code(secret):
+            check_tries(session, f"link:{source}", at)
+        found = _invited(session, secret, at)
+        if found is None:
+            check_tries(session, f"link:{source}", at)
     if found is None:
         _refuse(installation, source, at)
     return found
@@ -92,19 +99,11 @@ def activate(
 ) -> str:
     """Bind a browser with a link or code and a new PIN; returns the cookie's token.
 
-    Raises Refused: "throttled", "wrong_link", "bad_pin", "pins_differ". `source` names where the request
-    came from, for throttling; a good link passes all the same, so that a ward behind one address is
-    never locked out (IAM-12). The PIN is never stored, and every failure reads the same.
+    Raises Refused: "bad_pin", "pins_differ", or as `take_up`. The PIN is never stored, and every
+    failure of an invitation reads the same.
     """
     _check_pin(pin, pin_again)
-    with installation.read() as session:
-        if is_code(secret):
-            check_tries(session, f"link:{source}", at)
-        found = _invited(session, secret, at)
-        if found is None:
-            check_tries(session, f"link:{source}", at)
-    if found is None:
-        _refuse(installation, source, at)
+    found = take_up(installation, secret, source, at)
     pin_hash, cookie = installation.sealer.hash(pin), token()
     with installation.work(participant_actor(found.public_id), at) as work:
         _bind(work, found.participant_id, secret, pin_hash, cookie, label)
@@ -219,6 +218,20 @@ def change_language(installation: Installation, visitor: Visitor, language: str,
         if participant.language != language:
             participant.language = language
             work.record(Event.LANGUAGE_CHANGED, chain_of_participant(visitor.participant_id))
+
+
+def speak(installation: Installation, cookie: str | None, language: str, at: datetime) -> None:
+    """Keep the language that a browser chose for the participant behind it, if there is one.
+
+    A language that the study is not done in, or a browser that nobody has bound, changes nothing.
+    """
+    try:
+        with installation.read() as session:
+            visitor = recognise(installation, session, cookie, at)
+        change_language(installation, visitor, language, at)
+    except Refused as refused:
+        if refused.code not in ("not_signed_in", "no_language"):
+            raise
 
 
 def _check_pin(pin: str, again: str) -> None:

@@ -89,14 +89,6 @@ def sent_form(installation: Installation, visitor: Visitor, slot_id: str) -> Sen
     return _told(installation, visitor, *row)
 
 
-def form_name(installation: Installation, visitor: Visitor, slot_id: str) -> str:
-    """What one's own form is called, whatever its state; "" for a form that is not one's own."""
-    with installation.read() as session:
-        own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
-        slot = session.exec(own).one_or_none()
-    return _name(installation, visitor, slot) if slot else ""
-
-
 def _live(session: Session, visitor: Visitor, at: datetime) -> Sequence[Slot]:
     statement = select(Slot).where(
         Slot.participant_id == visitor.participant_id,

@@ -16,7 +16,7 @@ from app.domain.plan import Plan
 from app.domain.refusal import Refused
 from app.domain.scoring import Score, printed, score
 from app.domain.status import Status, status
-from app.services.capture import event_row, left_out, told_change
+from app.services.capture import event_row, left_out, own_slot, told_change
 from app.services.entry import Visitor
 from app.services.feed_events import told_of_slot
 from app.services.identifiers import public_id
@@ -84,11 +84,7 @@ def submit_form(
     """
     with installation.work(visitor.actor, at) as work:
         work.lock(chain_of_participant(visitor.participant_id))
-        slot = work.session.exec(
-            select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
-        ).one_or_none()
-        if slot is None:
-            raise Refused("unknown_slot")
+        slot = own_slot(work.session, visitor, slot_id)
         outcome = _decide(installation, work, visitor, slot, sending)
     if isinstance(outcome, _Kept):
         raise outcome.refusal

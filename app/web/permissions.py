@@ -51,6 +51,24 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/static/{digest}/{name:path}"): PUBLIC,
     ("POST", "/language"): PUBLIC,
     # participants
+    ("GET", "/a/{link}"): PUBLIC,
+    ("POST", "/a/{link}"): PUBLIC,
+    ("GET", "/code"): PUBLIC,
+    ("POST", "/code"): PUBLIC,
+    ("GET", "/help"): PUBLIC,
+    ("GET", "/unlock"): PARTICIPANT,
+    ("POST", "/unlock"): PARTICIPANT,
+    ("GET", "/home"): PARTICIPANT,
+    ("GET", "/home/{news}"): PARTICIPANT,
+    ("GET", "/f/{slot}"): PARTICIPANT,
+    ("POST", "/f/{slot}/begin"): PARTICIPANT,
+    ("POST", "/f/{slot}/answers"): PARTICIPANT,
+    ("POST", "/f/{slot}/submit"): PARTICIPANT,
+    ("GET", "/f/{slot}/done"): PARTICIPANT,
+    ("GET", "/f/{slot}/{step}"): PARTICIPANT,
+    ("GET", "/sent"): PARTICIPANT,
+    ("GET", "/settings"): PARTICIPANT,
+    ("POST", "/settings/leave"): PARTICIPANT,
     # site staff
     # EDC clients
 }

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, language
+from app.services.entry import speak
 from app.services.readiness import faults
 from app.web.cookies import keep, kept
 from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
@@ -47,10 +48,13 @@ def ready(daybook: Daybook, at: At) -> Response:
 
 
 @router.post("/language")
-def choose_language(request: Request, lang: Annotated[str, Form(max_length=20)]) -> Response:
+def choose_language(
+    request: Request, daybook: Daybook, at: At, lang: Annotated[str, Form(max_length=20)]
+) -> Response:
     chosen = language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
+    speak(daybook, kept(request, DEVICE_COOKIE), chosen.code, at)
     response = RedirectResponse(_came_from(request), 303)
     keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response

@@ -42,6 +42,10 @@ class Statics:
         told = "".join(f"{name}{file.etag}" for name, file in files.items())
         return cls(hashlib.sha256(told.encode()).hexdigest()[:12], files)
 
+    def text(self, name: str) -> str:
+        """A file's words, for what travels inside a page."""
+        return self.files[name].bodies[None].decode()
+
     @property
     def root(self) -> str:
         return f"/static/{self.digest}"
@@ -86,4 +90,6 @@ async def icon(request: Request) -> Response:
     """Browsers ask for this by themselves; a page of error for each would cost more than the icon."""
     statics: Statics = request.app.state.statics
     file = statics.files["icons/icon.svg"]
-    return Response(file.bodies[None], headers={"cache-control": "public, max-age=86400"}, media_type=file.kind)
+    return Response(
+        file.bodies[None], headers={"cache-control": "public, max-age=86400"}, media_type=file.kind
+    )

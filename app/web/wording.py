@@ -50,6 +50,10 @@ WORDINGS: Mapping[str, Wording] = {
     "not_yet_open": _conflict(N_("This form is not open yet."), "locked"),
     "window_closed": _conflict(N_("This form closed on %(day)s."), "locked"),
     "not_expected": _conflict(N_("This form is not expected any more."), "locked"),
+    "malformed": Wording(400, N_("This could not be read."), "malformed"),
+    "unknown_field": _invalid(N_("%(field)s is not expected here. Allowed: %(allowed)s.")),
+    "bad_field": _invalid(N_("%(field)s must be %(allowed)s.")),
+    "invalid_answers": _invalid(N_("These answers are not possible: %(items)s.")),
     "not_begun": _conflict(N_("This form has not been begun."), "locked"),
     "already_submitted": _conflict(N_("This form was already sent. The first answers stand."), "locked"),
     "arrived_too_late": _conflict(
@@ -81,6 +85,39 @@ WORDINGS: Mapping[str, Wording] = {
     "admin_conduct": _conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
     "unknown_staff": _absent("unknown-staff"),
     "unknown_slot": _absent("unknown-assessment"),
+    # site staff
+    "wrong_sign_in": Wording(403, N_("E-mail address and password do not fit."), "forbidden"),
+    "wrong_code": Wording(403, N_("This code is not the right one, or it was used already."), "forbidden"),
+    "unknown_device": _absent("unknown-device"),
+    "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
+    "unknown_reason": _invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
+    "note_needed": _invalid(N_("Please write what the other reason is.")),
+    "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),
+    "no_contact": _conflict(N_("There is no address for this person.")),
+    # the EDC
+    "invalid_client": Wording(401, N_("Client and secret do not fit."), "unauthorized"),
+    "invalid_token": Wording(401, N_("This token is not valid any more."), "unauthorized"),
+    "invalid_scope": Wording(
+        400, N_("This client may ask for these scopes only: %(allowed)s."), "insufficient-scope"
+    ),
+    "insufficient_scope": Wording(403, N_("The token lacks the scope %(scope)s."), "insufficient-scope"),
+    "scope_needed": Wording(403, N_("%(field)s needs the scope %(allowed)s."), "insufficient-scope"),
+    "unknown_client": _absent("unknown-client"),
+    "one_secret": _conflict(N_("This client has one secret only; add another first.")),
+    "two_secrets": _conflict(N_("This client has two secrets already; retire one first.")),
+    "stale_update": _conflict(N_("A newer state of %(stored)s is stored already."), "stale-update"),
+    "version_mismatch": Wording(412, N_("The stored version is %(version)s."), "version-mismatch"),
+    "feed_epoch_changed": Wording(
+        410, N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
+    ),
+    "unknown_assessment": _absent("unknown-assessment"),
+    "unknown_arm": _invalid(N_("This arm is not part of the plan. Allowed: %(allowed)s.")),
+    "no_anchor": _conflict(N_("There is no date of the kind %(kind)s to change. Allowed: %(allowed)s.")),
+    "no_visit": _conflict(N_("Visit %(visit)s takes no date from here. Allowed: %(allowed)s.")),
+    "date_needed": _invalid(N_("%(field)s: a date is needed.")),
+    "instant_differs": _invalid(N_("%(field)s does not fall on %(date)s in %(zone)s.")),
+    "site_fixed": _conflict(N_("The site of a participant cannot change. Allowed: %(allowed)s.")),
+    "undone_by_site": _conflict(N_("Only the site can undo %(status)s.")),
     # studies, plans and dates
     "unknown_instrument": _absent("unknown-instrument"),
     "unknown_plan": _absent("unknown-plan"),
@@ -113,6 +150,7 @@ WORDINGS: Mapping[str, Wording] = {
     "bad_csv": _invalid(N_("The file is no valid CSV at line %(line)s.")),
     "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
     # the installation
+    "demonstration_incomplete": _conflict(N_("The demonstration was left half made; start it with --reset.")),
     "wrong_key": Wording(500, N_("The key of this installation does not fit its data."), "internal"),
 }
 

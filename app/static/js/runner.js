@@ -66,7 +66,7 @@
     var part = queue.slice(leaving === true ? flying : 0, batch);
     if ((flying && leaving !== true) || stopped || sending || !part.length) { return; }
     flying = part.length;
-    request(say('save'), 'application/json', JSON.stringify({ events: part }), function (r) {
+    request(say('save'), 'application/json', JSON.stringify({ client: f.submission_id.value, events: part }), function (r) {
       flying = 0;
       if (r.ok) {
         queue.splice(0, part.length);
@@ -112,7 +112,7 @@
     f.revision.value = revision;
     el('next').setAttribute('aria-disabled', 'true');
     net('sending', true);
-    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(new FormData(f)) + '&action=send', sent, unsent);
+    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(new FormData(f)) + '&action=send&width=' + w.innerWidth + '&device_at=' + encodeURIComponent(stamp()), sent, unsent);
   }
   function sent(r) {
     if (r.ok || r.type === 'opaqueredirect') { queue = []; stopped = true; w.location.replace(say('done')); return; }

@@ -1,0 +1,132 @@
+"""A refusal as the participant's page or the question runner can use it."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.refusal import Refused
+from app.i18n import formats
+from app.patient.pages import LockedPage, NoticePage
+from app.patient.views import form_url, named
+from app.patient.visits import Visit
+from app.services.capture import definition
+from app.web.cookies import keep
+from app.web.errors import respond
+from app.web.pages import Page, render
+from app.web.places import DEVICE_COOKIE
+from app.web.wording import wording_of
+
+KEPT_FOR = 400 * 86_400
+"""Seconds; the longest that browsers keep a cookie (P2.1)."""
+
+_NOTICES: Mapping[str, tuple[str, int]] = {
+    "not_signed_in": ("wrong_link", 401),
+    "participation_ended": ("withdrawn", 403),
+    "wrong_link": ("wrong_link", 404),
+    "throttled": ("throttled", 429),
+    "not_yet_open": ("not_open", 409),
+    "window_closed": ("closed", 409),
+    "not_expected": ("closed", 409),
+    "already_submitted": ("already_sent", 409),
+    "arrived_too_late": ("kept", 409),
+    "no_translation": ("not_offered", 409),
+}
+_LOCKED = {"locked": "", "wrong_pin": "wrong"}
+_STATES = {"already_submitted": "submitted", "arrived_too_late": "kept"}
+_TOLD = ("field", "item", "items", "allowed", "low", "high", "receipt")
+
+_Answering = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PatientRoute(APIRoute):
+    """A route whose refusals become this face's pages, and whose pages renew the cookie (P2.1)."""
+
+    def get_route_handler(self) -> _Answering:
+        answer = super().get_route_handler()
+
+        async def answering(request: Request) -> Response:
+            try:
+                response = await answer(request)
+            except Refused as refused:
+                response = await told(request, refused)
+            visit: Visit | None = getattr(request.state, "visit", None)
+            if visit is not None and "set-cookie" not in response.headers:
+                keep(response, DEVICE_COOKIE, visit.cookie, KEPT_FOR)
+            return response
+
+        return answering
+
+
+async def told(request: Request, refused: Refused) -> Response:
+    """The refusal as a page, or as JSON for the runner."""
+    if wants_json(request):
+        return told_as_json(refused)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if refused.code == "not_begun":
+        return RedirectResponse(form_url(request.path_params["slot"]), 303)
+    if visit is not None and (refused.code in _LOCKED or refused.code == "throttled"):
+        form = await request.form() if request.method == "POST" else {}
+        return visit.show(_locked(visit, refused, form), wording_of(refused).status)
+    if refused.code in _NOTICES:
+        page, status = _notice(request, visit, refused)
+        return _shown(request, visit, page, status)
+    return respond(request, refused)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the runner asks; it says so."""
+    return request.headers.get("accept", "") == "application/json"
+
+
+def told_as_json(refused: Refused) -> Response:
+    """`{"code": …, "state": …}` with the field concerned and what is allowed; never an answer."""
+    status = wording_of(refused).status
+    body: dict[str, object] = {"code": refused.code}
+    if status == 409:
+        body["state"] = _STATES.get(refused.code, "closed")
+    body |= {name: refused.details[name] for name in _TOLD if name in refused.details}
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def _shown(request: Request, visit: Visit | None, page: Page, status: int) -> Response:
+    return visit.show(page, status) if visit else render(request, page, status)
+
+
+def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[NoticePage, int]:
+    code, status = _NOTICES[refused.code]
+    if code == "wrong_link" and request.url.path == "/home/ready":
+        return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
+    slot = request.path_params.get("slot")
+    if visit is None or slot is None or refused.code == "no_translation":
+        return NoticePage(code), status
+    form = definition(visit.daybook, visit.visitor, slot)
+    name = named(form.text.name, form.slot.for_day, visit.language)
+    receipt = str(refused.details.get("receipt", ""))
+    return NoticePage(code, name=name, when=_when(visit, refused), receipt=receipt), status
+
+
+def _when(visit: Visit, refused: Refused) -> str:
+    received, day = refused.details.get("received"), refused.details.get("day")
+    if isinstance(received, datetime):
+        return formats.moment(received, visit.visitor.zone, visit.language)
+    closed = isinstance(day, date) and refused.code != "already_submitted"
+    return formats.day(day, visit.language) if closed and isinstance(day, date) else ""
+
+
+def _locked(visit: Visit, refused: Refused, form: Mapping[str, object]) -> LockedPage:
+    plan = visit.daybook.library.plan(visit.visitor.study, visit.visitor.plan_version)
+    carried = tuple((name, value) for name, value in form.items() if isinstance(value, str) and name != "pin")
+    path = visit.request.url.path
+    if visit.request.method != "POST":
+        carried = (("back", path),)
+    return LockedPage(
+        action_url=path if visit.request.method == "POST" else "/unlock",
+        minutes=plan.idle_minutes,
+        error=_LOCKED.get(refused.code, "throttled"),
+        carried=carried,
+    )

@@ -1,0 +1,183 @@
+"""The participant's addresses: home, forms, settings, help. Coming in is in `app.patient.entrance`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.answers import Value, unanswered
+from app.domain.capture import HelpedBy, LateReason
+from app.domain.refusal import Refused
+from app.patient.form_assets import FormAssets, form_policy
+from app.patient.pages import NoticePage, SettingsPage
+from app.patient.reading import Sheet, saved_events, sheet
+from app.patient.refusals import PatientRoute, told_as_json, wants_json
+from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
+from app.patient.visits import Awake, FormPost, Known, Posting, Sent, Visit
+from app.services.capture import Form, begin_form, definition, keep_draft, open_form, save_answers
+from app.services.entry import sign_out
+from app.services.patient_home import home, sent_form, sent_forms
+from app.services.submission import Receipt, Sending, submit_form
+from app.web.cookies import drop, kept
+from app.web.dependencies import At, Daybook
+from app.web.places import DEVICE_COOKIE, PATIENT_HOME
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+
+async def raw_body(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.get("/home")
+def show_home(visit: Awake) -> Response:
+    return visit.show(home_page(visit, home(visit.daybook, visit.visitor, visit.at), ""))
+
+
+@router.get("/home/{news}")
+def show_news(visit: Awake, news: Literal["ready", "saved"]) -> Response:
+    return visit.show(home_page(visit, home(visit.daybook, visit.visitor, visit.at), news))
+
+
+@router.get("/f/{slot}")
+def show_form(visit: Awake, slot: str) -> Response:
+    form = open_form(visit.daybook, visit.visitor, slot, visit.at)
+    if form.slot.begun_at is None:
+        return visit.show(begin_page(visit, form))
+    return _form(visit, form, form.answers)
+
+
+@router.post("/f/{slot}/begin")
+def begin(sent: FormPost, slot: str) -> Response:
+    who, scribe, late = (sent.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
+    if who == "proxy":
+        return sent.visit.show(NoticePage("proxy"))
+    if who not in ("self", "scribe"):
+        return _begin_again(sent, slot, "who", "")
+    if who == "scribe" and scribe not in tuple(HelpedBy):
+        return _begin_again(sent, slot, "scribe", who)
+    try:
+        reason = LateReason(late) if late in tuple(LateReason) else None
+        helped_by = HelpedBy(scribe) if who == "scribe" else None
+        begin_form(sent.visit.daybook, sent.visit.visitor, slot, helped_by, reason, sent.visit.at)
+    except Refused as refused:
+        if refused.code != "late_reason_needed":
+            raise
+        return _begin_again(sent, slot, "late", who)
+    return RedirectResponse(form_url(slot), 303)
+
+
+def _begin_again(sent: Posting, slot: str, error: str, who: str) -> Response:
+    form = open_form(sent.visit.daybook, sent.visit.visitor, slot, sent.visit.at)
+    return sent.visit.show(begin_page(sent.visit, form, error, who), 422)
+
+
+@router.get("/f/{slot}/done")
+def done(visit: Awake, slot: str) -> Response:
+    sent = sent_form(visit.daybook, visit.visitor, slot)
+    return visit.show(done_page(visit, sent, home(visit.daybook, visit.visitor, visit.at)))
+
+
+@router.get("/f/{slot}/{step}")
+def step_back(_visit: Awake, slot: str, step: Literal["begin", "submit"]) -> Response:  # noqa: ARG001 - the path's
+    """Where a language switch on the answer to a POST leads."""
+    return RedirectResponse(form_url(slot), 303)
+
+
+@router.post("/f/{slot}/answers")
+def save(
+    request: Request, daybook: Daybook, at: At, slot: str, body: Annotated[bytes, Depends(raw_body)]
+) -> Response:
+    """The hot path: no page, no look-up but the one that the use case makes."""
+    cookie = kept(request, DEVICE_COOKIE)
+    try:
+        if cookie is None:
+            raise Refused("not_signed_in")
+        client, given = saved_events(body)
+        revision = save_answers(daybook, cookie, slot, client, given, at)
+    except Refused as refused:
+        return told_as_json(refused)
+    return Response(status_code=204, headers={"X-Revision": str(revision)})
+
+
+@router.post("/f/{slot}/submit")
+def submit(sent: Sent, slot: str) -> Response:
+    visit = sent.visit
+    asked = definition(visit.daybook, visit.visitor, slot)
+    page = sheet(asked.instrument, asked.leave_out, sent.fields)
+    if page.reviewed and not page.invalid:
+        return _submitted(visit, slot, page)
+    if wants_json(visit.request):
+        raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
+    if visit.visitor.exit_kind is not None:
+        raise Refused("participation_ended")
+    form = keep_draft(visit.daybook, visit.visitor, visit.cookie, slot, page.answers, page.revision, visit.at)
+    return _drafted(visit, form, page)
+
+
+def _submitted(visit: Visit, slot: str, page: Sheet) -> Response:
+    """Everything was reviewed: it becomes the response, or what is missing is shown."""
+    sending = Sending(page.answers, page.submission, True, page.device_at, page.presentation)
+    try:
+        receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at)
+    except Refused as refused:
+        if refused.code != "unanswered" or wants_json(visit.request):
+            raise
+        form = open_form(visit.daybook, visit.visitor, slot, visit.at)
+        return _form(visit, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
+    return _received(visit, slot, receipt)
+
+
+def _received(visit: Visit, slot: str, receipt: Receipt) -> Response:
+    if not wants_json(visit.request):
+        return RedirectResponse(f"{form_url(slot)}/done", 303)
+    told = {"receipt": receipt.number, "received_at": receipt.received_at, "late": receipt.out_of_window}
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _drafted(visit: Visit, form: Form, page: Sheet) -> Response:
+    """Without the runner: the draft is kept, then shown for review, or again for what is missing."""
+    answers = {**form.answers, **page.answers}
+    missing = () if page.saves else _missing(form, answers)
+    if page.invalid or missing:
+        return _form(visit, form, answers, missing, page.invalid)
+    if page.saves:
+        return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
+    return visit.show(review_page(form, answers))
+
+
+def _missing(form: Form, answers: Mapping[str, Value]) -> tuple[str, ...]:
+    return unanswered(form.instrument, answers, form.leave_out)
+
+
+def _form(
+    visit: Visit,
+    form: Form,
+    answers: Mapping[str, Value],
+    missing: tuple[str, ...] = (),
+    invalid: tuple[str, ...] = (),
+) -> Response:
+    assets: FormAssets = visit.request.app.state.form_assets
+    page = form_page(form, assets, answers, missing, invalid)
+    headers = {"Content-Security-Policy": form_policy(assets)}
+    return visit.show(page, 422 if missing or invalid else 200, headers)
+
+
+@router.get("/sent")
+def show_sent(visit: Awake) -> Response:
+    return visit.show(sent_page(visit, sent_forms(visit.daybook, visit.visitor)))
+
+
+@router.get("/settings")
+def show_settings(visit: Awake) -> Response:
+    return visit.show(SettingsPage("/settings/leave"))
+
+
+@router.post("/settings/leave")
+def leave(visit: Known) -> Response:
+    sign_out(visit.daybook, visit.visitor, visit.at)
+    response = RedirectResponse("/", 303)
+    drop(response, DEVICE_COOKIE)
+    return response

@@ -1,0 +1,161 @@
+"""From what the use cases tell to the pages of a participant; here dates and codes become words."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from app.domain.answers import Value, asked, urgent
+from app.i18n import formats
+from app.i18n.languages import Language, language
+from app.patient.form_assets import FormAssets
+from app.patient.pages import (
+    BeginPage,
+    Card,
+    DonePage,
+    FormPage,
+    HomePage,
+    ReviewPage,
+    ReviewRow,
+    SentForm,
+    SentPage,
+)
+from app.patient.questions import printed_answer, questions, written_answer
+from app.patient.visits import Visit
+from app.services import patient_home
+from app.services.capture import Definition, Form
+
+
+def form_url(slot: str) -> str:
+    return f"/f/{slot}"
+
+
+def home_page(visit: Visit, home: patient_home.Home, news: str) -> HomePage:
+    cards = tuple(
+        Card(
+            status=form.status.value,
+            name=named(form.name, form.for_day, visit.language),
+            questions=form.questions,
+            minutes=form.minutes,
+            answered=form.answered,
+            closes=formats.day(form.until_on, visit.language),
+            url=form_url(form.slot),
+        )
+        for form in home.due
+    )
+    notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
+    return HomePage(cards, "/sent", "/settings", on_day(home.next_on, visit.language), notices)
+
+
+def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> BeginPage:
+    count = len(form.instrument.items) - len(form.leave_out)
+    return BeginPage(
+        name=named(form.text.name, form.slot.for_day, visit.language),
+        lang=_tag(form),
+        instruction=form.text.instruction,
+        questions=count,
+        minutes=patient_home.minutes(count),
+        begin_url=f"{form_url(form.slot.public_id)}/begin",
+        demonstration=_demonstration(form),
+        error=error,
+        who=who,
+        asks_late_reason=form.asks_late_reason,
+    )
+
+
+def form_page(
+    form: Form,
+    assets: FormAssets,
+    answers: Mapping[str, Value],
+    missing: Collection[str] = (),
+    invalid: Collection[str] = (),
+) -> FormPage:
+    """The whole form; `answers` are those to show, which may be more than the draft holds."""
+    url = form_url(form.slot.public_id)
+    return FormPage(
+        name=form.text.name,
+        lang=_tag(form),
+        instruction=form.text.instruction,
+        questions=questions(form.instrument, form.text, answers, form.leave_out),
+        save_url=f"{url}/answers",
+        submit_url=f"{url}/submit",
+        done_url=f"{url}/done",
+        unlock_url="/unlock",
+        submission_id=form.client,
+        revision=form.revision,
+        demonstration=_demonstration(form),
+        mark=assets.mark,
+        css=assets.css,
+        runner=assets.runner,
+        copyright_line=form.text.copyright,
+        missing=tuple(missing),
+        invalid=tuple(invalid),
+    )
+
+
+def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
+    url = form_url(form.slot.public_id)
+    rows = []
+    for number, item in enumerate(asked(form.instrument, answers, form.leave_out), start=1):
+        value = answers[item.code]
+        rows.append(
+            ReviewRow(
+                code=item.code,
+                number=number,
+                text=form.text.items[item.code],
+                answer="" if value is None else printed_answer(item, form.text, value),
+                value="" if value is None else written_answer(item, value),
+                blank=value is None,
+                change_url=f"{url}#s-{item.code}",
+            )
+        )
+    return ReviewPage(
+        name=form.text.name,
+        lang=_tag(form),
+        rows=tuple(rows),
+        submit_url=f"{url}/submit",
+        submission_id=form.client,
+        revision=form.revision,
+        form_url=url,
+        demonstration=_demonstration(form),
+        urgent=bool(urgent(form.instrument, answers)),
+    )
+
+
+def done_page(visit: Visit, sent: patient_home.SentForm, home: patient_home.Home) -> DonePage:
+    return DonePage(
+        name=named(sent.name, sent.for_day, visit.language),
+        sent_at=formats.moment(sent.sent_at, visit.visitor.zone, visit.language),
+        receipt=sent.receipt,
+        next_on=on_day(home.next_on, visit.language),
+        more=len(home.due),
+        late=sent.late,
+    )
+
+
+def sent_page(visit: Visit, forms: Collection[patient_home.SentForm]) -> SentPage:
+    spoken, zone = visit.language, visit.visitor.zone
+    return SentPage(
+        tuple(
+            SentForm(
+                named(form.name, form.for_day, spoken), formats.moment(form.sent_at, zone, spoken), form.late
+            )
+            for form in forms
+        )
+    )
+
+
+def named(name: str, for_day: date | None, spoken: Language) -> str:
+    """A form's name; a diary entry's with its day."""
+    return f"{name} · {formats.short_day(for_day, spoken)}" if for_day else name
+
+
+def on_day(day: date | None, spoken: Language) -> str:
+    return formats.day(day, spoken) if day else ""
+
+
+def _tag(form: Definition) -> str:
+    spoken = language(form.text.lang)
+    return spoken.tag if spoken else form.text.lang
+
+
+def _demonstration(form: Definition) -> bool:
+    return form.text.wording == "demonstration"

@@ -1,0 +1,124 @@
+"""Who is at the door: the participant behind a request, and the frame that their pages have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from app.domain.refusal import Refused
+from app.i18n.languages import ENGLISH, Language, language
+from app.services.entry import Invited, Visitor, recognise, touch, unlock
+from app.services.installation import Installation
+from app.web.cookies import kept
+from app.web.dependencies import At, Daybook
+from app.web.pages import Page, render, shell_for
+from app.web.places import DEVICE_COOKIE, PATIENT_HOME
+from app.web.shell import Shell, base_shell
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a participant whose browser is known."""
+
+    request: Request
+    daybook: Installation
+    at: datetime
+    cookie: str
+    visitor: Visitor
+
+    @property
+    def language(self) -> Language:
+        """The participant's own; every page and every answer of theirs is in it."""
+        return language(self.visitor.language) or ENGLISH
+
+    @property
+    def shell(self) -> Shell:
+        return framed(base_shell(self.request).speaking(self.language), self.daybook, self.visitor)
+
+    def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        return render(self.request, page, status, self.shell, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A form that a known participant sent: its fields, without the PIN that may have come along."""
+
+    visit: Visit
+    fields: Mapping[str, str]
+
+
+def framed(shell: Shell, daybook: Installation, person: Visitor | Invited) -> Shell:
+    """The frame with the study's neutral name and the telephone of the person's site."""
+    names = daybook.library.plan(person.study, person.plan_version).neutral_name
+    return replace(
+        shell,
+        study_name=names.get(shell.code, shell.study_name),
+        phone=person.site.phone,
+        home_url=PATIENT_HOME,
+    )
+
+
+def invited_shell(request: Request, daybook: Installation, invited: Invited) -> Shell:
+    """The frame for somebody who holds an invitation: their language until they choose another."""
+    return framed(shell_for(request, invited.language), daybook, invited)
+
+
+def known(request: Request, daybook: Daybook, at: At) -> Visit:
+    """The visit of a bound browser, even of one that must confirm its PIN."""
+    cookie = kept(request, DEVICE_COOKIE) or ""
+    with daybook.read() as session:
+        visitor = recognise(daybook, session, cookie, at)
+    visit = Visit(request, daybook, at, cookie, visitor)
+    request.state.visit = visit  # a refusal further on is told in this person's language
+    return visit
+
+
+Known = Annotated[Visit, Depends(known)]
+
+
+def awake(visit: Known) -> Visit:
+    """The visit of somebody who may see their forms now."""
+    if visit.visitor.exit_kind is not None:
+        raise Refused("participation_ended")
+    if visit.visitor.locked:
+        raise Refused("locked")
+    touch(visit.daybook, visit.visitor, visit.at)
+    return visit
+
+
+async def posted(request: Request) -> Mapping[str, str]:
+    """The fields of a form, without files."""
+    form = await request.form()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+Posted = Annotated[Mapping[str, str], Depends(posted)]
+
+
+def sending(visit: Known, fields: Posted) -> Posting:
+    """A form as it is sent, even by somebody who left the study: what came is judged, never dropped.
+
+    A browser that idled too long may bring the PIN along with the form, so that nothing is lost.
+    """
+    if visit.visitor.locked:
+        if "pin" not in fields:
+            raise Refused("locked")
+        unlock(visit.daybook, visit.visitor, fields["pin"], visit.at)
+    else:
+        touch(visit.daybook, visit.visitor, visit.at)
+    return Posting(visit, {name: value for name, value in fields.items() if name != "pin"})
+
+
+def posting(sent: Annotated[Posting, Depends(sending)]) -> Posting:
+    """A form of somebody who still takes part."""
+    if sent.visit.visitor.exit_kind is not None:
+        raise Refused("participation_ended")
+    return sent
+
+
+Awake = Annotated[Visit, Depends(awake)]
+Sent = Annotated[Posting, Depends(sending)]
+FormPost = Annotated[Posting, Depends(posting)]

@@ -1,0 +1,85 @@
+"""A participant's browser before the real application, enrolled through the real use cases."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.domain.access import SYSTEM
+from app.services.enrolment import enrol, issue_invitation
+from app.services.installation import Installation
+from app.services.studies import load_study, open_site
+from app.storage.study import Mode
+from tests.applications import visitor
+from tests.services.people import PIN, START, Person, enrolment, site_entry
+
+ANSWERS = {f"q{number}": "2" for number in range(1, 31)}
+
+
+@dataclass(slots=True)
+class Phone:
+    """One participant and the browser that they use."""
+
+    person: Person
+    client: TestClient
+    link: str
+    code: str
+
+    def activate(self) -> None:
+        """Bind the browser with the link and a PIN."""
+        done = self.client.post(f"/a/{self.link}", data={"pin": PIN, "pin_again": PIN})
+        assert done.status_code == 303, done.text
+
+    def slot(self, visit: str = "BL") -> str:
+        return self.person.slot(visit).public_id
+
+    def begin(self, visit: str = "BL") -> str:
+        slot = self.slot(visit)
+        begun = self.client.post(f"/f/{slot}/begin", data={"who": "self"})
+        assert begun.status_code == 303, begun.text
+        return slot
+
+    def save(self, slot: str, *events: dict[str, object], client: str = "c1") -> Response:
+        return self.client.post(f"/f/{slot}/answers", json={"client": client, "events": list(events)})
+
+    def send(self, slot: str, answers: dict[str, str] | None = None, **fields: str) -> Response:
+        told = {"submission_id": "s1", "reviewed": "1", "action": "send", **fields}
+        return self.client.post(
+            f"/f/{slot}/submit", data={**(ANSWERS if answers is None else answers), **told}
+        )
+
+
+def founded(app: FastAPI, at: datetime = START) -> Installation:
+    """The application's installation with the study and its site 0571."""
+    installation: Installation = app.state.installation
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, at)
+    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), at)
+    return installation
+
+
+def invited(app: FastAPI, person: Person, at: datetime = START) -> Phone:
+    """A browser of somebody's who holds a fresh link."""
+    told = issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+    return Phone(person, visitor(app), told.url.rsplit("/", 1)[1], told.code)
+
+
+def newcomer(person: Person, at: datetime = START) -> Person:
+    """Enrol somebody who has no phone yet."""
+    enrol(person.installation, person.nurse, person.site, enrolment(person.subject), at)
+    return person
+
+
+def event(seq: int, item: str, value: object, base: int = 0) -> dict[str, object]:
+    """One answer as the runner sends it."""
+    return {"seq": seq, "base": base, "item": item, "value": value, "at": "2026-03-02T10:00:00.000+08:00"}
+
+
+def heading(response: Response) -> str:
+    """The page's first h1 as words."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", response.text, re.DOTALL)
+    assert found, response.text
+    return unescape(found[1])
