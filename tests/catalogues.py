@@ -25,8 +25,8 @@ msgstr ""
 "Plural-Forms: {plural};\\n"
 
 """
-_METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
-_OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
+_METHODS = [("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2"), ("**.py", "python")]
+_OPTIONS = {name: {"trimmed": "true", "silent": "false"} for name, method in _METHODS if method == "jinja2"}
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "N_": None,

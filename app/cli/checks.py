@@ -1,4 +1,4 @@
-"""`check-questionnaires`."""
+"""`check-questionnaires` and `verify-audit`."""
 
 import argparse
 import sys
@@ -6,8 +6,10 @@ from pathlib import Path
 
 from app.cli.commands import Commands, command
 from app.domain.refusal import BadDefinition
+from app.main import open_installation
 from app.services.golden import check_golden
 from app.services.publishing import publish
+from app.services.trail import verify
 from app.settings import Settings
 from app.storage.library import load
 
@@ -19,6 +21,15 @@ def add_to(commands: Commands) -> None:
     check.add_argument(
         "--publish", action="store_true", help="lock the digests of new files; locked ones never change"
     )
+    command(commands, "verify-audit", "check every link of the audit trail and the feed", run_verify)
+
+
+def run_verify(_arguments: argparse.Namespace) -> int:
+    found = verify(open_installation(Settings.from_environment()))
+    for fault in found:
+        print(f"{fault.chain} {fault.seq}: {fault.what}", file=sys.stderr)
+    print(f"{len(found)} faults in the trail." if found else "The trail is whole.")
+    return 1 if found else 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:

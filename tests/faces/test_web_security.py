@@ -134,7 +134,7 @@ def test_the_log_names_routes_and_no_addresses(client: TestClient, lines: io.Str
     client.get("/a/s3cret")
     first, second = (json.loads(line) for line in lines.getvalue().splitlines() if '"request"' in line)
     assert (first["route"], first["status"]) == ("/static/{digest}/{name:path}", 200)
-    assert (second["route"], second["status"]) == ("-", 404)
+    assert (second["route"], second["status"]) == ("/a/{link}", 404)
     assert "s3cret" not in lines.getvalue()
     assert "abcdef" not in lines.getvalue()
 

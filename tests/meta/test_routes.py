@@ -40,6 +40,7 @@ def test_no_page_of_the_frameworks_own_is_served(app: FastAPI) -> None:
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_a_stranger_gets_nothing(app: FastAPI, method: str, path: str) -> None:
     answer = visitor(app).request(method, re.sub(r"\{[^}]+\}", "x", path))
-    assert answer.status_code in (303, 401, 403, 404), answer.text[:300]
+    # 400: a body that cannot be read is refused before anybody is asked who they are.
+    assert answer.status_code in (303, 400, 401, 403, 404), answer.text[:300]
     if answer.status_code == 303:
         assert ("GET", answer.headers["location"].partition("?")[0]) not in CLOSED
