@@ -81,6 +81,9 @@ WORDINGS: Mapping[str, Wording] = {
     "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
     "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
+    "wording_not_licensed": _conflict(
+        N_("A trial needs the official wording of %(instrument)s in %(language)s; this one is a demonstration.")
+    ),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "admin_conduct": _conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
     "unknown_staff": _absent("unknown-staff"),

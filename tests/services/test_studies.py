@@ -44,7 +44,8 @@ def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) 
     with refusal("unknown_plan"):
         load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", Mode.DEMO, START)
     plans = dict(installation.library.plans)
-    plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other")
+    free = tuple(used for used in plans["sbrt-nsclc", "1.0"].instruments if used.id == "symptom-diary")
+    plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other", instruments=free)
     both = replace(installation, library=replace(installation.library, plans=plans))
     with refusal("mixed_modes"):
         load_study(both, SYSTEM, "other", "1.0", Mode.LIVE, START)
@@ -64,6 +65,12 @@ def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Insta
         assert site_named(session, site.study_id, "0571").id == site.id
         with refusal("unknown_site"):
             site_named(session, site.study_id, "010")
+
+
+@pytest.mark.req("CAP-01")
+def test_a_trial_never_uses_the_demonstration_wording(installation: Installation) -> None:
+    with refusal("wording_not_licensed"):
+        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.LIVE, START)
 
 
 @pytest.mark.req("IAM-01", "SEC-06")
