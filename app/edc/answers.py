@@ -1,0 +1,98 @@
+"""How answers are written: JSON with a version tag, pages of ready-made lines, streams."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from app.domain.audit import canonical
+from app.edc.callers import BASE
+from app.services.edc_outbound import Page
+from app.services.edc_reading import Seen
+from app.services.edc_records import Effect, Kept, Preconditions
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+QUICK = 1
+"""Level of gzip for bulk data: the higher ones cost more time than they save."""
+
+
+def told(body: object, status: int = 200, version: int | None = None) -> Response:
+    """A JSON body, tagged with its version."""
+    headers = {} if version is None else {"ETag": f'"{version}"'}
+    return Response(orjson.dumps(body, default=str), status, headers, media_type=JSON)
+
+
+def receipt(place: str, kept: Kept, **more: object) -> Response:
+    """What a PUT did: 201 for the first body at an address, 200 ever after."""
+    body = {"resource": f"{BASE}/{place}", "version": kept.version, "changed": kept.acts, "as_of": kept.as_of}
+    status = 201 if kept.effect is Effect.created and not kept.known else 200
+    return told(body | more, status, kept.version)
+
+
+def shown(seen: Seen, conditions: Preconditions) -> Response:
+    """A thing as it is, or 304 where the reader holds this version."""
+    conditions.check_reading(seen.version)
+    if conditions.unchanged(seen.version):
+        return Response(status_code=304, headers={"ETag": f'"{seen.version}"'})
+    return told(seen.body, version=seen.version)
+
+
+def wants_lines(request: Request) -> bool:
+    """Whether the client asks for one event per line."""
+    return LINES in request.headers.get("accept", "")
+
+
+def page(request: Request, page: Page, lines: Sequence[str]) -> Response:
+    """A stretch of the feed; the stored texts are joined and never read again."""
+    headers = {} if page.complete else {"Link": f'<{_next(request, page)}>; rel="next"'}
+    if wants_lines(request):
+        text = "".join(f"{line}\n" for line in lines)
+        return packed(request, text.encode(), LINES, headers | counters(page))
+    opening = canonical(
+        {"feed": page.feed, "after": page.after, "through": page.through, "head": page.head}
+        | {"complete": page.complete, "audit_head": page.audit_head}
+    )
+    text = f'{opening[:-1]},"items":[{",".join(lines)}]}}'
+    return packed(request, text.encode(), JSON, headers)
+
+
+def counters(page: Page) -> dict[str, str]:
+    """What a page of lines tells beside them."""
+    seal = page.audit_head
+    return {
+        "X-Feed": page.feed,
+        "X-After": str(page.after),
+        "X-Through": str(page.through),
+        "X-Head": str(page.head),
+        "X-Complete": str(page.complete).lower(),
+        **({"X-Audit-Head": str(seal["hash"])} if seal else {}),
+    }
+
+
+def packed(request: Request, body: bytes, media_type: str, headers: dict[str, str]) -> Response:
+    """Bulk data in quick gzip, where the client takes it."""
+    told = headers | {"Vary": "Accept, Accept-Encoding"}
+    if takes_gzip(request):
+        body = b"".join(gzipped([body]))
+        told["Content-Encoding"] = "gzip"
+    return Response(body, headers=told, media_type=media_type)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether the client takes gzip."""
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same stream, compressed piece by piece."""
+    press = zlib.compressobj(QUICK, wbits=zlib.MAX_WBITS | 16)
+    for part in parts:
+        yield press.compress(part)
+    yield press.flush()
+
+
+def _next(request: Request, page: Page) -> str:
+    return str(request.url.include_query_params(after=page.through).replace(scheme="", netloc=""))

@@ -1,0 +1,91 @@
+"""The published description (OpenAPI 3.1): what every route answers, problems included."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from app.edc import schemas
+
+Told = dict[int | str, dict[str, Any]]
+
+VERSION = "1.0.0"
+"""Of the transfer specification; additive within a major version, which stands in the path."""
+
+_REF = {"$ref": "#/components/schemas/Problem"}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {"schema": _REF}}}
+
+
+COMMON: Told = {
+    400: _problem("The request cannot be read"),
+    401: _problem("No token, or one that is not valid any more"),
+    422: _problem("Fields that are not as allowed"),
+    429: _problem("Too many requests; Retry-After says when to go on"),
+}
+_SCOPE: Told = {403: _problem("The token lacks a scope, which is named")}
+_ABSENT: Told = {404: _problem("Not there, or not for this client")}
+_CONFLICT: Told = {409: _problem("It does not fit what is stored")}
+_VERSION: Told = {412: _problem("The stored version is another one")}
+GET: Told = COMMON | _SCOPE | _ABSENT | _VERSION | {304: {"description": "As the reader holds it"}}
+PUT: Told = COMMON | _SCOPE | _ABSENT | _CONFLICT | _VERSION | {413: _problem("Too much at once")}
+WRITTEN: Told = PUT | {
+    200: {"model": schemas.Receipt, "description": "Known before; `changed` tells whether this was news"},
+    201: {"model": schemas.Receipt, "description": "The first body at this address"},
+}
+STREAM: Told = COMMON | {
+    200: {
+        "description": "One event per line; X-Through is the number to go on from",
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+}
+TOKEN: Told = {
+    200: {"model": schemas.TokenOut},
+    400: {"model": schemas.TokenRefused, "description": "invalid_request, invalid_scope, …"},
+    401: {"model": schemas.TokenRefused, "description": "invalid_client"},
+    429: {"model": schemas.TokenRefused, "description": "slow_down"},
+}
+TOKEN_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type"],
+                    "properties": {
+                        "grant_type": {"const": "client_credentials"},
+                        "scope": {"type": "string"},
+                        "client_id": {"type": "string"},
+                        "client_secret": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def json_or_lines(model: type[BaseModel]) -> Told:
+    """A page as JSON, or as one item per line with the counters in headers."""
+    lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    page = {"model": model, "description": "A stretch of the feed", "content": lines}
+    return COMMON | _SCOPE | _CONFLICT | {200: page}
+
+
+def document(router: APIRouter) -> bytes:
+    """The description of the routes as JSON, always the same bytes."""
+    told = get_openapi(
+        title="Daybook EDC API",
+        version=VERSION,
+        description="Patient-reported outcomes for an EDC. The transfer specification explains every field.",
+        routes=router.routes,
+    )
+    parts: Mapping[str, dict[str, Any]] = told["components"]
+    parts["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

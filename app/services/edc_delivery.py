@@ -1,0 +1,102 @@
+"""One request of an EDC client about one participant: found, locked, kept and recorded alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session, select
+
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.services.edc_access import Caller
+from app.services.edc_records import Kept, Preconditions, keep
+from app.services.participants import site_named
+from app.storage.changes import chain_of_participant, chain_of_study
+from app.storage.people import Participant
+from app.storage.schedule import Anchor, Standing
+from app.storage.study import Site
+from app.storage.unit_of_work import UnitOfWork
+
+EDC_UPDATE = "EDC_UPDATE"
+"""The reason under which a date that the EDC changes stands in trail and feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Whose request, about whom, how new it is (`as_of`), when it came, and under which conditions."""
+
+    caller: Caller
+    subject: str
+    as_of: datetime
+    at: datetime
+    preconditions: Preconditions
+
+    def place(self, part: str = "") -> str:
+        """The address under which a body about this participant is kept."""
+        return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
+
+    def keep(self, session: Session, part: str, body: Mapping[str, Any], known: bool = False) -> Kept:
+        """Store the body under its address; raises Refused as `edc_records.keep`."""
+        study_id, place = self.caller.study_id, self.place(part)
+        return keep(session, study_id, place, body, self.as_of, self.preconditions, known)
+
+
+def reached(session: Session, caller: Caller, subject: str) -> Participant:
+    """The participant, when this client may know of them; otherwise Refused("unknown_participant")."""
+    statement = select(Participant).where(
+        Participant.study_id == caller.study_id, Participant.subject == subject
+    )
+    found = session.exec(statement).one_or_none()
+    if found is None or not caller.reaches(found.site_id):
+        raise Refused("unknown_participant", subject=subject)
+    return found
+
+
+def locked(work: UnitOfWork, sent: Delivery) -> Participant:
+    """The participant of a delivery, as they are once everybody else's change is done."""
+    participant = reached(work.session, sent.caller, sent.subject)
+    work.lock(chain_of_participant(participant.id or 0))
+    work.session.refresh(participant)
+    return participant
+
+
+def locked_or_new(work: UnitOfWork, sent: Delivery) -> Participant | None:
+    """As `locked`, or None for a code that nobody has; no two requests can then both create it.
+
+    Raises Refused: "unknown_participant" for a code of another client's site, "subject_exists" when
+    somebody created it a moment ago.
+    """
+    study_id = sent.caller.study_id
+    same = select(Participant.id).where(Participant.study_id == study_id, Participant.subject == sent.subject)
+    if work.session.exec(same).first() is not None:
+        return locked(work, sent)
+    work.lock(chain_of_study(study_id), study_id)
+    if work.session.exec(same).first() is not None:
+        # Waiting for this participant while holding the study could wait in a circle.
+        raise Refused("subject_exists", subject=sent.subject)
+    return None
+
+
+def note(work: UnitOfWork, participant: Participant, event: Event, kept: Kept) -> None:
+    """Record the event in the participant's chain, unless the request changed nothing at all."""
+    if kept.told:
+        work.record(event, chain_of_participant(participant.id or 0), participant.study_id)
+
+
+def own_site(session: Session, caller: Caller, code: str) -> Site:
+    """The site of this code, when it is one of the client's; raises Refused("unknown_site")."""
+    if caller.sites is not None and code not in caller.sites:
+        raise Refused("unknown_site", field="site", allowed=tuple(sorted(caller.sites)))
+    return site_named(session, caller.study_id, code)
+
+
+def confirms(session: Session, participant: Participant, kind: str, on: date, at: datetime | None) -> bool:
+    """Whether this date is in force already, so that there is nothing to move or to note."""
+    statement = select(Anchor).where(
+        Anchor.participant_id == participant.id,
+        Anchor.kind == kind,
+        Anchor.standing == Standing.CURRENT,
+    )
+    current = session.exec(statement).one_or_none()
+    return current is not None and current.dated_on == on and at in (None, current.dated_at)

@@ -1,0 +1,196 @@
+"""What the EDC pulls: every shape is a view of the one feed, and every pull is logged (EDC-02, EDC-05)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.audit import Event
+from app.domain.feed import shown, whole
+from app.domain.refusal import Refused
+from app.services.edc_access import Caller
+from app.services.installation import Installation
+from app.storage import feed
+from app.storage.changes import chain_of_study
+from app.storage.exchange import Transfer
+from app.storage.trail import DaySeal
+
+Row = sa.Row[int, int, str, str]
+COMPLETED = "assessment.completed"
+WITHHELD = '"type":"withheld"'
+STREAMED = 500
+"""Events that a stream reads at a time, so that its memory stays flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageAsked:
+    """Which stretch of the feed: after a number, at most so many events, of a type such as `assessment.*`.
+
+    `feed` is the epoch that the client believes in, or None.
+    """
+
+    after: int = 0
+    limit: int = 500
+    type: str | None = None
+    feed: str | None = None
+
+    def takes(self, type_: str) -> bool:
+        """Whether an event of this type is asked for."""
+        if self.type is None:
+            return True
+        stem, star, _ = self.type.partition("*")
+        return type_.startswith(stem) if star else type_ == self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the feed as JSON texts. The client saves `through`, which passes over what is left out."""
+
+    feed: str
+    after: int
+    through: int
+    head: int
+    lines: Sequence[str]
+    audit_head: Mapping[str, object] | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing follows yet."""
+        return self.through >= self.head
+
+
+def pull(installation: Installation, caller: Caller, asked: PageAsked) -> Page:
+    """The events after a number as this client may see them. Raises Refused("feed_epoch_changed").
+
+    A number that the client has seen is never skipped: numbers are given under a lock held until commit.
+    """
+    with installation.read() as session:
+        head = _head(session, caller, asked)
+        rows = feed.page(session, caller.study_id, asked.after, asked.limit)
+        seal = audit_head(session, caller.study_id)
+    through = rows[-1].seq if rows else asked.after
+    lines = _readable(caller, [row for row in rows if asked.takes(row.type)], stubs=asked.type is None)
+    return Page(caller.feed, asked.after, through, max(head, through), lines, seal)
+
+
+def _head(session: Session, caller: Caller, asked: PageAsked) -> int:
+    """The last number, once the client's cursor is known to be of this feed."""
+    last = feed.head_of(session, caller.study_id)
+    if asked.feed not in (None, caller.feed) or asked.after > last:
+        raise Refused("feed_epoch_changed", feed=caller.feed, head=last)
+    return last
+
+
+def head(installation: Installation, caller: Caller) -> int:
+    """The last number of the client's feed: what a waiting client looks at."""
+    with installation.read() as session:
+        return feed.head_of(session, caller.study_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What one pull handed over: from which number (exclusive) through which, in how many rows."""
+
+    resource: str
+    after: int
+    through: int
+    rows: int
+
+
+def log_transfer(installation: Installation, caller: Caller, handed: Stretch, at: datetime) -> None:
+    """Note who got which stretch when; its digest is the feed's hash there, which stands for all before."""
+    with installation.work(caller.actor, at) as work:
+        work.session.add(
+            Transfer(
+                client_id=caller.client_id,
+                study_id=caller.study_id,
+                resource=handed.resource,
+                after=handed.after,
+                through=handed.through,
+                rows=handed.rows,
+                sha256=feed.hash_at(work.session, caller.study_id, handed.through),
+                pulled_at=at,
+            )
+        )
+        work.record(Event.FEED_PULLED, chain_of_study(caller.study_id), caller.study_id)
+
+
+def snapshot(installation: Installation, caller: Caller, through: int) -> Iterator[list[str]]:
+    """The newest event of every record as of a number, in order, some hundred at a time.
+
+    Whoever stores it and then pulls after `through` holds what a pull from the beginning gives.
+    """
+    after = 0
+    while True:
+        with installation.read() as session:
+            rows = feed.latest(session, caller.study_id, after, through, STREAMED)
+        if not rows:
+            return
+        after = rows[-1].seq
+        yield list(_readable(caller, rows, stubs=False))
+
+
+def scores(installation: Installation, caller: Caller, asked: PageAsked) -> tuple[Page, list[dict[str, Any]]]:
+    """Flat score rows of completed assessments after a feed number; a corrected one comes again, newer.
+
+    `limit` counts assessments. Raises Refused("feed_epoch_changed").
+    """
+    with installation.read() as session:
+        head = _head(session, caller, asked)
+        rows = feed.latest(session, caller.study_id, asked.after, head, asked.limit, COMPLETED)
+        seal = audit_head(session, caller.study_id)
+    through = rows[-1].seq if len(rows) == asked.limit else head
+    lines = _readable(caller, rows, stubs=False)
+    flat = [row for line in lines for row in _flat(json.loads(line))]
+    return Page(caller.feed, asked.after, through, head, lines, seal), flat
+
+
+def _flat(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    slot, response = event["data"]["slot"], event["data"]["response"]
+    for score in event["data"]["scores"]:
+        yield {
+            "seq": event["seq"],
+            "assessment": event["ref"],
+            "version": event["version"],
+            "site": event["site"],
+            "subject": event["subject"],
+            "visit": event["visit"],
+            "instrument": slot["instrument"],
+            "instrument_version": slot["instrument_version"],
+            "algorithm": response["algorithm"],
+            "completed_at": response["completed_at"],
+            "out_of_window": slot["out_of_window"],
+            **score,
+        }
+
+
+def assessment(installation: Installation, caller: Caller, ref: str, version: int | None) -> str:
+    """One assessment or diary day as it is now, or as one of its versions was; the event's JSON text.
+
+    Raises Refused("unknown_assessment"), also for one that this client may not know of.
+    """
+    with installation.read() as session:
+        row = feed.event_of(session, caller.study_id, ref, version)
+    lines = _readable(caller, [row] if row is not None else [], stubs=False)
+    if row is None or not lines or not row.type.startswith(("assessment.", "diary.")):
+        raise Refused("unknown_assessment", assessment=ref)
+    return lines[0]
+
+
+def audit_head(session: Session, study_id: int) -> Mapping[str, object] | None:
+    """The newest seal over the study's audit trail, for the puller to keep outside (AUD-04); None so far."""
+    newest = select(DaySeal).where(DaySeal.study_id == study_id).order_by(col(DaySeal.sealed_on).desc())
+    seal = session.exec(newest.limit(1)).first()
+    return {"day": seal.sealed_on, "chains": seal.chains, "hash": seal.hash} if seal else None
+
+
+def _readable(caller: Caller, rows: Sequence[Row], stubs: bool) -> list[str]:
+    """The events as this client may read them, with or without those of which it may see nothing."""
+    if whole(caller.scopes, caller.sites):
+        return [row.line for row in rows]
+    lines = (shown(row.line, caller.scopes, caller.reaches(row.site_id)) for row in rows)
+    return [line for line in lines if stubs or WITHHELD not in line]
