@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from starlette.responses import StreamingResponse
 from app.domain.refusal import Refused
 from app.main import BODY_LIMIT
 from app.web.logs import log_to
-from tests.applications import visitor
+from tests.applications import Clock, visitor
 from tests.markup import parsed
 
 EXPECTED = {
@@ -41,8 +42,12 @@ def typed(body: Body, page: int = 1) -> dict[str, int]:
     return {"number": body.number + page}
 
 
-def throttled() -> None:
-    raise Refused("throttled", until=1)
+def throttled(minutes: int = 0) -> None:
+    raise Refused("throttled", until=Clock().at + timedelta(minutes=minutes) if minutes else None)
+
+
+def closed() -> None:
+    raise Refused("window_closed", day=date(2026, 3, 5))
 
 
 @pytest.fixture
@@ -53,6 +58,7 @@ def app(app: FastAPI) -> FastAPI:
         app.add_api_route(f"{prefix}/typed", typed, methods=["POST"])
         app.add_api_route(f"{prefix}/streamed", streamed)
         app.add_api_route(f"{prefix}/throttled", throttled)
+        app.add_api_route(f"{prefix}/closed", closed)
     return app
 
 
@@ -174,6 +180,15 @@ def test_a_stream_passes_as_it_comes(app: FastAPI) -> None:
     assert answer.text == "line\n" * 200
 
 
-def test_a_refusal_without_a_known_moment_has_no_retry_after(client: TestClient) -> None:
-    answer = client.get("/try/throttled")
-    assert (answer.status_code, answer.headers.get("retry-after")) == (429, None)
+@pytest.mark.parametrize("path", ["/try/throttled", "/api/try/throttled"])
+def test_a_throttled_caller_learns_when_to_come_again(client: TestClient, path: str) -> None:
+    answer = client.get(path, params={"minutes": 10})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "600")
+    assert "retry-after" not in client.get(path).headers
+
+
+def test_a_refusal_reads_as_people_write_and_as_machines_parse(client: TestClient) -> None:
+    page = client.get("/try/closed", headers={"accept-language": "zh-CN"})
+    assert "2026年3月5日星期四" in parsed(page.text).one("main").text
+    machine = client.get("/api/try/closed").json()
+    assert (machine["status"], machine["code"], machine["day"]) == (409, "window_closed", "2026-03-05")

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -50,6 +51,8 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "client_secret" in told
     assert daybook(*site) == 2
     assert "[site_exists]" in capsys.readouterr().err
+    assert daybook("verify-audit") == 0
+    assert "whole" in capsys.readouterr().out
     assert daybook("load-study", "sbrt-nsclc", "--plan", "9") == 2
     assert "unknown_plan" in capsys.readouterr().err
 
@@ -114,7 +117,31 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert "Traceback" not in said
 
 
+@pytest.mark.req("AUD-04")
+def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str) -> None:
+    daybook("migrate")
+    daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f"DROP TRIGGER {name}")
+        file.execute("UPDATE audit_entry SET event = 'system:study:other'")
+    file.close()
+    assert daybook("verify-audit") == 1
+    assert "was altered" in capsys.readouterr().err
+
+
 def test_the_program_serves_and_stops_when_told(url: str) -> None:
+    assert '"route":"/readyz","status":200' in _served_log(url, [])
+
+
+@pytest.mark.slow
+def test_several_processes_serve_on_postgresql(postgres_url: str) -> None:
+    log = _served_log(postgres_url, ["--workers", "2"])
+    assert log.count("Application startup complete") == 2
+
+
+def _served_log(url: str, options: list[str]) -> str:
+    """What a server logs that starts, answers whether it is ready, and is stopped."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -125,7 +152,7 @@ def test_the_program_serves_and_stops_when_told(url: str) -> None:
         ).returncode
         == 0
     )
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert _ready(f"http://127.0.0.1:{port}/readyz") == 200
@@ -133,10 +160,10 @@ def test_the_program_serves_and_stops_when_told(url: str) -> None:
             assert main(["health", "--url", f"http://127.0.0.1:{port}/nope"]) == 1
         finally:
             server.terminate()
-            log = server.communicate(timeout=30)[1]
+            log = server.communicate(timeout=60)[1]
     assert server.returncode in (0, -15)
-    assert '"route":"/readyz","status":200' in log
     assert "Traceback" not in log
+    return log
 
 
 def _ready(url: str) -> int:
