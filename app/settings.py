@@ -16,6 +16,7 @@ from app.storage.study import Mode
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "environment"
+DEMO_DATABASE_URL = "sqlite:///data/demo.sqlite3"
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
 """Known to everybody who has the source: real data is refused with it."""
 
@@ -104,6 +105,17 @@ class Settings:
             commit=told["DAYBOOK_COMMIT"],
         )
         settings.check()
+        return settings
+
+    @classmethod
+    def for_demo(cls, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """The demonstration's: a file and an address of its own unless told otherwise; never live."""
+        own = {"DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        if not environ.get("DAYBOOK_DATABASE_URL_FILE"):
+            own["DAYBOOK_DATABASE_URL"] = DEMO_DATABASE_URL
+        settings = cls.from_environment({**own, **environ})
+        if not settings.demo:
+            raise BadDefinition(SOURCE, "DAYBOOK_MODE", settings.mode.value, "demo, for the demonstration")
         return settings
 
     @property

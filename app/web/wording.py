@@ -85,6 +85,12 @@ WORDINGS: Mapping[str, Wording] = {
         N_("A trial needs the official wording of %(instrument)s in %(language)s; this one is a demonstration.")
     ),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
+    "demonstration_incomplete": _conflict(
+        N_("The demonstration was interrupted while it was made. Begin anew with --reset.")
+    ),
+    "not_a_demonstration": _conflict(
+        N_("%(database)s holds no demonstration. It is left as it is; choose another file.")
+    ),
     "admin_conduct": _conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
     "unknown_staff": _absent("unknown-staff"),
     "unknown_slot": _absent("unknown-assessment"),
@@ -104,19 +110,20 @@ WORDINGS: Mapping[str, Wording] = {
         400, N_("This client may ask for these scopes only: %(allowed)s."), "insufficient-scope"
     ),
     "insufficient_scope": Wording(403, N_("The token lacks the scope %(scope)s."), "insufficient-scope"),
-    "scope_needed": Wording(403, N_("%(field)s needs the scope %(allowed)s."), "insufficient-scope"),
+    "scope_needed": _invalid(N_("%(field)s must be %(allowed)s.")),
     "unknown_client": _absent("unknown-client"),
     "one_secret": _conflict(N_("This client has one secret only; add another first.")),
     "two_secrets": _conflict(N_("This client has two secrets already; retire one first.")),
     "stale_update": _conflict(N_("A newer state of %(stored)s is stored already."), "stale-update"),
     "version_mismatch": Wording(412, N_("The stored version is %(version)s."), "version-mismatch"),
-    "feed_epoch_changed": Wording(
-        410, N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
+    "feed_epoch_changed": _conflict(
+        N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
     ),
     "unknown_assessment": _absent("unknown-assessment"),
     "unknown_arm": _invalid(N_("This arm is not part of the plan. Allowed: %(allowed)s.")),
-    "no_anchor": _conflict(N_("There is no date of the kind %(kind)s to change. Allowed: %(allowed)s.")),
-    "no_visit": _conflict(N_("Visit %(visit)s takes no date from here. Allowed: %(allowed)s.")),
+    "no_anchor": _absent("unknown-anchor"),
+    "no_visit": _absent("unknown-visit"),
+    "too_fast": Wording(429, N_("There were too many requests. Please slow down."), "rate-limited"),
     "date_needed": _invalid(N_("%(field)s: a date is needed.")),
     "instant_differs": _invalid(N_("%(field)s does not fall on %(date)s in %(zone)s.")),
     "site_fixed": _conflict(N_("The site of a participant cannot change. Allowed: %(allowed)s.")),

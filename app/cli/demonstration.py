@@ -1,0 +1,190 @@
+"""`demo`: make the demonstration where there is none, print how to sign in, and serve it."""
+
+import argparse
+import io
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pyotp
+
+from app.cli.commands import Commands, command
+from app.cli.databases import bring_up
+from app.cli.serving import serve
+from app.clock import now
+from app.domain.refusal import Refused
+from app.i18n.catalogues import Catalogues
+from app.main import open_installation
+from app.notify.console import Console
+from app.services.demo import Demonstration, Kept, is_made, make, sign_ins
+from app.services.enrolment import Channel
+from app.services.installation import Installation
+from app.services.reminder_words import Words
+from app.services.reminding import Outbox
+from app.services.sealing import HashCost
+from app.settings import Settings
+from app.storage.migrations import revision_of
+from app.web.logs import log_to
+
+HOST = "127.0.0.1"
+QUICK = HashCost(passes=1, memory_kib=8, lanes=1)
+"""Protects nothing: every PIN and password of the demonstration is printed."""
+TOKEN_PATH = "/api/edc/v1/oauth/token"  # noqa: S105 - an address, no secret
+_COMPANIONS = ("", "-wal", "-shm")
+
+
+def add_to(commands: Commands) -> None:
+    """Add these commands."""
+    told = "make a study with people who do not exist, print how to sign in, and serve it"
+    demo = command(commands, "demo", told, run_demo)
+    demo.add_argument("--port", type=int, default=8000)
+    demo.add_argument(
+        "--reset", action="store_true", help="throw the demonstration's file away and begin anew"
+    )
+    demo.add_argument("--no-serve", action="store_true", help="make it and print, but do not serve")
+    demo.add_argument("--json", type=Path, metavar="FILE", help="write how to sign in as JSON too")
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    settings = Settings.for_demo(arguments.port)
+    if arguments.reset:
+        _clear(settings)
+    demonstration = _prepared(settings)
+    print("\n".join(told(settings, demonstration)))
+    if arguments.json is not None:
+        _write(arguments.json, as_json(settings, demonstration))
+    if not arguments.no_serve:
+        log_to()
+        serve(settings, HOST, arguments.port)
+    return 0
+
+
+def _clear(settings: Settings) -> None:
+    """Remove the demonstration's file; a trial's, and one that is none of ours, stays."""
+    file = _file(settings)
+    if file is None:
+        raise OSError("--reset removes a SQLite file only; empty the server's database yourself")
+    if file.exists():
+        installation = open_installation(settings, QUICK)
+        try:
+            if revision_of(installation.engine) is None:
+                raise Refused("not_a_demonstration", database=str(file))
+            is_made(installation)
+        finally:
+            installation.engine.dispose()
+    _remove(file)
+    _memory(settings).unlink(missing_ok=True)
+
+
+def _remove(file: Path) -> None:
+    for companion in _COMPANIONS:
+        Path(f"{file}{companion}").unlink(missing_ok=True)
+
+
+def _prepared(settings: Settings) -> Demonstration:
+    """The demonstration, made first where there is none; an interrupted one never stands in the file."""
+    file = _file(settings)
+    if file is not None and not file.exists():
+        unfinished = file.with_name(f"{file.name}.unfinished")
+        _remove(unfinished)
+        _opened(
+            replace(settings, database_url=f"sqlite:///{unfinished}", migration_url=f"sqlite:///{unfinished}")
+        )
+        unfinished.replace(file)
+    return _opened(settings)
+
+
+def _opened(settings: Settings) -> Demonstration:
+    bring_up(settings)
+    installation = open_installation(settings, QUICK)
+    try:
+        kept = _recalled(settings) if is_made(installation) else _made(installation, settings)
+        demonstration = sign_ins(installation, kept, now())
+    finally:
+        installation.engine.dispose()
+    _write(_memory(settings), asdict(demonstration.kept))
+    return demonstration
+
+
+def _made(installation: Installation, settings: Settings) -> Kept:
+    print("Making the demonstration; this takes some twenty seconds …", file=sys.stderr)
+    letters = Console(io.StringIO())  # what left in the past is read by nobody
+    outbox = Outbox({Channel.email.value: letters}, Words.load(Catalogues.load(settings.locales)))
+    return make(installation, outbox, now())
+
+
+def _file(settings: Settings) -> Path | None:
+    return Path(settings.database_url.removeprefix("sqlite:///")) if settings.on_sqlite else None
+
+
+def _memory(settings: Settings) -> Path:
+    """Where the secrets are kept that the database has as digests only: beside it."""
+    file = _file(settings) or Path("data/demo.sqlite3")
+    return file.with_name(f"{file.name.removesuffix('.unfinished')}.json")
+
+
+def _recalled(settings: Settings) -> Kept | None:
+    try:
+        return Kept(**json.loads(_memory(settings).read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    """Write JSON that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        json.dump(document, out, ensure_ascii=False, indent=2)
+        out.write("\n")
+
+
+def as_json(settings: Settings, demonstration: Demonstration) -> dict[str, Any]:
+    """How to sign in, for programs."""
+    participants = [asdict(each) for each in demonstration.participants]
+    for each in participants:
+        del each["shows"]
+    return {
+        "base_url": settings.public_url,
+        "edc": {
+            "client_id": demonstration.kept.client_id,
+            "client_secret": demonstration.kept.client_secret,
+            "token_url": settings.public_url + TOKEN_PATH,
+            "study": demonstration.study,
+        },
+        "staff": [asdict(each) for each in demonstration.staff],
+        "participants": participants,
+    }
+
+
+def told(settings: Settings, demonstration: Demonstration) -> list[str]:
+    """How to sign in, for people."""
+    staff = [
+        f"  {each.email:28} {each.role:13} {each.site or 'all':5} {each.totp_secret}"
+        f"  code now {pyotp.TOTP(each.totp_secret).at(now())}"
+        for each in demonstration.staff
+    ]
+    people = [
+        line
+        for each in demonstration.participants
+        for line in (
+            f"  {each.subject}  {each.state.value:13} PIN {each.pin or '-':7} {each.shows}",
+            f"{'':12}{each.activation_url or 'no link: not expected any more'}",
+        )
+    ]
+    return [
+        "A demonstration: nobody in it exists, and its wording is not the questionnaire's.",
+        f"\nAddress          {settings.public_url}",
+        f"Site staff       {settings.public_url}/desk  password: {demonstration.staff[0].password}",
+        "  e-mail                       role          site  authenticator secret",
+        *staff,
+        "\nParticipants: a link binds a browser once, with a PIN of your choice",
+        *people,
+        f"\nEDC client       {demonstration.kept.client_id}  secret {demonstration.kept.client_secret}",
+        f"  token          {settings.public_url}{TOKEN_PATH}",
+        f"  study          {demonstration.study}",
+    ]

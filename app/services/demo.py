@@ -1,0 +1,236 @@
+"""The demonstration: a study in full swing, made through the real use cases, and how to sign in to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, select
+
+from app.domain.access import SYSTEM, Actor, ActorKind, Grant, Role, Scope
+from app.domain.refusal import Refused
+from app.domain.status import Status
+from app.services import demo_acts, demo_days
+from app.services.demo_acts import Stage
+from app.services.demo_people import PEOPLE, Story
+from app.services.demo_sites import PLAN, SITES, STAFF, STUDY, Colleague
+from app.services.edc_access import Caller
+from app.services.enrolment import issue_invitation
+from app.services.entry import invitation
+from app.services.installation import Installation
+from app.services.participants import study_named
+from app.services.reminding import Outbox
+from app.services.studies import create_client, create_staff, grant_role, load_study, open_site
+from app.services.trail import seal_days
+from app.storage.people import Participant
+from app.storage.schedule import Slot
+from app.storage.slots import slots_of, status_of
+from app.storage.study import Mode, Site, Staff, Study
+
+PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens nothing but a demonstration
+_EDC = "Demonstration EDC"
+_BEFORE_FIRST = timedelta(days=3)
+_EDC_SPEAKS = timedelta(days=2000)
+_URGENT = (Status.overdue, Status.in_progress, Status.due, Status.open)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What cannot be read out of the database again: the EDC client's secret and, by subject, those of
+    the links that were not used yet."""
+
+    client_id: str
+    client_secret: str
+    invitations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSignIn:
+    """How a member of the demonstration's staff signs in; `site` None is every site."""
+
+    email: str
+    password: str
+    totp_secret: str
+    role: str
+    site: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSignIn:
+    """How to become one of the participants. No link after an exit; no PIN until activated."""
+
+    subject: str
+    site: str
+    activation_url: str | None
+    pin: str | None
+    state: Status
+    shows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Everything that is printed."""
+
+    study: str
+    kept: Kept
+    staff: tuple[StaffSignIn, ...]
+    participants: tuple[ParticipantSignIn, ...]
+
+
+def is_made(installation: Installation) -> bool:
+    """Whether the database holds the demonstration. Raises Refused("mixed_modes") for a real trial's."""
+    with installation.read() as session:
+        studies = session.exec(select(Study)).all()
+    if any(study.mode is not Mode.DEMO for study in studies):
+        raise Refused("mixed_modes", mode=Mode.DEMO.value)
+    return any(study.code == STUDY for study in studies)
+
+
+def make(installation: Installation, outbox: Outbox, at: datetime) -> Kept:
+    """Fill an empty database with the study, its people and all that they did until this moment.
+
+    The letters of that past leave through `outbox`.
+    """
+    acts = demo_days.acts(installation.library.plan(STUDY, PLAN), at)
+    stage, kept = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
+    for act in acts:
+        act.do(stage, act.at)
+    seal_days(installation, at)
+    return kept
+
+
+def _set_up(installation: Installation, outbox: Outbox, at: datetime) -> tuple[Stage, Kept]:
+    """Study, sites, staff and EDC client, as an administrator would set them up."""
+    study = load_study(installation, SYSTEM, STUDY, PLAN, Mode.DEMO, at)
+    sites = {entry.code: open_site(installation, SYSTEM, STUDY, entry, at) for entry in SITES}
+    actors = {each.email: _colleague(installation, each, study, sites, at) for each in STAFF}
+    client_id, client_secret = _new_client(installation, at)
+    stage = Stage(
+        installation=installation,
+        study_id=study.id or 0,
+        plan=installation.library.plan(STUDY, PLAN),
+        sites=sites,
+        nurses=_by_site(actors, Role.NURSE),
+        investigators=_by_site(actors, Role.INVESTIGATOR),
+        edc=_caller(client_id, study, sites, at),
+        outbox=outbox,
+    )
+    return stage, Kept(client_id, client_secret, {})
+
+
+def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetime) -> Caller:
+    site_ids = frozenset(site.id or 0 for site in sites.values())
+    return Caller(
+        client_id, _EDC, study.id or 0, STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
+    )
+
+
+def _colleague(
+    installation: Installation, each: Colleague, study: Study, sites: Mapping[str, Site], at: datetime
+) -> Actor:
+    made = create_staff(installation, SYSTEM, each.email, each.name, PASSWORD, each.language, at)
+    grant_role(installation, SYSTEM, made.staff_id, each.role, STUDY, each.site, at)
+    grant = Grant(each.role, study.id or 0, sites[each.site].id if each.site else None)
+    return Actor(ActorKind.STAFF, f"staff:{made.staff_id}", each.role.value, (grant,))
+
+
+def _by_site(actors: Mapping[str, Actor], role: Role) -> dict[str, Actor]:
+    return {each.site: actors[each.email] for each in STAFF if each.role is role and each.site is not None}
+
+
+def sign_ins(installation: Installation, kept: Kept | None, at: datetime) -> Demonstration:
+    """How to sign in now. Links that were used or have run out are issued anew, and so is a client whose
+    secret nobody kept.
+
+    Raises Refused("demonstration_incomplete") when making it was interrupted.
+    """
+    held = kept or Kept(*_new_client(installation, at), {})
+    with installation.read() as session:
+        people = _people(session)
+        usable = {
+            subject: secret for subject, secret in held.invitations.items() if _usable(session, secret, at)
+        }
+        states = {subject: state_of(slots_of(session, each.id or 0), at) for subject, each in people.items()}
+        staff = _staff(installation, session)
+    invitations = {
+        subject: usable.get(subject) or _invite(installation, each, at)
+        for subject, each in people.items()
+        if each.exit_kind is None
+    }
+    links = {subject: f"{installation.public_url}/a/{secret}" for subject, secret in invitations.items()}
+    participants = tuple(
+        _participant(story, people[story.subject], links.get(story.subject), states[story.subject])
+        for story in PEOPLE
+    )
+    return Demonstration(STUDY, replace(held, invitations=invitations), staff, participants)
+
+
+def _people(session: Session) -> dict[str, Participant]:
+    """The participants of the stories, by subject; others may have been enrolled since."""
+    study = study_named(session, STUDY)
+    rows = session.exec(select(Participant).where(Participant.study_id == study.id))
+    found = {each.subject: each for each in rows}
+    if any(story.subject not in found for story in PEOPLE):
+        raise Refused("demonstration_incomplete")
+    return {story.subject: found[story.subject] for story in PEOPLE}
+
+
+def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
+    client = create_client(installation, SYSTEM, STUDY, _EDC, tuple(Scope), None, at)
+    return client.client_id, client.secret
+
+
+def _usable(session: Session, secret: str, at: datetime) -> bool:
+    try:
+        invitation(session, secret, at)
+    except Refused:
+        return False
+    return True
+
+
+def _invite(installation: Installation, participant: Participant, at: datetime) -> str:
+    invited = issue_invitation(installation, SYSTEM, participant.study_id, participant.subject, at)
+    return invited.url.rsplit("/", 1)[1]
+
+
+def _staff(installation: Installation, session: Session) -> tuple[StaffSignIn, ...]:
+    rows = {row.email: row for row in session.exec(select(Staff))}
+    return tuple(
+        StaffSignIn(
+            each.email,
+            PASSWORD,
+            installation.sealer.unseal(rows[each.email].totp_sealed),
+            each.role.value,
+            each.site,
+        )
+        for each in STAFF
+    )
+
+
+def _participant(story: Story, found: Participant, url: str | None, state: Status) -> ParticipantSignIn:
+    pin = demo_acts.pin_of(story.subject) if found.pin_hash is not None else None
+    return ParticipantSignIn(story.subject, story.site, url, pin, state, story.shows)
+
+
+def state_of(slots: Sequence[Slot], at: datetime) -> Status:
+    """The state of the questionnaire that matters now: one to be answered, the one of the running
+    window, the last one that went wrong, or what comes next. The diary has its own days."""
+    forms = [
+        (slot, status_of(slot, at))
+        for slot in slots
+        if slot.for_day is None and slot.instrument != "symptom-diary"
+    ]
+    states = [state for _, state in forms]
+    for state in _URGENT:
+        if state in states:
+            return state
+    if Status.not_expected in states:
+        return Status.not_expected
+    past = [(slot.closes_at, slot, state) for slot, state in forms if slot.opens_at and slot.opens_at <= at]
+    past.sort(key=lambda each: (each[0] is not None, each[0]))
+    last = past[-1][2] if past else Status.waiting
+    if Status.waiting in states and Status.planned not in states and last is Status.submitted:
+        return Status.waiting
+    running = bool(past) and past[-1][0] is not None and past[-1][0] > at
+    if last in (Status.missed, Status.excused) or running:
+        return last
+    return next((state for state in (Status.planned, Status.waiting) if state in states), last)
