@@ -6,11 +6,11 @@ salted: a two-valued fact such as the arm cannot be guessed from its digest.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.audit import canonical, instant, link, sha256
+from app.domain.audit import GENESIS, Fault, canonical, instant, link, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +99,32 @@ def envelope_of(event: Mapping[str, object]) -> dict[str, object]:
     """The part of a served event that its `envelope_sha256` covers; what a verifying client recomputes."""
     outside = {"data", "salts", "scopes", "needs", "envelope_sha256", "prev_hash", "hash"}
     return {key: value for key, value in event.items() if key not in outside}
+
+
+def faults(lines: Iterable[tuple[int, str, str]], head: tuple[int, str], feed: str) -> Iterator[Fault]:
+    """Every place where a feed does not hold; nothing when it is whole.
+
+    `lines` are number, stored line and stored hash in order of number; `head` is the number and hash
+    that the feed should end with; `feed` is how faults name it. Source: AUD-04, EDC-04.
+    """
+    last, prev = 0, GENESIS
+    for seq, line, stored in lines:
+        if seq != last + 1:
+            yield Fault(feed, seq, f"expected number {last + 1}")
+        if not _holds(seq, line, stored, prev):
+            yield Fault(feed, seq, "was altered")
+        last, prev = seq, stored
+    if (last, prev) != head:
+        yield Fault(feed, last, "does not end at its head")
+
+
+def _holds(seq: int, line: str, stored: str, prev: str) -> bool:
+    try:
+        event = json.loads(line)
+        told = {
+            name: sha256(f"{event['salts'][name]}:{canonical(data)}") for name, data in event["data"].items()
+        }
+        linked = link(event["prev_hash"], sha256(canonical(envelope_of(event))))
+        return (seq, prev, told) == (event["seq"], event["prev_hash"], event["digests"]) and linked == stored
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

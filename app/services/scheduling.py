@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlmodel import Session, col, select
 
@@ -26,6 +26,9 @@ from app.storage.study import Study
 
 NOT_IN_PLAN = "not_in_plan"
 """Why a slot is excused that a corrected arm or anchor no longer asks for."""
+ADMINISTRATIVE = "administrative"
+"""Why a slot is missed whose date was recorded only after its window had closed."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def request_visit(
         planned = requested(plan, visit, number, on_day, participant.zone, anchors)
         for position, each in enumerate(planned, start=len(slots)):
             slot = new_slot(plan, participant, each, position)
-            slot.wake_at = wake_of(plan, slot, (), at, at)
+            slot.wake_at = wake_of(plan, slot, (), at, remind_from(participant))
             work.session.add(slot)
         work.record(Event.VISIT_REQUESTED, chain)
         return tuple(each.visit for each in planned)
@@ -154,8 +157,8 @@ def carry_out(
             _move(slot, planned, entered)
         else:
             continue
-        slot.missed_reason = "administrative" if planned.key in missed and slot.excused is None else None
-        slot.wake_at = wake_of(plan, slot, (), at, participant.enrolled_at)
+        slot.missed_reason = ADMINISTRATIVE if planned.key in missed and slot.excused is None else None
+        slot.wake_at = wake_of(plan, slot, (), at, remind_from(participant))
     _excuse_dropped(plan, participant, existing.values())
 
 
@@ -215,6 +218,12 @@ def wake_of(
     return next_moment(window_of_slot(slot), planned, facts_of(slot), emitted, at, not_before)
 
 
+def remind_from(participant: Participant) -> datetime:
+    """No reminder is owed for an earlier moment than this; without wish or consent none ever is (PRI-03)."""
+    wanted = participant.reminders_wanted and participant.consent_version is not None
+    return participant.enrolled_at if wanted else _NEVER
+
+
 def sent_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
     """The kinds of reminder already queued for this version of the slot's window."""
     statement = select(Message.kind).where(
@@ -232,7 +241,7 @@ def mark_exit(
     open_slots = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
     for slot in session.exec(open_slots):
         slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
-        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, participant.enrolled_at)
+        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, remind_from(participant))
 
 
 def _announced(slot: Slot) -> tuple[str, ...]:

@@ -86,6 +86,10 @@ class Transfer(SQLModel, table=True):
     pulled_at: datetime
 
 
+MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
+"""What the index of waiting messages holds; a query must say it word for word to use that index."""
+
+
 class Message(SQLModel, table=True):
     """The intent to send one reminder; unique per slot and kind, so that none goes twice."""
 
@@ -94,8 +98,8 @@ class Message(SQLModel, table=True):
         sa.Index(
             "ix_message_waiting",
             "lease_until",
-            sqlite_where=sa.text("state IN ('queued', 'sending')"),
-            postgresql_where=sa.text("state IN ('queued', 'sending')"),
+            sqlite_where=MESSAGE_WAITING,
+            postgresql_where=MESSAGE_WAITING,
         ),
     )
     id: int | None = Field(default=None, primary_key=True)

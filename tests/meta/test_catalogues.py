@@ -13,4 +13,4 @@ def test_the_catalogue_is_complete_and_true(code: str) -> None:
 
 def test_sentences_come_from_templates_and_from_code() -> None:
     files = {file for message in extracted() if message.id for file, _ in message.locations}
-    assert {file.rpartition(".")[2] for file in files} == {"html", "py"}
+    assert {file.rpartition(".")[2] for file in files} == {"html", "py", "txt"}

@@ -1,0 +1,1 @@
+"""Work that only the clock starts."""

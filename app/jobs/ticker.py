@@ -1,0 +1,91 @@
+"""The alarm clock: rings in every worker, remembers nothing, and never stops for one bad row.
+
+What is owed stands in the database and is claimed there; APScheduler only wakes us.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app.services.installation import Installation
+from app.services.reminding import Delivery, Outbox, claim, expire, hand_over
+from app.services.ticking import Owed, owed_now, owing, push
+from app.services.trail import seal_days
+
+EVERY = timedelta(seconds=20)
+Clock = Callable[[], datetime]
+
+
+class Ticker:
+    """Ticks in the background from `start` to `stop`."""
+
+    def __init__(
+        self, installation: Installation, outbox: Outbox, clock: Clock, every: timedelta = EVERY
+    ) -> None:
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.add_job(
+            tick,
+            "interval",
+            args=(installation, outbox, clock),
+            seconds=every.total_seconds(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+
+    def start(self) -> None:
+        """The first tick comes after one interval, when the server answers."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Waits for a tick that is running, so that no letter stays unconfirmed."""
+        self._scheduler.shutdown(wait=True)
+
+
+def tick(installation: Installation, outbox: Outbox, clock: Clock) -> None:
+    """Do everything that is owed now. A part that fails is logged, and the rest goes on."""
+    owed = Owed(slots=False, messages=False, seals=False)
+    with _going_on("look"):
+        owed = owed_now(installation, clock())
+    if owed.slots:
+        push_slots(installation, clock)
+    if owed.slots or owed.messages:
+        send_messages(installation, outbox, clock)
+    if owed.seals:
+        with _going_on("seal"):
+            seal_days(installation, clock())
+
+
+def push_slots(installation: Installation, clock: Clock) -> None:
+    """Push every participant who owes something, one transaction each."""
+    with _going_on("owing"):
+        for participant_id in owing(installation, clock()):
+            with _going_on("push", participant=participant_id):
+                push(installation, participant_id, clock())
+
+
+def send_messages(installation: Installation, outbox: Outbox, clock: Clock) -> None:
+    """Send what is queued, batch by batch, and give up what a dead worker left behind."""
+    with _going_on("expire"):
+        lost = expire(installation, clock())
+        if lost:
+            structlog.get_logger("clock").warning("unconfirmed", messages=lost)
+    with _going_on("claim"):
+        while batch := claim(installation, clock()):
+            for claimed in batch:
+                with _going_on("send", message=claimed.message_id):
+                    outcome = hand_over(installation, outbox, claimed, clock())
+                    if outcome in (Delivery.failed, Delivery.unconfirmed):
+                        structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
+
+
+@contextmanager
+def _going_on(part: str, **place: int) -> Iterator[None]:
+    """The one place that catches everything: it logs the kind of fault and where, never its words."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - one bad row must not stop the rest; nothing else may catch so much
+        structlog.get_logger("clock").exception("tick", part=part, **place)

@@ -1,0 +1,1 @@
+"""Channels: the ways in which a letter leaves the installation."""

@@ -1,0 +1,104 @@
+"""The channel for e-mail: one letter per connection to the site's own relay."""
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from app.notify.channel import Letter, NotSent, Unconfirmed
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_OK = range(200, 300)
+_LASTING = range(500, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A relay by its address, `smtp://user:password@host:port` or `smtps://…`, and the sender's.
+
+    Letters travel encrypted: `smtp` demands STARTTLS unless the relay is on this very machine.
+    """
+
+    url: str
+    sender: str
+    patience_seconds: float = 10.0
+
+    def send(self, letter: Letter) -> None:
+        """Hand one letter to the relay. Whatever fails before its text is sent certainly did not leave."""
+        with self._relay() as relay:
+            _check(relay.mail(parseaddr(self.sender)[1]), "sender_refused")
+            _check(relay.rcpt(letter.to), "recipient_refused")
+            _transmit(relay, written(letter, self.sender))
+
+    @contextmanager
+    def _relay(self) -> Iterator[smtplib.SMTP]:
+        place = urlsplit(self.url)
+        try:
+            relay = self._connected(place)
+        except smtplib.SMTPAuthenticationError as refused:
+            raise NotSent("sign_in_refused") from refused
+        except (smtplib.SMTPException, OSError) as unreachable:
+            raise NotSent("unreachable") from unreachable
+        try:
+            yield relay
+        except UnicodeEncodeError as foreign:
+            raise NotSent("bad_address", lasting=True) from foreign
+        except (smtplib.SMTPException, OSError) as broken:
+            raise NotSent("broken_off") from broken
+        finally:
+            relay.close()
+
+    def _connected(self, place: SplitResult) -> smtplib.SMTP:
+        host = place.hostname or ""
+        if place.scheme == "smtps":
+            context = ssl.create_default_context()
+            relay: smtplib.SMTP = smtplib.SMTP_SSL(
+                host, place.port or 465, timeout=self.patience_seconds, context=context
+            )
+        else:
+            relay = smtplib.SMTP(host, place.port or 25, timeout=self.patience_seconds)
+        try:
+            relay.ehlo_or_helo_if_needed()
+            if place.scheme != "smtps" and host not in _LOOPBACK:
+                relay.starttls(context=ssl.create_default_context())
+            if place.username:
+                relay.login(unquote(place.username), unquote(place.password or ""))
+        except BaseException:
+            relay.close()
+            raise
+        return relay
+
+
+def _check(reply: tuple[int, bytes], code: str) -> None:
+    if reply[0] not in _OK:
+        raise NotSent(code, lasting=reply[0] in _LASTING)
+
+
+def _transmit(relay: smtplib.SMTP, text: bytes) -> None:
+    """From the first byte of the text on, silence may mean that the letter was taken."""
+    try:
+        reply = relay.data(text)
+    except smtplib.SMTPDataError as refused:
+        raise NotSent("text_refused", lasting=refused.smtp_code in _LASTING) from refused
+    except (smtplib.SMTPException, OSError) as silent:
+        raise Unconfirmed from silent
+    _check(reply, "text_refused")
+
+
+def written(letter: Letter, sender: str) -> bytes:
+    """The letter as it travels. Its Message-ID never changes, so that a relay can tell a repetition."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = letter.to
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(letter.at)
+    message["Message-ID"] = f"<{letter.key}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = letter.language
+    message.set_content(letter.text, cte="base64")
+    return message.as_bytes(policy=policy.SMTP)

@@ -1,0 +1,222 @@
+"""What time alone makes owed: telling that a slot opened or was missed, and queueing reminders.
+
+Nothing sweeps over slots: one indexed column, `slot.wake_at`, says which of them owe anything now.
+A read finds them; the claim is the participant's audit chain, taken one participant at a time and
+skipped where somebody holds it (the next tick comes soon). So no two workers push the same
+participant, and none of them waits for a chain while it holds another: the order is always one
+chain, then that participant's rows, then the feed's head at commit, as in every other use case,
+and a circle of waiting cannot arise. What the read found is judged anew under the chain.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.access import CLOCK
+from app.domain.audit import Change, Event
+from app.domain.plan import Plan
+from app.domain.reminders import MISSED, OPENED, SETTLED, owed, reminders
+from app.domain.status import Status, ends_at
+from app.services.feed_events import told_of_slot
+from app.services.identifiers import public_id
+from app.services.installation import Installation
+from app.services.participants import site_of
+from app.services.scheduling import ADMINISTRATIVE, remind_from, wake_of
+from app.services.trail import day_to_seal
+from app.storage.changes import chain_of_participant, name_of
+from app.storage.exchange import MESSAGE_WAITING, Message
+from app.storage.people import Contact, Participant
+from app.storage.schedule import Slot
+from app.storage.slots import facts_of, planned_of, status_of, window_of_slot
+from app.storage.study import Site, Study
+from app.storage.trail import AuditChain, DaySeal
+from app.storage.unit_of_work import UnitOfWork
+
+BATCH = 500
+"""Slots read at a time."""
+NO_CHANNEL = "none"
+_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_TELLING = (OPENED, MISSED)
+_EVENTS: Mapping[str, Event] = {OPENED: Event.SLOT_OPENED, MISSED: Event.SLOT_MISSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What waits for the clock: slots to push, messages to settle, a day to seal."""
+
+    slots: bool
+    messages: bool
+    seals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What one push did for a participant: slots told opened or missed, and reminders queued."""
+
+    opened: int = 0
+    missed: int = 0
+    queued: int = 0
+
+
+def owed_now(installation: Installation, at: datetime) -> Owed:
+    """Whether anything is owed at `at`: one cheap query, and all that an idle tick costs."""
+    due = sa.exists().where(col(Slot.wake_at) <= at)
+    waiting = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= at)
+    day = day_to_seal(at).isoformat()
+    seal = sa.select(col(DaySeal.study_id)).where(
+        col(DaySeal.study_id) == col(Study.id), col(DaySeal.sealed_on) == day
+    )
+    unsealed = sa.select(col(Study.id)).where(~seal.correlate(Study).exists()).exists()
+    with installation.read() as session:
+        row = session.execute(sa.select(due, waiting, unsealed)).one()
+    return Owed(bool(row[0]), bool(row[1]), bool(row[2]))
+
+
+def owing(installation: Installation, at: datetime) -> Iterator[int]:
+    """The participants with a slot that owes something at `at`, longest owed first, each once.
+
+    Pages go on behind the last row read, so that a participant who cannot be pushed keeps nobody waiting.
+    """
+    place = sa.tuple_(col(Slot.wake_at), col(Slot.id))
+    rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(col(Slot.wake_at) <= at)
+    rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
+    met: set[int] = set()
+    following = rows
+    while True:
+        with installation.read() as session:
+            page = session.execute(following).all()
+        for row in page:
+            if row.participant_id not in met:
+                met.add(row.participant_id)
+                yield row.participant_id
+        if len(page) < BATCH:
+            return
+        following = rows.where(
+            place > sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id)
+        )
+
+
+def push(installation: Installation, participant_id: int, at: datetime) -> Pushed:
+    """Do what a participant's slots owe at `at`, in one transaction; nothing when somebody else is at them.
+
+    After an outage what was missed is told in the order in which it fell due, and of the reminders
+    missed only the latest of each slot is queued, if it is fresh.
+    """
+    chain = chain_of_participant(participant_id)
+    with installation.work(CLOCK, at) as work:
+        if not _is_free(work.session, chain):
+            return Pushed()
+        work.lock(chain)
+        slots = _due(work.session, participant_id, at)
+        return _Push.of(installation, work, participant_id, slots).all() if slots else Pushed()
+
+
+def _is_free(session: Session, chain: str) -> bool:
+    statement = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == chain)
+    return session.execute(statement.with_for_update(skip_locked=True)).first() is not None
+
+
+def _due(session: Session, participant_id: int, at: datetime) -> Sequence[Slot]:
+    statement = select(Slot).where(Slot.participant_id == participant_id, col(Slot.wake_at) <= at)
+    return session.exec(statement.order_by(col(Slot.wake_at), col(Slot.id))).all()
+
+
+def events_of(slot: Slot, at: datetime) -> Iterator[tuple[datetime, str]]:
+    """What has happened to a slot by time alone and is not told yet, with the moment of each.
+
+    A slot whose window had closed before its date was recorded was never offered: it is told as missed only.
+    """
+    window, state = window_of_slot(slot), status_of(slot, at)
+    if window is None or state in SETTLED:
+        return
+    offered = state is not Status.missed or slot.missed_reason != ADMINISTRATIVE
+    if slot.announced is None and window.opens_at <= at and offered:
+        yield window.opens_at, OPENED
+    if state is Status.missed and slot.announced != MISSED:
+        yield ends_at(window, facts_of(slot)), MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """One participant's turn."""
+
+    installation: Installation
+    work: UnitOfWork
+    study: Study
+    site: Site
+    participant: Participant
+    slots: Sequence[Slot]
+
+    @classmethod
+    def of(
+        cls, installation: Installation, work: UnitOfWork, participant_id: int, slots: Sequence[Slot]
+    ) -> "_Push":
+        participant = work.session.get_one(Participant, participant_id)
+        study = work.session.get_one(Study, participant.study_id)
+        return cls(installation, work, study, site_of(work.session, participant), participant, slots)
+
+    def all(self) -> Pushed:
+        """Tell events in order of time over all slots, then queue reminders and set the next waking."""
+        happened = [
+            (moment, place, _TELLING.index(what), what)
+            for place, slot in enumerate(self.slots)
+            for moment, what in events_of(slot, self.work.at)
+        ]
+        for _moment, place, _order, what in sorted(happened):
+            self._tell(self.slots[place], what)
+        queued = self._remind()
+        told = [what for *_, what in happened]
+        return Pushed(told.count(OPENED), told.count(MISSED), queued)
+
+    def _plan(self, slot: Slot) -> Plan:
+        return self.installation.library.plan(self.study.code, slot.plan_version)
+
+    def _tell(self, slot: Slot, what: str) -> None:
+        change = Change(name_of(slot), "announced", slot.announced, what)
+        slot.announced = what
+        self.work.record(_EVENTS[what], chain_of_participant(self.participant.id or 0), changes=[change])
+        blinded = self._plan(slot).blinded
+        draft = told_of_slot(slot, self.participant, self.site, CLOCK, what, None, blinded)
+        self.work.publish(slot.study_id, draft)
+
+    def _remind(self) -> int:
+        session, at = self.work.session, self.work.at
+        contact = session.get(Contact, self.participant.id)
+        channel = contact.channel if contact else NO_CHANNEL
+        not_before, sent, queued = remind_from(self.participant), sent_by_slot(session, self.slots), 0
+        for slot in self.slots:
+            plan, kinds = self._plan(slot), sent.get((slot.id, slot.window_version), set())
+            due = owed(reminders(plan, planned_of(slot)), kinds, status_of(slot, at), at, not_before)
+            if due is not None:
+                session.add(_message(slot, due.kind.value, channel, at))
+                kinds, queued = {*kinds, due.kind.value}, queued + 1
+            slot.wake_at = wake_of(plan, slot, kinds, at, not_before)
+        if queued:
+            self.work.record(Event.REMINDER_QUEUED, chain_of_participant(self.participant.id or 0))
+        return queued
+
+
+def sent_by_slot(session: Session, slots: Sequence[Slot]) -> dict[tuple[int | None, int], set[str]]:
+    """The kinds of reminder that have their message already, by slot and version of its window."""
+    rows = sa.select(col(Message.slot_id), col(Message.window_version), col(Message.kind))
+    found: dict[tuple[int | None, int], set[str]] = {}
+    for row in session.execute(rows.where(col(Message.slot_id).in_([slot.id for slot in slots]))):
+        found.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
+    return found
+
+
+def _message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
+    return Message(
+        slot_id=slot.id or 0,
+        participant_id=slot.participant_id,
+        window_version=slot.window_version,
+        kind=kind,
+        state="queued",
+        channel=channel,
+        key=public_id(),
+        lease_until=at,
+        queued_at=at,
+    )

@@ -1,0 +1,272 @@
+"""What time makes owed is done once, in order, and whatever else happens."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import select
+
+from app.domain.access import CLOCK, SYSTEM
+from app.domain.audit import Event
+from app.domain.plan import Owner
+from app.services import ticking
+from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
+from app.services.installation import Installation
+from app.services.scheduling import request_visit
+from app.services.studies import open_site
+from app.services.ticking import Owed, Pushed, owed_now, owing, push
+from app.services.trail import seal_days, verify
+from app.services.waking import rebuild_wake, stale_wakes
+from app.storage.changes import chain_of_participant
+from app.storage.schedule import Slot
+from app.storage.study import Site
+from app.storage.unit_of_work import UnitOfWork
+from tests.services.people import START, Person, days, enrolled, site_entry
+from tests.services.reminded import (
+    Counted,
+    feed_types,
+    installed,
+    messages,
+    push_all,
+    recorded,
+    reminded,
+    shanghai,
+)
+
+RANDOMISED = date(2026, 3, 4)
+W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days
+W6_CLOSES = date(2026, 4, 22)
+
+
+@pytest.fixture
+def reader(installation: Installation, site: Site) -> Person:
+    """Somebody who wants reminders."""
+    return reminded(installation, site)
+
+
+@pytest.mark.req("AVL-05")
+def test_an_opened_slot_is_told_once(installation: Installation, person: Person) -> None:
+    assert push_all(installation, START) == Pushed(opened=1)
+    assert push_all(installation, START + days(1)) == Pushed()
+    assert feed_types(installation, "BL") == ["assessment.opened"]
+    assert person.slot("BL").announced == "opened"
+    assert recorded(installation, Event.SLOT_OPENED) == 1
+    assert verify(installation) == []
+
+
+def test_a_missed_slot_is_told_when_its_window_has_closed(installation: Installation, person: Person) -> None:
+    push_all(installation, START)
+    closed = person.slot("BL").closes_at
+    assert closed is not None
+    assert push_all(installation, closed - timedelta(seconds=1)) == Pushed()
+    assert push_all(installation, closed) == Pushed(missed=1)
+    assert feed_types(installation, "BL") == ["assessment.opened", "assessment.missed"]
+    assert person.slot("BL").wake_at is None
+
+
+def test_a_begun_slot_is_missed_only_after_its_grace(installation: Installation, person: Person) -> None:
+    push_all(installation, START)
+    person.begin("BL", START)
+    slot = person.slot("BL")
+    assert slot.closes_at is not None
+    assert push_all(installation, slot.closes_at) == Pushed()
+    assert push_all(installation, slot.closes_at + timedelta(hours=48)) == Pushed(missed=1)
+
+
+def test_a_submitted_slot_owes_nothing(installation: Installation, person: Person) -> None:
+    push_all(installation, START)
+    person.begin("BL", START)
+    person.submit("BL", START)
+    assert push_all(installation, START + days(60)) == Pushed()
+    assert feed_types(installation, "BL") == ["assessment.opened", "assessment.completed"]
+
+
+@pytest.mark.req("AVL-05")
+def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(
+    installation: Installation, reader: Person
+) -> None:
+    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    back = shanghai(W6_CLOSES + days(2), 12)
+    done = push_all(installation, back)
+    assert feed_types(installation, "W6") == ["assessment.opened", "assessment.missed"]
+    assert feed_types(installation, "D0") == ["diary.opened", "diary.missed"]
+    assert done.missed >= 45
+    # Only yesterday evening's diary reminder is fresh; the dozens before it are not sent late.
+    assert done.queued == 1
+    with installation.read() as session:
+        told = session.execute(sa.text("SELECT line FROM feed_event WHERE type LIKE '%.opened' ORDER BY seq"))
+        opened = [line.split('"opens_at":"')[1][:24] for (line,) in told]
+    assert opened == sorted(opened)
+    assert push_all(installation, back) == Pushed()
+
+
+def test_a_window_past_before_its_date_was_recorded_is_only_missed(
+    installation: Installation, person: Person
+) -> None:
+    late = shanghai(W6_CLOSES + days(10))
+    person.randomise(RANDOMISED, late)
+    push_all(installation, late)
+    assert person.slot("W6").missed_reason == "administrative"
+    assert feed_types(installation, "W6") == ["assessment.missed"]
+
+
+def test_a_moved_window_is_told_anew(installation: Installation, person: Person) -> None:
+    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    push_all(installation, shanghai(W6_OPENS, 1))
+    person.randomise(RANDOMISED + days(2), shanghai(W6_OPENS, 2))
+    assert person.slot("W6").announced is None
+    push_all(installation, shanghai(W6_OPENS + days(2), 1))
+    assert feed_types(installation, "W6") == ["assessment.opened", "assessment.opened"]
+
+
+@pytest.mark.req("PRI-03")
+def test_reminders_are_queued_at_their_moments_once(installation: Installation, reader: Person) -> None:
+    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    push_all(installation, shanghai(W6_OPENS - days(1), 23))
+    kinds = []
+    for hour in range(24 * 16):
+        before = len(messages(installation))
+        push_all(installation, shanghai(W6_OPENS, 0) + timedelta(hours=hour))
+        kinds += [each.kind for each in messages(installation)[before:]]
+    assert [kind for kind in kinds if kind != "entry"] == ["opening", "middle", "last_day"]
+    assert kinds.count("entry") == 16
+    assert {each.channel for each in messages(installation)} == {"email"}
+
+
+def test_who_wants_no_reminders_gets_none_and_wakes_nobody(
+    installation: Installation, person: Person
+) -> None:
+    assert person.slot("BL").wake_at == person.slot("BL").opens_at
+    push_all(installation, START)
+    assert person.slot("BL").wake_at == person.slot("BL").closes_at
+    person.begin("BL", START)
+    assert person.slot("BL").wake_at == person.slot("BL").grace_until
+    assert messages(installation) == []
+
+
+@pytest.mark.req("COR-10", "PRI-03")
+@pytest.mark.parametrize("kind", [Kind.death, Kind.withdrew_questionnaires, Kind.withdrew_study])
+def test_who_left_is_not_reminded(installation: Installation, reader: Person, kind: Kind) -> None:
+    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
+    at = shanghai(RANDOMISED, 11)
+    record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, at)
+    done = [push_all(installation, shanghai(RANDOMISED, 20) + days(day)) for day in range(60)]
+    assert sum(each.queued for each in done) == 0
+    assert messages(installation) == []
+
+
+def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation, reader: Person) -> None:
+    entry = DispositionEntry(Kind.withdrew_treatment, START.date().isoformat(), Owner.site)
+    record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, START)
+    assert push_all(installation, shanghai(START.date() + days(1), 10)).opened == 2  # BL and ET
+    assert push_all(installation, shanghai(START.date() + days(7), 10)).queued == 1
+
+
+def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
+    with installed(migrated_postgres_url) as installation:
+        site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        participant_id = enrolled(installation, site, "0571-001").row().id or 0
+        with UnitOfWork(installation.engine, CLOCK, START) as other:
+            other.lock(chain_of_participant(participant_id))
+            assert push(installation, participant_id, START) == Pushed()
+        assert push(installation, participant_id, START) == Pushed(opened=1)
+        assert push(installation, participant_id, START) == Pushed()
+
+
+def test_everybody_owing_is_found_page_by_page(
+    installation: Installation, people: Callable[[int], Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {people(number).row().id for number in range(1, 6)}
+    monkeypatch.setattr(ticking, "BATCH", 2)
+    # Nobody is pushed, as if all of them were bad: the pages still go on.
+    assert list(owing(installation, START)) == sorted(key for key in found if key)
+    assert list(owing(installation, START - days(9))) == []
+
+
+@pytest.mark.req("AVL-05")
+def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -> None:
+    assert owed_now(installation, START) == Owed(slots=True, messages=False, seals=True)
+    push_all(installation, START)
+    seal_days(installation, START)
+    with Counted(installation.engine) as statements:
+        assert owed_now(installation, START) == Owed(slots=False, messages=False, seals=False)
+    assert len(statements) == 1
+    assert person.slot("BL").announced == "opened"
+
+
+def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
+    with installed(migrated_sqlite_url) as installation:
+        with Counted(installation.engine) as statements:
+            owed_now(installation, START)
+        moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
+        with installation.read() as session:
+            connection = session.connection()
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[0]}", tuple(moments)).all()
+    told = " ".join(str(row) for row in plan)
+    assert "ix_slot_wake" in told
+    assert "ix_message_waiting" in told
+
+
+def test_wake_moments_are_right_after_every_change_of_a_fact(
+    installation: Installation, reader: Person
+) -> None:
+    def right(at: datetime) -> bool:
+        return list(stale_wakes(installation, at)) == []
+
+    def leave(kind: Kind, on: date, at: datetime) -> None:
+        entry = DispositionEntry(kind, on.isoformat(), Owner.site)
+        record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, at)
+
+    study, subject = reader.site.study_id, reader.subject
+    assert right(START)
+    push_all(installation, START)
+    assert right(START)
+    reader.begin("BL", START)
+    assert right(START)
+    reader.submit("BL", START)
+    assert right(START)
+    at = shanghai(RANDOMISED, 10)
+    reader.randomise(RANDOMISED, at)
+    assert right(at)
+    request_visit(installation, reader.nurse, study, subject, "UNS", RANDOMISED, at)
+    assert right(at)
+    leave(Kind.withdrew_treatment, RANDOMISED, at)
+    assert right(at)
+    for day in range(4):
+        at = shanghai(RANDOMISED + days(day), 19, 30)
+        push_all(installation, at)
+        assert right(at)
+    reader.randomise(RANDOMISED + days(1), at)
+    assert right(at)
+    leave(Kind.withdrew_questionnaires, RANDOMISED + days(3), at)
+    assert right(at)
+    undo_disposition(installation, reader.nurse, study, subject, "entered for somebody else", at)
+    assert right(at)
+    leave(Kind.death, RANDOMISED + days(3), at)
+    assert right(at)
+
+
+def test_wake_moments_can_be_computed_anew(
+    installation: Installation, person: Person, people: Callable[[int], Person]
+) -> None:
+    people(2)
+    right = person.slot("BL").wake_at
+    with UnitOfWork(installation.engine, CLOCK, START) as work:
+        slot = work.session.exec(select(Slot).where(Slot.id == person.slot("BL").id)).one()
+        slot.wake_at = None
+    assert list(stale_wakes(installation, START)) == [person.row().id]
+    assert rebuild_wake(installation, START) == 1
+    assert person.slot("BL").wake_at == right
+    assert rebuild_wake(installation, START) == 0
+
+
+def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
+    for number in range(1, 3):
+        reminded(installation, site, number).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    enrolled(installation, site, "0571-009")
+    for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
+        at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
+        push_all(installation, at)
+        assert not owed_now(installation, at).slots
