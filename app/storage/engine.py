@@ -30,12 +30,13 @@ class WriteRefused(RuntimeError):
 def open_engine(url: str, pool_size: int = 10) -> Engine:
     """An engine on which nothing but a unit of work may write (AUD-01)."""
     address = sa.make_url(url)
+    # hide_parameters: an error of the database must never carry an answer into a log (PRI-06).
     if address.get_backend_name() == "sqlite":
-        engine = sa.create_engine(address, connect_args={"timeout": 5})
+        engine = sa.create_engine(address, connect_args={"timeout": 5}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = sa.create_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False)
+        engine = sa.create_engine(address, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
     event.listen(engine, "before_cursor_execute", _refuse_unaudited)
     return engine
 

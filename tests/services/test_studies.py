@@ -25,7 +25,7 @@ from tests.services.people import START, Person, colleague, site_entry
 PASSWORD = "a long enough password"
 
 
-def refusal(code: str) -> pytest.RaisesExc[Refused]:
+def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
     return pytest.raises(Refused, match=f"^{code}")
 
 
@@ -39,15 +39,15 @@ def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
 
 @pytest.mark.req("VAL-08")
 def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) -> None:
-    with refusal("study_exists"):
+    with expect_refusal("study_exists"):
         load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
-    with refusal("unknown_plan"):
+    with expect_refusal("unknown_plan"):
         load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", Mode.DEMO, START)
     plans = dict(installation.library.plans)
     free = tuple(used for used in plans["sbrt-nsclc", "1.0"].instruments if used.id == "symptom-diary")
     plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other", instruments=free)
     both = replace(installation, library=replace(installation.library, plans=plans))
-    with refusal("mixed_modes"):
+    with expect_refusal("mixed_modes"):
         load_study(both, SYSTEM, "other", "1.0", Mode.LIVE, START)
     load_study(both, SYSTEM, "other", "1.0", Mode.DEMO, START)
     with installation.read() as session:
@@ -55,21 +55,21 @@ def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) 
 
 
 def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Installation, site: Site) -> None:
-    with refusal("site_exists"):
+    with expect_refusal("site_exists"):
         open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
-    with refusal("unknown_zone"):
+    with expect_refusal("unknown_zone"):
         open_site(installation, SYSTEM, "sbrt-nsclc", replace(site_entry("010"), zone="Mars/Olympus"), START)
-    with refusal("unknown_study"):
+    with expect_refusal("unknown_study"):
         open_site(installation, SYSTEM, "other", site_entry("010"), START)
     with installation.read() as session:
         assert site_named(session, site.study_id, "0571").id == site.id
-        with refusal("unknown_site"):
+        with expect_refusal("unknown_site"):
             site_named(session, site.study_id, "010")
 
 
 @pytest.mark.req("CAP-01")
 def test_a_trial_never_uses_the_demonstration_wording(installation: Installation) -> None:
-    with refusal("wording_not_licensed"):
+    with expect_refusal("wording_not_licensed"):
         load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.LIVE, START)
 
 
@@ -77,9 +77,9 @@ def test_a_trial_never_uses_the_demonstration_wording(installation: Installation
 def test_an_address_is_never_used_twice(installation: Installation) -> None:
     made = create_staff(installation, SYSTEM, "Nurse@Example.org ", "N", PASSWORD, "en", START)
     disable_staff(installation, SYSTEM, "nurse@example.org", "left", START)
-    with refusal("staff_exists"):
+    with expect_refusal("staff_exists"):
         create_staff(installation, SYSTEM, "nurse@example.org", "N", PASSWORD, "en", START)
-    with refusal("weak_password"):
+    with expect_refusal("weak_password"):
         create_staff(installation, SYSTEM, "other@example.org", "N", "short", "en", START)
     with installation.read() as session:
         staff = session.get_one(Staff, made.staff_id)
@@ -97,7 +97,7 @@ def test_disabling_closes_sessions(installation: Installation) -> None:
     disable_staff(installation, SYSTEM, "n@example.org", "left", START)
     with installation.read() as session:
         assert session.get_one(StaffSession, "t").closed_at == START
-    with refusal("unknown_staff"):
+    with expect_refusal("unknown_staff"):
         disable_staff(installation, SYSTEM, "nobody@example.org", "left", START)
 
 
@@ -106,7 +106,7 @@ def test_administration_never_mixes_with_conduct(installation: Installation, sit
     made = create_staff(installation, SYSTEM, "n@example.org", "N", PASSWORD, "en", START)
     grant_role(installation, SYSTEM, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571", START)
     grant_role(installation, SYSTEM, made.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None, START)
-    with refusal("admin_conduct"):
+    with expect_refusal("admin_conduct"):
         grant_role(installation, SYSTEM, made.staff_id, Role.ADMIN, "sbrt-nsclc", None, START)
     with installation.read() as session:
         grants = session.exec(select(RoleGrant).where(RoleGrant.staff_id == made.staff_id)).all()
@@ -121,7 +121,7 @@ def test_administration_never_mixes_with_conduct(installation: Installation, sit
 def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: Installation) -> None:
     whole = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], None, START)
     one = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], ["0571"], START)
-    with refusal("unknown_site"):
+    with expect_refusal("unknown_site"):
         create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [], ["999"], START)
     with installation.read() as session:
         rows = {row.client_id: row for row in session.exec(select(EdcClient))}
@@ -145,7 +145,7 @@ def test_staff_see_the_people_of_their_own_sites(installation: Installation, per
                 found = seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
                 assert found.subject == person.subject
             else:
-                with refusal("unknown_participant"):
+                with expect_refusal("unknown_participant"):
                     seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
     nurse = colleague(Role.NURSE, person.site)
     assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id or 0)
