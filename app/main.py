@@ -10,6 +10,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.clock import now
+from app.clinic import routes as clinic
+from app.edc import routes as edc
+from app.edc.limits import Limits
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH
 from app.jobs.ticker import Ticker
@@ -38,7 +41,7 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (routes.router, statics.router, entrance.router, patient.router)
+ROUTERS = (routes.router, statics.router, entrance.router, patient.router, clinic.router, edc.router)
 DEFAULT_COST = HashCost()
 
 
@@ -60,6 +63,7 @@ def create_app(
     statics_ = Statics.load()
     app.state.installation = open_installation(settings, hash_cost)
     app.state.clock = clock
+    app.state.edc_limits = Limits()
     app.state.commit = settings.commit
     app.state.statics = statics_
     app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.js"))

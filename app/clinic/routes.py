@@ -1,0 +1,9 @@
+"""Every route of the desk."""
+
+from fastapi import APIRouter
+
+from app.clinic import changes, enrolling, entrance, lists, participant
+
+router = APIRouter(include_in_schema=False)
+for part in (entrance.router, lists.router, enrolling.router, changes.router, participant.router):
+    router.include_router(part)
