@@ -119,5 +119,5 @@ class Counted:
         sa.event.remove(self.engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement != "BEGIN":
+        if not statement.startswith("BEGIN"):
             self.statements.append(statement)

@@ -1,0 +1,326 @@
+"""A reminder leaves at most once, and only while it is owed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import select
+
+from app.domain.access import CLOCK, SYSTEM
+from app.domain.audit import Event
+from app.domain.plan import Owner
+from app.domain.refusal import Refused
+from app.notify.channel import Letter, NotSent, Unconfirmed
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.services.installation import Installation
+from app.services.reminding import (
+    BACK_OFF,
+    LEASE,
+    PATIENCE,
+    Claimed,
+    Delivery,
+    Outbox,
+    claim,
+    expire,
+    hand_over,
+)
+from app.services.sealing import Sealer
+from app.services.studies import open_site
+from app.services.trail import verify
+from app.storage.changes import chain_of_participant
+from app.storage.exchange import Message
+from app.storage.people import Contact, Participant
+from app.storage.schedule import Slot
+from app.storage.study import Site
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, days, site_entry
+from tests.services.reminded import (
+    KEY,
+    WORDS,
+    Counted,
+    Pigeon,
+    address,
+    installed,
+    messages,
+    outbox,
+    push_all,
+    recorded,
+    reminded,
+    shanghai,
+)
+
+RANDOMISED = date(2026, 3, 4)
+EVENING = shanghai(RANDOMISED, 19)
+"""When the first diary reminder is owed."""
+
+
+@pytest.fixture
+def reader(installation: Installation, site: Site) -> Person:
+    """Somebody whose first diary day has come to its evening, with one reminder queued."""
+    person = reminded(installation, site)
+    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    push_all(installation, EVENING)
+    return person
+
+
+@pytest.fixture
+def claimed(installation: Installation, reader: Person) -> Claimed:
+    """That reminder, claimed."""
+    (mine,) = claim(installation, EVENING)
+    assert mine.participant_id == reader.row().id
+    return mine
+
+
+def state(installation: Installation) -> str:
+    (message,) = messages(installation)
+    return message.state
+
+
+@pytest.mark.req("PRI-01", "AUD-07")
+def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: Claimed) -> None:
+    pigeon = Pigeon()
+    assert hand_over(installation, outbox(pigeon), claimed, EVENING) is Delivery.sent
+    (letter,), (message,) = pigeon.letters, messages(installation)
+    assert (letter.to, letter.key, letter.language) == (address(1), message.key, "en")
+    assert (message.state, message.settled_at, message.failure) == ("sent", EVENING, None)
+    assert recorded(installation, Event.REMINDER_QUEUED) == recorded(installation, Event.REMINDER_SENT) == 1
+    with installation.read() as session:
+        told = " ".join(session.exec(select(AuditEntry.changes)))
+    assert address(1) not in told
+    assert verify(installation) == []
+
+
+def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
+    installation: Installation, claimed: Claimed
+) -> None:
+    pigeon = Pigeon()
+    hand_over(installation, outbox(pigeon), claimed, EVENING)
+    (letter,) = pigeon.letters
+    assert letter.subject == "Daybook study: a form is ready"
+    assert letter.text == (
+        "Your study diary can be filled in now.\n"
+        "It takes about 7 minutes.\n"
+        "It is open until the end of Friday, 6 March 2026.\n\n"
+        "https://d.test/\n\n"
+        "Questions? Call 0571-5550000 (8-17)."
+    )
+
+
+def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site: Site) -> None:
+    reminded(installation, site)
+    at = shanghai(START.date() + days(14), 9)  # the middle of the baseline's window
+    push_all(installation, at)
+    pigeon = Pigeon()
+    (mine,) = claim(installation, at)
+    assert hand_over(installation, outbox(pigeon), mine, at) is Delivery.sent
+    assert "Your study form is ready.\nIt takes about 10 minutes." in pigeon.letters[0].text
+
+
+def test_two_workers_get_different_messages(
+    installation: Installation, site: Site, people: Callable[[int], Person]
+) -> None:
+    for number in range(2, 6):
+        reminded(installation, site, number)
+    push_all(installation, shanghai(START.date() + days(14), 9))
+    at = shanghai(START.date() + days(14), 10)
+    first, second = claim(installation, at, limit=3), claim(installation, at)
+    assert (len(first), len(second)) == (3, 1)
+    assert not set(first) & set(second)
+    assert claim(installation, at) == []
+    assert people(9).subject == "0571-009"
+
+
+@pytest.mark.req("AVL-05")
+def test_many_messages_are_claimed_in_one_statement(installation: Installation, reader: Person) -> None:
+    with Counted(installation.engine) as statements:
+        assert len(claim(installation, EVENING)) == 1
+    assert len(statements) == 1
+    assert statements[0].startswith("UPDATE message")
+    assert reader.subject == "0571-001"
+
+
+@pytest.mark.req("AVL-05")
+def test_a_worker_killed_before_sending_leaves_the_message_to_another(
+    installation: Installation, claimed: Claimed
+) -> None:
+    assert claim(installation, EVENING + LEASE - timedelta(seconds=1)) == []
+    assert claim(installation, EVENING + LEASE) == [claimed]
+    pigeon = Pigeon()
+    later = EVENING + LEASE
+    assert hand_over(installation, outbox(pigeon), claimed, later) is Delivery.sent
+    # The first worker was only slow and comes back: the message is no longer to be sent.
+    assert hand_over(installation, outbox(pigeon), claimed, later) is None
+    assert len(pigeon.letters) == 1
+
+
+class Killed(BaseException):
+    """The worker's death, as its channel sees it."""
+
+
+class Deadly(Pigeon):
+    """The letter leaves, and the worker dies before it can say so."""
+
+    def send(self, letter: Letter) -> None:
+        self.letters.append(letter)
+        raise Killed
+
+
+@pytest.mark.req("AVL-05", "AUD-07")
+def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
+    installation: Installation, claimed: Claimed
+) -> None:
+    with pytest.raises(Killed):
+        hand_over(installation, outbox(Deadly()), claimed, EVENING)
+    assert state(installation) == "sending"
+    assert expire(installation, EVENING + PATIENCE - timedelta(seconds=1)) == 0
+    assert expire(installation, EVENING + PATIENCE) == 1
+    assert (state(installation), messages(installation)[0].failure) == ("unconfirmed", "worker_lost")
+    assert claim(installation, EVENING + days(9)) == []
+    assert expire(installation, EVENING + days(9)) == 0
+    assert recorded(installation, Event.REMINDER_UNCONFIRMED) == 1
+
+
+def test_a_slow_worker_may_still_say_that_it_was_sent(installation: Installation, claimed: Claimed) -> None:
+    class Slow(Pigeon):
+        def send(self, letter: Letter) -> None:
+            assert expire(installation, letter.at + PATIENCE) == 1
+
+    assert hand_over(installation, outbox(Slow()), claimed, EVENING) is Delivery.sent
+    assert state(installation) == "sent"
+
+
+def test_silence_after_the_text_is_never_answered_by_sending_again(
+    installation: Installation, claimed: Claimed
+) -> None:
+    assert (
+        hand_over(installation, outbox(Pigeon(fails=Unconfirmed())), claimed, EVENING) is Delivery.unconfirmed
+    )
+    assert claim(installation, EVENING + days(1)) == []
+
+
+def test_what_failed_is_tried_three_times(installation: Installation, claimed: Claimed) -> None:
+    broken, at = outbox(Pigeon(fails=NotSent("unreachable"))), EVENING
+    for wait in BACK_OFF:
+        assert hand_over(installation, broken, claimed, at) is Delivery.queued
+        assert claim(installation, at + wait - timedelta(seconds=1)) == []
+        at += wait
+        assert claim(installation, at) == [claimed]
+    assert hand_over(installation, broken, claimed, at) is Delivery.failed
+    (message,) = messages(installation)
+    assert (message.state, message.failure, message.attempts) == ("failed", "unreachable", 3)
+    assert recorded(installation, Event.REMINDER_FAILED) == 1
+    assert claim(installation, at + days(1)) == []
+
+
+def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: Claimed) -> None:
+    refused = outbox(Pigeon(fails=NotSent("recipient_refused", lasting=True)))
+    assert hand_over(installation, refused, claimed, EVENING) is Delivery.failed
+
+
+def submit(person: Person, at: datetime) -> None:
+    entry = person.slot("D0")
+    with person.installation.work(CLOCK, at) as work:
+        row = work.session.get_one(Slot, entry.id)
+        row.begun_at = row.submitted_at = at
+        work.record(Event.FORM_SUBMITTED, chain_of_participant(row.participant_id))
+
+
+def leave(kind: Kind) -> Callable[[Person, datetime], None]:
+    def act(person: Person, at: datetime) -> None:
+        entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
+        record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, at)
+
+    return act
+
+
+def move(person: Person, at: datetime) -> None:
+    person.randomise(RANDOMISED - days(1), at)
+
+
+def want_no_more(person: Person, at: datetime) -> None:
+    with person.installation.work(CLOCK, at) as work:
+        work.session.get_one(Participant, person.row().id).reminders_wanted = False
+        work.record(Event.PARTICIPANT_UPDATED, chain_of_participant(person.row().id or 0))
+
+
+def forget(person: Person, at: datetime) -> None:
+    with person.installation.work(CLOCK, at) as work:
+        work.session.delete(work.session.get_one(Contact, person.row().id))
+        work.record(Event.CONTACT_RECORDED, chain_of_participant(person.row().id or 0))
+
+
+def excuse(person: Person, at: datetime) -> None:
+    entry = person.slot("D0")
+    with person.installation.work(CLOCK, at) as work:
+        work.session.get_one(Slot, entry.id).excused = "no_translation"
+        work.record(Event.SLOT_EXCUSED, chain_of_participant(entry.participant_id))
+
+
+@pytest.mark.req("COR-10", "PRI-03", "AUD-07")
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (submit, "submitted"),
+        (leave(Kind.death), "participation_ended"),
+        (leave(Kind.withdrew_questionnaires), "participation_ended"),
+        (leave(Kind.withdrew_study), "participation_ended"),
+        (move, "window_moved"),
+        (want_no_more, "not_wanted"),
+        (excuse, "excused"),
+    ],
+)
+def test_what_is_owed_no_more_is_dropped(
+    installation: Installation,
+    reader: Person,
+    claimed: Claimed,
+    act: Callable[[Person, datetime], None],
+    reason: str,
+) -> None:
+    act(reader, EVENING)
+    pigeon = Pigeon()
+    assert hand_over(installation, outbox(pigeon), claimed, EVENING) is Delivery.dropped
+    (message,) = messages(installation)
+    assert (pigeon.letters, message.state, message.failure) == ([], "dropped", reason)
+    assert recorded(installation, Event.REMINDER_DROPPED) == 1
+
+
+def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
+    # On PostgreSQL the program's role may delete nothing: a contact goes there by the owner's hand alone.
+    with installed(migrated_sqlite_url) as installation:
+        site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        person = reminded(installation, site)
+        person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+        push_all(installation, EVENING)
+        forget(person, EVENING)
+        (mine,) = claim(installation, EVENING)
+        assert hand_over(installation, outbox(Pigeon()), mine, EVENING) is Delivery.dropped
+        assert messages(installation)[0].failure == "no_contact"
+
+
+def test_a_kind_of_address_that_nobody_serves_is_said(installation: Installation, claimed: Claimed) -> None:
+    assert hand_over(installation, Outbox({}, WORDS), claimed, EVENING) is Delivery.dropped
+    assert messages(installation)[0].failure == "no_channel"
+
+
+@pytest.mark.parametrize(("late", "reason"), [(days(1), "stale"), (days(3), "missed")])
+def test_what_could_not_be_sent_for_long_is_dropped(
+    installation: Installation, claimed: Claimed, late: timedelta, reason: str
+) -> None:
+    assert hand_over(installation, outbox(Pigeon()), claimed, EVENING + late) is Delivery.dropped
+    assert messages(installation)[0].failure == reason
+
+
+def test_another_key_sends_nothing_and_loses_nothing(installation: Installation, claimed: Claimed) -> None:
+    stranger = replace(installation, sealer=Sealer(KEY))
+    with pytest.raises(Refused, match="wrong_key"):
+        hand_over(stranger, outbox(Pigeon()), claimed, EVENING)
+    assert state(installation) == "queued"
+
+
+def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: Claimed) -> None:
+    hand_over(installation, outbox(Pigeon()), claimed, EVENING)
+    waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
+    with installation.read() as session:
+        assert session.execute(waiting).scalar_one() == 0

@@ -1,0 +1,175 @@
+"""Tampering behind the program's back is found: in chains, feeds and seals."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from app.domain.audit import Event
+from app.services.installation import Installation
+from app.services.trail import day_to_seal, seal_day, seal_days, verify
+from app.storage.study import Study
+from app.storage.trail import AuditChain, DaySeal
+from tests import postgres
+from tests.services.people import START, Person, days
+from tests.services.reminded import recorded
+
+Tamper = Callable[[str], None]
+SEALING = START + days(1)
+
+
+@pytest.fixture
+def tamper(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Tamper]:
+    """Somebody with the database's keys, who switches its guards off."""
+    if installation.engine.dialect.name == "sqlite":
+        with _open(installation.engine.url) as connection:
+            guards = connection.execute(
+                sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            ).scalars()
+            for guard in list(guards):
+                connection.execute(sa.text(f"DROP TRIGGER {guard}"))
+            yield lambda statement: _run(connection, statement)
+        return
+    cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+    owner = sa.make_url(cluster.url(str(installation.engine.url.database)))
+    with _open(owner) as connection:
+        for table in ("audit_entry", "feed_event", "day_seal"):
+            connection.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        connection.commit()
+        yield lambda statement: _run(connection, statement)
+
+
+@contextmanager
+def _open(url: sa.URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _run(connection: sa.Connection, statement: str) -> None:
+    assert connection.execute(sa.text(statement)).rowcount > 0
+    connection.commit()
+
+
+def study_of(installation: Installation) -> Study:
+    with installation.read() as session:
+        return session.exec(select(Study)).one()
+
+
+@pytest.fixture
+def history(installation: Installation, person: Person) -> Person:
+    """Somebody with a form sent, and a sealed day."""
+    person.begin("BL", START)
+    person.submit("BL", START)
+    assert seal_days(installation, SEALING) == 1
+    return person
+
+
+@pytest.mark.req("AUD-04")
+def test_a_whole_trail_has_no_faults(installation: Installation, history: Person) -> None:
+    history.randomise(date(2026, 3, 4), START + days(3))
+    assert verify(installation) == []
+    assert seal_days(installation, START + days(4)) == 1
+    assert verify(installation) == []
+
+
+CHAIN = "chain = 'participant:1'"
+
+
+@pytest.mark.req("AUD-04")
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        (f"UPDATE audit_entry SET actor_id = 'x' WHERE {CHAIN} AND seq = 2", "was altered"),
+        (
+            f"UPDATE audit_entry SET changes = replace(changes, ':', ';') WHERE {CHAIN} AND seq = 1",
+            "was altered",
+        ),
+        (f"DELETE FROM audit_entry WHERE {CHAIN} AND seq = 2", "expected number 2"),
+        (f"DELETE FROM audit_entry WHERE {CHAIN} AND seq >= 4", "does not end at its head"),
+        (f"DELETE FROM audit_entry WHERE {CHAIN}", "does not end at its head"),
+        (f"DELETE FROM audit_chain WHERE {CHAIN}", "belongs to no chain"),
+        (f"UPDATE audit_chain SET seq = 0 WHERE {CHAIN}", "does not end at its head"),
+        ("DELETE FROM feed_event WHERE seq = 1", "expected number 1"),
+        ("DELETE FROM feed_event WHERE seq >= 2", "does not end at its head"),
+        ("UPDATE feed_event SET line = replace(line, '0571', '0572') WHERE seq = 1", "was altered"),
+        ("UPDATE feed_event SET line = '{' WHERE seq = 1", "was altered"),
+        ("UPDATE feed_event SET hash = 'x' WHERE seq = 1", "was altered"),
+        ("UPDATE day_seal SET hash = 'x'", "2026-03-02 does not hold"),
+        ("UPDATE day_seal SET chains = 9", "2026-03-02 does not hold"),
+        ("DELETE FROM day_seal", "2026-03-02 is missing"),
+    ],
+)
+def test_tampering_is_found(
+    installation: Installation, history: Person, tamper: Tamper, statement: str, what: str
+) -> None:
+    assert history.row().id == 1
+    tamper(statement)
+    assert what in {fault.what for fault in verify(installation)}
+
+
+@pytest.mark.req("AUD-04")
+def test_swapped_entries_are_found(installation: Installation, history: Person, tamper: Tamper) -> None:
+    assert history.row().id == 1
+    for before, after in ((2, 99), (3, 2), (99, 3)):
+        tamper(f"UPDATE audit_entry SET seq = {after} WHERE {CHAIN} AND seq = {before}")
+    faults = verify(installation)
+    assert {fault.seq for fault in faults if fault.what == "was altered"} == {2, 3}
+
+
+@pytest.mark.req("AUD-04")
+def test_a_cut_end_with_a_forged_head_is_found_by_the_seal(
+    installation: Installation, history: Person, tamper: Tamper
+) -> None:
+    assert history.row().id == 1
+    with installation.read() as session:
+        last = session.exec(select(AuditChain).where(AuditChain.chain == "participant:1")).one().seq
+    tamper(f"DELETE FROM audit_entry WHERE {CHAIN} AND seq = {last}")
+    older = f"SELECT hash FROM audit_entry WHERE {CHAIN} AND seq = {last - 1}"
+    tamper(f"UPDATE audit_chain SET seq = {last - 1}, hash = ({older}) WHERE {CHAIN}")
+    assert [fault.what for fault in verify(installation)] == ["2026-03-02 does not hold"]
+
+
+def test_a_seal_that_the_trail_does_not_tell_of_is_found(
+    installation: Installation, history: Person, tamper: Tamper
+) -> None:
+    assert history.row().id == 1
+    tamper("INSERT INTO day_seal SELECT study_id, '2026-03-09', chains, hash, sealed_at FROM day_seal")
+    assert "2026-03-09 is not the seal that the trail tells of" in {
+        fault.what for fault in verify(installation)
+    }
+
+
+def test_a_day_is_sealed_once_and_covers_only_what_was_done_in_it(
+    installation: Installation, history: Person
+) -> None:
+    study = study_of(installation)
+    assert seal_days(installation, SEALING) == 0
+    assert not seal_day(installation, study, date(2026, 3, 2), SEALING)
+    history.randomise(date(2026, 3, 4), START + days(3))
+    assert seal_day(installation, study, date(2026, 3, 4), START + days(4))
+    assert seal_day(installation, study, date(2026, 3, 5), START + days(5))
+    with installation.read() as session:
+        seals = session.exec(select(DaySeal).order_by(col(DaySeal.sealed_on))).all()
+    assert [seal.sealed_on for seal in seals] == ["2026-03-02", "2026-03-04", "2026-03-05"]
+    assert seals[0].chains == 2  # the study's own and the participant's
+    assert len({seal.hash for seal in seals}) == 3
+    assert recorded(installation, Event.TRAIL_SEALED) == 3
+    assert verify(installation) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime.fromisoformat("2026-03-02T00:14:59+00:00"), date(2026, 2, 28)),
+        (datetime.fromisoformat("2026-03-02T00:15:00+00:00"), date(2026, 3, 1)),
+        (datetime.fromisoformat("2026-03-02T08:15:00+08:00"), date(2026, 3, 1)),
+    ],
+)
+def test_a_day_is_sealed_when_it_has_settled(at: datetime, day: date) -> None:
+    assert day_to_seal(at) == day
+    assert day_to_seal(at + timedelta(days=1)) == day + timedelta(days=1)
