@@ -1,7 +1,7 @@
 """A refusal as the participant's page or the question runner can use it."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from app.patient.pages import LockedPage, NoticePage
 from app.patient.views import form_url, named
 from app.patient.visits import Visit
 from app.services.capture import definition
+from app.services.patient_home import sent_form
 from app.web.cookies import keep
 from app.web.errors import respond
 from app.web.pages import Page, render
@@ -104,18 +105,19 @@ def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[No
     slot = request.path_params.get("slot")
     if visit is None or slot is None or refused.code == "no_translation":
         return NoticePage(code), status
+    if refused.code == "already_submitted":
+        sent = sent_form(visit.daybook, visit.visitor, slot)
+        when = formats.moment(sent.sent_at, visit.visitor.zone, visit.language)
+        return NoticePage(
+            code, named(sent.name, sent.for_day, visit.language), when, receipt=sent.receipt
+        ), status
     form = definition(visit.daybook, visit.visitor, slot)
     name = named(form.text.name, form.slot.for_day, visit.language)
-    receipt = str(refused.details.get("receipt", ""))
-    return NoticePage(code, name=name, when=_when(visit, refused), receipt=receipt), status
+    return NoticePage(code, name, _day(refused.details.get("day"), visit)), status
 
 
-def _when(visit: Visit, refused: Refused) -> str:
-    received, day = refused.details.get("received"), refused.details.get("day")
-    if isinstance(received, datetime):
-        return formats.moment(received, visit.visitor.zone, visit.language)
-    closed = isinstance(day, date) and refused.code != "already_submitted"
-    return formats.day(day, visit.language) if closed and isinstance(day, date) else ""
+def _day(day: object, visit: Visit) -> str:
+    return formats.day(day, visit.language) if isinstance(day, date) else ""
 
 
 def _locked(visit: Visit, refused: Refused, form: Mapping[str, object]) -> LockedPage:

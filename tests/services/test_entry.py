@@ -1,0 +1,239 @@
+"""Coming in: link, short code, PIN, the idle lock, leaving, language."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from sqlmodel import select
+
+from app.domain.access import ActorKind
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.domain.status import ExitKind
+from app.services.enrolment import Invitation, enrol, issue_invitation
+from app.services.entry import (
+    activate,
+    change_language,
+    invitation,
+    recognise,
+    sign_out,
+    speak,
+    take_up,
+    touch,
+    unlock,
+)
+from app.services.installation import Installation
+from app.services.throttling import SPAN, TRIES
+from app.storage.people import Device
+from app.storage.study import Site
+from app.storage.trail import AuditEntry
+from tests.services.people import PIN, START, Person, bound, days, enrolment
+
+HERE = "192.0.2.1"
+
+
+@pytest.fixture
+def guest(installation: Installation, site: Site) -> Person:
+    """Somebody enrolled who has no phone yet."""
+    person = Person(installation, site, "0571-009")
+    enrol(installation, person.nurse, site, enrolment(person.subject), START)
+    return person
+
+
+def invite(person: Person, at: datetime = START) -> Invitation:
+    return issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+
+
+def link_of(told: Invitation) -> str:
+    return told.url.rsplit("/", 1)[1]
+
+
+def enter(person: Person, secret: str, at: datetime = START, pin: str = PIN, again: str = PIN) -> str:
+    return activate(person.installation, secret, pin, again, "Android", HERE, at)
+
+
+def refusal(act: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as told:
+        act()
+    return told.value.code
+
+
+def events(installation: Installation, event: Event) -> list[AuditEntry]:
+    with installation.read() as session:
+        return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
+
+
+@pytest.mark.req("IAM-10", "AUD-07")
+def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
+    told = invite(guest)
+    with guest.installation.read() as session:
+        found = invitation(session, link_of(told), START)
+    assert (found.participant_id, found.language, found.site.code) == (guest.row().id, "en", "0571")
+    guest.cookie = enter(guest, link_of(told))
+    visitor = guest.visitor(START)
+    assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
+    assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
+    (entry,) = [e for e in events(guest.installation, Event.DEVICE_BOUND) if e.actor_id == visitor.public_id]
+    assert entry.actor_kind == ActorKind.PARTICIPANT
+    assert PIN not in entry.changes
+    assert guest.cookie not in entry.changes
+
+
+@pytest.mark.req("IAM-10")
+def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> None:
+    first = invite(guest)
+    second = invite(guest)
+    assert refusal(lambda: enter(guest, link_of(first))) == "wrong_link"
+    enter(guest, link_of(second))
+    assert refusal(lambda: enter(guest, link_of(second))) == "wrong_link"
+    third = invite(guest)
+    with guest.installation.read() as session:
+        assert refusal(lambda: invitation(session, link_of(third), START + days(14))) == "wrong_link"
+        assert refusal(lambda: invitation(session, "nobody-was-given-this-link", START)) == "wrong_link"
+        assert refusal(lambda: invitation(session, third.code, START)) == "wrong_link"
+    refused = events(guest.installation, Event.ACTIVATION_REFUSED)
+    assert [(entry.actor_id, entry.chain) for entry in refused] == [("stranger", "installation")] * 2
+
+
+def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
+    told = invite(guest)
+    typed = f" {told.code[:4].lower()} {told.code[4:]}"
+    assert take_up(guest.installation, typed, HERE, START).participant_id == guest.row().id
+    assert refusal(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
+    assert enter(guest, typed, START + days(0.99))
+
+
+@pytest.mark.req("IAM-12")
+def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(guest: Person) -> None:
+    told = invite(guest)
+    for _ in range(TRIES):
+        assert refusal(lambda: take_up(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+    assert refusal(lambda: take_up(guest.installation, told.code, HERE, START)) == "throttled"
+    assert refusal(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
+    assert take_up(guest.installation, told.code, "192.0.2.2", START)
+    assert take_up(guest.installation, told.code, HERE, START + SPAN)
+    assert enter(guest, link_of(told))
+
+
+def test_failures_of_another_hour_are_forgotten(guest: Person) -> None:
+    for hour in (0, 1):
+        for _ in range(TRIES - 1):
+            at = START + hour * SPAN
+            assert refusal(lambda at=at: take_up(guest.installation, "ABCD2345", HERE, at)) == "wrong_link"
+    assert refusal(lambda: take_up(guest.installation, "ABCD2345", HERE, START + SPAN)) == "wrong_link"
+
+
+@pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", ""])
+def test_a_pin_is_six_digits_that_differ(guest: Person, pin: str) -> None:
+    assert refusal(lambda: enter(guest, link_of(invite(guest)), pin=pin, again=pin)) == "bad_pin"
+
+
+def test_a_pin_is_typed_twice_alike(guest: Person) -> None:
+    assert refusal(lambda: enter(guest, link_of(invite(guest)), again="135791")) == "pins_differ"
+
+
+@pytest.mark.req("IAM-10")
+def test_two_browsers_with_one_link_bind_once(guest: Person) -> None:
+    link = link_of(invite(guest))
+
+    def attempt(_number: int) -> str:
+        try:
+            enter(guest, link)
+        except Refused as refused:
+            return refused.code
+        return "bound"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(attempt, range(2))) == ["bound", "wrong_link"]
+
+
+def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
+    link = link_of(invite(guest))
+    with guest.installation.work(guest.nurse, START) as work:
+        row = work.session.merge(guest.row())
+        row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
+        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+    assert refusal(lambda: enter(guest, link)) == "wrong_link"
+
+
+def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
+    with person.installation.read() as session:
+        for cookie in (None, "", "guess"):
+            found = refusal(lambda cookie=cookie: recognise(person.installation, session, cookie, START))
+            assert found == "not_signed_in"
+
+
+@pytest.mark.req("IAM-06")
+def test_leaving_unbinds_at_once(person: Person) -> None:
+    sign_out(person.installation, person.visitor(START), START)
+    assert refusal(lambda: person.visitor(START)) == "not_signed_in"
+    assert len(events(person.installation, Event.DEVICE_SIGNED_OUT)) == 1
+
+
+def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
+    later = START + days(1)
+    assert not person.visitor(START + days(15 / 1440)).locked
+    visitor = person.visitor(later)
+    assert visitor.locked
+    touch(person.installation, visitor, later)
+    assert person.visitor(later).locked
+    unlock(person.installation, visitor, PIN, later)
+    assert not person.visitor(later).locked
+    assert len(events(person.installation, Event.DEVICE_UNLOCKED)) == 1
+
+
+def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Person) -> None:
+    moment = START + days(0.5 / 1440)
+    touch(person.installation, person.visitor(moment), moment)
+    assert person.visitor(moment).seen_at == START
+    moment = START + days(10 / 1440)
+    touch(person.installation, person.visitor(moment), moment)
+    assert person.visitor(moment).seen_at == moment
+    assert not person.visitor(START + days(20 / 1440)).locked
+
+
+@pytest.mark.req("IAM-12", "AUD-07")
+def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: Person) -> None:
+    other = replace(person, cookie=bound(person, START))
+    later = START + days(1)
+    visitor = person.visitor(later)
+    for _ in range(TRIES):
+        assert refusal(lambda: unlock(person.installation, visitor, "000001", later)) == "wrong_pin"
+    assert refusal(lambda: unlock(person.installation, visitor, PIN, later)) == "throttled"
+    unlock(person.installation, other.visitor(later), PIN, later)
+    assert not other.visitor(later).locked
+    unlock(person.installation, person.visitor(later + SPAN), PIN, later + SPAN)
+    assert refusal(lambda: unlock(person.installation, visitor, "000001", later + SPAN)) == "wrong_pin"
+    refused = events(person.installation, Event.PIN_REFUSED)
+    assert len(refused) == TRIES + 1
+    assert all("000001" not in entry.changes for entry in refused)
+
+
+def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
+    visitor = person.visitor(START)
+    change_language(person.installation, visitor, "zh_CN", START)
+    change_language(person.installation, visitor, "zh_CN", START)
+    assert person.visitor(START).language == "zh_CN"
+    assert len(events(person.installation, Event.LANGUAGE_CHANGED)) == 1
+    assert refusal(lambda: change_language(person.installation, visitor, "fr", START)) == "no_language"
+
+
+def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Person) -> None:
+    speak(person.installation, person.cookie, "zh_CN", START)
+    speak(person.installation, person.cookie, "fr", START)
+    speak(person.installation, None, "en", START)
+    assert person.visitor(START).language == "zh_CN"
+
+
+def test_speaking_hides_no_other_fault(person: Person) -> None:
+    hollow = replace(person.installation, library=replace(person.installation.library, plans={}))
+    assert refusal(lambda: speak(hollow, person.cookie, "en", START)) == "unknown_plan"
+
+
+def test_no_device_row_holds_the_cookie(person: Person) -> None:
+    with person.installation.read() as session:
+        rows = session.exec(select(Device)).all()
+    assert rows
+    assert all(person.cookie not in row.token_hash for row in rows)
