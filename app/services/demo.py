@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, select
 
@@ -30,7 +30,8 @@ PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens 
 _EDC = "Demonstration EDC"
 _BEFORE_FIRST = timedelta(days=3)
 _EDC_SPEAKS = timedelta(days=2000)
-_URGENT = (Status.overdue, Status.in_progress, Status.due, Status.open)
+_DIARY = "diary"
+_PRESSING = (Status.overdue, Status.in_progress, Status.due, Status.open, Status.not_expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,25 +213,20 @@ def _participant(story: Story, found: Participant, url: str | None, state: Statu
 
 
 def state_of(slots: Sequence[Slot], at: datetime) -> Status:
-    """The state of the questionnaire that matters now: one to be answered, the one of the running
-    window, the last one that went wrong, or what comes next. The diary has its own days."""
-    forms = [
-        (slot, status_of(slot, at))
-        for slot in slots
-        if slot.for_day is None and slot.instrument != "symptom-diary"
-    ]
-    states = [state for _, state in forms]
-    for state in _URGENT:
-        if state in states:
-            return state
-    if Status.not_expected in states:
-        return Status.not_expected
-    past = [(slot.closes_at, slot, state) for slot, state in forms if slot.opens_at and slot.opens_at <= at]
-    past.sort(key=lambda each: (each[0] is not None, each[0]))
-    last = past[-1][2] if past else Status.waiting
-    if Status.waiting in states and Status.planned not in states and last is Status.submitted:
-        return Status.waiting
-    running = bool(past) and past[-1][0] is not None and past[-1][0] > at
-    if last in (Status.missed, Status.excused) or running:
-        return last
-    return next((state for state in (Status.planned, Status.waiting) if state in states), last)
+    """The state of the questionnaire that matters most at `at`: one to be answered, else the last one if
+    it went wrong or its window still runs, else what comes next. The diary has its own days."""
+    forms = [slot for slot in slots if slot.series != _DIARY]
+    states = {status_of(slot, at) for slot in forms}
+    pressing = next((state for state in _PRESSING if state in states), None)
+    if pressing is not None:
+        return pressing
+    last = max((slot for slot in forms if slot.opens_at and slot.opens_at <= at), key=_closing, default=None)
+    if last is not None and status_of(last, at) in (Status.missed, Status.excused):
+        return status_of(last, at)
+    if Status.planned not in states:
+        return Status.waiting if Status.waiting in states else Status.submitted
+    return Status.submitted if last is not None and _closing(last) > at else Status.planned
+
+
+def _closing(slot: Slot) -> datetime:
+    return slot.closes_at or datetime.max.replace(tzinfo=UTC)
