@@ -21,8 +21,13 @@ QUICK = 1
 
 def told(body: object, status: int = 200, version: int | None = None) -> Response:
     """A JSON body, tagged with its version."""
-    headers = {} if version is None else {"ETag": f'"{version}"'}
+    headers = {} if version is None else tagged(version)
     return Response(orjson.dumps(body, default=str), status, headers, media_type=JSON)
+
+
+def tagged(version: int) -> dict[str, str]:
+    """The headers of a version: its strong tag, which a compressed copy would not keep."""
+    return {"ETag": f'"{version}"', "Cache-Control": "no-store, no-transform"}
 
 
 def receipt(place: str, kept: Kept, **more: object) -> Response:
@@ -36,7 +41,7 @@ def shown(seen: Seen, conditions: Preconditions) -> Response:
     """A thing as it is, or 304 where the reader holds this version."""
     conditions.check_reading(seen.version)
     if conditions.unchanged(seen.version):
-        return Response(status_code=304, headers={"ETag": f'"{seen.version}"'})
+        return Response(status_code=304, headers=tagged(seen.version))
     return told(seen.body, version=seen.version)
 
 

@@ -116,7 +116,7 @@ def get_assessment_version(
 
 
 def _one(line: str) -> Response:
-    return Response(line, media_type=answers.JSON, headers={"ETag": f'"{orjson.loads(line)["version"]}"'})
+    return Response(line, media_type=answers.JSON, headers=answers.tagged(orjson.loads(line)["version"]))
 
 
 async def _waited(

@@ -88,7 +88,10 @@ def own_site(session: Session, caller: Caller, code: str) -> Site:
     """The site of this code, when it is one of the client's; raises Refused("unknown_site")."""
     if caller.sites is not None and code not in caller.sites:
         raise Refused("unknown_site", field="site", allowed=tuple(sorted(caller.sites)))
-    return site_named(session, caller.study_id, code)
+    try:
+        return site_named(session, caller.study_id, code)
+    except Refused as unknown:
+        raise Refused(unknown.code, field="site", allowed=unknown.details["allowed"]) from unknown
 
 
 def confirms(session: Session, participant: Participant, kind: str, on: date, at: datetime | None) -> bool:

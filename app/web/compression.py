@@ -57,7 +57,9 @@ def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Mes
     headers = dict(start["headers"])
     body = message.get("body", b"")
     text = headers.get(b"content-type", b"").startswith(_TEXT)
-    if len(body) < _WORTH or not text or b"content-encoding" in headers:
+    # A strong entity tag names these very bytes: what carries one asks not to be transformed.
+    kept_as_is = b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b"")
+    if len(body) < _WORTH or not text or kept_as_is:
         return start, message
     packed = compressed(body, chosen)
     kept = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]

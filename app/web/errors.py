@@ -45,7 +45,10 @@ def respond(request: Request, refused: Refused) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     more = {"code": refused.code, **refused.details}
     title = HTTPStatus(told.status).phrase
-    return problem(told.kind, told.status, title, filled(told.sentence, refused), headers=headers, more=more)
+    detail = filled(told.sentence, refused)
+    field = refused.details.get("field")
+    errors = [{"pointer": pointer([str(field)]), "detail": detail}] if field and told.status == 422 else []
+    return problem(told.kind, told.status, title, detail, errors, headers, more)
 
 
 def _retry(request: Request, refused: Refused) -> dict[str, str]:

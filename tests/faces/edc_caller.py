@@ -1,0 +1,91 @@
+"""An EDC as it calls: a token of its own, and requests under the API's base."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.domain.access import SYSTEM, Scope
+from app.services.installation import Installation
+from app.services.studies import NewClient, create_client, load_study, open_site
+from app.storage.study import Mode, Site
+from tests.applications import visitor
+from tests.services.people import Person, enrolled, qlq, site_entry
+
+BASE = "/api/edc/v1"
+STUDY = "sbrt-nsclc"
+AS_OF = "2026-03-02T02:00:00Z"
+REGISTER = {"site": "0571", "language": "zh-Hans", "reference_date": "2026-03-02", "as_of": AS_OF}
+
+
+@dataclass
+class Edc:
+    """One client of the API, signed in."""
+
+    http: TestClient
+    client: NewClient
+    token: str
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Response:
+        return self.http.get(f"{BASE}{path}", params=query, headers=self._headers(headers))
+
+    def put(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, **query: object
+    ) -> Response:
+        return self.http.put(f"{BASE}{path}", json=body, params=query, headers=self._headers(headers))
+
+    def changes(self, after: int = 0, **query: object) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.get("/changes", after=after, **query).json()["items"]
+        return items
+
+    def renew(self) -> None:
+        """A fresh token, once the clock has moved on."""
+        self.token = token_of(self.http, self.client)
+
+    def head(self) -> int:
+        return int(self.get(f"/studies/{STUDY}").json()["head"])
+
+    def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", **(more or {})}
+
+
+def signed_in(
+    app: FastAPI, at: datetime, scopes: Sequence[Scope] = tuple(Scope), sites: Sequence[str] | None = None
+) -> Edc:
+    """A new client with a token."""
+    daybook: Installation = app.state.installation
+    made = create_client(daybook, SYSTEM, STUDY, "EDC", scopes, sites, at)
+    http = visitor(app)
+    return Edc(http, made, token_of(http, made))
+
+
+def token_of(http: TestClient, made: NewClient) -> str:
+    sent = {"grant_type": "client_credentials"}
+    answer = http.post(f"{BASE}/oauth/token", data=sent, auth=(made.client_id, made.secret))
+    return str(answer.json()["access_token"])
+
+
+def begun(app: FastAPI, at: datetime) -> tuple[Site, Site]:
+    """The study with two sites."""
+    daybook: Installation = app.state.installation
+    load_study(daybook, SYSTEM, STUDY, "1.0", Mode.DEMO, at)
+    first = open_site(daybook, SYSTEM, STUDY, site_entry("0571"), at)
+    return first, open_site(daybook, SYSTEM, STUDY, site_entry("0512"), at)
+
+
+def answered(app: FastAPI, site: Site, subject: str, at: datetime) -> Person:
+    """Somebody whose baseline form was sent."""
+    person = enrolled(app.state.installation, site, subject)
+    person.begin("BL", at)
+    person.submit("BL", at, qlq(2))
+    return person
+
+
+def later(**spans: float) -> str:
+    """An `as_of` after the first one."""
+    moment = datetime.fromisoformat(AS_OF) + timedelta(**spans)
+    return moment.isoformat()

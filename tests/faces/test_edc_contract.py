@@ -1,0 +1,169 @@
+"""The published contract: frozen, true to what is served, and understood by clients of others."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+import schemathesis
+from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from oauthlib.oauth2 import BackendApplicationClient
+from requests.auth import HTTPBasicAuth
+from requests_oauthlib import OAuth2Session
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from app.edc.callers import BASE
+from app.edc.limits import Limits
+from app.edc.openapi import document
+from app.edc.routes import router
+from app.storage.study import Site
+from app.web.permissions import ROUTES, Caller
+from tests import servers
+from tests.applications import Clock
+from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered
+
+FROZEN = Path(__file__).parents[2] / "docs" / "manual" / "edc-openapi.json"
+REWRITE = "DAYBOOK_REWRITE_CONTRACT"
+
+
+@pytest.mark.req("EDC-01")
+def test_the_published_contract_is_the_frozen_one(edc: Edc) -> None:
+    """Set the variable named above to freeze a new version, and look at the difference."""
+    served = edc.http.get(f"{BASE}/openapi.json")
+    if os.environ.get(REWRITE):
+        FROZEN.write_bytes(served.content + b"\n")
+    assert served.content + b"\n" == FROZEN.read_bytes()
+    assert served.json()["openapi"].startswith("3.1")
+
+
+def test_every_operation_asks_for_the_scope_of_the_table() -> None:
+    told = orjson.loads(document(router))
+    for path, operations in told["paths"].items():
+        for verb, operation in operations.items():
+            access = ROUTES[verb.upper(), path]
+            scopes = [name for each in operation.get("security", []) for name in each["client"]]
+            assert (access.caller is Caller.EDC) is ("security" in operation)
+            assert scopes == ([access.scope.value] if access.scope else [])
+
+
+def test_no_operation_deletes() -> None:
+    told = orjson.loads(document(router))
+    assert {verb for operations in told["paths"].values() for verb in operations} == {"get", "put", "post"}
+
+
+@pytest.fixture
+def lived_in(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Edc:
+    """A study with an answered form and a participant of the EDC."""
+    answered(app, sites[0], "0571-001", clock.at)
+    edc.put("/participants/0571-014", REGISTER)
+    edc.put("/participants/0571-014/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
+    app.state.edc_limits = Limits(quota=1_000_000)
+    return edc
+
+
+# A well-formed date can lie in the future, and a token is asked for in tests of its own.
+EXCLUDED = [ignored_auth, positive_data_acceptance]
+KNOWN = {"subject": "0571-014", "visit": "W12", "kind": "randomisation", "study": STUDY}
+
+
+@pytest.mark.slow
+@pytest.mark.req("EDC-01")
+@pytest.mark.filterwarnings("ignore")  # a generator of nonsense warns of what it finds out
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("known", [True, False])
+def test_whatever_is_sent_is_answered_as_published(
+    app: FastAPI, lived_in: Edc, mode: GenerationMode, known: bool
+) -> None:
+    schema = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", app)
+    headers = {"Authorization": f"Bearer {lived_in.token}"}
+    tried: set[str] = set()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path.endswith("/changes"):
+            headers["Accept"] = "application/json"
+        try:
+            try_out(operation, mode, headers, known)
+        except Unsatisfiable:  # nothing can be wrong with a request that has no parts
+            continue
+        tried.add(operation.label)
+    assert len(tried) == 15 if mode is GenerationMode.POSITIVE else len(tried) >= 7
+
+
+def try_out(operation: Any, mode: GenerationMode, headers: dict[str, str], known: bool) -> None:  # noqa: ANN401 - it publishes no types
+    """Send some twenty requests of one kind and check each answer against the contract."""
+    places = {name: value for name, value in KNOWN.items() if f"{{{name}}}" in operation.path}
+    if "subject" in places and "{visit}" not in operation.path:
+        places.pop("visit", None)
+    fixed = {"path_parameters": places} if known and places else {}
+
+    @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode, **fixed))
+    def send(case: schemathesis.Case) -> None:
+        if case.query and "wait" in case.query:
+            case.query = {**case.query, "wait": 0}
+        case.call_and_validate(base_url="https://testserver", headers=headers, excluded_checks=EXCLUDED)
+
+    send()
+
+
+@pytest.fixture
+def base_url(app: FastAPI, lived_in: Edc, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The application behind a real server; the OAuth libraries want to be told that plain HTTP is meant."""
+    assert lived_in
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+    with servers.serving(app) as url:
+        yield f"{url}{BASE}"
+
+
+def test_requests_oauthlib_pulls(base_url: str, lived_in: Edc) -> None:
+    made = lived_in.client
+    session = OAuth2Session(client=BackendApplicationClient(made.client_id))
+    session.fetch_token(f"{base_url}/oauth/token", auth=HTTPBasicAuth(made.client_id, made.secret))
+    page = session.get(f"{base_url}/changes", params={"limit": 3}).json()
+    assert [item["seq"] for item in page["items"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_authlib_pulls(base_url: str, lived_in: Edc, method: str) -> None:
+    made = lived_in.client
+    session = AuthlibSession(
+        made.client_id, made.secret, token_endpoint_auth_method=method, scope="scores:read"
+    )
+    session.fetch_token(f"{base_url}/oauth/token", grant_type="client_credentials")
+    rows = session.get(f"{base_url}/scores").json()["items"]
+    assert {row["subject"] for row in rows} == {"0571-001"}
+    assert session.get(f"{base_url}/participants/0571-001").json().get("arm") is None
+
+
+def test_a_waiting_client_hears_of_news(base_url: str, lived_in: Edc) -> None:
+    head = lived_in.head()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            requests.get,
+            f"{base_url}/changes",
+            params={"after": head, "wait": 20},
+            headers={"Authorization": f"Bearer {lived_in.token}"},
+            timeout=60,
+        )
+        time.sleep(0.7)
+        lived_in.put("/participants/0571-077", REGISTER)
+        page = waiting.result().json()
+    assert page["items"][0]["subject"] == "0571-077"
+    assert page["after"] == head
+
+
+def test_a_waiting_client_is_let_go(base_url: str, lived_in: Edc) -> None:
+    headers = {"Authorization": f"Bearer {lived_in.token}"}
+    asked = {"after": lived_in.head(), "wait": 1}
+    page = requests.get(f"{base_url}/changes", params=asked, headers=headers, timeout=60).json()
+    assert (page["items"], page["complete"]) == ([], True)
