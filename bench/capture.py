@@ -1,0 +1,100 @@
+"""The participant's passes: the form document, saving one answer, and sending a form."""
+
+import gzip
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlencode
+
+from bench import floors
+from bench.figures import Figure, at_least_share, at_most, at_most_hellos, milliseconds
+from bench.grown import Begun, add_begun
+from bench.load import CLIENTS, Requests, fetch, request
+from bench.run import Measured, Run
+from bench.serving import daybook
+from bench.trial import trial
+
+SITES = 20
+_ITEMS = range(1, 31)
+_LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
+_BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
+
+
+def save(run: Run) -> Iterator[Figure]:
+    """Saving answers one by one, every form by its own browser."""
+    with trial(run.cluster, SITES) as made:
+        forms = add_begun(made, run.scale.of(8000, 400))
+        limit, found = _beside_floor(run, "save", made.url, lambda client: _saves(_own(forms, client)))
+    yield at_least_share("save one answer, of L_save", found.load.rate, limit, 25, "/s")
+    yield at_most_hellos("save one answer, CPU", found.load.cpu_each, found.hello, 15)
+
+
+def submit(run: Run) -> Iterator[Figure]:
+    """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
+    with trial(run.cluster, SITES) as made:
+        forms = add_begun(made, run.scale.of(20_000, 2000))
+        limit, found = _beside_floor(run, "submit", made.url, lambda client: _sendings(_own(forms, client)))
+    yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
+    yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
+
+
+def form(run: Run) -> Iterator[Figure]:
+    """The form document of 30 items, as a browser gets it."""
+    with trial(run.cluster, SITES) as made:
+        forms = add_begun(made, 200)
+        with daybook(made.url) as served:
+            document = fetch(served, _opening(forms[0]))
+            found = run.driven(served, lambda client: itertools.cycle(map(_opening, _own(forms, client))))
+    html = gzip.decompress(document.body).decode()
+    yield at_most("form document, gzip", len(document.body), 9000, lambda size: f"{size:,.0f} B")
+    # The icon is fetched in the background, and by no phone that was here before.
+    others = [tag for tag in _LOADED.findall(html) if 'rel="icon"' not in tag]
+    yield at_most("form document, requests", 1 + len(others), 1, lambda count: f"{count:.0f}")
+    each = milliseconds(found.load.cpu_each * 1000)
+    yield Figure("form document, CPU", each, milliseconds(found.hello * 1000), f"{found.hellos:.1f} H")
+
+
+def _beside_floor(run: Run, script: str, url: str, requests: Requests) -> tuple[float, Measured]:
+    """The database's own limit, before and after, so that a machine growing slower is seen in both."""
+    bare, seconds = floors.prepared(run.cluster), run.scale.seconds / 2
+    try:
+        before = floors.floor(run.cluster, bare, script, seconds)
+        found = run.measured(url, requests)
+        return (before + floors.floor(run.cluster, bare, script, seconds)) / 2, found
+    finally:
+        run.cluster.drop(bare)
+
+
+def _own(forms: Sequence[Begun], client: int) -> Sequence[Begun]:
+    return forms[client::CLIENTS]
+
+
+def _cookie(form: Begun) -> dict[str, str]:
+    return {"Cookie": f"__Host-device={form.cookie}", **_BROWSER}
+
+
+def _opening(form: Begun) -> bytes:
+    return request("GET", f"/f/{form.slot}", _cookie(form))
+
+
+def _saves(forms: Sequence[Begun]) -> Iterator[bytes]:
+    for form in forms:
+        headers = {**_cookie(form), "Content-Type": "application/json", "Accept": "application/json"}
+        for number in _ITEMS:
+            event = {"seq": number, "base": number - 1, "item": f"q{number}", "value": number % 4 + 1}
+            told = {"client": f"c-{form.slot}", "events": [event | {"at": "2026-03-02T09:30:00.000+08:00"}]}
+            yield request("POST", f"/f/{form.slot}/answers", headers, json.dumps(told).encode())
+
+
+def _sendings(forms: Sequence[Begun]) -> Iterator[bytes]:
+    answers = {f"q{number}": str(number % 4 + 1) for number in _ITEMS}
+    for form in forms:
+        headers = {
+            **_cookie(form),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        fields = answers | {"submission_id": f"s-{form.slot}", "revision": "0", "reviewed": "1"}
+        body = urlencode(fields | {"action": "send", "width": "360"}).encode()
+        yield request("POST", f"/f/{form.slot}/submit", headers, body)

@@ -1,0 +1,62 @@
+"""The clock's pass: an idle tick beside a million open slots, and claiming a batch of reminders."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from statistics import median
+
+from app.services.reminding import BATCH, claim
+from app.services.ticking import owed_now
+from app.services.trail import seal_days
+from bench.figures import Figure, at_most, milliseconds
+from bench.grown import add_live, add_participants
+from bench.run import Run, listening
+from bench.trial import Trial, trial
+
+PEOPLE = 100_000
+SLOTS_EACH = 10
+TICKS = 50
+BATCHES = 9
+_QUEUED = """
+INSERT INTO message (slot_id, participant_id, window_version, kind, state, channel, key, lease_until,
+                     attempts, queued_at)
+SELECT id, participant_id, 1, 'opening', 'queued', 'email', 'K' || id, '{at}', 0, '{at}'
+FROM slot ORDER BY id LIMIT {count}
+"""
+
+
+def clockwork(run: Run) -> Iterator[Figure]:
+    """No row is swept: one query says whether anything is owed, one statement claims it."""
+    people = run.scale.of(PEOPLE, 600)
+    with trial(run.cluster, 40) as made:
+        add_participants(made, people)
+        add_live(made, people, SLOTS_EACH)
+        seal_days(made.installation, made.at)
+        idle = _idle(made)
+        yield at_most(f"idle tick beside {people * SLOTS_EACH:,} slots, SQL", idle, 1, milliseconds)
+        made.execute(_QUEUED.format(at=made.at.isoformat(), count=BATCH * (BATCHES + 1)))
+        made.execute("ANALYZE message")
+        yield at_most(f"claim {BATCH} reminders", _claims(made), 40, milliseconds)
+
+
+def _idle(made: Trial) -> float:
+    taken: list[float] = []
+    for _tick in range(TICKS):
+        with listening(made.installation.engine) as heard:
+            owed = owed_now(made.installation, made.at)
+        if owed.slots or owed.messages or owed.seals:
+            raise RuntimeError(f"the clock is not idle: {owed}")
+        taken.append(heard.seconds * 1000)
+    return median(taken)
+
+
+def _claims(made: Trial) -> float:
+    """Milliseconds of one claim, its durable commit included."""
+    at, taken = made.at + timedelta(seconds=1), []
+    for _batch in range(BATCHES):
+        began = time.perf_counter()
+        claimed = claim(made.installation, at)
+        taken.append((time.perf_counter() - began) * 1000)
+        if len(claimed) != BATCH:
+            raise RuntimeError(f"{len(claimed)} reminders claimed")
+    return median(taken)

@@ -1,0 +1,53 @@
+"""The nurse's pass: the overdue page of one site and of all, in a trial that has grown for years."""
+
+from collections.abc import Iterator
+
+from app.domain.access import Actor, ActorKind, Grant, Role
+from app.services.worklist import Filter, work_list
+from app.storage.work import Group
+from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
+from bench.grown import add_closed, add_live, add_participants
+from bench.load import repeating, request
+from bench.run import Run, listening
+from bench.trial import ALL_SITES, ONE_SITE, Trial, trial
+
+SITES = 40
+PEOPLE = 100_000
+LIVE_EACH = 10
+CLOSED_EACH = 10
+LOOKS = 100
+PAGE = "/desk?group=overdue"
+
+
+def desk(run: Run) -> Iterator[Figure]:
+    """SQL alone before and after the closed slots are there, then the whole page over HTTP."""
+    people = run.scale.of(PEOPLE, 400)
+    with trial(run.cluster, SITES) as made:
+        add_participants(made, people)
+        add_live(made, people, LIVE_EACH)
+        young = _looks(made, None)
+        add_closed(made, people, CLOSED_EACH)
+        one, every = _looks(made, made.sites[0].id), _looks(made, None)
+        yield at_most("overdue page of one site, SQL p95", one, 5, milliseconds)
+        yield at_most("overdue page of all sites, SQL p95", every, 5, milliseconds)
+        yield Figure(
+            f"... the same with {people * CLOSED_EACH:,} closed slots fewer",
+            milliseconds(young),
+            ratio=f"{every / young:.1f} x",
+        )
+        for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
+            message = request("GET", PAGE, {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"})
+            found = run.measured(made.url, repeating(message))
+            yield at_most_hellos(f"overdue page of {name}, CPU", found.load.cpu_each, found.hello, most)
+
+
+def _looks(made: Trial, site_id: int | None) -> float:
+    """Milliseconds of SQL of a page of 50 rows and all counts that 95 in 100 do not exceed."""
+    actor = Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, made.study.id or 0, site_id),))
+    wanted = Filter(group=Group.overdue)
+    taken: list[float] = []
+    for _look in range(LOOKS):
+        with listening(made.installation.engine) as heard, made.installation.read() as session:
+            work_list(made.installation, session, actor, wanted, made.at)
+        taken.append(heard.seconds * 1000)
+    return p95(taken[10:])

@@ -1,0 +1,136 @@
+"""Rows of a grown trial, written as text for COPY: participants, their browsers, chains and slots."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from app.domain.audit import GENESIS
+from app.domain.window import local_day, window_of
+from app.services.identifiers import hashed
+from bench.trial import PLAN_VERSION, ZONE, Trial
+
+EVERY = 84
+"""Days between two visits of a participant: twelve weeks."""
+_AROUND = 7
+_NULL = r"\N"
+_SLOT_COLUMNS = (
+    "public_id,study_id,participant_id,site_id,visit,series,instrument,instrument_version,plan_version,"
+    "anchor,arm_revealing,position,zone,opens_on,target_on,closes_on,opens_at,due_at,overdue_at,"
+    "closes_at,grace_until,window_version,out_of_window,version,begun_at,submitted_at,wake_at"
+)
+_SLOT_MIDDLE = f"\tfollow_up\tqlq-c30\t3.0\t{PLAN_VERSION}\trandomisation\tf\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """One participant with a begun form: the cookie of their browser and the slot's public id."""
+
+    cookie: str
+    slot: str
+
+
+def add_participants(made: Trial, count: int) -> None:
+    """So many enrolled participants, dealt out over the sites, each with a browser and an audit chain."""
+    study, moment = made.study.id, made.at.isoformat()
+    sites = [(site.id, site.code) for site in made.sites]
+    places = [(number, *sites[number % len(sites)]) for number in range(1, count + 1)]
+    made.copy(
+        "participant",
+        "id,public_id,study_id,site_id,subject,zone,language,enrolled_at,reminders_wanted,version",
+        (
+            f"{number}\tP{number}\t{study}\t{site}\t{code}-{number:06d}\t{ZONE}\ten\t{moment}\tt\t1\n"
+            for number, site, code in places
+        ),
+    )
+    made.copy(
+        "device",
+        "participant_id,token_hash,label,bound_at,seen_at",
+        (
+            f"{number}\t{hashed(cookie(number))}\tphone\t{moment}\t{moment}\n"
+            for number in range(1, count + 1)
+        ),
+    )
+    made.copy(
+        "audit_chain",
+        "chain,study_id,seq,hash",
+        (f"participant:{number}\t{study}\t0\t{GENESIS}\n" for number in range(1, count + 1)),
+    )
+
+
+def cookie(number: int) -> str:
+    """What the browser of this participant keeps."""
+    return f"browser-of-{number}"
+
+
+def add_begun(made: Trial, count: int) -> list[Begun]:
+    """So many participants, each with one form begun today."""
+    add_participants(made, count)
+    window, begun = _window(local_day(made.at, ZONE)), made.at.isoformat()
+    made.copy(
+        "slot",
+        _SLOT_COLUMNS,
+        (
+            _slot(made, number, len(made.sites), f"B{number}", 0, window, (begun, _NULL, _NULL))
+            for number in range(1, count + 1)
+        ),
+    )
+    made.execute("ANALYZE")
+    return [Begun(cookie(number), f"B{number}") for number in range(1, count + 1)]
+
+
+def add_live(made: Trial, people: int, each: int) -> None:
+    """Slots whose window is open or still to come, one every twelve weeks for each participant.
+
+    Three in four of those due already are submitted; the rest is what a nurse calls about.
+    """
+    today = local_day(made.at, ZONE)
+    made.copy("slot", _SLOT_COLUMNS, _visits(made, people, range(each), today))
+    made.execute("ANALYZE slot")
+
+
+def add_closed(made: Trial, people: int, each: int) -> None:
+    """Slots of the years before: three in four submitted, the rest missed and so never closed by a row."""
+    today = local_day(made.at, ZONE)
+    made.copy("slot", _SLOT_COLUMNS, _visits(made, people, range(-each, 0), today))
+    made.execute("ANALYZE slot")
+
+
+def _visits(made: Trial, people: int, places: range, today: date) -> Iterator[str]:
+    sites = len(made.sites)
+    for number in range(1, people + 1):
+        # The multiplier spreads neighbours, who would otherwise share site and day.
+        phase = number * 2_654_435_761 % EVERY
+        for place in places:
+            days = phase + place * EVERY - _AROUND
+            window = _window(today + timedelta(days=days))
+            facts = _facts(made.at, days, number * 31 + place * 7)
+            yield _slot(made, number, sites, f"S{number}x{place}", place, window, facts)
+
+
+def _facts(at: datetime, days: int, chance: int) -> tuple[str, str, str]:
+    """Begun, submitted and next owed, for a slot due so many days from today."""
+    if days <= 0 and chance % 4:
+        moment = (at + timedelta(days=days)).isoformat()
+        return moment, moment, _NULL
+    wake = (at + timedelta(days=days)).isoformat() if days > 0 else _NULL
+    return _NULL, _NULL, wake
+
+
+def _slot(
+    made: Trial, number: int, sites: int, public_id: str, place: int, window: str, facts: tuple[str, str, str]
+) -> str:
+    site = made.sites[number % sites].id
+    visit = f"W{(place + 100) * 12}"
+    start = f"{public_id}\t{made.study.id}\t{number}\t{site}\t{visit}{_SLOT_MIDDLE}"
+    return f"{start}{place + 100}\t{window}\t1\tf\t1\t{facts[0]}\t{facts[1]}\t{facts[2]}\n"
+
+
+@cache
+def _window(due_on: date) -> str:
+    """Zone, days and moments of the window around this day, as the domain places them."""
+    around = timedelta(days=_AROUND)
+    window = window_of(due_on - around, due_on, due_on + around, ZONE, overdue_after=1, grace_hours=48)
+    days = (window.opens_on, window.target_on, window.closes_on)
+    moments = (window.opens_at, window.due_at, window.overdue_at, window.closes_at, window.grace_until)
+    return "\t".join([ZONE, *(day.isoformat() for day in days), *(at.isoformat() for at in moments)])

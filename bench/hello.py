@@ -1,0 +1,10 @@
+"""The bare application by which requests are measured: one coroutine that answers hello."""
+
+from fastapi import FastAPI
+
+app = FastAPI(openapi_url=None)
+
+
+@app.get("/")
+async def hello() -> dict[str, str]:
+    return {"hello": "world"}

@@ -1,0 +1,151 @@
+"""Clients that keep a server busy: plain sockets, so that they cost little beside what they measure."""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bench.serving import Served
+
+CLIENTS = 8
+Requests = Callable[[int], Iterator[bytes]]
+"""The messages of each client, by its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a server did: requests a second, and its CPU seconds for each."""
+
+    requests: int
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def cpu_each(self) -> float:
+        return self.cpu / self.requests
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the clients of one load share."""
+
+    counted: bool = False
+    ended: bool = False
+    wrong: list[str] = field(default_factory=list)
+
+
+def request(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
+    """The bytes of one request on a connection that stays open."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if method != "GET":
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def repeating(message: bytes) -> Requests:
+    """The same request from every client, for ever."""
+    return lambda _client: itertools.repeat(message)
+
+
+class Connection:
+    """One connection of one client."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._held = bytearray()
+
+    def ask(self, message: bytes) -> Answer:
+        """Send a request and read its whole response; raises ConnectionError when the server goes away."""
+        self._socket.sendall(message)
+        while (end := self._held.find(b"\r\n\r\n")) < 0:
+            self._read()
+        first, *lines = self._held[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        status = int(first.split(" ", 2)[1])
+        whole = end + 4 + (0 if status == 204 else int(headers["content-length"]))
+        while len(self._held) < whole:
+            self._read()
+        body = bytes(self._held[end + 4 : whole])
+        del self._held[:whole]
+        return Answer(status, headers, body)
+
+    def _read(self) -> None:
+        part = self._socket.recv(262_144)
+        if not part:
+            raise ConnectionError("the server closed the connection")
+        self._held += part
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def fetch(served: Served, message: bytes) -> Answer:
+    """One request by itself."""
+    connection = Connection(served.port)
+    try:
+        return connection.ask(message)
+    finally:
+        connection.close()
+
+
+def drive(served: Served, requests: Requests, seconds: float, clients: int = CLIENTS) -> Load:
+    """Send each client's requests one after another, warm up, then count for so many seconds.
+
+    Raises RuntimeError when any answer is not a success, or when a client runs out of requests.
+    """
+    tally = _Tally()
+    counts = [0] * clients
+    threads = [
+        threading.Thread(target=_one, args=(served, requests(number), tally, counts, number))
+        for number in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(max(0.5, seconds / 4))
+    before, began, tally.counted = served.cpu(), time.monotonic(), True
+    time.sleep(seconds)
+    while not sum(counts) and not tally.wrong:
+        time.sleep(0.1)
+    tally.counted = False
+    spent, cpu = time.monotonic() - began, served.cpu() - before
+    tally.ended = True
+    for thread in threads:
+        thread.join()
+    if tally.wrong or not sum(counts):
+        raise RuntimeError(f"answers that were not expected: {tally.wrong[:3] or 'none came'}")
+    return Load(sum(counts), spent, cpu)
+
+
+def _one(served: Served, requests: Iterator[bytes], tally: _Tally, counts: list[int], number: int) -> None:
+    connection = Connection(served.port)
+    try:
+        for message in requests:
+            if tally.ended:
+                return
+            answer = connection.ask(message)
+            counts[number] += tally.counted
+            if not 200 <= answer.status < 300:
+                tally.wrong.append(f"{answer.status} {answer.body[:300]!r}")
+                return
+        tally.wrong.append("a client had no more requests")
+    except OSError as gone:
+        tally.wrong.append(str(gone))
+    finally:
+        connection.close()

@@ -1,0 +1,68 @@
+"""CPU time by process as the kernel counts it, so that the noise of others weighs little."""
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+def cpu_of(pids: Collection[int]) -> float:
+    """Seconds of CPU, user and system, that these processes have used so far."""
+    return sum(own for pid in pids if (own := _used(pid)) is not None)
+
+
+def children_of(pid: int) -> tuple[int, ...]:
+    """Every process below this one."""
+    parents = dict(_parents())
+    found, last = {pid}, 0
+    while len(found) > last:
+        last = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return tuple(found - {pid})
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        # The name, in brackets, may hold anything.
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _used(pid: int, with_waited: bool = False) -> float | None:
+    fields = _stat(pid)
+    last = 15 if with_waited else 13
+    return sum(int(ticks) for ticks in fields[11:last]) / _TICK if fields else None
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for folder in _PROC.iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))) is not None:
+            yield int(folder.name), int(fields[1])
+
+
+def _total() -> float:
+    user, nice, system, _idle, _waiting, interrupts, soft, *_ = _PROC.joinpath("stat").read_text().split()[1:]
+    return sum(map(int, (user, nice, system, interrupts, soft))) / _TICK
+
+
+def _own() -> float:
+    pids = (os.getpid(), *children_of(os.getpid()))
+    return sum(used for pid in pids if (used := _used(pid, with_waited=True)) is not None)
+
+
+@dataclass(slots=True)
+class Strangers:
+    """How many cores processes that are not ours have used since the watch began."""
+
+    began: float = field(default_factory=time.monotonic)
+    busy: float = field(default_factory=_total)
+    ours: float = field(default_factory=_own)
+
+    def cores(self) -> float:
+        spent = time.monotonic() - self.began
+        return max(0.0, (_total() - self.busy) - (_own() - self.ours)) / spent if spent else 0.0

@@ -1,0 +1,98 @@
+"""One run: its server, its scale, and H, the CPU of a request that does nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from bench.figures import Figure
+from bench.load import Load, Requests, drive, repeating, request
+from bench.serving import Served, daybook
+from tests.postgres import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large and how long a run is: the share of the full size."""
+
+    share: float
+
+    def of(self, full: int, least: int = 40) -> int:
+        """So many of what is `full` at full scale."""
+        return max(least, round(full * self.share))
+
+    @property
+    def seconds(self) -> float:
+        """How long a load lasts."""
+        return 6.0 if self.share >= 1 else 3.0 if self.share >= 0.05 else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A load on our server, and H as it was around it."""
+
+    load: Load
+    hello: float
+
+    @property
+    def hellos(self) -> float:
+        return self.load.cpu_each / self.hello
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every pass is given; `bare` is the running application that only says hello."""
+
+    cluster: Cluster
+    scale: Scale
+    bare: Served
+
+    def hello(self) -> float:
+        """H now: CPU seconds of a bare request, driven exactly as ours are."""
+        return drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
+
+    def measured(self, url: str, requests: Requests) -> Measured:
+        """Our server on this database under these requests."""
+        with daybook(url) as served:
+            return self.driven(served, requests)
+
+    def driven(self, served: Served, requests: Requests) -> Measured:
+        """The same for a server that runs already. H is taken before and after: clock rates wander."""
+        before = self.hello()
+        load = drive(served, requests, self.scale.seconds)
+        return Measured(load, (before + self.hello()) / 2)
+
+
+Pass = Callable[[Run], Iterator[Figure]]
+
+
+@dataclass(slots=True)
+class Statements:
+    """How many statements ran while we listened, and the seconds they took on the wire and in the server."""
+
+    count: int = 0
+    seconds: float = 0.0
+    began: float = field(default=0.0, repr=False)
+
+    def before(self, *_told: object) -> None:
+        self.began = time.perf_counter()
+
+    def after(self, *_told: object) -> None:
+        self.count += 1
+        self.seconds += time.perf_counter() - self.began
+
+
+@contextmanager
+def listening(engine: Engine) -> Iterator[Statements]:
+    """Time every statement of this engine; for one thread at a time."""
+    heard = Statements()
+    event.listen(engine, "before_cursor_execute", heard.before)
+    event.listen(engine, "after_cursor_execute", heard.after)
+    try:
+        yield heard
+    finally:
+        event.remove(engine, "before_cursor_execute", heard.before)
+        event.remove(engine, "after_cursor_execute", heard.after)

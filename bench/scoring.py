@@ -1,0 +1,58 @@
+"""The statistician's pass: a file of forms through the program's own command."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Figure, at_most
+from bench.run import Run
+
+FORMS = 1_000_000
+_ROOT = Path(__file__).parents[1]
+_MOST_GROWTH = 10.0
+"""Megabytes: memory must not depend on the length of the file."""
+
+
+def scoring(run: Run) -> Iterator[Figure]:
+    """CPU of one core, reading and writing CSV included; memory does not grow with the file."""
+    forms = run.scale.of(FORMS, 2000)
+    with tempfile.TemporaryDirectory() as name:
+        few, many = Path(name) / "few.csv", Path(name) / "many.csv"
+        _write(few, 100)
+        _write(many, forms)
+        start, least = _score(few)
+        spent, most = _score(many)
+    whole = start + (spent - start) * FORMS / forms
+    counted = "" if forms == FORMS else f" (reckoned from {forms:,})"
+    yield at_most(f"score {FORMS:,} forms{counted}, CPU", whole, 20, lambda value: f"{value:.1f} s")
+    yield at_most(
+        "... memory above that for 100 forms", most - least, _MOST_GROWTH, lambda value: f"{value:.0f} MB"
+    )
+
+
+def _write(path: Path, forms: int) -> None:
+    """Forms with every answer and with some missing, hardly two of them alike."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("row," + ",".join(f"q{number}" for number in range(1, 31)) + "\n")
+        for row in range(forms):
+            drawn = row * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407
+            cells = [str((drawn >> (2 * item)) % 4 + 1) for item in range(28)]
+            cells += [str((drawn >> 40) % 7 + 1), str((drawn >> 44) % 7 + 1)]
+            if row % 10 == 0:
+                cells[row // 10 % 30] = ""
+            file.write(f"{row}," + ",".join(cells) + "\n")
+
+
+def _score(source: Path) -> tuple[float, float]:
+    """Seconds of CPU and the most megabytes of `daybook score`."""
+    target = source.with_suffix(".out")
+    command = [sys.executable, "-m", "app", "score", "--instrument", "qlq-c30@3.0", str(source), str(target)]
+    process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _pid, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"scoring ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

@@ -1,0 +1,90 @@
+"""The program behind a socket, in processes of its own: started, asked until ready, stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.machine import children_of, cpu_of
+
+WORKERS = 2
+_ROOT = Path(__file__).parents[1]
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU used by every process of the server, the one that watches included."""
+        return cpu_of((self.pid, *children_of(self.pid)))
+
+
+@contextmanager
+def hello() -> Iterator[Served]:
+    """The bare application, served exactly as ours is."""
+    port = _free_port()
+    options = ["--workers", str(WORKERS), "--port", str(port), "--no-access-log", "--no-server-header"]
+    options += ["--log-level", "warning", "--ws", "none"]
+    with _running([sys.executable, "-m", "uvicorn", *options, "bench.hello:app"], {}, port) as served:
+        yield served
+
+
+@contextmanager
+def daybook(url: str) -> Iterator[Served]:
+    """Daybook on this database, started by its own command."""
+    port = _free_port()
+    command = [sys.executable, "-m", "app", "serve", "--workers", str(WORKERS), "--port", str(port)]
+    environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    with _running(command, environ, port) as served:
+        yield served
+
+
+@contextmanager
+def _running(command: Sequence[str], environ: Mapping[str, str], port: int) -> Iterator[Served]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
+    # The log goes to a file: a pipe that nobody reads would stop the server.
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=_ROOT, env={**own, **environ}, stdout=log, stderr=log)
+        try:
+            if not _comes_up(process, port):
+                log.seek(0)
+                raise RuntimeError(f"the server did not start: {log.read().decode()}")
+            yield Served(port, process.pid)
+        finally:
+            process.terminate()
+            process.wait(_PATIENCE_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def _comes_up(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if len(children_of(process.pid)) >= WORKERS and _answers(port):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as asked:
+            asked.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            return asked.recv(16).startswith(b"HTTP/1.1")
+    except OSError:
+        return False

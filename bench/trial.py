@@ -1,0 +1,119 @@
+"""A study in a database of its own, set up by the real use cases: plan, sites, colleague, EDC client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from app.clock import now
+from app.domain.access import SYSTEM, Role, Scope
+from app.services.identifiers import hashed
+from app.services.installation import Installation
+from app.services.sealing import HashCost, Sealer
+from app.services.studies import (
+    NewClient,
+    SiteEntry,
+    create_client,
+    create_staff,
+    grant_role,
+    load_study,
+    open_site,
+)
+from app.settings import DEMO_KEY
+from app.storage import library
+from app.storage.engine import open_engine
+from app.storage.migrations import migrate
+from app.storage.study import Mode, Site, Study
+from tests.postgres import APP, OWNER, Cluster
+
+STUDY, PLAN_VERSION = "sbrt-nsclc", "1.0"
+ZONE = "Asia/Shanghai"
+ONE_SITE, ALL_SITES = "nurse-of-one-site", "manager-of-all-sites"
+"""The cookies of two signed-in colleagues."""
+_QUESTIONNAIRES = Path(__file__).parents[1] / "questionnaires"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A study ready to be filled: `at` is the moment from which its rows count."""
+
+    installation: Installation
+    study: Study
+    sites: tuple[Site, ...]
+    client: NewClient
+    url: str
+    conninfo: str
+    at: datetime
+
+    def copy(self, table: str, columns: str, rows: Iterator[str]) -> None:
+        """Load rows, tab-separated text each, as the owner; triggers, keys and checks all hold."""
+        statement = f"COPY {table} ({columns}) FROM STDIN".encode()
+        with psycopg.connect(self.conninfo) as connection, connection.cursor().copy(statement) as loading:
+            for block in _blocks(rows):
+                loading.write(block)
+
+    def execute(self, statement: str) -> None:
+        """Run one statement as the owner."""
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
+    """A fresh database with the study and so many sites; dropped afterwards."""
+    name = cluster.create()
+    migrate(cluster.url(name))
+    url = cluster.url(name, APP)
+    made = Installation(
+        open_engine(url),
+        library.load(_QUESTIONNAIRES),
+        Sealer(DEMO_KEY, HashCost(1, 8, 1)),
+        "http://127.0.0.1",
+        "bench",
+    )
+    try:
+        yield _set_up(made, url, f"{cluster.admin} user={OWNER} dbname={name}", sites)
+    finally:
+        made.engine.dispose()
+        cluster.drop(name)
+
+
+def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
+    at = now()
+    study = load_study(made, SYSTEM, STUDY, PLAN_VERSION, Mode.DEMO, at)
+    entries = [
+        SiteEntry(f"{1000 + number}", f"Hospital {number}", "0571-000", "8-17", ZONE)
+        for number in range(sites)
+    ]
+    opened = tuple(open_site(made, SYSTEM, STUDY, entry, at) for entry in entries)
+    client = create_client(made, SYSTEM, STUDY, "bench", tuple(Scope), None, at)
+    found = Trial(made, study, opened, client, url, conninfo, at)
+    for cookie, role, site in ((ONE_SITE, Role.NURSE, opened[0].code), (ALL_SITES, Role.MONITOR, None)):
+        _sign_in(found, cookie, role, site)
+    return found
+
+
+def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
+    staff = create_staff(
+        made.installation, SYSTEM, f"{cookie}@example.org", cookie, "a password of a bench", "en", made.at
+    )
+    grant_role(made.installation, SYSTEM, staff.staff_id, role, STUDY, site, made.at)
+    moment = made.at.isoformat()
+    made.copy(
+        "staff_session",
+        "token_hash,staff_id,second_factor_at,opened_at,seen_at",
+        iter([f"{hashed(cookie)}\t{staff.staff_id}\t{moment}\t{moment}\t{moment}\n"]),
+    )
+
+
+def _blocks(rows: Iterator[str], size: int = 2000) -> Iterator[str]:
+    held: list[str] = []
+    for row in rows:
+        held.append(row)
+        if len(held) == size:
+            yield "".join(held)
+            held.clear()
+    yield "".join(held)
