@@ -33,3 +33,33 @@ def trial(engine: Engine, at: datetime) -> Trial:
     """One study, site, participant and slot."""
     with UnitOfWork(engine, SYSTEM, at) as work:
         return found_trial(work)
+
+
+@pytest.fixture
+def migrated_sqlite_engine(migrated_sqlite_url: str) -> Iterator[Engine]:
+    """For what only the embedded database can do: its program is its owner, too."""
+    opened = open_engine(migrated_sqlite_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def sqlite_trial(migrated_sqlite_engine: Engine, at: datetime) -> Trial:
+    """One of each on SQLite."""
+    with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
+        return found_trial(work)
+
+
+@pytest.fixture
+def postgres_engine(migrated_postgres_url: str) -> Iterator[Engine]:
+    """For what only PostgreSQL can do: many writers at once, and roles."""
+    opened = open_engine(migrated_postgres_url, pool_size=16)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def postgres_trial(postgres_engine: Engine, at: datetime) -> Trial:
+    """One of each on PostgreSQL."""
+    with UnitOfWork(postgres_engine, SYSTEM, at) as work:
+        return found_trial(work)

@@ -1,0 +1,176 @@
+"""The database itself keeps what was written: no statement, trick or role changes it (AUD-03)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from app.domain.access import SYSTEM
+from app.domain.audit import Event
+from app.domain.feed import Draft
+from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.engine import writing
+from app.storage.exchange import EdcClient, Transfer
+from app.storage.schedule import Disposition
+from app.storage.tables import APPEND_ONLY, metadata
+from app.storage.trail import DaySeal
+from app.storage.unit_of_work import UnitOfWork
+from tests import postgres
+from tests.storage.trial import Trial
+
+RAISED = sa.exc.DBAPIError
+
+
+@pytest.fixture
+def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
+    """One row in every append-only table."""
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.add_all(kept_rows(trial, at))
+        for event in (
+            Event.FORM_SUBMITTED,
+            Event.ANSWERS_QUARANTINED,
+            Event.DISPOSITION_RECORDED,
+            Event.EDC_CLIENT_CREATED,
+            Event.FEED_PULLED,
+        ):
+            work.record(event, trial.chain)
+        work.publish(trial.study, Draft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
+    return trial
+
+
+def kept_rows(trial: Trial, at: datetime) -> list[object]:
+    answer = AnswerEvent(
+        slot_id=trial.slot, revision=1, client="c", seq=1, base=0, item="q1", value=1, language="en",
+        text_sha256="0" * 64, received_at=at,
+    )  # fmt: skip
+    response = Response(
+        public_id="r1", slot_id=trial.slot, study_id=trial.study, version=1, submission="s",
+        content_sha256="0" * 64, answers={"q1": 1}, scores=[], instrument_sha256="0" * 64,
+        text_sha256="0" * 64, algorithm="a",
+        language="en", originator="participant", mode="own_device", presentation={}, app_version="0",
+        out_of_window=False, in_grace=False, begun_at=at, submitted_at=at,
+    )  # fmt: skip
+    kept = Quarantine(
+        slot_id=trial.slot, reason="late", content_sha256="0" * 64, answers={"q1": 2}, received_at=at
+    )
+    disposition = Disposition(
+        participant_id=trial.participant, kind="lost", effective_on=at.date(), stated_date="2026-03-01",
+        source="site", recorded_at=at, recorded_by="x",
+    )  # fmt: skip
+    client = EdcClient(
+        client_id="c1", study_id=trial.study, name="EDC", secret_hash="0" * 64, scopes="", created_at=at
+    )
+    pulled = Transfer(
+        client_id="c1", study_id=trial.study, resource="changes", after=0, through=1, rows=1, sha256="0" * 64,
+        pulled_at=at,
+    )  # fmt: skip
+    seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
+    return [answer, response, kept, disposition, client, pulled, seal]
+
+
+def count(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def a_column(table: str) -> str:
+    """A column that is no key, so that only the guard can stand in the way."""
+    return next(column.name for column in metadata.tables[table].columns if not column.primary_key)
+
+
+@pytest.mark.req("AUD-03")
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_the_program_can_neither_change_nor_remove(engine: Engine, written: Trial, table: str) -> None:
+    column = a_column(table)
+    before = count(engine, table)
+    for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+        with (
+            pytest.raises(RAISED, match=r"append-only|permission denied"),
+            writing(engine).begin() as connection,
+        ):
+            connection.execute(sa.text(statement))
+    assert count(engine, table) == before > 0
+    assert written.slot
+
+
+@pytest.mark.req("AUD-03")
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_sqlite_cannot_be_told_to_replace(
+    migrated_sqlite_engine: Engine, sqlite_trial: Trial, at: datetime, table: str
+) -> None:
+    with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
+        rows = kept_rows(sqlite_trial, at)
+        work.session.add_all(rows)
+        for event in (Event.FORM_SUBMITTED, Event.ANSWERS_QUARANTINED, Event.DISPOSITION_RECORDED):
+            work.record(event, sqlite_trial.chain)
+        work.record(Event.EDC_CLIENT_CREATED, sqlite_trial.chain)
+        work.record(Event.FEED_PULLED, sqlite_trial.chain)
+        work.publish(sqlite_trial.study, Draft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {}))
+    for words in ("INSERT OR REPLACE", "REPLACE"):
+        statement = f"{words} INTO {table} SELECT * FROM {table}"
+        with (
+            pytest.raises(RAISED, match="append-only"),
+            writing(migrated_sqlite_engine).begin() as connection,
+        ):
+            connection.execute(sa.text(statement))
+    upsert = f"UPDATE OR REPLACE {table} SET {a_column(table)} = NULL"
+    with pytest.raises(RAISED, match="append-only"), writing(migrated_sqlite_engine).begin() as connection:
+        connection.execute(sa.text(upsert))
+
+
+@pytest.fixture
+def owner(
+    postgres_cluster: postgres.Cluster, migrated_postgres: str, postgres_trial: Trial
+) -> Iterator[sa.Connection]:
+    """The owner of the database, who may do most."""
+    assert postgres_trial.slot
+    engine = sa.create_engine(postgres_cluster.url(migrated_postgres))
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.req("AUD-03")
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_even_the_owner_is_stopped_by_the_guards(owner: sa.Connection, table: str) -> None:
+    with pytest.raises(RAISED, match="append-only"):
+        owner.execute(sa.text(f"TRUNCATE {table} CASCADE"))
+    owner.rollback()
+    if table == "audit_entry":
+        for statement in ("UPDATE audit_entry SET reason = 'x'", "DELETE FROM audit_entry"):
+            with pytest.raises(RAISED, match="append-only"):
+                owner.execute(sa.text(statement))
+            owner.rollback()
+
+
+@pytest.mark.req("AUD-03", "SEC-04")
+def test_the_programs_role_may_add_and_little_else(owner: sa.Connection) -> None:
+    granted = sa.text(
+        "SELECT table_name, string_agg(privilege_type, ' ' ORDER BY privilege_type) AS rights"
+        " FROM information_schema.role_table_grants WHERE grantee = 'daybook_app' GROUP BY table_name"
+    )
+    rights = {row.table_name: row.rights for row in owner.execute(granted)}
+    assert rights.pop("alembic_version") == "SELECT"
+    assert rights.keys() == set(metadata.tables)
+    for table, held in rights.items():
+        assert held == ("INSERT SELECT" if table in APPEND_ONLY else "INSERT SELECT UPDATE")
+
+
+@pytest.mark.req("SEC-04")
+@pytest.mark.parametrize("statement", ["TRUNCATE audit_entry", "DROP TABLE audit_entry", "DELETE FROM slot"])
+def test_the_programs_role_cannot_go_around_its_grants(
+    postgres_engine: Engine, postgres_trial: Trial, statement: str
+) -> None:
+    assert postgres_trial.slot
+    refused = pytest.raises(RAISED, match=r"permission denied|must be owner")
+    with refused, writing(postgres_engine).begin() as connection:
+        connection.execute(sa.text(statement))
+
+
+@pytest.mark.req("SEC-04")
+def test_a_reading_connection_cannot_write_on_postgresql(postgres_engine: Engine) -> None:
+    read_only = writing(postgres_engine).execution_options(postgresql_readonly=True)
+    with pytest.raises(RAISED, match="read-only transaction"), read_only.begin() as connection:
+        connection.execute(sa.text("UPDATE participant SET language = 'en'"))

@@ -1,0 +1,86 @@
+"""Migrations bring both databases to the declared shape, with their guards."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from app.storage import grants
+from app.storage.engine import open_engine, writing
+from app.storage.migrations import drift, head_revision, migrate, revision_of
+from app.storage.tables import APPEND_ONLY, metadata
+from tests import postgres
+
+
+def test_a_new_database_gets_the_declared_shape(database_url: str) -> None:
+    engine = open_engine(database_url)
+    assert revision_of(engine) is None
+    migrate(database_url)
+    assert revision_of(engine) == head_revision()
+    assert drift(database_url) == []
+    migrate(database_url)
+    assert drift(database_url) == []
+    engine.dispose()
+
+
+def test_drift_is_seen(database_url: str) -> None:
+    migrate(database_url)
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_slot_wake"))
+        connection.execute(sa.text("ALTER TABLE site ADD COLUMN colour TEXT"))
+    engine.dispose()
+    told = str(drift(database_url))
+    assert "ix_slot_wake" in told
+    assert "colour" in told
+
+
+@pytest.mark.req("AUD-03", "AUD-12")
+def test_every_append_only_table_has_its_guards(migrated_sqlite_url: str) -> None:
+    engine = open_engine(migrated_sqlite_url)
+    with engine.connect() as connection:
+        guards = connection.execute(
+            sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        ).scalars()
+        found = set(guards)
+    engine.dispose()
+    assert found == {f"{table}_no_{act}" for table in APPEND_ONLY for act in ("update", "delete", "replace")}
+
+
+@pytest.mark.req("AUD-03", "AUD-12")
+def test_every_append_only_table_has_its_guards_on_postgresql(postgres_engine: Engine) -> None:
+    statement = sa.text(
+        "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+        " WHERE NOT tgisinternal AND tgenabled = 'O'"
+    )
+    with postgres_engine.connect() as connection:
+        found = set(connection.execute(statement).scalars())
+    assert found == {f"{table}_no_{act}" for table in APPEND_ONLY for act in ("change", "truncate")}
+
+
+def test_sqlite_tables_are_strict(migrated_sqlite_url: str) -> None:
+    engine = open_engine(migrated_sqlite_url)
+    with engine.connect() as connection:
+        tables = connection.execute(
+            sa.text("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
+        ).all()
+    loose = {name for name, strict in tables if not strict and name in metadata.tables}
+    assert {name for name, _strict in tables} >= set(metadata.tables)
+    assert loose == set()
+    words = sa.text("INSERT INTO throttle (subject, failures, since_at) VALUES ('x', 'many', '2026-03-01')")
+    with (
+        pytest.raises(sa.exc.IntegrityError, match="cannot store TEXT"),
+        writing(engine).begin() as connection,
+    ):
+        connection.execute(words)
+    engine.dispose()
+
+
+def test_a_server_without_the_programs_role_gets_no_grants(
+    postgres_cluster: postgres.Cluster, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sa.create_engine(postgres_cluster.url(migrated_postgres))
+    with engine.connect() as connection:
+        assert grants.grant(connection) is True
+        monkeypatch.setattr(grants, "ROLE", "daybook_elsewhere")
+        assert grants.grant(connection) is False
+    engine.dispose()

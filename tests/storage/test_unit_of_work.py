@@ -1,0 +1,238 @@
+"""Nothing changes without an event that covers it, whichever way the change is made (AUD-01)."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
+
+from app.domain.access import CLOCK, SYSTEM
+from app.domain.audit import Change, Event, faults
+from app.domain.audit import Entry as Told
+from app.storage.engine import WriteRefused, reading
+from app.storage.people import Contact, Participant
+from app.storage.schedule import Slot
+from app.storage.trail import AuditChain, AuditEntry
+from app.storage.unit_of_work import Unaudited, UnitOfWork
+from tests.storage.trial import Trial
+
+_PARTICIPANT: sa.Table = Participant.__table__  # type: ignore[attr-defined]  # declared at run time
+
+
+def language(engine: Engine, trial: Trial) -> str:
+    with Session(reading(engine)) as session:
+        return session.get_one(Participant, trial.participant).language
+
+
+def last_entry(engine: Engine, chain: str) -> AuditEntry:
+    with Session(reading(engine)) as session:
+        newest = select(AuditEntry).where(AuditEntry.chain == chain).order_by(col(AuditEntry.seq).desc())
+        return session.exec(newest.limit(1)).one()
+
+
+def rewrite(engine: Engine, trial: Trial, at: datetime, finish: Callable[[UnitOfWork], None]) -> None:
+    """Change a language and finish in some wrong way."""
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        finish(work)
+
+
+@pytest.mark.req("AUD-01", "AUD-02")
+def test_a_change_is_told_field_by_field(engine: Engine, trial: Trial, at: datetime) -> None:
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        work.record(Event.LANGUAGE_CHANGED, trial.chain, reason="asked for it")
+    entry = last_entry(engine, trial.chain)
+    assert json.loads(entry.changes) == [
+        {"record": "participant:p01-001", "field": "language", "old": "zh_CN", "new": "en"}
+    ]
+    assert (entry.reason, entry.actor_id, entry.at) == ("asked for it", "daybook", at)
+    assert language(engine, trial) == "en"
+
+
+@pytest.mark.req("AUD-01")
+def test_a_forgotten_event_refuses_the_change(engine: Engine, trial: Trial, at: datetime) -> None:
+    with pytest.raises(Unaudited, match="language changed without an event"):
+        rewrite(engine, trial, at, lambda _work: None)
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+def test_an_event_of_something_else_does_not_cover_it(engine: Engine, trial: Trial, at: datetime) -> None:
+    with pytest.raises(Unaudited):
+        rewrite(engine, trial, at, lambda work: work.record(Event.SLOT_OPENED, trial.chain))
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+def test_a_change_flushed_early_without_an_event_is_refused(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with pytest.raises(Unaudited):
+        rewrite(engine, trial, at, lambda work: work.session.flush())
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+def test_a_change_that_was_flushed_early_is_told_too(engine: Engine, trial: Trial, at: datetime) -> None:
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        participant = work.session.get_one(Participant, trial.participant)
+        participant.language = "en"
+        work.session.flush()
+        participant.reminders_wanted = True
+        work.record(Event.PARTICIPANT_UPDATED, trial.chain)
+    told = {change["field"] for change in json.loads(last_entry(engine, trial.chain).changes)}
+    assert told == {"language", "reminders_wanted"}
+    assert language(engine, trial) == "en"
+
+
+def test_reading_never_flushes(engine: Engine, trial: Trial, at: datetime) -> None:
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        found = work.session.execute(sa.select(_PARTICIPANT.c.language)).scalar_one()
+        work.record(Event.LANGUAGE_CHANGED, trial.chain)
+    assert found == "zh_CN"
+    assert language(engine, trial) == "en"
+
+
+@pytest.mark.req("AUD-01")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sa.update(_PARTICIPANT).values(language="en"),
+        sa.delete(_PARTICIPANT),
+        sa.insert(_PARTICIPANT).values(public_id="x"),
+    ],
+)
+def test_a_bulk_statement_must_be_declared(
+    engine: Engine, trial: Trial, at: datetime, statement: sa.Update | sa.Delete | sa.Insert
+) -> None:
+    with pytest.raises(WriteRefused, match=r"UnitOfWork\.apply"), UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.execute(statement)
+    assert language(engine, trial) == "zh_CN"
+
+
+def test_a_declared_bulk_statement_is_told_by_its_event(engine: Engine, trial: Trial, at: datetime) -> None:
+    change = Change("participant:p01-001", "language", "zh_CN", "en")
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.apply(sa.update(_PARTICIPANT).values(language="en"))
+        work.record(Event.LANGUAGE_CHANGED, trial.chain, changes=[change])
+    assert json.loads(last_entry(engine, trial.chain).changes) == [change.told()]
+
+
+@pytest.mark.req("AUD-01")
+def test_only_the_unit_of_work_commits(engine: Engine, trial: Trial, at: datetime) -> None:
+    with pytest.raises(WriteRefused, match="only the unit of work commits"):
+        rewrite(engine, trial, at, lambda work: work.session.commit())
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE participant SET language = 'en'",
+        "DELETE FROM participant",
+        "  insert into throttle VALUES ('x', 1, '2026-03-01 02:00:00')",
+        "WITH gone AS (SELECT 1) UPDATE participant SET language = 'en'",
+        "TRUNCATE participant",
+        "DROP TABLE participant",
+    ],
+)
+def test_the_engine_itself_only_reads(engine: Engine, trial: Trial, statement: str) -> None:
+    for each in (engine, reading(engine)):
+        with pytest.raises(WriteRefused, match="outside a unit of work"), each.connect() as connection:
+            connection.execute(sa.text(statement))
+    assert language(engine, trial) == "zh_CN"
+
+
+def test_the_engine_reads_with_a_common_table_expression(engine: Engine, trial: Trial) -> None:
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("WITH one AS (SELECT 1 AS n) SELECT n FROM one")).scalar_one()
+    assert found == 1
+    assert trial.slot
+
+
+def test_a_refusal_rolls_everything_back(engine: Engine, trial: Trial, at: datetime) -> None:
+    before = last_entry(engine, trial.chain).seq
+
+    def fail(work: UnitOfWork) -> None:
+        work.record(Event.LANGUAGE_CHANGED, trial.chain)
+        work.session.flush()
+        raise LookupError("something else went wrong")
+
+    with pytest.raises(LookupError):
+        rewrite(engine, trial, at, fail)
+    assert language(engine, trial) == "zh_CN"
+    assert last_entry(engine, trial.chain).seq == before
+
+
+def test_secrets_are_never_told(engine: Engine, trial: Trial, at: datetime) -> None:
+    sealed = Contact(
+        participant_id=trial.participant, channel="email", address_sealed="sealed-text", recorded_at=at
+    )
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.add(sealed)
+        work.record(Event.CONTACT_RECORDED, trial.chain)
+    changes = last_entry(engine, trial.chain).changes
+    assert "sealed-text" not in changes
+    assert '"address_sealed","new":"secret"' in changes
+
+
+def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sqlite_trial: Trial) -> None:
+    contact = Contact(
+        participant_id=sqlite_trial.participant, channel="email", address_sealed="s", recorded_at=at
+    )
+    with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
+        work.session.add(contact)
+        work.record(Event.CONTACT_RECORDED, sqlite_trial.chain)
+    with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
+        work.session.delete(work.session.get_one(Contact, sqlite_trial.participant))
+        work.record(Event.CONTACT_RECORDED, sqlite_trial.chain)
+    told = json.loads(last_entry(migrated_sqlite_engine, sqlite_trial.chain).changes)
+    assert {
+        "record": f"contact:{sqlite_trial.participant}",
+        "field": "channel",
+        "old": "email",
+        "new": None,
+    } in told
+
+
+def test_technical_columns_need_no_event(engine: Engine, trial: Trial, at: datetime) -> None:
+    with UnitOfWork(engine, CLOCK, at) as work:
+        work.session.get_one(Slot, trial.slot).wake_at = at + timedelta(days=1)
+    with Session(reading(engine)) as session:
+        assert session.get_one(Slot, trial.slot).wake_at == at + timedelta(days=1)
+
+
+@pytest.mark.req("AUD-04")
+def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: datetime) -> None:
+    for wanted in ("en", "zh_CN", "en"):
+        with UnitOfWork(engine, SYSTEM, at) as work:
+            work.lock(trial.chain)
+            work.session.get_one(Participant, trial.participant).language = wanted
+            work.record(Event.LANGUAGE_CHANGED, trial.chain)
+    with Session(reading(engine)) as session:
+        rows = session.exec(select(AuditEntry).order_by(col(AuditEntry.chain), col(AuditEntry.seq))).all()
+        heads = {head.chain: (head.seq, head.hash) for head in session.exec(select(AuditChain)) if head.seq}
+    entries = [
+        Told(
+            row.chain,
+            row.seq,
+            row.event,
+            row.at,
+            row.actor_kind,
+            row.actor_id,
+            row.actor_role,
+            row.reason,
+            row.changes,
+            row.prev_hash,
+            row.hash,
+        )
+        for row in rows
+    ]
+    assert list(faults(entries, heads)) == []
+    assert heads[trial.chain][0] == 5
