@@ -89,8 +89,6 @@ def confirm(installation: Installation, cookie: str | None, code: str, source: s
         _check(session, counters, at)
         staff = session.get_one(Staff, half.staff_id)
         grants = _grants(session, half.staff_id)
-    if staff.disabled_at is not None:
-        raise Refused("not_signed_in")
     step = _step(installation.sealer.unseal(staff.totp_sealed), code, at)
     fresh = token()
     if step is None or not _opened(installation, staff, grants, half.token_hash, step, fresh, at):
@@ -111,9 +109,9 @@ def _opened(
     """Open the whole session under a new token, unless this code was used before."""
     with installation.work(_actor(staff, grants), at) as work:
         work.lock(INSTALLATION)  # two tries of one code wait in line here, so that one finds the other's
-        if work.session.get(UsedCode, (staff.id or 0, step)) is not None:
-            return False
         half = work.session.get_one(StaffSession, half_hash)
+        if half.closed_at is not None or work.session.get(UsedCode, (staff.id or 0, step)) is not None:
+            return False
         half.closed_at = at
         work.session.add(UsedCode(staff_id=staff.id or 0, step=step))
         work.session.add(

@@ -1,0 +1,218 @@
+"""Staff sign-in: two factors, sessions that end, codes used once, and guesses that are slowed."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+
+import pyotp
+import pytest
+from sqlmodel import select
+
+from app.domain.access import SYSTEM, Permission, Role
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.services.installation import Installation
+from app.services.staff_access import (
+    ABSOLUTE,
+    HALF,
+    IDLE,
+    SOURCE_TRIES,
+    Colleague,
+    confirm,
+    half_session,
+    recognise_colleague,
+    sign_in,
+    sign_out_colleague,
+    speak,
+    touch_session,
+)
+from app.services.studies import create_staff, disable_staff, grant_role
+from app.services.throttling import TRIES
+from app.storage.study import Site, StaffSession
+from app.storage.trail import AuditEntry
+from tests.services.people import START
+
+EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
+
+
+@pytest.fixture
+def secret(installation: Installation, site: Site) -> str:
+    """The second factor of a nurse of the site."""
+    new = create_staff(installation, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
+    grant_role(installation, SYSTEM, new.staff_id, Role.NURSE, "sbrt-nsclc", site.code, START)
+    return new.totp_secret
+
+
+def code(secret: str, at: datetime) -> str:
+    return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // 30)
+
+
+def signed_in(installation: Installation, secret: str, at: datetime) -> str:
+    half = sign_in(installation, EMAIL.upper(), PASSWORD, HERE, at)
+    return confirm(installation, half, code(secret, at), HERE, at)
+
+
+def seen(installation: Installation, cookie: str | None, at: datetime) -> Colleague:
+    with installation.read() as session:
+        return recognise_colleague(session, cookie, at)
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refusal:
+        call()
+    return refusal.value.code
+
+
+def events(installation: Installation) -> list[tuple[str, str]]:
+    with installation.read() as session:
+        rows = session.exec(select(AuditEntry).where(AuditEntry.chain == "installation")).all()
+    return [(row.event, row.actor_id) for row in rows if ":session:" in row.event]
+
+
+@pytest.mark.req("IAM-11")
+def test_two_factors_open_a_session(installation: Installation, secret: str, site: Site) -> None:
+    colleague = seen(installation, signed_in(installation, secret, START), START)
+    assert (colleague.name, colleague.language, colleague.actor.role) == ("Li Na", "en", "nurse")
+    assert colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
+    assert events(installation) == [(Event.STAFF_SIGNED_IN, colleague.actor.id)]
+
+
+@pytest.mark.req("IAM-11")
+def test_half_a_session_opens_nothing(installation: Installation, secret: str) -> None:
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
+    late = START + HALF + timedelta(seconds=1)
+    assert refused(lambda: confirm(installation, half, code(secret, late), HERE, late)) == "not_signed_in"
+    whole = signed_in(installation, secret, START)
+    with installation.read() as session:
+        assert refused(lambda: half_session(session, whole, START)) == "not_signed_in"
+        assert refused(lambda: half_session(session, None, START)) == "not_signed_in"
+
+
+def test_a_half_session_is_spent_by_its_code(installation: Installation, secret: str) -> None:
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    whole = confirm(installation, half, code(secret, START), HERE, START)
+    assert whole != half
+    assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
+
+
+@pytest.mark.req("IAM-12")
+def test_a_wrong_password_and_an_unknown_account_read_alike(installation: Installation, secret: str) -> None:
+    assert secret
+    for email in (EMAIL, "nobody@example.org"):
+        assert refused(partial(sign_in, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
+    assert [event for event, _ in events(installation)] == [Event.STAFF_SIGN_IN_REFUSED] * 2
+
+
+@pytest.mark.req("IAM-12")
+def test_guessing_is_slowed_per_account_and_never_for_ever(installation: Installation, secret: str) -> None:
+    for _ in range(TRIES):
+        assert refused(lambda: sign_in(installation, EMAIL, "wrong", HERE, START)) == "wrong_sign_in"
+    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
+    later = START + timedelta(hours=1)
+    assert seen(installation, signed_in(installation, secret, later), later)
+
+
+@pytest.mark.req("IAM-12")
+def test_guessing_is_slowed_per_source(installation: Installation, secret: str) -> None:
+    for number in range(SOURCE_TRIES):
+        email = f"nobody{number}@example.org"
+        assert refused(partial(sign_in, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
+    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
+    assert secret
+    assert sign_in(installation, EMAIL, PASSWORD, "192.0.2.8", START)
+
+
+@pytest.mark.req("IAM-12")
+def test_codes_are_throttled_and_recorded(installation: Installation, secret: str) -> None:
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    for _ in range(TRIES):
+        assert refused(lambda: confirm(installation, half, "000000x", HERE, START)) == "wrong_code"
+    right = code(secret, START)
+    assert refused(lambda: confirm(installation, half, right, HERE, START)) == "throttled"
+    assert len(events(installation)) == TRIES
+
+
+@pytest.mark.req("IAM-11")
+def test_a_code_is_accepted_once(installation: Installation, secret: str) -> None:
+    signed_in(installation, secret, START)
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    assert refused(lambda: confirm(installation, half, code(secret, START), HERE, START)) == "wrong_code"
+    later = START + timedelta(seconds=30)
+    assert confirm(installation, half, code(secret, later), HERE, later)
+
+
+def test_one_code_sent_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    right = code(secret, START)
+
+    def attempt(_: int) -> str:
+        try:
+            return confirm(installation, half, right, HERE, START)
+        except Refused as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(attempt, range(2)))
+    assert len(set(outcomes) & {"wrong_code", "not_signed_in"}) == 1
+
+
+@pytest.mark.parametrize("drift", [-30, 30])
+def test_a_telephone_may_be_one_step_off(installation: Installation, secret: str, drift: int) -> None:
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    other = code(secret, START + timedelta(seconds=drift))
+    assert confirm(installation, half, f"{other[:3]} {other[3:]}", HERE, START)
+
+
+@pytest.mark.req("SEC-05")
+def test_a_session_ends_idle_and_in_any_case(installation: Installation, secret: str) -> None:
+    cookie, moment = signed_in(installation, secret, START), START
+    assert refused(lambda: seen(installation, cookie, START + IDLE + timedelta(seconds=1))) == "not_signed_in"
+    while moment + IDLE <= START + ABSOLUTE:
+        moment += IDLE
+        touch_session(installation, seen(installation, cookie, moment), cookie, moment)
+    assert refused(lambda: seen(installation, cookie, moment + timedelta(seconds=1))) == "not_signed_in"
+
+
+def test_a_session_is_kept_awake_once_a_minute(installation: Installation, secret: str) -> None:
+    cookie = signed_in(installation, secret, START)
+    for seconds, kept in ((59, 0), (60, 60)):
+        at = START + timedelta(seconds=seconds)
+        touch_session(installation, seen(installation, cookie, at), cookie, at)
+        with installation.read() as session:
+            rows = session.exec(select(StaffSession)).all()
+        assert max(row.seen_at for row in rows) == START + timedelta(seconds=kept)
+
+
+@pytest.mark.req("IAM-06")
+def test_a_disabled_account_stops_at_once(installation: Installation, secret: str) -> None:
+    cookie = signed_in(installation, secret, START)
+    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    disable_staff(installation, SYSTEM, EMAIL, "left the hospital", START)
+    assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
+    assert refused(lambda: confirm(installation, half, code(secret, START), HERE, START)) == "not_signed_in"
+    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "wrong_sign_in"
+
+
+def test_signing_out_ends_the_session(installation: Installation, secret: str) -> None:
+    cookie = signed_in(installation, secret, START)
+    sign_out_colleague(installation, seen(installation, cookie, START), cookie, START)
+    assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
+    assert events(installation)[-1][0] == Event.STAFF_SIGNED_OUT
+
+
+def test_the_language_is_kept(installation: Installation, secret: str) -> None:
+    cookie = signed_in(installation, secret, START)
+    colleague = seen(installation, cookie, START)
+    assert speak(installation, colleague, "zh-Hans", START) == "zh_CN"
+    assert speak(installation, colleague, "zh_CN", START) == "zh_CN"
+    assert seen(installation, cookie, START).language == "zh_CN"
+    assert refused(lambda: speak(installation, colleague, "tlh", START)) == "unknown_language"
+
+
+def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site) -> None:
+    new = create_staff(installation, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
+    colleague = seen(installation, signed_in(installation, new.totp_secret, START), START)
+    assert (colleague.actor.role, colleague.actor.grants) == ("none", ())
+    assert not colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
