@@ -1,0 +1,139 @@
+"""Enrolling with consent, and inviting with a single-use link."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlmodel import select
+
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.domain.status import ExitKind
+from app.services.enrolment import (
+    CODE_LIFE,
+    LINK_LIFE,
+    Channel,
+    EnrolmentEntry,
+    add_participant,
+    enrol,
+    issue_invitation,
+)
+from app.services.installation import Installation
+from app.storage.people import Activation, Contact
+from app.storage.slots import slots_of
+from app.storage.study import Site
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, enrolment
+
+TOMORROW = date(2026, 3, 3)
+
+
+def refused(act: Callable[[], object]) -> Refused:
+    with pytest.raises(Refused) as told:
+        act()
+    return told.value
+
+
+@pytest.fixture
+def newcomer(installation: Installation, site: Site) -> Person:
+    return Person(installation, site, "0571-003")
+
+
+def admit(person: Person, entry: EnrolmentEntry) -> None:
+    enrol(person.installation, person.nurse, person.site, entry, START)
+
+
+@pytest.mark.req("IAM-16")
+def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer: Person) -> None:
+    admit(newcomer, enrolment("0571-003"))
+    row = newcomer.row()
+    assert (row.consent_version, row.consented_on, row.identity_check) == ("2.1", date(2026, 3, 2), "id_card")
+    assert (row.zone, row.language, row.reminders_wanted) == ("Asia/Shanghai", "en", False)
+    with newcomer.installation.read() as session:
+        slots = slots_of(session, row.id or 0)
+        told = session.exec(
+            select(AuditEntry).where(AuditEntry.event == Event.PARTICIPANT_ENROLLED.value)
+        ).one()
+        assert session.exec(select(Contact)).all() == []
+    assert {"BL", "W6", "W156", "D0"} <= {slot.visit for slot in slots}
+    assert (told.actor_id, told.actor_role) == (newcomer.nurse.id, "nurse")
+
+
+@pytest.mark.req("PRI-01")
+def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
+    entry = replace(enrolment("0571-003"), channel=Channel.email, address=" li@example.org ")
+    admit(newcomer, entry)
+    assert newcomer.row().reminders_wanted
+    with newcomer.installation.read() as session:
+        (contact,) = session.exec(select(Contact)).all()
+        trail = " ".join(row.changes for row in session.exec(select(AuditEntry)))
+    assert "li@example.org" not in contact.address_sealed + trail
+    assert newcomer.installation.sealer.unseal(contact.address_sealed) == "li@example.org"
+
+
+def test_a_number_needs_no_sign(newcomer: Person) -> None:
+    admit(newcomer, replace(enrolment("0571-003"), channel=Channel.sms, address="+86 571 5550000"))
+    assert newcomer.row().reminders_wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"subject": "571-3"}, "bad_subject"),
+        ({"language": "fr"}, "no_language"),
+        ({"enrolled_on": TOMORROW}, "date_in_future"),
+        ({"consented_on": TOMORROW}, "date_in_future"),
+        ({"consent_version": "  "}, "consent_needed"),
+        ({"enrolled_on": date(2026, 3, 1)}, "consent_needed"),
+        ({"channel": Channel.sms}, "address_needed"),
+        ({"channel": Channel.email, "address": " "}, "address_needed"),
+        ({"channel": Channel.email, "address": "li"}, "bad_address"),
+    ],
+)
+def test_what_does_not_hold_is_refused_and_nothing_is_kept(
+    newcomer: Person, change: dict[str, object], code: str
+) -> None:
+    entry = replace(enrolment("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
+    assert refused(lambda: admit(newcomer, entry)).code == code
+    assert refused(newcomer.row).code == "unknown_participant"
+
+
+def test_a_code_is_given_once(newcomer: Person) -> None:
+    admit(newcomer, enrolment("0571-003"))
+    told = refused(lambda: admit(newcomer, enrolment("0571-003")))
+    assert (told.code, told.details["subject"]) == ("subject_exists", "0571-003")
+
+
+@pytest.mark.req("IAM-10", "IAM-13")
+def test_an_invitation_is_shown_once_and_ends_the_ones_before(newcomer: Person) -> None:
+    admit(newcomer, enrolment("0571-003"))
+    made = [
+        issue_invitation(newcomer.installation, newcomer.nurse, newcomer.site.study_id, "0571-003", START)
+        for _ in range(2)
+    ]
+    assert made[1].url.startswith("https://d.test/a/")
+    assert (made[1].expires_at, made[1].code_expires_at) == (START + LINK_LIFE, START + CODE_LIFE)
+    assert len(made[1].code) == 8
+    assert len(made[1].url.rsplit("/", 1)[1]) * 6 >= 128
+    with newcomer.installation.read() as session:
+        first, second = session.exec(select(Activation).order_by(Activation.id)).all()  # type: ignore[arg-type]
+    assert (first.revoked_at, second.revoked_at) == (START, None)
+    assert made[1].url.rsplit("/", 1)[1] not in second.token_hash + second.code_hash
+    assert second.issued_by == newcomer.nurse.id
+
+
+@pytest.mark.req("PRI-03")
+def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) -> None:
+    def invite(subject: str) -> object:
+        return issue_invitation(newcomer.installation, newcomer.nurse, newcomer.site.study_id, subject, START)
+
+    with newcomer.installation.work(newcomer.nurse, START) as work:
+        add_participant(work, newcomer.site, "0571-004", "en", Event.PARTICIPANT_REGISTERED)
+    assert refused(lambda: invite("0571-004")).code == "consent_needed"
+    admit(newcomer, enrolment("0571-003"))
+    with newcomer.installation.work(newcomer.nurse, START) as work:
+        row = work.session.merge(newcomer.row())
+        row.exit_kind, row.exit_at = ExitKind.death, START - timedelta(days=1)
+        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+    assert refused(lambda: invite("0571-003")).code == "participation_ended"

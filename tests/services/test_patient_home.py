@@ -1,0 +1,103 @@
+"""What a participant finds at home: due now, next, and sent."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.capture import Given
+from app.domain.plan import Owner
+from app.domain.refusal import Refused
+from app.domain.status import Status
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.services.patient_home import home, minutes, sent_form, sent_forms
+from tests.services.people import START, Person, days
+
+TODAY = date(2026, 3, 2)
+
+
+def test_a_newcomer_finds_the_baseline(person: Person) -> None:
+    found = home(person.installation, person.visitor(START), START)
+    (form,) = found.due
+    assert (form.slot, form.name, form.for_day) == (person.slot("BL").public_id, "Quality of life", None)
+    assert (form.status, form.questions, form.minutes, form.answered) == (Status.due, 30, 10, 0)
+    assert (form.until_on, found.next_on) == (date(2026, 3, 30), None)
+
+
+def test_what_closes_soonest_comes_first_and_what_opens_next_is_named(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 1), Given(2, 0, "q2", None), Given(3, 0, "q1", 2))
+    person.randomise(TODAY, START)
+    at = START + days(1)
+    found = home(person.installation, person.visitor(at), at)
+    assert [form.until_on.day for form in found.due] == [4, 4, 5]
+    assert {(form.name, form.for_day) for form in found.due[:2]} == {
+        ("Symptom diary", TODAY),
+        ("Quality of life", None),
+    }
+    assert found.due[2].for_day == date(2026, 3, 3)
+    baseline = next(form for form in found.due if form.name == "Quality of life")
+    assert (baseline.status, baseline.answered) == (Status.in_progress, 2)
+    assert found.next_on == date(2026, 3, 4)
+
+
+def test_a_begun_form_stays_through_its_grace(person: Person) -> None:
+    person.begin("BL", START)
+    closes = person.slot("BL").closes_at
+    assert closes is not None
+    (form,) = home(person.installation, person.visitor(closes), closes).due
+    assert form.until_on == date(2026, 4, 1)
+    later = closes + timedelta(hours=48)
+    assert home(person.installation, person.visitor(later), later).due == ()
+
+
+def test_a_form_not_begun_has_no_grace(person: Person) -> None:
+    closes = person.slot("BL").closes_at
+    assert closes is not None
+    assert home(person.installation, person.visitor(closes), closes).due == ()
+
+
+def test_who_left_is_promised_nothing(person: Person) -> None:
+    person.randomise(TODAY, START)
+    left = DispositionEntry(Kind.withdrew_study, "2026-03-02", Owner.site)
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    found = home(person.installation, person.visitor(START), START)
+    assert found.next_on is None
+
+
+def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Callable[[int], Person]) -> None:
+    person.randomise(TODAY, START)
+    person.begin("D0", START)
+    diary = person.submit("D0", START, {"any_symptom": 0})
+    at = START + days(1 / 1440)
+    person.begin("BL", at)
+    baseline = person.submit("BL", at)
+    visitor = person.visitor(at)
+    listed = sent_forms(person.installation, visitor)
+    assert [(form.name, form.for_day, form.receipt, form.sent_at) for form in listed] == [
+        ("Quality of life", None, baseline.number, at),
+        ("Symptom diary", TODAY, diary.number, START),
+    ]
+    assert not any(form.late for form in listed)
+    one = sent_form(person.installation, visitor, person.slot("BL").public_id)
+    assert one == listed[0]
+    stranger = people(2)
+    assert sent_forms(person.installation, stranger.visitor(at)) == ()
+    for slot in (person.slot("BL").public_id, stranger.slot("BL").public_id):
+        with pytest.raises(Refused, match="unknown_slot"):
+            sent_form(person.installation, stranger.visitor(at), slot)
+
+
+def test_minutes_are_never_none() -> None:
+    assert [minutes(count) for count in (1, 21, 30)] == [1, 7, 10]
+
+
+def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
+    person.randomise(TODAY, START)
+    visitor, said = person.visitor(START), []
+    sa.event.listen(
+        person.installation.engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0])
+    )
+    home(person.installation, visitor, START)
+    assert said.count("SELECT") == 3

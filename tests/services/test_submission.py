@@ -1,0 +1,225 @@
+"""Sending: exactly once, scored, audited and told; late and different answers kept apart."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+
+import pytest
+from sqlmodel import select
+
+from app.domain.audit import Event
+from app.domain.capture import Given
+from app.domain.plan import Owner
+from app.domain.refusal import Refused
+from app.services.capture import save_answers
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.services.submission import Receipt, Sending, submit_form
+from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.exchange import FeedEvent
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, days, qlq
+
+SHANGHAI = timezone(timedelta(hours=8))
+
+
+def refused(act: Callable[[], object]) -> Refused:
+    with pytest.raises(Refused) as told:
+        act()
+    return told.value
+
+
+def rows(person: Person, kind: type[Response] | type[AnswerEvent] | type[Quarantine]) -> list[object]:
+    with person.installation.read() as session:
+        return list(session.exec(select(kind)))
+
+
+def response(person: Person) -> Response:
+    (found,) = rows(person, Response)
+    assert isinstance(found, Response)
+    return found
+
+
+def send(person: Person, visit: str, sending: Sending, at: datetime) -> Receipt:
+    visitor = person.visitor(at)
+    return submit_form(person.installation, visitor, person.slot(visit).public_id, sending, at)
+
+
+@pytest.mark.req("CAP-14", "CAP-16", "CAP-18")
+def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Person) -> None:
+    person.begin("BL", START)
+    device = datetime(2026, 3, 2, 9, 29, tzinfo=SHANGHAI)
+    shown = {"layout": "single", "width": 360}
+    sending = Sending(qlq(2) | {"q3": None}, "s1", True, device, shown)
+    receipt = send(person, "BL", sending, START)
+    kept, slot = response(person), person.slot("BL")
+    assert receipt == Receipt(kept.public_id, START, out_of_window=False, in_grace=False, repeated=False)
+    assert (slot.submitted_at, slot.out_of_window, slot.wake_at) == (START, False, None)
+    assert (kept.answers["q3"], kept.answers["q4"], len(kept.answers)) == (None, 2, 30)
+    scores = {score["scale"]: score for score in kept.scores}
+    assert len(scores) == 16
+    assert scores["PF"]["status"] == "prorated"
+    assert (scores["QL"]["answered"], scores["QL"]["asked"]) == (2, 2)
+    assert (kept.language, kept.originator, kept.mode, kept.presentation) == (
+        "en",
+        "participant",
+        "own_device",
+        shown,
+    )
+    assert (kept.device_at, kept.device_offset, kept.begun_at) == (device, 480, START)
+    assert len(kept.instrument_sha256) == len(kept.text_sha256) == 64
+
+
+@pytest.mark.req("AUD-02", "AUD-05")
+def test_only_what_the_draft_lacks_is_stored_and_told_again(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, *(Given(number, 0, f"q{number}", 2) for number in range(1, 31)))
+    send(person, "BL", Sending(qlq(2) | {"q7": 4}, "s1", True), START)
+    events = rows(person, AnswerEvent)
+    assert len(events) == 31
+    with person.installation.read() as session:
+        told = session.exec(select(AuditEntry).where(AuditEntry.event == Event.FORM_SUBMITTED.value)).one()
+    assert '{"field":"q7","new":4,"old":2,"record":"answer:BL/qlq-c30"}' in told.changes
+    assert '"field":"q8"' not in told.changes
+
+
+def test_a_sent_draft_adds_no_event(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, *(Given(number, 0, f"q{number}", 2) for number in range(1, 31)))
+    person.submit("BL", START)
+    assert len(rows(person, AnswerEvent)) == 30
+
+
+@pytest.mark.req("CAP-14")
+def test_the_same_content_gets_the_same_receipt_and_other_content_is_kept_apart(person: Person) -> None:
+    person.begin("BL", START)
+    first = person.submit("BL", START)
+    again = send(person, "BL", Sending(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
+    assert again == replace(first, repeated=True)
+    for _ in range(2):
+        told = refused(lambda: send(person, "BL", Sending(qlq(3), "s3", True), START))
+        assert (told.code, told.details["receipt"]) == ("already_submitted", first.number)
+    (held,) = rows(person, Quarantine)
+    assert isinstance(held, Quarantine)
+    assert (held.reason, held.answers["q1"]) == ("already_submitted", 3)
+    assert response(person).answers["q1"] == 2
+
+
+@pytest.mark.req("CAP-14")
+def test_two_senders_at_once_make_one_response(person: Person) -> None:
+    person.begin("BL", START)
+
+    def attempt(number: int) -> str:
+        return send(person, "BL", Sending(qlq(2), f"s{number}", True), START).number
+
+    with ThreadPoolExecutor(3) as pool:
+        numbers = list(pool.map(attempt, range(6)))
+    assert set(numbers) == {response(person).public_id}
+    with person.installation.read() as session:
+        told = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
+    assert len(told) == 1
+
+
+@pytest.mark.req("CAP-14")
+def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> None:
+    slot = person.begin("BL", START)
+
+    def save(number: int) -> str | None:
+        given = [Given(1, 0, f"q{number}", 3)]
+        try:
+            save_answers(person.installation, person.cookie, slot, f"phone{number}", given, START)
+        except Refused as told:
+            return told.code
+        return None
+
+    with ThreadPoolExecutor(4) as pool:
+        saves = [pool.submit(save, number) for number in range(1, 6)]
+        sent = pool.submit(send, person, "BL", Sending(qlq(2), "s1", True), START)
+        later = [pool.submit(save, number) for number in range(6, 11)]
+        outcomes = {number: each.result() for number, each in enumerate(saves + later, start=1)}
+        sent.result()
+    assert set(outcomes.values()) <= {None, "already_submitted"}
+    stored = {
+        event.item
+        for event in rows(person, AnswerEvent)
+        if isinstance(event, AnswerEvent) and event.value == 3
+    }
+    assert stored == {f"q{number}" for number, code in outcomes.items() if code is None}
+
+
+@pytest.mark.parametrize(
+    ("answers", "reviewed", "code"),
+    [
+        ({"q1": 2}, True, "unanswered"),
+        (qlq(2), False, "not_reviewed"),
+        (qlq(2) | {"q1": 9}, True, "out_of_range"),
+        (qlq(2) | {"q1": "2"}, True, "wrong_kind"),
+        (qlq(2) | {"q31": 2}, True, "unknown_item"),
+    ],
+)
+def test_what_is_not_a_finished_form_is_refused(
+    person: Person, answers: dict[str, int | str | None], reviewed: bool, code: str
+) -> None:
+    person.begin("BL", START)
+    assert refused(lambda: send(person, "BL", Sending(answers, "s1", reviewed), START)).code == code
+    assert rows(person, Response) == []
+
+
+def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[int], Person]) -> None:
+    theirs = people(2).slot("BL").public_id
+    finished = Sending(qlq(2), "s1", True)
+    visitor = person.visitor(START)
+    assert (
+        refused(lambda: submit_form(person.installation, visitor, theirs, finished, START)).code
+        == "unknown_slot"
+    )
+    assert refused(lambda: send(person, "W6", finished, START)).code == "not_yet_open"
+    assert refused(lambda: send(person, "BL", finished, START)).code == "not_begun"
+    assert refused(lambda: send(person, "BL", finished, START + days(40))).code == "window_closed"
+    person.randomise(date(2026, 3, 2), START)
+    assert refused(lambda: send(person, "W6", finished, START)).code == "not_yet_open"
+
+
+@pytest.mark.req("CAP-14")
+def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
+    person.begin("BL", START)
+    closes = person.slot("BL").closes_at
+    assert closes is not None
+    before = closes - timedelta(hours=1)
+    late = closes + timedelta(hours=71)
+    told = refused(lambda: send(person, "BL", Sending(qlq(2), "s1", True), late))
+    assert (told.code, told.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
+    (held,) = rows(person, Quarantine)
+    assert isinstance(held, Quarantine)
+    assert (held.reason, held.received_at) == ("arrived_too_late", late)
+    receipt = send(person, "BL", Sending(qlq(2), "s1", True, before), late)
+    assert (receipt.out_of_window, receipt.in_grace) == (True, False)
+    assert (person.slot("BL").out_of_window, response(person).out_of_window) == (True, True)
+
+
+def test_a_begun_form_may_be_finished_in_its_grace(person: Person) -> None:
+    person.begin("BL", START)
+    closes = person.slot("BL").closes_at
+    assert closes is not None
+    receipt = send(person, "BL", Sending(qlq(2), "s1", True), closes + timedelta(hours=47))
+    assert (receipt.out_of_window, receipt.in_grace) == (False, True)
+
+
+def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
+    person.begin("BL", START)
+    at = START + days(3)
+    left = DispositionEntry(Kind.withdrew_study, "2026-03-04", Owner.site, "moved away")
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, at)
+    told = refused(lambda: send(person, "BL", Sending(qlq(2), "s1", True), at))
+    assert told.code == "arrived_too_late"
+    assert len(rows(person, Quarantine)) == 1
+
+
+def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
+    person.randomise(date(2026, 3, 2), START)
+    person.begin("D0", START)
+    receipt = person.submit("D0", START, {"any_symptom": 0, "fatigue": 7})
+    assert receipt.repeated is False
+    assert response(person).answers == {"any_symptom": 0}
+    assert response(person).scores == []
+    assert person.submit("D0", START, {"any_symptom": 0}).repeated is True
