@@ -244,8 +244,8 @@ def test_an_anchor_that_cannot_be_is_refused(
     edc: Edc, kind_: str, body: dict[str, Any], status: int, code: str
 ) -> None:
     edc.put("/participants/0571-101", REGISTER)
-    for query in ({}, {"dry_run": True}):
-        answer = edc.put(f"/participants/0571-101/anchors/{kind_}", body | {"as_of": AS_OF}, **query)
+    for query in ("false", "true"):
+        answer = edc.put(f"/participants/0571-101/anchors/{kind_}", body | {"as_of": AS_OF}, dry_run=query)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 

@@ -234,7 +234,8 @@ def test_every_pull_is_noted_and_nothing_is_taken_away(app: FastAPI, filled: Edc
         {"depth": 1},
     ],
 )
-def test_a_query_that_is_not_as_allowed_is_refused(edc: Edc, query: dict[str, object]) -> None:
-    answer = edc.get("/changes", **query)
+def test_a_query_that_is_not_as_allowed_is_refused(edc: Edc, query: dict[str, str | int]) -> None:
+    headers = {"Authorization": f"Bearer {edc.token}"}
+    answer = edc.http.get("/api/edc/v1/changes", params=query, headers=headers)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["parameter"] == next(iter(query))

@@ -1,0 +1,228 @@
+"""The feed under load and over HTTP's head: nothing skipped, on a real PostgreSQL; every use case on both."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from app.domain.access import SYSTEM, Scope
+from app.domain.refusal import Refused
+from app.services.edc_access import Caller, issue_token, recognise_client
+from app.services.edc_delivery import Delivery
+from app.services.edc_inbound import (
+    ParticipantBody,
+    StatusBody,
+    StatusWord,
+    WithdrawalScope,
+    receive_participant,
+    receive_status,
+)
+from app.services.edc_outbound import PageAsked, assessment, head, pull, scores, snapshot
+from app.services.edc_records import Effect, Preconditions
+from app.services.edc_schedule import (
+    AnchorBody,
+    VisitState,
+    preview,
+    receive_anchor,
+    receive_arm,
+    receive_visit,
+)
+from app.services.installation import Installation
+from app.services.sealing import HashCost, Sealer
+from app.services.studies import create_client, load_study, open_site
+from app.storage.engine import open_engine
+from app.storage.study import Mode, Site
+from tests.services.people import START, Person, library, qlq, site_entry
+
+VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
+TODAY = START.date()
+WRITERS, EACH = 8, 6
+
+
+def caller_of(installation: Installation, sites: list[str] | None = None) -> Caller:
+    made = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", tuple(Scope), sites, START)
+    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
+    with installation.read() as session:
+        return recognise_client(session, issued.token, START)
+
+
+def delivery(caller: Caller, subject: str, hours: int = 0) -> Delivery:
+    at = START + timedelta(hours=hours)
+    return Delivery(caller, subject, at, at, Preconditions())
+
+
+def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
+    return ParticipantBody("0571", language, on)
+
+
+@pytest.fixture
+def caller(installation: Installation, site: Site) -> Caller:
+    assert site.code == "0571"
+    return caller_of(installation)
+
+
+def test_a_participant_is_registered_once_and_updated(installation: Installation, caller: Caller) -> None:
+    first = receive_participant(installation, delivery(caller, "0571-100"), body())
+    again = receive_participant(installation, delivery(caller, "0571-100"), body())
+    newer = receive_participant(installation, delivery(caller, "0571-100", 1), body())
+    other = receive_participant(
+        installation, delivery(caller, "0571-100", 30), body("zh_CN", date(2026, 3, 3))
+    )
+    effects = [kept.effect for kept in (first, again, newer, other)]
+    assert effects == [Effect.created, Effect.none, Effect.newer, Effect.changed]
+    types = [json.loads(line)["type"] for line in pull(installation, caller, PageAsked()).lines]
+    assert types == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
+    with pytest.raises(Refused, match="stale_update"):
+        receive_participant(installation, delivery(caller, "0571-100"), body())
+
+
+def test_an_exit_of_the_edc_is_corrected_by_the_edc(installation: Installation, person: Person) -> None:
+    caller = caller_of(installation)
+    withdrawn = StatusBody(StatusWord.withdrawn, "2026-03-04", WithdrawalScope.study)
+    receive_status(installation, delivery(caller, "0571-001", 72), withdrawn)
+    earlier = person.row().exit_at
+    corrected = StatusBody(StatusWord.withdrawn, "2026-03-05", WithdrawalScope.study)
+    receive_status(installation, delivery(caller, "0571-001", 96), corrected)
+    died = StatusBody(StatusWord.died, "2026-03-05")
+    receive_status(installation, delivery(caller, "0571-001", 97), died)
+    same = StatusBody(StatusWord.died, "2026-03-05", reason="OTHER")
+    kept = receive_status(installation, delivery(caller, "0571-001", 98), same)
+    exit_at = person.row().exit_at
+    assert earlier is not None
+    assert exit_at is not None
+    assert exit_at - earlier == timedelta(days=1)
+    assert (kept.version, kept.effect) == (4, Effect.changed)
+    with pytest.raises(Refused, match="undone_by_site"):
+        receive_status(installation, delivery(caller, "0571-001", 99), StatusBody(StatusWord.enrolled))
+
+
+def test_an_exit_that_the_site_stated_stays_beside_the_edcs(
+    installation: Installation, person: Person
+) -> None:
+    caller = caller_of(installation)
+    person.anchor("progression", START.date(), START)
+    receive_status(installation, delivery(caller, "0571-001"), StatusBody(StatusWord.lost, "2026-03-02"))
+    kept = receive_status(
+        installation, delivery(caller, "0571-001", 1), StatusBody(StatusWord.completed, "2026-03-02")
+    )
+    assert kept.version == 2
+    assert person.row().exit_kind is None
+
+
+def test_schedule_arm_and_visits(installation: Installation, caller: Caller) -> None:
+    receive_participant(installation, delivery(caller, "0571-100"), body())
+    randomised = AnchorBody("randomisation", START.date(), START, confirm=False)
+    foreseen = preview(installation, caller, "0571-100", randomised, START)
+    kept, done = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
+    again, nothing = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
+    assert (foreseen.standing, foreseen.moves) == (done.standing, done.moves)
+    assert (kept.effect, again.effect, nothing.moves) == (Effect.created, Effect.none, ())
+    assert receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
+    assert not receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
+    for hours, state in enumerate((VisitState.occurred, VisitState.missed)):
+        sent = delivery(caller, "0571-100", hours + 1)
+        assert receive_visit(installation, sent, "W6", state, START.date()).acts
+    assert not receive_visit(
+        installation, delivery(caller, "0571-100", 2), "W6", VisitState.missed, START.date()
+    ).acts
+
+
+def test_somebody_elses_site_is_unknown(installation: Installation, person: Person) -> None:
+    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0512"), START)
+    limited = caller_of(installation, ["0512"])
+    assert person.subject == "0571-001"
+    with pytest.raises(Refused, match="unknown_participant"):
+        preview(
+            installation, limited, "0571-001", AnchorBody("progression", START.date(), None, False), START
+        )
+    stubs = pull(installation, limited, PageAsked()).lines
+    assert all('"type":"withheld"' in line for line in stubs)
+    assert list(snapshot(installation, limited, head(installation, limited))) == [[]]
+
+
+def test_views_agree_with_the_feed(installation: Installation, people: Callable[[int], Person]) -> None:
+    caller = caller_of(installation)
+    for number in (1, 2):
+        person = people(number)
+        person.begin("BL", START)
+        person.submit("BL", START, qlq(number))
+    newest = {json.loads(line)["ref"]: line for line in pull(installation, caller, PageAsked()).lines}
+    through = head(installation, caller)
+    told = [line for lines in snapshot(installation, caller, through) for line in lines]
+    assert sorted(told) == sorted(newest.values())
+    page, rows = scores(installation, caller, PageAsked(limit=1))
+    rest, more = scores(installation, caller, PageAsked(after=page.through))
+    assert (len(rows), len(more), rest.complete) == (16, 16, True)
+    assert assessment(installation, caller, str(rows[0]["assessment"]), 1) in told
+
+
+@pytest.mark.slow
+@pytest.mark.req("EDC-02", "EDC-04")
+def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: str, tmp_path: Path) -> None:
+    engine = open_engine(migrated_postgres_url, pool_size=WRITERS + 2)
+    made = Installation(
+        engine, library(), Sealer(Fernet.generate_key(), HashCost(1, 8, 1)), "https://d.test", "0"
+    )
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    caller = caller_of(made)
+    done = threading.Event()
+    held: list[str] = []
+
+    def write(writer: int) -> None:
+        for number in range(EACH):
+            subject = f"0571-{writer * EACH + number:03d}"
+            receive_participant(made, delivery(caller, subject), body())
+            receive_status(made, delivery(caller, subject), StatusBody(StatusWord.lost, "2026-03-02"))
+
+    def poll() -> None:
+        after, last = 0, False
+        while not last:
+            last = done.is_set()
+            page = pull(made, caller, PageAsked(after, 7))
+            while page.lines:
+                held.extend(page.lines)
+                page = pull(made, caller, PageAsked(page.through, 7))
+            after = page.through
+
+    reader = threading.Thread(target=poll)
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    engine.dispose()
+    numbers = [json.loads(line)["seq"] for line in held]
+    assert numbers == list(range(1, WRITERS * EACH * 3 + 1))
+    assert verified(tmp_path, held) == "OK"
+    assert verified(tmp_path, held[:5] + held[6:]).startswith("FAULT 7: expected number 6")
+    swapped = [held[0].replace('"language":"en"', '"language":"fr"'), *held[1:]]
+    assert verified(tmp_path, swapped) == "FAULT 1: section participant was altered"
+
+
+def verified(folder: Path, lines: list[str]) -> str:
+    """What a foreign program says of these events, knowing only the documented rules."""
+    file = folder / "feed.ndjson"
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    program = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import edc_verify
+try:
+    edc_verify.held(Path(sys.argv[2]))
+except edc_verify.Fault as fault:
+    print(f"FAULT {fault}")
+else:
+    print("OK")
+"""
+    command = [sys.executable, "-I", "-c", program, str(VERIFIER.parent), str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
