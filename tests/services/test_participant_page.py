@@ -1,0 +1,250 @@
+"""What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import select
+
+from app.domain.access import Actor, Permission, Role
+from app.domain.audit import Event
+from app.domain.capture import Given
+from app.domain.plan import Owner
+from app.domain.refusal import Refused
+from app.domain.status import Status
+from app.services.contacts import masked, reveal_contact
+from app.services.devices import revoke_device
+from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
+from app.services.enrolment import Channel, enrol
+from app.services.installation import Installation
+from app.services.missed_reasons import record_missed_reason
+from app.services.participant_page import Overview, form_state, overview, people
+from app.services.stopping import Stop, what_stops
+from app.storage.changes import chain_of_participant
+from app.storage.exchange import FeedEvent
+from app.storage.library import Library
+from app.storage.study import Site
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, bound, colleague, days, enrolment
+
+CLOSED = START + days(40)  # the baseline's window is over
+
+
+def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> Overview:
+    with installation.read() as session:
+        return overview(installation, session, actor, person.row().public_id, at)
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refusal:
+        call()
+    return refusal.value.code
+
+
+def events_of(installation: Installation, person: Person) -> list[tuple[str, str, str | None]]:
+    chain = chain_of_participant(person.row().id or 0)
+    with installation.read() as session:
+        rows = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
+    return [(row.event, row.actor_id, row.reason) for row in rows]
+
+
+def reached(installation: Installation, site: Site) -> Person:
+    """Somebody who wants text messages."""
+    person = Person(installation, site, "0571-009")
+    entry = replace(enrolment(person.subject), channel=Channel.sms, address="13812341234")
+    enrol(installation, person.nurse, site, entry, START)
+    return person
+
+
+def test_the_page_has_everything_of_the_participant(installation: Installation, person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 2), Given(2, 1, "q2", 3))
+    person.randomise(START.date(), START)
+    view = viewed(installation, person.nurse, person, START)
+    baseline = view.forms[0]
+    assert (baseline.slot.visit, baseline.status) == ("BL", Status.in_progress)
+    assert (baseline.answered, baseline.asked) == (2, 30)
+    assert {state.slot.for_day is None for state in view.forms} == {True}
+    assert view.diary[0].slot.visit == "D0"
+    assert view.contact is None
+    assert (len(view.devices), len(view.invitations), view.activated) == (1, 1, True)
+    assert {dated.kind.kind: dated.current is not None for dated in view.dates}["enrolment"]
+    assert form_state(view, baseline.slot.public_id) == baseline
+    assert refused(lambda: form_state(view, "none")) == "unknown_slot"
+
+
+def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, person: Person) -> None:
+    public_id = person.row().public_id
+    said: list[str] = []
+
+    def note(*args: object) -> None:
+        said.append(str(args[2]))
+
+    person.begin("BL", START)
+    event.listen(installation.engine, "before_cursor_execute", note)
+    with installation.read() as session:
+        overview(installation, session, person.nurse, public_id, START)
+    event.remove(installation.engine, "before_cursor_execute", note)
+    assert len([each for each in said if each.startswith("SELECT")]) <= 10
+
+
+@pytest.mark.req("IAM-03")
+def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> None:
+    stranger = colleague(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
+    assert refused(lambda: viewed(installation, stranger, person, START)) == "unknown_participant"
+    with installation.read() as session:
+        assert people(session, stranger, "", "") == ()
+        assert [each.subject for each in people(session, person.nurse, "-001", "")] == ["0571-001"]
+        assert people(session, person.nurse, "%", "") == ()
+        assert people(session, person.nurse, "", "0571-001") == ()
+
+
+def test_differing_and_earlier_dates_are_listed(installation: Installation, person: Person) -> None:
+    person.anchor("sbrt_end", date(2026, 3, 20), CLOSED)
+    person.anchor("sbrt_end", date(2026, 3, 21), CLOSED)
+    person.randomise(date(2026, 3, 4), CLOSED)
+    person.anchor("randomisation", date(2026, 3, 5), CLOSED)
+    dates = {dated.kind.kind: dated for dated in viewed(installation, person.nurse, person, CLOSED).dates}
+    assert [row.dated_on.day for row in dates["sbrt_end"].replaced] == [20]
+    assert [row.dated_on.day for row in dates["randomisation"].differing] == [5]
+    assert dates["progression"].current is None
+
+
+def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, person: Person) -> None:
+    person.anchor("sbrt_end", date(2026, 3, 20), CLOSED)
+    veiled = blinded(installation)
+    plain = viewed(veiled, person.nurse, person, CLOSED)
+    trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, CLOSED)
+    assert "sbrt_end" not in [dated.kind.kind for dated in plain.dates]
+    assert "sbrt_end" in [dated.kind.kind for dated in trusted.dates]
+
+
+def blinded(installation: Installation) -> Installation:
+    """The same installation under a blinded plan."""
+    held = installation.library
+    plans = {key: replace(plan, blinded=True) for key, plan in held.plans.items()}
+    return replace(installation, library=Library(held.root, held.instruments, held.texts, plans))
+
+
+@pytest.mark.req("PRI-01")
+def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installation, site: Site) -> None:
+    person = reached(installation, site)
+    shown = viewed(installation, person.nurse, person, START).contact
+    assert shown is not None
+    assert shown.address == "138****1234"
+    whole = reveal_contact(installation, person.nurse, person.row().public_id, START)
+    assert (whole.channel, whole.address) == ("sms", "13812341234")
+    assert events_of(installation, person)[-1] == (Event.CONTACT_REVEALED, person.nurse.id, None)
+    manager = colleague(Role.DATA_MANAGER, site)
+    assert viewed(installation, manager, person, START).contact is None
+    who = person.row().public_id
+    assert refused(lambda: reveal_contact(installation, manager, who, START)) == "unknown_participant"
+
+
+def test_nothing_is_revealed_where_nothing_is_kept(installation: Installation, person: Person) -> None:
+    who = person.row().public_id
+    assert refused(lambda: reveal_contact(installation, person.nurse, who, START)) == "no_contact"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("li@example.org", "l***@example.org"), ("13812341234", "138****1234"), ("12345", "****")],
+)
+def test_masking_leaves_just_enough(address: str, shown: str) -> None:
+    assert masked(address) == shown
+
+
+@pytest.mark.req("IAM-13")
+def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Person) -> None:
+    who, nurse = person.row().public_id, person.nurse
+    device = viewed(installation, nurse, person, START).devices[0].id or 0
+    assert refused(lambda: revoke_device(installation, nurse, who, device, " ", START)) == "reason_needed"
+    assert refused(lambda: revoke_device(installation, nurse, who, 999, "lost", START)) == "unknown_device"
+    for _ in range(2):
+        revoke_device(installation, nurse, who, device, "lost", START)
+    assert refused(lambda: person.visitor(START)) == "not_signed_in"
+    revoked = [each for each in events_of(installation, person) if each[0] == Event.DEVICE_REVOKED]
+    assert revoked == [(Event.DEVICE_REVOKED, nurse.id, "lost")]
+    person.cookie = bound(person, START)
+    assert person.visitor(START).subject == person.subject
+
+
+@pytest.mark.req("REP-04")
+def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installation, person: Person) -> None:
+    who, nurse, slot = person.row().public_id, person.nurse, person.slot("BL").public_id
+
+    def say(reason: str, note: str = "", at: datetime = CLOSED, slot_id: str = slot) -> None:
+        record_missed_reason(installation, nurse, who, slot_id, reason, note, at)
+
+    assert refused(lambda: say("unknown", at=START)) == "not_missed"
+    assert refused(lambda: say("unknown", slot_id="none")) == "unknown_slot"
+    assert refused(lambda: say("bored")) == "unknown_reason"
+    assert refused(lambda: say("other", " ")) == "note_needed"
+    say("other", "moved house")
+    say("too_ill_staff")
+    state = viewed(installation, nurse, person, CLOSED).forms[0]
+    assert (state.status, state.slot.missed_reason, state.slot.missed_note) == (
+        Status.missed,
+        "too_ill_staff",
+        None,
+    )
+    with installation.read() as session:
+        told = [row.line for row in session.exec(select(FeedEvent)) if row.type == "assessment.missed"]
+    assert len(told) == 2
+    assert "moved house" in told[0]
+    assert "too_ill_staff" in told[1]
+
+
+def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, person: Person) -> None:
+    veiled = blinded(installation)
+    slot = person.slot("BL")
+    with installation.work(person.nurse, START) as work:
+        work.session.get_one(type(slot), slot.id).arm_revealing = True
+        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+    who = person.row().public_id
+
+    def say(actor: Actor) -> None:
+        record_missed_reason(veiled, actor, who, slot.public_id, "unknown", "", CLOSED)
+
+    assert refused(lambda: say(person.nurse)) == "unknown_slot"
+    say(colleague(Role.INVESTIGATOR, person.site))
+    assert person.slot("BL").missed_reason == "unknown"
+
+
+def stops(installation: Installation, person: Person, kind: Kind, on: date, at: datetime) -> Stop:
+    with installation.read() as session:
+        return what_stops(session, person.row(), DispositionEntry(kind, on.isoformat(), Owner.site), at)
+
+
+def test_what_a_withdrawal_stops_is_known_before(installation: Installation, person: Person) -> None:
+    person.randomise(date(2026, 3, 4), START + days(3))
+    at = START + days(44)
+    stop = stops(installation, person, Kind.withdrew_study, date(2026, 4, 14), at)
+    assert (stop.ends, stop.forms[0], len(stop.forms)) == (True, "W6", 14)
+    entry = DispositionEntry(Kind.withdrew_study, "2026-04-14", Owner.site)
+    record_disposition(installation, person.nurse, person.site.study_id, person.subject, entry, at)
+    after = viewed(installation, person.nurse, person, at)
+    ahead = {Status.planned, Status.due, Status.overdue, Status.open, Status.in_progress}
+    assert not [state for state in (*after.forms, *after.diary) if state.status in ahead]
+
+
+@pytest.mark.parametrize(("kind", "opens"), [(Kind.withdrew_treatment, True), (Kind.lost, False)])
+def test_some_ends_stop_nothing(installation: Installation, person: Person, kind: Kind, opens: bool) -> None:
+    stop = stops(installation, person, kind, START.date(), START + days(1))
+    assert (stop.ends, stop.forms, stop.diary_days, stop.opens_early_termination) == (False, (), 0, opens)
+
+
+def test_a_disposition_and_its_undoing_stand_side_by_side(installation: Installation, person: Person) -> None:
+    entry = DispositionEntry(Kind.withdrew_questionnaires, "2026-03-03", Owner.site)
+    study, at = person.site.study_id, START + days(1)
+    record_disposition(installation, person.nurse, study, person.subject, entry, at)
+    investigator = colleague(Role.INVESTIGATOR, person.site)
+    undo_disposition(installation, investigator, study, person.subject, "wrong person", at)
+    view = viewed(installation, investigator, person, at)
+    assert [(each.entry.kind, each.undone is not None) for each in view.dispositions] == [
+        ("withdrew_questionnaires", True)
+    ]
+    assert Permission.DISPOSITION_UNDO in view.may
+    assert Permission.DISPOSITION_UNDO not in viewed(installation, person.nurse, person, at).may
