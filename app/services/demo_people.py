@@ -81,7 +81,7 @@ _FIRST = (
         403,
         "SBRT",
         400,
-        diary=60,
+        diary=400,
         stated=_radiotherapy(390, 378),
     ),
     Story(

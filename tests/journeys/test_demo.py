@@ -1,0 +1,260 @@
+"""`daybook demo` from the shell: made once, kept, served, and open to everybody whom it prints."""
+
+import base64
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from cryptography.fernet import Fernet
+from playwright.sync_api import Browser, Page, expect
+
+from app.domain.access import SYSTEM
+from app.domain.status import Status
+from app.services.installation import Installation
+from app.services.sealing import Sealer
+from app.services.studies import load_study
+from app.storage.engine import open_engine
+from app.storage.migrations import migrate
+from app.storage.study import Mode
+from tests import servers
+from tests.services.people import library
+
+pytestmark = pytest.mark.xdist_group("demo-command")
+
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where the command runs, and its database."""
+
+    path: Path
+    database: str
+
+    def environment(self, **more: str) -> Mapping[str, str]:
+        told = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
+        return {**told, "DAYBOOK_DATABASE_URL": self.database, **more}
+
+    def run(self, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "app", "demo", *options],
+            cwd=self.path,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def folder_at(path: Path) -> Folder:
+    return Folder(path, f"sqlite:///{path / 'demo.sqlite3'}")
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What the command said when it made the demonstration and when it found it, and where it is served."""
+
+    folder: Folder
+    printed: str
+    made: dict[str, Any]
+    found: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        return str(self.found["base_url"])
+
+    def participant(self, subject: str) -> dict[str, Any]:
+        return next(each for each in self.found["participants"] if each["subject"] == subject)
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    folder = folder_at(tmp_path_factory.mktemp("demo"))
+    _earlier(folder)
+    done = folder.run("--reset", "--no-serve", "--json", "made.json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads((folder.path / "made.json").read_text("utf-8"))
+    with servers.free_socket() as held:
+        port = held.getsockname()[1]
+    command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", "found.json"]
+    with (folder.path / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder.path, env=folder.environment(), stdout=log, stderr=log)
+        try:
+            _ready(server, f"http://127.0.0.1:{port}/readyz")
+            found = json.loads((folder.path / "found.json").read_text("utf-8"))
+            yield Demonstration(folder, done.stdout, made, found)
+        finally:
+            server.terminate()
+            server.wait(_PATIENCE_SECONDS)
+
+
+def _earlier(folder: Folder) -> None:
+    """An older demonstration in the same file, for --reset to throw away."""
+    migrate(folder.database)
+    sealer = Sealer(Fernet.generate_key())
+    installation = Installation(open_engine(folder.database), library(), sealer, "http://old.test", "0")
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, datetime(2020, 1, 1, tzinfo=UTC))
+    installation.engine.dispose()
+
+
+def _ready(server: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until:
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+def test_the_json_has_its_agreed_shape(demonstration: Demonstration) -> None:
+    told = demonstration.made
+    assert list(told) == ["base_url", "edc", "staff", "participants"]
+    assert list(told["edc"]) == ["client_id", "client_secret", "token_url", "study"]
+    assert {tuple(each) for each in told["staff"]} == {("email", "password", "totp_secret", "role", "site")}
+    shape = ("subject", "site", "activation_url", "pin", "state")
+    assert {tuple(each) for each in told["participants"]} == {shape}
+    assert {each["state"] for each in told["participants"]} == set(Status)
+    assert (demonstration.folder.path / "made.json").stat().st_mode & 0o077 == 0
+
+
+def test_everything_is_printed_for_people_too(demonstration: Demonstration) -> None:
+    made = demonstration.made
+    wanted = [made["edc"]["client_id"], made["edc"]["client_secret"], made["edc"]["token_url"]]
+    wanted += [each["totp_secret"] for each in made["staff"]]
+    wanted += [each["activation_url"] for each in made["participants"] if each["activation_url"]]
+    assert all(word in demonstration.printed for word in wanted)
+    assert demonstration.printed.startswith("A demonstration")
+
+
+def test_a_second_run_keeps_everything(demonstration: Demonstration) -> None:
+    made, found = demonstration.made, demonstration.found
+    assert found["staff"] == made["staff"]
+    assert found["edc"]["client_secret"] == made["edc"]["client_secret"]
+    assert [_secret(each) for each in found["participants"]] == [
+        _secret(each) for each in made["participants"]
+    ]
+    assert found["base_url"] != made["base_url"]
+
+
+def _secret(participant: dict[str, Any]) -> str:
+    return str(participant["activation_url"]).rsplit("/", 1)[-1]
+
+
+def test_the_trail_of_the_demonstration_is_whole(demonstration: Demonstration) -> None:
+    folder = demonstration.folder
+    checked = subprocess.run(
+        [sys.executable, "-m", "app", "verify-audit"],
+        cwd=folder.path,
+        env=folder.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration, chromium: Browser) -> None:
+    with chromium.new_context(viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.goto(demonstration.participant("0571-003")["activation_url"])
+        _says_so(page)
+        page.locator("main button[type=submit]").last.click()
+        page.locator("[name=pin]").fill("246802")
+        page.locator("[name=pin_again]").fill("246802")
+        page.locator("main button[type=submit]").last.click()
+        page.wait_for_url("**/home**")
+        _says_so(page)
+        page.locator("main a[href^='/f/']").first.click()
+        _says_so(page)
+
+
+def test_a_nurse_finds_the_overdue_form_on_the_work_list(
+    demonstration: Demonstration, chromium: Browser
+) -> None:
+    nurse = next(each for each in demonstration.found["staff"] if each["role"] == "nurse")
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{demonstration.url}/desk/sign-in")
+        _says_so(page)
+        page.locator("[name=email]").fill(nurse["email"])
+        page.locator("[name=password]").fill(nurse["password"])
+        page.locator("main button[type=submit]").last.click()
+        page.locator("[name=code]").fill(pyotp.TOTP(nurse["totp_secret"]).now())
+        page.locator("main button[type=submit]").last.click()
+        page.wait_for_url("**/desk")
+        _says_so(page)
+        expect(page.locator("main table")).to_contain_text("0571-004")
+        page.goto(f"{demonstration.url}/desk/participants")
+        _says_so(page)
+
+
+@pytest.mark.parametrize("path", ["/", "/about", "/help", "/code", "/desk/sign-in", "/nothing-here"])
+def test_every_page_says_that_it_is_a_demonstration(
+    demonstration: Demonstration, chromium: Browser, path: str
+) -> None:
+    with chromium.new_context(locale="en") as context:
+        page = context.new_page()
+        page.goto(demonstration.url + path)
+        _says_so(page)
+        expect(page.locator("aside.demo")).to_contain_text("Demonstration")
+
+
+def _says_so(page: Page) -> None:
+    expect(page.locator("aside.demo")).to_be_visible()
+
+
+def test_the_edc_pulls_scores_with_the_printed_client(demonstration: Demonstration) -> None:
+    edc = demonstration.found["edc"]
+    basic = base64.b64encode(f"{edc['client_id']}:{edc['client_secret']}".encode()).decode()
+    form = urllib.parse.urlencode({"grant_type": "client_credentials"}).encode()
+    asked = urllib.request.Request(edc["token_url"], form, {"Authorization": f"Basic {basic}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        token = json.load(answer)["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    address = f"{demonstration.url}/api/edc/v1/changes?after=0&limit=500"
+    with urllib.request.urlopen(urllib.request.Request(address, headers=bearer), timeout=10) as answer:
+        page = json.load(answer)
+    assert [event["seq"] for event in page["items"]] == list(range(1, page["through"] + 1))
+
+
+def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
+    folder = folder_at(tmp_path)
+    with sqlite3.connect(tmp_path / "demo.sqlite3") as other:
+        other.execute("CREATE TABLE letters (words TEXT)")
+    other.close()
+    refused = folder.run("--reset", "--no-serve")
+    assert refused.returncode == 2
+    assert "not_a_demonstration" in refused.stderr
+    assert (tmp_path / "demo.sqlite3").exists()
+
+
+@pytest.mark.req("VAL-08")
+def test_there_is_no_demonstration_in_a_live_installation(tmp_path: Path) -> None:
+    live = {"DAYBOOK_MODE": "live", "DAYBOOK_PUBLIC_URL": "https://daybook.example"}
+    refused = folder_at(tmp_path).run("--no-serve", DAYBOOK_KEY=Fernet.generate_key().decode(), **live)
+    assert refused.returncode == 2
+    assert "DAYBOOK_MODE" in refused.stderr
+    assert not (tmp_path / "demo.sqlite3").exists()
+
+
+def test_only_a_file_is_thrown_away(tmp_path: Path) -> None:
+    server = Folder(tmp_path, "postgresql+psycopg://127.0.0.1/demo")
+    refused = server.run("--reset", "--no-serve")
+    assert refused.returncode == 2
+    assert "--reset" in refused.stderr
