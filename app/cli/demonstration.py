@@ -58,7 +58,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
         _write(arguments.json, as_json(settings, demonstration))
     if not arguments.no_serve:
         log_to()
-        serve(settings, HOST, arguments.port)
+        # Further workers would read the environment, which does not hold the demonstration's own defaults.
+        serve(replace(settings, workers=1), HOST, arguments.port)
     return 0
 
 

@@ -173,15 +173,15 @@ def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration
     with chromium.new_context(viewport={"width": 360, "height": 740}) as context:
         page = context.new_page()
         page.goto(demonstration.participant("0571-003")["activation_url"])
-        _says_so(page)
+        expect_demonstration(page)
         page.locator("main button[type=submit]").last.click()
         page.locator("[name=pin]").fill("246802")
         page.locator("[name=pin_again]").fill("246802")
         page.locator("main button[type=submit]").last.click()
         page.wait_for_url("**/home**")
-        _says_so(page)
+        expect_demonstration(page)
         page.locator("main a[href^='/f/']").first.click()
-        _says_so(page)
+        expect_demonstration(page)
 
 
 def test_a_nurse_finds_the_overdue_form_on_the_work_list(
@@ -191,17 +191,17 @@ def test_a_nurse_finds_the_overdue_form_on_the_work_list(
     with chromium.new_context() as context:
         page = context.new_page()
         page.goto(f"{demonstration.url}/desk/sign-in")
-        _says_so(page)
+        expect_demonstration(page)
         page.locator("[name=email]").fill(nurse["email"])
         page.locator("[name=password]").fill(nurse["password"])
         page.locator("main button[type=submit]").last.click()
         page.locator("[name=code]").fill(pyotp.TOTP(nurse["totp_secret"]).now())
         page.locator("main button[type=submit]").last.click()
         page.wait_for_url("**/desk")
-        _says_so(page)
+        expect_demonstration(page)
         expect(page.locator("main table")).to_contain_text("0571-004")
         page.goto(f"{demonstration.url}/desk/participants")
-        _says_so(page)
+        expect_demonstration(page)
 
 
 @pytest.mark.parametrize("path", ["/", "/about", "/help", "/code", "/desk/sign-in", "/nothing-here"])
@@ -211,11 +211,11 @@ def test_every_page_says_that_it_is_a_demonstration(
     with chromium.new_context(locale="en") as context:
         page = context.new_page()
         page.goto(demonstration.url + path)
-        _says_so(page)
+        expect_demonstration(page)
         expect(page.locator("aside.demo")).to_contain_text("Demonstration")
 
 
-def _says_so(page: Page) -> None:
+def expect_demonstration(page: Page) -> None:
     expect(page.locator("aside.demo")).to_be_visible()
 
 
