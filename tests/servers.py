@@ -68,9 +68,9 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox() -> Iterator[Mailbox]:
+def mailbox(box: Mailbox | None = None) -> Iterator[Mailbox]:
     """A real SMTP server on a free port; yields its address and what arrives."""
-    box = Mailbox()
+    box = box or Mailbox()
     # A loop of its own thread: the browser's driver already runs one in the main thread.
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=_run, args=(loop, _take_letters(box, stop)), name="mailbox")

@@ -16,6 +16,8 @@ from app.services.ticking import Owed, owed_now, owing, push
 from app.services.trail import seal_days
 
 EVERY = timedelta(seconds=20)
+SHARE = 50
+"""Messages claimed at a time: few enough for every worker to have some, and to be soon another's."""
 Clock = Callable[[], datetime]
 
 
@@ -74,7 +76,7 @@ def send_messages(installation: Installation, outbox: Outbox, clock: Clock) -> N
         if lost:
             structlog.get_logger("clock").warning("unconfirmed", messages=lost)
     with _going_on("claim"):
-        while batch := claim(installation, clock()):
+        while batch := claim(installation, clock(), SHARE):
             for claimed in batch:
                 with _going_on("send", message=claimed.message_id):
                     outcome = hand_over(installation, outbox, claimed, clock())

@@ -97,7 +97,7 @@ def written(letter: Letter, sender: str) -> bytes:
     message["To"] = letter.to
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.at)
-    message["Message-ID"] = f"<{letter.key}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
+    message["Message-ID"] = f"<{letter.key}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = letter.language
     message.set_content(letter.text, cte="base64")

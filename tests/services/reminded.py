@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from app.domain.access import SYSTEM
 from app.domain.audit import Event
 from app.i18n.catalogues import Catalogues
-from app.notify.channel import Letter, NotSent, Unconfirmed
+from app.notify.channel import Letter
 from app.services.enrolment import Channel, enrol
 from app.services.installation import Installation
 from app.services.reminder_words import Words
@@ -93,7 +93,7 @@ class Pigeon:
     """A channel that keeps its letters, or fails in the way that it is told to."""
 
     letters: list[Letter] = field(default_factory=list)
-    fails: NotSent | Unconfirmed | None = None
+    fails: BaseException | None = None
 
     def send(self, letter: Letter) -> None:
         if self.fails is not None:

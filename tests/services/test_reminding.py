@@ -1,11 +1,14 @@
 """A reminder leaves at most once, and only while it is owed."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from app.domain.access import CLOCK, SYSTEM
@@ -324,3 +327,49 @@ def test_nothing_waits_after_everything_was_sent(installation: Installation, cla
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0
+
+
+STOPS = {
+    "submission": submit,
+    "death": leave(Kind.death),
+    "withdrawal from questionnaires": leave(Kind.withdrew_questionnaires),
+    "withdrawal from the study": leave(Kind.withdrew_study),
+}
+NUMBER = itertools.count(100)
+
+
+@pytest.mark.req("COR-10", "PRI-03")
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    stop=st.sampled_from(sorted(STOPS)),
+    stops_after=st.integers(0, 30),
+    ticks=st.lists(st.integers(0, 96), min_size=1, max_size=6).map(sorted),
+    claims_before=st.booleans(),
+)
+def test_nothing_is_sent_after_the_stop(
+    installation: Installation, site: Site, stop: str, stops_after: int, ticks: list[int], claims_before: bool
+) -> None:
+    """Whenever the clock comes, and whatever was queued or claimed by then."""
+    number, pigeon = next(NUMBER), Pigeon()
+    reader = reminded(installation, site, number)
+    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
+    held: list[Claimed] = []
+    for hours in range(0, stops_after, 6):
+        push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
+    if claims_before:
+        held = claim(installation, stopped_at)
+    STOPS[stop](reader, stopped_at)
+    for hours in ticks:
+        at = stopped_at + timedelta(hours=hours)
+        push_all(installation, at)
+        for each in [*held, *claim(installation, at)]:
+            hand_over(installation, outbox(pigeon), each, at)
+    mine = [letter for letter in pigeon.letters if letter.to == address(number)]
+    if stop == "submission":  # of the first diary day; the days after it are still asked for
+        mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]
+    assert mine == []
+
+
+def keys_of(installation: Installation, slot: Slot) -> set[str]:
+    return {message.key for message in messages(installation) if message.slot_id == slot.id}

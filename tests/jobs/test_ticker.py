@@ -1,0 +1,120 @@
+"""The alarm clock does all that is owed, goes on after a fault, and rings in the background."""
+
+import threading
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from app.domain.access import SYSTEM
+from app.domain.audit import Event
+from app.jobs.ticker import Ticker, tick
+from app.notify.channel import NotSent
+from app.services.installation import Installation
+from app.services.reminding import PATIENCE
+from app.services.studies import open_site
+from app.services.trail import verify
+from app.storage.study import Site
+from tests.services.people import START, enrolled, site_entry
+from tests.services.reminded import (
+    Counted,
+    Pigeon,
+    feed_types,
+    installed,
+    messages,
+    outbox,
+    recorded,
+    reminded,
+    shanghai,
+)
+
+EVENING = shanghai(date(2026, 3, 4), 19)
+
+
+@pytest.fixture
+def installation(migrated_url: str) -> Iterator[Installation]:
+    with installed(migrated_url) as made:
+        yield made
+
+
+@pytest.fixture
+def site(installation: Installation) -> Site:
+    return open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+
+
+@pytest.mark.req("AVL-05")
+def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site) -> None:
+    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    pigeon = Pigeon()
+    tick(installation, outbox(pigeon), lambda: EVENING)
+    assert feed_types(installation, "D0") == ["diary.opened"]
+    assert len(pigeon.letters) == 1
+    assert recorded(installation, Event.TRAIL_SEALED) == 1
+    with Counted(installation.engine) as statements:
+        tick(installation, outbox(pigeon), lambda: EVENING)
+    assert len(statements) == 1
+    assert verify(installation) == []
+
+
+def test_a_bad_participant_stops_nobody_else(installation: Installation, site: Site) -> None:
+    for number in (1, 2, 3):
+        enrolled(installation, site, f"0571-{number:03d}")
+    with installation.work(SYSTEM, START) as work:  # a plan that is not in the library
+        bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
+        work.session.connection().execute(bad)
+    with capture_logs() as logs:
+        tick(installation, outbox(Pigeon()), lambda: START)
+    assert [(log["part"], log["participant"]) for log in logs if log["log_level"] == "error"] == [("push", 2)]
+    assert feed_types(installation, "BL") == ["assessment.opened"] * 2
+
+
+def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation, site: Site) -> None:
+    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    with capture_logs() as logs:
+        tick(installation, outbox(Pigeon(fails=NotSent("nobody", lasting=True))), lambda: EVENING)
+    assert [log["event"] for log in logs] == ["failed"]
+    assert "example.org" not in str(logs)
+    assert messages(installation)[0].failure == "nobody"
+
+
+def test_what_a_dead_worker_left_is_given_up(installation: Installation, site: Site) -> None:
+    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    dying = Pigeon(fails=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        tick(installation, outbox(dying), lambda: EVENING)
+    with capture_logs() as logs:
+        tick(installation, outbox(Pigeon()), lambda: EVENING + PATIENCE)
+    assert {"event": "unconfirmed", "messages": 1, "log_level": "warning"} in logs
+    assert messages(installation)[0].state == "unconfirmed"
+
+
+def test_without_a_database_it_waits_for_the_next_tick(installation: Installation) -> None:
+    with installation.engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    nowhere = Installation(
+        sa.create_engine("sqlite:////nowhere/at/all"),
+        installation.library,
+        installation.sealer,
+        "https://d.test",
+        "0",
+    )
+    with capture_logs() as logs:
+        tick(nowhere, outbox(Pigeon()), lambda: EVENING)
+    assert [log["part"] for log in logs] == ["look"]
+
+
+def test_it_rings_in_the_background_until_it_is_stopped(installation: Installation, site: Site) -> None:
+    enrolled(installation, site, "0571-001")
+    rung = threading.Event()
+
+    def clock() -> datetime:
+        rung.set()
+        return START
+
+    ticker = Ticker(installation, outbox(Pigeon()), clock, timedelta(milliseconds=50))
+    ticker.start()
+    assert rung.wait(20)
+    ticker.stop()
+    assert feed_types(installation, "BL") == ["assessment.opened"]

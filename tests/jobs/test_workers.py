@@ -1,0 +1,105 @@
+"""Four workers on one PostgreSQL, one of them killed: nobody gets a reminder twice (AVL-05)."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from app.domain.access import SYSTEM
+from app.domain.audit import Event
+from app.services.installation import Installation
+from app.services.reminding import LEASE
+from app.services.studies import open_site
+from app.services.trail import verify
+from app.settings import ROOT
+from app.storage.changes import chain_of_participant
+from app.storage.exchange import Message
+from app.storage.people import Contact
+from app.storage.study import Site
+from tests.servers import Mailbox, mailbox
+from tests.services.people import START, site_entry
+from tests.services.reminded import KEY, address, installed, messages
+from tests.storage.trial import WINDOW, a_participant, a_slot
+
+READERS = 400
+AT = WINDOW.opens_at + timedelta(days=7)
+
+
+class SlowMailbox(Mailbox):
+    """Takes its time for each letter, so that a worker can be killed in the middle of one."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name in aiosmtpd
+        await asyncio.sleep(0.02)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def queue_reminders(installation: Installation, site: Site) -> None:
+    """One queued reminder for each of many readers, in one transaction."""
+    with installation.work(SYSTEM, AT) as work:
+        for number in range(READERS):
+            participant = a_participant(work, site.study_id, site.id or 0, f"0571-{number:03d}")
+            participant.reminders_wanted, participant.consent_version = True, "2.1"
+            participant.enrolled_at = START
+            slot = a_slot(participant, "W6", WINDOW)
+            work.session.add(slot)
+            work.session.flush()
+            sealed = installation.sealer.seal(address(number))
+            key = participant.id or 0
+            work.session.add(
+                Contact(participant_id=key, channel="email", address_sealed=sealed, recorded_at=AT)
+            )
+            work.session.add(queued(slot.id or 0, key))
+            work.record(Event.ANCHOR_RECORDED, chain_of_participant(key))
+            work.record(Event.REMINDER_QUEUED, chain_of_participant(key))
+
+
+def queued(slot_id: int, participant_id: int) -> Message:
+    return Message(
+        slot_id=slot_id,
+        participant_id=participant_id,
+        window_version=1,
+        kind="middle",
+        state="queued",
+        channel="email",
+        key=f"key-{participant_id}",
+        lease_until=AT,
+        queued_at=AT,
+    )
+
+
+def worker(url: str, relay: str, moment: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "tests.jobs.worker", url, relay, KEY.decode(), moment]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+@pytest.mark.slow
+@pytest.mark.req("AVL-05")
+def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: str) -> None:
+    with ExitStack() as stack:
+        installation = stack.enter_context(installed(migrated_postgres_url))
+        box = stack.enter_context(mailbox(SlowMailbox()))
+        queue_reminders(
+            installation, open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        )
+        workers = [worker(migrated_postgres_url, box.url, AT.isoformat()) for _ in range(4)]
+        until = time.monotonic() + 120
+        while len(box.letters) < READERS // 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        workers[0].kill()
+        assert workers[0].wait(60) < 0, "it was to be killed in the middle of its work"
+        assert [each.wait(120) for each in workers[1:]] == [0, 0, 0]
+        after = AT + LEASE
+        assert worker(migrated_postgres_url, box.url, after.isoformat()).wait(120) == 0
+        states = Counter(message.state for message in messages(installation))
+        got = Counter(letter["To"] for letter in box.letters)
+        assert max(got.values()) == 1
+        assert states["sent"] + states["unconfirmed"] == READERS
+        assert states["unconfirmed"] <= 1
+        assert len(got) >= states["sent"]
+        assert verify(installation) == []

@@ -1,0 +1,128 @@
+"""Letters leave whole and in the reader's language, and every failure says whether it left."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from app.i18n.catalogues import Catalogues
+from app.notify.channel import Letter, NotSent, Unconfirmed
+from app.notify.console import Console
+from app.notify.smtp import Smtp
+from app.services.reminder_words import Note, Words
+from app.settings import ROOT
+from tests.notify.relays import relay
+from tests.servers import Mailbox, free_socket
+
+LETTER = Letter(
+    key="k1",
+    to="reader@example.org",
+    subject="Daybook study: a form is ready",
+    text="您的研究问卷已可填写。\n\nhttps://d.test/",
+    language="zh_CN",
+    at=datetime(2026, 3, 4, 11, tzinfo=UTC),
+)
+SENDER = "Daybook <daybook@hospital.test>"
+
+
+def test_a_letter_arrives_as_it_was_written(mailbox: Mailbox) -> None:
+    Smtp(mailbox.url, SENDER).send(LETTER)
+    (arrived,) = mailbox.letters
+    assert arrived["To"] == "reader@example.org"
+    assert arrived["From"] == SENDER
+    assert arrived["Subject"] == LETTER.subject
+    assert arrived["Message-ID"] == "<k1@hospital.test>"
+    assert arrived["Auto-Submitted"] == "auto-generated"
+    assert arrived["Date"] == "Wed, 04 Mar 2026 11:00:00 +0000"
+    assert arrived.get_content().replace("\r\n", "\n").strip() == LETTER.text
+
+
+def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
+    channel = Smtp(mailbox.url, "daybook")
+    channel.send(LETTER)
+    channel.send(replace(LETTER, at=datetime(2026, 3, 5, tzinfo=UTC)))
+    assert [arrived["Message-ID"] for arrived in mailbox.letters] == ["<k1@daybook>"] * 2
+
+
+@pytest.mark.parametrize(
+    ("replies", "code", "lasting"),
+    [
+        ({"hello": "554 go away"}, "unreachable", False),
+        ({"hello": ""}, "unreachable", False),
+        ({"MAIL": "451 later"}, "sender_refused", False),
+        ({"MAIL": "550 never"}, "sender_refused", True),
+        ({"RCPT": "450 later"}, "recipient_refused", False),
+        ({"RCPT": "550 nobody"}, "recipient_refused", True),
+        ({"RCPT": ""}, "broken_off", False),
+        ({"DATA": "451 later"}, "text_refused", False),
+        ({".": "452 full"}, "text_refused", False),
+        ({".": "554 never"}, "text_refused", True),
+    ],
+)
+def test_what_did_not_leave_says_so(replies: dict[str, str], code: str, lasting: bool) -> None:
+    with relay(replies) as place, pytest.raises(NotSent) as failed:
+        Smtp(f"smtp://{place}", SENDER).send(LETTER)
+    assert (failed.value.code, failed.value.lasting) == (code, lasting)
+    assert LETTER.to not in str(failed.value)
+
+
+def test_silence_after_the_text_is_not_taken_for_a_failure() -> None:
+    with relay({".": ""}) as place, pytest.raises(Unconfirmed):
+        Smtp(f"smtp://{place}", SENDER).send(LETTER)
+
+
+def test_a_relay_may_ask_for_a_name_and_password() -> None:
+    with relay({}) as place:
+        Smtp(f"smtp://me:p%40ss@{place}", SENDER).send(LETTER)
+    with relay({"AUTH": "535 wrong"}) as place, pytest.raises(NotSent, match="sign_in_refused"):
+        Smtp(f"smtp://me:wrong@{place}", SENDER).send(LETTER)
+
+
+def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
+    elsewhere = mailbox.url.replace(
+        "127.0.0.1", "127.1"
+    )  # the same server, by a name that is not known as near
+    for url in (elsewhere, mailbox.url.replace("smtp:", "smtps:")):
+        with pytest.raises(NotSent, match="unreachable"):
+            Smtp(url, SENDER, patience_seconds=3).send(LETTER)
+    assert mailbox.letters == []
+
+
+def test_nobody_at_the_address_of_the_relay() -> None:
+    held = free_socket()
+    with held, pytest.raises(NotSent, match="unreachable"):
+        Smtp(f"smtp://127.0.0.1:{held.getsockname()[1]}", SENDER).send(LETTER)
+
+
+def test_an_address_that_cannot_be_written_is_a_lasting_failure(mailbox: Mailbox) -> None:
+    with pytest.raises(NotSent) as failed:
+        Smtp(mailbox.url, SENDER).send(replace(LETTER, to="读者@example.org"))
+    assert (failed.value.code, failed.value.lasting) == ("bad_address", True)
+
+
+@pytest.mark.req("PRI-01")
+def test_the_console_shows_the_letter_without_its_address() -> None:
+    stream = StringIO()
+    Console(stream).send(LETTER)
+    assert LETTER.text in stream.getvalue()
+    assert LETTER.to not in stream.getvalue()
+
+
+@pytest.mark.parametrize("diary", [True, False])
+@pytest.mark.parametrize("code", ["en", "zh_CN", "xx"])
+def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: bool) -> None:
+    words = Words.load(Catalogues.load(ROOT / "locales"))
+    note = Note("研究", diary, 1, date(2026, 11, 27), "https://d.test/", "0571-0000000", "8-17")
+    subject, text = words.reminder(note, code)
+    assert "研究" in subject
+    assert "\n" not in subject
+    for told in ("1", "27", "https://d.test/", "0571-0000000", "8-17"):
+        assert told in text
+    for never in ("cancer", "symptom", "forgot", "!", "癌", "症状", "忘", "！"):
+        assert never not in subject + text
+
+
+def test_messages_have_one_template() -> None:
+    assert [path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()] == ["reminder.txt"]
