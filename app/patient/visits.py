@@ -91,8 +91,8 @@ def awake(visit: Known) -> Visit:
 
 async def posted(request: Request) -> Mapping[str, str]:
     """The fields of a form, without files."""
-    form = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    async with request.form() as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 Posted = Annotated[Mapping[str, str], Depends(posted)]

@@ -4,9 +4,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.services.participants import site_named, study_named
 from app.storage.study import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.edc_caller import Edc, begun, signed_in
+from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.services.people import START, Person
 
 
 @pytest.fixture
@@ -34,3 +37,26 @@ def sites(app: FastAPI, clock: Clock) -> tuple[Site, Site]:
 def edc(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
     """An EDC client of the whole study with every scope."""
     return signed_in(app, clock.at)
+
+
+@pytest.fixture
+def founder(app: FastAPI, clock: Clock) -> Person:
+    """Somebody of site 0571, not yet enrolled, in the application's own study."""
+    clock.at = START
+    installation = founded(app)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    return Person(installation, site, "0571-001")
+
+
+@pytest.fixture
+def guest(app: FastAPI, founder: Person) -> Phone:
+    """Somebody who holds a link and has not used it."""
+    return invited(app, newcomer(founder))
+
+
+@pytest.fixture
+def phone(guest: Phone) -> Phone:
+    """Somebody whose browser is bound."""
+    guest.activate()
+    return guest

@@ -233,14 +233,15 @@ def test_saves_from_two_browsers_at_once_are_all_kept(person: Person) -> None:
     assert sorted(row.item for row in stored(person)) == ["q1", "q2", "q3", "q4", "q5", "q6"]
 
 
-def test_a_save_costs_two_reads_and_one_write(person: Person) -> None:
+def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     said: list[str] = []
     engine = person.installation.engine
     sa.event.listen(engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0].upper()))
     save_answers(person.installation, person.cookie, slot, "c1", [Given(2, 1, "q2", 1)], START)
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
-    assert [word for word in said if word != "BEGIN"] == ["SELECT", "SELECT", *written]
+    assert [word for word in said if word not in ("BEGIN", "SELECT")] == written
+    assert said.count("SELECT") <= 2
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)

@@ -1,0 +1,178 @@
+"""Coming in by link, by code and by PIN; the idle lock; what strangers see."""
+
+import pytest
+from fastapi import FastAPI
+
+from app.domain.plan import Owner
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from tests.applications import Clock, visitor
+from tests.faces.visitors import Phone, heading
+from tests.services.people import PIN, START
+
+COOKIE = "__Host-device"
+
+
+@pytest.mark.req("IAM-10")
+def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> None:
+    for _ in range(3):
+        seen = guest.client.get(f"/a/{guest.link}")
+        assert heading(seen) == "This link was made for one person. Are you that person?"
+        assert "0571-5550000" in seen.text
+    assert heading(guest.client.post(f"/a/{guest.link}")) == "Choose a PIN"
+    done = guest.client.post(f"/a/{guest.link}", data={"pin": PIN, "pin_again": PIN})
+    assert (done.status_code, done.headers["location"]) == (303, "/home/ready")
+    cookie = done.headers["set-cookie"]
+    assert cookie.startswith(COOKIE)
+    for part in ("Max-Age=34560000", "HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert part in cookie
+    home = guest.client.get("/home/ready")
+    assert (heading(home), "Your PIN is set" in home.text) == ("My forms", True)
+
+
+@pytest.mark.parametrize(
+    ("pin", "again", "words"),
+    [
+        ("12345", "12345", "Please type six numbers."),
+        ("222222", "222222", "This PIN is easy to guess."),
+        (PIN, "135791", "The two PINs are not the same."),
+    ],
+)
+def test_a_pin_that_cannot_be_taken_is_said_why(guest: Phone, pin: str, again: str, words: str) -> None:
+    told = guest.client.post(f"/a/{guest.link}", data={"pin": pin, "pin_again": again})
+    assert (told.status_code, words in told.text, pin in told.text) == (422, True, False)
+    assert COOKIE not in told.headers.get("set-cookie", "")
+
+
+def test_a_used_link_is_worth_nothing_to_others_and_leads_its_own_phone_home(
+    app: FastAPI, phone: Phone
+) -> None:
+    stranger = visitor(app)
+    for answer in (
+        stranger.get(f"/a/{phone.link}"),
+        stranger.post(f"/a/{phone.link}", data={"pin": PIN, "pin_again": PIN}),
+    ):
+        assert (answer.status_code, heading(answer)) == (404, "This link does not work")
+    again = phone.client.get(f"/a/{phone.link}")
+    assert (again.status_code, again.headers["location"]) == (303, "/home")
+
+
+def test_a_code_leads_in_as_well(guest: Phone) -> None:
+    assert heading(guest.client.get("/code")) == "Type your code"
+    chosen = guest.client.post("/code", data={"code": guest.code.lower()})
+    assert heading(chosen) == "Choose a PIN"
+    assert f'value="{guest.code.lower()}"' in chosen.text
+    done = guest.client.post("/code", data={"code": guest.code, "pin": PIN, "pin_again": PIN})
+    assert (done.status_code, heading(guest.client.get("/home"))) == (303, "My forms")
+
+
+@pytest.mark.req("IAM-12")
+def test_guessed_codes_are_slowed_down(guest: Phone) -> None:
+    answers = [guest.client.post("/code", data={"code": "ABCD2345"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+    assert "There were too many tries." in answers[-1].text
+    assert guest.client.post("/code", data={"code": guest.code}).status_code == 429
+    assert guest.client.post("/a/a-link-that-nobody-was-given").status_code == 429
+    guest.activate()
+
+
+def test_a_browser_without_cookies_is_told_so(guest: Phone) -> None:
+    guest.activate()
+    guest.client.cookies.clear()
+    assert heading(guest.client.get("/home/ready")) == "Your browser does not keep cookies"
+    assert heading(guest.client.get("/home")) == "This link does not work"
+
+
+def test_every_page_renews_the_cookie(phone: Phone) -> None:
+    assert "Max-Age=34560000" in phone.client.get("/home").headers["set-cookie"]
+
+
+def test_an_idle_browser_locks_and_goes_on_where_it_was(phone: Phone, clock: Clock) -> None:
+    slot = phone.begin()
+    clock.forward(minutes=16)
+    locked = phone.client.get(f"/f/{slot}")
+    assert (locked.status_code, heading(locked)) == (401, "You were away for a while")
+    assert "Quality" not in locked.text
+    wrong = phone.client.post("/unlock", data={"pin": "000001", "back": f"/f/{slot}"})
+    assert (wrong.status_code, "This PIN is not right." in wrong.text) == (403, True)
+    assert f'name="back" value="/f/{slot}"' in wrong.text
+    right = phone.client.post("/unlock", data={"pin": PIN, "back": f"/f/{slot}"})
+    assert right.headers["location"] == f"/f/{slot}"
+    assert phone.client.get(f"/f/{slot}").status_code == 200
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/desk", "/f/../desk", ""])
+def test_the_lock_leads_to_no_strange_place(phone: Phone, back: str) -> None:
+    assert phone.client.post("/unlock", data={"pin": PIN, "back": back}).headers["location"] == "/home"
+
+
+@pytest.mark.req("IAM-12")
+def test_guessed_pins_are_slowed_down(phone: Phone, clock: Clock) -> None:
+    clock.forward(minutes=16)
+    answers = [phone.client.post("/unlock", data={"pin": "000001"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [403] * 5 + [429]
+    assert "Please wait a little" in answers[-1].text
+    clock.forward(hours=1)
+    assert phone.client.post("/unlock", data={"pin": PIN}).status_code == 303
+
+
+def test_a_form_sent_after_the_lock_travels_with_the_pin(phone: Phone, clock: Clock) -> None:
+    slot = phone.begin()
+    clock.forward(minutes=40)
+    locked = phone.send(slot, {"q1": "4", "blank_q2": "1"}, reviewed="0", action="save")
+    assert (locked.status_code, heading(locked)) == (401, "You were away for a while")
+    for field in ('name="q1" value="4"', 'name="blank_q2" value="1"', f'action="/f/{slot}/submit"'):
+        assert field in locked.text
+    wrong = phone.send(slot, {"q1": "4"}, reviewed="0", action="save", pin="000001")
+    assert (wrong.status_code, 'name="q1" value="4"' in wrong.text, "000001" in wrong.text) == (
+        403,
+        True,
+        False,
+    )
+    done = phone.send(slot, {"q1": "4"}, reviewed="0", action="save", pin=PIN)
+    assert done.headers["location"] == "/home/saved"
+    assert "You have answered 1." in phone.client.get("/home/saved").text
+
+
+def test_leaving_forgets_the_browser(phone: Phone) -> None:
+    left = phone.client.post("/settings/leave")
+    assert (left.status_code, left.headers["location"]) == (303, "/")
+    assert phone.client.get("/home").status_code == 401
+
+
+@pytest.mark.req("IAM-06")
+def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
+    person, slot = phone.person, phone.begin()
+    left = DispositionEntry(Kind.withdrew_study, "2026-03-02", Owner.site)
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    for path in ("/home", "/sent", "/settings", f"/f/{slot}", f"/f/{slot}/done"):
+        answer = phone.client.get(path)
+        assert (answer.status_code, heading(answer)) == (403, "There are no more forms for you")
+    assert phone.client.post(f"/f/{slot}/begin", data={"who": "self"}).status_code == 403
+    assert phone.send(slot, reviewed="0").status_code == 403
+    kept = phone.send(slot)
+    assert (kept.status_code, heading(kept)) == (409, "Your answers have arrived")
+    assert phone.client.get("/help").status_code == 200
+
+
+def test_help_is_there_for_everybody(app: FastAPI, phone: Phone) -> None:
+    assert "0571-5550000" in phone.client.get("/help").text
+    assert "the number on your sheet" in visitor(app).get("/help").text
+
+
+def test_the_language_of_the_way_in_stays(guest: Phone) -> None:
+    guest.client.post("/language", data={"lang": "zh_CN"})
+    assert 'lang="zh-Hans"' in guest.client.get(f"/a/{guest.link}").text
+    guest.activate()
+    assert guest.person.row().language == "zh_CN"
+    guest.client.post("/language", data={"lang": "en"})
+    assert guest.person.row().language == "en"
+    assert heading(guest.client.get("/settings")) == "Settings"
+
+
+def test_a_device_is_named_coarsely(guest: Phone) -> None:
+    guest.client.headers["user-agent"] = "Mozilla/5.0 (Linux; Android 13; M2012K11AC) MicroMessenger/8.0"
+    guest.activate()
+    assert guest.client.get("/unlock").status_code == 200
+    with guest.person.installation.read() as session:
+        (label,) = session.connection().exec_driver_sql("SELECT label FROM device").scalars()
+    assert label == "MicroMessenger"
