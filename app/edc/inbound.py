@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.domain.schedule import Move
 from app.domain.window import Window
-from app.edc import schemas
+from app.edc import schemas, shapes
 from app.edc.answers import receipt, told
 from app.edc.callers import (
     AnchorsWriter,
@@ -79,8 +79,8 @@ def put_visit(
     "/participants/{subject}/anchors/{kind}",
     responses=PUT
     | {
-        200: {"model": schemas.AnchorOut, "description": "Known, changed, or a dry run"},
-        201: {"model": schemas.AnchorOut, "description": "The first of its kind"},
+        200: {"model": shapes.AnchorOut, "description": "Known, changed, or a dry run"},
+        201: {"model": shapes.AnchorOut, "description": "The first of its kind"},
     },
 )
 def put_anchor(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from app.edc import answers, schemas
+from app.edc import answers, schemas, shapes
 from app.edc.callers import AnyClient, Conditions, Counted, ScoresReader
 from app.edc.openapi import GET, STREAM, json_or_lines
 from app.services import edc_outbound
@@ -26,7 +26,7 @@ LOOKS_EVERY = 0.5
 router = APIRouter(route_class=Counted)
 
 
-@router.get("/whoami", responses=GET | {200: {"model": schemas.ClientOut}})
+@router.get("/whoami", responses=GET | {200: {"model": shapes.ClientOut}})
 def whoami(client: AnyClient) -> Response:
     """The client itself: its study, sites and scopes."""
     return answers.told(
@@ -41,13 +41,13 @@ def whoami(client: AnyClient) -> Response:
     )
 
 
-@router.get("/studies/{study}", responses=GET | {200: {"model": schemas.StudyOut}})
+@router.get("/studies/{study}", responses=GET | {200: {"model": shapes.StudyOut}})
 def get_study(study: schemas.Subject, client: AnyClient, daybook: Daybook) -> Response:
     """The client's study: feed, versions, rules."""
     return answers.told(study_seen(daybook, client, study))
 
 
-@router.get("/participants/{subject}", responses=GET | {200: {"model": schemas.ParticipantOut}})
+@router.get("/participants/{subject}", responses=GET | {200: {"model": shapes.ParticipantOut}})
 def get_participant(
     subject: schemas.Subject, client: AnyClient, conditions: Conditions, daybook: Daybook
 ) -> Response:
@@ -55,7 +55,7 @@ def get_participant(
     return answers.shown(participant_seen(daybook, client, subject), conditions)
 
 
-@router.get("/participants/{subject}/visits/{visit}", responses=GET | {200: {"model": schemas.VisitOut}})
+@router.get("/participants/{subject}/visits/{visit}", responses=GET | {200: {"model": shapes.VisitOut}})
 def get_visit(
     subject: schemas.Subject, visit: schemas.Visit, client: AnyClient, daybook: Daybook, at: At
 ) -> Response:
@@ -64,7 +64,7 @@ def get_visit(
     return answers.told(seen.body, version=seen.version)
 
 
-@router.get("/changes", responses=json_or_lines(schemas.ChangesOut))
+@router.get("/changes", responses=json_or_lines(shapes.ChangesOut))
 async def get_changes(
     request: Request,
     asked: Annotated[schemas.ChangesAsked, Query()],
@@ -77,7 +77,7 @@ async def get_changes(
     return await run_in_threadpool(_handed, request, daybook, client, page, page.lines, "changes")
 
 
-@router.get("/scores", responses=json_or_lines(schemas.ScoresOut))
+@router.get("/scores", responses=json_or_lines(shapes.ScoresOut))
 def get_scores(
     request: Request,
     asked: Annotated[schemas.ScoresAsked, Query()],
@@ -101,13 +101,13 @@ def get_snapshot(request: Request, client: AnyClient, daybook: Daybook) -> Respo
     return StreamingResponse(parts, headers=headers, media_type=answers.LINES)
 
 
-@router.get("/assessments/{assessment}", responses=GET | {200: {"model": schemas.Event}})
+@router.get("/assessments/{assessment}", responses=GET | {200: {"model": shapes.Event}})
 def get_assessment(assessment: schemas.Assessment, client: AnyClient, daybook: Daybook) -> Response:
     """An assessment as it is now."""
     return _one(edc_outbound.assessment(daybook, client, assessment, None))
 
 
-@router.get("/assessments/{assessment}/versions/{version}", responses=GET | {200: {"model": schemas.Event}})
+@router.get("/assessments/{assessment}/versions/{version}", responses=GET | {200: {"model": shapes.Event}})
 def get_assessment_version(
     assessment: schemas.Assessment, version: schemas.Version, client: AnyClient, daybook: Daybook
 ) -> Response:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.domain.access import SYSTEM, Scope
+from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.services.edc_access import Caller, issue_token, recognise_client
-from app.services.edc_delivery import Delivery
+from app.services.edc_delivery import Delivery, own_site
 from app.services.edc_inbound import (
     ParticipantBody,
     StatusBody,
@@ -24,6 +26,7 @@ from app.services.edc_inbound import (
     receive_status,
 )
 from app.services.edc_outbound import PageAsked, assessment, head, pull, scores, snapshot
+from app.services.edc_reading import participant_seen
 from app.services.edc_records import Effect, Preconditions
 from app.services.edc_schedule import (
     AnchorBody,
@@ -33,9 +36,11 @@ from app.services.edc_schedule import (
     receive_arm,
     receive_visit,
 )
+from app.services.enrolment import add_participant
 from app.services.installation import Installation
 from app.services.sealing import HashCost, Sealer
 from app.services.studies import create_client, load_study, open_site
+from app.storage.changes import chain_of_study
 from app.storage.engine import open_engine
 from app.storage.study import Mode, Site
 from tests.services.people import START, Person, library, qlq, site_entry
@@ -162,16 +167,58 @@ def test_views_agree_with_the_feed(installation: Installation, people: Callable[
     assert assessment(installation, caller, str(rows[0]["assessment"]), 1) in told
 
 
+def test_a_condition_on_what_is_not_there_is_refused(installation: Installation, caller: Caller) -> None:
+    sent = replace(delivery(caller, "0571-100"), preconditions=Preconditions(if_match="*"))
+    with pytest.raises(Refused, match="version_mismatch"):
+        receive_participant(installation, sent, body())
+    assert pull(installation, caller, PageAsked()).lines == []
+
+
+def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, person: Person) -> None:
+    whole = caller_of(installation)
+    blind = replace(whole, scopes=frozenset({Scope.SCORES_READ.value}))
+    assert "arm" in participant_seen(installation, whole, person.subject).body
+    assert "arm" not in participant_seen(installation, blind, person.subject).body
+
+
+def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
+    made, caller = alone(migrated_postgres_url)
+    refused: list[str] = []
+
+    def second() -> None:
+        try:
+            receive_participant(made, delivery(caller, "0571-100"), body())
+        except Refused as refusal:
+            refused.append(refusal.code)
+
+    with made.work(caller.actor, START) as work:
+        site = own_site(work.session, caller, "0571")
+        work.lock(chain_of_study(caller.study_id))
+        work.session.flush()
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(1)
+        assert waiting.is_alive()
+        add_participant(work, site, "0571-100", "en", Event.PARTICIPANT_REGISTERED)
+    waiting.join()
+    made.engine.dispose()
+    assert refused == ["subject_exists"]
+
+
+def alone(url: str) -> tuple[Installation, Caller]:
+    """An installation of this test's own, with a study, a site and a client."""
+    engine = open_engine(url, pool_size=WRITERS + 2)
+    sealer = Sealer(Fernet.generate_key(), HashCost(1, 8, 1))
+    made = Installation(engine, library(), sealer, "https://d.test", "0")
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    return made, caller_of(made)
+
+
 @pytest.mark.slow
 @pytest.mark.req("EDC-02", "EDC-04")
 def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: str, tmp_path: Path) -> None:
-    engine = open_engine(migrated_postgres_url, pool_size=WRITERS + 2)
-    made = Installation(
-        engine, library(), Sealer(Fernet.generate_key(), HashCost(1, 8, 1)), "https://d.test", "0"
-    )
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
-    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
-    caller = caller_of(made)
+    made, caller = alone(migrated_postgres_url)
     done = threading.Event()
     held: list[str] = []
 
@@ -199,7 +246,7 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
         thread.join()
     done.set()
     reader.join()
-    engine.dispose()
+    made.engine.dispose()
     numbers = [json.loads(line)["seq"] for line in held]
     assert numbers == list(range(1, WRITERS * EACH * 3 + 1))
     assert verified(tmp_path, held) == "OK"
