@@ -23,7 +23,6 @@ from app.services.installation import Installation
 from app.services.scheduling import remind_from, sent_kinds, wake_of
 from app.storage.answering import (
     current_answers,
-    earlier,
     is_bound,
     read_slot,
     slot_of,
@@ -31,7 +30,7 @@ from app.storage.answering import (
     write_seen,
 )
 from app.storage.changes import chain_of_participant
-from app.storage.engine import writing
+from app.storage.engine import saving, writing
 from app.storage.people import Participant
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, planned_of, window_of_slot
@@ -176,8 +175,10 @@ def save_answers(
     "locked", "not_begun", "unknown_item", "out_of_range", "wrong_kind", "busy", or as `open_form`.
     """
     token_hash = hashed(cookie)
+    # One answer is written by one statement; several need a transaction around theirs.
+    pool = saving if len(given) == 1 else writing
     for _attempt in range(_RETRIES):
-        with writing(installation.engine).connect() as connection:
+        with pool(installation.engine).connect() as connection:
             revision = _try_to_save(installation, connection, token_hash, slot_id, client, given, at)
             if revision is not None:
                 connection.commit()
@@ -195,9 +196,10 @@ def _try_to_save(
     given: Sequence[Given],
     at: datetime,
 ) -> int | None:
-    row = read_slot(connection, token_hash, slot_id)
-    if row is None:
+    found = read_slot(connection, token_hash, slot_id, client, given)
+    if found is None:
         raise Refused("unknown_slot" if is_bound(connection, token_hash) else "not_signed_in")
+    row, before = found
     slot = slot_of(row)
     plan = installation.library.plan(row.study, slot.plan_version)
     if at - row.seen_at > timedelta(minutes=plan.idle_minutes):
@@ -207,9 +209,6 @@ def _try_to_save(
         raise Refused("not_begun")
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     check_given(instrument, given, left_out(plan, slot.instrument))
-    before = earlier(
-        connection, slot.id or 0, client, [each.seq for each in given], {each.item for each in given}
-    )
     fresh = [answer for answer in given if answer.seq not in before.known]
     if not fresh:
         return int(row.revision)

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
+from app.domain.answers import Value
 from app.domain.audit import Entry
+from app.domain.capture import Given
 from app.storage.capture import AnswerEvent
 from app.storage.people import Device, Participant
 from app.storage.schedule import Slot
@@ -24,6 +26,7 @@ from app.storage.trail import AuditChain, AuditEntry
 _CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
 
 _SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_NEWEST = AnswerEvent.__table__.alias("newest")  # type: ignore[attr-defined]  # as above
 
 _COLUMNS: tuple[Any, ...] = (
     col(Device.id).label("device_id"),
@@ -35,23 +38,44 @@ _COLUMNS: tuple[Any, ...] = (
     col(AuditChain.chain),
     col(AuditChain.seq),
     col(AuditChain.hash),
-    sa.select(sa.func.coalesce(sa.func.max(col(AnswerEvent.revision)), 0))
-    .where(col(AnswerEvent.slot_id) == col(Slot.id))
+    sa.select(sa.func.coalesce(sa.func.max(_NEWEST.c.revision), 0))
+    .where(_NEWEST.c.slot_id == col(Slot.id))
     .scalar_subquery()
     .label("revision"),
 )
 
+_BEFORE: tuple[Any, ...] = (
+    col(AnswerEvent.item).label("earlier_item"),
+    col(AnswerEvent.value).label("earlier_value"),
+    col(AnswerEvent.words).label("earlier_words"),
+    col(AnswerEvent.client).label("earlier_client"),
+    col(AnswerEvent.seq).label("earlier_seq"),
+)
+
+_CONCERNED = sa.and_(
+    col(AnswerEvent.slot_id) == col(Slot.id),
+    sa.or_(
+        col(AnswerEvent.item).in_(sa.bindparam("items", expanding=True)),
+        sa.and_(
+            col(AnswerEvent.client) == sa.bindparam("client"),
+            col(AnswerEvent.seq) >= sa.bindparam("first"),
+        ),
+    ),
+)
+
 _READ = (
-    sa.select(*_COLUMNS)
+    sa.select(*_COLUMNS, *_BEFORE)
     .select_from(sa.join(Device, Participant, col(Participant.id) == col(Device.participant_id)))
     .join(Study, col(Study.id) == col(Participant.study_id))
     .join(Slot, col(Slot.participant_id) == col(Participant.id))
     .join(AuditChain, col(AuditChain.chain) == _CHAIN)
+    .outerjoin(AnswerEvent, _CONCERNED)
     .where(
         col(Device.token_hash) == sa.bindparam("token_hash"),
         col(Device.revoked_at).is_(None),
         col(Slot.public_id) == sa.bindparam("slot"),
     )
+    .order_by(col(AnswerEvent.revision))
 )
 
 _DRAFT = (
@@ -59,27 +83,6 @@ _DRAFT = (
         col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision)
     )
     .where(col(AnswerEvent.slot_id) == sa.bindparam("slot_id"))
-    .order_by(col(AnswerEvent.revision))
-)
-
-_EARLIER = (
-    sa.select(
-        col(AnswerEvent.item),
-        col(AnswerEvent.value),
-        col(AnswerEvent.words),
-        col(AnswerEvent.client),
-        col(AnswerEvent.seq),
-    )
-    .where(
-        col(AnswerEvent.slot_id) == sa.bindparam("slot_id"),
-        sa.or_(
-            col(AnswerEvent.item).in_(sa.bindparam("items", expanding=True)),
-            sa.and_(
-                col(AnswerEvent.client) == sa.bindparam("client"),
-                col(AnswerEvent.seq) >= sa.bindparam("first"),
-            ),
-        ),
-    )
     .order_by(col(AnswerEvent.revision))
 )
 
@@ -107,12 +110,36 @@ class Earlier:
     """What came before: the numbers of a client's events stored already, and what items hold."""
 
     known: Collection[int]
-    held: Mapping[str, int | str | None]
+    held: Mapping[str, Value]
 
 
-def read_slot(connection: Connection, token_hash: str, slot: str) -> sa.Row[Any] | None:
-    """Browser, participant, slot and chain head in one row; None unless this browser's own slot."""
-    return connection.execute(_READ, {"token_hash": token_hash, "slot": slot}).one_or_none()
+def read_slot(
+    connection: Connection, token_hash: str, slot: str, client: str, given: Sequence[Given]
+) -> tuple[sa.Row[Any], Earlier] | None:
+    """Browser, participant, slot and chain head in one row, and what these answers meet in the draft.
+
+    None unless it is this browser's own slot.
+    """
+    told = {
+        "token_hash": token_hash,
+        "slot": slot,
+        "client": client,
+        "first": min(answer.seq for answer in given),
+        "items": list({answer.item for answer in given}),
+    }
+    rows: Sequence[sa.Row[Any]] = connection.execute(_READ, told).all()
+    return (rows[0], _earlier(rows, client)) if rows else None
+
+
+def _earlier(rows: Sequence[sa.Row[Any]], client: str) -> Earlier:
+    held: dict[str, Value] = {}
+    known: set[int] = set()
+    for row in rows:
+        if row.earlier_item is not None:
+            held[row.earlier_item] = row.earlier_value if row.earlier_words is None else row.earlier_words
+            if row.earlier_client == client:
+                known.add(row.earlier_seq)
+    return Earlier(known, held)
 
 
 def slot_of(row: sa.Row[Any]) -> Slot:
@@ -127,20 +154,6 @@ def current_answers(connection: Connection, slot_id: int) -> dict[str, Current]:
     """The draft: for each item the latest event."""
     rows = connection.execute(_DRAFT, {"slot_id": slot_id})
     return {row.item: Current(row.value, row.words, row.revision) for row in rows}
-
-
-def earlier(
-    connection: Connection, slot_id: int, client: str, numbers: Collection[int], items: Collection[str]
-) -> Earlier:
-    """What is stored already of these items, and of these numbers of this client."""
-    told = {"slot_id": slot_id, "client": client, "first": min(numbers), "items": list(items)}
-    held: dict[str, int | str | None] = {}
-    known: set[int] = set()
-    for row in connection.execute(_EARLIER, told):
-        held[row.item] = row.value if row.words is None else row.words
-        if row.client == client:
-            known.add(row.seq)
-    return Earlier(known, held)
 
 
 def is_bound(connection: Connection, token_hash: str) -> bool:

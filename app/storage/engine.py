@@ -1,6 +1,7 @@
 """Engines for both databases: SQLite embedded, PostgreSQL in production."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,6 +52,17 @@ def reading(engine: Engine) -> Engine:
 def writing(engine: Engine) -> Engine:
     """The same pool for a unit of work."""
     return engine.execution_options(**{WRITES: True})
+
+
+@lru_cache(maxsize=8)
+def saving(engine: Engine) -> Engine:
+    """The same pool for reads followed by a single statement that is a transaction by itself.
+
+    On PostgreSQL that spares the round trips of BEGIN and COMMIT; SQLite writes as always.
+    """
+    if engine.dialect.name == "sqlite":
+        return writing(engine)
+    return writing(engine).execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
