@@ -23,7 +23,6 @@ class Event(StrEnum):
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
-    ROLE_REVOKED = "admin:role:revoked"
     STAFF_SIGNED_IN = "staff:session:opened"
     STAFF_SIGNED_OUT = "staff:session:closed"
     STAFF_SIGN_IN_REFUSED = "staff:session:refused"
@@ -31,7 +30,6 @@ class Event(StrEnum):
     PARTICIPANT_REGISTERED = "edc:participant:registered"
     PARTICIPANT_UPDATED = "edc:participant:updated"
     ARM_RECORDED = "edc:arm:recorded"
-    CONTACT_RECORDED = "site:contact:recorded"
     CONTACT_REVEALED = "site:contact:revealed"
     ACTIVATION_ISSUED = "site:activation:issued"
     ACTIVATION_REFUSED = "participant:activation:refused"
@@ -55,7 +53,6 @@ class Event(StrEnum):
     FORM_BEGUN = "participant:form:begun"
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
-    FORM_REFUSED = "participant:form:refused"
     ANSWERS_QUARANTINED = "participant:answer:quarantined"
     REMINDER_QUEUED = "clock:reminder:queued"
     REMINDER_SENT = "clock:reminder:sent"
@@ -80,12 +77,10 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),
-    Event.ROLE_REVOKED: frozenset({"role_grant"}),
     Event.PARTICIPANT_ENROLLED: frozenset({"participant", "contact"}),
     Event.PARTICIPANT_REGISTERED: frozenset({"participant", "edc_record"}),
     Event.PARTICIPANT_UPDATED: frozenset({"participant", "edc_record"}),
     Event.ARM_RECORDED: frozenset({"participant", "edc_record", "slot"}),
-    Event.CONTACT_RECORDED: frozenset({"contact"}),
     Event.ACTIVATION_ISSUED: frozenset({"activation"}),
     Event.DEVICE_BOUND: frozenset({"device", "activation", "participant"}),
     Event.DEVICE_UNLOCKED: frozenset({"device"}),

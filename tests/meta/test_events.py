@@ -1,0 +1,47 @@
+"""Every declared event is recorded somewhere, and proven somewhere."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from app.domain.audit import COVERS, Event
+from app.settings import ROOT
+from app.storage.changes import TECHNICAL
+from app.storage.tables import metadata
+
+
+def named(folder: str) -> set[str]:
+    """The events named in a folder's code, as `Event.NAME` or by their value."""
+    values = {event.value: event.name for event in Event}
+    found: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        if path == ROOT / "app/domain/audit.py" or path == Path(__file__):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "Event"
+            ):
+                found.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {values[node.value]} if node.value in values else set()
+    return found
+
+
+@pytest.mark.req("AUD-07")
+def test_every_event_is_recorded_by_a_use_case() -> None:
+    assert {event.name for event in Event} - named("app") == set()
+
+
+@pytest.mark.req("AUD-07")
+def test_every_event_is_proven_by_a_test() -> None:
+    assert {event.name for event in Event} - named("tests") == set()
+
+
+@pytest.mark.req("AUD-01")
+def test_every_table_is_covered_by_an_event_or_holds_no_record() -> None:
+    covered = {table for tables in COVERS.values() for table in tables}
+    assert set(metadata.tables) == covered | TECHNICAL
+    assert covered & TECHNICAL == set()
