@@ -78,14 +78,15 @@ def take_disposition(
 ) -> Response:
     """Lists what stops; records it once confirmed."""
     found = allowed(desk, participant, Permission.DISPOSITION_RECORD)
-    page = _disposition_page(desk, view_of(desk, participant), kind, stated, reason)
+    view = view_of(desk, participant)
+    page = _disposition_page(desk, view, kind, stated, reason)
     try:
         if kind not in set(Kind):
             raise Refused("unknown_disposition", field="kind", allowed=tuple(Kind))
         entry = DispositionEntry(Kind(kind), stated.strip(), Owner.site, reason.strip() or None)
         if step != CONFIRM:
             with desk.daybook.read() as session:
-                stop = what_stops(session, found, entry, desk.at)
+                stop = what_stops(session, view.plan, found, entry, desk.at)
             return desk.show(
                 replace(
                     page,

@@ -97,8 +97,8 @@ def overview(
         participant=participant,
         site=site_of(session, participant),
         plan=plan,
-        forms=tuple(state for state in states if state.slot.for_day is None),
-        diary=tuple(state for state in states if state.slot.for_day is not None),
+        forms=tuple(state for state in states if not of_diary(plan, state.slot)),
+        diary=tuple(state for state in states if of_diary(plan, state.slot)),
         dates=_dates(session, plan, key, hides),
         dispositions=_dispositions(session, key),
         contact=seen_contact,
@@ -112,6 +112,11 @@ def overview(
         ),
         may=may,
     )
+
+
+def of_diary(plan: Plan, slot: Slot) -> bool:
+    """Whether a form is a day of the diary, also while its day waits for a date."""
+    return plan.diary is not None and slot.series == plan.diary.series
 
 
 def form_state(view: Overview, slot_id: str) -> FormState:

@@ -5,9 +5,11 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
+from app.domain.plan import Plan
 from app.domain.status import ANSWERABLE, Exit, ExitKind, Status, status
 from app.domain.window import day_start
 from app.services.dispositions import DispositionEntry, Kind, effective_day
+from app.services.participant_page import of_diary
 from app.storage.people import Participant
 from app.storage.slots import facts_of, slots_of, status_of, window_of_slot
 
@@ -25,7 +27,9 @@ class Stop:
     opens_early_termination: bool
 
 
-def what_stops(session: Session, participant: Participant, entry: DispositionEntry, at: datetime) -> Stop:
+def what_stops(
+    session: Session, plan: Plan, participant: Participant, entry: DispositionEntry, at: datetime
+) -> Stop:
     """What this disposition would end. Changes nothing; raises as `record_disposition`."""
     effective_on = effective_day(entry, participant, at)
     ends = entry.kind.value in set(ExitKind)
@@ -38,5 +42,5 @@ def what_stops(session: Session, participant: Participant, entry: DispositionEnt
         if status_of(slot, at) in _AHEAD
         and status(window_of_slot(slot), replace(facts_of(slot), exit=left), at) not in _AHEAD
     ]
-    forms = tuple(slot.visit for slot in ended if slot.for_day is None)
+    forms = tuple(slot.visit for slot in ended if not of_diary(plan, slot))
     return Stop(effective_on, True, forms, len(ended) - len(forms), False)

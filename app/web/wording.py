@@ -61,21 +61,6 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "late_reason_needed": _invalid(N_("Please say why this entry is late.")),
     "busy": Wording(503, N_("Too much happens at once. Please try again."), "busy"),
-    # the desk
-    "wrong_sign_in": Wording(
-        401, N_("E-mail address or password is not right. Please try again."), "unauthorized"
-    ),
-    "wrong_code": Wording(
-        401, N_("This code is not right, or it was used before. Please wait for the next one."), "unauthorized"
-    ),
-    "unknown_device": _absent("unknown-device"),
-    "no_contact": _conflict(N_("No contact is kept for this participant.")),
-    "not_missed": _conflict(N_("This form is not missed.")),
-    "unknown_reason": _invalid(N_("Please choose a reason.")),
-    "note_needed": _invalid(N_("Please add a note.")),
-    "identity_needed": _invalid(N_("Please say how identity was checked.")),
-    "unknown_channel": _invalid(N_("Reminders go by one of these: %(allowed)s.")),
-    "unknown_disposition": _invalid(N_("Please choose what happened.")),
     # coming in
     "not_signed_in": Wording(401, N_("Please sign in again."), "unauthorized"),
     "locked": Wording(401, N_("Please confirm that it is you."), "unauthorized"),
@@ -118,6 +103,9 @@ WORDINGS: Mapping[str, Wording] = {
     "note_needed": _invalid(N_("Please write what the other reason is.")),
     "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),
     "no_contact": _conflict(N_("There is no address for this person.")),
+    "identity_needed": _invalid(N_("Please say how identity was checked.")),
+    "unknown_channel": _invalid(N_("Reminders go by one of these: %(allowed)s.")),
+    "unknown_disposition": _invalid(N_("Please choose what happened.")),
     # the EDC
     "invalid_client": Wording(401, N_("Client and secret do not fit."), "unauthorized"),
     "invalid_token": Wording(401, N_("This token is not valid any more."), "unauthorized"),

@@ -69,6 +69,7 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
     assert {state.slot.for_day is None for state in view.forms} == {True}
     assert view.diary[0].slot.visit == "D0"
     assert view.contact is None
+    assert not {state.slot.visit for state in view.forms} & {"D0", "DW156"}
     assert (len(view.devices), len(view.invitations), view.activated) == (1, 1, True)
     assert {dated.kind.kind: dated.current is not None for dated in view.dates}["enrolment"]
     assert form_state(view, baseline.slot.public_id) == baseline
@@ -215,7 +216,9 @@ def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, pers
 
 def stops(installation: Installation, person: Person, kind: Kind, on: date, at: datetime) -> Stop:
     with installation.read() as session:
-        return what_stops(session, person.row(), DispositionEntry(kind, on.isoformat(), Owner.site), at)
+        plan = installation.library.plan("sbrt-nsclc", "1.0")
+        entry = DispositionEntry(kind, on.isoformat(), Owner.site)
+        return what_stops(session, plan, person.row(), entry, at)
 
 
 def test_what_a_withdrawal_stops_is_known_before(installation: Installation, person: Person) -> None:

@@ -1,0 +1,289 @@
+"""The desk as a nurse meets it: signing in, the list, one participant, and what is confirmed first."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+import pyotp
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.domain.access import SYSTEM, Role
+from app.domain.audit import Event
+from app.services.installation import Installation
+from app.services.studies import create_staff, grant_role, load_study, open_site
+from app.storage.study import Mode, Site
+from tests.applications import Clock, visitor
+from tests.markup import Element, parsed
+from tests.services.people import START, Person, days, enrolled, site_entry
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Ward:
+    """A site with one participant, and browsers of its staff."""
+
+    app: FastAPI
+    clock: Clock
+    site: Site
+    person: Person
+
+    def browser(self, role: Role, site: str = "0571", language: str = "en") -> TestClient:
+        """A signed-in browser of a new member of staff."""
+        made: Installation = self.app.state.installation
+        email = f"{role.value}.{site}.{language}@example.org"
+        new = create_staff(made, SYSTEM, email, "Li Na", PASSWORD, language, START)
+        grant_role(made, SYSTEM, new.staff_id, role, "sbrt-nsclc", site, START)
+        client = visitor(self.app)
+        client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
+        code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
+        assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
+        return client
+
+    @property
+    def url(self) -> str:
+        return f"/desk/participants/{self.person.row().public_id}"
+
+
+@pytest.fixture
+def ward(app: FastAPI, clock: Clock) -> Ward:
+    made: Installation = app.state.installation
+    clock.at = START
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    return Ward(app, clock, site, enrolled(made, site, "0571-001"))
+
+
+@pytest.fixture
+def nurse(ward: Ward) -> TestClient:
+    return ward.browser(Role.NURSE)
+
+
+def page(client: TestClient, url: str, status: int = 200) -> Element:
+    answer = client.get(url)
+    assert answer.status_code == status, answer.text[:500]
+    return parsed(answer.text)
+
+
+def enrolment(**changes: str) -> dict[str, str]:
+    return {
+        "site": "sbrt-nsclc:0571",
+        "subject": "0571-002",
+        "language": "zh_CN",
+        "enrolled_on": "2026-03-02",
+        "consent_version": "2.1",
+        "consented_on": "2026-03-02",
+        "identity_check": "id_card",
+        "channel": "sms",
+        "address": "13812341234",
+    } | changes
+
+
+@pytest.mark.req("IAM-11")
+def test_a_password_alone_opens_nothing(ward: Ward) -> None:
+    made: Installation = ward.app.state.installation
+    create_staff(made, SYSTEM, "half@example.org", "Li Na", PASSWORD, "en", START)
+    client = visitor(ward.app)
+    assert client.get("/desk").headers["location"] == "/desk/sign-in"
+    assert client.get("/desk/sign-in/code").headers["location"] == "/desk/sign-in"
+    wrong = client.post("/desk/sign-in", data={"email": "half@example.org", "password": "x"})
+    unknown = client.post("/desk/sign-in", data={"email": "none@example.org", "password": "x"})
+    assert wrong.status_code == unknown.status_code == 403
+    assert wrong.text.replace("half@", "none@") == unknown.text
+    client.post("/desk/sign-in", data={"email": "half@example.org", "password": PASSWORD})
+    assert page(client, "/desk/sign-in/code").all("input", name="code")
+    assert client.post("/desk/sign-in/code", data={"code": "1"}).status_code == 403
+    assert client.get("/desk").headers["location"] == "/desk/sign-in"
+    htmx = client.get("/desk", headers={"HX-Request": "true"})
+    assert (htmx.status_code, htmx.headers["hx-redirect"]) == (401, "/desk/sign-in")
+
+
+def test_signing_out_and_the_language(nurse: TestClient) -> None:
+    assert page(nurse, "/desk").all("html")[0]["lang"] == "en"
+    nurse.post("/desk/language", data={"lang": "zh_CN"})
+    assert page(nurse, "/desk").all("html")[0]["lang"] == "zh-Hans"
+    nurse.post("/desk/sign-out")
+    assert nurse.get("/desk").status_code == 303
+
+
+def test_the_list_names_who_is_overdue(ward: Ward) -> None:
+    ward.clock.at = START + days(8)
+    nurse = ward.browser(Role.INVESTIGATOR)
+    row = page(nurse, "/desk").all("tbody")[0].all("tr")[0]
+    assert "● Overdue" in row.text
+    assert "0571-001" in row.text
+    assert "Monday, 30 March 2026 20 days left" in row.text
+    assert "0/30" in row.text
+    assert row.all("a")[0]["href"] == ward.url
+    for url in ("/desk?site=0021", "/desk?q=999", "/desk?form=diary", "/desk?group=due", "/desk?after=x_y_z"):
+        shown = page(nurse, url)
+        assert bool(shown.all("tbody")) is (url == "/desk?after=x_y_z")
+    fragment = nurse.get("/desk", headers={"HX-Request": "true"}).text
+    assert "<html" not in fragment
+    assert "0571-001" in fragment
+
+
+def test_everybody_can_be_found(ward: Ward, nurse: TestClient) -> None:
+    assert page(nurse, "/desk/participants?q=001").all("a", href=ward.url)
+    assert not page(nurse, "/desk/participants?q=999").all("table")
+
+
+@pytest.mark.req("IAM-16", "PRI-03")
+def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:
+    answer = nurse.post("/desk/enrol", data=enrolment())
+    sheet = parsed(answer.text).all("article", class_="sheet")[0]
+    assert answer.status_code == 200
+    assert parsed(answer.text).all("html")[0]["lang"] == "zh-Hans"
+    assert len(sheet.all("svg")) == 1
+    assert len(sheet.all("li")) == 3
+    code = sheet.all("p", class_="code")[0].text
+    assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
+    assert "0571-5550000" in sheet.text
+    assert not re.search(r"cancer|lung|肺|癌|Li Na", sheet.text)
+    again = nurse.post("/desk/enrol", data=enrolment())
+    assert again.status_code == 409
+    assert "Open participant 0571-002" in again.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("subject", "Li Na", "subject"),
+        ("site", "sbrt-nsclc:0021", "site"),
+        ("identity_check", "", "identity_check"),
+        ("enrolled_on", "tomorrow", "enrolled_on"),
+        ("enrolled_on", "2027-01-01", "enrolled_on"),
+        ("consent_version", " ", "consent_version"),
+        ("channel", "pigeon", "channel"),
+        ("address", "", "address"),
+        ("language", "tlh", "language"),
+    ],
+)
+def test_a_refused_enrolment_keeps_what_was_typed(
+    nurse: TestClient, field: str, value: str, told: str
+) -> None:
+    answer = nurse.post("/desk/enrol", data=enrolment(**{field: value}))
+    shown = parsed(answer.text)
+    assert answer.status_code == 422
+    assert shown.all("a", href=f"#{told}")
+    assert shown.all("title")[0].text.startswith("Error")
+    assert shown.all("input", id="consented_on")[0]["value"] == "2026-03-02"
+    assert nurse.post("/desk/enrol", data={"arm": "SBRT"}).status_code == 422
+
+
+@pytest.mark.req("IAM-03")
+def test_strangers_find_nothing(ward: Ward) -> None:
+    other = ward.browser(Role.NURSE, "0021")
+    slot = ward.person.slot("BL").public_id
+    for path in ("", "/dates", "/disposition", f"/forms/{slot}"):
+        assert other.get(ward.url + path).status_code == 404
+    for path in ("/contact", "/invitation", "/devices/1", "/visits", "/dates", "/disposition"):
+        assert other.post(ward.url + path, data={"reason": "x"}).status_code == 404
+    assert other.post(f"{ward.url}/forms/{slot}", data={"reason": "unknown"}).status_code == 404
+
+
+@pytest.mark.req("IAM-02")
+def test_a_monitor_reads_and_changes_nothing(ward: Ward) -> None:
+    monitor = ward.browser(Role.MONITOR)
+    assert not page(monitor, ward.url).all("form", action=f"{ward.url}/invitation")
+    for path in ("/contact", "/invitation", "/devices/1", "/visits", "/dates", "/disposition/undo"):
+        assert monitor.post(ward.url + path, data={"reason": "x"}).status_code == 404
+    assert monitor.get("/desk/enrol").status_code == 404
+
+
+@pytest.mark.req("REP-08")
+def test_the_arm_is_never_shown(ward: Ward, nurse: TestClient) -> None:
+    made: Installation = ward.app.state.installation
+    with made.work(SYSTEM, START) as work:
+        row = work.session.get_one(type(ward.person.row()), ward.person.row().id)
+        row.arm = "SOC"
+        work.record(Event.ARM_RECORDED, f"participant:{row.id}")
+    for url in ("/desk", ward.url, "/desk/participants"):
+        assert "SOC" not in nurse.get(url).text
+
+
+def test_a_contact_is_shown_whole_only_on_demand(ward: Ward, nurse: TestClient) -> None:
+    nurse.post("/desk/enrol", data=enrolment())
+    url = page(nurse, "/desk/participants?q=002").all("tbody")[0].all("a")[0]["href"]
+    assert "138****1234" in page(nurse, url).text
+    assert "13812341234" in nurse.post(f"{url}/contact").text
+    assert nurse.post(f"{ward.url}/contact").status_code == 409
+
+
+def test_a_date_is_previewed_and_then_recorded(ward: Ward, nurse: TestClient) -> None:
+    ward.person.randomise(date(2026, 3, 2), START)
+    url, typed = f"{ward.url}/dates", {"kind": "randomisation", "on": "2026-02-02", "reason": ""}
+    assert page(nurse, url).all("select", id="kind")
+    assert nurse.post(url, data=typed).status_code == 422
+    assert nurse.post(url, data=typed | {"on": "x"}).status_code == 422
+    assert nurse.post(url, data=typed | {"kind": "x", "on": "2026-03-02"}).status_code == 422
+    enrolled_again = {"kind": "enrolment", "on": "2026-01-02", "reason": "typing error"}
+    preview = parsed(nurse.post(url, data=enrolled_again).text)
+    assert "BL Quality of life 2 Mar 2026 – 2 Mar 2026" in preview.text
+    assert "would be missed" in preview.text
+    hidden = {each["name"]: each["value"] for each in preview.all("input", type="hidden")}
+    stale = nurse.post(url, data=hidden | {"missed": ""})
+    assert stale.status_code == 200
+    assert nurse.post(url, data=hidden).headers["location"] == f"{ward.url}?done=date"
+    assert "The date is recorded." in page(nurse, f"{ward.url}?done=date").text
+
+
+def test_a_date_that_differs_from_the_edcs_is_listed(ward: Ward, nurse: TestClient) -> None:
+    ward.person.randomise(date(2026, 3, 2), START)
+    ward.clock.forward(days=1)
+    nurse = ward.browser(Role.INVESTIGATOR)
+    typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file", "step": "confirm"}
+    assert nurse.post(f"{ward.url}/dates", data=typed).headers["location"].endswith("differing")
+    assert "≠ site says 3 Mar 2026" in page(nurse, ward.url).text
+
+
+@pytest.mark.req("PRI-03")
+def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(ward: Ward, nurse: TestClient) -> None:
+    url = f"{ward.url}/disposition"
+    typed = {"kind": "withdrew_study", "stated": "2026-03-02", "reason": "moved"}
+    assert page(nurse, url).all("select", id="kind")
+    assert nurse.post(url, data=typed | {"kind": ""}).status_code == 422
+    assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
+    assert "forms are not asked any more: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
+    assert "Withdrew" not in page(nurse, ward.url).all("main")[0].all("h1")[0].text
+    assert nurse.post(url, data=typed | {"step": "confirm"}).status_code == 303
+    assert "Withdrew from the study" in page(nurse, ward.url).text
+    assert nurse.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 404
+    investigator = ward.browser(Role.INVESTIGATOR)
+    assert investigator.post(f"{url}/undo", data={"reason": ""}).status_code == 422
+    assert investigator.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 303
+    assert "taken back" in page(nurse, ward.url).text
+
+
+@pytest.mark.req("REP-04")
+def test_a_missed_form_is_given_its_reason(ward: Ward) -> None:
+    ward.clock.at = START + days(40)
+    nurse = ward.browser(Role.NURSE)
+    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+    assert len(page(nurse, url).all("input", name="reason")) == 9
+    assert nurse.post(url, data={"reason": "other"}).status_code == 422
+    assert nurse.post(url, data={"reason": "not_reachable"}).status_code == 303
+    assert "Not reachable" in page(nurse, ward.url).text
+    assert nurse.get(f"{ward.url}/forms/none").status_code == 404
+
+
+@pytest.mark.req("IAM-13")
+def test_a_lost_phone_is_unbound_and_a_new_sheet_given(ward: Ward, nurse: TestClient) -> None:
+    action = next(
+        each["action"] for each in page(nurse, ward.url).all("form") if "/devices/" in each["action"]
+    )
+    assert nurse.post(action, data={"reason": ""}).status_code == 422
+    assert nurse.post(action, data={"reason": "lost"}).status_code == 303
+    assert nurse.post(f"{ward.url}/devices/999", data={"reason": "lost"}).status_code == 404
+    assert "It replaces every earlier sheet" in nurse.post(f"{ward.url}/invitation").text
+
+
+def test_a_visit_is_added_on_request(ward: Ward, nurse: TestClient) -> None:
+    url = f"{ward.url}/visits"
+    assert nurse.post(url, data={"visit": "UNS", "on": "soon"}).status_code == 422
+    assert nurse.post(url, data={"visit": "W6", "on": "2026-03-02"}).status_code == 422
+    assert nurse.post(url, data={"visit": "UNS", "on": "2026-03-02"}).status_code == 303
+    assert "UNS-1" in page(nurse, ward.url).text
