@@ -1,0 +1,137 @@
+"""A nurse at the desk in a real browser: sign-in to printed sheet, narrow and wide, with and without scripts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyotp
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from app.domain.access import SYSTEM, Role
+from app.services.installation import Installation
+from app.services.studies import create_staff, grant_role, load_study, open_site
+from app.storage.study import Mode
+from tests import servers
+from tests.applications import Clock, application
+from tests.services.people import START, days, enrolled, site_entry
+
+PASSWORD = "correct horse battery"
+EMAIL = "li.na@example.org"
+
+
+@dataclass
+class Served:
+    """A running desk and the second factor of its investigator."""
+
+    address: str
+    secret: str
+    at: datetime
+
+
+@pytest.fixture
+def served(migrated_sqlite_url: str) -> Iterator[Served]:
+    clock, listener = Clock(START), servers.free_socket()
+    address = servers.address(listener)
+    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
+    made: Installation = app.state.installation
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    for code in ("0571", "0021"):
+        site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry(code), START)
+        enrolled(made, site, f"{code}-001")
+    new = create_staff(made, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
+    for code in ("0571", "0021"):
+        grant_role(made, SYSTEM, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code, START)
+    clock.at = START + days(8)
+    with servers.serving(app, listener):
+        yield Served(address, new.totp_secret, clock.at)
+
+
+def signed_in(context: BrowserContext, served: Served) -> Page:
+    page = context.new_page()
+    page.goto(f"{served.address}/desk")
+    page.fill("#email", EMAIL)
+    page.fill("#password", PASSWORD)
+    page.click("main button.btn")
+    page.fill("#code", pyotp.TOTP(served.secret).generate_otp(int(served.at.timestamp()) // 30))
+    page.click("main button.btn")
+    page.wait_for_url("**/desk")
+    return page
+
+
+def sound(page: Page) -> None:
+    """No finding of axe, and nothing wider than the window."""
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:100]) for each in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_sound(chromium: Browser, served: Served, width: int, language: str) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800}, locale="en-GB")
+    page = signed_in(context, served)
+    if language == "zh_CN":
+        page.click("form[action='/desk/language'] button")
+    sound(page)
+    page.click("#work tbody a")
+    sound(page)
+    participant = page.url
+    for path in ("/dates", "/disposition"):
+        page.goto(participant + path)
+        sound(page)
+    page.goto(participant)
+    page.click("a.cell")
+    sound(page)
+    for path in ("/desk?form=diary", "/desk/participants", "/desk/enrol"):
+        page.goto(served.address + path)
+        sound(page)
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scripts", [True, False])
+def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: Served, scripts: bool) -> None:
+    context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
+    page = signed_in(context, served)
+    page.click("text=Enrol")
+    page.fill("#subject", "0021-002")
+    page.fill("#consent_version", "2.1")
+    page.select_option("#site", "sbrt-nsclc:0021")
+    page.select_option("#language", "en")
+    page.select_option("#identity_check", "id_card")
+    page.click("main button.btn")
+    assert page.inner_text(".sheet h1") == "Your questions, on your phone"
+    box = page.locator(".sheet svg").bounding_box()
+    assert box is not None
+    assert box["width"] * 25.4 / 96 >= 40
+    code = page.inner_text(".sheet .code")
+    assert len(code.split()) == 2
+    if scripts:
+        assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+    other = chromium.new_context().new_page()
+    other.goto(f"{served.address}/code")
+    other.fill("#code", code)
+    assert other.locator("#code").input_value() == code
+    other.context.close()
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(chromium: Browser, served: Served) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = signed_in(context, served)
+    assert page.locator("#work tbody tr").count() == 2
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.select_option("#site", "0021")
+    page.wait_for_function("document.querySelectorAll('#work tbody tr').length === 1")
+    assert len(asked) == 1
+    assert "site=0021" in page.url
+    assert page.evaluate("document.activeElement.id") in ("site", "")
+    assert page.inner_text("#found") == "1 row"
+    page.reload()
+    assert page.locator("#work tbody tr").count() == 1
+    context.close()
