@@ -1,0 +1,281 @@
+"""A participant's whole way in a real browser: touch, keyboard only, and without JavaScript."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from sqlmodel import select
+
+from app.services.participants import site_named, study_named
+from app.storage.capture import AnswerEvent, Response
+from tests.applications import Clock, application
+from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.servers import address, free_socket, serving
+from tests.services.people import PIN, START, Person
+
+PAUSE = 430  # Next is ignored for 400 ms after a step
+SIZE: ViewportSize = {"width": 360, "height": 740}
+
+
+@dataclass
+class World:
+    """A served application, its clock, and somebody who holds a link."""
+
+    url: str
+    clock: Clock
+    phone: Phone
+
+    @property
+    def link(self) -> str:
+        return f"{self.url}/a/{self.phone.link}"
+
+    def response(self) -> Response:
+        with self.phone.person.installation.read() as session:
+            return session.exec(select(Response)).one()
+
+    def events(self) -> list[tuple[str, int | None]]:
+        with self.phone.person.installation.read() as session:
+            return [(row.item, row.value) for row in session.exec(select(AnswerEvent))]
+
+
+@pytest.fixture
+def world(migrated_sqlite_url: str) -> Iterator[World]:
+    clock, held = Clock(START), free_socket()
+    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(held))
+    installation = founded(app)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    phone = invited(app, newcomer(Person(installation, site, "0571-001")))
+    with serving(app, held) as url:
+        yield World(url, clock, phone)
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    opened = chromium.new_context(viewport=SIZE, has_touch=True, locale="en-GB")
+    yield opened
+    opened.close()
+
+
+def accessible(tab: Page) -> None:
+    found = Axe().run(tab).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def come_in(tab: Page, world: World) -> None:
+    """From the link to home."""
+    tab.goto(world.link)
+    tab.locator("main form[action^='/a/'] button").click()
+    for name in ("pin", "pin_again"):
+        tab.fill(f"[name={name}]", PIN)
+    tab.locator("main form button").click()
+    tab.wait_for_url("**/home/ready")
+
+
+def begin(tab: Page) -> None:
+    """From home to the first question."""
+    tab.locator("main a.btn").first.click()
+    tab.check("[name=who][value=self]")
+    tab.locator("footer button").click()
+    tab.wait_for_selector("#f")
+
+
+def step(tab: Page) -> None:
+    tab.wait_for_timeout(PAUSE)
+    tab.locator("#next").tap()
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAP-05", "CAP-06", "CAP-07", "CAP-08", "CAP-10", "CAP-14")
+@pytest.mark.parametrize("lang", ["en", "zh_CN"])
+def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lang: str) -> None:
+    tab = context.new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda fault: faults.append(str(fault)))
+    tab.goto(world.link)
+    with tab.expect_navigation():
+        tab.locator(f"main form.lang button[value={lang}]").tap()
+    accessible(tab)
+    come_in(tab, world)
+    accessible(tab)
+    begin(tab)
+    assert world.phone.person.row().language == lang
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans" if lang == "zh_CN" else "en")
+    accessible(tab)
+    for number in range(1, 31):
+        expect(tab.locator(f"#s-q{number}")).to_be_visible()
+        if number == 3:
+            step(tab)
+            expect(tab.locator("#leave")).to_be_visible()
+            tab.locator("#leave").tap()
+            continue
+        tab.locator(f"#s-q{number} label.o").nth(1).tap()
+        expect(tab.locator(f"#s-q{number}")).to_be_visible()
+        step(tab)
+    expect(tab.locator("#review")).to_be_visible()
+    accessible(tab)
+    tab.locator("#rows a").nth(4).tap()
+    expect(tab.locator("#s-q5")).to_be_visible()
+    tab.locator("#s-q5 label.o").nth(3).tap()
+    step(tab)
+    expect(tab.locator("#review")).to_be_visible()
+    step(tab)
+    tab.wait_for_url("**/done")
+    accessible(tab)
+    kept = world.response()
+    assert (kept.answers["q1"], kept.answers["q3"], kept.answers["q5"], kept.language) == (2, None, 4, lang)
+    assert kept.presentation == {"layout": "single", "width": 360}
+    assert kept.device_at is not None
+    assert world.events().count(("q5", 2)) == 1
+    assert len(world.events()) == 31
+    assert kept.public_id in tab.content()
+    for path in ("/home", "/sent", "/settings", "/help", f"/f/{world.phone.slot()}"):
+        tab.goto(world.url + path)
+        accessible(tab)
+    assert faults == []
+    assert context.storage_state()["origins"] == []
+
+
+@pytest.mark.req("CAP-14")
+def test_two_tabs_make_one_response(context: BrowserContext, world: World) -> None:
+    first = context.new_page()
+    come_in(first, world)
+    begin(first)
+    slot = world.phone.slot()
+    tabs = [context.new_page() for _ in range(2)]
+    for tab in tabs:
+        tab.goto(f"{world.url}/f/{slot}")
+        for number in range(1, 31):
+            tab.evaluate(f"document.querySelector('#s-q{number} input[value=\"2\"]').checked = true")
+        tab.evaluate("document.querySelector('#f').elements.reviewed.disabled = false")
+    for tab in tabs:
+        tab.evaluate("HTMLFormElement.prototype.submit.call(document.getElementById('f'))")
+    for tab in tabs:
+        tab.wait_for_url("**/done")
+    assert world.response().version == 1
+
+
+@pytest.mark.req("CAP-10")
+def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> None:
+    world.phone.person.randomise(date(2026, 3, 2), START)
+    tab = context.new_page()
+    come_in(tab, world)
+    tab.goto(f"{world.url}/f/{world.phone.slot('D0')}")
+    tab.locator("[name=who][value=self]").focus()
+    tab.keyboard.press("Space")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#s-any_symptom")).to_be_visible()
+    tab.locator("#s-any_symptom input").first.focus()
+    tab.keyboard.press("Space")
+    tab.wait_for_timeout(PAUSE)
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#review")).to_be_visible()
+    expect(tab.locator("#review h1")).to_be_focused()
+    for _ in range(10):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("document.activeElement.id") == "next":
+            break
+    tab.wait_for_timeout(PAUSE)
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/done")
+    assert world.response().answers == {"any_symptom": 0}
+
+
+@pytest.mark.req("CAP-10")
+def test_without_javascript_a_form_is_filled_saved_reviewed_and_sent(chromium: Browser, world: World) -> None:
+    context = chromium.new_context(viewport=SIZE, java_script_enabled=False, locale="en-GB")
+    tab = context.new_page()
+    come_in(tab, world)
+    begin(tab)
+    expect(tab.locator("#s-q30")).to_be_visible()
+    tab.locator("#s-q1 label.o").nth(2).click()
+    tab.locator("button[value=save]").click()
+    expect(tab.locator("main")).to_contain_text("Your answers are saved. You can go on later.")
+    tab.locator("main a.btn").first.click()
+    expect(tab.locator("#s-q1 input[value='3']")).to_be_checked()
+    tab.locator("header button[value=zh_CN]").click()
+    expect(tab.locator("#s-q1 input[value='3']")).to_be_checked()
+    tab.locator("header button[value=en]").click()
+    for number in range(2, 30):
+        tab.locator(f"#s-q{number} label.o").nth(1).click()
+    tab.locator("button[value=send]").click()
+    expect(tab.locator(".note.sum")).to_contain_text("Question 30")
+    world.clock.forward(minutes=30)
+    tab.locator("#s-q30 label.o", has_text="Leave it blank").click()
+    tab.locator("button[value=send]").click()
+    expect(tab.locator("h1")).to_have_text("You were away for a while")
+    tab.fill("[name=pin]", PIN)
+    tab.locator("main form button").click()
+    expect(tab.locator("h1")).to_have_text("Check your answers")
+    tab.locator("button[value=send]").click()
+    tab.wait_for_url("**/done")
+    answers = world.response().answers
+    assert (answers["q1"], answers["q2"], answers["q30"]) == (3, 2, None)
+    context.close()
+
+
+def test_the_language_changes_in_the_middle_and_nothing_is_lost(
+    context: BrowserContext, world: World
+) -> None:
+    tab = context.new_page()
+    come_in(tab, world)
+    begin(tab)
+    for _ in range(2):
+        tab.locator("section.on label.o").nth(3).tap()
+        step(tab)
+    expect(tab.locator("#s-q3")).to_be_visible()
+    tab.locator("header button[value=zh_CN]").tap()
+    tab.wait_for_selector("html[lang=zh-Hans]")
+    expect(tab.locator("#s-q3")).to_be_visible()
+    tab.locator("#back").tap()
+    expect(tab.locator("#s-q2 input[value='4']")).to_be_checked()
+    assert re.search("第 2 题", tab.locator("#pos").inner_text())
+
+
+def test_an_idle_form_keeps_its_answers_until_the_pin_is_given(context: BrowserContext, world: World) -> None:
+    tab = context.new_page()
+    come_in(tab, world)
+    begin(tab)
+    world.clock.forward(minutes=20)
+    tab.locator("#s-q1 label.o").nth(1).tap()
+    expect(tab.locator("#login")).to_be_visible()
+    with context.expect_page() as opened:
+        tab.locator("#login a").tap()
+    opened.value.fill("[name=pin]", PIN)
+    opened.value.locator("main form button").click()
+    opened.value.wait_for_url("**/home")
+    tab.bring_to_front()
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(tab.locator("#login")).to_be_hidden()
+    assert world.events() == [("q1", 2)]
+
+
+def test_a_fever_says_call_now(context: BrowserContext, world: World, tmp_path: Path) -> None:
+    world.phone.person.randomise(date(2026, 3, 2), START)
+    tab = context.new_page()
+    come_in(tab, world)
+    tab.goto(f"{world.url}/f/{world.phone.slot('D0')}")
+    tab.check("[name=who][value=self]")
+    tab.locator("footer button").click()
+    tab.locator("#s-any_symptom label.o").nth(1).tap()
+    for _ in range(25):
+        if tab.locator("#s-fever").is_visible():
+            break
+        tab.wait_for_timeout(PAUSE)
+        tab.locator("#next").tap()
+        if tab.locator("#leave").is_visible():
+            tab.locator("#leave").tap()
+    tab.locator("#s-fever label.o").nth(1).tap()
+    step(tab)
+    tab.fill("[name=temperature]", "38,9")
+    tab.locator("[name=temperature]").blur()
+    expect(tab.locator("#urgent")).to_be_visible()
+    expect(tab.locator("#urgent a")).to_have_attribute("href", "tel:05715550000")
+    accessible(tab)
+    assert tab.screenshot(path=str(tmp_path / "urgent.png"))
