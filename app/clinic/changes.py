@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
+from app.clinic.change_pages import DatesPage, DispositionPage, MoveRow
 from app.clinic.desk import AtDesk, Desk, typed_day
-from app.clinic.pages import DatesPage, DispositionPage, MoveRow
 from app.clinic.participant import allowed, done, view_of
 from app.clinic.views import address_of, name_of
 from app.domain.access import Permission

@@ -80,7 +80,7 @@ class Wanted:
 
 _NOW = sa.bindparam("now", type_=sa.inspect(Slot).columns.closes_at.type)
 _HORIZON = sa.bindparam("horizon", type_=sa.inspect(Slot).columns.closes_at.type)
-_SITES = sa.bindparam("sites", expanding=True)
+_SITES = sa.bindparam("sites", type_=sa.Integer, expanding=True)
 
 _LIVE = (
     col(Slot.submitted_at).is_(None),
@@ -111,7 +111,7 @@ def _branch(group: Group, named: bool) -> sa.Select[Any]:
     """One group in the order of the index, from its own cursor on."""
     after_at = sa.bindparam(f"{group}_at", type_=sa.inspect(Slot).columns.closes_at.type)
     after_id = sa.bindparam(f"{group}_id", type_=sa.BigInteger)
-    statement = sa.select(
+    columns: tuple[Any, ...] = (
         col(Slot.id),
         col(Slot.participant_id),
         col(Slot.site_id),
@@ -124,7 +124,8 @@ def _branch(group: Group, named: bool) -> sa.Select[Any]:
         col(Slot.closes_at),
         col(Slot.zone),
         sa.literal_column(str(RANKS[group]), sa.Integer).label("rank"),
-    ).where(
+    )
+    statement = sa.select(*columns).where(
         *_FORM,
         *_TIMES[group],
         col(Slot.closes_at) >= after_at,
@@ -132,6 +133,11 @@ def _branch(group: Group, named: bool) -> sa.Select[Any]:
         *((_NAMED,) if named else ()),
     )
     return statement.order_by(col(Slot.closes_at), col(Slot.id)).limit(sa.bindparam("limit"))
+
+
+def _reminded(whose: sa.ColumnElement[bool]) -> sa.Label[Any]:
+    last = sa.select(sa.func.max(col(Message.settled_at))).where(whose, col(Message.state) == "sent")
+    return last.scalar_subquery().label("reminded_at")
 
 
 def _forms(groups: tuple[Group, ...], named: bool) -> sa.Select[Any]:
@@ -148,22 +154,15 @@ def _forms(groups: tuple[Group, ...], named: bool) -> sa.Select[Any]:
         .where(col(AnswerEvent.slot_id) == page.c.id)
         .scalar_subquery()
     )
-    reminded = (
-        sa.select(sa.func.max(col(Message.settled_at)))
-        .where(col(Message.slot_id) == page.c.id, col(Message.state) == "sent")
-        .scalar_subquery()
+    columns: tuple[Any, ...] = (
+        page,
+        col(Participant.public_id).label("participant"),
+        col(Participant.subject),
+        answered.label("answered"),
+        _reminded(col(Message.slot_id) == page.c.id),
     )
-    return (
-        sa.select(
-            page,
-            col(Participant.public_id).label("participant"),
-            col(Participant.subject),
-            answered.label("answered"),
-            reminded.label("reminded_at"),
-        )
-        .join(Participant, col(Participant.id) == page.c.participant_id)
-        .order_by(page.c.rank, page.c.closes_at, page.c.id)
-    )
+    joined = sa.select(*columns).join(Participant, col(Participant.id) == page.c.participant_id)
+    return joined.order_by(page.c.rank, page.c.closes_at, page.c.id)
 
 
 def _diary(named: bool) -> sa.Select[Any]:
@@ -171,7 +170,10 @@ def _diary(named: bool) -> sa.Select[Any]:
     late = sa.func.sum(sa.case((col(Slot.overdue_at) <= _NOW, 1), else_=0))
     rank = sa.case((late > 0, RANKS[Group.overdue]), else_=RANKS[Group.due])
     closes, person = sa.func.min(col(Slot.closes_at)), col(Slot.participant_id)
-    after_rank, after_id = sa.bindparam("after_rank", type_=sa.Integer), sa.bindparam("after_id")
+    after_rank, after_id = (
+        sa.bindparam("after_rank", type_=sa.Integer),
+        sa.bindparam("after_id", type_=sa.BigInteger),
+    )
     after_at = sa.bindparam("after_at", type_=sa.inspect(Slot).columns.closes_at.type)
     later = sa.or_(closes > after_at, sa.and_(closes == after_at, person > after_id))
     page = (
@@ -196,17 +198,12 @@ def _diary(named: bool) -> sa.Select[Any]:
         .limit(sa.bindparam("limit"))
         .subquery()
     )
-    reminded = (
-        sa.select(sa.func.max(col(Message.settled_at)))
-        .where(col(Message.participant_id) == page.c.participant_id, col(Message.state) == "sent")
-        .scalar_subquery()
-    )
     return (
         sa.select(
             page,
             col(Participant.public_id).label("participant"),
             col(Participant.subject),
-            reminded.label("reminded_at"),
+            _reminded(col(Message.participant_id) == page.c.participant_id),
         )
         .join(Participant, col(Participant.id) == page.c.participant_id)
         .order_by(page.c.rank, page.c.closes_at, page.c.participant_id)
@@ -269,46 +266,36 @@ def count_groups(connection: Connection, search: Search) -> dict[tuple[bool, Gro
 
 def _values(search: Search) -> dict[str, Any]:
     plain = search.subject.replace("/", "//").replace("%", "/%").replace("_", "/_")
-    named = {"subject": plain} if plain else {}
-    return {"sites": list(search.sites), "now": search.at, "horizon": search.horizon, **named}
+    bounds = {"sites": list(search.sites), "now": search.at, "horizon": search.horizon}
+    return bounds | ({"subject": plain} if plain else {})
 
 
 def _wanted(row: sa.Row[Any]) -> Wanted:
-    calm = (
-        Status.in_progress if row.begun_at else (Status.due if row.rank == RANKS[Group.due] else Status.open)
-    )
+    calm = Status.due if row.rank == RANKS[Group.due] else Status.open
+    status = Status.in_progress if row.begun_at else calm
+    return _told(row, status, row.slot, row.visit, row.answered, 0, row.id)
+
+
+def _wanted_days(row: sa.Row[Any]) -> Wanted:
+    return _told(row, Status.due, "", "", 0, row.days, row.participant_id)
+
+
+def _told(
+    row: sa.Row[Any], calm: Status, slot: str, visit: str, answered: int, days: int, key: int
+) -> Wanted:
     return Wanted(
         participant=row.participant,
         subject=row.subject,
         site_id=row.site_id,
         zone=row.zone,
-        slot=row.slot,
-        visit=row.visit,
+        slot=slot,
+        visit=visit,
         instrument=row.instrument,
         instrument_version=row.instrument_version,
         status=Status.overdue if row.rank == RANKS[Group.overdue] else calm,
         closes_on=row.closes_on,
-        answered=row.answered,
-        days=0,
+        answered=answered,
+        days=days,
         reminded_at=row.reminded_at,
-        cursor=Cursor(row.rank, row.closes_at, row.id),
-    )
-
-
-def _wanted_days(row: sa.Row[Any]) -> Wanted:
-    return Wanted(
-        participant=row.participant,
-        subject=row.subject,
-        site_id=row.site_id,
-        zone=row.zone,
-        slot="",
-        visit="",
-        instrument=row.instrument,
-        instrument_version=row.instrument_version,
-        status=Status.overdue if row.rank == RANKS[Group.overdue] else Status.due,
-        closes_on=row.closes_on,
-        answered=0,
-        days=row.days,
-        reminded_at=row.reminded_at,
-        cursor=Cursor(row.rank, row.closes_at, row.participant_id),
+        cursor=Cursor(row.rank, row.closes_at, key),
     )

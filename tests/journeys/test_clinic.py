@@ -1,4 +1,4 @@
-"""A nurse at the desk in a real browser: sign-in to printed sheet, narrow and wide, with and without scripts."""
+"""A nurse at the desk in a real browser: sign-in to printed sheet, with and without scripts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def signed_in(context: BrowserContext, served: Served) -> Page:
     return page
 
 
-def sound(page: Page) -> None:
+def check_sound(page: Page) -> None:
     """No finding of axe, and nothing wider than the window."""
     found = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"][:100]) for each in found] == []
@@ -75,19 +75,19 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     page = signed_in(context, served)
     if language == "zh_CN":
         page.click("form[action='/desk/language'] button")
-    sound(page)
+    check_sound(page)
     page.click("#work tbody a")
-    sound(page)
+    check_sound(page)
     participant = page.url
     for path in ("/dates", "/disposition"):
         page.goto(participant + path)
-        sound(page)
+        check_sound(page)
     page.goto(participant)
     page.click("a.cell")
-    sound(page)
+    check_sound(page)
     for path in ("/desk?form=diary", "/desk/participants", "/desk/enrol"):
         page.goto(served.address + path)
-        sound(page)
+        check_sound(page)
     context.close()
 
 
