@@ -237,8 +237,7 @@ def form_rows(connection: Connection, search: Search) -> Sequence[Wanted]:
         inside = after is not None and after.rank == RANKS[group]
         values[f"{group}_at"] = after.closes_at if after and inside else search.at
         values[f"{group}_id"] = after.key if after and inside else 0
-    rows = connection.execute(_FORMS[groups, bool(search.subject)], values)
-    return [_wanted(row) for row in rows]
+    return [_wanted(row) for row in connection.execute(_FORMS[groups, bool(search.subject)], values)]
 
 
 def diary_rows(connection: Connection, search: Search) -> Sequence[Wanted]:
@@ -252,8 +251,7 @@ def diary_rows(connection: Connection, search: Search) -> Sequence[Wanted]:
         "after_at": after.closes_at,
         "after_id": after.key,
     }
-    rows = connection.execute(_DIARIES[bool(search.subject)], values)
-    return [_wanted_days(row) for row in rows]
+    return [_wanted_days(row) for row in connection.execute(_DIARIES[bool(search.subject)], values)]
 
 
 def count_groups(connection: Connection, search: Search) -> dict[tuple[bool, Group], int]:
