@@ -30,9 +30,12 @@ class Installation:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that can only read."""
+        """A session that can only read; what is changed in its rows is forgotten."""
         with Session(reading(self.engine), autoflush=False) as session:
             yield session
+            session.expunge_all()
+            # Not a rollback, at which the driver would forget every prepared statement.
+            session.commit()
 
     def work(self, actor: Actor, at: datetime) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits."""

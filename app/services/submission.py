@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import select
 
 from app.domain.answers import Value
@@ -21,8 +20,8 @@ from app.services.entry import Visitor
 from app.services.feed_events import told_of_slot
 from app.services.identifiers import public_id
 from app.services.installation import Installation
-from app.storage.answering import current_answers
-from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.answering import adding, current_answers
+from app.storage.capture import Quarantine, Response
 from app.storage.changes import chain_of_participant
 from app.storage.people import Participant
 from app.storage.schedule import Slot
@@ -217,7 +216,7 @@ def _keep_unsaved(
         rows.append(row)
         changes.append(told_change(slot, row["client"], answer, before))
     if rows:
-        work.apply(sa.insert(AnswerEvent), rows)
+        work.apply(*adding(work.session.connection(), rows))
     return changes
 
 
