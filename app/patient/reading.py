@@ -19,7 +19,7 @@ _LARGEST = 2**31 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,27}")
 _BODY = frozenset({"client", "events"})
 _EVENT = frozenset({"seq", "base", "item", "value", "at"})
-_CONTROLS = frozenset({"submission_id", "revision", "reviewed", "action", "blank_rest", "device_at", "width"})
+_CONTROLS = frozenset({"submission_id", "revision", "reviewed", "action", "blank_rest", "at", "width"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def sheet(instrument: Instrument, leave_out: Collection[str], fields: Mapping[st
         revision=_count(fields.get("revision", "0"), "revision"),
         reviewed=fields.get("reviewed") == "1",
         saves=fields.get("action") == "save",
-        device_at=moment(fields["device_at"], "device_at") if "device_at" in fields else None,
+        device_at=moment(fields["at"], "at") if "at" in fields else None,
         invalid=tuple(invalid),
         presentation=_presentation(fields),
     )

@@ -206,7 +206,7 @@ def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
             "reviewed": "1",
             "action": "send",
             "width": "360",
-            "device_at": "2026-03-02T09:31:00.000+08:00",
+            "at": "2026-03-02T09:31:00.000+08:00",
         },
         headers=JSON,
     )
@@ -233,7 +233,7 @@ def test_the_runner_is_told_of_answers_that_cannot_be(phone: Phone) -> None:
         ({"q1": "2"}, "not_reviewed"),
         ({"q1": "2", "q77": "1"}, "unknown_field"),
         ({"q1": "2", "revision": "-1"}, "bad_field"),
-        ({"q1": "2", "device_at": "yesterday"}, "bad_field"),
+        ({"q1": "2", "at": "yesterday"}, "bad_field"),
         ({"q1": "2", "width": "x"}, "bad_field"),
         ({"q1": "2", "submission_id": "not a name"}, "bad_field"),
     ):

@@ -110,9 +110,12 @@
     sending = true;
     f.reviewed.disabled = false;
     f.revision.value = revision;
+    var data = new FormData(f);
     el('next').setAttribute('aria-disabled', 'true');
     net('sending', true);
-    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(new FormData(f)) + '&action=send&width=' + w.innerWidth + '&device_at=' + encodeURIComponent(stamp()), sent, unsent);
+    data.append('at', stamp());
+    data.append('width', w.innerWidth);
+    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(data) + '', sent, unsent);
   }
   function sent(r) {
     if (r.ok || r.type === 'opaqueredirect') { queue = []; stopped = true; w.location.replace(say('done')); return; }
