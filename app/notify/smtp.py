@@ -3,7 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -38,40 +38,35 @@ class Smtp:
     @contextmanager
     def _relay(self) -> Iterator[smtplib.SMTP]:
         place = urlsplit(self.url)
-        try:
-            relay = self._connected(place)
-        except smtplib.SMTPAuthenticationError as refused:
-            raise NotSent("sign_in_refused") from refused
-        except (smtplib.SMTPException, OSError) as unreachable:
-            raise NotSent("unreachable") from unreachable
-        try:
-            yield relay
-        except UnicodeEncodeError as foreign:
-            raise NotSent("bad_address", lasting=True) from foreign
-        except (smtplib.SMTPException, OSError) as broken:
-            raise NotSent("broken_off") from broken
-        finally:
-            relay.close()
+        with ExitStack() as held:
+            try:
+                relay = self._connected(place)
+                held.callback(relay.close)
+                self._introduce(relay, place)
+            except smtplib.SMTPAuthenticationError as refused:
+                raise NotSent("sign_in_refused") from refused
+            except (smtplib.SMTPException, OSError) as unreachable:
+                raise NotSent("unreachable") from unreachable
+            try:
+                yield relay
+            except UnicodeEncodeError as foreign:
+                raise NotSent("bad_address", lasting=True) from foreign
+            except (smtplib.SMTPException, OSError) as broken:
+                raise NotSent("broken_off") from broken
 
     def _connected(self, place: SplitResult) -> smtplib.SMTP:
-        host = place.hostname or ""
+        host, patience = place.hostname or "", self.patience_seconds
         if place.scheme == "smtps":
             context = ssl.create_default_context()
-            relay: smtplib.SMTP = smtplib.SMTP_SSL(
-                host, place.port or 465, timeout=self.patience_seconds, context=context
-            )
-        else:
-            relay = smtplib.SMTP(host, place.port or 25, timeout=self.patience_seconds)
-        try:
-            relay.ehlo_or_helo_if_needed()
-            if place.scheme != "smtps" and host not in _LOOPBACK:
-                relay.starttls(context=ssl.create_default_context())
-            if place.username:
-                relay.login(unquote(place.username), unquote(place.password or ""))
-        except BaseException:
-            relay.close()
-            raise
-        return relay
+            return smtplib.SMTP_SSL(host, place.port or 465, timeout=patience, context=context)
+        return smtplib.SMTP(host, place.port or 25, timeout=patience)
+
+    def _introduce(self, relay: smtplib.SMTP, place: SplitResult) -> None:
+        relay.ehlo_or_helo_if_needed()
+        if place.scheme != "smtps" and place.hostname not in _LOOPBACK:
+            relay.starttls(context=ssl.create_default_context())
+        if place.username:
+            relay.login(unquote(place.username), unquote(place.password or ""))
 
 
 def _check(reply: tuple[int, bytes], code: str) -> None:

@@ -10,7 +10,7 @@ record of the trial; every outcome is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -146,13 +146,13 @@ def _prepare(
         contact = work.session.get(Contact, message.participant_id)
         channel = outbox.channels.get(contact.channel) if contact else None
         reason = _no_longer_owed(message, slot, participant, at)
-        if contact is None or channel is None or reason is not None:
+        if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work, message, Delivery.dropped, reason or ("no_contact" if contact is None else "no_channel")
             )
             return Delivery.dropped
         subject, text = outbox.words.reminder(
-            _note(installation, work, slot, participant), participant.language
+            _note(installation, work, slot, slot.closes_on, participant), participant.language
         )
         to = installation.sealer.unseal(contact.address_sealed)
         values = {
@@ -178,19 +178,19 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     return "stale" if at - message.queued_at >= STALE_AFTER else None
 
 
-def _note(installation: Installation, work: UnitOfWork, slot: Slot, participant: Participant) -> Note:
+def _note(
+    installation: Installation, work: UnitOfWork, slot: Slot, closes_on: date, participant: Participant
+) -> Note:
     study = work.session.get_one(Study, slot.study_id)
     plan = installation.library.plan(study.code, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     left_out = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
     site = site_of(work.session, participant)
-    if slot.closes_on is None:
-        raise LookupError("an answerable slot has a window")
     return Note(
         study=plan.neutral_name[participant.language],
         diary=slot.for_day is not None,
         minutes=minutes(sum(item.code not in left_out for item in instrument.items)),
-        closes_on=slot.closes_on,
+        closes_on=closes_on,
         link=f"{installation.public_url}/",
         phone=site.phone,
         hours=site.hours,

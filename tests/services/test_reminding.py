@@ -194,6 +194,18 @@ def test_a_slow_worker_may_still_say_that_it_was_sent(installation: Installation
     assert state(installation) == "sent"
 
 
+def test_a_slow_worker_that_knows_no_more_changes_nothing(
+    installation: Installation, claimed: Claimed
+) -> None:
+    class Silent(Pigeon):
+        def send(self, letter: Letter) -> None:
+            assert expire(installation, letter.at + PATIENCE) == 1
+            raise Unconfirmed
+
+    assert hand_over(installation, outbox(Silent()), claimed, EVENING) is None
+    assert messages(installation)[0].failure == "worker_lost"
+
+
 def test_silence_after_the_text_is_never_answered_by_sending_again(
     installation: Installation, claimed: Claimed
 ) -> None:
@@ -251,7 +263,7 @@ def want_no_more(person: Person, at: datetime) -> None:
 def forget(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.delete(work.session.get_one(Contact, person.row().id))
-        work.record(Event.CONTACT_RECORDED, chain_of_participant(person.row().id or 0))
+        work.record(Event.PARTICIPANT_ENROLLED, chain_of_participant(person.row().id or 0))
 
 
 def excuse(person: Person, at: datetime) -> None:

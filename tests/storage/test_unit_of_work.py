@@ -176,7 +176,7 @@ def test_secrets_are_never_told(engine: Engine, trial: Trial, at: datetime) -> N
     )
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.add(sealed)
-        work.record(Event.CONTACT_RECORDED, trial.chain)
+        work.record(Event.PARTICIPANT_ENROLLED, trial.chain)
     changes = last_entry(engine, trial.chain).changes
     assert "sealed-text" not in changes
     assert '"address_sealed","new":"secret"' in changes
@@ -188,10 +188,10 @@ def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sql
     )
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         work.session.add(contact)
-        work.record(Event.CONTACT_RECORDED, sqlite_trial.chain)
+        work.record(Event.PARTICIPANT_ENROLLED, sqlite_trial.chain)
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         work.session.delete(work.session.get_one(Contact, sqlite_trial.participant))
-        work.record(Event.CONTACT_RECORDED, sqlite_trial.chain)
+        work.record(Event.PARTICIPANT_ENROLLED, sqlite_trial.chain)
     told = json.loads(last_entry(migrated_sqlite_engine, sqlite_trial.chain).changes)
     assert {
         "record": f"contact:{sqlite_trial.participant}",
