@@ -9,6 +9,7 @@ from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_closed, add_live, add_participants
 from bench.load import repeating, request
 from bench.run import Run, listening
+from bench.serving import daybook
 from bench.trial import ALL_SITES, ONE_SITE, Trial, trial
 
 SITES = 40
@@ -35,10 +36,11 @@ def desk(run: Run) -> Iterator[Figure]:
             milliseconds(young),
             ratio=f"{every / young:.1f} x",
         )
-        for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
-            message = request("GET", PAGE, {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"})
-            found = run.measured(made.url, repeating(message))
-            yield at_most_hellos(f"overdue page of {name}, CPU", found.load.cpu_each, found.hello, most)
+        with daybook(made.url) as served:
+            for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
+                told = {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"}
+                found = run.driven(served, repeating(request("GET", PAGE, told)))
+                yield at_most_hellos(f"overdue page of {name}, CPU", found.load.cpu_each, found.hello, most)
 
 
 def _looks(made: Trial, site_id: int | None) -> float:

@@ -79,12 +79,28 @@ class Connection:
         first, *lines = self._held[:end].decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         status = int(first.split(" ", 2)[1])
-        whole = end + 4 + (0 if status == 204 else int(headers["content-length"]))
-        while len(self._held) < whole:
+        del self._held[: end + 4]
+        if headers.get("transfer-encoding") == "chunked":
+            return Answer(status, headers, b"".join(self._chunks()))
+        return Answer(status, headers, self._take(int(headers.get("content-length", "0"))))
+
+    def _chunks(self) -> Iterator[bytes]:
+        while True:
+            while (end := self._held.find(b"\r\n")) < 0:
+                self._read()
+            size = int(self._held[:end], 16)
+            del self._held[: end + 2]
+            chunk = self._take(size + 2)[:-2]
+            if not size:
+                return
+            yield chunk
+
+    def _take(self, size: int) -> bytes:
+        while len(self._held) < size:
             self._read()
-        body = bytes(self._held[end + 4 : whole])
-        del self._held[:whole]
-        return Answer(status, headers, body)
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
 
     def _read(self) -> None:
         part = self._socket.recv(262_144)
@@ -118,7 +134,7 @@ def drive(served: Served, requests: Requests, seconds: float, clients: int = CLI
     ]
     for thread in threads:
         thread.start()
-    time.sleep(max(0.5, seconds / 4))
+    time.sleep(seconds / 4)
     before, began, tally.counted = served.cpu(), time.monotonic(), True
     time.sleep(seconds)
     while not sum(counts) and not tally.wrong:

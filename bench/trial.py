@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -64,8 +65,7 @@ class Trial:
 @contextmanager
 def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     """A fresh database with the study and so many sites; dropped afterwards."""
-    name = cluster.create()
-    migrate(cluster.url(name))
+    name = cluster.create(_template(cluster))
     url = cluster.url(name, APP)
     made = Installation(
         open_engine(url),
@@ -79,6 +79,14 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     finally:
         made.engine.dispose()
         cluster.drop(name)
+
+
+@cache
+def _template(cluster: Cluster) -> str:
+    """The name of a migrated database of this server, made once: every pass works on a copy."""
+    name = cluster.create()
+    migrate(cluster.url(name))
+    return name
 
 
 def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
