@@ -1,11 +1,11 @@
 """How answers are written: JSON with a version tag, pages of ready-made lines, streams."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import orjson
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.domain.audit import canonical
 from app.edc.callers import BASE
@@ -15,6 +15,9 @@ from app.services.edc_records import Effect, Kept, Preconditions
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
+AT_ONCE = 25
+"""Lines per piece, some 100 kB."""
+
 QUICK = 1
 """Level of gzip for bulk data: the higher ones cost more time than they save."""
 
@@ -54,14 +57,22 @@ def page(request: Request, page: Page, lines: Sequence[str]) -> Response:
     """A stretch of the feed; the stored texts are joined and never read again."""
     headers = {} if page.complete else {"Link": f'<{_next(request, page)}>; rel="next"'}
     if wants_lines(request):
-        text = "".join(f"{line}\n" for line in lines)
-        return packed(request, text.encode(), LINES, headers | counters(page))
+        return flowing(request, pieces(lines, "\n", "", "\n"), LINES, headers | counters(page))
     opening = canonical(
         {"feed": page.feed, "after": page.after, "through": page.through, "head": page.head}
         | {"complete": page.complete, "audit_head": page.audit_head}
     )
-    text = f'{opening[:-1]},"items":[{",".join(lines)}]}}'
-    return packed(request, text.encode(), JSON, headers)
+    parts = pieces(lines, ",", f'{opening[:-1]},"items":[', "]}")
+    return flowing(request, parts, JSON, headers)
+
+
+def pieces(lines: Sequence[str], between: str, opening: str, closing: str) -> Iterator[bytes]:
+    """The lines joined some at a time: megabytes in one piece would be copied again and again."""
+    yield opening.encode()
+    for start in range(0, len(lines), AT_ONCE):
+        some = between.join(lines[start : start + AT_ONCE])
+        yield (some if start == 0 else between + some).encode()
+    yield (closing if opening or lines else "").encode()
 
 
 def counters(page: Page) -> dict[str, str]:
@@ -77,13 +88,19 @@ def counters(page: Page) -> dict[str, str]:
     }
 
 
-def packed(request: Request, body: bytes, media_type: str, headers: dict[str, str]) -> Response:
-    """Bulk data in quick gzip, where the client takes it."""
+def flowing(request: Request, parts: Iterator[bytes], kind: str, headers: dict[str, str]) -> Response:
+    """Bulk data piece by piece, in quick gzip where the client takes it."""
     told = headers | {"Vary": "Accept, Accept-Encoding"}
     if takes_gzip(request):
-        body = b"".join(gzipped([body]))
-        told["Content-Encoding"] = "gzip"
-    return Response(body, headers=told, media_type=media_type)
+        parts, told["Content-Encoding"] = gzipped(parts), "gzip"
+    return StreamingResponse(_handed(parts), headers=told, media_type=kind)
+
+
+async def _handed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # A coroutine of ready-made pieces: a plain iterator would be taken to a thread for each of them.
+    for part in parts:
+        if part:
+            yield part
 
 
 def takes_gzip(request: Request) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.domain.audit import Event
 from app.domain.feed import shown, whole
@@ -181,10 +181,17 @@ def assessment(installation: Installation, caller: Caller, ref: str, version: in
     return lines[0]
 
 
+_SEAL = (
+    sa.select(col(DaySeal.sealed_on), col(DaySeal.chains), col(DaySeal.hash))
+    .where(col(DaySeal.study_id) == sa.bindparam("study_id"))
+    .order_by(col(DaySeal.sealed_on).desc())
+    .limit(1)
+)
+
+
 def audit_head(session: Session, study_id: int) -> Mapping[str, object] | None:
     """The newest seal over the study's audit trail, for the puller to keep outside (AUD-04); None so far."""
-    newest = select(DaySeal).where(DaySeal.study_id == study_id).order_by(col(DaySeal.sealed_on).desc())
-    seal = session.exec(newest.limit(1)).first()
+    seal = session.connection().execute(_SEAL, {"study_id": study_id}).first()
     return {"day": seal.sealed_on, "chains": seal.chains, "hash": seal.hash} if seal else None
 
 
