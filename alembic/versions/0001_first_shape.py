@@ -85,6 +85,8 @@ def create_tables() -> None:
         sa.Column("actor_id", sa.String(length=80), nullable=False),
         sa.Column("actor_role", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.String(length=400), nullable=True),
+        sa.Column("reason_salt", sa.String(length=16), nullable=True),
+        sa.Column("reason_digest", sa.String(length=80), nullable=True),
         sa.Column("changes", sa.String(), nullable=False),
         sa.Column("prev_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),

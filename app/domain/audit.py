@@ -8,9 +8,10 @@ entry is found by anyone who holds a later head.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 GENESIS = "0" * 64
 
@@ -131,7 +132,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a chain, as written: the body that the digest covers, and its link."""
+    """One entry of a chain, as written: the body that the digest covers, and its link.
+
+    A reason is people's own words, so the chain holds only its salted digest: words and salt can be
+    taken away by law, and the chain still holds (AUD-11).
+    """
 
     chain: str
     seq: int
@@ -140,10 +145,16 @@ class Entry:
     actor_kind: str
     actor_id: str
     actor_role: str
-    reason: str | None
     changes: str
-    prev_hash: str
-    hash: str
+    reason: str | None = None
+    reason_salt: str | None = None
+    reason_digest: str | None = None
+    prev_hash: str = ""
+    hash: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """The entry by the names of its columns."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +205,19 @@ def digest(entry: Entry) -> str:
         "event": entry.event,
         "at": entry.at,
         "actor": [entry.actor_kind, entry.actor_id, entry.actor_role],
-        "reason": entry.reason,
+        "reason": entry.reason_digest,
         "changes": entry.changes,
     }
     return sha256(canonical(body))
 
 
 def sealed(entry: Entry, prev_hash: str) -> Entry:
-    """The entry with its place in the chain filled in."""
-    return Entry(
-        chain=entry.chain,
-        seq=entry.seq,
-        event=entry.event,
-        at=entry.at,
-        actor_kind=entry.actor_kind,
-        actor_id=entry.actor_id,
-        actor_role=entry.actor_role,
-        reason=entry.reason,
-        changes=entry.changes,
-        prev_hash=prev_hash,
-        hash=link(prev_hash, digest(entry)),
-    )
+    """The entry with its place in the chain filled in, and its reason's digest."""
+    told = None
+    if entry.reason is not None and entry.reason_salt is not None:
+        told = salted(entry.reason, entry.reason_salt)
+    placed = replace(entry, prev_hash=prev_hash, reason_digest=told)
+    return replace(placed, hash=link(prev_hash, digest(placed)))
 
 
 def faults(entries: Iterable[Entry], heads: Mapping[str, tuple[int, str]]) -> Iterator[Fault]:
@@ -232,7 +235,15 @@ def faults(entries: Iterable[Entry], heads: Mapping[str, tuple[int, str]]) -> It
             yield Fault(entry.chain, entry.seq, "does not follow the entry before it")
         if entry.hash != link(entry.prev_hash, digest(entry)):
             yield Fault(entry.chain, entry.seq, "was altered")
+        if not _reason_holds(entry):
+            yield Fault(entry.chain, entry.seq, "its reason was altered")
         seen[entry.chain] = (entry.seq, entry.hash)
     for chain in sorted(heads.keys() | seen.keys()):
         if heads.get(chain) != seen.get(chain):
             yield Fault(chain, seen.get(chain, (0, ""))[0], "does not end at its head")
+
+
+def _reason_holds(entry: Entry) -> bool:
+    if entry.reason_salt is None or entry.reason is None:
+        return True  # none was given, or it was taken away
+    return salted(entry.reason, entry.reason_salt) == entry.reason_digest

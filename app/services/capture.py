@@ -246,10 +246,7 @@ def _written(
         actor_kind=actor.kind.value,
         actor_id=actor.id,
         actor_role=actor.role,
-        reason=None,
         changes=canonical([change.told() for change in changes]),
-        prev_hash="",
-        hash="",
     )
     return sealed(body, row.hash), events
 

@@ -51,7 +51,7 @@ def record_missed_reason(
         if reason == MissedReason.other and not note.strip():
             raise Refused("note_needed", field="note")
         slot.missed_reason, slot.missed_note = reason, note.strip() or None
-        work.record(Event.MISSED_REASON_RECORDED, chain)
+        work.record(Event.MISSED_REASON_RECORDED, chain, reason=slot.missed_note)
         site = site_of(work.session, participant)
         told = told_of_slot(slot, participant, site, actor, "missed", blinded=plan.blinded)
         work.publish(slot.study_id, told)

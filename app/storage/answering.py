@@ -184,7 +184,7 @@ def write_answers(connection: Connection, entry: Entry, events: Sequence[dict[st
         return connection.execute(_ALL_IN_ONE, head | _entry_values(entry) | events[0]).rowcount == 1
     if connection.execute(_MOVE_HEAD, head).rowcount != 1:
         return False
-    connection.execute(sa.insert(AuditEntry), [_audit_row(entry)])
+    connection.execute(sa.insert(AuditEntry), [entry.row()])
     connection.execute(*adding(connection, events))
     return True
 
@@ -196,24 +196,8 @@ def adding(connection: Connection, events: Sequence[dict[str, Any]]) -> tuple[sa
     return _EACH, list(events)
 
 
-def _audit_row(entry: Entry) -> dict[str, Any]:
-    return {
-        "chain": entry.chain,
-        "seq": entry.seq,
-        "event": entry.event,
-        "at": entry.at,
-        "actor_kind": entry.actor_kind,
-        "actor_id": entry.actor_id,
-        "actor_role": entry.actor_role,
-        "reason": entry.reason,
-        "changes": entry.changes,
-        "prev_hash": entry.prev_hash,
-        "hash": entry.hash,
-    }
-
-
 def _entry_values(entry: Entry) -> dict[str, Any]:
-    return {f"a_{name}": value for name, value in _audit_row(entry).items()}
+    return {f"a_{name}": value for name, value in entry.row().items()}
 
 
 def _one_statement() -> sa.Insert:

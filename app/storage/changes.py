@@ -44,12 +44,17 @@ _UNTOLD = frozenset(
         "slot.version",
         "participant.version",
         "message.lease_until",
+        "anchor.reason",
+        "disposition.reason",
+        "slot.missed_note",
+        "edc_record.body",
         "response.answers",
         "response.scores",
         "quarantine.answers",
     }
 )
-"""Columns computed from others that are told, kept alive by every request, or append-only themselves."""
+"""Columns computed from others that are told, kept alive by every request, append-only themselves, or
+people's own words, which stand in the entry's reason."""
 
 _SECRET = frozenset(
     {

@@ -22,6 +22,8 @@ class AuditEntry(SQLModel, table=True):
     actor_id: str = Field(max_length=80)
     actor_role: str = Field(max_length=40)
     reason: str | None = Field(default=None, max_length=400)
+    reason_salt: str | None = Field(default=None, max_length=16)
+    reason_digest: str | None = Field(default=None, max_length=80)
     changes: str
     prev_hash: str = Field(max_length=64)
     hash: str = Field(max_length=64)

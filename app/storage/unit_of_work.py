@@ -5,6 +5,7 @@ event, numbers the feed events last, and commits. A forgotten event, a bulk stat
 bare commit is refused, whichever code path it came from (AUD-01).
 """
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -157,26 +158,11 @@ class UnitOfWork:
                 actor_kind=self.actor.kind.value,
                 actor_id=self.actor.id,
                 actor_role=self.actor.role,
-                reason=noted.reason,
                 changes=canonical([change.told() for change in noted.changes]),
-                prev_hash="",
-                hash="",
+                reason=noted.reason,
+                reason_salt=secrets.token_hex(8) if noted.reason is not None else None,
             ),
             head.hash,
         )
-        self.session.add(
-            AuditEntry(
-                chain=entry.chain,
-                seq=entry.seq,
-                event=entry.event,
-                at=entry.at,
-                actor_kind=entry.actor_kind,
-                actor_id=entry.actor_id,
-                actor_role=entry.actor_role,
-                reason=entry.reason,
-                changes=entry.changes,
-                prev_hash=entry.prev_hash,
-                hash=entry.hash,
-            )
-        )
+        self.session.add(AuditEntry(**entry.row()))
         head.seq, head.hash = entry.seq, entry.hash

@@ -32,7 +32,16 @@ def chain(length: int, name: str = "participant:1") -> list[Entry]:
     for number in range(1, length + 1):
         changes = canonical([Change("answer:W6/qlq-c30", "q3", None, number).told()])
         raw = Entry(
-            name, number, Event.ANSWER_SAVED, AT, "participant", "p1", "participant", None, changes, "", ""
+            chain=name,
+            seq=number,
+            event=Event.ANSWER_SAVED,
+            at=AT,
+            actor_kind="participant",
+            actor_id="p1",
+            actor_role="participant",
+            changes=changes,
+            reason="wrong tap",
+            reason_salt="salt",
         )
         entries.append(sealed(raw, entries[-1].hash if entries else GENESIS))
     return entries
@@ -50,7 +59,9 @@ def test_whole_chains_hold(one: int, two: int) -> None:
 
 
 @pytest.mark.req("AUD-04")
-@given(st.integers(0, 4), st.sampled_from(["event", "actor_id", "actor_role", "reason", "changes", "at"]))
+@given(
+    st.integers(0, 4), st.sampled_from(["event", "actor_id", "actor_role", "reason_digest", "changes", "at"])
+)
 def test_any_altered_field_is_found(place: int, field: str) -> None:
     entries = chain(5)
     changed: dict[str, Any] = {field: AT + timedelta(milliseconds=1) if field == "at" else "other"}
@@ -112,3 +123,18 @@ def test_events_are_source_subject_action_and_cover_only_what_changes() -> None:
     assert all(len(event.value.split(":")) == 3 for event in Event)
     assert set(COVERS) <= set(Event)
     assert all(COVERS.values())
+
+
+@pytest.mark.req("AUD-11")
+def test_a_reason_can_be_taken_away_by_law_but_not_rewritten() -> None:
+    entries = chain(3)
+    entries[1] = replace(entries[1], reason="other words")
+    assert list(faults(entries, heads(entries))) == [Fault("participant:1", 2, "its reason was altered")]
+    entries[1] = replace(entries[1], reason=None, reason_salt=None)
+    assert list(faults(entries, heads(entries))) == []
+
+
+def test_an_entry_without_a_reason_has_no_digest_of_one() -> None:
+    bare = sealed(replace(chain(1)[0], reason=None, reason_salt=None), GENESIS)
+    assert bare.reason_digest is None
+    assert list(faults([bare], heads([bare]))) == []

@@ -218,21 +218,6 @@ def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: dat
     with Session(reading(engine)) as session:
         rows = session.exec(select(AuditEntry).order_by(col(AuditEntry.chain), col(AuditEntry.seq))).all()
         heads = {head.chain: (head.seq, head.hash) for head in session.exec(select(AuditChain)) if head.seq}
-    entries = [
-        Told(
-            row.chain,
-            row.seq,
-            row.event,
-            row.at,
-            row.actor_kind,
-            row.actor_id,
-            row.actor_role,
-            row.reason,
-            row.changes,
-            row.prev_hash,
-            row.hash,
-        )
-        for row in rows
-    ]
+    entries = [Told(**row.model_dump(exclude={"id"})) for row in rows]
     assert list(faults(entries, heads)) == []
     assert heads[trial.chain][0] == 5
