@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from app.clock import now
 from app.clinic import routes as clinic
+from app.clock import now
 from app.edc import routes as edc
 from app.edc.limits import Limits
 from app.i18n.catalogues import Catalogues

@@ -18,7 +18,7 @@ from app.services.anchors import AnchorEntry, enter_anchor
 from app.services.feed_events import told_of_disposition
 from app.services.installation import Installation
 from app.services.participants import participant_of, site_of
-from app.services.scheduling import mark_exit, plan_of
+from app.services.scheduling import anchors_of, mark_exit, plan_of
 from app.storage.changes import chain_of_participant
 from app.storage.people import Activation, Participant
 from app.storage.schedule import Disposition
@@ -72,7 +72,7 @@ def enter_disposition(
     """`record_disposition` inside a transaction that is already open."""
     chain = chain_of_participant(participant.id or 0)
     work.lock(chain)
-    effective_on = effective_day(entry, participant, work.at)
+    effective_on = effective_day(work.session, entry, participant, work.at)
     event = Event.DISPOSITION_RECORDED if entry.source is Owner.site else Event.DISPOSITION_RECEIVED
     work.record(event, chain, reason=entry.reason)
     row = Disposition(
@@ -134,7 +134,7 @@ def in_force(session: Session, participant_id: int) -> list[Disposition]:
     return [row for row in rows if row.undoes_id is None and row.id not in undone]
 
 
-def effective_day(entry: DispositionEntry, participant: Participant, at: datetime) -> date:
+def effective_day(session: Session, entry: DispositionEntry, participant: Participant, at: datetime) -> date:
     """The day that counts. A date known only to the month counts at its end, but never in the future."""
     today = local_day(at, participant.zone)
     matched = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", entry.stated)
@@ -148,12 +148,9 @@ def effective_day(entry: DispositionEntry, participant: Participant, at: datetim
         raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
     if begins > today:
         raise Refused("date_in_future", date=entry.stated, latest=today)
-    if day < local_day(participant.enrolled_at, participant.zone):
-        raise Refused(
-            "before_enrolment",
-            date=entry.stated,
-            earliest=local_day(participant.enrolled_at, participant.zone),
-        )
+    enrolled = anchors_of(session, participant.id or 0).get("enrolment")
+    if enrolled is not None and day < enrolled.on:
+        raise Refused("before_enrolment", date=entry.stated, earliest=enrolled.on)
     return min(day, today)
 
 

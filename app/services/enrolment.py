@@ -17,7 +17,7 @@ from app.services.feed_events import told_of_participant
 from app.services.identifiers import hashed, public_id, short_code, token
 from app.services.installation import Installation
 from app.services.participants import participant_of
-from app.services.scheduling import plan_of
+from app.services.scheduling import plan_of, wake_anew
 from app.storage.changes import chain_of_participant
 from app.storage.people import Activation, Contact, Participant
 from app.storage.study import Site
@@ -25,6 +25,8 @@ from app.storage.unit_of_work import UnitOfWork
 
 LINK_LIFE = timedelta(days=14)
 CODE_LIFE = timedelta(hours=24)
+ENROLLED = "ENROLLED_AT_SITE"
+"""The reason under which a site's enrolment date replaces the one that the EDC gave."""
 
 
 class IdentityCheck(StrEnum):
@@ -71,13 +73,20 @@ def enrol(
 ) -> Participant:
     """Enrol a participant at a site and create every expected form ahead.
 
+    Somebody whom the EDC registered at this site before is completed: consent and identity are recorded,
+    and can be invited from then on.
+
     Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
     "address_needed", "bad_address".
     """
     with installation.work(actor, at) as work:
         plan = plan_of(installation, work.session, site.study_id)
         _check(plan, site, entry, at)
-        participant = add_participant(work, site, entry.subject, entry.language, Event.PARTICIPANT_ENROLLED)
+        registered = _registered(work, site, entry.subject)
+        participant = registered or add_participant(
+            work, site, entry.subject, entry.language, Event.PARTICIPANT_ENROLLED
+        )
+        participant.language = entry.language
         participant.consent_version = entry.consent_version.strip()
         participant.consented_on = entry.consented_on
         participant.identity_check = entry.identity_check.value
@@ -91,15 +100,25 @@ def enrol(
                     recorded_at=at,
                 )
             )
-        work.publish(site.study_id, told_of_participant(participant, site, actor, "created"))
-        enter_anchor(
-            installation,
-            work,
-            participant,
-            AnchorEntry("enrolment", entry.enrolled_on, Owner.site),
-            confirmed=True,
-        )
+        change = "updated" if registered else "created"
+        work.publish(site.study_id, told_of_participant(participant, site, actor, change))
+        anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
+        enter_anchor(installation, work, participant, anchor, confirmed=True)
+        if registered:
+            wake_anew(work.session, plan, participant, at)
         return participant
+
+
+def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
+    """The participant whom the EDC registered at this site and who has not consented here yet."""
+    same = select(Participant).where(Participant.site_id == site.id, Participant.subject == subject)
+    found = work.session.exec(same).one_or_none()
+    if found is None or found.consent_version is not None:
+        return None
+    chain = chain_of_participant(found.id or 0)
+    work.lock(chain)
+    work.record(Event.PARTICIPANT_ENROLLED, chain, site.study_id)
+    return found
 
 
 def add_participant(work: UnitOfWork, site: Site, subject: str, language: str, event: Event) -> Participant:

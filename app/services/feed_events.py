@@ -1,5 +1,6 @@
 """What the feed says of each record: the whole state after the change, in sections by scope."""
 
+import re
 from collections.abc import Mapping
 
 from app.domain.access import Actor
@@ -13,6 +14,8 @@ from app.storage.schedule import Disposition, Slot, VisitRecord
 from app.storage.study import Site
 
 _DIARY = "diary:read"
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+"""What a reason from a closed list looks like; anything else is somebody's own words."""
 
 
 def _by(actor: Actor) -> dict[str, str]:
@@ -23,10 +26,17 @@ def _section(data: object, scope: str | None = None) -> Section:
     return Section(data, public_id(), scope)
 
 
-def _why(reason: str | None, code: str | None = None) -> Mapping[str, str] | None:
-    if reason is None and code is None:
+def _why(reason: str | None) -> Mapping[str, str] | None:
+    """A reason as a code; people's own words stand in a section of their own, outside the hash."""
+    if reason is None:
         return None
-    return {"code": code or "STATED"} | ({"text": reason} if reason else {})
+    return {"code": reason if _CODE.fullmatch(reason) else "STATED"}
+
+
+def _with_words(sections: dict[str, Section], words: str | None) -> dict[str, Section]:
+    if words is not None and _CODE.fullmatch(words) is None:
+        sections["reason"] = _section({"text": words})
+    return sections
 
 
 def told_of_participant(
@@ -81,7 +91,7 @@ def told_of_anchor(
         version=version,
         actor=_by(actor),
         reason=_why(reason),
-        sections={"anchor": _section(data)},
+        sections=_with_words({"anchor": _section(data)}, reason),
         needs="arm:read" if arm_revealing else None,
     )
 
@@ -105,7 +115,7 @@ def told_of_disposition(
         version=version,
         actor=_by(actor),
         reason=_why(disposition.reason),
-        sections={"status": _section(data)},
+        sections=_with_words({"status": _section(data)}, disposition.reason),
     )
 
 
@@ -147,6 +157,8 @@ def told_of_slot(
     if blinded and slot.arm_revealing:
         needs = "arm:read"
     sections = {"slot": _section(slot_told(slot))}
+    if change == "missed":
+        sections = _with_words(sections, slot.missed_note)
     if response is not None:
         sections["response"] = _section(response_told(response))
         sections["answers"] = _section(response.answers, "answers:read")
@@ -160,7 +172,7 @@ def told_of_slot(
         ref=slot.public_id,
         version=slot.version,
         actor=_by(actor),
-        reason=_why(slot.missed_note, slot.missed_reason) if change == "missed" else None,
+        reason=_why(slot.missed_reason) if change == "missed" else None,
         sections=sections,
         needs=needs,
     )

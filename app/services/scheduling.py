@@ -163,7 +163,10 @@ def carry_out(
 
 
 def _to_be_moved(slot: Slot, planned: PlannedSlot) -> bool:
-    return slot.begun_at is None and slot.submitted_at is None and window_of_slot(slot) != planned.window
+    if slot.begun_at is not None or slot.submitted_at is not None:
+        return False
+    back_in_plan = slot.excused == NOT_IN_PLAN and planned.for_day is None
+    return back_in_plan or window_of_slot(slot) != planned.window
 
 
 def _free_days(session: Session, moving: Collection[Slot]) -> None:
@@ -238,14 +241,24 @@ def mark_exit(
     """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
     participant.exit_kind = left.kind if left else None
     participant.exit_at = left.at if left else None
-    open_slots = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
-    for slot in session.exec(open_slots):
+    for slot in _open_slots(session, participant):
         slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
-        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, remind_from(participant))
+    wake_anew(session, plan, participant, at)
 
 
 def _announced(slot: Slot) -> tuple[str, ...]:
     return {None: (), OPENED: (OPENED,), MISSED: (OPENED, MISSED)}[slot.announced]
+
+
+def _open_slots(session: Session, participant: Participant) -> Sequence[Slot]:
+    statement = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
+    return session.exec(statement).all()
+
+
+def wake_anew(session: Session, plan: Plan, participant: Participant, at: datetime) -> None:
+    """Set every open slot's next moment again, after something changed what reminders are owed."""
+    for slot in _open_slots(session, participant):
+        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, remind_from(participant))
 
 
 def _excuse_dropped(plan: Plan, participant: Participant, slots: Collection[Slot]) -> None:

@@ -31,7 +31,7 @@ def what_stops(
     session: Session, plan: Plan, participant: Participant, entry: DispositionEntry, at: datetime
 ) -> Stop:
     """What this disposition would end. Changes nothing; raises as `record_disposition`."""
-    effective_on = effective_day(entry, participant, at)
+    effective_on = effective_day(session, entry, participant, at)
     ends = entry.kind.value in set(ExitKind)
     if not ends:
         return Stop(effective_on, False, (), 0, entry.kind is Kind.withdrew_treatment)

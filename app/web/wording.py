@@ -82,7 +82,9 @@ WORDINGS: Mapping[str, Wording] = {
     "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
     "wording_not_licensed": _conflict(
-        N_("A trial needs the official wording of %(instrument)s in %(language)s; this one is a demonstration.")
+        N_(
+            "A trial needs the official wording of %(instrument)s in %(language)s; this one is a demonstration."
+        )
     ),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
@@ -163,7 +165,6 @@ WORDINGS: Mapping[str, Wording] = {
     "bad_csv": _invalid(N_("The file is no valid CSV at line %(line)s.")),
     "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
     # the installation
-    "demonstration_incomplete": _conflict(N_("The demonstration was left half made; start it with --reset.")),
     "wrong_key": Wording(500, N_("The key of this installation does not fit its data."), "internal"),
 }
 

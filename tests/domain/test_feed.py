@@ -22,7 +22,7 @@ def draft(needs: str | None = None) -> Draft:
         version=2,
         actor={"kind": "participant", "id": "p1"},
         visit="W6",
-        reason={"code": "STATED", "text": "wrong tap"},
+        reason={"code": "STATED"},
         changed=("answers.q1",),
         needs=needs,
         sections={
@@ -51,7 +51,7 @@ def test_a_line_is_the_whole_state_and_verifies() -> None:
     event = json.loads(line)
     assert (event["seq"], event["hash"], event["recorded_at"]) == (7, current, "2026-03-05T02:00:00.000Z")
     assert event["data"]["answers"] == {"q1": 3}
-    assert event["reason"] == {"code": "STATED", "text": "wrong tap"}
+    assert event["reason"] == {"code": "STATED"}
 
 
 def test_an_event_without_a_reason_says_none() -> None:

@@ -36,6 +36,7 @@ def sites(app: FastAPI, clock: Clock) -> tuple[Site, Site]:
 @pytest.fixture
 def edc(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
     """An EDC client of the whole study with every scope."""
+    assert len(sites) == 2
     return signed_in(app, clock.at)
 
 

@@ -30,16 +30,16 @@ class Edc:
     client: NewClient
     token: str
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Response:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> Response:
         return self.http.get(f"{BASE}{path}", params=query, headers=self._headers(headers))
 
     def put(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, **query: object
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, **query: Any
     ) -> Response:
         return self.http.put(f"{BASE}{path}", json=body, params=query, headers=self._headers(headers))
 
-    def changes(self, after: int = 0, **query: object) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.get("/changes", after=after, **query).json()["items"]
+    def changes(self, after: int = 0, **query: Any) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.get("/changes", None, after=after, **query).json()["items"]
         return items
 
     def renew(self) -> None:

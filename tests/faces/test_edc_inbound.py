@@ -185,7 +185,7 @@ def test_an_anchor_shows_what_it_moves_before_it_does(edc: Edc) -> None:
     assert moved["W12"]["before"] is None
     assert moved["W12"]["after"]["opens_on"] == "2026-05-18"
     told = edc.changes(after=head, type="anchor.recorded")
-    assert told[0]["reason"] == {"code": "STATED", "text": "EDC_UPDATE"}
+    assert told[0]["reason"] == {"code": "EDC_UPDATE"}
 
 
 def test_an_owned_fact_stands_and_names_what_is_missed(edc: Edc, clock: Clock) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app.cli import parser
 
+from app.cli import parser
 from tests.meta.sources import ROOT
 
 DEMO = "sh .ci/setup && .venv/bin/daybook demo"

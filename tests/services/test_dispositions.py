@@ -1,20 +1,24 @@
 """Ways out of a study: what each stops, what it leaves, and how a mistake is taken back."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from sqlmodel import select
 
+from app.domain.access import Role
 from app.domain.plan import Owner
 from app.domain.refusal import Refused
 from app.domain.status import ExitKind, Status, died_in_window
 from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
-from app.services.enrolment import issue_invitation
+from app.services.enrolment import enrol, issue_invitation
+from app.services.installation import Installation
 from app.storage.exchange import FeedEvent
 from app.storage.people import Activation
 from app.storage.schedule import Disposition
 from app.storage.slots import facts_of, status_of, window_of_slot
-from tests.services.people import START, Person, days
+from app.storage.study import Site
+from tests.services.people import START, Person, colleague, days, enrolment
 
 DAY0 = date(2026, 3, 2)
 
@@ -111,6 +115,17 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
         ("withdrew_study", False),
     ]
     assert list(told) == ["status.recorded", "status.undone"]
+
+
+def test_an_exit_is_counted_from_the_enrolment_day_not_from_when_it_was_recorded(
+    installation: Installation, site: Site
+) -> None:
+    nurse = colleague(Role.NURSE, site)
+    earlier = replace(enrolment("0571-009"), enrolled_on=date(2026, 2, 20), consented_on=date(2026, 2, 20))
+    enrol(installation, nurse, site, earlier, START)
+    entry = DispositionEntry(Kind.withdrew_study, "2026-02-25", Owner.site)
+    row = record_disposition(installation, nurse, site.study_id, "0571-009", entry, START)
+    assert row.effective_on == date(2026, 2, 25)
 
 
 def test_the_earliest_exit_in_force_decides(person: Person) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlmodel import col, select
 
-from app.domain.access import SYSTEM, Scope
+from app.domain.access import SYSTEM, Role, Scope
 from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.services.edc_access import Caller, issue_token, recognise_client
@@ -36,14 +37,16 @@ from app.services.edc_schedule import (
     receive_arm,
     receive_visit,
 )
-from app.services.enrolment import add_participant
+from app.services.enrolment import Channel, add_participant, enrol, issue_invitation
 from app.services.installation import Installation
 from app.services.sealing import HashCost, Sealer
 from app.services.studies import create_client, load_study, open_site
+from app.services.waking import stale_wakes
 from app.storage.changes import chain_of_study
 from app.storage.engine import open_engine
+from app.storage.exchange import FeedEvent
 from app.storage.study import Mode, Site
-from tests.services.people import START, Person, library, qlq, site_entry
+from tests.services.people import START, Person, colleague, enrolment, library, qlq, site_entry
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
 TODAY = START.date()
@@ -70,6 +73,26 @@ def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
 def caller(installation: Installation, site: Site) -> Caller:
     assert site.code == "0571"
     return caller_of(installation)
+
+
+@pytest.mark.req("PRI-03")
+def test_the_site_completes_whom_the_edc_registered(
+    installation: Installation, caller: Caller, site: Site
+) -> None:
+    receive_participant(installation, delivery(caller, "0571-100"), body("en"))
+    nurse = colleague(Role.NURSE, site)
+    with pytest.raises(Refused, match="consent_needed"):
+        issue_invitation(installation, nurse, site.study_id, "0571-100", START)
+    entry = replace(enrolment("0571-100"), language="zh_CN", channel=Channel.email, address="p@example.org")
+    participant = enrol(installation, nurse, site, entry, START)
+    assert (participant.language, participant.consent_version) == ("zh_CN", "2.1")
+    assert issue_invitation(installation, nurse, site.study_id, "0571-100", START).code
+    assert list(stale_wakes(installation, START)) == []
+    with pytest.raises(Refused, match="subject_exists"):
+        enrol(installation, nurse, site, entry, START)
+    with installation.read() as session:
+        kinds = list(session.exec(select(FeedEvent.type).order_by(col(FeedEvent.seq))))
+    assert kinds == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
 
 
 def test_a_participant_is_registered_once_and_updated(installation: Installation, caller: Caller) -> None:

@@ -49,6 +49,8 @@ def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> Non
     assert person.slot("EOT").excused == NOT_IN_PLAN
     assign(person, "SOC", 2)
     assert person.slot("EOT").excused == NOT_IN_PLAN
+    assign(person, "SBRT", 3)
+    assert person.slot("EOT").excused is None
 
 
 def test_a_diary_day_that_is_entered_needs_no_second_form(person: Person) -> None:
