@@ -1,0 +1,270 @@
+"""A ward with two hospitals, and everybody who may come to an address of it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pyotp
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlmodel import func, select
+
+from app.domain.access import SYSTEM, Permission, Role, Scope
+from app.services.installation import Installation
+from app.services.studies import NewStaff, create_staff, grant_role
+from app.storage.capture import AnswerEvent
+from app.storage.capture import Response as Answered
+from app.storage.people import Device
+from app.storage.trail import AuditEntry
+from app.web.permissions import Access
+from app.web.permissions import Caller as Kind
+from tests.applications import Clock, visitor
+from tests.faces.edc_caller import Edc, answered, begun, signed_in
+from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
+from tests.services.people import PIN, START, Person
+
+PASSWORD = "correct horse battery"
+HALF = "half@example.org"
+IDLE_MINUTES = 16
+"""Longer than the plan lets a telephone lie."""
+
+
+class Who(StrEnum):
+    """Everybody who may come."""
+
+    stranger = "stranger"
+    half = "half"
+    nurse = "nurse"
+    investigator = "investigator"
+    monitor = "monitor"
+    data_manager = "data_manager"
+    admin = "admin"
+    participant = "participant"
+    locked = "locked"
+    edc_without_scopes = "edc_without_scopes"
+    edc = "edc"
+
+
+STAFF = {Who(role.value): role for role in Role}
+READERS = (Who.monitor, Who.data_manager, Who.admin)
+"""Roles that change nothing of the trial (IAM-04, INV-06)."""
+STILL_OPEN_WHEN_LOCKED = {("GET", "/unlock"), ("POST", "/unlock"), ("POST", "/settings/leave")}
+ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
+"""Asked last, because they end the state that the others are asked in."""
+
+
+@dataclass
+class Ward:
+    """One person of this hospital who is in the middle of the study, and one of another hospital."""
+
+    app: FastAPI
+    clock: Clock
+    phone: Phone
+    others: Phone
+    waiting: Phone
+    member: NewStaff
+    edc: Edc
+    assessments: Mapping[str, str]
+    """The form that somebody of each site sent."""
+
+    @property
+    def daybook(self) -> Installation:
+        return self.phone.person.installation
+
+    def answers(self) -> tuple[int, int]:
+        """How many answers and sent forms there are."""
+        with self.daybook.read() as session:
+            events = session.exec(select(func.count()).select_from(AnswerEvent)).one()
+            return events, session.exec(select(func.count()).select_from(Answered)).one()
+
+    def trail(self) -> int:
+        """How many entries the audit trail has."""
+        with self.daybook.read() as session:
+            return session.exec(select(func.count()).select_from(AuditEntry)).one()
+
+    def places(self, person: Person) -> dict[str, str]:
+        """What stands in the addresses of this person's pages."""
+        with self.daybook.read() as session:
+            row = person.row()
+            device = session.exec(select(Device.id).where(Device.participant_id == row.id)).first()
+        return {
+            "participant": row.public_id,
+            "subject": person.subject,
+            "slot": person.slot("BL").public_id,
+            "device": str(device),
+        }
+
+    def address(self, path: str, person: Person) -> str:
+        """The real address of a declared path, about this person."""
+        if path.startswith("/static/"):
+            return self.stylesheet()
+        told = self.places(person) | {
+            "link": self.waiting.link,
+            "study": "sbrt-nsclc",
+            "kind": "sbrt_start",
+            "visit": "BL",
+            "news": "saved",
+            "step": "begin",
+            "version": "1",
+            "assessment": self.assessments[person.site.code],
+        }
+        return re.sub(r"\{(\w+)\}", lambda found: told[found[1]], path)
+
+    def stylesheet(self) -> str:
+        found = re.search(r'href="(/static/[^"]+\.css)"', visitor(self.app).get("/").text)
+        assert found
+        return found[1]
+
+
+def ward(app: FastAPI, clock: Clock) -> Ward:
+    """The ward at the hour of enrolment."""
+    clock.at = START
+    here, there = begun(app, START)
+    daybook: Installation = app.state.installation
+    phones = [
+        invited(app, newcomer(Person(daybook, site, f"{site.code}-00{number}")))
+        for site, number in ((here, 1), (there, 2), (here, 3))
+    ]
+    for each in phones[:2]:
+        each.activate()
+    for site in (here, there):
+        answered(app, site, f"{site.code}-004", START)
+    member = create_staff(daybook, SYSTEM, HALF, "Li Na", PASSWORD, "en", START)
+    edc = signed_in(app, START)
+    sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
+    phone, others, waiting = phones
+    return Ward(app, clock, phone, others, waiting, member, edc, sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Comer:
+    """Somebody with what their browser or program carries, given anew with each request."""
+
+    ward: Ward
+    carried: Mapping[str, str]
+
+    def ask(self, method: str, path: str, address: str, **headers: str) -> Response:
+        """The request as this address expects it; nothing that comes back is kept."""
+        client = visitor(self.ward.app, **headers)
+        return client.request(method, address, headers=dict(self.carried), **_body(self.ward, method, path))
+
+
+def comer(ward: Ward, who: Who) -> Comer:
+    """This somebody, let in as far as they can be."""
+    return Comer(ward, _LET_IN[who](ward, who))
+
+
+def expected(who: Who, method: str, path: str, access: Access) -> bool:
+    """Whether the table of permissions lets them in."""
+    if access.caller is Kind.PUBLIC:
+        return True
+    if access.caller is Kind.PARTICIPANT:
+        return who is Who.participant or (who is Who.locked and (method, path) in STILL_OPEN_WHEN_LOCKED)
+    if access.caller is Kind.STAFF_HALF:
+        return who is Who.half
+    if access.caller is Kind.STAFF:
+        return who in STAFF and (access.permission is None or access.permission in _allowed(who))
+    return who is Who.edc or (who is Who.edc_without_scopes and access.scope is None)
+
+
+def _allowed(who: Who) -> frozenset[Permission]:
+    """What this role may do, told here a second time and apart from the program."""
+    conduct = {
+        Permission.PARTICIPANT_SEE,
+        Permission.PARTICIPANT_ENROL,
+        Permission.ACTIVATION_ISSUE,
+        Permission.CONTACT_SEE,
+        Permission.ANCHOR_RECORD,
+        Permission.DISPOSITION_RECORD,
+        Permission.REASON_RECORD,
+    }
+    return {
+        Who.nurse: frozenset(conduct),
+        Who.investigator: frozenset(conduct | {Permission.DISPOSITION_UNDO}),
+        Who.monitor: frozenset({Permission.PARTICIPANT_SEE}),
+        Who.data_manager: frozenset({Permission.PARTICIPANT_SEE}),
+        Who.admin: frozenset[Permission](),
+    }[who]
+
+
+def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
+    """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
+    if method == "PUT":
+        return {"json": {}}
+    if method == "GET":
+        return {}
+    if path == "/f/{slot}/answers":
+        return {"json": {"client": "c1", "events": [event(1, "q1", 2)]}}
+    forms: Mapping[str, Mapping[str, str]] = {
+        "/language": {"lang": "en"},
+        "/code": {"code": ward.waiting.code},
+        "/unlock": {"pin": PIN},
+        "/f/{slot}/begin": {"who": "self"},
+        "/f/{slot}/submit": {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"},
+        "/desk/sign-in": {"email": HALF, "password": PASSWORD},
+        "/desk/sign-in/code": {"code": _code(ward, ward.member)},
+        "/api/edc/v1/oauth/token": {
+            "grant_type": "client_credentials",
+            "client_id": ward.edc.client.client_id,
+            "client_secret": ward.edc.client.secret,
+        },
+    }
+    return {"data": dict(forms.get(path, {}))}
+
+
+def _nobody(_ward: Ward, _who: Who) -> dict[str, str]:
+    return {}
+
+
+def _half(ward: Ward, _who: Who) -> dict[str, str]:
+    client = visitor(ward.app)
+    client.post("/desk/sign-in", data={"email": HALF, "password": PASSWORD})
+    return _cookies(client)
+
+
+def _colleague(ward: Ward, who: Who) -> dict[str, str]:
+    email = f"{who}@example.org"
+    new = create_staff(ward.daybook, SYSTEM, email, "Li Na", PASSWORD, "en", START)
+    grant_role(ward.daybook, SYSTEM, new.staff_id, STAFF[who], "sbrt-nsclc", "0571", START)
+    client = visitor(ward.app)
+    client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
+    done = client.post("/desk/sign-in/code", data={"code": _code(ward, new)})
+    assert done.headers["location"] == "/desk"
+    return _cookies(client)
+
+
+def _participant(ward: Ward, _who: Who) -> dict[str, str]:
+    return _cookies(ward.phone.client)
+
+
+def _locked(ward: Ward, _who: Who) -> dict[str, str]:
+    ward.clock.forward(minutes=IDLE_MINUTES)
+    return _cookies(ward.phone.client)
+
+
+def _client(ward: Ward, who: Who) -> dict[str, str]:
+    scopes = tuple(Scope) if who is Who.edc else ()
+    return {"Authorization": f"Bearer {signed_in(ward.app, START, scopes, ['0571']).token}"}
+
+
+_LET_IN: Mapping[Who, Callable[[Ward, Who], dict[str, str]]] = {
+    Who.stranger: _nobody,
+    Who.half: _half,
+    **dict.fromkeys(STAFF, _colleague),
+    Who.participant: _participant,
+    Who.locked: _locked,
+    Who.edc_without_scopes: _client,
+    Who.edc: _client,
+}
+
+
+def _cookies(client: TestClient) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)}
+
+
+def _code(ward: Ward, member: NewStaff) -> str:
+    """The one-time code of this moment."""
+    return str(pyotp.TOTP(member.totp_secret).generate_otp(int(ward.clock.at.timestamp()) // 30))

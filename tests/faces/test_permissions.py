@@ -1,0 +1,146 @@
+"""Every route with everybody who may come: let in as the table says, and turned away everywhere else."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import Response
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.web.permissions import ROUTES, Caller
+from tests.applications import Clock
+from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected, ward
+
+ASKED = sorted(ROUTES.items(), key=lambda row: row[0][1] in ENDING)
+NAMES = ("{participant}", "{subject}", "{assessment}")
+SAFE = "GET"
+
+Let = Callable[[Who], Comer]
+Seen = Mapping[Who, Comer]
+
+
+@pytest.fixture
+def here(app: FastAPI, clock: Clock) -> Ward:
+    return ward(app, clock)
+
+
+@pytest.fixture
+def let(here: Ward) -> Let:
+    return lambda who: comer(here, who)
+
+
+def turned_away(answer: Response) -> bool:
+    """Whether nothing was shown or done: refused, not there, or sent to sign in."""
+    to_sign_in = answer.status_code == 303 and answer.headers["location"] == "/desk/sign-in"
+    signed_out = "set-cookie" in answer.headers  # sent there too, but by their own wish
+    return (to_sign_in and not signed_out) or answer.status_code in (401, 403, 404)
+
+
+def told(method: str, path: str, answer: Response) -> str:
+    return f"{method} {path}: {answer.status_code} {answer.headers.get('location', '')} {answer.text[:160]}"
+
+
+@pytest.mark.req("IAM-02", "IAM-08", "IAM-11")
+@pytest.mark.parametrize("who", list(Who))
+def test_everybody_is_let_in_where_the_table_says(here: Ward, let: Let, who: Who) -> None:
+    comes, wrong = let(who), []
+    for (method, path), access in ASKED:
+        answer = comes.ask(method, path, here.address(path, here.phone.person))
+        assert answer.status_code != 500, told(method, path, answer)
+        if turned_away(answer) is expected(who, method, path, access):
+            wrong.append(told(method, path, answer))
+    assert wrong == []
+
+
+@pytest.fixture
+def seen(let: Let) -> Seen:
+    return {who: let(who) for who in (Who.nurse, Who.participant, Who.edc)}
+
+
+@pytest.mark.req("IAM-03")
+@pytest.mark.parametrize("who", [Who.nurse, Who.investigator, Who.monitor, Who.data_manager, Who.edc])
+def test_another_hospitals_people_are_not_there(here: Ward, let: Let, who: Who) -> None:
+    comes = let(who)
+    about = [
+        row for row in ROUTES if "/{participant}" in row[1] or "/{subject}" in row[1] or "{asse" in row[1]
+    ]
+    served = [row for row in about if (ROUTES[row].caller is Caller.EDC) is (who is Who.edc)]
+    answers = {
+        row: comes.ask(*row, here.address(row[1], here.others.person)).status_code
+        for row in served
+        if row[0] == SAFE or who is not Who.edc
+    }
+    assert len(answers) >= 4
+    assert set(answers.values()) == {404}
+
+
+@pytest.mark.req("IAM-03")
+def test_a_participant_finds_nobody_elses_forms(here: Ward, let: Let) -> None:
+    theirs = here.places(here.others.person)["slot"]
+    comes = let(Who.participant)
+    about = [row for row in ROUTES if "/f/{slot}" in row[1] and row[1] != "/f/{slot}/{step}"]
+    before = here.answers()
+    assert {comes.ask(*row, row[1].replace("{slot}", theirs)).status_code for row in about} == {404}
+    assert here.answers() == before
+
+
+@pytest.mark.req("IAM-03")
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text("0123456789abcdefghijkmnpqrstuvwxyz", min_size=1, max_size=24))
+def test_a_guessed_name_leads_nowhere(seen: Seen, name: str) -> None:
+    for who, path in (
+        (Who.nurse, f"/desk/participants/{name}"),
+        (Who.participant, f"/f/{name}"),
+        (Who.edc, f"/api/edc/v1/assessments/{name}"),
+    ):
+        assert seen[who].ask(SAFE, path, path).status_code in (404, 422)
+
+
+@pytest.mark.req("IAM-04", "INV-06")
+@pytest.mark.parametrize("who", READERS)
+def test_those_who_only_read_change_nothing(here: Ward, let: Let, who: Who) -> None:
+    comes, before = let(who), here.trail()
+    kept = here.answers()
+    refused = [
+        comes.ask(method, path, here.address(path, here.phone.person))
+        for (method, path), access in ASKED
+        if method != SAFE and (access.permission or access.caller is Caller.PARTICIPANT)
+    ]
+    assert len(refused) == 14
+    assert all(turned_away(answer) for answer in refused)
+    assert (here.trail(), here.answers()) == (before, kept)
+
+
+@pytest.mark.req("IAM-04")
+@pytest.mark.parametrize("who", [each for each in Who if each not in (Who.participant, Who.locked)])
+def test_only_the_participant_answers(here: Ward, let: Let, who: Who) -> None:
+    here.phone.begin()
+    comes, kept = let(who), here.answers()
+    for method, path in ROUTES:
+        if method != SAFE and path not in ENDING:
+            comes.ask(method, path, here.address(path, here.phone.person))
+    assert here.answers() == kept
+
+
+@pytest.mark.req("SEC-04")
+@pytest.mark.parametrize("who", [Who.stranger, Who.nurse, Who.investigator, Who.participant])
+def test_another_sites_page_changes_nothing(here: Ward, let: Let, who: Who) -> None:
+    comes, before = let(who), here.trail()
+    unsafe = [row for row in ROUTES if row[0] != SAFE and not row[1].startswith("/api/")]
+    for method, path in unsafe:
+        address = here.address(path, here.phone.person)
+        for header in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
+            answer = comes.ask(method, path, address, **header)
+            assert answer.status_code == 403, told(method, path, answer)
+    assert here.trail() == before
+
+
+@pytest.mark.req("SEC-04")
+@pytest.mark.parametrize("who", [Who.stranger, Who.half, Who.investigator, Who.participant])
+def test_looking_changes_nothing(here: Ward, let: Let, who: Who) -> None:
+    comes, before = let(who), here.trail()
+    for method, path in ROUTES:
+        if method == SAFE:
+            comes.ask(method, path, here.address(path, here.phone.person))
+    assert here.trail() == before

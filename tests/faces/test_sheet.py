@@ -1,0 +1,86 @@
+"""The sheet as it is printed: its square and its code lead the phone in."""
+
+import re
+
+import pytest
+import segno
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.clinic.enrolling import qr
+from tests.applications import BASE_URL, Clock, visitor
+from tests.faces.callers import Ward, Who, comer, ward
+from tests.markup import Element, parsed
+from tests.services.people import PIN
+
+QUIET = 4
+"""Modules of white around a QR code (ISO/IEC 18004, 9.1)."""
+TOKENS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=32, max_size=32)
+
+
+def modules(svg: Element) -> list[list[bool]]:
+    """The dark modules that the drawing shows, its quiet zone taken off."""
+    width, height = (int(each) for each in svg["viewbox"].split()[2:])
+    dark, x, y = [[False] * width for _ in range(height)], 0.0, 0.0
+    for command, told in re.findall(r"([Mmh])([-\d. ]+)", svg.one("path")["d"]):
+        across, _, down = told.partition(" ")
+        if command == "h":
+            for column in range(int(x), int(x + float(across))):
+                dark[int(y)][column] = True
+        x = float(across) + (0 if command == "M" else x)
+        y = (float(down) if down else 0) + (0 if command == "M" else y)
+    border = [*dark[:QUIET], *dark[-QUIET:], *(row[:QUIET] + row[-QUIET:] for row in dark)]
+    assert not any(any(row) for row in border)
+    return [row[QUIET:-QUIET] for row in dark[QUIET:-QUIET]]
+
+
+def drawn_for(url: str) -> list[list[bool]]:
+    return [[bool(module) for module in row] for row in segno.make(url, error="q", boost_error=False).matrix]
+
+
+@pytest.fixture
+def here(app: FastAPI, clock: Clock) -> Ward:
+    return ward(app, clock)
+
+
+@pytest.fixture
+def sheet(here: Ward) -> Element:
+    """A fresh sheet for the participant who has not begun."""
+    path = "/desk/participants/{participant}/invitation"
+    address = here.address(path, here.waiting.person)
+    return parsed(comer(here, Who.nurse).ask("POST", path, address).text).one("article", class_="sheet")
+
+
+@pytest.fixture
+def unknown(here: Ward) -> TestClient:
+    return visitor(here.app)
+
+
+@given(TOKENS)
+def test_the_square_says_the_link(secret: str) -> None:
+    url = f"{BASE_URL}/a/{secret}"
+    assert modules(parsed(str(qr(url))).one("svg")) == drawn_for(url)
+    assert drawn_for(url) != drawn_for(url[:-1])
+
+
+def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:
+    square = modules(sheet.one("svg"))
+    assert len(square) == len(square[0]) == len(drawn_for(f"{BASE_URL}/a/{'x' * 32}"))
+    finder = [[True] * 7, [True] + [False] * 5 + [True], *[[True, False, True, True, True, False, True]] * 3]
+    assert [row[:7] for row in square[:5]] == finder
+    assert [row[-7:] for row in square[:5]] == finder
+
+
+@pytest.mark.req("IAM-10")
+def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, here: Ward) -> None:
+    code = sheet.one("p", class_="code").text
+    place = sheet.one("b", dir="ltr").text.removeprefix("testserver")
+    asked = parsed(unknown.post(place, data={"code": code.lower()}).text)
+    carried = asked.one("input", name="code", type="hidden")["value"]
+    done = unknown.post(place, data={"code": carried, "pin": PIN, "pin_again": PIN})
+    assert (done.status_code, done.headers["location"]) == (303, "/home/ready")
+    assert unknown.get("/home").status_code == 200
+    assert visitor(here.app).post(place, data={"code": code}).status_code == 404
+    assert here.waiting.client.get(f"/a/{here.waiting.link}").status_code == 404
