@@ -4,11 +4,13 @@ Bounded by now and by the plan's longest window, so that neither closed nor futu
 anything however old the trial is; each group is read in the order of its partial index.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlmodel import Session, col, or_, select
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.domain.access import Actor, Permission
 from app.domain.status import Status
@@ -83,24 +85,37 @@ class WorkList:
     most: int = COUNTED
 
 
+_WORKPLACES: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        col(Site.id),
+        col(Site.code),
+        col(Site.name),
+        col(Site.zone),
+        col(Study.code).label("study"),
+        col(Study.plan_version),
+    )
+    .join(Study, col(Study.id) == col(Site.study_id))
+    .where(
+        sa.or_(
+            col(Site.study_id).in_(sa.bindparam("studies", expanding=True)),
+            col(Site.id).in_(sa.bindparam("sites", expanding=True)),
+        )
+    )
+    .order_by(col(Study.code), col(Site.code))
+)
+
+
 def workplaces_of(
     session: Session, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
 ) -> tuple[Workplace, ...]:
     """The sites at which this member of staff may do this, by study and code."""
     reach = actor.reach(permission)
-    places = [col(Site.study_id) == study if site is None else col(Site.id) == site for study, site in reach]
-    if not places:
+    if not reach:
         return ()
-    statement = (
-        select(Site, Study)
-        .join(Study, col(Study.id) == col(Site.study_id))
-        .where(or_(*places))
-        .order_by(col(Study.code), col(Site.code))
-    )
-    return tuple(
-        Workplace(site.id or 0, site.code, site.name, site.zone, study.code, study.plan_version)
-        for site, study in session.exec(statement)
-    )
+    studies = [study for study, site in reach if site is None]
+    sites = [site for _study, site in reach if site is not None]
+    found = session.connection().execute(_WORKPLACES, {"studies": studies, "sites": sites})
+    return tuple(Workplace(*row) for row in found)
 
 
 def work_list(
@@ -112,14 +127,20 @@ def work_list(
     """
     workplaces = workplaces_of(session, actor)
     chosen = {place.site_id: place for place in workplaces if wanted.site in ("", place.code)}
-    plans = [installation.library.plan(place.study, place.plan_version) for place in workplaces]
-    longest = timedelta(days=max((plan.longest_window_days for plan in plans), default=0) + 1)
+    longest = _longest(installation, workplaces)
     groups = CALL if wanted.group is None else (wanted.group,)
     search = Search(tuple(chosen), at, at + longest, groups, wanted.search.strip(), wanted.after, PAGE + 1)
     found = (diary_rows if wanted.diary else form_rows)(session.connection(), search) if chosen else []
     counts = count_groups(session.connection(), search) if chosen else {}
     rows = tuple(_work(installation, row, chosen[row.site_id], at) for row in found[:PAGE])
     return WorkList(rows, counts, workplaces, found[PAGE - 1].cursor if len(found) > PAGE else None)
+
+
+def _longest(installation: Installation, workplaces: Collection[Workplace]) -> timedelta:
+    """No form of these sites' studies stays open for longer."""
+    plans = {(place.study, place.plan_version) for place in workplaces}
+    days = (installation.library.plan(study, version).longest_window_days for study, version in plans)
+    return timedelta(days=max(days, default=0) + 1)
 
 
 def _work(installation: Installation, row: Wanted, place: Workplace, at: datetime) -> Work:

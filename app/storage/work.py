@@ -170,10 +170,8 @@ def _diary(named: bool) -> sa.Select[Any]:
     late = sa.func.sum(sa.case((col(Slot.overdue_at) <= _NOW, 1), else_=0))
     rank = sa.case((late > 0, RANKS[Group.overdue]), else_=RANKS[Group.due])
     closes, person = sa.func.min(col(Slot.closes_at)), col(Slot.participant_id)
-    after_rank, after_id = (
-        sa.bindparam("after_rank", type_=sa.Integer),
-        sa.bindparam("after_id", type_=sa.BigInteger),
-    )
+    after_rank = sa.bindparam("after_rank", type_=sa.Integer)
+    after_id = sa.bindparam("after_id", type_=sa.BigInteger)
     after_at = sa.bindparam("after_at", type_=sa.inspect(Slot).columns.closes_at.type)
     later = sa.or_(closes > after_at, sa.and_(closes == after_at, person > after_id))
     page = (

@@ -14,6 +14,7 @@ from app.i18n import formats
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES, Language
 from app.web.dependencies import language_of
+from app.web.fixed_words import POLICY, FixedWords
 from app.web.shell import Shell, base_shell
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -90,6 +91,8 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     )
     environment.policies["ext.i18n.trimmed"] = True
     words = catalogues.translations(spoken)
+    environment.policies[POLICY] = words
+    environment.code_generator_class = FixedWords
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.filters["day"] = partial(formats.day, language=spoken)
     environment.filters["short_day"] = partial(formats.short_day, language=spoken)
