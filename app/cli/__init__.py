@@ -35,8 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sentence = filled(wording_of(refused).sentence, refused)
         return _stop(f"{sentence} [{refused.code}]" if sentence else str(refused))
     except OSError as unusable:
-        return _stop(str(unusable))
+        return _stop(_told(unusable))
     return code
+
+
+def _told(error: OSError) -> str:
+    """Which file could not be used, and why, without the number that the system has for it."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _stop(why: str) -> int:

@@ -1,6 +1,7 @@
 """`score`."""
 
 import argparse
+import errno
 import os
 import sys
 import tempfile
@@ -31,6 +32,8 @@ def run_score(arguments: argparse.Namespace) -> int:
 
 def score_whole(instrument: Instrument, source: Path, target: Path) -> Tally:
     """Score a file; `target` appears whole or not at all."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
     with source.open(encoding="utf-8", newline="") as answers:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         unfinished = Path(name)

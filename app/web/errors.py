@@ -44,7 +44,7 @@ def respond(request: Request, refused: Refused) -> Response:
     if told.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     more = {"code": refused.code, **refused.details}
-    title = HTTPStatus(told.status).phrase
+    title = _phrase(told.status)
     detail = filled(told.sentence, refused)
     field = refused.details.get("field")
     errors = [{"pointer": pointer([str(field)]), "detail": detail}] if field and told.status == 422 else []
@@ -88,7 +88,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this kind; mypy wants it said
     status = error.status_code
     if is_api(request.url.path):
-        phrase = HTTPStatus(status).phrase
+        phrase = _phrase(status)
         kind = _KINDS.get(status, phrase.lower().replace(" ", "-"))
         return problem(kind, status, phrase, headers=error.headers)
     code = _CODES.get(status)
@@ -105,7 +105,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem("malformed", 400, "Bad Request", "The body is not valid JSON.")
     told = [{**_place(fault["loc"]), "detail": fault["msg"]} for fault in faults]
-    return problem("validation", 422, "Unprocessable Content", "Some fields are not as allowed.", told)
+    return problem("validation", 422, _phrase(422), "Some fields are not as allowed.", told)
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
@@ -117,6 +117,11 @@ async def _failed(request: Request, _error: Exception) -> Response:
         response = error_page(request, 500, "")
     response.raw_headers = secured(response.raw_headers)
     return response
+
+
+def _phrase(status: int) -> str:
+    """The name of a status; 422 as RFC 9110 names it, whatever the version of Python."""
+    return "Unprocessable Content" if status == 422 else HTTPStatus(status).phrase
 
 
 def _place(location: tuple[str | int, ...]) -> Mapping[str, str]:

@@ -100,6 +100,8 @@ def test_a_field_that_is_not_as_allowed_is_named(edc: Edc, change: dict[str, Any
 def test_a_code_of_another_pattern_is_refused(edc: Edc) -> None:
     answer = edc.put("/participants/HZ01_0007", REGISTER)
     assert (answer.status_code, answer.json()["allowed"]) == (422, "[0-9]{4}-[0-9]{3}")
+    malformed = edc.put("/participants/0571-101", REGISTER | {"language": "fr"})
+    assert answer.json()["title"] == malformed.json()["title"]
 
 
 def test_a_participant_stays_at_their_site(edc: Edc) -> None:

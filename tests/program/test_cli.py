@@ -93,6 +93,10 @@ def test_scores_appear_whole_or_not_at_all(
     for wrong in (bad, tmp_path / "missing.csv", ROOT / "LICENSE"):
         assert daybook("score", "--instrument", "qlq-c30@3.0", wrong, target) == 2
         assert capsys.readouterr().err.count("daybook: ") == 1
+    gone = tmp_path / "gone"
+    for answers, scores, told in ((gone, target, gone), (RESPONSES, gone / "scores.csv", gone)):
+        assert daybook("score", "--instrument", "qlq-c30@3.0", answers, scores) == 2
+        assert capsys.readouterr().err == f"daybook: {told}: No such file or directory\n"
     assert daybook("score", "--instrument", "qlq-c30@9", RESPONSES, target) == 2
     assert target.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "bad.csv"}
