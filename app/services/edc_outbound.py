@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.domain.audit import Event
+from app.domain.audit import Change, Entry, Event, canonical, sealed
 from app.domain.feed import shown, whole
 from app.domain.refusal import Refused
 from app.services.edc_access import Caller
 from app.services.installation import Installation
-from app.storage import feed
+from app.storage import feed, transfers
 from app.storage.changes import chain_of_study
-from app.storage.exchange import Transfer
+from app.storage.engine import writing
 from app.storage.trail import DaySeal
 
 Row = sa.Row[int, int, str, str]
@@ -103,20 +103,31 @@ class Stretch:
 
 def log_transfer(installation: Installation, caller: Caller, handed: Stretch, at: datetime) -> None:
     """Note who got which stretch when; its digest is the feed's hash there, which stands for all before."""
-    with installation.work(caller.actor, at) as work:
-        work.session.add(
-            Transfer(
-                client_id=caller.client_id,
-                study_id=caller.study_id,
-                resource=handed.resource,
-                after=handed.after,
-                through=handed.through,
-                rows=handed.rows,
-                sha256=feed.hash_at(work.session, caller.study_id, handed.through),
-                pulled_at=at,
-            )
+    chain, actor = chain_of_study(caller.study_id), caller.actor
+    with writing(installation.engine).begin() as connection:
+        locked = transfers.lock_study(connection, chain, caller.study_id, handed.through)
+        told = {
+            "client_id": caller.client_id,
+            "study_id": caller.study_id,
+            "resource": handed.resource,
+            "after": handed.after,
+            "through": handed.through,
+            "rows": handed.rows,
+            "sha256": locked.feed_hash,
+            "pulled_at": at,
+        }
+        record = f"transfer:{transfers.note(connection, told)}"
+        entry = Entry(
+            chain=chain,
+            seq=locked.seq + 1,
+            event=Event.FEED_PULLED.value,
+            at=at,
+            actor_kind=actor.kind.value,
+            actor_id=actor.id,
+            actor_role=actor.role,
+            changes=canonical([Change(record, name, None, value).told() for name, value in told.items()]),
         )
-        work.record(Event.FEED_PULLED, chain_of_study(caller.study_id), caller.study_id)
+        transfers.enter(connection, sealed(entry, locked.hash))
 
 
 def snapshot(installation: Installation, caller: Caller, through: int) -> Iterator[list[str]]:

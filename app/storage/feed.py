@@ -44,9 +44,12 @@ def begin(study_id: int) -> FeedHead:
     return FeedHead(study_id=study_id, seq=0, hash=GENESIS)
 
 
+_HEAD = sa.select(col(FeedHead.seq)).where(col(FeedHead.study_id) == sa.bindparam("study_id"))
+
+
 def head_of(session: Session, study_id: int) -> int:
     """The last number of the study's feed."""
-    return session.exec(select(FeedHead.seq).where(FeedHead.study_id == study_id)).one()
+    return int(session.connection().execute(_HEAD, {"study_id": study_id}).scalar_one())
 
 
 _PAGE = (
@@ -105,9 +108,3 @@ def event_of(
     if version is not None:
         statement = statement.where(col(FeedEvent.version) == version)
     return session.connection().execute(statement.order_by(col(FeedEvent.seq).desc()).limit(1)).first()
-
-
-def hash_at(session: Session, study_id: int, seq: int) -> str:
-    """The feed's hash at a number, which stands for everything up to it."""
-    statement = select(FeedEvent.hash).where(FeedEvent.study_id == study_id, FeedEvent.seq == seq)
-    return session.exec(statement).first() or GENESIS
