@@ -10,6 +10,7 @@ from app.domain.access import Role, Scope
 from app.i18n.languages import ENGLISH, LANGUAGES
 from app.main import open_installation
 from app.services import studies
+from app.services.participants import site_named, study_named
 from app.settings import Settings
 
 
@@ -33,6 +34,11 @@ def add_to(commands: Commands) -> None:
     user.add_argument("--study", required=True)
     user.add_argument("--site", help="without it, every site of the study")
     user.add_argument("--language", default=ENGLISH.code, choices=[known.code for known in LANGUAGES])
+    leaver = command(
+        commands, "disable-user", "close a staff account and its sessions at once", run_disable_user
+    )
+    leaver.add_argument("email")
+    leaver.add_argument("--reason", required=True)
     client = command(
         commands, "create-client", "create an EDC client; its secret is shown once", run_create_client
     )
@@ -63,7 +69,14 @@ def run_open_site(arguments: argparse.Namespace) -> int:
 
 
 def run_create_user(arguments: argparse.Namespace) -> int:
-    installation, at, password = open_installation(Settings.from_environment()), now(), _password()
+    installation = open_installation(Settings.from_environment())
+    with (
+        installation.read() as session
+    ):  # an account made for a mistyped place would keep its address for ever
+        study_id = study_named(session, arguments.study).id or 0
+        if arguments.site:
+            site_named(session, study_id, arguments.site)
+    at, password = now(), _password()
     made = studies.create_staff(
         installation, OPERATOR, arguments.email, arguments.name, password, arguments.language, at
     )
@@ -71,6 +84,13 @@ def run_create_user(arguments: argparse.Namespace) -> int:
         installation, OPERATOR, made.staff_id, arguments.role, arguments.study, arguments.site, at
     )
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {made.totp_secret}")
+    return 0
+
+
+def run_disable_user(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    studies.disable_staff(installation, OPERATOR, arguments.email, arguments.reason, now())
+    print(f"{arguments.email} is disabled.")
     return 0
 
 

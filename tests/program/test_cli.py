@@ -43,6 +43,7 @@ def test_an_installation_is_set_up_from_the_command_line(
     with password.open() as typed:
         monkeypatch.setattr(sys, "stdin", typed)
         user = ("create-user", "n@site.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc")
+        assert daybook(*user, "--site", "0572") == 2
         assert daybook(*user, "--site", "0571") == 0
     assert daybook("create-client", "sbrt-nsclc", "--name", "EDC", "--scope", "scores:read") == 0
     told = capsys.readouterr().out
@@ -55,6 +56,9 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "whole" in capsys.readouterr().out
     assert daybook("load-study", "sbrt-nsclc", "--plan", "9") == 2
     assert "unknown_plan" in capsys.readouterr().err
+    assert daybook("disable-user", "n@site.example", "--reason", "left the hospital") == 0
+    assert "n@site.example is disabled" in capsys.readouterr().out
+    assert daybook("disable-user", "nobody@site.example", "--reason", "left") == 2
 
 
 def test_questionnaires_are_checked_and_a_fault_is_told(
