@@ -83,7 +83,8 @@ WORDINGS: Mapping[str, Wording] = {
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
     "wording_not_licensed": _conflict(
         N_(
-            "A trial needs the official wording of %(instrument)s in %(language)s; this one is a demonstration."
+            "A trial needs the official wording of %(instrument)s in %(language)s; "
+            "this one is a demonstration."
         )
     ),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
@@ -114,6 +115,8 @@ WORDINGS: Mapping[str, Wording] = {
     "invalid_scope": Wording(
         400, N_("This client may ask for these scopes only: %(allowed)s."), "insufficient-scope"
     ),
+    "invalid_request": Wording(400, N_("This request lacks something. Needed: %(allowed)s."), "malformed"),
+    "unsupported_grant_type": Wording(400, N_("Tokens are given in one way only: %(allowed)s."), "malformed"),
     "insufficient_scope": Wording(403, N_("The token lacks the scope %(scope)s."), "insufficient-scope"),
     "scope_needed": _invalid(N_("%(field)s must be %(allowed)s.")),
     "unknown_client": _absent("unknown-client"),
