@@ -32,6 +32,7 @@ from app.storage import library
 from app.storage.engine import open_engine
 from app.web import errors, routes, statics
 from app.web.compression import Compression
+from app.web.cookies import PlainCookies
 from app.web.logs import AccessLog, log_to
 from app.web.pages import Pages
 from app.web.security import BodyLimit, SameOrigin, SecurityHeaders
@@ -111,6 +112,7 @@ def from_environment() -> FastAPI:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
+    plain = [Middleware(PlainCookies)] if settings.public_url.startswith("http://") else []
     return [
         Middleware(AccessLog),
         Middleware(SecurityHeaders),
@@ -118,6 +120,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),
         Middleware(SameOrigin, public_url=settings.public_url),
         Middleware(BodyLimit, limit=BODY_LIMIT),
+        *plain,
     ]
 
 

@@ -1,18 +1,22 @@
 """Cookies with the `__Host-` prefix: Secure, HttpOnly, this host only, SameSite=Lax (SEC-03).
 
-Browsers treat http://localhost and http://127.0.0.1 as trustworthy, so that the demonstration
-needs no certificate; a test in a real browser holds us to it.
+Only a demonstration may be served over plain http (live mode refuses it). Some clients then never
+send a Secure cookie back: a phone on the same network, Safari, a script. There, and only there,
+`PlainCookies` sets the same cookies without the prefix and without Secure.
 """
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PREFIX = "__Host-"
 
 
 def kept(request: HTTPConnection, name: str) -> str | None:
     """The value of one of our cookies."""
-    return request.cookies.get(PREFIX + name)
+    plain = request.app.state.installation.public_url.startswith("http://")
+    return request.cookies.get(name if plain else PREFIX + name)
 
 
 def keep(response: Response, name: str, value: str, max_age: int | None = None) -> None:
@@ -25,3 +29,25 @@ def keep(response: Response, name: str, value: str, max_age: int | None = None) 
 def drop(response: Response, name: str) -> None:
     """Make the browser forget one of our cookies."""
     response.delete_cookie(PREFIX + name, path="/", secure=True, httponly=True, samesite="lax")
+
+
+class PlainCookies:
+    """Middleware of a demonstration over plain http."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_plain(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                plain = [
+                    value.removeprefix(PREFIX).replace("; Secure", "")
+                    for value in headers.getlist("set-cookie")
+                ]
+                del headers["set-cookie"]
+                for value in plain:
+                    headers.append("set-cookie", value)
+            await send(message)
+
+        await self.app(scope, receive, send_plain)

@@ -30,15 +30,19 @@ class Edc:
     client: NewClient
     token: str
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> Response:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: str | int | bool) -> Response:
         return self.http.get(f"{BASE}{path}", params=query, headers=self._headers(headers))
 
     def put(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, **query: Any
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        **query: str | int | bool,
     ) -> Response:
         return self.http.put(f"{BASE}{path}", json=body, params=query, headers=self._headers(headers))
 
-    def changes(self, after: int = 0, **query: Any) -> list[dict[str, Any]]:
+    def changes(self, after: int = 0, **query: str | int | bool) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.get("/changes", None, after=after, **query).json()["items"]
         return items
 
