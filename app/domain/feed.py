@@ -12,6 +12,9 @@ from datetime import datetime
 
 from app.domain.audit import GENESIS, Fault, canonical, instant, link, sha256
 
+_GAP = "\0"
+"""What stands in no canonical text: JSON writes a control character as its escape."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -46,10 +49,28 @@ class Draft:
     site: str = field(default="")
 
 
-def numbered(draft: Draft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
-    """The event's JSON line and its hash, once number and predecessor are known."""
+@dataclass(frozen=True, slots=True)
+class Unnumbered:
+    """An event's canonical texts in pieces, cut where what only its place in the feed tells will stand.
+
+    Between the two pieces of `envelope` stands the number; between those of `line` stand the envelope's
+    digest, the event's hash, the hash before it and the number.
+    """
+
+    envelope: tuple[str, str]
+    line: tuple[str, str, str, str, str]
+
+    def numbered(self, seq: int, prev_hash: str) -> tuple[str, str]:
+        """The event's JSON line and its hash. Storage says the same in SQL."""
+        envelope_sha256 = sha256(str(seq).join(self.envelope))
+        current = link(prev_hash, envelope_sha256)
+        gaps = (envelope_sha256, current, prev_hash, str(seq), "")
+        return "".join(piece + gap for piece, gap in zip(self.line, gaps, strict=True)), current
+
+
+def unnumbered(draft: Draft, recorded_at: datetime) -> Unnumbered:
+    """Everything of an event that is known before its number and its predecessor are."""
     envelope = {
-        "seq": seq,
         "type": draft.type,
         "site": draft.site,
         "subject": draft.subject,
@@ -62,18 +83,27 @@ def numbered(draft: Draft, seq: int, prev_hash: str, recorded_at: datetime) -> t
         "changed": list(draft.changed),
         "digests": {name: section.digest() for name, section in draft.sections.items()},
     }
-    envelope_sha256 = sha256(canonical(envelope))
-    current = link(prev_hash, envelope_sha256)
     line = envelope | {
         "data": {name: section.data for name, section in draft.sections.items()},
         "salts": {name: section.salt for name, section in draft.sections.items()},
         "scopes": {name: section.scope for name, section in draft.sections.items() if section.scope},
         "needs": draft.needs,
-        "envelope_sha256": envelope_sha256,
-        "prev_hash": prev_hash,
-        "hash": current,
     }
-    return canonical(line), current
+    first, last = _spelled(envelope, {"seq": _GAP}).split(_GAP)
+    quoted = dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
+    pieces = _spelled(line, quoted | {"seq": _GAP}).split(_GAP)
+    return Unnumbered((first, last), (pieces[0], pieces[1], pieces[2], pieces[3], pieces[4]))
+
+
+def _spelled(told: Mapping[str, object], gaps: Mapping[str, str]) -> str:
+    """As `canonical`, with these members left open."""
+    members = {name: canonical(value) for name, value in told.items()} | dict(gaps)
+    return "{" + ",".join(f'"{name}":{members[name]}' for name in sorted(members)) + "}"
+
+
+def numbered(draft: Draft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
+    """The event's JSON line and its hash, once number and predecessor are known."""
+    return unnumbered(draft, recorded_at).numbered(seq, prev_hash)
 
 
 def shown(line: str, scopes: Collection[str], in_reach: bool) -> str:

@@ -15,8 +15,8 @@ from app.patient.pages import NoticePage, SettingsPage
 from app.patient.reading import Sheet, saved_events, sheet
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
 from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
-from app.patient.visits import Awake, FormPost, Known, Posting, Sent, Visit
-from app.services.capture import Form, begin_form, definition, keep_draft, open_form, save_answers
+from app.patient.visits import Awake, Delivery, FormPost, Known, Posted, Posting, Visit, delivered
+from app.services.capture import Form, begin_form, defined, keep_draft, open_form, save_answers
 from app.services.entry import sign_out
 from app.services.patient_home import home, sent_form, sent_forms
 from app.services.submission import Receipt, Sending, submit_form
@@ -103,13 +103,14 @@ def save(
 
 
 @router.post("/f/{slot}/submit")
-def submit(sent: Sent, slot: str) -> Response:
+def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted) -> Response:
+    sent = delivered(request, daybook, at, slot, fields)
     visit = sent.visit
-    asked = definition(visit.daybook, visit.visitor, slot)
+    asked = defined(daybook, visit.visitor, sent.met.slot)
     page = sheet(asked.instrument, asked.leave_out, sent.fields)
     if page.reviewed and not page.invalid:
-        return _submitted(visit, slot, page)
-    if wants_json(visit.request):
+        return _submitted(sent, slot, page)
+    if wants_json(request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
     if visit.visitor.exit_kind is not None:
         raise Refused("participation_ended")
@@ -117,11 +118,12 @@ def submit(sent: Sent, slot: str) -> Response:
     return _drafted(visit, form, page)
 
 
-def _submitted(visit: Visit, slot: str, page: Sheet) -> Response:
+def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
+    visit = sent.visit
     sending = Sending(page.answers, page.submission, True, page.device_at, page.presentation)
     try:
-        receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at)
+        receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, sent.met)
     except Refused as refused:
         if refused.code != "unanswered" or wants_json(visit.request):
             raise

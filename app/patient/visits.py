@@ -12,6 +12,7 @@ from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, language
 from app.services.entry import Invited, Visitor, recognise, touch, unlock
 from app.services.installation import Installation
+from app.services.submission import Met, arriving
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
 from app.web.pages import Page, render, shell_for
@@ -48,6 +49,13 @@ class Posting:
 
     visit: Visit
     fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Posting):
+    """A form that is sent to a slot, and what it meets there."""
+
+    met: Met
 
 
 def framed(shell: Shell, daybook: Installation, person: Visitor | Invited) -> Shell:
@@ -112,6 +120,24 @@ def sending(visit: Known, fields: Posted) -> Posting:
     return Posting(visit, {name: value for name, value in fields.items() if name != "pin"})
 
 
+def delivered(
+    request: Request, daybook: Installation, at: datetime, slot: str, fields: Mapping[str, str]
+) -> Delivery:
+    """A form that is sent to this slot, with all that is known of it read at once.
+
+    Raises Refused: "not_signed_in", "unknown_slot", or as `sending`.
+    """
+    cookie = kept(request, DEVICE_COOKIE) or ""
+    found = arriving(daybook, cookie, slot, at)
+    if found is None:
+        known(request, daybook, at)
+        raise Refused("unknown_slot")
+    visit = Visit(request, daybook, at, cookie, found.visitor)
+    request.state.visit = visit  # as above
+    sent = sending(visit, fields)
+    return Delivery(visit, sent.fields, found.met)
+
+
 def posting(sent: Annotated[Posting, Depends(sending)]) -> Posting:
     """A form of somebody who still takes part."""
     if sent.visit.visitor.exit_kind is not None:
@@ -120,5 +146,4 @@ def posting(sent: Annotated[Posting, Depends(sending)]) -> Posting:
 
 
 Awake = Annotated[Visit, Depends(awake)]
-Sent = Annotated[Posting, Depends(sending)]
 FormPost = Annotated[Posting, Depends(posting)]

@@ -70,7 +70,7 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
         slot = own_slot(session, visitor, slot_id)
         check_open(window_of_slot(slot), facts_of(slot), at)
         held = current_answers(session.connection(), slot.id or 0)
-    asked = _defined(installation, visitor, slot)
+    asked = defined(installation, visitor, slot)
     return Form(
         slot=slot,
         plan=asked.plan,
@@ -88,7 +88,7 @@ def definition(installation: Installation, visitor: Visitor, slot_id: str) -> De
     """What one's own slot asks, whatever its state. Raises Refused: "unknown_slot", "no_translation"."""
     with installation.read() as session:
         slot = own_slot(session, visitor, slot_id)
-    return _defined(installation, visitor, slot)
+    return defined(installation, visitor, slot)
 
 
 def keep_draft(
@@ -124,7 +124,8 @@ def own_slot(session: Session, visitor: Visitor, slot_id: str) -> Slot:
     return slot
 
 
-def _defined(installation: Installation, visitor: Visitor, slot: Slot) -> Definition:
+def defined(installation: Installation, visitor: Visitor, slot: Slot) -> Definition:
+    """What a slot at hand asks of this visitor. Raises Refused("no_translation")."""
     plan = installation.library.plan(visitor.study, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     text = installation.library.text(instrument, visitor.language)

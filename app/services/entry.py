@@ -152,7 +152,18 @@ def recognise(installation: Installation, session: Session, cookie: str | None, 
     found = session.exec(statement).one_or_none()
     if found is None:
         raise Refused("not_signed_in")
-    device, participant, site, study = found
+    return visitor_of(installation, *found, at)
+
+
+def visitor_of(
+    installation: Installation,
+    device: Device,
+    participant: Participant,
+    site: Site,
+    study: Study,
+    at: datetime,
+) -> Visitor:
+    """The participant behind a browser that is bound."""
     plan = installation.library.plan(study.code, study.plan_version)
     return Visitor(
         device_id=device.id or 0,

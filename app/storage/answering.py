@@ -25,7 +25,7 @@ from app.storage.schedule import Slot
 from app.storage.study import Study
 from app.storage.trail import AuditChain, AuditEntry
 
-_CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
+CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
 
 _SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
 _NEWEST = AnswerEvent.__table__.alias("newest")  # type: ignore[attr-defined]  # as above
@@ -70,7 +70,7 @@ _READ = (
     .select_from(sa.join(Device, Participant, col(Participant.id) == col(Device.participant_id)))
     .join(Study, col(Study.id) == col(Participant.study_id))
     .join(Slot, col(Slot.participant_id) == col(Participant.id))
-    .join(AuditChain, col(AuditChain.chain) == _CHAIN)
+    .join(AuditChain, col(AuditChain.chain) == CHAIN)
     .outerjoin(AnswerEvent, _CONCERNED)
     .where(
         col(Device.token_hash) == sa.bindparam("token_hash"),
@@ -163,7 +163,7 @@ def is_bound(connection: Connection, token_hash: str) -> bool:
     return connection.execute(_BOUND, {"token_hash": token_hash}).first() is not None
 
 
-_MOVE_HEAD = (
+MOVE_HEAD = (
     sa.update(AuditChain)
     .where(
         col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
@@ -174,19 +174,24 @@ _MOVE_HEAD = (
 
 def write_answers(connection: Connection, entry: Entry, events: Sequence[dict[str, Any]]) -> bool:
     """Store the events with their audit entry, if the chain still ends where it was read; else False."""
-    head = {
+    head = head_values(entry)
+    if connection.dialect.name == "postgresql" and len(events) == 1:
+        return connection.execute(_ALL_IN_ONE, head | _entry_values(entry) | events[0]).rowcount == 1
+    if connection.execute(MOVE_HEAD, head).rowcount != 1:
+        return False
+    connection.execute(sa.insert(AuditEntry), [entry.row()])
+    connection.execute(*adding(connection, events))
+    return True
+
+
+def head_values(entry: Entry) -> dict[str, Any]:
+    """What moves the chain's head on to this entry."""
+    return {
         "head_chain": entry.chain,
         "head_was": entry.prev_hash,
         "head_seq": entry.seq,
         "head_is": entry.hash,
     }
-    if connection.dialect.name == "postgresql" and len(events) == 1:
-        return connection.execute(_ALL_IN_ONE, head | _entry_values(entry) | events[0]).rowcount == 1
-    if connection.execute(_MOVE_HEAD, head).rowcount != 1:
-        return False
-    connection.execute(sa.insert(AuditEntry), [entry.row()])
-    connection.execute(*adding(connection, events))
-    return True
 
 
 def adding(connection: Connection, events: Sequence[dict[str, Any]]) -> tuple[sa.Insert, Any]:
@@ -202,7 +207,7 @@ def _entry_values(entry: Entry) -> dict[str, Any]:
 
 def _one_statement() -> sa.Insert:
     """Head, audit entry and one answer in a single PostgreSQL statement: one durable round trip."""
-    moved = _MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
     audit = AuditEntry.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
     names = [column.name for column in audit.columns if column.name != "id"]
     values = [sa.bindparam(f"a_{name}", type_=audit.c[name].type) for name in names]

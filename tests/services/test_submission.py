@@ -1,20 +1,24 @@
 """Sending: exactly once, scored, audited and told; late and different answers kept apart."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.audit import Event
+from app.domain.audit import Event, canonical
 from app.domain.capture import Given
 from app.domain.plan import Owner
 from app.domain.refusal import Refused
 from app.services.capture import save_answers
 from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.submission import Receipt, Sending, submit_form
+from app.services.installation import Installation
+from app.services.submission import Receipt, Sending, arriving, submit_form
+from app.services.trail import verify
 from app.storage.capture import AnswerEvent, Quarantine, Response
 from app.storage.exchange import FeedEvent
 from app.storage.trail import AuditEntry
@@ -118,6 +122,71 @@ def test_two_senders_at_once_make_one_response(person: Person) -> None:
     with person.installation.read() as session:
         told = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
     assert len(told) == 1
+
+
+@pytest.mark.req("EDC-02", "AUD-04")
+def test_many_people_sending_at_once_leave_no_gap_in_the_feed(
+    installation: Installation, people: Callable[[int], Person]
+) -> None:
+    crowd = [people(number) for number in range(1, 9)]
+    for each in crowd:
+        each.begin("BL", START)
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(lambda each: each.submit("BL", START), crowd))
+    assert len({receipt.number for receipt in receipts}) == len(crowd)
+    assert list(verify(installation)) == []
+    with installation.read() as session:
+        lines = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
+    assert all(numbered_as_told(line) for line in lines)
+    assert len(lines) == len(crowd)
+
+
+def numbered_as_told(kept: FeedEvent) -> bool:
+    """Whether the database spelled the line as the domain spells every line."""
+    event = json.loads(kept.line)
+    return kept.line == canonical(event) and (event["seq"], event["hash"]) == (kept.seq, kept.hash)
+
+
+def test_a_sending_gives_up_when_something_always_comes_between(person: Person) -> None:
+    slot = person.begin("BL", START)
+    engine = person.installation.engine
+    if engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time: nothing comes between")
+    stranger, times = sa.create_engine(engine.url), [1]
+
+    def overtake(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "UPDATE audit_chain" in statement and times[0] > 0:
+            times[0] -= 1
+            with stranger.begin() as other:
+                other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
+
+    sa.event.listen(engine, "before_cursor_execute", overtake)
+    times[0] = 100
+    visitor, sending = person.visitor(START), Sending(qlq(2), "s1", True)
+    told = refused(lambda: submit_form(person.installation, visitor, slot, sending, START))
+    assert (told.code, rows(person, Response), rows(person, AnswerEvent)) == ("busy", [], [])
+    times[0] = 1
+    assert (
+        submit_form(person.installation, visitor, slot, sending, START).number == response(person).public_id
+    )
+    stranger.dispose()
+
+
+def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
+    slot = person.begin("BL", START)
+    found = arriving(person.installation, person.cookie, slot, START)
+    assert found is not None
+    person.save("BL", START, Given(1, 0, "q1", 4))
+    sending = Sending(qlq(2), "s1", True)
+    receipt = submit_form(person.installation, found.visitor, slot, sending, START, found.met)
+    assert receipt.number == response(person).public_id
+    assert len(rows(person, AnswerEvent)) == 31
+
+
+def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
+    theirs = people(2).slot("BL").public_id
+    assert arriving(person.installation, person.cookie, theirs, START) is None
+    assert arriving(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
 
 
 @pytest.mark.req("CAP-14")

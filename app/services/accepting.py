@@ -1,0 +1,170 @@
+"""What an accepted sending becomes: response, scores, audit entry and feed event, decided without a write."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.domain.access import Actor
+from app.domain.answers import Value
+from app.domain.audit import Change, Entry, Event, canonical, sealed
+from app.domain.capture import Arrival, Given, content
+from app.domain.scoring import Score, printed, score
+from app.services.capture import Definition, event_row, told_change
+from app.services.entry import participant_actor
+from app.services.feed_events import told_of_slot
+from app.services.identifiers import public_id
+from app.storage.answering import Current
+from app.storage.capture import Response
+from app.storage.changes import name_of
+from app.storage.schedule import Slot
+from app.storage.submitting import Met, Submission, values_of
+from app.storage.trail import AuditChain
+
+_NOT_TOLD = frozenset({"answers", "scores"})
+"""Of a response: answers are told item by item, and scores are computed from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A form as it is sent: every answer (None: left blank), and the step by which it was reviewed.
+
+    `submission` is the sender's own name for this sending; `presentation` says how the form was shown.
+    """
+
+    answers: Mapping[str, Value]
+    submission: str
+    reviewed: bool
+    device_at: datetime | None = None
+    presentation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sending that was found complete: its answer document, and how it stands to the window."""
+
+    document: dict[str, Value]
+    stands: Arrival
+
+
+def accepted(
+    met: Met,
+    asked: Definition,
+    draft: Mapping[str, Current],
+    sending: Sending,
+    judged: Judged,
+    app_version: str,
+    at: datetime,
+) -> Submission:
+    """All that this sending writes. The slot in `met` is changed, so it must not be used for another try."""
+    rows, changes = _unsaved(asked, met.participant.language, draft, sending, judged.document, at)
+    before = {name: getattr(met.slot, name) for name in ("submitted_at", "out_of_window", "missed_reason")}
+    _submit(met.slot, judged.stands, at)
+    response = _response(met, asked, sending, judged, app_version, at)
+    changes += _response_changes(response)
+    changes += _slot_changes(met.slot, before)
+    actor = participant_actor(met.participant.public_id)
+    told = told_of_slot(met.slot, met.participant, met.site, actor, "completed", response, asked.plan.blinded)
+    return Submission(_entered(met.head, actor, changes, at), rows, response, met.slot, told)
+
+
+def _unsaved(
+    asked: Definition,
+    language: str,
+    draft: Mapping[str, Current],
+    sending: Sending,
+    document: Mapping[str, Value],
+    at: datetime,
+) -> tuple[list[dict[str, Any]], list[Change]]:
+    """As events what the form carries beyond the saved draft, so that the trail has every answer."""
+    before: dict[str, Value] = {item: answer.told for item, answer in draft.items()}
+    unsaved = [code for code, value in document.items() if code not in before or before[code] != value]
+    revision = max((answer.revision for answer in draft.values()), default=0)
+    client = f"sent:{sending.submission}"[:32]
+    rows, changes = [], []
+    for seq, code in enumerate(unsaved, start=1):
+        answer = Given(seq, revision, code, document[code], sending.device_at)
+        rows.append(event_row(asked.slot, client, revision + seq, answer, language, asked.text.sha256, at))
+        changes.append(told_change(asked.slot, client, answer, before))
+    return rows, changes
+
+
+def _submit(slot: Slot, stands: Arrival, at: datetime) -> None:
+    slot.submitted_at = at
+    slot.out_of_window = stands is Arrival.out_of_window
+    slot.missed_reason = slot.missed_note = slot.wake_at = None
+
+
+def _response(
+    met: Met, asked: Definition, sending: Sending, judged: Judged, app_version: str, at: datetime
+) -> Response:
+    slot = met.slot
+    return Response(
+        public_id=public_id(),
+        slot_id=slot.id or 0,
+        study_id=slot.study_id,
+        version=1,
+        submission=sending.submission,
+        content_sha256=content(judged.document),
+        answers=dict(judged.document),
+        scores=[scored(each) for each in score(asked.instrument, judged.document)],
+        instrument_sha256=asked.instrument.sha256,
+        text_sha256=asked.text.sha256,
+        algorithm=asked.instrument.algorithm,
+        language=met.participant.language,
+        originator="participant",
+        helped_by=slot.helped_by,
+        mode="own_device",
+        late_reason=slot.late_reason,
+        presentation=dict(sending.presentation),
+        app_version=app_version,
+        out_of_window=slot.out_of_window,
+        in_grace=judged.stands is Arrival.in_grace,
+        device_at=sending.device_at,
+        device_offset=_offset_minutes(sending.device_at),
+        begun_at=slot.begun_at or at,
+        submitted_at=at,
+    )
+
+
+def scored(each: Score) -> dict[str, Any]:
+    """A score as JSON: its printed value (None when not scorable), and what it rests on."""
+    return {
+        "scale": each.scale,
+        "value": printed(each.value) if each.value is not None else None,
+        "answered": each.answered,
+        "asked": each.asked,
+        "status": each.status.value,
+    }
+
+
+def _response_changes(response: Response) -> Iterator[Change]:
+    name = name_of(response)
+    for column, value in values_of(response).items():
+        if column not in _NOT_TOLD and value is not None:
+            yield Change(name, column, None, value)
+
+
+def _slot_changes(slot: Slot, before: Mapping[str, object]) -> Iterator[Change]:
+    for column, old in before.items():
+        if old != (new := getattr(slot, column)):
+            yield Change(name_of(slot), column, old, new)
+
+
+def _entered(head: AuditChain, actor: Actor, changes: list[Change], at: datetime) -> Entry:
+    body = Entry(
+        chain=head.chain,
+        seq=head.seq + 1,
+        event=Event.FORM_SUBMITTED.value,
+        at=at,
+        actor_kind=actor.kind.value,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        changes=canonical([change.told() for change in changes]),
+    )
+    return sealed(body, head.hash)
+
+
+def _offset_minutes(at: datetime | None) -> int | None:
+    offset = at.utcoffset() if at else None
+    return int(offset.total_seconds() // 60) if offset is not None else None

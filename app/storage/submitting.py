@@ -1,0 +1,243 @@
+"""The hot path of a sending: everything it changes, written only if the participant's head has not moved.
+
+On PostgreSQL that is one statement, a transaction by itself: head, audit entry, answers, response, slot,
+and last of all the feed, whose head stays locked for hardly longer than the commit takes. The number and
+the hashes of the feed event are put together by the database, from pieces that the domain has spelled.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, SQLModel, col
+
+from app.domain.audit import Entry
+from app.domain.feed import Draft, unnumbered
+from app.storage.answering import CHAIN, MOVE_HEAD, adding, head_values
+from app.storage.capture import AnswerEvent, Response
+from app.storage.exchange import FeedEvent, FeedHead
+from app.storage.feed import append
+from app.storage.people import Device, Participant
+from app.storage.schedule import Slot
+from app.storage.study import Site, Study
+from app.storage.trail import AuditChain, AuditEntry
+
+_SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_at", "version")
+"""The columns of a slot that a sending changes."""
+
+
+_READ = (
+    sa.select(Device, Participant, Site, Study, Slot, AuditChain)
+    .join(Participant, col(Participant.id) == col(Device.participant_id))
+    .join(Site, col(Site.id) == col(Participant.site_id))
+    .join(Study, col(Study.id) == col(Participant.study_id))
+    .join(Slot, col(Slot.participant_id) == col(Participant.id))
+    .join(AuditChain, col(AuditChain.chain) == CHAIN)
+    .where(col(Slot.public_id) == sa.bindparam("slot"))
+)
+_BY_TOKEN = _READ.where(col(Device.token_hash) == sa.bindparam("token"), col(Device.revoked_at).is_(None))
+_BY_DEVICE = _READ.where(col(Device.id) == sa.bindparam("device"))
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a sending meets: its browser, whose it is and where, the slot, and the head of the trail."""
+
+    device: Device
+    participant: Participant
+    site: Site
+    study: Study
+    slot: Slot
+    head: AuditChain
+
+
+def met_by_token(session: Session, token_hash: str, slot: str) -> Met | None:
+    """What the browser with this token meets; None unless it is bound and the slot is its own."""
+    row = session.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none()
+    return None if row is None else Met(*row)
+
+
+def met_by_device(session: Session, device_id: int, slot: str) -> Met | None:
+    """What a browser that was recognised already meets; None unless the slot is its own."""
+    row = session.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none()
+    return None if row is None else Met(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """All that one sending writes: `slot` as it will be, and answers that the draft did not hold yet."""
+
+    entry: Entry
+    answers: Sequence[dict[str, Any]]
+    response: Response
+    slot: Slot
+    told: Draft
+
+
+def write_submission(connection: Connection, made: Submission) -> bool:
+    """Store the sending and append it to the feed, if the chain still ends where it was read; else False."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(_ALL_IN_ONE, _as_one(made)).rowcount == 1
+    if connection.execute(MOVE_HEAD, head_values(made.entry)).rowcount != 1:
+        return False
+    connection.execute(sa.insert(AuditEntry), [made.entry.row()])
+    if made.answers:
+        connection.execute(*adding(connection, made.answers))
+    connection.execute(sa.insert(Response), [values_of(made.response)])
+    sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
+    connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
+    with Session(connection) as session:
+        append(session, made.slot.study_id, made.told, made.entry.at)
+    return True
+
+
+def _as_one(made: Submission) -> dict[str, Any]:
+    pieces = unnumbered(made.told, made.entry.at)
+    event = {
+        "study_id": made.slot.study_id,
+        "type": made.told.type,
+        "ref": made.told.ref,
+        "version": made.told.version,
+        "site_id": made.told.site_id,
+        "recorded_at": made.entry.at,
+    }
+    rows = {
+        "new_entry": made.entry.row(),
+        "new_answers": made.answers,
+        "new_response": values_of(made.response),
+        "new_slot": {name: getattr(made.slot, name) for name in ("id", *_SENT)},
+        "new_event": event,
+    }
+    return head_values(made.entry) | {
+        **{name: json.dumps(told, default=str) for name, told in rows.items()},
+        "sent_study": made.slot.study_id,
+        **{f"envelope_{place}": piece for place, piece in enumerate(pieces.envelope)},
+        **{f"line_{place}": piece for place, piece in enumerate(pieces.line)},
+    }
+
+
+def values_of(response: Response) -> dict[str, Any]:
+    """A new response by the names of its columns."""
+    return {name: getattr(response, name) for name in _RESPONSE}
+
+
+def _table(kind: type[SQLModel]) -> sa.Table:
+    return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
+
+
+def _names(table: sa.Table) -> list[str]:
+    """The columns that a new row is given."""
+    return [column.name for column in table.columns if column.name != "id"]
+
+
+_RESPONSE = _names(_table(Response))
+
+
+def _unfolded(kind: type[SQLModel], member: str, names: Sequence[str]) -> sa.TableValuedAlias:
+    """A document as rows of a table, none for an empty list; the server knows the types."""
+    table = _table(kind)
+    document = sa.cast(sa.bindparam(member, type_=sa.Text), JSONB)
+    many = member == "new_answers"
+    unfold = sa.func.jsonb_populate_recordset if many else sa.func.jsonb_populate_record
+    rows = unfold(sa.literal_column(f'NULL::"{table.name}"'), document)
+    return rows.table_valued(*(sa.column(name, table.c[name].type) for name in names), name=member)
+
+
+def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
+    table = _table(kind)
+    names = _names(table)
+    rows = _unfolded(kind, member, names)
+    chosen = sa.select(*(rows.c[name] for name in names)).select_from(sa.join(rows, moved, sa.true()))
+    added = sa.insert(table).from_select(names, chosen)
+    return added.returning(sa.literal_column("1").label("one")).cte(f"add_{member}")
+
+
+def _joined(*pieces: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    return sa.func.concat(*pieces, type_=sa.Text)
+
+
+def _text(name: str) -> sa.BindParameter[str]:
+    return sa.bindparam(name, type_=sa.Text)
+
+
+def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The twin of `app.domain.audit.sha256`."""
+    utf8 = sa.func.convert_to(text, sa.literal_column("'UTF8'"))
+    return sa.func.encode(sa.func.sha256(utf8), sa.literal_column("'hex'"), type_=sa.Text)
+
+
+def _placed(moved: sa.CTE) -> sa.CTE:
+    slot, names = _table(Slot), ("id", *_SENT)
+    rows = _unfolded(Slot, "new_slot", names)
+    given = (
+        sa.select(*(rows.c[name] for name in names)).select_from(sa.join(rows, moved, sa.true())).subquery()
+    )
+    sent = sa.update(slot).where(slot.c.id == given.c.id).values({name: given.c[name] for name in _SENT})
+    return sent.returning(sa.literal_column("1").label("one")).cte("placed")
+
+
+def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
+    """Number and hashes of the event, with the feed's head locked once everything else is written.
+
+    Locking only then keeps the order of locks (participant, slot, feed) and the lock short.
+    """
+    head = _table(FeedHead)
+    counts = [sa.select(sa.func.count().label("rows")).select_from(each).subquery() for each in written]
+    source: sa.FromClause = head
+    for count, least in zip(counts, (1, 0, 0, 0), strict=True):
+        source = sa.join(source, count, count.c.rows >= sa.literal_column(str(least)))
+    locked = (
+        sa.select(
+            head.c.study_id,
+            (head.c.seq + sa.literal_column("1")).label("seq"),
+            head.c.hash.label("prev_hash"),
+        )
+        .select_from(source)
+        .where(head.c.study_id == sa.bindparam("sent_study"))
+        .with_for_update(of=head)
+        .cte("locked")
+    )
+    envelope = _sha256(_joined(_text("envelope_0"), locked.c.seq, _text("envelope_1"))).label("envelope")
+    known = sa.select(locked, envelope).cte("known")
+    linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
+    return sa.select(known, linked.label("hash")).cte("linked")
+
+
+def _one_statement() -> sa.Insert:
+    moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    added = [
+        _added(kind, member, moved)
+        for kind, member in (
+            (AuditEntry, "new_entry"),
+            (AnswerEvent, "new_answers"),
+            (Response, "new_response"),
+        )
+    ]
+    linked = _linked((_placed(moved), *added))
+    head = _table(FeedHead)
+    led = (
+        sa.update(head)
+        .where(head.c.study_id == linked.c.study_id)
+        .values(seq=linked.c.seq, hash=linked.c.hash)
+        .cte("led")
+    )
+    return _event(linked).add_cte(led).execution_options(preserve_rowcount=True)
+
+
+def _event(linked: sa.CTE) -> sa.Insert:
+    """The feed event, its line put together from the pieces and what stands between them."""
+    gaps = (linked.c.envelope, linked.c.hash, linked.c.prev_hash, linked.c.seq)
+    filled = [part for place, gap in enumerate(gaps) for part in (_text(f"line_{place}"), gap)]
+    event, late = _table(FeedEvent), ("seq", "line", "hash")
+    names = [name for name in _names(event) if name not in late]
+    rows = _unfolded(FeedEvent, "new_event", names)
+    line = _joined(*filled, _text("line_4"))
+    chosen = sa.select(*(rows.c[name] for name in names), linked.c.seq, line, linked.c.hash)
+    return sa.insert(event).from_select([*names, *late], chosen.select_from(sa.join(rows, linked, sa.true())))
+
+
+_ALL_IN_ONE = _one_statement()
