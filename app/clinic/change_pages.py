@@ -32,6 +32,7 @@ class DatesPage:
     today: str
     step: str  # "enter" | "confirm"
     moves: tuple[MoveRow, ...] = ()
+    dated_on: date | None = None
     missed: str = ""
     stays: date | None = None
     error: str = ""

@@ -139,7 +139,7 @@ def _preview(
     stays = current.dated_on if current and other and current.dated_on != entry.on else None
     missed = "" if stays else ",".join(f"{visit} {form}" for visit, form in proposal.would_be_missed)
     moves = () if stays else _move_rows(desk, view, proposal)
-    return replace(page, step=CONFIRM, moves=moves, missed=missed, stays=stays)
+    return replace(page, step=CONFIRM, dated_on=entry.on, moves=moves, missed=missed, stays=stays)
 
 
 def _move_rows(desk: Desk, view: Overview, proposal: Proposal) -> tuple[MoveRow, ...]:

@@ -1,6 +1,7 @@
 """Enrolment and the sheet with the QR code."""
 
 import io
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from app.clinic.desk import AtDesk, Desk, typed_day
 from app.clinic.pages import EnrolPage, SheetPage
 from app.domain.access import Permission
+from app.domain.plan import Plan
 from app.domain.refusal import Refused
 from app.domain.window import local_day
 from app.i18n.languages import ENGLISH, language
@@ -159,9 +161,16 @@ def _form(desk: Desk, values: dict[str, str]) -> EnrolPage:
         sites=tuple((f"{place.study}:{place.code}", f"{place.code} {place.name}") for place in places),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         pattern=plan.subject_pattern,
+        shape=_shape(plan),
         today=today,
         values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
     )
+
+
+def _shape(plan: Plan) -> str:
+    """The form of a participant's code for people: 0000-000 where the plan says [0-9]{4}-[0-9]{3}."""
+    shape = re.sub(r"(?:\[0-9\]|\\d)\{(\d+)\}", lambda digits: "0" * int(digits[1]), plan.subject_pattern)
+    return shape if plan.names_subject(shape) else plan.subject_pattern
 
 
 def _today(at: datetime, zone: str) -> str:
@@ -178,6 +187,7 @@ def _refused(desk: Desk, form: EnrolPage, values: dict[str, str], refused: Refus
         sites=form.sites,
         languages=form.languages,
         pattern=form.pattern,
+        shape=form.shape,
         today=form.today,
         values=form.values,
         field=_FIELD_OF.get(field, field),

@@ -125,6 +125,7 @@ class EnrolPage:
     sites: tuple[tuple[str, str], ...]
     languages: tuple[tuple[str, str], ...]
     pattern: str
+    shape: str  # the pattern for people
     today: str
     values: dict[str, str]
     field: str = ""
@@ -174,6 +175,17 @@ class VisitRow:
     opens_on: date | None
     closes_on: date | None
     cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptApartRow:
+    """That answers lie apart from a form, and the code of why."""
+
+    form: str
+    visit: str
+    cell: Cell
+    received_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,7 @@ class ParticipantPage:
     diary_name: str
     diary_weeks: tuple[tuple[Cell, ...], ...]
     diary_counts: tuple[tuple[str, int], ...]
+    kept_apart: tuple[KeptApartRow, ...]
     dates: tuple[DateRow, ...]
     exits: tuple[ExitRow, ...]
     undoable: bool
@@ -260,7 +273,7 @@ class ParticipantPage:
 
 @dataclass(frozen=True, slots=True)
 class FormPage:
-    """One expected form: its window and what happened; and, when it was missed, why."""
+    """One expected form: its window and what happened; and why it was missed, or is asked no more."""
 
     template: ClassVar[str] = "clinic/form.html"
     subject: str
@@ -278,4 +291,7 @@ class FormPage:
     note: str
     zone: str
     reasons: tuple[str, ...]
+    excused: str
+    exemptions: tuple[str, ...]  # the plan's, while the form may be excused
     error: str
+    excusing: str = ""  # the exemption that is to be confirmed

@@ -29,9 +29,14 @@ def short_day(on: date, language: Language) -> str:
 @lru_cache(maxsize=4096)
 def moment(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time with its offset, e.g. `27 November 2026, 10:03 (UTC+08:00)`."""
+    return f"{told(at, zone, language)} (UTC{at.astimezone(ZoneInfo(zone)).isoformat()[-6:]})"
+
+
+@lru_cache(maxsize=4096)
+def told(at: datetime, zone: str, language: Language) -> str:
+    """The same without the offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
     local = at.astimezone(ZoneInfo(zone))
-    written = format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
-    return f"{written} (UTC{local.isoformat()[-6:]})"
+    return format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 
 
 @lru_cache(maxsize=4096)

@@ -140,6 +140,7 @@ class FormPage:
     mark: Markup
     css: Markup
     runner: Markup
+    day: str = ""  # the day that a diary entry is about
     copyright_line: str = ""
     urgent_text: str = ""
     missing: tuple[str, ...] = ()
@@ -172,6 +173,7 @@ class ReviewPage:
     revision: int
     form_url: str
     demonstration: bool
+    day: str = ""  # the day that a diary entry is about
     urgent: bool = False
     urgent_text: str = ""
 

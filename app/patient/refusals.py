@@ -107,7 +107,7 @@ def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[No
         return NoticePage(code), status
     if refused.code == "already_submitted":
         sent = sent_form(visit.daybook, visit.visitor, slot)
-        when = formats.moment(sent.sent_at, visit.visitor.zone, visit.language)
+        when = formats.told(sent.sent_at, visit.visitor.zone, visit.language)
         return NoticePage(
             code, named(sent.name, sent.for_day, visit.language), when, receipt=sent.receipt
         ), status

@@ -5,7 +5,7 @@ from datetime import date
 
 from app.domain.answers import Value, asked, urgent
 from app.i18n import formats
-from app.i18n.languages import Language, language
+from app.i18n.languages import ENGLISH, Language, language
 from app.patient.form_assets import FormAssets
 from app.patient.pages import (
     BeginPage,
@@ -82,6 +82,7 @@ def form_page(
         submission_id=form.client,
         revision=form.revision,
         demonstration=_demonstration(form),
+        day=on_day(form.slot.for_day, _spoken(form)),
         mark=assets.mark,
         css=assets.css,
         runner=assets.runner,
@@ -116,6 +117,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
         revision=form.revision,
         form_url=url,
         demonstration=_demonstration(form),
+        day=on_day(form.slot.for_day, _spoken(form)),
         urgent=bool(urgent(form.instrument, answers)),
     )
 
@@ -123,7 +125,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
 def done_page(visit: Visit, sent: patient_home.SentForm, home: patient_home.Home) -> DonePage:
     return DonePage(
         name=named(sent.name, sent.for_day, visit.language),
-        sent_at=formats.moment(sent.sent_at, visit.visitor.zone, visit.language),
+        sent_at=formats.told(sent.sent_at, visit.visitor.zone, visit.language),
         receipt=sent.receipt,
         next_on=on_day(home.next_on, visit.language),
         more=len(home.due),
@@ -136,7 +138,7 @@ def sent_page(visit: Visit, forms: Collection[patient_home.SentForm]) -> SentPag
     return SentPage(
         tuple(
             SentForm(
-                named(form.name, form.for_day, spoken), formats.moment(form.sent_at, zone, spoken), form.late
+                named(form.name, form.for_day, spoken), formats.told(form.sent_at, zone, spoken), form.late
             )
             for form in forms
         )
@@ -150,6 +152,10 @@ def named(name: str, for_day: date | None, spoken: Language) -> str:
 
 def on_day(day: date | None, spoken: Language) -> str:
     return formats.day(day, spoken) if day else ""
+
+
+def _spoken(form: Definition) -> Language:
+    return language(form.text.lang) or ENGLISH
 
 
 def _tag(form: Definition) -> str:

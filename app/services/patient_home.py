@@ -38,6 +38,10 @@ class DueForm:
     def minutes(self) -> int:
         return minutes(self.questions)
 
+    def made_up(self, today: date) -> bool:
+        """Whether this is an entry for a day gone by of which nothing is written yet."""
+        return self.for_day is not None and self.for_day < today and not self.answered
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -64,13 +68,19 @@ def minutes(questions: int) -> int:
 
 
 def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
-    """What this participant can fill in now, soonest closing first; three queries, however many slots."""
+    """What this participant can fill in now, soonest closing first; three queries, however many slots.
+
+    Earlier diary days that were not begun come last: they may be made up for, but must not push the
+    questionnaire of a visit out of sight, although each of them closes sooner.
+    """
     with installation.read() as session:
         slots = [slot for slot in _live(session, visitor, at) if status_of(slot, at) in ANSWERABLE]
         answered = _answered(session, slots)
         next_on = _next_on(session, visitor, at)
     forms = (_due(installation, visitor, slot, answered.get(slot.id, 0), at) for slot in slots)
-    return Home(tuple(sorted(forms, key=lambda form: (form.until_on, form.slot))), next_on)
+    today = local_day(at, visitor.zone)
+    ordered = sorted(forms, key=lambda form: (form.made_up(today), form.until_on, form.slot))
+    return Home(tuple(ordered), next_on)
 
 
 def sent_forms(installation: Installation, visitor: Visitor) -> tuple[SentForm, ...]:

@@ -279,7 +279,7 @@ def test_what_is_over_is_said_kindly(phone: Phone, clock: Clock) -> None:
     again = phone.client.get(f"/f/{slot}")
     assert (again.status_code, heading(again)) == (409, "This form was already sent")
     assert response(phone).public_id in again.text
-    assert "2 March 2026, 09:30 (UTC+08:00)" in again.text
+    assert "2 March 2026, 09:30" in again.text
     other = phone.send(slot, {**ANSWERS, "q1": "1"})
     assert (other.status_code, heading(other)) == (409, "This form was already sent")
     assert "Quality of life" in phone.client.get("/sent").text

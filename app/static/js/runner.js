@@ -183,8 +183,7 @@
     el('m-number').hidden = what !== 'number';
     el('leave').hidden = what !== 'none' || now.hasAttribute('data-must');
     el('ask').className = 'note warn' + (what ? ' on' : '');
-    if (what && el('ask').scrollIntoView) { el('ask').scrollIntoView(false); }
-    if (what) { w.scrollBy(0, bar.offsetHeight + 16); }
+    if (what) { el('ask').scrollIntoView(false); w.scrollBy(0, bar.offsetHeight + 16); }
   }
   function leave() {
     if (Date.now() - steppedAt < 400) { return; }
@@ -229,7 +228,7 @@
       add(change, 'span', ' ' + title(s)).className = 'vh';
     });
     el('blanks').hidden = !blanks.length;
-    el('blanks').textContent = say('blanks').replace('#', blanks.length) + ' – ';
+    el('blanks').textContent = say('blanks').replace('#', blanks.length) + ' · ';
     if (blanks.length) {
       add(el('blanks'), 'a', title(blanks[0])).href = '#' + blanks[0].id;
     }
