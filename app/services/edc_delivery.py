@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, select
 
-from app.domain.audit import Event
+from app.domain.audit import Event, instant
 from app.domain.refusal import Refused
 from app.services.edc_access import Caller
 from app.services.edc_records import Kept, Preconditions, keep
@@ -20,6 +20,9 @@ from app.storage.unit_of_work import UnitOfWork
 
 EDC_UPDATE = "EDC_UPDATE"
 """The reason under which a date that the EDC changes stands in trail and feed."""
+
+CLOCKS_DIFFER = timedelta(hours=24)
+"""How far ahead of ours an EDC's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,12 @@ class Delivery:
         return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
 
     def keep(self, session: Session, part: str, body: Mapping[str, Any], known: bool = False) -> Kept:
-        """Store the body under its address; raises Refused as `edc_records.keep`."""
+        """Store the body under its address; raises Refused as `edc_records.keep`, and "date_in_future".
+
+        An `as_of` far ahead would make every true message after it stale.
+        """
+        if self.as_of > self.at + CLOCKS_DIFFER:
+            raise Refused("date_in_future", field="as_of", date=instant(self.as_of), latest=instant(self.at))
         study_id, place = self.caller.study_id, self.place(part)
         return keep(session, study_id, place, body, self.as_of, self.preconditions, known)
 

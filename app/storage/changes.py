@@ -8,7 +8,7 @@ from sqlalchemy.orm import PassiveFlag
 from sqlalchemy.orm.attributes import History
 from sqlmodel import Session, SQLModel
 
-from app.domain.audit import Change, salted
+from app.domain.audit import Change
 from app.storage.schedule import Slot
 
 TECHNICAL = frozenset(
@@ -123,11 +123,9 @@ def changes_of(row: SQLModel, deleted: bool) -> Iterator[Change]:
             continue
         history = state.get_history(column.key, PassiveFlag.PASSIVE_NO_FETCH)
         if deleted:
-            yield Change(name, column.key, _told(row, column.key, getattr(row, column.key)), None)
+            yield Change(name, column.key, _told(column.key, getattr(row, column.key)), None)
         elif history.has_changes() and _old(history) != _new(history):
-            yield Change(
-                name, column.key, _told(row, column.key, _old(history)), _told(row, column.key, _new(history))
-            )
+            yield Change(name, column.key, _told(column.key, _old(history)), _told(column.key, _new(history)))
 
 
 def _window_change(state: sa.orm.InstanceState[Any], name: str, fresh: bool) -> Iterator[Change]:
@@ -159,11 +157,9 @@ def _new(history: History) -> object:
     return history.added[0] if history.added else None
 
 
-def _told(row: SQLModel, column: str, value: object) -> object:
+def _told(column: str, value: object) -> object:
     if value is None:
         return None
     if column in _SECRET:
         return "secret"
-    if column == "words":
-        return salted(str(value), str(getattr(row, "client", "")))
     return value

@@ -38,6 +38,12 @@ def test_a_newer_as_of_moves_the_watermark_without_an_event(edc: Edc) -> None:
     assert (stale.status_code, kind(stale)) == (409, "stale-update")
 
 
+def test_an_as_of_far_ahead_of_our_clock_is_refused(edc: Edc) -> None:
+    answer = edc.put("/participants/0571-101", REGISTER | {"as_of": later(hours=48)})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/as_of")
+    assert edc.put("/participants/0571-101", REGISTER).status_code == 201
+
+
 @pytest.mark.req("EDC-09")
 def test_a_changed_body_is_a_new_version_under_the_edcs_name(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
