@@ -132,6 +132,12 @@ def test_everybody_can_be_found(ward: Ward, nurse: TestClient) -> None:
 
 
 @pytest.mark.req("IAM-16", "PRI-03")
+def test_the_participants_code_is_explained_without_its_pattern(nurse: TestClient) -> None:
+    shown = parsed(nurse.get("/desk/enrol").text)
+    assert "As 0000-000, never a name" in shown.text
+    assert "[0-9]" not in shown.text
+
+
 def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment())
     sheet = parsed(answer.text).all("article", class_="sheet")[0]

@@ -62,6 +62,7 @@ def test_a_late_diary_entry_is_asked_why(phone: Phone, clock: Clock) -> None:
         == 303
     )
     assert phone.person.slot("D0").late_reason == "forgot"
+    assert "Monday, 2 March 2026" in phone.client.get(f"/f/{slot}").text
 
 
 @pytest.mark.req("CAP-05")
