@@ -45,7 +45,8 @@ def daybook(url: str) -> Iterator[Served]:
     """Daybook on this database, started by its own command."""
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--workers", str(WORKERS), "--port", str(port)]
-    environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    # As behind a proxy with https, so that cookies carry the prefix that a trial has.
+    environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"https://127.0.0.1:{port}"}
     with _running(command, environ, port) as served:
         yield served
 
