@@ -1,5 +1,6 @@
 """One participant: the page, and what is done from it in one step."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -13,6 +14,7 @@ from app.domain.refusal import Refused
 from app.services.contacts import reveal_contact
 from app.services.devices import revoke_device
 from app.services.dispositions import undo_disposition
+from app.services.exemptions import excusable, excuse_form
 from app.services.missed_reasons import record_missed_reason
 from app.services.participant_page import Overview, form_state, overview
 from app.services.participants import seen_by
@@ -20,7 +22,8 @@ from app.services.scheduling import request_visit
 from app.storage.people import Participant
 from app.web.places import DESK
 
-NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing")
+NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused")
+CONFIRM = "confirm"
 Typed = Annotated[str, Form(max_length=400)]
 
 router = APIRouter(include_in_schema=False)
@@ -88,6 +91,20 @@ def say_why_missed(
     return done(participant, "reason")
 
 
+@router.post("/desk/participants/{participant}/forms/{slot}/exemption")
+def excuse(desk: AtDesk, participant: str, slot: str, exemption: Typed = "", step: Typed = "") -> Response:
+    allowed(desk, participant, Permission.REASON_RECORD)
+    try:
+        if step != CONFIRM:
+            return desk.show(_asked_again(_form_page(desk, participant, slot), exemption))
+        excuse_form(desk.daybook, desk.actor, participant, slot, exemption, desk.at)
+    except Refused as refused:
+        if refused.code in ("unknown_participant", "unknown_slot"):
+            raise
+        return desk.show(_form_page(desk, participant, slot, desk.words(refused)), refused)
+    return done(participant, "excused")
+
+
 def view_of(desk: Desk, participant: str) -> Overview:
     """The overview of a participant of one's own sites."""
     with desk.daybook.read() as session:
@@ -113,11 +130,21 @@ def _refused(desk: Desk, participant: str, refused: Refused) -> Response:
     return desk.show(page, refused)
 
 
+def _asked_again(page: FormPage, exemption: str) -> FormPage:
+    """The page that asks whether to excuse the form indeed; it cannot be taken back."""
+    if not page.exemptions:
+        raise Refused("not_excusable")
+    if exemption not in page.exemptions:
+        raise Refused("unknown_exemption", field="exemption", allowed=page.exemptions)
+    return replace(page, excusing=exemption)
+
+
 def _form_page(desk: Desk, participant: str, slot_id: str, error: str = "") -> FormPage:
     view = view_of(desk, participant)
     state = form_state(view, slot_id)
     slot, cell = state.slot, cell_of(view, state)
-    may = Permission.REASON_RECORD in view.may and cell.status == "missed"
+    may = Permission.REASON_RECORD in view.may
+    reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return FormPage(
         subject=view.participant.subject,
         back_url=address_of(view),
@@ -133,6 +160,8 @@ def _form_page(desk: Desk, participant: str, slot_id: str, error: str = "") -> F
         helped_by=slot.helped_by or "",
         note=slot.missed_note or "",
         zone=slot.zone,
-        reasons=tuple(each.value for each in view.plan.missed_reasons) if may else (),
+        reasons=tuple(each.value for each in reasons),
+        excused=slot.excused or "",
+        exemptions=view.plan.exemptions if may and excusable(slot, desk.at) else (),
         error=error,
     )

@@ -9,6 +9,7 @@ from app.clinic.pages import (
     DeviceRow,
     ExitRow,
     InvitationRow,
+    KeptApartRow,
     ParticipantPage,
     VisitRow,
 )
@@ -17,7 +18,7 @@ from app.domain.window import local_day
 from app.i18n.languages import language
 from app.services.contacts import Reached
 from app.services.installation import Installation
-from app.services.participant_page import Dated, FormState, Overview, Stated
+from app.services.participant_page import Dated, FormState, KeptApart, Overview, Stated, form_state
 from app.storage.people import Activation, Device
 from app.web.places import DESK
 
@@ -59,6 +60,7 @@ def participant_page(
         diary_name=name_of(daybook, view, view.diary[0].slot.instrument, code) if view.diary else "",
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
+        kept_apart=tuple(_kept_apart_row(daybook, view, each, code) for each in view.kept_apart),
         dates=tuple(_date_row(dated) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
         undoable=any(stated.undone is None for stated in view.dispositions),
@@ -107,6 +109,17 @@ def _visits(view: Overview, instruments: tuple[str, ...]) -> tuple[VisitRow, ...
         cells = tuple(cell_of(view, states[each]) if each in states else None for each in instruments)
         rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
     return tuple(rows)
+
+
+def _kept_apart_row(daybook: Installation, view: Overview, apart: KeptApart, code: str) -> KeptApartRow:
+    slot = apart.slot
+    return KeptApartRow(
+        form=name_of(daybook, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=cell_of(view, form_state(view, slot.public_id)),
+        received_at=apart.received_at,
+        reason=apart.reason,
+    )
 
 
 def _date_row(dated: Dated) -> DateRow:

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from sqlmodel import select
-
 from app.domain.access import Actor, Permission
 from app.domain.audit import Event
 from app.domain.plan import MissedReason
@@ -11,10 +9,9 @@ from app.domain.refusal import Refused
 from app.domain.status import Status
 from app.services.feed_events import told_of_slot
 from app.services.installation import Installation
-from app.services.participants import seen_by, site_of
+from app.services.participants import seen_by, site_of, slot_seen_by
 from app.services.scheduling import plan_of
 from app.storage.changes import chain_of_participant
-from app.storage.schedule import Slot
 from app.storage.slots import status_of
 
 
@@ -36,14 +33,8 @@ def record_missed_reason(
         participant = seen_by(work.session, actor, public_id, Permission.REASON_RECORD)
         chain = chain_of_participant(participant.id or 0)
         work.lock(chain)
-        statement = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.id)
-        slot = work.session.exec(statement).one_or_none()
         plan = plan_of(installation, work.session, participant.study_id)
-        sees_arm = not plan.blinded or actor.may(
-            Permission.ARM_SEE, participant.study_id, participant.site_id
-        )
-        if slot is None or (slot.arm_revealing and not sees_arm):
-            raise Refused("unknown_slot")
+        slot = slot_seen_by(work.session, actor, plan, participant, slot_id)
         if status_of(slot, at) is not Status.missed:
             raise Refused("not_missed")
         if reason not in plan.missed_reasons:

@@ -16,7 +16,7 @@ from app.services.contacts import Reached, masked_contact
 from app.services.installation import Installation
 from app.services.participants import readable, seen_by, site_of
 from app.services.scheduling import plan_of
-from app.storage.capture import AnswerEvent
+from app.storage.capture import AnswerEvent, Quarantine
 from app.storage.people import Activation, Device, Participant
 from app.storage.schedule import Anchor, Disposition, Slot, Standing
 from app.storage.slots import facts_of, slots_of, status_of, window_of_slot
@@ -55,6 +55,15 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptApart:
+    """That answers came which the form could not take, and why; never the answers."""
+
+    slot: Slot
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """A participant as this member of staff may see them; never their arm, answers or scores."""
 
@@ -63,6 +72,7 @@ class Overview:
     plan: Plan
     forms: tuple[FormState, ...]
     diary: tuple[FormState, ...]
+    kept_apart: tuple[KeptApart, ...]
     dates: tuple[Dated, ...]
     dispositions: tuple[Stated, ...]
     contact: Reached | None
@@ -99,6 +109,7 @@ def overview(
         plan=plan,
         forms=tuple(state for state in states if not of_diary(plan, state.slot)),
         diary=tuple(state for state in states if of_diary(plan, state.slot)),
+        kept_apart=_kept_apart(session, key, slots),
         dates=_dates(session, plan, key, hides),
         dispositions=_dispositions(session, key),
         contact=seen_contact,
@@ -161,6 +172,19 @@ def _state(
         asked=len(instrument.items) - len(left_out(plan, slot.instrument)),
         died_in_window=died_in_window(window_of_slot(slot), facts_of(slot)),
     )
+
+
+def _kept_apart(session: Session, participant_id: int, slots: Sequence[Slot]) -> tuple[KeptApart, ...]:
+    """Those of the forms that are shown, in the order in which they came."""
+    shown = {slot.id: slot for slot in slots}
+    statement = (
+        select(Quarantine.slot_id, Quarantine.reason, Quarantine.received_at)
+        .join(Slot, col(Slot.id) == col(Quarantine.slot_id))
+        .where(Slot.participant_id == participant_id)
+        .order_by(col(Quarantine.id))
+    )
+    rows = session.exec(statement).all()
+    return tuple(KeptApart(shown[slot], reason, at) for slot, reason, at in rows if slot in shown)
 
 
 def _dates(session: Session, plan: Plan, participant_id: int, hides: bool) -> tuple[Dated, ...]:

@@ -7,8 +7,10 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.access import Actor, Permission
+from app.domain.plan import Plan
 from app.domain.refusal import Refused
 from app.storage.people import Participant
+from app.storage.schedule import Slot
 from app.storage.study import Site, Study
 
 
@@ -42,6 +44,16 @@ def participant_of(session: Session, study_id: int, subject: str) -> Participant
     if found is None:
         raise Refused("unknown_participant", subject=subject)
     return found
+
+
+def slot_seen_by(session: Session, actor: Actor, plan: Plan, participant: Participant, slot_id: str) -> Slot:
+    """One form of a participant; raises Refused("unknown_slot") also for one that would tell the arm."""
+    statement = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.id)
+    slot = session.exec(statement).one_or_none()
+    sees_arm = not plan.blinded or actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+    if slot is None or (slot.arm_revealing and not sees_arm):
+        raise Refused("unknown_slot")
+    return slot
 
 
 def site_of(session: Session, participant: Participant) -> Site:

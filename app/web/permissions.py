@@ -92,6 +92,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/participants/{participant}/disposition/undo"): staff(Permission.DISPOSITION_UNDO),
     ("GET", "/desk/participants/{participant}/forms/{slot}"): staff(Permission.PARTICIPANT_SEE),
     ("POST", "/desk/participants/{participant}/forms/{slot}"): staff(Permission.REASON_RECORD),
+    ("POST", "/desk/participants/{participant}/forms/{slot}/exemption"): staff(Permission.REASON_RECORD),
     # EDC clients
     ("POST", "/api/edc/v1/oauth/token"): PUBLIC,
     ("GET", "/api/edc/v1/openapi.json"): PUBLIC,

@@ -102,6 +102,7 @@ WORDINGS: Mapping[str, Wording] = {
     "wrong_code": Wording(403, N_("This code is not the right one, or it was used already."), "forbidden"),
     "unknown_device": _absent("unknown-device"),
     "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
+    "not_excusable": _conflict(N_("Only an expected form that nobody has begun can be excused.")),
     "unknown_reason": _invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
     "note_needed": _invalid(N_("Please write what the other reason is.")),
     "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),

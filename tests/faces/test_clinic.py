@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.domain.access import SYSTEM, Role
 from app.domain.audit import Event
+from app.domain.refusal import Refused
 from app.services.installation import Installation
 from app.services.studies import create_staff, grant_role, load_study, open_site
 from app.storage.study import Mode, Site
@@ -274,6 +275,45 @@ def test_a_missed_form_is_given_its_reason(ward: Ward) -> None:
     assert nurse.post(url, data={"reason": "not_reachable"}).status_code == 303
     assert "Not reachable" in page(nurse, ward.url).text
     assert nurse.get(f"{ward.url}/forms/none").status_code == 404
+
+
+def test_a_form_is_excused_after_a_second_question(ward: Ward, nurse: TestClient) -> None:
+    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+    action, chosen = f"{url}/exemption", {"exemption": "no_translation"}
+    (offered,) = page(nurse, url).all("form", action=action)
+    assert [each["value"] for each in offered.all("input", name="exemption")] == ["no_translation"]
+    assert nurse.post(action, data={}).status_code == 422
+    asked = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
+    assert "This cannot be taken back." in asked.text
+    assert ward.person.slot("BL").excused is None
+    hidden = {each["name"]: each["value"] for each in asked.all("input", type="hidden")}
+    assert nurse.post(action, data=hidden).headers["location"] == f"{ward.url}?done=excused"
+    assert "The form is excused." in page(nurse, f"{ward.url}?done=excused").text
+    assert "No licensed translation" in page(nurse, url).text
+    assert not page(nurse, url).all("form", action=action)
+    assert nurse.post(action, data=chosen).status_code == nurse.post(action, data=hidden).status_code == 409
+    assert nurse.post(f"{ward.url}/forms/none/exemption", data=hidden).status_code == 404
+    assert not page(ward.browser(Role.MONITOR), url).all("form", action=action)
+
+
+def test_a_begun_form_is_not_offered_to_be_excused(ward: Ward, nurse: TestClient) -> None:
+    ward.person.begin("BL", START)
+    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+    assert not page(nurse, url).all("form", action=f"{url}/exemption")
+
+
+@pytest.mark.req("CAP-14")
+def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
+    ward.person.begin("BL", START)
+    ward.clock.at = START + days(40)
+    nurse = ward.browser(Role.NURSE)
+    assert "Answers kept apart" not in page(nurse, ward.url).text
+    with pytest.raises(Refused, match="arrived_too_late"):
+        ward.person.submit("BL", ward.clock.at)
+    shown = page(nurse, ward.url)
+    (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
+    assert "Quality of life · BL 11 Apr, 09:30" in told.text
+    assert "Came after the closing day, or after the participant had left" in told.text
 
 
 @pytest.mark.req("IAM-13")

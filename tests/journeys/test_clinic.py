@@ -85,6 +85,10 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     page.goto(participant)
     page.click("a.cell")
     check_sound(page)
+    page.check("[name=exemption]")
+    page.click("#exemption ~ p button")
+    assert page.locator("[name=step]").get_attribute("value") == "confirm"
+    check_sound(page)
     for path in ("/desk?form=diary", "/desk/participants", "/desk/enrol"):
         page.goto(served.address + path)
         check_sound(page)

@@ -1,20 +1,29 @@
 """A form is excused by the plan's exemptions alone, and the EDC is told."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlmodel import col, select
 
+from app.domain.access import Role
+from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.domain.status import Status
-from app.services.exemptions import excuse_visit
+from app.services.exemptions import excusable, excuse_form, excuse_visit
 from app.storage.exchange import FeedEvent
 from app.storage.slots import status_of
-from tests.services.people import START, Person
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, colleague, days
 
 
 def excuse(person: Person, visit: str, exemption: str = "no_translation") -> None:
     excuse_visit(
         person.installation, person.nurse, person.site.study_id, person.subject, visit, exemption, START
     )
+
+
+def excuse_one(person: Person, slot: str, exemption: str = "no_translation") -> None:
+    excuse_form(person.installation, person.nurse, person.row().public_id, slot, exemption, START)
 
 
 def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
@@ -49,3 +58,47 @@ def test_a_form_that_was_sent_stays_sent(person: Person) -> None:
     with pytest.raises(Refused, match="already_submitted"):
         excuse(person, "BL")
     assert status_of(person.slot("BL"), START) is Status.submitted
+
+
+def test_staff_excuse_one_form_and_the_others_are_still_expected(person: Person) -> None:
+    assert excusable(person.slot("BL"), START)
+    excuse_one(person, person.slot("BL").public_id)
+    baseline = person.slot("BL")
+    assert (status_of(baseline, START), baseline.excused) == (Status.excused, "no_translation")
+    assert status_of(person.slot("W6"), START) is Status.waiting
+    with person.installation.read() as session:
+        told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
+        noted = session.exec(select(AuditEntry).where(AuditEntry.event == Event.SLOT_EXCUSED)).one()
+    assert told is not None
+    assert told.type == "assessment.excused"
+    assert (noted.actor_id, noted.reason) == (person.nurse.id, "no_translation")
+
+
+def test_a_missed_form_without_an_answer_may_still_be_excused(person: Person) -> None:
+    assert status_of(person.slot("BL"), START + days(40)) is Status.missed
+    assert excusable(person.slot("BL"), START + days(40))
+
+
+def test_a_form_with_answers_or_already_excused_is_not_excused(person: Person) -> None:
+    slot = person.slot("BL").public_id
+    with pytest.raises(Refused, match="unknown_exemption") as refused:
+        excuse_one(person, slot, "busy")
+    assert refused.value.details["allowed"] == ("no_translation",)
+    waiting = person.slot("W6").public_id
+    excuse_one(person, waiting)
+    with pytest.raises(Refused, match="not_excusable"):
+        excuse_one(person, waiting)
+    person.begin("BL", START)
+    with pytest.raises(Refused, match="not_excusable"):
+        excuse_one(person, slot)
+    assert person.slot("BL").excused is None
+
+
+def test_nobody_excuses_what_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
+    with pytest.raises(Refused, match="unknown_slot"):
+        excuse_one(person, people(2).slot("BL").public_id)
+    monitor = colleague(Role.MONITOR, person.site)
+    slot, row = person.slot("BL"), person.row()
+    with pytest.raises(Refused, match="unknown_participant"):
+        excuse_form(person.installation, monitor, row.public_id, slot.public_id, "no_translation", START)
+    assert person.slot("BL").excused is None

@@ -88,7 +88,16 @@ def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, 
     with installation.read() as session:
         overview(installation, session, person.nurse, public_id, START)
     event.remove(installation.engine, "before_cursor_execute", note)
-    assert len([each for each in said if each.startswith("SELECT")]) <= 10
+    assert len([each for each in said if each.startswith("SELECT")]) <= 11
+
+
+@pytest.mark.req("CAP-14")
+def test_answers_kept_apart_are_told_without_the_answers(installation: Installation, person: Person) -> None:
+    assert viewed(installation, person.nurse, person, START).kept_apart == ()
+    person.begin("BL", START)
+    assert refused(lambda: person.submit("BL", CLOSED)) == "arrived_too_late"
+    (apart,) = viewed(installation, person.nurse, person, CLOSED).kept_apart
+    assert (apart.slot.visit, apart.reason, apart.received_at) == ("BL", "arrived_too_late", CLOSED)
 
 
 @pytest.mark.req("IAM-03")
