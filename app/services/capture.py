@@ -23,6 +23,7 @@ from app.services.installation import Installation
 from app.services.scheduling import remind_from, sent_kinds, wake_of
 from app.storage.answering import (
     current_answers,
+    hold_for,
     is_bound,
     read_slot,
     slot_of,
@@ -35,7 +36,6 @@ from app.storage.people import Participant
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, planned_of, window_of_slot
 
-_RETRIES = 5
 _SEEN_EVERY = timedelta(seconds=60)
 
 
@@ -173,19 +173,33 @@ def save_answers(
     """Store answers as they are given, append-only and audited, and return the form's revision.
 
     Events that this client sent before are not stored again. Raises Refused: "not_signed_in",
-    "locked", "not_begun", "unknown_item", "out_of_range", "wrong_kind", "busy", or as `open_form`.
+    "locked", "not_begun", "unknown_item", "out_of_range", "wrong_kind", or as `open_form`.
     """
-    token_hash = hashed(cookie)
+    return _save(installation, hashed(cookie), slot_id, client, given, at, waits=False)
+
+
+def _save(
+    installation: Installation,
+    token_hash: str,
+    slot_id: str,
+    client: str,
+    given: Sequence[Given],
+    at: datetime,
+    *,
+    waits: bool,
+) -> int:
+    """Whoever is overtaken once waits in line the second time, and is then overtaken no more."""
     # One answer is written by one statement; several need a transaction around theirs.
-    pool = saving if len(given) == 1 else writing
-    for _attempt in range(_RETRIES):
-        with pool(installation.engine).connect() as connection:
-            revision = _try_to_save(installation, connection, token_hash, slot_id, client, given, at)
-            if revision is not None:
-                connection.commit()
-                return revision
-            connection.rollback()
-    raise Refused("busy")
+    pool = saving if len(given) == 1 and not waits else writing
+    with pool(installation.engine).connect() as connection:
+        if waits:
+            hold_for(connection, token_hash)
+        revision = _try_to_save(installation, connection, token_hash, slot_id, client, given, at)
+        if revision is not None:
+            connection.commit()
+            return revision
+        connection.rollback()
+    return _save(installation, token_hash, slot_id, client, given, at, waits=True)
 
 
 def _try_to_save(

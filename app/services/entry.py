@@ -246,8 +246,9 @@ def speak(installation: Installation, cookie: str | None, language: str, at: dat
 
 
 def _check_pin(pin: str, again: str) -> None:
-    if re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", pin) is None or len(set(pin)) == 1:
-        raise Refused("bad_pin", field="pin", allowed=f"{PIN_DIGITS} digits, not all the same")
+    in_a_row = pin in "0123456789" or pin in "9876543210"
+    if re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", pin) is None or len(set(pin)) == 1 or in_a_row:
+        raise Refused("bad_pin", field="pin", allowed=f"{PIN_DIGITS} digits, not all alike or in a row")
     if pin != again:
         raise Refused("pins_differ", field="pin_again")
 

@@ -16,18 +16,16 @@ from app.services.capture import Definition, defined, own_slot
 from app.services.entry import Visitor, visitor_of
 from app.services.identifiers import hashed
 from app.services.installation import Installation
-from app.storage.answering import current_answers
+from app.storage.answering import current_answers, hold
 from app.storage.capture import Quarantine, Response
 from app.storage.changes import chain_of_participant
-from app.storage.engine import saving
+from app.storage.engine import saving, writing
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, window_of_slot
 from app.storage.submitting import Met, met_by_device, met_by_token, write_submission
 from app.storage.unit_of_work import UnitOfWork
 
 __all__ = ["Arriving", "Met", "Receipt", "Sending", "arriving", "submit_form"]
-
-_RETRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +49,13 @@ class Arriving:
 
 def arriving(installation: Installation, cookie: str, slot_id: str, at: datetime) -> Arriving | None:
     """Who sends their own form with this cookie, read at once; None where cookie or slot is not known."""
-    with _reading(installation) as session:
+    with Session(saving(installation.engine), autoflush=False, expire_on_commit=False) as session:
         met = met_by_token(session, hashed(cookie), slot_id)
         session.commit()
     if met is None:
         return None
     visitor = visitor_of(installation, met.device, met.participant, met.site, met.study, at)
     return Arriving(visitor, met)
-
-
-def _reading(installation: Installation) -> Session:
-    return Session(saving(installation.engine), autoflush=False, expire_on_commit=False)
 
 
 def submit_form(
@@ -76,15 +70,14 @@ def submit_form(
     of the same content sent before. What was `met` in this request already is not read again.
 
     Raises Refused: "unknown_slot", "not_begun", "unanswered", "not_reviewed", "unknown_item",
-    "out_of_range", "wrong_kind", "busy"; "already_submitted" with the first receipt for other content,
+    "out_of_range", "wrong_kind"; "already_submitted" with the first receipt for other content,
     and "arrived_too_late" - in both cases the answers are kept in quarantine.
     """
-    for _attempt in range(_RETRIES):
-        receipt = _try_to_submit(installation, visitor, slot_id, sending, at, met)
-        if receipt is not None:
-            return receipt
-        met = None
-    raise Refused("busy")
+    receipt = _try_to_submit(installation, visitor, slot_id, sending, at, met, waits=False)
+    while receipt is None:
+        # Whoever is overtaken once waits in line the second time, and is then overtaken no more.
+        receipt = _try_to_submit(installation, visitor, slot_id, sending, at, None, waits=True)
+    return receipt
 
 
 def _try_to_submit(
@@ -94,9 +87,14 @@ def _try_to_submit(
     sending: Sending,
     at: datetime,
     met: Met | None,
+    *,
+    waits: bool,
 ) -> Receipt | None:
-    """None when something else happened to this participant since it was read."""
-    with _reading(installation) as session:
+    """None when something else happened to this participant since it was read; not when it `waits`."""
+    pool = writing if waits else saving
+    with Session(pool(installation.engine), autoflush=False, expire_on_commit=False) as session:
+        if waits:
+            hold(session.connection(), chain_of_participant(visitor.participant_id))
         met = met or met_by_device(session, visitor.device_id, slot_id)
         if met is None:
             raise Refused("unknown_slot")

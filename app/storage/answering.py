@@ -152,6 +152,22 @@ def slot_of(row: sa.Row[Any]) -> Slot:
     return cast(Slot, row)
 
 
+_LINE = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == sa.bindparam("line")).with_for_update()
+_CHAIN_OF = sa.select(
+    sa.literal("participant:", literal_execute=True).concat(sa.cast(Device.participant_id, sa.String))
+).where(col(Device.token_hash) == sa.bindparam("token_hash"))
+
+
+def hold(connection: Connection, chain: str) -> None:
+    """Wait in line for a participant's head and keep it until the transaction ends: nobody overtakes then."""
+    connection.execute(_LINE, {"line": chain})
+
+
+def hold_for(connection: Connection, token_hash: str) -> None:
+    """`hold` the head of the participant whose browser this is."""
+    hold(connection, connection.execute(_CHAIN_OF, {"token_hash": token_hash}).scalar_one())
+
+
 def current_answers(connection: Connection, slot_id: int) -> dict[str, Current]:
     """The draft: for each item the latest event."""
     rows = connection.execute(_DRAFT, {"slot_id": slot_id})

@@ -60,7 +60,6 @@ WORDINGS: Mapping[str, Wording] = {
         N_("These answers came after the form closed on %(day)s. They are kept."), "locked"
     ),
     "late_reason_needed": _invalid(N_("Please say why this entry is late.")),
-    "busy": Wording(503, N_("Too much happens at once. Please try again."), "busy"),
     # coming in
     "not_signed_in": Wording(401, N_("Please sign in again."), "unauthorized"),
     "locked": Wording(401, N_("Please confirm that it is you."), "unauthorized"),

@@ -126,7 +126,7 @@ def test_failures_of_another_hour_are_forgotten(guest: Person) -> None:
     assert refusal(lambda: take_up(guest.installation, "ABCD2345", HERE, START + SPAN)) == "wrong_link"
 
 
-@pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", ""])
+@pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", "123456", "987654", ""])
 def test_a_pin_is_six_digits_that_differ(guest: Person, pin: str) -> None:
     assert refusal(lambda: enter(guest, link_of(invite(guest)), pin=pin, again=pin)) == "bad_pin"
 
