@@ -10,9 +10,10 @@ from app.domain.answers import Value
 from app.domain.audit import Change, Entry, Event, canonical, sealed
 from app.domain.capture import Arrival, Given, content
 from app.domain.scoring import Score, printed, score
-from app.services.capture import Definition, event_row, told_change
+from app.services.capture import Definition
 from app.services.entry import participant_actor
 from app.services.feed_events import told_of_slot
+from app.services.given_answers import event_row, told_change
 from app.services.identifiers import public_id
 from app.storage.answering import Current
 from app.storage.capture import Response

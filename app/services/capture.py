@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 
 from app.domain.answers import Value
-from app.domain.audit import Change, Entry, Event, canonical, salted, sealed
+from app.domain.audit import Entry, Event, canonical, sealed
 from app.domain.capture import Given, HelpedBy, LateReason, check_given, check_open
 from app.domain.instrument import Instrument
 from app.domain.instrument_text import InstrumentText
@@ -18,6 +18,7 @@ from app.domain.plan import Plan
 from app.domain.refusal import Refused
 from app.domain.schedule import asks_reason
 from app.services.entry import Visitor, participant_actor
+from app.services.given_answers import event_row, told_change
 from app.services.identifiers import hashed, public_id
 from app.services.installation import Installation
 from app.services.scheduling import remind_from, sent_kinds, wake_of
@@ -264,40 +265,6 @@ def _written(
         changes=canonical([change.told() for change in changes]),
     )
     return sealed(body, row.hash), events
-
-
-def event_row(
-    slot: Slot, client: str, revision: int, answer: Given, language: str, text_sha256: str, at: datetime
-) -> dict[str, Any]:
-    """One answer as its row."""
-    offset = answer.device_at.utcoffset() if answer.device_at else None
-    return {
-        "slot_id": slot.id,
-        "revision": revision,
-        "client": client,
-        "seq": answer.seq,
-        "base": answer.base,
-        "item": answer.item,
-        "value": answer.value if isinstance(answer.value, int) else None,
-        "words": answer.value if isinstance(answer.value, str) else None,
-        "language": language,
-        "text_sha256": text_sha256,
-        "device_at": answer.device_at,
-        "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
-        "received_at": at,
-    }
-
-
-def told_change(slot: Slot, client: str, answer: Given, before: Mapping[str, Value]) -> Change:
-    """How the trail tells one answer: old and new value, "blank" for a deliberate skip, words as a digest."""
-    old = _told(before[answer.item], client) if answer.item in before else None
-    return Change(f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _told(answer.value, client))
-
-
-def _told(value: Value, salt: str) -> object:
-    if isinstance(value, str):
-        return salted(value, salt)
-    return "blank" if value is None else value
 
 
 def left_out(plan: Plan, instrument: str) -> frozenset[str]:
