@@ -77,7 +77,7 @@ def review(urgent: bool = False) -> p.ReviewPage:
         p.ReviewRow("q1", 1, "Pain", "Some", "2", False, "/f/1#s-q1"),
         p.ReviewRow("q2", 2, "Sleep", "", "", True, "/f/1#s-q2"),
     )
-    return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, urgent)
+    return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, urgent=urgent)
 
 
 def begin(error: str = "", who: str = "") -> p.BeginPage:
