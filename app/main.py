@@ -42,7 +42,9 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (routes.router, statics.router, entrance.router, patient.router, clinic.router, edc.router)
+ROUTERS = (patient.router, edc.router, clinic.router, routes.router, statics.router, entrance.router)
+"""Routes are compared one after the other, so the busiest come first; no two routers share a path."""
+
 DEFAULT_COST = HashCost()
 
 
