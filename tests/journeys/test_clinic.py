@@ -1,5 +1,6 @@
 """A nurse at the desk in a real browser: sign-in to printed sheet, with and without scripts."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from datetime import datetime
 import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.domain.access import SYSTEM, Role
 from app.services.installation import Installation
@@ -131,9 +132,10 @@ def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(chromium: Browse
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.select_option("#site", "0021")
-    page.wait_for_function("document.querySelectorAll('#work tbody tr').length === 1")
+    expect(page.locator("#work tbody tr")).to_have_count(1)
+    expect(page.locator("#found")).to_have_text("1 row")
+    expect(page).to_have_url(re.compile("site=0021"))
     assert len(asked) == 1
-    assert "site=0021" in page.url
     assert page.evaluate("document.activeElement.id") in ("site", "")
     assert page.inner_text("#found") == "1 row"
     page.reload()
