@@ -4,7 +4,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv/daybook
 COPY requirements.lock ./
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --require-hashes -r requirements.lock
+ && /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 # Editable on purpose: the image has the layout of the checkout, so definitions and
