@@ -53,13 +53,19 @@ class LateReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One answer as a device sends it: its number there, what it was based on, item and value."""
+    """One answer as a device sends it: its number there, what it was based on, item and value.
+
+    `skew` is by how many seconds the server's clock was ahead of the device's, where that is known;
+    `offline`: the device could not send it at once.
+    """
 
     seq: int
     base: int
     item: str
     value: Value
     device_at: datetime | None = None
+    skew: int | None = None
+    offline: bool = False
 
 
 def check_open(window: Window | None, facts: Facts, at: datetime) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
 
+from app.domain.instrument import Condition
 from app.domain.window import Unit
 
 
@@ -18,6 +19,21 @@ class Anchoring(StrEnum):
     """From the day of an event such as the end of radiotherapy."""
     previous = "previous"
     """From the last actual visit of the series, or the anchor while there is none."""
+
+
+class SecondCheck(StrEnum):
+    """What a participant shows beside the link or the known browser (ux.md, decision 4)."""
+
+    pin = "pin"
+    birth_date = "birth_date"
+    none = "none"
+
+
+class Appearance(StrEnum):
+    """How the pages of an instrument look: always light, or as the phone is set (UX P0.11)."""
+
+    light = "light"
+    auto = "auto"
 
 
 class Owner(StrEnum):
@@ -71,11 +87,15 @@ class AnchorKind:
 
 @dataclass(frozen=True, slots=True)
 class PlannedInstrument:
-    """An instrument version that the plan uses, and the items of it that the plan leaves out."""
+    """An instrument version that the plan uses, and the items of it that the plan leaves out.
+
+    `urgent` adds to the instrument's own marks: such an answer means call now.
+    """
 
     id: str
     version: str
     leave_out: frozenset[str]
+    urgent: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +174,10 @@ class Plan:
     `title` is for staff; `neutral_name` is what participants see and names no disease. With
     `blinded`, arm and arm-revealing anchors and slots are hidden from roles without the grant.
     `monitoring` is "none" with its reason while a plan has no alerts.
+
+    The phone: `outbox` lets it keep answers that could not be sent (opaque codes only),
+    `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
+    people read what they sent.
     """
 
     id: str
@@ -174,7 +198,11 @@ class Plan:
     follow_up_weeks: int
     reminders: ReminderRule
     idle_minutes: int
-    second_check: str
+    second_check: SecondCheck
+    outbox: bool
+    opens_offline: bool
+    shows_answers: bool
+    appearance: Appearance
     missed_reasons: tuple[MissedReason, ...]
     exemptions: tuple[str, ...]
     monitoring: str

@@ -10,6 +10,7 @@ from app.domain.definition import Section, read
 from app.domain.plan import (
     Anchoring,
     AnchorKind,
+    Appearance,
     Arm,
     DiaryPhase,
     DiaryRule,
@@ -19,6 +20,7 @@ from app.domain.plan import (
     PlannedInstrument,
     ReminderKind,
     ReminderRule,
+    SecondCheck,
     VisitRule,
 )
 from app.domain.plan_checks import check_plan
@@ -61,7 +63,11 @@ def parse_plan(toml: str, file: str) -> Plan:
         follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
         reminders=_reminders(root.section("reminders")),
         idle_minutes=root.integer("idle_minutes", 1, 60, 15),
-        second_check=root.choice("second_check", ("pin",), "pin"),
+        second_check=SecondCheck(root.choice("second_check", tuple(SecondCheck), SecondCheck.pin)),
+        outbox=root.flag("outbox", True),
+        opens_offline=root.flag("opens_offline", False),
+        shows_answers=root.flag("shows_answers", False),
+        appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
         missed_reasons=tuple(
             MissedReason(each) for each in _listed(root, "missed_reasons", tuple(MissedReason))
         ),

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from app.web.headers import CSP
 
-MARK = "document.documentElement.className='js'"
+MARK = "document.documentElement.className+=' js'"
 APP_PART = "/* == app pages == */"
 
 

@@ -13,6 +13,7 @@ from app.i18n.languages import ENGLISH, Language, language
 from app.services.entry import Invited, Visitor, recognise, touch, unlock
 from app.services.installation import Installation
 from app.services.submission import Met, arriving
+from app.storage.people import TextSize
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
 from app.web.pages import Page, render, shell_for
@@ -37,7 +38,9 @@ class Visit:
 
     @property
     def shell(self) -> Shell:
-        return framed(base_shell(self.request).speaking(self.language), self.daybook, self.visitor)
+        frame = framed(base_shell(self.request).speaking(self.language), self.daybook, self.visitor)
+        size = self.visitor.text_size
+        return frame if size is TextSize.standard else replace(frame, size=size.value)
 
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return render(self.request, page, status, self.shell, headers)

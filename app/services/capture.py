@@ -218,7 +218,7 @@ def _try_to_save(
     row, before = found
     slot = slot_of(row)
     plan = installation.library.plan(row.study, slot.plan_version)
-    if at - row.seen_at > timedelta(minutes=plan.idle_minutes):
+    if row.locked_at is not None or at - row.seen_at > timedelta(minutes=plan.idle_minutes):
         raise Refused("locked")
     check_open(window_of_slot(slot), facts_of(slot), at)
     if slot.begun_at is None:

@@ -16,7 +16,7 @@ from app.services.installation import Installation
 from app.services.scheduling import plan_of
 from app.services.throttling import check_tries, count_failure, forget_failures
 from app.storage.changes import INSTALLATION, chain_of_participant
-from app.storage.people import Activation, Device, Participant
+from app.storage.people import Activation, Device, Participant, TextSize
 from app.storage.study import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
@@ -48,6 +48,7 @@ class Visitor:
     plan_version: str
     subject: str
     language: str
+    text_size: TextSize
     zone: str
     site: Site
     exit_kind: ExitKind | None
@@ -174,12 +175,13 @@ def visitor_of(
         plan_version=study.plan_version,
         subject=participant.subject,
         language=participant.language,
+        text_size=participant.text_size,
         zone=participant.zone,
         site=site,
         exit_kind=participant.exit_kind,
         enrolled_at=participant.enrolled_at,
         seen_at=device.seen_at,
-        locked=at - device.seen_at > timedelta(minutes=plan.idle_minutes),
+        locked=device.locked_at is not None or at - device.seen_at > timedelta(minutes=plan.idle_minutes),
     )
 
 
@@ -202,7 +204,8 @@ def unlock(installation: Installation, visitor: Visitor, pin: str, at: datetime)
     with installation.work(visitor.actor, at) as work:
         work.lock(chain)
         if right:
-            work.session.get_one(Device, visitor.device_id).seen_at = at
+            device = work.session.get_one(Device, visitor.device_id)
+            device.seen_at, device.locked_at = at, None
             forget_failures(work.session, subject)
             work.record(Event.DEVICE_UNLOCKED, chain)
         else:

@@ -28,6 +28,8 @@ def event_row(
         "text_sha256": text_sha256,
         "device_at": answer.device_at,
         "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
+        "device_skew": answer.skew,
+        "captured_offline": answer.offline,
         "received_at": at,
     }
 

@@ -33,6 +33,7 @@ _NEWEST = AnswerEvent.__table__.alias("newest")  # type: ignore[attr-defined]  #
 _COLUMNS: tuple[Any, ...] = (
     col(Device.id).label("device_id"),
     col(Device.seen_at),
+    col(Device.locked_at),
     col(Participant.public_id).label("person"),
     col(Participant.language),
     col(Study.code).label("study"),

@@ -10,7 +10,12 @@ from app.storage.columns import big_key, document
 
 
 class AnswerEvent(SQLModel, table=True):
-    """One answer given or changed, append-only; the draft is the latest event of each item."""
+    """One answer given or changed, append-only; the draft is the latest event of each item.
+
+    `device_at` is what the phone's clock showed, `device_offset` its minutes from UTC, and
+    `device_skew` the seconds by which the server's clock was ahead of it when the answer arrived.
+    `captured_offline`: it could not be sent at once.
+    """
 
     __tablename__ = "answer_event"
     __table_args__ = (
@@ -31,6 +36,8 @@ class AnswerEvent(SQLModel, table=True):
     text_sha256: str = Field(max_length=64)
     device_at: datetime | None = None
     device_offset: int | None = None
+    device_skew: int | None = None
+    captured_offline: bool = False
     received_at: datetime
 
 
@@ -64,6 +71,8 @@ class Response(SQLModel, table=True):
     in_grace: bool
     device_at: datetime | None = None
     device_offset: int | None = None
+    device_skew: int | None = None
+    captured_offline: bool = False
     begun_at: datetime
     submitted_at: datetime
 

@@ -60,6 +60,7 @@ _SECRET = frozenset(
     {
         "password_hash",
         "pin_hash",
+        "birth_hash",
         "totp_sealed",
         "address_sealed",
         "token_hash",

@@ -1,6 +1,7 @@
 """Participants, how to reach them, and the browsers they use."""
 
 from datetime import date, datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
@@ -9,8 +10,19 @@ from app.domain.status import ExitKind
 from app.storage.columns import code_of
 
 
+class TextSize(StrEnum):
+    """How large a participant reads: 18, 21 or 25 px (UX P0.2)."""
+
+    standard = "standard"
+    large = "large"
+    extra_large = "extra_large"
+
+
 class Participant(SQLModel, table=True):
     """A person in a study, known by a code and never by a name.
+
+    `birth_hash` is a keyed digest (HMAC), never the date. `remind_at` is the local time of day
+    that the participant chose (HH:MM); reminders rest through `reminders_paused_until`.
 
     `exit_kind`/`exit_at` repeat the disposition in force, so that one row decides sign-in.
     """
@@ -30,6 +42,10 @@ class Participant(SQLModel, table=True):
     reminders_wanted: bool = False
     identity_check: str | None = Field(default=None, max_length=40)
     pin_hash: str | None = Field(default=None, max_length=200)
+    birth_hash: str | None = Field(default=None, max_length=64)
+    text_size: TextSize = Field(default=TextSize.standard, sa_type=code_of(TextSize))
+    remind_at: str | None = Field(default=None, max_length=5)
+    reminders_paused_until: date | None = None
     exit_kind: ExitKind | None = Field(default=None, sa_type=code_of(ExitKind))
     exit_at: datetime | None = None
     version: int = 0
@@ -45,7 +61,11 @@ class Contact(SQLModel, table=True):
 
 
 class Activation(SQLModel, table=True):
-    """A single-use, expiring invitation: a link for the QR sheet and a short code to type."""
+    """A single-use, expiring invitation: a link for the QR sheet and a short code to type.
+
+    One that staff issue lets a new PIN be chosen; one that participants make on a bound browser for
+    their next one (`resets_pin` False) asks for the PIN that they have.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
@@ -57,10 +77,14 @@ class Activation(SQLModel, table=True):
     code_expires_at: datetime
     used_at: datetime | None = None
     revoked_at: datetime | None = None
+    resets_pin: bool = True
 
 
 class Device(SQLModel, table=True):
-    """A browser bound to a participant; the cookie is stored only as its hash."""
+    """A browser bound to a participant; the cookie is stored only as its hash.
+
+    `locked_at`: put down on purpose, so that the second check is asked however short ago it was used.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
@@ -69,3 +93,37 @@ class Device(SQLModel, table=True):
     bound_at: datetime
     seen_at: datetime
     revoked_at: datetime | None = None
+    locked_at: datetime | None = None
+
+
+class RequestKind(StrEnum):
+    """What a participant asks of the study team."""
+
+    call = "call"
+    correction = "correction"
+
+
+class ParticipantRequest(SQLModel, table=True):
+    """A participant asks to be called, or to have a form that was sent corrected; staff close it."""
+
+    __tablename__ = "participant_request"
+    __table_args__ = (
+        sa.Index(
+            "uq_participant_request_open",
+            "participant_id",
+            "kind",
+            "slot_key",
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    kind: RequestKind = Field(sa_type=code_of(RequestKind))
+    slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
+    slot_key: int = Field(default=0, sa_type=sa.BigInteger)
+    asked_at: datetime
+    closed_at: datetime | None = None
+    closed_by: str | None = Field(default=None, max_length=80)
+    outcome: str | None = Field(default=None, max_length=400)

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.domain.access import Role
-from app.storage.columns import code_of
+from app.storage.columns import code_of, document
 
 
 class Mode(StrEnum):
@@ -30,7 +31,10 @@ class Study(SQLModel, table=True):
 
 
 class Site(SQLModel, table=True):
-    """A hospital of a study, with the telephone that its participants are shown."""
+    """A hospital of a study, with the telephone that its participants are shown.
+
+    `urgent_words`, by language, stand in place of our own beside an answer that means "call now".
+    """
 
     __table_args__ = (sa.UniqueConstraint("study_id", "code"),)
     id: int | None = Field(default=None, primary_key=True)
@@ -40,6 +44,7 @@ class Site(SQLModel, table=True):
     phone: str = Field(max_length=40)
     hours: str = Field(max_length=80)
     zone: str = Field(max_length=40)
+    urgent_words: dict[str, Any] | None = Field(default=None, sa_type=document())
 
 
 class Staff(SQLModel, table=True):

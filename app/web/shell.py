@@ -11,7 +11,8 @@ from app.i18n.languages import LANGUAGES, Language
 class Shell:
     """The frame of a page; `lang` and `dir` are for HTML, `code` names the catalogue.
 
-    `static_root` is the hashed address of the static files, e.g. `/static/1f2e3d4c`.
+    `size` is how large the reader wants text. `static_root` is the hashed address of the static
+    files, e.g. `/static/1f2e3d4c`.
     """
 
     lang: str
@@ -23,6 +24,7 @@ class Shell:
     study_name: str = "Daybook"
     phone: str = ""
     languages: tuple[tuple[str, str], ...] = tuple((known.code, known.name) for known in LANGUAGES)
+    size: str = ""  # "" | "large" | "extra_large"
     home_url: str = "/"
     help_url: str = "/help"
 

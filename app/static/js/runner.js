@@ -1,7 +1,7 @@
 // Question runner: one question at a time over the plain form. ES5; without it the long form works.
 (function (d, w) {
   var f = d.getElementById('f'), root = d.documentElement, post = w.fetch;
-  if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) { root.className = ''; return; }
+  if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) { root.className = root.className.replace(' js', ''); return; }
   var hear = function (at, what, then) { at.addEventListener(what, then); };
   var say = function (key) { return f.getAttribute('data-' + key); };
   var el = function (id) { return d.getElementById(id); };
