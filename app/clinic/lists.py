@@ -12,7 +12,7 @@ from app.clinic.desk import AtDesk, Desk
 from app.clinic.pages import PeoplePage, PersonRow, Tab, WorkListPage, WorkRow
 from app.domain.window import local_day
 from app.services.installation import Installation
-from app.services.participant_page import PEOPLE, people
+from app.services.participant_page import PEOPLE, activated, people
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
 from app.storage.work import Cursor, Group
 from app.web.places import DESK
@@ -72,6 +72,7 @@ def everybody(
     with desk.daybook.read() as session:
         sites = {place.site_id: place for place in workplaces_of(session, desk.actor)}
         found = people(session, desk.actor, q, after)
+        bound = activated(session, found)
     rows = tuple(
         PersonRow(
             subject=each.subject,
@@ -79,7 +80,7 @@ def everybody(
             site=sites[each.site_id].name,
             language=each.language,
             enrolled_on=local_day(each.enrolled_at, each.zone),
-            activated=each.pin_hash is not None,
+            activated=each.id in bound,
             exit=each.exit_kind.value if each.exit_kind else "",
         )
         for each in found[:PEOPLE]
