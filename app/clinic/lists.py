@@ -1,6 +1,6 @@
 """The two lists: who needs a call, and everybody at one's sites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.clinic.desk import AtDesk, Desk
 from app.clinic.pages import PeoplePage, PersonRow, Tab, WorkListPage, WorkRow
 from app.domain.window import local_day
+from app.services.access_list import access_list
 from app.services.installation import Installation
 from app.services.participant_page import PEOPLE, activated, people
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
@@ -59,7 +60,8 @@ def who_needs_a_call(desk: AtDesk, wanted: Annotated[Asked, Depends(asked)]) -> 
     fragment = bool(desk.request.headers.get("hx-request"))
     with desk.daybook.read() as session:
         found = work_list(desk.daybook, session, desk.actor, wanted.filter(), desk.at)
-    page = _work_page(desk, wanted, found, fragment)
+        waiting = 0 if fragment else access_list(session, desk.actor, desk.at).count
+    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting)
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 

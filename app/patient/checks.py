@@ -1,13 +1,11 @@
 """What people type for the second check, whichever the plan asks: a PIN, a birth date, or just Continue."""
 
-import unicodedata
 from collections.abc import Mapping
-from datetime import date
 
 from app.domain.refusal import Refused
+from app.web.typed_dates import BIRTH_FIELDS, typed, typed_birth_date
 
-_PARTS = ("birth_year", "birth_month", "birth_day")
-ANSWER_FIELDS = frozenset({"pin", "check", *_PARTS})
+ANSWER_FIELDS = frozenset({"pin", "check", *BIRTH_FIELDS})
 """Fields of the second check itself; no other form may have one of these names."""
 
 CHECK_FIELDS = ANSWER_FIELDS | {"pin_now", "pin_new", "pin_again"}
@@ -24,22 +22,9 @@ def answer_of(fields: Mapping[str, str]) -> str:
 
     Raises Refused("bad_birth_date") for what is no date at all; that is a slip and counts as no try.
     """
-    if "pin" in fields:
+    if not any(name in fields for name in BIRTH_FIELDS):
         return typed(fields, "pin")
-    if any(name in fields for name in _PARTS):
-        return birth_date_of(fields).isoformat()
-    return ""
-
-
-def birth_date_of(fields: Mapping[str, str]) -> date:
-    """The date in the three boxes; a year has four digits. Raises Refused("bad_birth_date")."""
-    year, month, day = (typed(fields, name) for name in _PARTS)
-    try:
-        return date.fromisoformat(f"{year}-{month:0>2}-{day:0>2}")
-    except ValueError as bad:
-        raise Refused("bad_birth_date", field="birth") from bad
-
-
-def typed(fields: Mapping[str, str], name: str) -> str:
-    """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
-    return unicodedata.normalize("NFKC", fields.get(name, "")).strip()
+    born_on = typed_birth_date(fields)
+    if born_on is None:
+        raise Refused("bad_birth_date", field="born_on")
+    return born_on.isoformat()

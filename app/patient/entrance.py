@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, language
-from app.patient.checks import answer_of, answered, typed
+from app.patient.checks import answer_of, answered
 from app.patient.pages import ActivatePage, CheckPage, HelpPage
 from app.patient.refusals import PatientRoute, locked_page
 from app.patient.sharing import admit
@@ -26,6 +26,7 @@ from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
 from app.web.pages import Page, render
 from app.web.places import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, WAY_IN, WELCOME
 from app.web.shell import base_shell
+from app.web.typed_dates import typed
 from app.web.wording import wording_of
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)

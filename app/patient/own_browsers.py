@@ -7,7 +7,6 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.plan import SecondCheck
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.checks import typed
 from app.patient.entrance_pages import DeviceLine, DevicesPage, NewPinPage, OwnCodePage
 from app.patient.refusals import PatientRoute
 from app.patient.visits import Awake, FormPost, Visit
@@ -16,6 +15,7 @@ from app.services.pins import change_pin
 from app.services.second_check import PIN_DIGITS
 from app.storage.people import Device
 from app.web.places import CODE, DEVICES, NEW_PIN, SETTINGS
+from app.web.typed_dates import typed
 from app.web.wording import wording_of
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
