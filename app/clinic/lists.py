@@ -1,6 +1,6 @@
 """The two lists: who needs a call, and everybody at one's sites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,8 +11,9 @@ from starlette.responses import Response
 from app.clinic.desk import AtDesk, Desk
 from app.clinic.pages import PeoplePage, PersonRow, Tab, WorkListPage, WorkRow
 from app.domain.window import local_day
+from app.services.access_list import access_list
 from app.services.installation import Installation
-from app.services.participant_page import PEOPLE, people
+from app.services.participant_page import PEOPLE, activated, people
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
 from app.storage.work import Cursor, Group
 from app.web.places import DESK
@@ -59,7 +60,8 @@ def who_needs_a_call(desk: AtDesk, wanted: Annotated[Asked, Depends(asked)]) -> 
     fragment = bool(desk.request.headers.get("hx-request"))
     with desk.daybook.read() as session:
         found = work_list(desk.daybook, session, desk.actor, wanted.filter(), desk.at)
-    page = _work_page(desk, wanted, found, fragment)
+        waiting = 0 if fragment else access_list(session, desk.actor, desk.at).count
+    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting)
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 
@@ -72,6 +74,7 @@ def everybody(
     with desk.daybook.read() as session:
         sites = {place.site_id: place for place in workplaces_of(session, desk.actor)}
         found = people(session, desk.actor, q, after)
+        bound = activated(session, found)
     rows = tuple(
         PersonRow(
             subject=each.subject,
@@ -79,7 +82,7 @@ def everybody(
             site=sites[each.site_id].name,
             language=each.language,
             enrolled_on=local_day(each.enrolled_at, each.zone),
-            activated=each.pin_hash is not None,
+            activated=each.id in bound,
             exit=each.exit_kind.value if each.exit_kind else "",
         )
         for each in found[:PEOPLE]

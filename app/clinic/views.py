@@ -13,6 +13,7 @@ from app.clinic.pages import (
     ParticipantPage,
     VisitRow,
 )
+from app.domain.plan import SecondCheck
 from app.domain.status import Status
 from app.domain.window import local_day
 from app.i18n.languages import language
@@ -75,6 +76,7 @@ def participant_page(
         today=local_day(at, who.zone).isoformat(),
         notice=notice,
         error=error,
+        asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
     )
 
 

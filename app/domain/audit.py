@@ -38,7 +38,14 @@ class Event(StrEnum):
     DEVICE_UNLOCKED = "participant:device:unlocked"
     DEVICE_REVOKED = "site:device:revoked"
     DEVICE_SIGNED_OUT = "participant:device:closed"
+    DEVICE_LOCKED = "participant:device:locked"
+    DEVICE_REMOVED = "participant:device:removed"
+    OWN_CODE_ISSUED = "participant:activation:issued"
     PIN_REFUSED = "participant:pin:refused"
+    PIN_CHANGED = "participant:pin:changed"
+    BIRTH_DATE_REFUSED = "participant:birth_date:refused"
+    BIRTH_DATE_RECORDED = "site:birth_date:recorded"
+    TEXT_SIZE_CHANGED = "participant:text_size:changed"
     LANGUAGE_CHANGED = "participant:language:changed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
@@ -89,6 +96,12 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.DEVICE_UNLOCKED: frozenset({"device"}),
     Event.DEVICE_REVOKED: frozenset({"device"}),
     Event.DEVICE_SIGNED_OUT: frozenset({"device"}),
+    Event.DEVICE_LOCKED: frozenset({"device"}),
+    Event.DEVICE_REMOVED: frozenset({"device"}),
+    Event.OWN_CODE_ISSUED: frozenset({"activation"}),
+    Event.PIN_CHANGED: frozenset({"participant"}),
+    Event.BIRTH_DATE_RECORDED: frozenset({"participant"}),
+    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     Event.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
     Event.ANCHOR_RECORDED: _SCHEDULE,
     Event.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},

@@ -14,7 +14,7 @@ from app.web.cookies import keep, kept
 from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
 from app.web.own_pages import AboutPage, StartPage
 from app.web.pages import render
-from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME
+from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, WAY_IN
 
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
@@ -54,8 +54,11 @@ def choose_language(
     chosen = language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    speak(daybook, kept(request, DEVICE_COOKIE), chosen.code, at)
-    response = RedirectResponse(_came_from(request), 303)
+    path = _came_from(request)
+    if path != CODE and not path.startswith(WAY_IN):
+        # On the way in the choice is the newcomer's, who may not be the one that is bound here.
+        speak(daybook, kept(request, DEVICE_COOKIE), chosen.code, at)
+    response = RedirectResponse(path, 303)
     keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response
 

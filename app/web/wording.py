@@ -66,6 +66,9 @@ WORDINGS: Mapping[str, Wording] = {
     "locked": Wording(401, N_("Please confirm that it is you."), "unauthorized"),
     "wrong_link": Wording(404, "", "not-found"),
     "wrong_pin": Wording(403, N_("This PIN is not the right one."), "forbidden"),
+    "wrong_birth_date": Wording(403, N_("This date is not the right one."), "forbidden"),
+    "unknown_choice": _invalid(N_("This is not offered. Allowed: %(allowed)s.")),
+    "this_device": _conflict(N_("This is the phone in your hand. To leave it, log out.")),
     "bad_pin": _invalid(N_("The PIN must be %(allowed)s.")),
     "pins_differ": _invalid(N_("The two PINs are not the same.")),
     "throttled": Wording(429, N_("There were too many tries. Please try again in one hour."), "rate-limited"),
@@ -75,6 +78,11 @@ WORDINGS: Mapping[str, Wording] = {
     "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
     "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
     "consent_needed": _invalid(N_("Version and date of the consent are needed.")),
+    "birth_date_needed": _conflict(
+        N_("This study confirms people by their birth date. Please record it first.")
+    ),
+    "bad_birth_date": _invalid(N_("Please check the birth date.")),
+    "birth_date_not_asked": _conflict(N_("This study does not ask for the birth date.")),
     "no_language": _invalid(N_("The study is not done in this language. Allowed: %(allowed)s.")),
     "address_needed": _invalid(N_("Reminders need an address.")),
     "bad_address": _invalid(N_("This is no address for reminders. Allowed: %(allowed)s.")),

@@ -51,7 +51,13 @@ class Who(StrEnum):
 STAFF = {Who(role.value): role for role in Role}
 READERS = (Who.monitor, Who.data_manager, Who.admin)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
-STILL_OPEN_WHEN_LOCKED = {("GET", "/unlock"), ("POST", "/unlock"), ("POST", "/settings/leave")}
+STILL_OPEN_WHEN_LOCKED = {
+    ("GET", "/unlock"),
+    ("POST", "/unlock"),
+    ("POST", "/settings/leave"),
+    ("GET", "/settings/people"),
+    ("POST", "/settings/people"),
+}
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
 """Asked last, because they end the state that the others are asked in."""
 
@@ -204,6 +210,7 @@ def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
         "/language": {"lang": "en"},
         "/code": {"code": ward.waiting.code},
         "/unlock": {"pin": PIN},
+        "/settings/pin": {"pin_now": PIN, "pin_new": PIN, "pin_again": PIN},
         "/f/{slot}/begin": {"who": "self"},
         "/f/{slot}/submit": {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},

@@ -1,12 +1,14 @@
 """One of every patient page with believable values, in both languages, from the shipped instruments."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.domain.instrument import Instrument
 from app.domain.instrument_parsing import parse_instrument
 from app.domain.instrument_text import InstrumentText, parse_text
 from app.domain.outbox import signs
+from app.patient import entrance_pages as e
 from app.patient import pages as p
 from app.patient.form_assets import FormAssets, form_assets
 from app.patient.questions import Answer, questions
@@ -23,7 +25,14 @@ DAY = "Friday 27 November 2026"
 
 def shell(code: str) -> Shell:
     return Shell(
-        TAGS[code], "ltr", code, demo=True, version="1", static_root="/static/1", phone="0571-0000 0000"
+        TAGS[code],
+        "ltr",
+        code,
+        demo=True,
+        version="1",
+        static_root="/static/1",
+        phone="0571-0000 0000",
+        date_order=("year", "month", "day") if code == "zh_CN" else ("day", "month", "year"),
     )
 
 
@@ -84,6 +93,41 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
     return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who)
 
 
+def checks() -> tuple[Page, ...]:
+    """The second check in all its forms, on the way in and at the lock."""
+    return (
+        *(p.CheckPage("new_pin", "/pin", error) for error in ("", "format", "mismatch", "simple")),
+        *(p.CheckPage(asks, "/pin", "wrong") for asks in ("pin", "nothing")),
+        *(
+            p.CheckPage("birth_date", "/pin", error, "ABCD2345", shared=True)
+            for error in ("", "format", "throttled", "wrong")
+        ),
+        p.LockedPage("/pin", 0, "none"),
+        p.LockedPage("/pin", 15, "pin", "throttled"),
+        *(p.LockedPage("/pin", 15, "birth_date", error, shared=True) for error in ("", "format", "wrong")),
+    )
+
+
+def own_pages() -> tuple[Page, ...]:
+    """What follows after a browser was bound, and the pages about one's own browsers."""
+    line = e.DeviceLine("MicroMessenger", DAY, DAY, True, "/settings/devices/1")
+    return (
+        e.TextSizePage("/welcome", "/welcome/practice", "large"),
+        e.PracticePage("/welcome/practice", "/home/ready"),
+        e.DevicesPage((line,), "/settings/devices", "/settings"),
+        e.DevicesPage((line, replace(line, here=False)), "/settings/devices", "/settings", removed=True),
+        *(
+            e.OwnCodePage("daybook.example.org/code", ("ABCD", "2345"), DAY, asks, "/settings/devices")
+            for asks in ("birth_date", "none", "pin")
+        ),
+        e.NewPinPage("/settings/pin", "/settings", saved=True),
+        *(e.NewPinPage("/settings/pin", "/settings", error) for error in ("wrong", "throttled", "simple")),
+        e.PeoplePage("/settings/people", "/home", 1, (), left=False),
+        e.PeoplePage("/settings/people", "/home", 1, (2,), left=True),
+        e.PeoplePage("/settings/people", "/home", 1, (2, 3)),
+    )
+
+
 NOTICES = "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
 
 
@@ -94,14 +138,12 @@ def every_page(code: str) -> tuple[Page, ...]:
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(
-            p.ActivatePage("/a", asks, error)
+            p.ActivatePage("/a", asks, error, shared=True, wechat=True)
             for asks in (True, False)
             for error in ("", "wrong", "throttled")
         ),
-        *(p.PinPage("choose", "/pin", error) for error in ("", "format", "mismatch", "simple")),
-        *(p.PinPage("unlock", "/pin", error) for error in ("", "wrong", "throttled")),
-        p.LockedPage("/pin", 15),
-        p.LockedPage("/pin", 15, asks_pin=False, error="wrong"),
+        *checks(),
+        *own_pages(),
         home(),
         home("overdue", "in_progress", "due", "open", answered=12, notices=("pin_set", "saved", "language")),
         *(begin(error, who) for error in ("", "who", "scribe") for who in ("", "self", "scribe")),
@@ -112,7 +154,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         *(p.NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         p.SentPage(()),
         p.SentPage((p.SentForm("Diary", DAY, late=True),)),
-        p.SettingsPage("/leave", saved=True),
+        p.SettingsPage("/leave", saved=True, shared=True),
         p.HelpPage("08:00–17:00"),
         *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
     )
