@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from app.services.packs import PackStanding
 from app.web.shell import Shell
 
 
@@ -92,6 +93,7 @@ class WorkListPage:
     as_of: datetime
     zone: str
     fragment: bool = False
+    packs: tuple[PackStanding, ...] = ()  # with names for codes
 
 
 @dataclass(frozen=True, slots=True)

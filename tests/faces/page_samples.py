@@ -84,7 +84,9 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
     return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who)
 
 
-NOTICES = "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
+NOTICES = (
+    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered not_now".split()
+)
 
 
 def every_page(code: str) -> tuple[Page, ...]:
