@@ -125,9 +125,8 @@ def browser(app: FastAPI, role: Role, clock: Clock) -> TestClient:
 
 def notes(client: TestClient, code: str = "en") -> list[str]:
     client.post("/desk/language", data={"lang": code})
-    return [
-        item.text for note in page(client, "/desk").all("ul", class_="note warn") for item in note.all("li")
-    ]
+    boxes = page(client, "/desk").all("div", class_="note warn")
+    return [line.text for box in boxes for line in box.all("p")]
 
 
 @pytest.mark.req("CAP-01")
