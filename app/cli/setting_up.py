@@ -5,11 +5,13 @@ import getpass
 import sys
 
 from app.cli.commands import OPERATOR, Commands, command
+from app.cli.packs import tell
 from app.clock import now
 from app.domain.access import Role, Scope
 from app.i18n.languages import ENGLISH, LANGUAGES
 from app.main import open_installation
 from app.services import studies
+from app.services.packs import every_standing, unsound
 from app.services.participants import site_named, study_named
 from app.settings import Settings
 
@@ -55,6 +57,7 @@ def run_load_study(arguments: argparse.Namespace) -> int:
     installation = open_installation(settings)
     studies.load_study(installation, OPERATOR, arguments.study, arguments.plan, settings.mode, now())
     print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
+    tell(unsound(every_standing(installation, now())))
     return 0
 
 

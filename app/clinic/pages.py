@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
 
+from app.services.packs import PackStanding
 from app.web.shell import Shell
 
 
@@ -91,6 +92,7 @@ class WorkListPage:
     zone: str
     fragment: bool = False
     cannot_get_in: int = 0
+    packs: tuple[PackStanding, ...] = ()  # with names for codes
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Event(StrEnum):
 
     STUDY_LOADED = "system:study:loaded"
     SITE_OPENED = "admin:site:opened"
+    PACK_IMPORTED = "admin:pack:imported"
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
@@ -84,6 +85,7 @@ _SCHEDULE = frozenset({"anchor", "slot"})
 COVERS: Mapping[Event, frozenset[str]] = {
     Event.STUDY_LOADED: frozenset({"study"}),
     Event.SITE_OPENED: frozenset({"site"}),
+    Event.PACK_IMPORTED: frozenset({"instrument_pack"}),
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),

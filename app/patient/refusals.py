@@ -34,9 +34,15 @@ _NOTICES: Mapping[str, tuple[str, int]] = {
     "already_submitted": ("already_sent", 409),
     "arrived_too_late": ("kept", 409),
     "no_translation": ("not_offered", 409),
+    "pack_missing": ("not_offered", 409),
+    "pack_altered": ("not_now", 409),
+    "pack_expired": ("not_now", 409),
 }
 _LOCKED = {"locked": "", "wrong_pin": "wrong", "wrong_birth_date": "wrong", "bad_birth_date": "format"}
 _ARRIVALS = (WELCOME, READY)
+_NAMELESS = frozenset({"no_translation", "pack_missing", "pack_altered", "pack_expired"})
+"""Refusals of the form's very words, so that its name is not told either."""
+
 _STATES = {"already_submitted": "submitted", "arrived_too_late": "kept"}
 _TOLD = ("field", "item", "items", "allowed", "low", "high", "receipt")
 
@@ -102,7 +108,7 @@ def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[No
     if code == "wrong_link" and request.url.path in _ARRIVALS:
         return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
     slot = request.path_params.get("slot")
-    if visit is None or slot is None or refused.code == "no_translation":
+    if visit is None or slot is None or refused.code in _NAMELESS:
         return NoticePage(code), status
     if refused.code == "already_submitted":
         sent = sent_form(visit.daybook, visit.visitor, slot)

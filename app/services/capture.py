@@ -18,6 +18,7 @@ from app.domain.schedule import asks_reason
 from app.services.entry import Visitor
 from app.services.identifiers import public_id
 from app.services.installation import Installation
+from app.services.packs import check_begin
 from app.services.scheduling import remind_from, sent_kinds, wake_of
 from app.storage.answering import current_answers
 from app.storage.changes import chain_of_participant
@@ -65,12 +66,13 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
     """The form of one's own slot, found by its id alone; begun or not.
 
     Raises Refused: "unknown_slot" (also for somebody else's), "not_yet_open", "window_closed",
-    "already_submitted", "not_expected", "no_translation".
+    "already_submitted", "not_expected", "no_translation", or as `packs.check_begin`.
     """
     with installation.read() as session:
         slot = own_slot(session, visitor, slot_id)
         check_open(window_of_slot(slot), facts_of(slot), at)
         held = current_answers(session.connection(), slot.id or 0)
+    check_begin(installation, visitor.study, visitor.language, slot, at)
     asked = defined(installation, visitor, slot)
     return Form(
         slot=slot,
@@ -106,7 +108,7 @@ def defined(installation: Installation, visitor: Visitor, slot: Slot) -> Definit
     """What a slot at hand asks of this visitor. Raises Refused("no_translation")."""
     plan = installation.library.plan(visitor.study, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.library.text(instrument, visitor.language)
+    text = installation.text(visitor.study, instrument, visitor.language, slot.begun_at)
     return Definition(slot, plan, instrument, text, left_out(plan, slot.instrument))
 
 
@@ -129,6 +131,7 @@ def begin_form(
         check_open(window_of_slot(slot), facts_of(slot), at)
         if slot.begun_at is not None:
             return
+        check_begin(installation, visitor.study, visitor.language, slot, at)
         plan = installation.library.plan(visitor.study, slot.plan_version)
         if late_reason is None and asks_reason(plan, planned_of(slot), at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))

@@ -14,6 +14,7 @@ from app.domain.window import ONE_SECOND, Window, local_day
 from app.services.capture import left_out
 from app.services.entry import Visitor
 from app.services.installation import Installation
+from app.services.packs import may_begin
 from app.storage.capture import AnswerEvent, Response
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, status_of, window_of_slot
@@ -74,7 +75,8 @@ def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
     questionnaire of a visit out of sight, although each of them closes sooner.
     """
     with installation.read() as session:
-        slots = [slot for slot in _live(session, visitor, at) if status_of(slot, at) in ANSWERABLE]
+        live = [slot for slot in _live(session, visitor, at) if status_of(slot, at) in ANSWERABLE]
+        slots = [slot for slot in live if may_begin(installation, visitor.study, visitor.language, slot, at)]
         answered = _answered(session, slots)
         next_on = _next_on(session, visitor, at)
     forms = (_due(installation, visitor, slot, answered.get(slot.id, 0), at) for slot in slots)
@@ -171,4 +173,4 @@ def _told(installation: Installation, visitor: Visitor, slot: Slot, response: Re
 
 def _name(installation: Installation, visitor: Visitor, slot: Slot) -> str:
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    return installation.library.text(instrument, visitor.language).name
+    return installation.text(visitor.study, instrument, visitor.language, slot.begun_at).name

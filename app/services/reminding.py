@@ -22,6 +22,7 @@ from app.domain.reminders import STALE_AFTER
 from app.domain.status import ANSWERABLE
 from app.notify.channel import Channel, Letter, NotSent, Unconfirmed
 from app.services.installation import Installation
+from app.services.packs import may_begin
 from app.services.participants import site_of
 from app.services.patient_home import minutes
 from app.services.reminder_words import Note, Words
@@ -146,6 +147,7 @@ def _prepare(
         contact = work.session.get(Contact, message.participant_id)
         channel = outbox.channels.get(contact.channel) if contact else None
         reason = _no_longer_owed(message, slot, participant, at)
+        reason = reason or _not_offered(installation, work, slot, participant, at)
         if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work, message, Delivery.dropped, reason or ("no_contact" if contact is None else "no_channel")
@@ -176,6 +178,14 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     if state not in ANSWERABLE:
         return state.value
     return "stale" if at - message.queued_at >= STALE_AFTER else None
+
+
+def _not_offered(
+    installation: Installation, work: UnitOfWork, slot: Slot, participant: Participant, at: datetime
+) -> str | None:
+    """Nobody is reminded of a form that cannot be begun, because its words may not be shown."""
+    study = work.session.get_one(Study, slot.study_id)
+    return None if may_begin(installation, study.code, participant.language, slot, at) else "no_wording"
 
 
 def _note(

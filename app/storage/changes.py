@@ -51,6 +51,7 @@ _UNTOLD = frozenset(
         "response.answers",
         "response.scores",
         "quarantine.answers",
+        "instrument_pack.content",
     }
 )
 """Columns computed from others that are told, kept alive by every request, append-only themselves, or

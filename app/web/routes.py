@@ -9,12 +9,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, language
 from app.services.entry import speak
-from app.services.readiness import faults
+from app.services.readiness import faults, warnings
 from app.web.cookies import keep, kept
 from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
 from app.web.own_pages import AboutPage, StartPage
 from app.web.pages import render
 from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, WAY_IN
+from app.web.shell import base_shell
 
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
@@ -32,7 +33,8 @@ def start(request: Request) -> Response:
 @router.get("/about")
 def about(request: Request, daybook: Daybook) -> Response:
     names = tuple(f"{name} {version}" for name, version in sorted(daybook.library.instruments))
-    words = any(text.wording == "demonstration" for text in daybook.library.texts.values())
+    shown = daybook.library.texts.values() if base_shell(request).demo else ()  # a trial never shows them
+    words = any(text.wording == "demonstration" for text in shown)
     return render(request, AboutPage(request.app.state.commit, names, words))
 
 
@@ -43,8 +45,9 @@ async def healthy() -> Response:
 
 @router.get("/readyz")
 def ready(daybook: Daybook, at: At) -> Response:
-    found = faults(daybook, at)
-    return JSONResponse({"status": "not ready" if found else "ready", "faults": found}, 503 if found else 200)
+    if found := faults(daybook, at):
+        return JSONResponse({"status": "not ready", "faults": found}, 503)
+    return JSONResponse({"status": "ready", "faults": [], "warnings": warnings(daybook, at)})
 
 
 @router.post("/language")

@@ -89,12 +89,19 @@ WORDINGS: Mapping[str, Wording] = {
     "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
     "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
-    "wording_not_licensed": _conflict(
-        N_(
-            "A trial needs the official wording of %(instrument)s in %(language)s; "
-            "this one is a demonstration."
-        )
+    "pack_missing": _conflict(
+        N_("The official wording of %(instrument)s in %(language)s is missing. Its pack must be imported.")
     ),
+    "pack_expired": _conflict(
+        N_("The licence for the wording of %(instrument)s in %(language)s ended on %(day)s.")
+    ),
+    "pack_altered": _conflict(
+        N_("The stored wording of %(instrument)s in %(language)s was altered. It is not shown.")
+    ),
+    "demo_takes_no_pack": _conflict(N_("A demonstration never shows licensed wording.")),
+    "pack_of_other_study": _conflict(N_("This pack is licensed to the study %(study)s.")),
+    "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
+    "unknown_wording": _absent("unknown-wording"),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
         N_("The demonstration was interrupted while it was made. Begin anew with --reset.")

@@ -128,7 +128,9 @@ def own_pages() -> tuple[Page, ...]:
     )
 
 
-NOTICES = "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
+NOTICES = (
+    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered not_now".split()
+)
 
 
 def every_page(code: str) -> tuple[Page, ...]:
