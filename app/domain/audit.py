@@ -21,6 +21,7 @@ class Event(StrEnum):
 
     STUDY_LOADED = "system:study:loaded"
     SITE_OPENED = "admin:site:opened"
+    SITE_UPDATED = "admin:site:updated"
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
@@ -40,6 +41,11 @@ class Event(StrEnum):
     DEVICE_SIGNED_OUT = "participant:device:closed"
     PIN_REFUSED = "participant:pin:refused"
     LANGUAGE_CHANGED = "participant:language:changed"
+    TEXT_SIZE_CHANGED = "participant:text_size:changed"
+    REMINDERS_CHANGED = "participant:reminders:changed"
+    CALL_REQUESTED = "participant:call:requested"
+    CORRECTION_REQUESTED = "participant:correction:requested"
+    REQUEST_CLOSED = "site:request:closed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -75,6 +81,7 @@ _SCHEDULE = frozenset({"anchor", "slot"})
 COVERS: Mapping[Event, frozenset[str]] = {
     Event.STUDY_LOADED: frozenset({"study"}),
     Event.SITE_OPENED: frozenset({"site"}),
+    Event.SITE_UPDATED: frozenset({"site"}),
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),
@@ -88,6 +95,11 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.DEVICE_REVOKED: frozenset({"device"}),
     Event.DEVICE_SIGNED_OUT: frozenset({"device"}),
     Event.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
+    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
+    Event.REMINDERS_CHANGED: frozenset({"participant"}),
+    Event.CALL_REQUESTED: frozenset({"participant_request"}),
+    Event.CORRECTION_REQUESTED: frozenset({"participant_request"}),
+    Event.REQUEST_CLOSED: frozenset({"participant_request"}),
     Event.ANCHOR_RECORDED: _SCHEDULE,
     Event.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     Event.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

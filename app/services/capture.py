@@ -21,7 +21,8 @@ from app.services.entry import Visitor, participant_actor
 from app.services.given_answers import event_row, told_change
 from app.services.identifiers import hashed, public_id
 from app.services.installation import Installation
-from app.services.scheduling import remind_from, sent_kinds, wake_of
+from app.services.scheduling import sent_kinds, wake_of
+from app.services.wishes import wish_of
 from app.storage.answering import (
     current_answers,
     hold_for,
@@ -158,8 +159,8 @@ def begin_form(
         slot.begun_at = at
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
-        not_before = remind_from(work.session.get_one(Participant, visitor.participant_id))
-        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, not_before)
+        wish = wish_of(work.session.get_one(Participant, visitor.participant_id))
+        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, wish)
         work.record(Event.FORM_BEGUN, chain)
 
 
