@@ -11,6 +11,7 @@ from app.i18n.languages import ENGLISH, LANGUAGES
 from app.main import open_installation
 from app.services import studies
 from app.services.participants import site_named, study_named
+from app.services.site_words import set_urgent_words
 from app.settings import Settings
 
 
@@ -25,6 +26,16 @@ def add_to(commands: Commands) -> None:
     for name in ("--name", "--phone", "--hours"):
         site.add_argument(name, required=True)
     site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
+    urgent = command(
+        commands,
+        "set-urgent-words",
+        "set a site's words beside an answer that means call now",
+        run_set_urgent,
+    )
+    urgent.add_argument("study")
+    urgent.add_argument("site")
+    urgent.add_argument("--language", required=True, choices=[known.code for known in LANGUAGES])
+    urgent.add_argument("--words", required=True, help="at most 120 characters; empty: ours are shown again")
     user = command(
         commands, "create-user", "create a staff account; the password is read, never shown", run_create_user
     )
@@ -65,6 +76,14 @@ def run_open_site(arguments: argparse.Namespace) -> int:
     )
     studies.open_site(installation, OPERATOR, arguments.study, entry, now())
     print(f"Site {arguments.site} of {arguments.study} is open.")
+    return 0
+
+
+def run_set_urgent(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    study, site, language = arguments.study, arguments.site, arguments.language
+    set_urgent_words(installation, OPERATOR, study, site, language, arguments.words, now())
+    print(f"The urgent words of site {site} of {study} in {language} are kept.")
     return 0
 
 

@@ -1,6 +1,6 @@
 """The two lists: who needs a call, and everybody at one's sites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from app.clinic.pages import PeoplePage, PersonRow, Tab, WorkListPage, WorkRow
 from app.domain.window import local_day
 from app.services.installation import Installation
 from app.services.participant_page import PEOPLE, people
+from app.services.participant_requests import count_requests
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
 from app.storage.work import Cursor, Group
 from app.web.places import DESK
@@ -59,7 +60,8 @@ def who_needs_a_call(desk: AtDesk, wanted: Annotated[Asked, Depends(asked)]) -> 
     fragment = bool(desk.request.headers.get("hx-request"))
     with desk.daybook.read() as session:
         found = work_list(desk.daybook, session, desk.actor, wanted.filter(), desk.at)
-    page = _work_page(desk, wanted, found, fragment)
+        requests = 0 if fragment else count_requests(session, desk.actor)
+    page = replace(_work_page(desk, wanted, found, fragment), requests=requests)
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 

@@ -1,4 +1,4 @@
-"""The participant's way in: link, short code, PIN; and help, which is open to anybody."""
+"""The participant's way in: link, short code and PIN."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import language
-from app.patient.pages import ActivatePage, HelpPage, PinPage
+from app.patient.pages import ActivatePage, PinPage
 from app.patient.refusals import KEPT_FOR, PatientRoute
 from app.patient.visits import Known, Posted, Visit, invited_shell, known
 from app.services.entry import PIN_DIGITS, Invited, activate, invitation, speak, take_up, unlock
@@ -129,10 +129,3 @@ def use_pin(visit: Known, fields: Posted) -> Response:
 def _back(path: str) -> str:
     """Where the lock came down, when that is a page of ours."""
     return path if re.fullmatch(r"/(home|sent|settings|f/[A-Za-z0-9]{1,24}(/done)?)", path) else PATIENT_HOME
-
-
-@router.get("/help")
-def show_help(request: Request, bound: Annotated[Visit | None, Depends(guest)]) -> Response:
-    if bound is None:
-        return render(request, HelpPage())
-    return bound.show(HelpPage(bound.visitor.site.hours))

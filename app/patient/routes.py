@@ -11,14 +11,14 @@ from app.domain.answers import Value, unanswered
 from app.domain.capture import HelpedBy, LateReason
 from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
-from app.patient.pages import NoticePage, SettingsPage
+from app.patient.pages import NoticePage
 from app.patient.reading import Sheet, saved_events, sheet
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
-from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
+from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page
 from app.patient.visits import Awake, Delivery, FormPost, Known, Posted, Posting, Visit, delivered
 from app.services.capture import Form, begin_form, defined, keep_draft, open_form, save_answers
 from app.services.entry import sign_out
-from app.services.patient_home import home, sent_form, sent_forms
+from app.services.patient_home import home, sent_form
 from app.services.submission import Receipt, Sending, submit_form
 from app.web.cookies import drop, kept
 from app.web.dependencies import At, Daybook
@@ -165,16 +165,6 @@ def _form(
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
     return visit.show(page, 422 if missing or invalid else 200, headers)
-
-
-@router.get("/sent")
-def show_sent(visit: Awake) -> Response:
-    return visit.show(sent_page(visit, sent_forms(visit.daybook, visit.visitor)))
-
-
-@router.get("/settings")
-def show_settings(visit: Awake) -> Response:
-    return visit.show(SettingsPage("/settings/leave"))
 
 
 @router.post("/settings/leave")

@@ -3,6 +3,8 @@
 PATIENT_HOME = "/home"
 CODE = "/code"
 DESK = "/desk"
+SETTINGS = "/settings"
+SETTINGS_SAVED = "/settings/saved"
 
 DEVICE_COOKIE = "device"
 SESSION_COOKIE = "staff"
