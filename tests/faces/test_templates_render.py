@@ -11,6 +11,7 @@ import pytest
 
 from app.i18n.catalogues import Catalogues
 from app.patient import pages as patient_pages
+from app.patient import person_pages
 from app.patient.form_assets import csp_source
 from app.web.pages import TEMPLATES, Page, Pages
 from tests.faces import page_samples as samples
@@ -51,7 +52,9 @@ def shown(pages: Pages, page: Page, code: str) -> str:
 
 
 def page_classes() -> list[type[Page]]:
-    kinds = [kind for _, kind in getmembers(patient_pages, isclass) if hasattr(kind, "template")]
+    modules = (patient_pages, person_pages)
+    found = [kind for module in modules for _, kind in getmembers(module, isclass)]
+    kinds = [kind for kind in found if hasattr(kind, "template")]
     return cast("list[type[Page]]", kinds)
 
 
