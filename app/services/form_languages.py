@@ -23,8 +23,9 @@ def asks_first(
 ) -> bool:
     """Whether to ask before the language changes, because answers were given in another one (UX P11.2).
 
-    False for a form that is not one's own or was sent. Raises Refused("no_translation") for a language
-    that the form has no words in: it is never shown in a third one, nor in another version.
+    False for a form that is not one's own or was sent, and on the lock, where nothing of it is shown.
+    Raises Refused("no_translation") for a language that the form has no words in: it is never shown in
+    a third one, nor in another version.
     """
     with installation.read() as session:
         try:
@@ -35,7 +36,8 @@ def asks_first(
         held = current_answers(session.connection(), slot.id or 0)
     if language not in offered(installation, visitor, slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
-    return bool(held) and slot.submitted_at is None and language != visitor.language
+    shown = slot.submitted_at is None and not visitor.locked
+    return bool(held) and shown and language != visitor.language
 
 
 def switch(installation: Installation, visitor: Visitor, slot_id: str, language: str, at: datetime) -> None:

@@ -29,6 +29,20 @@ LISTED = 100
 _REQUEST: sa.Table = ParticipantRequest.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
 
 
+_CLOSE = Permission.REQUEST_CLOSE
+_WHO = Participant.__table__.alias("who")  # type: ignore[attr-defined]  # as above
+# A look-up for each open request, of which there are few, and never a walk through the participants.
+_THEIRS = sa.exists().where(
+    _WHO.c.id == _REQUEST.c.participant_id,
+    sa.or_(
+        _WHO.c.study_id.in_(sa.bindparam("studies", expanding=True)),
+        _WHO.c.site_id.in_(sa.bindparam("sites", expanding=True)),
+    ),
+)
+_OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
+_COUNT = sa.select(sa.func.count()).select_from(_REQUEST).where(*_OPEN_THERE)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One open request as staff see it; a call has no form, nor has one that would tell the arm."""
@@ -90,20 +104,18 @@ def count_requests(session: Session, actor: Actor) -> int:
 def open_requests(installation: Installation, session: Session, actor: Actor) -> tuple[Asked, ...]:
     """The open requests at this colleague's sites, oldest first, at most `LISTED`."""
     studies, sites = _places(actor)
+    bounds = {"studies": studies, "sites": sites}
     statement = (
         sa.select(ParticipantRequest, Participant, Site, col(Study.code), Slot)
         .join(Participant, col(Participant.id) == col(ParticipantRequest.participant_id))
         .join(Site, col(Site.id) == col(Participant.site_id))
         .join(Study, col(Study.id) == col(Participant.study_id))
         .outerjoin(Slot, col(Slot.id) == col(ParticipantRequest.slot_id))
-        .where(
-            col(ParticipantRequest.closed_at).is_(None),
-            sa.or_(col(Participant.study_id).in_(studies), col(Participant.site_id).in_(sites)),
-        )
+        .where(*_OPEN_THERE)
         .order_by(col(ParticipantRequest.asked_at), col(ParticipantRequest.id))
         .limit(LISTED)
     )
-    return tuple(_told(installation, actor, *row) for row in session.execute(statement))
+    return tuple(_told(installation, actor, *row) for row in session.execute(statement, bounds))
 
 
 def close_request(
@@ -128,17 +140,6 @@ def close_request(
             raise Refused("outcome_needed", field="outcome")
         found.closed_at, found.closed_by, found.outcome = at, actor.id, said or None
         work.record(Event.REQUEST_CLOSED, chain, reason=said or None)
-
-
-_CLOSE = Permission.REQUEST_CLOSE
-_THEIRS = sa.exists().where(
-    col(Participant.id) == _REQUEST.c.participant_id,
-    sa.or_(
-        col(Participant.study_id).in_(sa.bindparam("studies", expanding=True)),
-        col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),
-    ),
-)
-_COUNT = sa.select(sa.func.count()).select_from(_REQUEST).where(_REQUEST.c.closed_at.is_(None), _THEIRS)
 
 
 def _ask(work: UnitOfWork, visitor: Visitor, kind: RequestKind, slot: int | None, event: Event) -> None:

@@ -21,7 +21,7 @@ from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, SETTINGS, SE
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
 
-_FORM = re.compile(r"/f/([A-Za-z0-9]{1,24})")
+_FORM = re.compile(r"/f/([A-Za-z0-9]{1,24})(?:/(?:begin|submit))?")
 
 router = APIRouter(include_in_schema=False)
 
@@ -61,7 +61,7 @@ def choose_language(
     back, cookie = _came_from(request), kept(request, DEVICE_COOKIE)
     form = _FORM.fullmatch(back)
     if form and asks_first(daybook, cookie, form[1], chosen.code, at):
-        return RedirectResponse(f"{back}/language/{chosen.code}", 303)
+        return RedirectResponse(f"/f/{form[1]}/language/{chosen.code}", 303)
     speak(daybook, cookie, chosen.code, at)
     response = RedirectResponse(_answering(back), 303)
     keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)

@@ -273,6 +273,9 @@ def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> 
     phone.save(slot, event(1, "q1", 3))
     asking = switch("zh_CN")
     assert asking == f"/f/{slot}/language/zh_CN"
+    from_review = {"referer": f"https://testserver/f/{slot}/submit"}
+    again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
+    assert again.headers["location"] == asking
     shown = page(phone, asking)
     assert "Your answers stay. The questions will be shown in 中文." in shown.text
     assert "您已填写的回答会保留" in shown.text
@@ -295,6 +298,7 @@ def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock:
     phone.send(phone.begin())
     sent = page(phone, f"/f/{phone.slot()}", 409)
     assert "Next: Tuesday, 3 March 2026." in sent.text
+    assert sent.all("a", href="/sent")
     clock.at = START + days(4)
     phone.client.post("/unlock", data={"pin": "135790"})
     closed = page(phone, f"/f/{slot}", 409)

@@ -1,6 +1,7 @@
 """Which languages a form has, when changing is asked about, and a site's own urgent words."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from app.services.installation import Installation
 from app.services.site_words import set_urgent_words, urgent_words
 from app.storage.library import Library
 from app.storage.study import Site
-from tests.services.people import START, Person
+from tests.services.people import START, Person, days
 from tests.services.reminded import recorded
 
 
@@ -28,8 +29,10 @@ def english_only(installation: Installation) -> Installation:
 def test_it_is_asked_once_answers_are_there(installation: Installation, person: Person) -> None:
     slot = person.begin("BL", START)
 
-    def asks(language: str, slot_id: str = slot, cookie: str | None = person.cookie) -> bool:
-        return asks_first(installation, cookie, slot_id, language, START)
+    def asks(
+        language: str, slot_id: str = slot, cookie: str | None = person.cookie, at: datetime = START
+    ) -> bool:
+        return asks_first(installation, cookie, slot_id, language, at)
 
     assert not asks("zh_CN")
     person.save("BL", START, Given(1, 0, "q1", 1))
@@ -37,6 +40,7 @@ def test_it_is_asked_once_answers_are_there(installation: Installation, person: 
     assert not asks("en")
     assert not asks("zh_CN", "nobodys")
     assert not asks("zh_CN", cookie=None)
+    assert not asks("zh_CN", at=START + days(1))  # locked
     switch(installation, person.visitor(START), slot, "zh_CN", START)
     assert (person.row().language, person.slot("BL").instrument_version) == ("zh_CN", "3.0")
     person.submit("BL", START)
