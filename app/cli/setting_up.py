@@ -20,22 +20,7 @@ def add_to(commands: Commands) -> None:
     study = command(commands, "load-study", "open a study under a plan of the library", run_load_study)
     study.add_argument("study")
     study.add_argument("--plan", required=True, metavar="VERSION")
-    site = command(commands, "open-site", "open a site of a study", run_open_site)
-    site.add_argument("study")
-    site.add_argument("site")
-    for name in ("--name", "--phone", "--hours"):
-        site.add_argument(name, required=True)
-    site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
-    urgent = command(
-        commands,
-        "set-urgent-words",
-        "set a site's words beside an answer that means call now",
-        run_set_urgent,
-    )
-    urgent.add_argument("study")
-    urgent.add_argument("site")
-    urgent.add_argument("--language", required=True, choices=[known.code for known in LANGUAGES])
-    urgent.add_argument("--words", required=True, help="at most 120 characters; empty: ours are shown again")
+    _add_sites(commands)
     user = command(
         commands, "create-user", "create a staff account; the password is read, never shown", run_create_user
     )
@@ -59,6 +44,25 @@ def add_to(commands: Commands) -> None:
         "--scope", action="append", type=Scope, choices=tuple(Scope), metavar="SCOPE", required=True
     )
     client.add_argument("--site", action="append", help="without it, every site of the study")
+
+
+def _add_sites(commands: Commands) -> None:
+    site = command(commands, "open-site", "open a site of a study", run_open_site)
+    site.add_argument("study")
+    site.add_argument("site")
+    for name in ("--name", "--phone", "--hours"):
+        site.add_argument(name, required=True)
+    site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
+    urgent = command(
+        commands,
+        "set-urgent-words",
+        "set a site's words beside an answer that means call now",
+        run_set_urgent,
+    )
+    urgent.add_argument("study")
+    urgent.add_argument("site")
+    urgent.add_argument("--language", required=True, choices=[known.code for known in LANGUAGES])
+    urgent.add_argument("--words", required=True, help="at most 120 characters; empty: ours are shown again")
 
 
 def run_load_study(arguments: argparse.Namespace) -> int:

@@ -85,7 +85,7 @@ def minutes(questions: int) -> int:
 
 
 def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
-    """What this participant can fill in now, soonest closing first; four queries, however many slots.
+    """What this participant can fill in now, soonest closing first; three queries, however many slots.
 
     Earlier diary days that were not begun come last: they may be made up for, but must not push the
     questionnaire of a visit out of sight, although each of them closes sooner.
@@ -93,8 +93,7 @@ def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
     with installation.read() as session:
         slots = [slot for slot in _live(session, visitor, at) if status_of(slot, at) in ANSWERABLE]
         answered = _answered(session, slots)
-        next_on = _next_on(session, visitor, at)
-        reminded = next_on is not None and _reminded(session, visitor)
+        next_on, reminded = _next_on(session, visitor, at)
         finished = next_on is None and not slots and _completed(session, visitor)
     forms = (_due(installation, visitor, slot, answered.get(slot.id, 0), at) for slot in slots)
     today = local_day(at, visitor.zone)
@@ -170,20 +169,17 @@ def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int | None, in
     return dict(session.exec(statement).all())
 
 
-def _next_on(session: Session, visitor: Visitor, at: datetime) -> date | None:
-    if visitor.exit_kind is not None:
-        return None
-    statement = select(sa.func.min(col(Slot.opens_on))).where(
-        Slot.participant_id == visitor.participant_id, col(Slot.excused).is_(None), col(Slot.opens_at) > at
+def _next_on(session: Session, visitor: Visitor, at: datetime) -> tuple[date | None, bool]:
+    """The day on which the next form opens, and whether they are reminded of it."""
+    opening = sa.select(sa.func.min(col(Slot.opens_on))).where(
+        col(Slot.participant_id) == col(Participant.id), col(Slot.excused).is_(None), col(Slot.opens_at) > at
     )
-    return session.exec(statement).one()
-
-
-def _reminded(session: Session, visitor: Visitor) -> bool:
     reached = sa.exists().where(col(Contact.participant_id) == col(Participant.id))
-    statement = select(Participant).where(Participant.id == visitor.participant_id, reached)
-    found = session.exec(statement).one_or_none()
-    return found is not None and wants_reminders(found)
+    statement = sa.select(Participant, opening.scalar_subquery().label("next_on"), reached.label("reached"))
+    row = session.execute(statement.where(col(Participant.id) == visitor.participant_id)).one()
+    if visitor.exit_kind is not None or row.next_on is None:
+        return None, False
+    return row.next_on, bool(row.reached) and wants_reminders(row.Participant)
 
 
 def _completed(session: Session, visitor: Visitor) -> bool:
