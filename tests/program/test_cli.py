@@ -45,10 +45,6 @@ def test_an_installation_is_set_up_from_the_command_line(
         user = ("create-user", "n@site.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc")
         assert daybook(*user, "--site", "0572") == 2
         assert daybook(*user, "--site", "0571") == 0
-    urgent = ("set-urgent-words", "sbrt-nsclc", "0571", "--language", "zh_CN", "--words")
-    assert daybook(*urgent, "请立即致电病房") == 0
-    assert daybook(*urgent, "长" * 121) == 2
-    assert "[words_too_long]" in capsys.readouterr().err
     assert daybook("create-client", "sbrt-nsclc", "--name", "EDC", "--scope", "scores:read") == 0
     told = capsys.readouterr().out
     assert "Authenticator secret" in told
@@ -56,6 +52,10 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "client_secret" in told
     assert daybook(*site) == 2
     assert "[site_exists]" in capsys.readouterr().err
+    urgent = ("set-urgent-words", "sbrt-nsclc", "0571", "--language", "zh_CN", "--words")
+    assert daybook(*urgent, "请立即致电病房") == 0
+    assert daybook(*urgent, "长" * 121) == 2
+    assert "[words_too_long]" in capsys.readouterr().err
     assert daybook("verify-audit") == 0
     assert "whole" in capsys.readouterr().out
     assert daybook("load-study", "sbrt-nsclc", "--plan", "9") == 2
