@@ -212,7 +212,7 @@ def test_each_setting_saves_at_once_and_says_so(app: FastAPI, founder: Person) -
         return led(phone, phone.client.post(path, data=fields))
 
     def said(shown: Element) -> str:
-        return shown.one("div", role="status").text
+        return shown.one("div", class_="note ok", role="status").text
 
     shown = page(phone, "/settings")
     assert "E-mail: l***@example.org" in shown.text
