@@ -18,6 +18,7 @@ from app.services.access_list import access_list
 from app.services.installation import Installation
 from app.services.packs import PackStanding, standings, unsound
 from app.services.participant_page import PEOPLE, activated, people
+from app.services.participant_requests import count_requests
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
 from app.storage.work import Cursor, Group
 from app.web.places import DESK
@@ -65,7 +66,8 @@ def who_needs_a_call(desk: AtDesk, wanted: Annotated[Asked, Depends(asked)]) -> 
     with desk.daybook.read() as session:
         found = work_list(desk.daybook, session, desk.actor, wanted.filter(), desk.at)
         waiting = 0 if fragment else access_list(session, desk.actor, desk.at).count
-    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting)
+        requests = 0 if fragment else count_requests(session, desk.actor)
+    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting, requests=requests)
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 

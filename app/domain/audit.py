@@ -22,6 +22,7 @@ class Event(StrEnum):
     STUDY_LOADED = "system:study:loaded"
     SITE_OPENED = "admin:site:opened"
     PACK_IMPORTED = "admin:pack:imported"
+    SITE_UPDATED = "admin:site:updated"
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
@@ -46,8 +47,12 @@ class Event(StrEnum):
     PIN_CHANGED = "participant:pin:changed"
     BIRTH_DATE_REFUSED = "participant:birth_date:refused"
     BIRTH_DATE_RECORDED = "site:birth_date:recorded"
-    TEXT_SIZE_CHANGED = "participant:text_size:changed"
     LANGUAGE_CHANGED = "participant:language:changed"
+    TEXT_SIZE_CHANGED = "participant:text_size:changed"
+    REMINDERS_CHANGED = "participant:reminders:changed"
+    CALL_REQUESTED = "participant:call:requested"
+    CORRECTION_REQUESTED = "participant:correction:requested"
+    REQUEST_CLOSED = "site:request:closed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -86,6 +91,7 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.STUDY_LOADED: frozenset({"study"}),
     Event.SITE_OPENED: frozenset({"site"}),
     Event.PACK_IMPORTED: frozenset({"instrument_pack"}),
+    Event.SITE_UPDATED: frozenset({"site"}),
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),
@@ -103,8 +109,12 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.OWN_CODE_ISSUED: frozenset({"activation"}),
     Event.PIN_CHANGED: frozenset({"participant"}),
     Event.BIRTH_DATE_RECORDED: frozenset({"participant"}),
-    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     Event.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
+    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
+    Event.REMINDERS_CHANGED: frozenset({"participant"}),
+    Event.CALL_REQUESTED: frozenset({"participant_request"}),
+    Event.CORRECTION_REQUESTED: frozenset({"participant_request"}),
+    Event.REQUEST_CLOSED: frozenset({"participant_request"}),
     Event.ANCHOR_RECORDED: _SCHEDULE,
     Event.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     Event.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

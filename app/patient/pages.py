@@ -73,13 +73,19 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """What is due, soonest closing first."""
+    """What is due, soonest closing first; what then; and where to turn.
+
+    `reminded`: the study tells them of the next form. `finished`: they completed the study.
+    """
 
     template: ClassVar[str] = "patient/home.html"
     cards: tuple[Card, ...]
     sent_url: str
     settings_url: str
+    call_url: str
     next_on: str = ""
+    reminded: bool = False
+    finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
 
 
@@ -98,6 +104,7 @@ class BeginPage:
     error: str = ""  # "" | "who" | "scribe" | "late"
     who: str = ""  # "" | "self" | "scribe"
     asks_late_reason: bool = False
+    recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,39 +230,4 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SentForm:
-    """One line of the history."""
-
-    name: str
-    sent_at: str
-    late: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SentPage:
-    """Forms already sent, newest first; never their answers."""
-
-    template: ClassVar[str] = "patient/sent.html"
-    forms: tuple[SentForm, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsPage:
-    """Language of this person, their phones and PIN, and leaving this phone."""
-
-    template: ClassVar[str] = "patient/settings.html"
-    leave_url: str
-    saved: bool = False
-    changes_pin: bool = True
-    shared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HelpPage:
-    """Who to call and how to get a new link; open to anybody."""
-
-    template: ClassVar[str] = "patient/help.html"
-    hours: str = ""
+    call_url: str = "/help#call"

@@ -10,15 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.answers import Value, unanswered
 from app.domain.capture import HelpedBy, LateReason
 from app.domain.outbox import skew
-from app.domain.plan import SecondCheck
 from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
-from app.patient.pages import NoticePage, SettingsPage
+from app.patient.pages import NoticePage
 from app.patient.reading import Sheet, sheet
 from app.patient.reading_events import leftover, saved_events
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
-from app.patient.tokens import others_of
-from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
+from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page
 from app.patient.visits import (
     Awake,
     Delivery,
@@ -32,7 +30,7 @@ from app.patient.visits import (
 )
 from app.services.capture import Form, begin_form, defined, open_form
 from app.services.late import deliver
-from app.services.patient_home import home, sent_form, sent_forms
+from app.services.patient_home import home, sent_form
 from app.services.saving import keep_draft, save_answers, tell_altered
 from app.services.submission import Receipt, Sending, submit_form
 from app.web.cookies import kept
@@ -199,14 +197,3 @@ def _form(
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
     return visit.show(page, 422 if missing or invalid else 200, headers)
-
-
-@router.get("/sent")
-def show_sent(visit: Awake) -> Response:
-    return visit.show(sent_page(visit, sent_forms(visit.daybook, visit.visitor)))
-
-
-@router.get("/settings")
-def show_settings(visit: Awake) -> Response:
-    pin = visit.visitor.second_check is SecondCheck.pin
-    return visit.show(SettingsPage("/settings/leave", changes_pin=pin, shared=bool(others_of(visit.request))))

@@ -19,7 +19,8 @@ from app.services.entry import Visitor
 from app.services.identifiers import public_id
 from app.services.installation import Installation
 from app.services.packs import check_begin
-from app.services.scheduling import remind_from, sent_kinds, wake_of
+from app.services.scheduling import sent_kinds, wake_of
+from app.services.wishes import wish_of
 from app.storage.answering import current_answers
 from app.storage.changes import chain_of_participant
 from app.storage.people import Participant
@@ -138,8 +139,8 @@ def begin_form(
         slot.begun_at = at
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
-        not_before = remind_from(work.session.get_one(Participant, visitor.participant_id))
-        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, not_before)
+        wish = wish_of(work.session.get_one(Participant, visitor.participant_id))
+        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, wish)
         work.record(Event.FORM_BEGUN, chain)
 
 

@@ -26,7 +26,7 @@ from app.services.packs import may_begin
 from app.services.participants import site_of
 from app.services.patient_home import minutes
 from app.services.reminder_words import Note, Words
-from app.services.scheduling import remind_from
+from app.services.wishes import wants_reminders, wish_of
 from app.storage.changes import chain_of_participant
 from app.storage.exchange import MESSAGE_WAITING, Message
 from app.storage.people import Contact, Participant
@@ -170,8 +170,10 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     """Why a queued message must not be sent any more; None while it is owed."""
     if participant.exit_kind is not None:
         return "participation_ended"
-    if remind_from(participant) > at:
+    if not wants_reminders(participant):
         return "not_wanted"
+    if wish_of(participant).not_before > at:
+        return "paused"
     if slot.window_version != message.window_version:
         return "window_moved"
     state = status_of(slot, at)

@@ -47,6 +47,8 @@ _UNTOLD = frozenset(
         "anchor.reason",
         "disposition.reason",
         "slot.missed_note",
+        "participant_request.slot_key",
+        "participant_request.outcome",
         "edc_record.body",
         "response.answers",
         "response.scores",

@@ -74,6 +74,11 @@ WORDINGS: Mapping[str, Wording] = {
     "throttled": Wording(429, N_("There were too many tries. Please try again in one hour."), "rate-limited"),
     "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
     "participation_ended": _conflict(N_("This person does not take part any more.")),
+    # what participants set and ask for
+    "unknown_request": _absent("unknown-request"),
+    "request_closed": _conflict(N_("This request was closed already.")),
+    "outcome_needed": _invalid(N_("Please write what came of it.")),
+    "words_too_long": _invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
     "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
     "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
