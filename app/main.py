@@ -30,7 +30,7 @@ from app.settings import Channel as Way
 from app.settings import Settings
 from app.storage import library
 from app.storage.engine import open_engine
-from app.web import errors, routes, statics
+from app.web import errors, installing, routes, statics
 from app.web.compression import Compression
 from app.web.cookies import PlainCookies
 from app.web.logs import AccessLog, log_to
@@ -42,7 +42,15 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (patient.router, edc.router, clinic.router, routes.router, statics.router, entrance.router)
+ROUTERS = (
+    patient.router,
+    edc.router,
+    clinic.router,
+    routes.router,
+    statics.router,
+    entrance.router,
+    installing.router,
+)
 """Routes are compared one after the other, so the busiest come first; no two routers share a path."""
 
 DEFAULT_COST = HashCost()

@@ -47,6 +47,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/about"): PUBLIC,
     ("GET", "/favicon.ico"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
+    ("GET", "/manifest.webmanifest"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/static/{digest}/{name:path}"): PUBLIC,
     ("POST", "/language"): PUBLIC,
