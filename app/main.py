@@ -19,7 +19,7 @@ from app.jobs.ticker import Ticker
 from app.notify.channel import Channel
 from app.notify.console import Console
 from app.notify.smtp import Smtp
-from app.patient import entrance
+from app.patient import entrance, offline
 from app.patient import routes as patient
 from app.patient.form_assets import form_assets
 from app.services.installation import Installation
@@ -43,6 +43,7 @@ BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
 ROUTERS = (
+    offline.router,  # before the participant's, who would take /f/{slot}/blank for a step
     patient.router,
     edc.router,
     clinic.router,
@@ -51,7 +52,7 @@ ROUTERS = (
     entrance.router,
     installing.router,
 )
-"""Routes are compared one after the other, so the busiest come first; no two routers share a path."""
+"""Routes are compared one after the other, so the busiest come early; no two routers share a path."""
 
 DEFAULT_COST = HashCost()
 

@@ -70,6 +70,7 @@ class HomePage:
     settings_url: str
     next_on: str = ""
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+    opens_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class FormPage:
     urgent_text: str = ""
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+    blank: bool = False  # opened without a connection, so that answers sent before are not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +241,11 @@ class HelpPage:
 
     template: ClassVar[str] = "patient/help.html"
     hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflinePage:
+    """What a phone shows in place of a page that it cannot get; it brings its look along."""
+
+    template: ClassVar[str] = "patient/offline.html"
+    css: Markup

@@ -42,7 +42,8 @@ def home_page(visit: Visit, home: patient_home.Home, news: str) -> HomePage:
         for form in home.due
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
-    return HomePage(cards, "/sent", "/settings", on_day(home.next_on, visit.language), notices)
+    next_on = on_day(home.next_on, visit.language)
+    return HomePage(cards, "/sent", "/settings", next_on, notices, visit.opens_offline)
 
 
 def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> BeginPage:

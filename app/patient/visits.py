@@ -42,6 +42,12 @@ class Visit:
         size = self.visitor.text_size
         return frame if size is TextSize.standard else replace(frame, size=size.value)
 
+    @property
+    def opens_offline(self) -> bool:
+        """Whether this person's forms open without a connection; with no outbox that would lose answers."""
+        plan = self.daybook.library.plan(self.visitor.study, self.visitor.plan_version)
+        return plan.opens_offline and plan.outbox and self.visitor.exit_kind is None
+
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return render(self.request, page, status, self.shell, headers)
 

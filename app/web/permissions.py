@@ -49,6 +49,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/manifest.webmanifest"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    ("GET", "/sw.js"): PUBLIC,
     ("GET", "/static/{digest}/{name:path}"): PUBLIC,
     ("POST", "/language"): PUBLIC,
     # participants
@@ -66,7 +67,9 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/f/{slot}/answers"): PARTICIPANT,
     ("POST", "/f/{slot}/submit"): PARTICIPANT,
     ("GET", "/f/{slot}/done"): PARTICIPANT,
+    ("GET", "/f/{slot}/blank"): PARTICIPANT,
     ("GET", "/f/{slot}/{step}"): PARTICIPANT,
+    ("GET", "/offline"): PARTICIPANT,
     ("GET", "/sent"): PARTICIPANT,
     ("GET", "/settings"): PARTICIPANT,
     ("POST", "/settings/leave"): PARTICIPANT,

@@ -52,6 +52,8 @@ STAFF = {Who(role.value): role for role in Role}
 READERS = (Who.monitor, Who.data_manager, Who.admin)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {("GET", "/unlock"), ("POST", "/unlock"), ("POST", "/settings/leave")}
+ONLY_SOME_STUDIES = {("GET", "/offline"), ("GET", "/f/{slot}/blank")}
+"""Not there in the shipped study, which opens no form without a connection."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
 """Asked last, because they end the state that the others are asked in."""
 
@@ -161,6 +163,8 @@ def expected(who: Who, method: str, path: str, access: Access) -> bool:
     """Whether the table of permissions lets them in."""
     if access.caller is Kind.PUBLIC:
         return True
+    if (method, path) in ONLY_SOME_STUDIES:
+        return False
     if access.caller is Kind.PARTICIPANT:
         return who is Who.participant or (who is Who.locked and (method, path) in STILL_OPEN_WHEN_LOCKED)
     if access.caller is Kind.STAFF_HALF:

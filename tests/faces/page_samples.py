@@ -1,6 +1,7 @@
 """One of every patient page with believable values, in both languages, from the shipped instruments."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.domain.instrument import Instrument
@@ -92,6 +93,7 @@ def every_page(code: str) -> tuple[Page, ...]:
     return (
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
+        replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(
             p.ActivatePage("/a", asks, error)
@@ -114,5 +116,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.SentPage((p.SentForm("Diary", DAY, late=True),)),
         p.SettingsPage("/leave", saved=True),
         p.HelpPage("08:00–17:00"),
+        p.OfflinePage(assets().css),
+        replace(home("due"), opens_offline=True),
         *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
     )
