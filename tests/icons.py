@@ -38,11 +38,13 @@ def pixels(size: int, radius: float, row: int) -> bytes:
     scale, told = 64 / size, bytearray()
     for column in range(size):
         x, y = (column + 0.5) * scale, (row + 0.5) * scale
-        colour = TEAL
+        red, green, blue = TEAL
         for shape in shapes[1:]:
-            part = _cover(shape, x, y, scale)
-            colour = tuple(round(old + (new - old) * part) for old, new in zip(colour, shape[5], strict=True))
-        told += bytes((*colour, round(255 * _cover(shapes[0], x, y, scale))))
+            part, (r, g, b) = _cover(shape, x, y, scale), shape[5]
+            red, green, blue = (
+                round(old + (new - old) * part) for old, new in ((red, r), (green, g), (blue, b))
+            )
+        told += bytes((red, green, blue, round(255 * _cover(shapes[0], x, y, scale))))
     return bytes(told)
 
 

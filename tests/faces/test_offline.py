@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.applications import Clock, visitor
@@ -18,10 +19,16 @@ STATIC = ROOT / "app" / "static" / "js"
 
 
 @pytest.fixture
-def taking_part(sqlite_template: Path, tmp_path: Path) -> Phone:
-    """Somebody whose study opens forms without a connection, with a bound browser."""
+def offline(sqlite_template: Path, tmp_path: Path) -> FastAPI:
+    """The application with a study that opens forms without a connection."""
     own = shutil.copyfile(sqlite_template, tmp_path / "offline.sqlite3")
-    phone = enrolled(offline_app(f"sqlite:///{own}", Clock(START), questionnaires(tmp_path)))
+    return offline_app(f"sqlite:///{own}", Clock(START), questionnaires(tmp_path))
+
+
+@pytest.fixture
+def taking_part(offline: FastAPI) -> Phone:
+    """Somebody of that study, with a bound browser."""
+    phone = enrolled(offline)
     phone.activate()
     return phone
 
@@ -54,13 +61,13 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert "Answers that you sent before" not in form.text
 
 
-def test_only_a_begun_form_that_can_be_answered_is_kept(taking_part: Phone) -> None:
+def test_only_a_begun_form_that_can_be_answered_is_kept(offline: FastAPI, taking_part: Phone) -> None:
     blank = f"/f/{taking_part.slot()}/blank"
     assert taking_part.client.get(blank).status_code == 404
     slot = taking_part.begin()
     assert taking_part.client.get(blank).status_code == 200
     assert taking_part.client.get("/f/nobodys/blank").status_code == 404
-    assert visitor(taking_part.client.app).get(blank).status_code == 401
+    assert visitor(offline).get(blank).status_code == 401
     assert taking_part.send(slot).status_code == 303
     assert taking_part.client.get(blank).status_code == 404
 
@@ -76,12 +83,14 @@ def test_the_page_for_no_connection_brings_its_look_along(taking_part: Phone) ->
     assert taking_part.person.subject not in answer.text
 
 
-def test_a_phone_gets_the_worker_only_where_the_study_wants_it(taking_part: Phone, phone: Phone) -> None:
+def test_a_phone_gets_the_worker_only_where_the_study_wants_it(
+    app: FastAPI, taking_part: Phone, phone: Phone
+) -> None:
     wanted = (STATIC / "sw.js").read_text("utf-8")
     removing = (STATIC / "sw-off.js").read_text("utf-8")
     assert worker(taking_part.client) == wanted
     assert "js/register.js" in taking_part.client.get("/home").text
-    assert worker(phone.client) == worker(visitor(phone.client.app)) == removing
+    assert worker(phone.client) == worker(visitor(app)) == removing
     assert "js/register.js" not in phone.client.get("/home").text
     slot = phone.begin()
     assert [phone.client.get(path).status_code for path in (f"/f/{slot}/blank", "/offline")] == [404, 404]

@@ -111,7 +111,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: World, context: Br
     context.set_offline(False)
     until(lambda: world.events() == [("q1", 2), ("q1", 2), ("q2", 3), ("q3", 4)], tab)
 
-    tab.click("text=Show all my answers again")
+    tab.click("text=Show all my answers")
     expect(tab.locator("#pos")).to_have_text("Question 4 of 30")
     sent = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
     assert tab.evaluate(SENT, sent) == 200
