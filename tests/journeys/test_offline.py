@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.applications import Clock
 from tests.faces.offline import enrolled, offline_app, questionnaires
 from tests.faces.visitors import ANSWERS
+from tests.journeys.cable import Cable, cable
 from tests.journeys.test_patient import SIZE, World, accessible, begin, come_in, step
 from tests.servers import address, free_socket, serving
 from tests.services.people import START
@@ -32,13 +33,21 @@ SENT = """async fields => {
 """The runner's sending is tested elsewhere; 27 more answers would only take time here."""
 
 
+@dataclass
+class Remote(World):
+    """A world at the end of a cable."""
+
+    cable: Cable
+
+
 @pytest.fixture
-def world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[World]:
+def world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Remote]:
     clock, held = Clock(START), free_socket()
-    app = offline_app(migrated_sqlite_url, clock, questionnaires(tmp_path), DAYBOOK_PUBLIC_URL=address(held))
+    url = address(held)
+    app = offline_app(migrated_sqlite_url, clock, questionnaires(tmp_path), DAYBOOK_PUBLIC_URL=url)
     phone = enrolled(app)
-    with serving(app, held) as url:
-        yield World(url, clock, phone)
+    with serving(app) as goal, cable(held, goal) as laid:
+        yield Remote(url, clock, phone, laid)
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def answer(tab: Page, number: int) -> None:
 
 
 @pytest.mark.req("OFF-01", "OFF-03", "OFF-06")
-def test_a_begun_form_opens_again_without_a_connection(world: World, context: BrowserContext) -> None:
+def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: BrowserContext) -> None:
     tab = context.new_page()
     come_in(tab, world)
     under_way(tab)
@@ -91,8 +100,8 @@ def test_a_begun_form_opens_again_without_a_connection(world: World, context: Br
     waits_for(tab, "/offline", blank)
     answer(tab, 1)
     expect(tab.locator("#pos")).to_have_text("Question 2 of 30")
+    world.cable.out()
     context.set_offline(True)
-    tab.goto("about:blank")
     tab.close()
 
     tab = context.new_page()
@@ -108,6 +117,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: World, context: Br
     tab.wait_for_url(form)
     for number in (1, 2, 3):
         answer(tab, number)
+    world.cable.back_in()
     context.set_offline(False)
     until(lambda: world.events() == [("q1", 2), ("q1", 2), ("q2", 3), ("q3", 4)], tab)
 
@@ -125,7 +135,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: World, context: Br
 
 
 @pytest.mark.req("OFF-03")
-def test_where_the_study_stops_it_the_phone_forgets(world: World, context: BrowserContext) -> None:
+def test_where_the_study_stops_it_the_phone_forgets(world: Remote, context: BrowserContext) -> None:
     tab = context.new_page()
     come_in(tab, world)
     under_way(tab)
@@ -139,7 +149,7 @@ def test_where_the_study_stops_it_the_phone_forgets(world: World, context: Brows
     assert "register.js" not in tab.content()
 
 
-def test_wechat_gets_no_worker(world: World, chromium: Browser) -> None:
+def test_wechat_gets_no_worker(world: Remote, chromium: Browser) -> None:
     with chromium.new_context(viewport=SIZE, user_agent="Mozilla/5.0 MicroMessenger/8.0") as context:
         tab = context.new_page()
         come_in(tab, world)
