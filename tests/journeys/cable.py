@@ -3,11 +3,10 @@
 A browser's own offline mode lets through what a page sends while it is closed.
 """
 
-import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 Port = tuple[str, int]
@@ -17,65 +16,75 @@ Port = tuple[str, int]
 class Cable:
     """Passes everything on while it is in."""
 
-    loop: asyncio.AbstractEventLoop
+    held: socket.socket
     goal: Port
     is_in: bool = True
-    ends: set[asyncio.StreamWriter] = field(default_factory=set)
+    is_laid: bool = True
+    ends: list[socket.socket] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def out(self) -> None:
-        """Pull it out: connections end, and new ones are closed at once."""
+        """Pull it out: connections end, and new ones end at once."""
         self.is_in = False
-        self.loop.call_soon_threadsafe(self._cut)
+        for end in self.ends:
+            _end(end)
 
     def back_in(self) -> None:
         """Connections work again."""
         self.is_in = True
 
-    def _cut(self) -> None:
-        for end in self.ends:
-            end.transport.abort()
+    def take(self) -> None:
+        """Join whoever comes with the server, until the cable is taken away."""
+        self.held.settimeout(0.05)
+        self.held.listen()
+        while self.is_laid:
+            with suppress(TimeoutError):
+                here, _ = self.held.accept()
+                self._start(self._join, here)
 
-    async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, for as long as both sides and the cable hold."""
-        if not self.is_in:
-            writer.transport.abort()
-            return
-        there, back = await asyncio.open_connection(*self.goal)
-        self.ends |= {writer, back}
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
-        self.ends -= {writer, back}
+    def _join(self, here: socket.socket) -> None:
+        with here, socket.create_connection(self.goal) as there:
+            self.ends += [here, there]
+            if not self.is_in:
+                return
+            here.settimeout(None)
+            back = self._start(_pass_on, there, here)
+            _pass_on(here, there)
+            back.join()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while part := await reader.read(65536):
-                writer.write(part)
-                await writer.drain()
-        except OSError:
-            pass  # an end was cut or closed, which ends the other below
-        writer.close()
+    def _start(self, what: Callable[..., None], *told: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=what, args=told, name="cable")
+        self.threads.append(thread)
+        thread.start()
+        return thread
+
+
+def _pass_on(source: socket.socket, goal: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(65536):
+            goal.sendall(part)
+    _end(source)
+    _end(goal)
+
+
+def _end(side: socket.socket) -> None:
+    with suppress(OSError):  # ended already
+        side.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def cable(held: socket.socket, goal: str) -> Iterator[Cable]:
     """Lay it from a bound socket to a server's address."""
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
     host, port = goal.removeprefix("http://").split(":")
-    laid = Cable(loop, (host, int(port)))
-
-    async def serve() -> None:
-        server = await asyncio.start_server(laid.join, sock=held)
-        async with server:
-            await stop.wait()
-        passing = asyncio.all_tasks() - {asyncio.current_task()}
-        for each in passing:
-            each.cancel()
-        await asyncio.gather(*passing, return_exceptions=True)
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="cable")
-    thread.start()
+    laid = Cable(held, (host, int(port)))
+    taking = threading.Thread(target=laid.take, name="cable")
+    taking.start()
     try:
         yield laid
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
+        laid.is_laid = False
+        taking.join()
+        laid.out()
+        for thread in laid.threads:
+            thread.join()
+        held.close()
