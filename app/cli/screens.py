@@ -132,7 +132,7 @@ def studio(settings: Settings, library: Library, instrument: Instrument, size: s
         instrument=instrument,
         plan=_plan(library, instrument),
         pages=Pages.load(Catalogues.load(settings.locales)),
-        assets=form_assets(statics.text("css/daybook.css"), statics.text("js/runner.js")),
+        assets=form_assets(statics.text("css/daybook.css"), statics.text("js/runner.min.js")),
         size=size,
     )
 

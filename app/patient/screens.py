@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.domain.answers import Value, holds, settled
 from app.domain.instrument import Instrument, Item
 from app.domain.instrument_text import InstrumentText
+from app.domain.outbox import signs
 from app.domain.plan import Plan
 from app.i18n.languages import ENGLISH, language
 from app.patient.form_assets import FormAssets
@@ -80,6 +81,7 @@ def _form(instrument: Instrument, text: InstrumentText, plan: Plan) -> Form:
         answers={},
         revision=0,
         client="screen",
+        key=signs(len(instrument.items), b"screen") if plan.outbox else "",
         asks_late_reason=False,
     )
 
