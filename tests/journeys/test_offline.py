@@ -14,7 +14,7 @@ from tests.faces.visitors import ANSWERS
 from tests.journeys.cable import Cable, cable
 from tests.journeys.test_patient import SIZE, World, accessible, begin, come_in, step
 from tests.servers import address, free_socket, serving
-from tests.services.people import START
+from tests.services.people import PIN, START
 
 KEPT = """async () => {
   const kept = {};
@@ -132,6 +132,13 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     assert tab.evaluate(SENT, sent) == 200
     tab.goto(f"{form}/done")
     assert world.response().answers["q30"] == 2
+    waits_for(tab, "/offline")
+    world.clock.forward(minutes=16)
+    tab.goto(form)
+    waits_for(tab)
+    tab.fill("[name=pin]", PIN)
+    tab.click("main form:has([name=pin]) button")
+    tab.goto(f"{world.url}/home")
     waits_for(tab, "/offline")
     tab.goto(f"{world.url}/settings")
     tab.click("text=Log out of this phone")
