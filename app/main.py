@@ -19,7 +19,17 @@ from app.jobs.ticker import Ticker
 from app.notify.channel import Channel
 from app.notify.console import Console
 from app.notify.smtp import Smtp
-from app.patient import entrance, helping, history, own_browsers, settings, sharing, switching, welcome
+from app.patient import (
+    entrance,
+    helping,
+    history,
+    offline,
+    own_browsers,
+    settings,
+    sharing,
+    switching,
+    welcome,
+)
 from app.patient import routes as patient
 from app.patient.form_assets import form_assets
 from app.services.installation import Installation
@@ -30,7 +40,7 @@ from app.settings import Channel as Way
 from app.settings import Settings
 from app.storage import library
 from app.storage.engine import open_engine
-from app.web import errors, routes, statics
+from app.web import errors, installing, routes, statics
 from app.web.compression import Compression
 from app.web.cookies import PlainCookies
 from app.web.logs import AccessLog, log_to
@@ -43,6 +53,7 @@ BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
 ROUTERS = (
+    offline.router,  # before the participant's, who would take /f/{slot}/blank for a step
     patient.router,
     edc.router,
     clinic.router,
@@ -56,8 +67,9 @@ ROUTERS = (
     helping.router,
     settings.router,
     switching.router,
+    installing.router,
 )
-"""Routes are compared one after the other, so the busiest come first; no two routers share a path."""
+"""Routes are compared one after the other, so the busiest come early; no two routers share a path."""
 
 DEFAULT_COST = HashCost()
 

@@ -46,10 +46,10 @@ def _page(desk: Desk) -> RequestsPage:
 
 
 def _row(desk: Desk, asked: Asked) -> RequestRow:
-    library, person = desk.daybook.library, f"{DESK}/participants/{asked.participant}"
-    form = ""
+    person, form = f"{DESK}/participants/{asked.participant}", ""
     if asked.instrument:
-        form = library.text(library.instrument(*asked.instrument), desk.shell.code).name
+        instrument = desk.daybook.library.instrument(*asked.instrument)
+        form = desk.daybook.name(asked.study, instrument, desk.shell.code)
     return RequestRow(
         key=asked.request_id,
         kind=asked.kind.value,

@@ -87,6 +87,7 @@ class HomePage:
     reminded: bool = False
     finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+    opens_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class FormPage:
     urgent_text: str = ""
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+    blank: bool = False  # opened without a connection, so that answers sent before are not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +233,11 @@ class NoticePage:
     next_on: str = ""
     receipt: str = ""
     call_url: str = "/help#call"
+
+
+@dataclass(frozen=True, slots=True)
+class OfflinePage:
+    """What a phone shows in place of a page that it cannot get; it brings its look along."""
+
+    template: ClassVar[str] = "patient/offline.html"
+    css: Markup

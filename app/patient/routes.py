@@ -196,4 +196,4 @@ def _form(
     assets: FormAssets = visit.request.app.state.form_assets
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show(page, 422 if missing or invalid else 200, headers)
+    return visit.show_form(form.slot, page, 422 if missing or invalid else 200, headers)

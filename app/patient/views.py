@@ -42,7 +42,17 @@ def home_page(visit: Visit, home: patient_home.Home, news: str) -> HomePage:
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
     next_on = on_day(home.next_on, visit.language)
-    return HomePage(cards, "/sent", "/settings", "/help#call", next_on, home.reminded, home.finished, notices)
+    return HomePage(
+        cards=cards,
+        sent_url="/sent",
+        settings_url="/settings",
+        call_url="/help#call",
+        next_on=next_on,
+        reminded=home.reminded,
+        finished=home.finished,
+        notices=notices,
+        opens_offline=visit.opens_offline,
+    )
 
 
 def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> BeginPage:
@@ -88,6 +98,7 @@ def form_page(
         runner=assets.runner,
         key=form.key,
         copyright_line=form.text.copyright,
+        urgent_text=form.urgent_words,
         missing=tuple(missing),
         invalid=tuple(invalid),
     )
@@ -120,6 +131,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
         demonstration=_demonstration(form),
         day=on_day(form.slot.for_day, _spoken(form)),
         urgent=bool(urgent(form.instrument, answers, form.marks)),
+        urgent_text=form.urgent_words,
     )
 
 

@@ -20,6 +20,7 @@ from app.services.identifiers import public_id
 from app.services.installation import Installation
 from app.services.packs import check_begin
 from app.services.scheduling import sent_kinds, wake_of
+from app.services.site_words import urgent_words
 from app.services.wishes import wish_of
 from app.storage.answering import current_answers
 from app.storage.changes import chain_of_participant
@@ -53,7 +54,8 @@ class Definition:
 class Form(Definition):
     """A form as its participant may see it now, with the answers so far; begun or not.
 
-    `key` are the signs under which the phone keeps answers that it could not send (app.domain.outbox).
+    `key` are the signs under which the phone keeps answers that it could not send (app.domain.outbox);
+    `urgent_words` are the site's own beside an answer that means "call now", "" for ours.
     """
 
     answers: Mapping[str, Value]
@@ -61,6 +63,7 @@ class Form(Definition):
     client: str
     key: str
     asks_late_reason: bool
+    urgent_words: str = ""
 
 
 def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: datetime) -> Form:
@@ -86,6 +89,7 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
         client=public_id(),
         key=signs_of(installation, asked.plan, slot_id, len(asked.items)),
         asks_late_reason=asks_reason(asked.plan, planned_of(slot), at),
+        urgent_words=urgent_words(visitor.site, visitor.language),
     )
 
 

@@ -13,9 +13,16 @@ from app.storage.schedule import Slot
 def offered(installation: Installation, visitor: Visitor, slot: Slot) -> tuple[str, ...]:
     """The codes of the study's languages in which this slot's very instrument version has words."""
     plan = installation.library.plan(visitor.study, slot.plan_version)
-    texts = installation.library.texts
-    version = slot.instrument, slot.instrument_version
-    return tuple(language for language in plan.languages if (*version, language) in texts)
+    return tuple(code for code in plan.languages if _has_words(installation, visitor.study, slot, code))
+
+
+def _has_words(installation: Installation, study: str, slot: Slot, language: str) -> bool:
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    try:
+        installation.text(study, instrument, language, slot.begun_at)
+    except Refused:
+        return False
+    return True
 
 
 def asks_first(

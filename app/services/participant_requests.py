@@ -54,6 +54,7 @@ class Asked:
     site: str
     zone: str
     asked_at: datetime
+    study: str = ""
     slot: str = ""
     instrument: tuple[str, str] | None = None
     visit: str = ""
@@ -189,6 +190,7 @@ def _told(
         return asked
     return replace(
         asked,
+        study=study,
         slot=slot.public_id,
         instrument=(slot.instrument, slot.instrument_version),
         visit=slot.visit,

@@ -141,7 +141,7 @@ def sent_answers(installation: Installation, visitor: Visitor, slot_id: str) -> 
         raise Refused("unknown_slot")
     slot = row[0]
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.library.text(instrument, latest.language)
+    text = installation.text(visitor.study, instrument, latest.language, slot.begun_at)
     return SentAnswers(form, instrument, text, latest.answers)
 
 

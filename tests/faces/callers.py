@@ -59,8 +59,8 @@ STILL_OPEN_WHEN_LOCKED = {
     ("POST", "/settings/people"),
     ("POST", "/help/call"),
 }
-CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}")}
-"""The shipped plan shows nobody what they answered."""
+CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
+"""The shipped plan shows nobody what they answered, and opens no form without a connection."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
 """Asked last, because they end the state that the others are asked in."""
 

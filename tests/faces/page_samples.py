@@ -174,6 +174,7 @@ def every_page(code: str) -> tuple[Page, ...]:
     return (
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
+        replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(
             p.ActivatePage("/a", asks, error, shared=True, wechat=True)
@@ -192,5 +193,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         *(p.NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *person_pages(),
+        p.OfflinePage(assets().css),
+        replace(home("due"), opens_offline=True),
         *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
     )
