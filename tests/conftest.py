@@ -9,11 +9,21 @@ from hypothesis import settings
 from playwright.sync_api import Browser
 
 from app.storage.migrations import migrate
-from tests import postgres, servers, stages
+from tests import distribution, postgres, servers, stages
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
 settings.load_profile("daybook")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return distribution.scheduler(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    distribution.slow_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """The stages that most tests begin with: the study, its site, somebody enrolled."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from app.domain.access import SYSTEM
+from app.services.enrolment import enrol, issue_invitation
 from app.services.installation import Installation
 from app.services.participants import site_named, study_named
 from app.services.sealing import HashCost, Sealer
@@ -11,7 +12,7 @@ from app.services.studies import load_study, open_site
 from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
 from app.storage.study import Mode, Site
-from tests.services.people import START, enrolled, library, site_entry
+from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
 from tests.stages import Stage
 
 PLAN = ("sbrt-nsclc", "1.0")
@@ -55,6 +56,22 @@ def _person(installation: Installation) -> Sequence[str]:
     return (enrolled(installation, site_of(installation), "0571-001").cookie,)
 
 
+def _invited(installation: Installation) -> Sequence[str]:
+    person = Person(installation, site_of(installation), "0571-001")
+    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    told = issue_invitation(installation, person.nurse, person.site.study_id, person.subject, START)
+    return told.url.rsplit("/", 1)[1], told.code
+
+
 STUDY = grown(_study)
 SITE = grown(_site, STUDY)
 PERSON = grown(_person, SITE)
+INVITED = grown(_invited, SITE)
+"""Somebody enrolled who has not used their link yet; its secrets are the link's and the code."""
+
+
+def begun(fixtures: Iterable[str]) -> Stage | None:
+    """The stage that a test of the use cases asks for by the names of its fixtures."""
+    asked = frozenset(fixtures)
+    stages = (("person", PERSON), ("site", SITE), ("installation", STUDY))
+    return next((stage for name, stage in stages if name in asked), None)

@@ -6,17 +6,15 @@ import pytest
 
 from app.services.installation import Installation
 from app.storage.study import Site
-from tests.services.beginnings import PERSON, SITE, STUDY, installed_at, site_of
+from tests.services.beginnings import begun, installed_at, site_of
 from tests.services.people import Person, enrolled
 from tests.stages import Stage
-
-_BEGUN = {"person": PERSON, "site": SITE, "installation": STUDY}
 
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
     """As far as the fixtures of the test say."""
-    return next((each for name, each in _BEGUN.items() if name in request.fixturenames), None)
+    return begun(request.fixturenames)
 
 
 @pytest.fixture
