@@ -32,8 +32,6 @@ from app.storage.study import Mode
 from tests import servers
 from tests.services.people import library
 
-pytestmark = pytest.mark.xdist_group("demo-command")
-
 _PATIENCE_SECONDS = 60.0
 
 

@@ -76,13 +76,7 @@ def installed(url: str) -> Installation:
     return Installation(open_engine(url), library(), sealer, "http://demo.test", "0")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("sqlite", marks=pytest.mark.xdist_group("demo-sqlite")),
-        pytest.param("postgresql", marks=pytest.mark.xdist_group("demo-postgresql")),
-    ],
-)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """The whole demonstration, made once on each database, at noon and just after midnight."""
     if request.param == "sqlite":

@@ -1,6 +1,6 @@
 """Coming in: link, short code, PIN, the idle lock, leaving, language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -21,17 +21,31 @@ from app.services.throttling import SPAN, TRIES
 from app.storage.people import Device
 from app.storage.study import Site
 from app.storage.trail import AuditEntry
+from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, bound, days, enrolment
+from tests.stages import Stage
 
 HERE = "192.0.2.1"
+
+
+def _nine(installation: Installation) -> Sequence[str]:
+    person = Person(installation, site_of(installation), "0571-009")
+    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    return ()
+
+
+NINE = grown(_nine, SITE)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    return NINE if "guest" in request.fixturenames else begun(request.fixturenames)
 
 
 @pytest.fixture
 def guest(installation: Installation, site: Site) -> Person:
     """Somebody enrolled who has no phone yet."""
-    person = Person(installation, site, "0571-009")
-    enrol(installation, person.nurse, site, enrolment(person.subject), START)
-    return person
+    return Person(installation, site, "0571-009")
 
 
 def invite(person: Person, at: datetime = START) -> Invitation:
