@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Error
@@ -16,9 +16,9 @@ WEIGHTS = {
     "answer": 40,
     "back": 4,
     "offline": 6,
-    "online": 6,
+    "online": 0,
     "kill": 5,
-    "start": 7,
+    "start": 0,
     "crash": 5,
     "close": 3,
     "restart": 3,
@@ -30,7 +30,9 @@ WEIGHTS = {
     "end grace": 1,
     "end late arrival": 1,
 }
+_CURES = {"offline": "online", "kill": "start"}
 _QUIET_SECONDS = 12.0
+_PAUSES = (0, 0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,26 @@ class Act:
 def drawn(seed: int) -> list[Act]:
     """Ten to twenty-five acts; the same seed draws the same."""
     draw = random.Random(seed)
-    kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
     second = draw.random() < 0.4
     return [
-        Act(
-            draw.choices(kinds, weights)[0],
-            int(second and draw.random() < 0.3),
-            draw.randint(1, 4),
-            draw.choice((0, 0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.05)),
-        )
-        for _ in range(draw.randint(10, 25))
+        Act(kind, int(second and draw.random() < 0.3), draw.randint(1, 4), draw.choice(_PAUSES))
+        for kind in _kinds(draw, draw.randint(10, 25))
     ]
+
+
+def _kinds(draw: random.Random, count: int) -> Iterator[str]:
+    """Troubles pass before long: somebody without a connection mostly gets it back."""
+    weights = dict(WEIGHTS)
+    for _ in range(count):
+        kind = draw.choices(list(weights), list(weights.values()))[0]
+        yield kind
+        for trouble, cure in _CURES.items():
+            if kind in (trouble, cure):
+                weights[cure] = 25 if kind == trouble else 0
+
+
+def silent(_words: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass
@@ -69,6 +80,7 @@ class Interleaving:
     world: World
     phones: tuple[Phone, Phone]
     ledger: Ledger
+    say: Callable[[str], object] = silent
     log: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
@@ -76,6 +88,7 @@ class Interleaving:
 
     def note(self, words: str) -> None:
         self.log.append(words)
+        self.say(words)
 
     def fault(self, words: str) -> None:
         if words not in self.faults:
@@ -113,7 +126,7 @@ class Interleaving:
                 allowed = {self.ledger.current(item), dict(phone.given).get(item, 0)}
                 if value not in allowed:
                     self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
-        self.note(f"   {phone.name} sees {seen.kind} {seen.at} {seen.heading}")
+        self.note(f"   {phone.name} sees {seen.kind} {seen.at or seen.heading.strip()[:40]}")
         return seen
 
     def attempt(self, step: Callable[[], None]) -> None:
@@ -137,7 +150,7 @@ class Interleaving:
         with phone.context.expect_page() as opened:
             phone.page.locator("#login a").tap()
         form, phone.page = phone.page, opened.value
-        self.attempt(lambda: phone.page and phone.page.wait_for_load_state())
+        self.attempt(opened.value.wait_for_load_state)
         if phone.screen().kind == "pin":
             self.attempt(phone.confirm)
         phone.page.close()
@@ -150,12 +163,13 @@ class Interleaving:
             return
         if seen.reviews and phone.page:
             phone.page.locator("#rows a").nth(value - 1).tap()
+        self.note(f"   {phone.name} answers {phone.screen().code} {value}")
         phone.choose(value)
-        self.note(f"   {phone.name} answers {phone.given[-1:]}")
         phone.next()
 
     def finish(self, phone: Phone, value: int) -> Screen:
         """Answer what is still open, and come to the review."""
+        seen = Screen()
         for number in range(40):
             seen = self.ready(phone)
             if seen.kind != "form" or seen.stopped or seen.reviews:
@@ -240,22 +254,25 @@ class Interleaving:
         return bool(seen.outbox) or waits or bool(phone.watch.flying)
 
 
-def run(world: World, browser: Browser, seed: int) -> Interleaving:
-    """One interleaving from its seed; what is wrong stands in `faults`."""
+def run(world: World, browser: Browser, seed: int, say: Callable[[str], object] = silent) -> Interleaving:
+    """One interleaving from its seed; what is wrong stands in `faults`. `say` hears the log as it grows."""
     world.start()
     world.people += 1
     person, cookies = enrolled(world.installation, world.site, world.people, world.at)
     slot = person.slot(VISIT)
     phones = [
-        Phone(name, browser, world, slot.public_id, cookie) for name, cookie in zip("AB", cookies, strict=True)
+        Phone(name, browser, world, slot.public_id, cookie)
+        for name, cookie in zip("AB", cookies, strict=True)
     ]
-    made = Interleaving(world, (phones[0], phones[1]), Ledger(world.installation, slot.id or 0))
+    made = Interleaving(world, (phones[0], phones[1]), Ledger(world.installation, slot.id or 0), say)
     try:
         made.open(phones[0])
         for act in drawn(seed):
             made.act(act)
         made.make_peace()
         made.faults += made.ledger.faults(made.phones, made.claimed)
+    except Error as failed:
+        made.fault(f"the browser could not go on: {failed.message}")
     finally:
         for phone in phones:
             phone.switch_off()
@@ -290,7 +307,9 @@ def _pass(made: Interleaving, **spans: float) -> None:
 
 def _pass_until(made: Interleaving, hours: float) -> None:
     """To so many hours after the closing of the form's window; never back."""
-    left = made.ledger.slot().closes_at - made.world.at
+    closes_at = made.ledger.slot().closes_at
+    assert closes_at
+    left = closes_at - made.world.at
     _pass(made, seconds=max(0.0, left.total_seconds()) + hours * 3600)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.services.installation import Installation
 from app.services.trail import verify
@@ -24,7 +24,9 @@ class Ledger:
             return session.get_one(Slot, self.slot_id)
 
     def events(self) -> list[AnswerEvent]:
-        own = select(AnswerEvent).where(AnswerEvent.slot_id == self.slot_id).order_by(AnswerEvent.revision)
+        own = (
+            select(AnswerEvent).where(AnswerEvent.slot_id == self.slot_id).order_by(col(AnswerEvent.revision))
+        )
         with self.installation.read() as session:
             return list(session.exec(own))
 

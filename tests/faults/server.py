@@ -13,10 +13,10 @@ from pathlib import Path
 import uvicorn
 
 from app.clock import now
-from app.web.logs import log_to
-from tests.applications import CHEAP
 from app.main import create_app
 from app.settings import Settings
+from app.web.logs import log_to
+from tests.applications import CHEAP
 
 
 def main(url: str, port: str, ahead: str, questionnaires: str) -> None:

@@ -76,13 +76,14 @@ def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
     root, port = write_definitions(folder), _free_port()
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
     public = f"http://127.0.0.1:{port}"
-    installation = open_installation(
-        Settings.from_environment({**told, "DAYBOOK_PUBLIC_URL": public}), CHEAP
-    )
+    installation = open_installation(Settings.from_environment({**told, "DAYBOOK_PUBLIC_URL": public}), CHEAP)
     command = [sys.executable, "-m", "tests.faults.server", url, str(port), str(folder / "ahead"), str(root)]
-    with (folder / "log").open("wb") as log, subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-    ) as parent:
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as parent,
+    ):
         made = World(public, port, installation, founded(installation, now()), folder, parent)
         made.forward(seconds=0)
         made.start()
