@@ -144,6 +144,7 @@ class Phone:
         except Error as failed:
             if "ERR_" not in failed.message and "interrupted" not in failed.message:
                 raise
+        self.watch.forget_page()  # the page that went may have made a last attempt
         return self.screen()
 
     def crash(self) -> None:

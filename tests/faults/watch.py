@@ -19,7 +19,9 @@ class Watch:
     """Of the page that is open now: tried, and not acknowledged."""
     receipts: int = 0
     sending_failed: bool = False
-    flying: set[Request] = field(default_factory=set)
+    flying: dict[Request, int] = field(default_factory=dict)
+    page: int = 0
+    """How many pages were open before: a page does not tell of the attempts of the last one."""
     faults: list[str] = field(default_factory=list)
 
     def attach(self, context: BrowserContext) -> None:
@@ -32,7 +34,7 @@ class Watch:
     def forget_page(self) -> None:
         """Another page has no failed attempts yet."""
         self.failed, self.sending_failed = {}, False
-        self.flying.clear()
+        self.page += 1
 
     @property
     def unsent(self) -> bool:
@@ -41,14 +43,14 @@ class Watch:
 
     def _begun(self, request: Request) -> None:
         if request.method == "POST":
-            self.flying.add(request)
+            self.flying[request] = self.page
 
     def _ended(self, request: Request) -> None:
-        self.flying.discard(request)
+        self.flying.pop(request, None)
 
     def _failed(self, request: Request) -> None:
-        self.flying.discard(request)
         self._not_taken(request)
+        self.flying.pop(request, None)
 
     def _answered(self, response: Response) -> None:
         request = response.request
@@ -65,6 +67,8 @@ class Watch:
             self.forget_page()
 
     def _not_taken(self, request: Request) -> None:
+        if self.flying.get(request) != self.page:
+            return
         if request.url.endswith(_CARRIERS):
             self.failed |= events(request)
         elif request.url.endswith("/submit"):
