@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from playwright.sync_api import Browser, Error
 
@@ -103,7 +104,7 @@ class Interleaving:
         except Error as failed:
             # The page may go while a finger is on its way to it: it was sent, or closed.
             self.note(f"   {failed.message.splitlines()[0]}")
-            if phone.screen().kind == "form" and not phone.screen().stopped:
+            if phone.screen().kind == "form":
                 self.fault(f"{phone.name}: {act.kind} is not possible: {failed.message}")
         time.sleep(act.pause)
         if act.kind not in ("answer", "send") or not act.pause:
@@ -159,7 +160,7 @@ class Interleaving:
 
     def answer(self, phone: Phone, value: int) -> None:
         seen = self.ready(phone)
-        if seen.kind != "form" or seen.stopped:
+        if seen.kind != "form":
             return
         if seen.reviews and phone.page:
             phone.page.locator("#rows a").nth(value - 1).tap()
@@ -172,7 +173,7 @@ class Interleaving:
         seen = Screen()
         for number in range(40):
             seen = self.ready(phone)
-            if seen.kind != "form" or seen.stopped or seen.reviews:
+            if seen.kind != "form" or seen.reviews:
                 return seen
             if phone.checked()[seen.code or ""] == 0:
                 phone.choose(1 + (value + number) % 4)
@@ -188,28 +189,26 @@ class Interleaving:
 
     def look(self, phone: Phone) -> None:
         seen = phone.screen()
-        if seen.kind == "form" and phone.watch.unsent and not self._told(phone):
+        watch = phone.watch
+        if not self._soon(lambda now: self._tells(phone, now), phone):
             self.fault(f"{phone.name}: an attempt failed and nothing says so: {phone.screen()}")
-        if seen.net == "All answers sent" and phone.watch.unsent and self._stays(phone, "All answers sent"):
-            self.fault(f"{phone.name}: says that all is sent")
-        if seen.kind == "done" and "Thank you" in seen.heading:
+        if not self._soon(lambda now: not self._boasts(phone, now), phone):
+            self.fault(f"{phone.name}: says that all is sent: {phone.screen()}")
+        for lie in self.ledger.lies(seen):
+            self.fault(f"{phone.name}: {lie}")
+        if seen.receipt:
             self.claimed.add(seen.receipt)
-            if (found := self.ledger.receipts()) != [seen.receipt]:
-                self.fault(f"{phone.name}: thanks for {seen.receipt}, kept is {found}")
-        if "already sent" in seen.heading and not self.ledger.receipts():
-            self.fault(f"{phone.name}: says already sent, nothing is")
-        self.faults += [each for each in phone.watch.faults if each not in self.faults]
+        self.faults += [each for each in watch.faults if each not in self.faults]
 
-    def _told(self, phone: Phone) -> bool:
-        """Whether the screen says that something is not sent, or it is sent after all, before long."""
-        return self._before_long(
-            lambda seen: seen.warned or seen.login or seen.stopped or not phone.watch.unsent, phone
-        )
+    def _tells(self, phone: Phone, now: Screen) -> bool:
+        """Whether a page from which an attempt failed says that something is not sent."""
+        told = now.warned or now.login or now.kind not in ("form", "home")
+        return told or not phone.watch.unsent
 
-    def _stays(self, phone: Phone, words: str) -> bool:
-        return not self._before_long(lambda seen: seen.net != words or not phone.watch.unsent, phone)
+    def _boasts(self, phone: Phone, now: Screen) -> bool:
+        return now.net == "All answers sent" and bool(phone.watch.unsent or now.outbox)
 
-    def _before_long(self, true: Callable[[Screen], bool], phone: Phone, seconds: float = 2.0) -> bool:
+    def _soon(self, true: Callable[[Screen], bool], phone: Phone, seconds: float = 2.0) -> bool:
         until = time.monotonic() + seconds
         while not true(phone.screen()):
             if time.monotonic() > until:
@@ -222,36 +221,48 @@ class Interleaving:
     def make_peace(self) -> None:
         """Everything works again, the participant looks at each phone once more and finishes the form."""
         self.world.start()
+        due = [phone for phone in self.phones if self._owes_a_response(phone)]
         for phone in self.phones:
             phone.connect(online=True)
         for phone in self.phones:
             if phone.context is not None:
                 self._come_back(phone)
+        for phone in due:
+            if not self.ledger.receipts():
+                self.fault(f"{phone.name}: Send was pressed in time, and nothing is sent")
         owner = self.phones[0]
         if self.open(owner).kind == "form":
             self.send(owner, 1)
-            if not self._before_long(lambda seen: seen.kind == "done", owner, 6):
+            if not self._soon(lambda seen: seen.kind == "done", owner, 6):
                 self.fault(f"A: sent at the end, and no thanks: {owner.screen()}")
         for phone in self.phones:
             self.look(phone)
+
+    def _owes_a_response(self, phone: Phone) -> bool:
+        """Whether the phone kept that Send was pressed, on a form of this phone's alone, in time."""
+        pressed = [box["w"] for box in phone.holds().values() if box["w"]]
+        alone = not any(other.given for other in self.phones if other is not phone)
+        return (
+            bool(pressed) and alone and self.ledger.in_time(datetime.fromisoformat(pressed[0]), self.world.at)
+        )
 
     def _come_back(self, phone: Phone) -> None:
         seen = phone.screen()
         if seen.kind == "form" and phone.page:
             phone.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-            self._before_long(lambda seen: seen.login or not phone.watch.unsent, phone, 1)
+            self._soon(lambda now: now.login or not self._waits(phone, now), phone)
             self.ready(phone)
         else:
             phone.visit("/home")
             if phone.screen().kind == "pin":
                 phone.confirm()
-        if not self._before_long(lambda seen: not self._holds(phone, seen), phone, _QUIET_SECONDS):
+        self.note(f"   {phone.name} comes back to {phone.screen().kind}")
+        if not self._soon(lambda now: not self._waits(phone, now), phone, _QUIET_SECONDS):
             self.fault(f"{phone.name}: could not send what it holds: {phone.screen()}")
         self.look(phone)
 
-    def _holds(self, phone: Phone, seen: Screen) -> bool:
-        waits = seen.warned and not seen.stopped
-        return bool(seen.outbox) or waits or bool(phone.watch.flying)
+    def _waits(self, phone: Phone, seen: Screen) -> bool:
+        return bool(seen.outbox or seen.warned or phone.watch.waits)
 
 
 def run(world: World, browser: Browser, seed: int, say: Callable[[str], object] = silent) -> Interleaving:
@@ -295,7 +306,7 @@ def _restart_phone(_made: Interleaving, phone: Phone, _act: Act) -> None:
 
 def _back(_made: Interleaving, phone: Phone, _act: Act) -> None:
     seen = phone.screen()
-    if seen.kind == "form" and not seen.stopped and phone.page:
+    if seen.kind == "form" and phone.page:
         phone.page.locator("#back").tap()
 
 

@@ -1,5 +1,6 @@
 """A phone in the hand of somebody who answers: a browser that can lose everything but its storage."""
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,14 +31,15 @@ _SCREEN = """() => {
   const one = (found) => document.querySelector(found);
   const seen = (what) => !!what && what.getClientRects().length > 0 && !what.classList.contains('vh');
   const on = one('section.on'), main = on || document, net = one('#net'), outbox = {};
-  const place = location.pathname, has = (found) => !!one(found);
+  const place = location.pathname, has = (found) => !!one(found), left = one('#unsent');
   try { Object.keys(localStorage).filter((key) => /^ob:/.test(key)).forEach((key) => {
     outbox[key] = JSON.parse(localStorage[key]); }); } catch (refused) { /* a page of the browser's own */ }
   return {
     kind: has('#f') ? 'form' : has('[name=who]') ? 'begin' : has('main [name=pin]') ? 'pin'
       : /done$/.test(place) ? 'done' : /^.home/.test(place) ? 'home' : has('#main') ? 'other' : 'none',
     at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
-    net: net ? net.textContent.trim() : '', warned: seen(net) && !!net.textContent.trim(),
+    net: ((net || left || {}).textContent || '').trim(),
+    warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
     login: seen(one('#login')), receipt: (/Receipt (\\w+)/.exec(document.body.innerText) || ['', ''])[1],
     outbox: outbox,
   };
@@ -71,10 +73,6 @@ class Screen:
     @property
     def reviews(self) -> bool:
         return self.at == "review"
-
-    @property
-    def stopped(self) -> bool:
-        return self.at == "stop"
 
 
 @dataclass
@@ -111,6 +109,12 @@ class Phone:
         self.set_clock()
         context.set_offline(not self.online)
         return context
+
+    def holds(self) -> dict[str, Any]:
+        """The outbox as it is stored, whether a page is open or not."""
+        origins = self.context.storage_state()["origins"] if self.context else []
+        entries = [entry for origin in origins for entry in origin["localStorage"]]
+        return {each["name"]: json.loads(each["value"]) for each in entries if each["name"].startswith("ob:")}
 
     def switch_off(self) -> StorageState | None:
         """The battery is empty: only what was stored remains."""

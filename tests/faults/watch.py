@@ -15,6 +15,8 @@ class Watch:
     """One phone's traffic, read from outside of the page."""
 
     acknowledged: dict[Key, Any] = field(default_factory=dict)
+    judged: dict[Key, Any] = field(default_factory=dict)
+    """Taken as late: in the draft, in the response, or kept beside it."""
     failed: dict[Key, Any] = field(default_factory=dict)
     """Of the page that is open now: tried, and not acknowledged."""
     receipts: int = 0
@@ -37,9 +39,15 @@ class Watch:
         self.page += 1
 
     @property
+    def waits(self) -> bool:
+        """Whether this page has asked something and was not answered yet."""
+        return self.page in self.flying.values()
+
+    @property
     def unsent(self) -> bool:
         """Whether this page tried to send something and has not been told that it arrived."""
-        return bool(self.failed.keys() - self.acknowledged.keys()) or self.sending_failed
+        left = self.failed.keys() - self.acknowledged.keys() - self.judged.keys()
+        return bool(left) or self.sending_failed
 
     def _begun(self, request: Request) -> None:
         if request.method == "POST":
@@ -60,8 +68,10 @@ class Watch:
             return
         if response.status >= 400:
             self._not_taken(request)
-        elif request.url.endswith(_CARRIERS):
+        elif request.url.endswith("/answers"):
             self.acknowledged |= events(request)
+        elif request.url.endswith("/late"):
+            self.judged |= events(request)
         elif request.url.endswith("/submit"):
             self.receipts += 1
             self.forget_page()
@@ -78,7 +88,9 @@ class Watch:
 def events(request: Request) -> dict[Key, Any]:
     """The answers that a request carries, each by its sender and number."""
     body = request.post_data_json or {}
-    return {(body["client"], event["seq"]): event["value"] for event in body.get("events", ())}
+    saved = [(event["seq"], event["value"]) for event in body.get("events", ())]
+    kept = [(event[0], event[3]) for event in body.get("kept", ())]  # as the phone keeps them
+    return {(body["client"], seq): value for seq, value in saved + kept}
 
 
 def _place(request: Request) -> str:
