@@ -115,7 +115,7 @@ class Interleaving:
 
     def open(self, phone: Phone) -> Screen:
         """Come to the form, whatever stands in between; what it then shows must be what is kept."""
-        seen = phone.visit(f"/f/{phone.slot}")
+        seen = phone.screen() if phone.screen().kind == "pin" else phone.visit(f"/f/{phone.slot}")
         for _ in range(3):
             if seen.kind == "pin":
                 self.attempt(phone.confirm)
@@ -123,12 +123,16 @@ class Interleaving:
                 self.attempt(phone.begin)
             seen = phone.screen()
         if seen.kind == "form":
-            for item, value in phone.checked().items():
-                allowed = {self.ledger.current(item), dict(phone.given).get(item, 0)}
-                if value not in allowed:
-                    self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
+            self.compare(phone)
         self.note(f"   {phone.name} sees {seen.kind} {seen.at or seen.heading.strip()[:40]}")
         return seen
+
+    def compare(self, phone: Phone) -> None:
+        """A form that was just opened shows the draft, or what this phone gave and could not send yet."""
+        for item, value in phone.checked().items():
+            allowed = {self.ledger.current(item), dict(phone.given).get(item, 0)}
+            if value not in allowed:
+                self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
 
     def attempt(self, step: Callable[[], None]) -> None:
         """Something that needs a server, which may be away."""
@@ -141,22 +145,16 @@ class Interleaving:
         """A form to answer, when there is a way to it."""
         seen = phone.screen()
         if seen.kind == "form" and seen.login:
-            self.unlock(phone)
+            self.attempt(lambda: self.unlock(phone))
+            seen = phone.screen()
         return seen if seen.kind in ("form", "done") else self.open(phone)
 
     def unlock(self, phone: Phone) -> None:
-        """The link of the form opens another tab, where the PIN is given; then one comes back."""
+        """The link of the form leads to where the PIN is given, and from there back to the form."""
         assert phone.page
-        assert phone.context
-        with phone.context.expect_page() as opened:
+        with phone.page.expect_navigation():
             phone.page.locator("#login a").tap()
-        form, phone.page = phone.page, opened.value
-        self.attempt(opened.value.wait_for_load_state)
-        if phone.screen().kind == "pin":
-            self.attempt(phone.confirm)
-        phone.page.close()
-        phone.page = form
-        form.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        self.open(phone)
 
     def answer(self, phone: Phone, value: int) -> None:
         seen = self.ready(phone)
