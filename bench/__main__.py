@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from bench import capture, clockwork, desk, feed, scoring
+from bench import capture, clockwork, desk, feed, phone, scoring
 from bench.figures import Figure, table
 from bench.machine import Strangers
 from bench.run import Pass, Run, Scale
@@ -20,6 +20,7 @@ PASSES: dict[str, Pass] = {
     "feed": feed.feed,
     "clock": clockwork.clockwork,
     "scoring": scoring.scoring,
+    "phone": phone.phone,
 }
 QUIET_CORES = 0.2
 _SERVER = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}

@@ -41,12 +41,15 @@ def hello() -> Iterator[Served]:
 
 
 @contextmanager
-def daybook(url: str) -> Iterator[Served]:
-    """Daybook on this database, started by its own command."""
+def daybook(url: str, scheme: str = "https") -> Iterator[Served]:
+    """Daybook on this database, started by its own command.
+
+    As behind a proxy with https, so that cookies carry the prefix that a trial has; a real browser
+    keeps such cookies on https only and is served "http".
+    """
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--workers", str(WORKERS), "--port", str(port)]
-    # As behind a proxy with https, so that cookies carry the prefix that a trial has.
-    environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"https://127.0.0.1:{port}"}
+    environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
     with _running(command, environ, port) as served:
         yield served
 

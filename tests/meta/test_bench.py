@@ -28,6 +28,14 @@ ROWS = (
     "claim 500 reminders",
     "score 1,000,000 forms (reckoned from 2,000), CPU",
     "... memory above that for 100 forms",
+    "phone: first usable question",
+    "phone: ... requests until then",
+    "phone: ... long tasks until then",
+    "phone: next question, p95",
+    "phone: from Send to the thanks",
+    "phone: waiting, whole form",
+    "phone: bodies received, whole form",
+    "phone: ... with the headers",
 )
 
 
@@ -50,7 +58,10 @@ def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, "known: form, save, submit, desk, feed, clock, scoring" in done.stderr) == (
+    assert (
+        done.returncode,
+        "known: form, save, submit, desk, feed, clock, scoring, phone" in done.stderr,
+    ) == (
         2,
         True,
     )

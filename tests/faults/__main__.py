@@ -1,0 +1,80 @@
+"""The soak: `python -m tests.faults --count 200 [--postgres]`, or one case again: `--seed 1234`."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests import postgres
+from tests.faults.interleaving import Interleaving, run, silent
+from tests.faults.world import World, world
+from tests.servers import chromium
+
+WORLD_LASTS = 25
+"""Interleavings before a fresh database: the trail is verified after each."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    told = _parser().parse_args(words)
+    seeds = [told.seed] if told.seed is not None else range(told.first, told.first + told.count)
+    began, bad = time.monotonic(), []
+    with chromium() as browser:
+        for place in range(0, len(seeds), WORLD_LASTS):
+            with _fresh_world(on_postgres=told.postgres) as served:
+                share = seeds[place : place + WORLD_LASTS]
+                bad += [seed for seed in share if not _holds(served, browser, seed, aloud=len(seeds) == 1)]
+    database = "PostgreSQL" if told.postgres else "SQLite"
+    spent = time.monotonic() - began
+    print(f"{len(seeds)} interleavings on {database}, {len(bad)} with a fault, in {spent:.0f} s")
+    for seed in bad:
+        print(f"again: python -m tests.faults --seed {seed}{' --postgres' if told.postgres else ''}")
+    return 1 if bad else 0
+
+
+def report(seed: int, made: Interleaving) -> str:
+    """Everything that somebody needs to see this again."""
+    return "\n".join([f"seed {seed}", *made.log, *(f"FAULT {fault}" for fault in made.faults)])
+
+
+def _holds(served: World, browser: Browser, seed: int, *, aloud: bool) -> bool:
+    began = time.monotonic()
+    made = run(served, browser, seed, print if aloud else silent)
+    if made.faults:
+        print(report(seed, made), flush=True)
+    else:
+        print(f"seed {seed} holds ({time.monotonic() - began:.1f} s)", flush=True)
+    return not made.faults
+
+
+@contextmanager
+def _fresh_world(*, on_postgres: bool) -> Iterator[World]:
+    with tempfile.TemporaryDirectory() as folder:
+        if not on_postgres:
+            with world(f"sqlite:///{folder}/daybook.sqlite3", Path(folder)) as served:
+                yield served
+            return
+        cluster = postgres.start(fsync=True)
+        try:
+            name = cluster.create()
+            with world(cluster.url(name, postgres.APP), Path(folder), cluster.url(name)) as served:
+                yield served
+        finally:
+            cluster.stop()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, help="only this one, with its log as it goes")
+    parser.add_argument("--first", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--count", type=int, default=200, help="how many seeds (default 200)")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, fsync on")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

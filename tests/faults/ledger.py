@@ -1,0 +1,110 @@
+"""The database as the oracle reads it: what is really kept, against what was acknowledged and shown."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, select
+
+from app.domain.capture import LATE_ARRIVAL
+from app.services.installation import Installation
+from app.services.trail import verify
+from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.schedule import Slot
+from tests.faults.phones import Phone, Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The rows of one form."""
+
+    installation: Installation
+    slot_id: int
+
+    def slot(self) -> Slot:
+        with self.installation.read() as session:
+            return session.get_one(Slot, self.slot_id)
+
+    def events(self) -> list[AnswerEvent]:
+        own = (
+            select(AnswerEvent).where(AnswerEvent.slot_id == self.slot_id).order_by(col(AnswerEvent.revision))
+        )
+        with self.installation.read() as session:
+            return list(session.exec(own))
+
+    def responses(self) -> list[Response]:
+        with self.installation.read() as session:
+            return list(session.exec(select(Response).where(Response.slot_id == self.slot_id)))
+
+    def kept_apart(self) -> list[Quarantine]:
+        with self.installation.read() as session:
+            return list(session.exec(select(Quarantine).where(Quarantine.slot_id == self.slot_id)))
+
+    def receipts(self) -> list[str]:
+        return [response.public_id for response in self.responses()]
+
+    def current(self, item: str) -> int | None:
+        """The answer that the draft holds; 0 is none."""
+        given = [event.value for event in self.events() if event.item == item]
+        return given[-1] if given else 0
+
+    def faults(self, phones: Iterable[Phone], claimed: set[str]) -> list[str]:
+        """Everything in which the database does not bear out what the phones were told."""
+        told = [*self._acknowledged(phones), *self._given(phones), *self._sent(phones, claimed)]
+        return told + [f"trail: {fault}" for fault in verify(self.installation)]
+
+    def lies(self, seen: Screen) -> Iterator[str]:
+        """What a screen says and the database does not bear out."""
+        receipts = self.receipts()
+        if seen.kind == "done" and "Thank you" in seen.heading and receipts != [seen.receipt]:
+            yield f"thanks for {seen.receipt}, kept is {receipts}"
+        if "already sent" in seen.heading and not receipts:
+            yield "says already sent, nothing is"
+        if "marked as late" in seen.net and not any(each.out_of_window for each in self.responses()):
+            yield "says that it is marked as late, nothing is"
+        if "kept for the study team" in seen.net and not self.kept_apart():
+            yield "says that it is kept apart, nothing is"
+
+    def in_time(self, sent_at: datetime, arrives_at: datetime) -> bool:
+        """Whether what was sent then and arrives now becomes the response (domain.md)."""
+        slot = self.slot()
+        assert slot.closes_at
+        assert slot.grace_until
+        late = sent_at < slot.closes_at and arrives_at < slot.closes_at + LATE_ARRIVAL
+        return arrives_at < slot.grace_until or late
+
+    def _acknowledged(self, phones: Iterable[Phone]) -> Iterator[str]:
+        stored = [(event.client, event.seq, event.value) for event in self.events()]
+        values = {value for _, value in self._kept()}
+        for phone in phones:
+            for (client, seq), value in phone.watch.acknowledged.items():
+                if (found := stored.count((client, seq, value))) != 1:
+                    yield f"{phone.name}: answer {seq} of {client} was acknowledged, kept {found} times"
+            for (client, seq), value in phone.watch.judged.items():
+                if stored.count((client, seq, value)) > 1 or value not in values:
+                    yield f"{phone.name}: answer {seq} of {client} was taken as late and is nowhere"
+
+    def _given(self, phones: Iterable[Phone]) -> Iterator[str]:
+        kept = self._kept()
+        for phone in phones:
+            for item, value in phone.given:
+                if (item, value) not in kept:
+                    yield f"{phone.name}: {item} = {value} was given and is nowhere"
+
+    def _kept(self) -> set[tuple[str, object]]:
+        """Every answer that stands anywhere: in the trail, in the response, or apart."""
+        documents = [row.answers for row in self.kept_apart()] + [row.answers for row in self.responses()]
+        stored: set[tuple[str, object]] = {(event.item, event.value) for event in self.events()}
+        return stored.union(*(document.items() for document in documents))
+
+    def _sent(self, phones: Iterable[Phone], claimed: set[str]) -> Iterator[str]:
+        responses = self.responses()
+        if len(responses) > 1:
+            yield f"{len(responses)} responses"
+        if claimed - set(self.receipts()):
+            yield f"receipts {claimed} were shown, kept is {self.receipts()}"
+        for phone in phones:
+            if phone.watch.receipts and not responses:
+                yield f"{phone.name}: a receipt was given and no response exists"
+            if phone.watch.receipts and responses and responses[0].answers != phone.reviewed:
+                yield f"{phone.name}: sent {phone.reviewed}, kept is {responses[0].answers}"

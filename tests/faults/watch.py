@@ -1,0 +1,97 @@
+"""What the network told the phones: which answers were acknowledged, and which attempts failed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Request, Response
+
+Key = tuple[str, int]
+"""An answer's sender and its number there, by which it is stored once."""
+_CARRIERS = ("/answers", "/late")
+
+
+@dataclass
+class Watch:
+    """One phone's traffic, read from outside of the page."""
+
+    acknowledged: dict[Key, Any] = field(default_factory=dict)
+    judged: dict[Key, Any] = field(default_factory=dict)
+    """Taken as late: in the draft, in the response, or kept beside it."""
+    failed: dict[Key, Any] = field(default_factory=dict)
+    """Of the page that is open now: tried, and not acknowledged."""
+    receipts: int = 0
+    sending_failed: bool = False
+    flying: dict[Request, int] = field(default_factory=dict)
+    page: int = 0
+    """How many pages were open before: a page does not tell of the attempts of the last one."""
+    faults: list[str] = field(default_factory=list)
+
+    def attach(self, context: BrowserContext) -> None:
+        context.on("request", self._begun)
+        context.on("requestfinished", self._ended)
+        context.on("requestfailed", self._failed)
+        context.on("response", self._answered)
+        context.on("weberror", lambda error: self.faults.append(f"script error: {error.error}"))
+
+    def forget_page(self) -> None:
+        """Another page has no failed attempts yet."""
+        self.failed, self.sending_failed = {}, False
+        self.page += 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether this page has asked something and was not answered yet."""
+        return self.page in self.flying.values()
+
+    @property
+    def unsent(self) -> bool:
+        """Whether this page tried to send something and has not been told that it arrived."""
+        left = self.failed.keys() - self.acknowledged.keys() - self.judged.keys()
+        return bool(left) or self.sending_failed
+
+    def _begun(self, request: Request) -> None:
+        if request.method == "POST":
+            self.flying[request] = self.page
+
+    def _ended(self, request: Request) -> None:
+        self.flying.pop(request, None)
+
+    def _failed(self, request: Request) -> None:
+        self._not_taken(request)
+        self.flying.pop(request, None)
+
+    def _answered(self, response: Response) -> None:
+        request = response.request
+        if response.status >= 500 or response.status == 422:
+            self.faults.append(f"{request.method} {_place(request)} was answered {response.status}")
+        if request.method != "POST":
+            return
+        if response.status >= 400:
+            self._not_taken(request)
+        elif request.url.endswith("/answers"):
+            self.acknowledged |= events(request)
+        elif request.url.endswith("/late"):
+            self.judged |= events(request)
+        elif request.url.endswith("/submit"):
+            self.receipts += 1
+            self.forget_page()
+
+    def _not_taken(self, request: Request) -> None:
+        if self.flying.get(request) != self.page:
+            return
+        if request.url.endswith(_CARRIERS):
+            self.failed |= events(request)
+        elif request.url.endswith("/submit"):
+            self.sending_failed = True
+
+
+def events(request: Request) -> dict[Key, Any]:
+    """The answers that a request carries, each by its sender and number."""
+    body = request.post_data_json or {}
+    saved = [(event["seq"], event["value"]) for event in body.get("events", ())]
+    kept = [(event[0], event[3]) for event in body.get("kept", ())]  # as the phone keeps them
+    return {(body["client"], seq): value for seq, value in saved + kept}
+
+
+def _place(request: Request) -> str:
+    return request.url.rsplit("/", 1)[1]

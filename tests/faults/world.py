@@ -1,0 +1,119 @@
+"""One world for many interleavings: a server that can be killed, a clock that only goes forward."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from app.clock import now
+from app.main import open_installation
+from app.services.installation import Installation
+from app.settings import ROOT, Settings
+from app.storage.migrations import migrate
+from app.storage.study import Site
+from tests.applications import CHEAP
+from tests.faults.study import founded, write_definitions
+
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass
+class World:
+    """The served program and what the test needs to judge it from outside."""
+
+    url: str
+    port: int
+    installation: Installation
+    site: Site
+    folder: Path
+    parent: "subprocess.Popen[str]"
+    serving: int | None = None
+    ahead: float = 0.0
+    people: int = 0
+
+    @property
+    def at(self) -> datetime:
+        """What the server's clock shows."""
+        return now() + timedelta(seconds=self.ahead)
+
+    def forward(self, **spans: float) -> None:
+        self.ahead += timedelta(**spans).total_seconds()
+        fresh = self.folder / "ahead.new"
+        fresh.write_text(str(self.ahead), "utf-8")
+        fresh.replace(self.folder / "ahead")  # never half written for a reader
+
+    def start(self) -> None:
+        """Start the server on its port, unless it runs."""
+        if self.serving is not None or self.parent.stdin is None or self.parent.stdout is None:
+            return
+        self.parent.stdin.write("start\n")
+        self.parent.stdin.flush()
+        self.serving = int(self.parent.stdout.readline())
+        _wait_until(lambda: _answers(self.port))
+
+    def kill(self) -> None:
+        """`kill -9`: nothing of the server gets a chance to end well."""
+        if self.serving is not None:
+            os.kill(self.serving, signal.SIGKILL)
+            _wait_until(lambda: not Path(f"/proc/{self.serving}").exists())
+            self.serving = None
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text("utf-8")
+
+
+@contextmanager
+def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
+    """A running server on this empty database; a PostgreSQL's owner migrates it."""
+    migrate(migration_url or url)
+    root, port = write_definitions(folder), _free_port()
+    told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
+    public = f"http://127.0.0.1:{port}"
+    installation = open_installation(Settings.from_environment({**told, "DAYBOOK_PUBLIC_URL": public}), CHEAP)
+    command = [sys.executable, "-m", "tests.faults.server", url, str(port), str(folder / "ahead"), str(root)]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as parent,
+    ):
+        made = World(public, port, installation, founded(installation, now()), folder, parent)
+        made.forward(seconds=0)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.kill()
+            if parent.stdin is not None:
+                parent.stdin.close()  # the parent's loop ends with its input
+            parent.wait(_PATIENCE_SECONDS)
+            installation.engine.dispose()
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _wait_until(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not done():
+        if time.monotonic() > until:
+            raise TimeoutError(f"nothing happened in {_PATIENCE_SECONDS:.0f} seconds")
+        time.sleep(0.002)
