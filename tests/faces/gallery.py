@@ -13,13 +13,22 @@ from starlette.staticfiles import StaticFiles
 
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES
-from app.patient.pages import FormPage
+from app.patient.questions import Answer
 from app.web.pages import Page, Pages
 from tests.faces import page_samples as samples
 from tests.pseudo import ARABIC, PseudoArabic
 from tests.servers import serving
 
 CODES = ("en", "zh_CN", "ar")
+INSTRUMENTS = {"qlq": samples.QLQ, "diary": samples.DIARY}
+
+
+def before(named: tuple[str, str], code: str) -> dict[str, Answer]:
+    """Answers to every item before this one, so that the form opens at it."""
+    items = samples.instrument(named, "en")[0].items
+    known = {item.code: 380 if item.code == "temperature" else 1 for item in items}
+    codes = [item.code for item in items]
+    return {name: known[name] for name in codes[: codes.index(code)]} if code else {}
 
 
 def pages_in_three_languages() -> Pages:
@@ -51,9 +60,10 @@ def gallery() -> Iterator[str]:
         return HTMLResponse(pages.text(page, shell))
 
     def form(request: Request) -> Response:
-        """One instrument's form with nothing answered: `/form/<code>/<instrument>`."""
-        code, named = request.path_params["code"], request.path_params["named"]
-        page: FormPage = samples.form(samples.QLQ if named == "qlq" else samples.DIARY, code)
+        """One instrument's form: `/form/<code>/<qlq|diary>`; `?at=<item>` answers everything before it."""
+        code, named = request.path_params["code"], INSTRUMENTS[request.path_params["named"]]
+        answers = before(named, request.query_params.get("at", ""))
+        page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         shell = replace(samples.shell(code), size=request.query_params.get("size", ""))
         return HTMLResponse(pages.text(page, shell))
 
