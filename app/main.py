@@ -69,7 +69,7 @@ def create_app(
     app.state.edc_limits = Limits()
     app.state.commit = settings.commit
     app.state.statics = statics_
-    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.js"))
+    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.min.js"))
     catalogues = Catalogues.load(settings.locales)
     app.state.pages = Pages.load(catalogues)
     app.state.ticker = Ticker(

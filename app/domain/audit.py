@@ -54,6 +54,8 @@ class Event(StrEnum):
     FORM_BEGUN = "participant:form:begun"
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
+    ANSWERS_AFTER_GAP = "participant:answer:gap"
+    ANSWERS_ALTERED = "participant:answer:altered"
     ANSWERS_QUARANTINED = "participant:answer:quarantined"
     REMINDER_QUEUED = "clock:reminder:queued"
     REMINDER_SENT = "clock:reminder:sent"
@@ -102,6 +104,8 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.FORM_BEGUN: frozenset({"slot"}),
     Event.ANSWER_SAVED: frozenset({"answer_event"}),
     Event.FORM_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
+    Event.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
+    Event.ANSWERS_ALTERED: frozenset({"quarantine"}),
     Event.ANSWERS_QUARANTINED: frozenset({"quarantine"}),
     Event.REMINDER_QUEUED: frozenset({"message"}),
     Event.REMINDER_SENT: frozenset({"message"}),

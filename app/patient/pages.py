@@ -123,23 +123,26 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class FormPage:
-    """The whole form in one document: every question, known answers, review and sending."""
+    """The whole form in one document: every question, known answers, review and sending.
+
+    `key` holds one sign for each question, in their order: what a phone keeps of an answer that it could
+    not send yet stands under it. Empty where the study lets the phone keep nothing.
+    """
 
     template: ClassVar[str] = "patient/form.html"
     name: str
     lang: str
     instruction: str
     questions: tuple[Question, ...]
-    save_url: str
+    form_url: str
     submit_url: str
-    done_url: str
-    unlock_url: str
     submission_id: str
     revision: int
     demonstration: bool
     mark: Markup
     css: Markup
     runner: Markup
+    key: str = ""
     day: str = ""  # the day that a diary entry is about
     copyright_line: str = ""
     urgent_text: str = ""

@@ -100,6 +100,14 @@ def awake(visit: Known) -> Visit:
     return visit
 
 
+def reachable(visit: Known) -> Visit:
+    """The visit of a browser that brings something kept: of somebody unlocked, or who left the study.
+
+    Whoever left sees nothing, but what they answered before is judged and never dropped.
+    """
+    return visit if visit.visitor.exit_kind is not None else awake(visit)
+
+
 async def posted(request: Request) -> Mapping[str, str]:
     """The fields of a form, without files."""
     async with request.form() as form:
@@ -149,4 +157,5 @@ def posting(sent: Annotated[Posting, Depends(sending)]) -> Posting:
 
 
 Awake = Annotated[Visit, Depends(awake)]
+Reachable = Annotated[Visit, Depends(reachable)]
 FormPost = Annotated[Posting, Depends(posting)]

@@ -1,5 +1,6 @@
 """What must not be readable in a stolen database: contact addresses, second factors, PINs, passwords."""
 
+import hmac
 from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
@@ -35,6 +36,10 @@ class Sealer:
             return Fernet(self.key).decrypt(sealed.encode()).decode()
         except InvalidToken as wrong:
             raise Refused("wrong_key") from wrong
+
+    def keyed(self, purpose: str, text: str) -> bytes:
+        """A digest that only who holds the installation's key can make (HMAC-SHA-256)."""
+        return hmac.digest(self.key, f"{purpose}:{text}".encode(), "sha256")
 
     def hash(self, secret: str) -> str:
         """A memory-hard hash of a PIN or password."""

@@ -64,6 +64,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/f/{slot}/begin"): PARTICIPANT,
     ("POST", "/f/{slot}/answers"): PARTICIPANT,
     ("POST", "/f/{slot}/submit"): PARTICIPANT,
+    ("POST", "/f/{slot}/late"): PARTICIPANT,
     ("GET", "/f/{slot}/done"): PARTICIPANT,
     ("GET", "/f/{slot}/{step}"): PARTICIPANT,
     ("GET", "/sent"): PARTICIPANT,

@@ -43,6 +43,7 @@ WORDINGS: Mapping[str, Wording] = {
     "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
     "out_of_range": _invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
     "wrong_kind": _invalid(N_("%(item)s: this answer must be a %(allowed)s.")),
+    "altered_answer": _invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
     "must_answer": _invalid(N_("%(item)s: please answer this question.")),
     "unanswered": _invalid(N_("Questions without an answer: %(items)s.")),
     "not_reviewed": _invalid(N_("Please check your answers before you send them.")),

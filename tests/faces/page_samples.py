@@ -6,6 +6,7 @@ from pathlib import Path
 from app.domain.instrument import Instrument
 from app.domain.instrument_parsing import parse_instrument
 from app.domain.instrument_text import InstrumentText, parse_text
+from app.domain.outbox import signs
 from app.patient import pages as p
 from app.patient.form_assets import FormAssets, form_assets
 from app.patient.questions import Answer, questions
@@ -35,7 +36,7 @@ def shell(code: str) -> Shell:
 
 def assets() -> FormAssets:
     css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
-    return form_assets(css, (STATIC / "js" / "runner.js").read_text(encoding="utf-8"))
+    return form_assets(css, (STATIC / "js" / "runner.min.js").read_text(encoding="utf-8"))
 
 
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
@@ -61,16 +62,15 @@ def form(
         lang=TAGS[code],
         instruction=text.instruction,
         questions=questions(parsed, text, answers or {}),
-        save_url="/save",
-        submit_url="/submit",
-        done_url="/done",
-        unlock_url="/unlock",
+        form_url="/f/x",
+        submit_url="/f/x/submit",
         submission_id="0f9a3c6e-8a51-4c0e-9d5e-3f4b2a1c7788",
         revision=0,
         demonstration=True,
         mark=inlined.mark,
         css=inlined.css,
         runner=inlined.runner,
+        key=signs(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
     )
