@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
@@ -13,7 +13,6 @@ from app.domain.capture import Given
 from app.services.installation import Installation
 from app.services.participants import site_named, study_named
 from app.storage.capture import AnswerEvent, Quarantine, Response
-from app.storage.schedule import Slot
 from app.storage.study import Site
 from app.web.places import DEVICE_COOKIE
 from tests.applications import Clock, application
@@ -85,8 +84,10 @@ class Patient:
             slot = self.person.slot(visit).id
             return list(session.exec(select(Quarantine).where(Quarantine.slot_id == slot)))
 
-    def stored(self, visit: str = "BL") -> Slot:
-        return self.person.slot(visit)
+    def closes_at(self, visit: str = "BL") -> datetime:
+        closes = self.person.slot(visit).closes_at
+        assert closes is not None
+        return closes
 
 
 @dataclass

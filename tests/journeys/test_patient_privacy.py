@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Response, expect
 
+from tests.faces.gallery import gallery
 from tests.journeys.patients import Patient, choose, finish, step
 
 TELLING = (
@@ -56,6 +57,19 @@ def test_a_whole_visit_leaves_nothing_asks_nobody_else_and_tells_nothing(
         if "/static/" not in answer.url:
             assert headers["cache-control"] == "no-store", answer.url
             assert headers["referrer-policy"] == "same-origin", answer.url
+
+
+@pytest.mark.req("CAP-13", "OFF-03")
+def test_free_text_is_never_kept_on_the_phone(context: BrowserContext) -> None:
+    with gallery() as url:
+        tab = context.new_page()
+        tab.goto(f"{url}/form/en/diary?at=other")
+        tab.fill("#s-other input[name=other]", "burning feet")
+        tab.locator("#s-other input[name=other]").blur()
+        expect(tab.locator("#net")).to_contain_text("stay connected")
+        assert "burning" not in tab.evaluate(
+            "JSON.stringify(Object.assign({}, localStorage, sessionStorage))"
+        )
 
 
 @pytest.mark.req("OFF-03")
