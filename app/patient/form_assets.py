@@ -13,15 +13,19 @@ from markupsafe import Markup
 from app.web.headers import CSP
 
 MARK = "document.documentElement.className+=' js'"
-APP_PART = "/* == app pages == */"
+APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/* == desk == */"
 
 
 @dataclass(frozen=True, slots=True)
 class FormAssets:
-    """Texts to inline and the sources that a Content-Security-Policy must allow for them."""
+    """Texts to inline and the sources that a Content-Security-Policy must allow for them.
+
+    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance`, UX P0.11).
+    """
 
     mark: Markup
     css: Markup
+    css_auto: Markup
     runner: Markup
     script_sources: tuple[str, ...]
     style_sources: tuple[str, ...]
@@ -30,12 +34,14 @@ class FormAssets:
 def form_assets(stylesheet: str, runner: str) -> FormAssets:
     """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
     css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
+    auto = css + _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
         css=Markup(css),  # noqa: S704 our own file
+        css_auto=Markup(auto),  # noqa: S704 our own file
         runner=Markup(runner),  # noqa: S704 our own file
         script_sources=(csp_source(MARK), csp_source(runner)),
-        style_sources=(csp_source(css),),
+        style_sources=(csp_source(css), csp_source(auto)),
     )
 
 

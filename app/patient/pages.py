@@ -101,8 +101,9 @@ class Choice:
 class Question:
     """One item with the answer the server knows.
 
-    `ask_if` and `urgent_if` are conditions such as "fever=1" and "temperature>=380"; numbers are the
-    stored integers (tenths where `decimals` is 1), while `value` of a decimal is as a person writes it.
+    `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
+    which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
+    decimal is as a person writes it.
     """
 
     code: str
@@ -125,6 +126,8 @@ class Question:
 class FormPage:
     """The whole form in one document: every question, known answers, review and sending.
 
+    `dark`: the page may be dark where the phone is; else it keeps one look.
+
     `key` holds one sign for each question, in their order: what a phone keeps of an answer that it could
     not send yet stands under it. Empty where the study lets the phone keep nothing.
     """
@@ -142,6 +145,7 @@ class FormPage:
     mark: Markup
     css: Markup
     runner: Markup
+    dark: bool = False
     key: str = ""
     day: str = ""  # the day that a diary entry is about
     copyright_line: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from app.domain.answers import Value, asked, urgent
+from app.domain.plan import Appearance
 from app.i18n import formats
 from app.i18n.languages import ENGLISH, Language, language
 from app.patient.form_assets import FormAssets
@@ -74,7 +75,7 @@ def form_page(
         name=form.text.name,
         lang=_tag(form),
         instruction=form.text.instruction,
-        questions=questions(form.instrument, form.text, answers, form.leave_out),
+        questions=questions(form.instrument, form.text, answers, form.leave_out, form.marks),
         form_url=url,
         submit_url=f"{url}/submit",
         submission_id=form.client,
@@ -82,7 +83,8 @@ def form_page(
         demonstration=_demonstration(form),
         day=on_day(form.slot.for_day, _spoken(form)),
         mark=assets.mark,
-        css=assets.css,
+        css=assets.css_auto if form.plan.appearance is Appearance.auto else assets.css,
+        dark=form.plan.appearance is Appearance.auto,
         runner=assets.runner,
         key=form.key,
         copyright_line=form.text.copyright,
@@ -117,7 +119,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
         form_url=url,
         demonstration=_demonstration(form),
         day=on_day(form.slot.for_day, _spoken(form)),
-        urgent=bool(urgent(form.instrument, answers)),
+        urgent=bool(urgent(form.instrument, answers, form.marks)),
     )
 
 

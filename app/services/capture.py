@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from app.domain.answers import Value
 from app.domain.audit import Event
 from app.domain.capture import HelpedBy, LateReason, check_open
-from app.domain.instrument import Instrument, Item
+from app.domain.instrument import Condition, Instrument, Item
 from app.domain.instrument_text import InstrumentText
 from app.domain.outbox import signs
 from app.domain.plan import Plan
@@ -40,6 +40,11 @@ class Definition:
     def items(self) -> tuple[Item, ...]:
         """The items that the plan uses, in the instrument's order."""
         return tuple(item for item in self.instrument.items if item.code not in self.leave_out)
+
+    @property
+    def marks(self) -> tuple[Condition, ...]:
+        """The answers that the plan calls urgent, beside the instrument's own."""
+        return next(used.urgent for used in self.plan.instruments if used.id == self.instrument.id)
 
 
 @dataclass(frozen=True, slots=True)

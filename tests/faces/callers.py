@@ -198,6 +198,8 @@ def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
         return {}
     if path == "/f/{slot}/answers":
         return {"json": {"client": "c1", "events": [event(1, "q1", 2)]}}
+    if path == "/f/{slot}/late":
+        return {"json": {"client": "c1", "kept": []}}
     forms: Mapping[str, Mapping[str, str]] = {
         "/language": {"lang": "en"},
         "/code": {"code": ward.waiting.code},

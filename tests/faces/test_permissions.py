@@ -107,7 +107,7 @@ def test_those_who_only_read_change_nothing(here: Ward, let: Let, who: Who) -> N
         for (method, path), access in ASKED
         if method != SAFE and (access.permission or access.caller is Caller.PARTICIPANT)
     ]
-    assert len(refused) == 15
+    assert len(refused) == 16
     assert all(turned_away(answer) for answer in refused)
     assert (here.trail(), here.answers()) == (before, kept)
 
