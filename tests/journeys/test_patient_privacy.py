@@ -15,6 +15,7 @@ TELLING = (
 ).split()
 """Words that would tell over a shoulder, in the list of open pages, or in a message's preview."""
 PATHS = ("/home", "/sent", "/settings", "/help", "/code", "/about")
+KEPT = "JSON.stringify(Object.assign({}, localStorage, sessionStorage))"
 REMAINS = """async () => JSON.stringify([Object.assign({}, localStorage), Object.assign({}, sessionStorage),
   'caches' in window ? await caches.keys() : [],
   indexedDB.databases ? (await indexedDB.databases()).map(base => base.name) : []])"""
@@ -64,6 +65,7 @@ def test_free_text_is_never_kept_on_the_phone(context: BrowserContext) -> None:
     with gallery() as url:
         tab = context.new_page()
         tab.goto(f"{url}/form/en/diary?at=other")
+        context.set_offline(True)
         tab.fill("#s-other input[name=other]", "burning feet")
         tab.locator("#s-other input[name=other]").blur()
         expect(tab.locator("#net")).to_contain_text("stay connected")
@@ -80,7 +82,7 @@ def test_what_waits_on_the_phone_tells_nothing_and_goes_when_it_arrives(
     context.route("**/answers", lambda route: route.abort())
     choose(tab, 3)
     expect(tab.locator("#net")).to_contain_text("No connection")
-    waiting = tab.evaluate("JSON.stringify(Object.assign({}, localStorage, sessionStorage))")
+    waiting = tab.evaluate(KEPT)
     for telling in ("q29", "qlq", "Quality", "0571-", "past week", patient.person.subject):
         assert telling.lower() not in waiting.lower()
     context.unroute("**/answers")
