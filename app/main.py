@@ -19,7 +19,7 @@ from app.jobs.ticker import Ticker
 from app.notify.channel import Channel
 from app.notify.console import Console
 from app.notify.smtp import Smtp
-from app.patient import entrance
+from app.patient import entrance, helping, history, own_browsers, settings, sharing, switching, welcome
 from app.patient import routes as patient
 from app.patient.form_assets import form_assets
 from app.services.installation import Installation
@@ -42,7 +42,21 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (patient.router, edc.router, clinic.router, routes.router, statics.router, entrance.router)
+ROUTERS = (
+    patient.router,
+    edc.router,
+    clinic.router,
+    routes.router,
+    statics.router,
+    entrance.router,
+    welcome.router,
+    own_browsers.router,
+    sharing.router,
+    history.router,
+    helping.router,
+    settings.router,
+    switching.router,
+)
 """Routes are compared one after the other, so the busiest come first; no two routers share a path."""
 
 DEFAULT_COST = HashCost()

@@ -16,10 +16,8 @@ from app.patient.pages import (
     HomePage,
     ReviewPage,
     ReviewRow,
-    SentForm,
-    SentPage,
 )
-from app.patient.questions import printed_answer, questions, written_answer
+from app.patient.questions import printed_answer, questions, recalled, written_answer
 from app.patient.visits import Visit
 from app.services import patient_home
 from app.services.capture import Definition, Form
@@ -43,7 +41,8 @@ def home_page(visit: Visit, home: patient_home.Home, news: str) -> HomePage:
         for form in home.due
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
-    return HomePage(cards, "/sent", "/settings", on_day(home.next_on, visit.language), notices)
+    next_on = on_day(home.next_on, visit.language)
+    return HomePage(cards, "/sent", "/settings", "/help#call", next_on, home.reminded, home.finished, notices)
 
 
 def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> BeginPage:
@@ -59,6 +58,7 @@ def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> Begi
         error=error,
         who=who,
         asks_late_reason=form.asks_late_reason,
+        recalls=recalled(form.instrument, form.text, form.leave_out),
     )
 
 
@@ -131,18 +131,6 @@ def done_page(visit: Visit, sent: patient_home.SentForm, home: patient_home.Home
         next_on=on_day(home.next_on, visit.language),
         more=len(home.due),
         late=sent.late,
-    )
-
-
-def sent_page(visit: Visit, forms: Collection[patient_home.SentForm]) -> SentPage:
-    spoken, zone = visit.language, visit.visitor.zone
-    return SentPage(
-        tuple(
-            SentForm(
-                named(form.name, form.for_day, spoken), formats.told(form.sent_at, zone, spoken), form.late
-            )
-            for form in forms
-        )
     )
 
 

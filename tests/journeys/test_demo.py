@@ -178,6 +178,10 @@ def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration
         page.locator("[name=pin]").fill("246802")
         page.locator("[name=pin_again]").fill("246802")
         page.locator("main button[type=submit]").last.click()
+        for step in ("welcome", "practice"):
+            page.wait_for_url(f"**/{step}")
+            expect_demonstration(page)
+            page.locator("footer a").click()
         page.wait_for_url("**/home**")
         expect_demonstration(page)
         page.locator("main a[href^='/f/']").first.click()

@@ -17,7 +17,11 @@ from tests.services.people import START, Person, enrolled, library, site_entry
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
     """An installation with the study loaded, once on each database."""
-    engine = open_engine(migrated_url)
+    yield from _installation(migrated_url)
+
+
+def _installation(url: str) -> Iterator[Installation]:
+    engine = open_engine(url)
     made = Installation(
         engine, library(), Sealer(Fernet.generate_key(), HashCost(1, 8, 1)), "https://d.test", "0"
     )
@@ -41,3 +45,14 @@ def person(installation: Installation, site: Site) -> Person:
 def people(installation: Installation, site: Site) -> Callable[[int], Person]:
     """The person of any number at the site."""
     return lambda number: enrolled(installation, site, f"0571-{number:03d}")
+
+
+@pytest.fixture
+def lone_installation(migrated_sqlite_url: str) -> Iterator[Installation]:
+    """The same on SQLite alone, for what does not depend on the database."""
+    yield from _installation(migrated_sqlite_url)
+
+
+@pytest.fixture
+def lone_site(lone_installation: Installation) -> Site:
+    return open_site(lone_installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)

@@ -18,10 +18,10 @@ from app.domain.status import Status, died_in_window
 from app.i18n.catalogues import Catalogues
 from app.notify.console import Console
 from app.services import demo, demo_answers, demo_days
+from app.services.activation import activate
 from app.services.demo_people import PEOPLE
 from app.services.demo_sites import PLAN, SITES, STAFF, STUDY, ZONE
 from app.services.dispositions import Kind
-from app.services.entry import activate
 from app.services.installation import Installation
 from app.services.reminder_words import Words
 from app.services.reminding import Outbox

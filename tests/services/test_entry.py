@@ -13,18 +13,9 @@ from app.domain.access import ActorKind
 from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.domain.status import ExitKind
+from app.services.activation import activate, invitation, take_up
 from app.services.enrolment import Invitation, enrol, issue_invitation
-from app.services.entry import (
-    activate,
-    change_language,
-    invitation,
-    recognise,
-    sign_out,
-    speak,
-    take_up,
-    touch,
-    unlock,
-)
+from app.services.entry import change_language, recognise, sign_out, speak, touch, unlock
 from app.services.installation import Installation
 from app.services.throttling import SPAN, TRIES
 from app.storage.people import Device
@@ -70,7 +61,7 @@ def events(installation: Installation, event: Event) -> list[AuditEntry]:
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
     told = invite(guest)
     with guest.installation.read() as session:
-        found = invitation(session, link_of(told), START)
+        found = invitation(guest.installation, session, link_of(told), START)
     assert (found.participant_id, found.language, found.site.code) == (guest.row().id, "en", "0571")
     guest.cookie = enter(guest, link_of(told))
     visitor = guest.visitor(START)
@@ -91,9 +82,10 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
     assert refusal(lambda: enter(guest, link_of(second))) == "wrong_link"
     third = invite(guest)
     with guest.installation.read() as session:
-        assert refusal(lambda: invitation(session, link_of(third), START + days(14))) == "wrong_link"
-        assert refusal(lambda: invitation(session, "nobody-was-given-this-link", START)) == "wrong_link"
-        assert refusal(lambda: invitation(session, third.code, START)) == "wrong_link"
+        looks = partial(invitation, guest.installation, session)
+        assert refusal(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
+        assert refusal(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
+        assert refusal(lambda: looks(third.code, START)) == "wrong_link"
     refused = events(guest.installation, Event.ACTIVATION_REFUSED)
     assert [(entry.actor_id, entry.chain) for entry in refused] == [("stranger", "installation")] * 2
 
