@@ -16,10 +16,11 @@ from app.patient.questions import Answer, questions
 from app.web.error_page import ErrorPage
 from app.web.pages import Page
 from app.web.shell import Shell
+from tests.pseudo import ARABIC, arabic_text
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "app" / "static"
-TAGS = {"en": "en", "zh_CN": "zh-Hans"}
+TAGS = {"en": "en", "zh_CN": "zh-Hans", "ar": "ar"}
 QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
 DAY = "Friday 27 November 2026"
 
@@ -27,7 +28,7 @@ DAY = "Friday 27 November 2026"
 def shell(code: str) -> Shell:
     return Shell(
         TAGS[code],
-        "ltr",
+        ARABIC.dir if code == ARABIC.code else "ltr",
         code,
         demo=True,
         version="1",
@@ -45,8 +46,10 @@ def assets() -> FormAssets:
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
     folder = ROOT / "questionnaires" / named[0] / named[1]
     parsed = parse_instrument((folder / "instrument.toml").read_text(encoding="utf-8"), named[0])
-    words = (folder / f"text.{code}.toml").read_text(encoding="utf-8")
-    return parsed, parse_text(words, named[0], parsed)
+    pseudo = code == ARABIC.code
+    words = (folder / f"text.{'en' if pseudo else code}.toml").read_text(encoding="utf-8")
+    text = parse_text(words, named[0], parsed)
+    return parsed, arabic_text(text) if pseudo else text
 
 
 def form(
