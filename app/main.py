@@ -19,7 +19,17 @@ from app.jobs.ticker import Ticker
 from app.notify.channel import Channel
 from app.notify.console import Console
 from app.notify.smtp import Smtp
-from app.patient import entrance, own_browsers, sharing, welcome
+from app.patient import (
+    entrance,
+    helping,
+    history,
+    offline,
+    own_browsers,
+    settings,
+    sharing,
+    switching,
+    welcome,
+)
 from app.patient import routes as patient
 from app.patient.form_assets import form_assets
 from app.services.installation import Installation
@@ -30,7 +40,7 @@ from app.settings import Channel as Way
 from app.settings import Settings
 from app.storage import library
 from app.storage.engine import open_engine
-from app.web import errors, routes, statics
+from app.web import errors, installing, routes, statics
 from app.web.compression import Compression
 from app.web.cookies import PlainCookies
 from app.web.logs import AccessLog, log_to
@@ -43,6 +53,7 @@ BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
 ROUTERS = (
+    offline.router,  # before the participant's, who would take /f/{slot}/blank for a step
     patient.router,
     edc.router,
     clinic.router,
@@ -52,8 +63,13 @@ ROUTERS = (
     welcome.router,
     own_browsers.router,
     sharing.router,
+    history.router,
+    helping.router,
+    settings.router,
+    switching.router,
+    installing.router,
 )
-"""Routes are compared one after the other, so the busiest come first; no two routers share a path."""
+"""Routes are compared one after the other, so the busiest come early; no two routers share a path."""
 
 DEFAULT_COST = HashCost()
 
@@ -79,7 +95,7 @@ def create_app(
     app.state.edc_limits = Limits()
     app.state.commit = settings.commit
     app.state.statics = statics_
-    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.js"))
+    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.min.js"))
     catalogues = Catalogues.load(settings.locales)
     app.state.pages = Pages.load(catalogues)
     app.state.ticker = Ticker(

@@ -4,23 +4,25 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
 
+from app.services.packs import PackStanding
 from app.web.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)
 class DeskShell(Shell):
-    """The frame of a desk page: who is signed in, and whether they may enrol somewhere."""
+    """The frame of a desk page: who is signed in, and whether they enrol and answer requests somewhere."""
 
     colleague: str = ""
     enrols: bool = False
+    answers: bool = False
 
     @property
     def desk_js_href(self) -> str:
         return f"{self.static_root}/js/desk.js"
 
-    def of(self, colleague: str, enrols: bool) -> "DeskShell":
+    def of(self, colleague: str, enrols: bool, answers: bool = False) -> "DeskShell":
         """The frame as this member of staff has it."""
-        return replace(self, colleague=colleague, enrols=enrols, home_url="/desk")
+        return replace(self, colleague=colleague, enrols=enrols, answers=answers, home_url="/desk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class WorkListPage:
     zone: str
     fragment: bool = False
     cannot_get_in: int = 0
+    packs: tuple[PackStanding, ...] = ()  # with names for codes
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def participant_page(
 def name_of(daybook: Installation, view: Overview, instrument: str, code: str) -> str:
     """An instrument's name in the reader's language."""
     version = view.plan.version_of(instrument)
-    return daybook.library.text(daybook.library.instrument(instrument, version), code).name
+    return daybook.name(view.plan.id, daybook.library.instrument(instrument, version), code)
 
 
 def cell_of(view: Overview, state: FormState) -> Cell:

@@ -95,10 +95,21 @@ def settled(
     return {item.code: answers[item.code] for item in items if item.code in answers}
 
 
-def urgent(instrument: Instrument, answers: Mapping[str, Value]) -> tuple[str, ...]:
-    """The codes of items whose answer the instrument calls urgent: the person should call now."""
-    items = asked(instrument, answers)
-    return tuple(item.code for item in items if item.urgent and holds(item.urgent, answers))
+def urgent(
+    instrument: Instrument, answers: Mapping[str, Value], marks: Collection[Condition] = ()
+) -> tuple[str, ...]:
+    """The codes of items whose answer the instrument, or a mark of the plan, calls urgent: call now."""
+    return tuple(
+        item.code
+        for item in asked(instrument, answers)
+        if any(holds(condition, answers) for condition in urgent_if(item, marks))
+    )
+
+
+def urgent_if(item: Item, marks: Collection[Condition]) -> tuple[Condition, ...]:
+    """When an answer to this item is urgent: by the instrument's own mark, and by those of a plan."""
+    own = (item.urgent,) if item.urgent else ()
+    return (*own, *(mark for mark in marks if mark.item == item.code))
 
 
 def holds(condition: Condition, answers: Mapping[str, Value]) -> bool:

@@ -21,6 +21,8 @@ class Event(StrEnum):
 
     STUDY_LOADED = "system:study:loaded"
     SITE_OPENED = "admin:site:opened"
+    PACK_IMPORTED = "admin:pack:imported"
+    SITE_UPDATED = "admin:site:updated"
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
@@ -45,8 +47,12 @@ class Event(StrEnum):
     PIN_CHANGED = "participant:pin:changed"
     BIRTH_DATE_REFUSED = "participant:birth_date:refused"
     BIRTH_DATE_RECORDED = "site:birth_date:recorded"
-    TEXT_SIZE_CHANGED = "participant:text_size:changed"
     LANGUAGE_CHANGED = "participant:language:changed"
+    TEXT_SIZE_CHANGED = "participant:text_size:changed"
+    REMINDERS_CHANGED = "participant:reminders:changed"
+    CALL_REQUESTED = "participant:call:requested"
+    CORRECTION_REQUESTED = "participant:correction:requested"
+    REQUEST_CLOSED = "site:request:closed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -61,6 +67,8 @@ class Event(StrEnum):
     FORM_BEGUN = "participant:form:begun"
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
+    ANSWERS_AFTER_GAP = "participant:answer:gap"
+    ANSWERS_ALTERED = "participant:answer:altered"
     ANSWERS_QUARANTINED = "participant:answer:quarantined"
     REMINDER_QUEUED = "clock:reminder:queued"
     REMINDER_SENT = "clock:reminder:sent"
@@ -82,6 +90,8 @@ _SCHEDULE = frozenset({"anchor", "slot"})
 COVERS: Mapping[Event, frozenset[str]] = {
     Event.STUDY_LOADED: frozenset({"study"}),
     Event.SITE_OPENED: frozenset({"site"}),
+    Event.PACK_IMPORTED: frozenset({"instrument_pack"}),
+    Event.SITE_UPDATED: frozenset({"site"}),
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),
@@ -99,8 +109,12 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.OWN_CODE_ISSUED: frozenset({"activation"}),
     Event.PIN_CHANGED: frozenset({"participant"}),
     Event.BIRTH_DATE_RECORDED: frozenset({"participant"}),
-    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     Event.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
+    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
+    Event.REMINDERS_CHANGED: frozenset({"participant"}),
+    Event.CALL_REQUESTED: frozenset({"participant_request"}),
+    Event.CORRECTION_REQUESTED: frozenset({"participant_request"}),
+    Event.REQUEST_CLOSED: frozenset({"participant_request"}),
     Event.ANCHOR_RECORDED: _SCHEDULE,
     Event.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     Event.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),
@@ -115,6 +129,8 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.FORM_BEGUN: frozenset({"slot"}),
     Event.ANSWER_SAVED: frozenset({"answer_event"}),
     Event.FORM_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
+    Event.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
+    Event.ANSWERS_ALTERED: frozenset({"quarantine"}),
     Event.ANSWERS_QUARANTINED: frozenset({"quarantine"}),
     Event.REMINDER_QUEUED: frozenset({"message"}),
     Event.REMINDER_SENT: frozenset({"message"}),

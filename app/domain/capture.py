@@ -56,7 +56,7 @@ class Given:
     """One answer as a device sends it: its number there, what it was based on, item and value.
 
     `skew` is by how many seconds the server's clock was ahead of the device's, where that is known;
-    `offline`: the device could not send it at once.
+    `offline`: the device could not send it at once; `checksum` then shows that it is as it was given.
     """
 
     seq: int
@@ -66,6 +66,7 @@ class Given:
     device_at: datetime | None = None
     skew: int | None = None
     offline: bool = False
+    checksum: int | None = None
 
 
 def check_open(window: Window | None, facts: Facts, at: datetime) -> None:

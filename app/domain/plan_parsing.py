@@ -7,6 +7,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from app.domain.definition import Section, read
+from app.domain.instrument import Comparison, Condition
 from app.domain.plan import (
     Anchoring,
     AnchorKind,
@@ -145,7 +146,14 @@ def _instrument(at: Section) -> PlannedInstrument:
         _word(at, "id", r"[a-z][a-z0-9-]*"),
         _word(at, "version", r"[0-9]+\.[0-9]+"),
         frozenset(at.texts("leave_out", ())),
+        tuple(_mark(each) for each in at.sections("urgent", ())),
     )
+
+
+def _mark(at: Section) -> Condition:
+    """An answer that the plan calls urgent; that the item can have it is checked with the instrument."""
+    op = Comparison(at.choice("op", tuple(Comparison)))
+    return Condition(at.text("item"), op, at.integer("value", 0, 100_000))
 
 
 def _visit(at: Section) -> VisitRule:

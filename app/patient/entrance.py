@@ -1,4 +1,4 @@
-"""The participant's way in: link, short code, second check; and help, which is open to anybody."""
+"""The participant's way in: link, short code, second check."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, language
 from app.patient.checks import answer_of, answered
-from app.patient.pages import ActivatePage, CheckPage, HelpPage
+from app.patient.pages import ActivatePage, CheckPage
 from app.patient.refusals import PatientRoute, locked_page
 from app.patient.sharing import admit
 from app.patient.tokens import others_of
@@ -183,10 +183,3 @@ def _back(path: str) -> str:
     """Where the lock came down, when that is a page of ours."""
     ours = r"/(home|sent|settings|welcome|help|f)(/[A-Za-z0-9_-]{1,40}){0,4}"
     return path if re.fullmatch(ours, path) else PATIENT_HOME
-
-
-@router.get("/help")
-def show_help(request: Request, bound: Annotated[Visit | None, Depends(guest)]) -> Response:
-    if bound is None:
-        return render(request, HelpPage())
-    return bound.show(HelpPage(bound.visitor.site.hours))

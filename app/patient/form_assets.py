@@ -1,6 +1,6 @@
 """The parts of stylesheet and runner that travel inside the form document, and their CSP hashes.
 
-Shrinking is done here once at start-up, so that the sources stay readable and there is no build step.
+The stylesheet is shrunk here once at start-up; the runner comes with short names already (runner.min.js).
 """
 
 import base64
@@ -13,15 +13,19 @@ from markupsafe import Markup
 from app.web.headers import CSP
 
 MARK = "document.documentElement.className+=' js'"
-APP_PART = "/* == app pages == */"
+APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/* == desk == */"
 
 
 @dataclass(frozen=True, slots=True)
 class FormAssets:
-    """Texts to inline and the sources that a Content-Security-Policy must allow for them."""
+    """Texts to inline and the sources that a Content-Security-Policy must allow for them.
+
+    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance`, UX P0.11).
+    """
 
     mark: Markup
     css: Markup
+    css_auto: Markup
     runner: Markup
     script_sources: tuple[str, ...]
     style_sources: tuple[str, ...]
@@ -29,13 +33,15 @@ class FormAssets:
 
 def form_assets(stylesheet: str, runner: str) -> FormAssets:
     """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
-    css, script = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0]), _small_js(runner)
+    css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
+    auto = css + _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
         css=Markup(css),  # noqa: S704 our own file
-        runner=Markup(script),  # noqa: S704 our own file
-        script_sources=(csp_source(MARK), csp_source(script)),
-        style_sources=(csp_source(css),),
+        css_auto=Markup(auto),  # noqa: S704 our own file
+        runner=Markup(runner),  # noqa: S704 our own file
+        script_sources=(csp_source(MARK), csp_source(runner)),
+        style_sources=(csp_source(css), csp_source(auto)),
     )
 
 
@@ -56,15 +62,3 @@ def _small_css(css: str) -> str:
     bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     tight = re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", bare))
     return re.sub(r":\s+", ":", tight).replace(";}", "}").strip()
-
-
-def _small_js(script: str) -> str:
-    """Drop whole-line comments, indentation and blanks around signs outside single-quoted strings.
-
-    A line end stays unless a sign before it ends the statement; plus and minus keep their blanks.
-    """
-    lines = (line.strip() for line in script.splitlines())
-    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
-    parts = re.split(r"('(?:[^'\\\n]|\\.)*')", kept)
-    parts[::2] = [re.sub(r" *([{}();,=*<>!&|?:]) *", r"\1", part) for part in parts[::2]]
-    return re.sub(r"([;{,])\n", r"\1", "".join(parts)).replace(";}", "}")

@@ -73,14 +73,21 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """What is due, soonest closing first."""
+    """What is due, soonest closing first; what then; and where to turn.
+
+    `reminded`: the study tells them of the next form. `finished`: they completed the study.
+    """
 
     template: ClassVar[str] = "patient/home.html"
     cards: tuple[Card, ...]
     sent_url: str
     settings_url: str
+    call_url: str
     next_on: str = ""
+    reminded: bool = False
+    finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+    opens_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class BeginPage:
     error: str = ""  # "" | "who" | "scribe" | "late"
     who: str = ""  # "" | "self" | "scribe"
     asks_late_reason: bool = False
+    recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,9 @@ class Choice:
 class Question:
     """One item with the answer the server knows.
 
-    `ask_if` and `urgent_if` are conditions such as "fever=1" and "temperature>=380"; numbers are the
-    stored integers (tenths where `decimals` is 1), while `value` of a decimal is as a person writes it.
+    `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
+    which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
+    decimal is as a person writes it.
     """
 
     code: str
@@ -134,28 +143,35 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class FormPage:
-    """The whole form in one document: every question, known answers, review and sending."""
+    """The whole form in one document: every question, known answers, review and sending.
+
+    `dark`: the page may be dark where the phone is; else it keeps one look.
+
+    `key` holds one sign for each question, in their order: what a phone keeps of an answer that it could
+    not send yet stands under it. Empty where the study lets the phone keep nothing.
+    """
 
     template: ClassVar[str] = "patient/form.html"
     name: str
     lang: str
     instruction: str
     questions: tuple[Question, ...]
-    save_url: str
+    form_url: str
     submit_url: str
-    done_url: str
-    unlock_url: str
     submission_id: str
     revision: int
     demonstration: bool
     mark: Markup
     css: Markup
     runner: Markup
+    dark: bool = False
+    key: str = ""
     day: str = ""  # the day that a diary entry is about
     copyright_line: str = ""
     urgent_text: str = ""
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+    blank: bool = False  # opened without a connection, so that answers sent before are not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,39 +232,12 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
+    call_url: str = "/help#call"
 
 
 @dataclass(frozen=True, slots=True)
-class SentForm:
-    """One line of the history."""
+class OfflinePage:
+    """What a phone shows in place of a page that it cannot get; it brings its look along."""
 
-    name: str
-    sent_at: str
-    late: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SentPage:
-    """Forms already sent, newest first; never their answers."""
-
-    template: ClassVar[str] = "patient/sent.html"
-    forms: tuple[SentForm, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsPage:
-    """Language of this person, their phones and PIN, and leaving this phone."""
-
-    template: ClassVar[str] = "patient/settings.html"
-    leave_url: str
-    saved: bool = False
-    changes_pin: bool = True
-    shared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HelpPage:
-    """Who to call and how to get a new link; open to anybody."""
-
-    template: ClassVar[str] = "patient/help.html"
-    hours: str = ""
+    template: ClassVar[str] = "patient/offline.html"
+    css: Markup

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
+from app.domain.answers import urgent_if
 from app.domain.instrument import Condition, Instrument, Item, ItemKind
 from app.domain.instrument_text import InstrumentText
 from app.patient.pages import Choice, Question
@@ -15,12 +16,15 @@ def questions(
     text: InstrumentText,
     answers: Mapping[str, Answer],
     leave_out: Collection[str] = (),
+    marks: Collection[Condition] = (),
 ) -> tuple[Question, ...]:
     """Every item in the instrument's order, also those that a condition may leave unasked.
 
-    `leave_out` names items that the plan does not use.
+    `leave_out` names items that the plan does not use, `marks` answers that it calls urgent.
     """
-    return tuple(_question(item, text, answers) for item in instrument.items if item.code not in leave_out)
+    return tuple(
+        _question(item, text, answers, marks) for item in instrument.items if item.code not in leave_out
+    )
 
 
 def printed_answer(item: Item, text: InstrumentText, value: int | str) -> str:
@@ -33,7 +37,15 @@ def printed_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     return label
 
 
-def _question(item: Item, text: InstrumentText, answers: Mapping[str, Answer]) -> Question:
+def recalled(instrument: Instrument, text: InstrumentText, leave_out: Collection[str]) -> tuple[str, ...]:
+    """The times that questions of this form ask about, in the instrument's own words."""
+    codes = (item.recall for item in instrument.items if item.recall and item.code not in leave_out)
+    return tuple(dict.fromkeys(text.recalls[code] for code in codes))
+
+
+def _question(
+    item: Item, text: InstrumentText, answers: Mapping[str, Answer], marks: Collection[Condition]
+) -> Question:
     value = answers.get(item.code)
     return Question(
         code=item.code,
@@ -46,7 +58,7 @@ def _question(item: Item, text: InstrumentText, answers: Mapping[str, Answer]) -
         blank=item.code in answers and value is None,
         skippable=item.skippable,
         ask_if=_rule(item.condition),
-        urgent_if=_rule(item.urgent),
+        urgent_if=" ".join(_rule(condition) for condition in urgent_if(item, marks)),
         low=item.low,
         high=item.high,
         decimals=item.decimals,

@@ -1,25 +1,19 @@
-"""What a participant's browser sends, read strictly: nothing unknown, nothing guessed."""
+"""A form as a participant's page sends it, read strictly: nothing unknown, nothing guessed."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import orjson
-
 from app.domain.answers import Value, asked, typed
-from app.domain.capture import Given
 from app.domain.instrument import Instrument, Item
 from app.domain.refusal import Refused
+from app.patient.reading_events import moment, name_of_client, number
 
-MOST_EVENTS = 200
-"""Answers in one request; the runner sends at most 50."""
-
-_LARGEST = 2**31 - 1
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,27}")
-_BODY = frozenset({"client", "events"})
-_EVENT = frozenset({"seq", "base", "item", "value", "at"})
-_CONTROLS = frozenset({"submission_id", "revision", "reviewed", "action", "blank_rest", "at", "width"})
+_CONTROLS = frozenset(
+    "submission_id revision reviewed action blank_rest at sent offline width scale theme".split()
+)
+_SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +26,10 @@ class Sheet:
     reviewed: bool
     saves: bool
     device_at: datetime | None
+    sent_at: datetime | None = None
+    offline: bool = False
     invalid: tuple[str, ...] = ()
     presentation: Mapping[str, str | int] = field(default_factory=dict)
-
-
-def saved_events(body: bytes) -> tuple[str, list[Given]]:
-    """The sender's name and its answers in order.
-
-    Raises Refused: "malformed" for no JSON, "unknown_field" or "bad_field" naming field and what is
-    allowed.
-    """
-    try:
-        told = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Refused("malformed") from None
-    _closed(told, _BODY, "body")
-    events = told.get("events")
-    if type(events) is not list or not 0 < len(events) <= MOST_EVENTS:
-        raise Refused("bad_field", field="events", allowed=f"a list of 1 to {MOST_EVENTS}")
-    return _name(told.get("client"), "client"), [_event(each) for each in events]
 
 
 def sheet(instrument: Instrument, leave_out: Collection[str], fields: Mapping[str, str]) -> Sheet:
@@ -73,27 +52,16 @@ def sheet(instrument: Instrument, leave_out: Collection[str], fields: Mapping[st
         }
     return Sheet(
         answers=answers,
-        submission=_name(fields.get("submission_id"), "submission_id"),
+        submission=name_of_client(fields.get("submission_id"), "submission_id"),
         revision=_count(fields.get("revision", "0"), "revision"),
         reviewed=fields.get("reviewed") == "1",
         saves=fields.get("action") == "save",
-        device_at=moment(fields["at"], "at") if "at" in fields else None,
+        device_at=moment(fields.get("at"), "at"),
+        sent_at=moment(fields.get("sent"), "sent"),
+        offline="offline" in fields,
         invalid=tuple(invalid),
         presentation=_presentation(fields),
     )
-
-
-def moment(text: object, name: str) -> datetime | None:
-    """A device's time with its offset; None stays None. Raises Refused("bad_field")."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not 1970 <= at.year < 3000:
-        raise Refused("bad_field", field=name, allowed="a time such as 2026-03-02T09:30:00+08:00")
-    return at
 
 
 def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
@@ -115,48 +83,14 @@ def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
     """How the form was shown (UX P7.2): one question at a time by the runner, or as a list without it."""
     if "width" not in fields:
         return {"layout": "list"}
-    return {"layout": "single", "width": _count(fields["width"], "width")}
-
-
-def _event(told: object) -> Given:
-    _closed(told, _EVENT, "events")
-    assert isinstance(told, dict)  # noqa: S101 - just seen; mypy wants it said
-    for name in _EVENT - {"at"}:
-        if name not in told:
-            raise Refused("bad_field", field=name, allowed="every event has it")
-    value = told["value"]
-    if not (value is None or type(value) in (int, str)):
-        raise Refused("bad_field", field="value", allowed="a whole number, a text or null")
-    if type(told["item"]) is not str:
-        raise Refused("bad_field", field="item", allowed="the code of a question")
-    return Given(
-        seq=_number(told["seq"], "seq", 1),
-        base=_number(told["base"], "base", 0),
-        item=told["item"],
-        value=value,
-        device_at=moment(told.get("at"), "at"),
-    )
-
-
-def _closed(told: object, allowed: Collection[str], name: str) -> None:
-    if type(told) is not dict:
-        raise Refused("bad_field", field=name, allowed="an object")
-    for key in told:
-        if key not in allowed:
-            raise Refused("unknown_field", field=key[:40], allowed=sorted(allowed))
-
-
-def _number(value: object, name: str, least: int) -> int:
-    if type(value) is not int or not least <= value <= _LARGEST:
-        raise Refused("bad_field", field=name, allowed=f"a whole number from {least}")
-    return value
+    shown: dict[str, str | int] = {"layout": "single", "width": _count(fields["width"], "width")}
+    for name, allowed in _SHOWN.items():
+        if name in fields:
+            if fields[name] not in allowed:
+                raise Refused("bad_field", field=name, allowed=allowed)
+            shown[name] = fields[name]
+    return shown
 
 
 def _count(text: str, name: str) -> int:
-    return _number(int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None, name, 0)
-
-
-def _name(value: object, name: str) -> str:
-    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
-        raise Refused("bad_field", field=name, allowed="1 to 27 letters, digits, - or _")
-    return value
+    return number(int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None, name, 0)

@@ -9,17 +9,29 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.answers import Value, unanswered
 from app.domain.capture import HelpedBy, LateReason
-from app.domain.plan import SecondCheck
+from app.domain.outbox import skew
 from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
-from app.patient.pages import NoticePage, SettingsPage
-from app.patient.reading import Sheet, saved_events, sheet
+from app.patient.pages import NoticePage
+from app.patient.reading import Sheet, sheet
+from app.patient.reading_events import leftover, saved_events
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
-from app.patient.tokens import others_of
-from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
-from app.patient.visits import Awake, Delivery, FormPost, Posted, Posting, Visit, delivered
-from app.services.capture import Form, begin_form, defined, keep_draft, open_form, save_answers
-from app.services.patient_home import home, sent_form, sent_forms
+from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page
+from app.patient.visits import (
+    Awake,
+    Delivery,
+    FormPost,
+    Posted,
+    Posting,
+    Reachable,
+    Visit,
+    delivered,
+    known,
+)
+from app.services.capture import Form, begin_form, defined, open_form
+from app.services.late import deliver
+from app.services.patient_home import home, sent_form
+from app.services.saving import keep_draft, save_answers, tell_altered
 from app.services.submission import Receipt, Sending, submit_form
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
@@ -96,11 +108,21 @@ def save(
     try:
         if cookie is None:
             raise Refused("not_signed_in")
-        client, given = saved_events(body)
+        client, given = saved_events(body, at)
         revision = save_answers(daybook, cookie, slot, client, given, at)
     except Refused as refused:
+        if refused.code == "altered_answer":
+            tell_altered(daybook, known(request, daybook, at).visitor, slot, at)
         return told_as_json(refused)
     return Response(status_code=204, headers={"X-Revision": str(revision)})
+
+
+@router.post("/f/{slot}/late")
+def take_late(visit: Reachable, slot: str, body: Annotated[bytes, Depends(raw_body)]) -> Response:
+    """What a phone had kept of a form that is not open on its screen; the answer lets it forget that."""
+    found = deliver(visit.daybook, visit.visitor, visit.cookie, slot, leftover(body, visit.at), visit.at)
+    told = {"state": found.fate, "late": found.late, "receipt": found.receipt}
+    return Response(orjson.dumps(told), media_type="application/json")
 
 
 @router.post("/f/{slot}/submit")
@@ -122,7 +144,16 @@ def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted
 def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
     visit = sent.visit
-    sending = Sending(page.answers, page.submission, True, page.device_at, page.presentation)
+    sending = Sending(
+        answers=page.answers,
+        submission=page.submission,
+        reviewed=True,
+        device_at=page.device_at,
+        presentation=page.presentation,
+        base=page.revision,
+        skew=skew(page.sent_at, visit.at),
+        offline=page.offline,
+    )
     try:
         receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, sent.met)
     except Refused as refused:
@@ -165,15 +196,4 @@ def _form(
     assets: FormAssets = visit.request.app.state.form_assets
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show(page, 422 if missing or invalid else 200, headers)
-
-
-@router.get("/sent")
-def show_sent(visit: Awake) -> Response:
-    return visit.show(sent_page(visit, sent_forms(visit.daybook, visit.visitor)))
-
-
-@router.get("/settings")
-def show_settings(visit: Awake) -> Response:
-    pin = visit.visitor.second_check is SecondCheck.pin
-    return visit.show(SettingsPage("/settings/leave", changes_pin=pin, shared=bool(others_of(visit.request))))
+    return visit.show_form(form.slot, page, 422 if missing or invalid else 200, headers)

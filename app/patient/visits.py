@@ -13,9 +13,11 @@ from app.i18n.languages import ENGLISH, Language, language
 from app.patient.checks import ANSWER_FIELDS, answer_of, answered
 from app.services.activation import Invited
 from app.services.entry import Visitor, recognise, touch, unlock
+from app.services.form_languages import offered
 from app.services.installation import Installation
 from app.services.submission import Met, arriving
 from app.storage.people import TextSize
+from app.storage.schedule import Slot
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
 from app.web.pages import Page, render
@@ -44,8 +46,20 @@ class Visit:
         size = self.visitor.text_size
         return frame if size is TextSize.standard else replace(frame, size=size.value)
 
+    @property
+    def opens_offline(self) -> bool:
+        """Whether this person's forms open without a connection; with no outbox that would lose answers."""
+        plan = self.daybook.library.plan(self.visitor.study, self.visitor.plan_version)
+        return plan.opens_offline and plan.outbox and self.visitor.exit_kind is None
+
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return render(self.request, page, status, self.shell, headers)
+
+    def show_form(self, slot: Slot, page: Page, status: int, headers: Mapping[str, str]) -> Response:
+        """A page of a form: no other language is offered than those that the form has words in."""
+        told = offered(self.daybook, self.visitor, slot)
+        names = tuple((code, name) for code, name in self.shell.languages if code in told)
+        return render(self.request, page, status, replace(self.shell, languages=names), headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,14 @@ def awake(visit: Known) -> Visit:
     return visit
 
 
+def reachable(visit: Known) -> Visit:
+    """The visit of a browser that brings something kept: of somebody unlocked, or who left the study.
+
+    Whoever left sees nothing, but what they answered before is judged and never dropped.
+    """
+    return visit if visit.visitor.exit_kind is not None else awake(visit)
+
+
 async def posted(request: Request) -> Mapping[str, str]:
     """The fields of a form, without files."""
     async with request.form() as form:
@@ -150,4 +172,5 @@ def posting(sent: Annotated[Posting, Depends(sending)]) -> Posting:
 
 
 Awake = Annotated[Visit, Depends(awake)]
+Reachable = Annotated[Visit, Depends(reachable)]
 FormPost = Annotated[Posting, Depends(posting)]

@@ -30,7 +30,9 @@ _NOT_TOLD = frozenset({"answers", "scores"})
 class Sending:
     """A form as it is sent: every answer (None: left blank), and the step by which it was reviewed.
 
-    `submission` is the sender's own name for this sending; `presentation` says how the form was shown.
+    `submission` is the sender's own name for this sending; `presentation` says how the form was shown,
+    `base` which revision of the draft its page rested on, `skew` by how many seconds the server's clock
+    was ahead of the device's. `offline`: it, or an answer of it, could not be sent at once.
     """
 
     answers: Mapping[str, Value]
@@ -38,6 +40,9 @@ class Sending:
     reviewed: bool
     device_at: datetime | None = None
     presentation: Mapping[str, Any] = field(default_factory=dict)
+    base: int | None = None
+    skew: int | None = None
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ def _unsaved(
     client = f"sent:{sending.submission}"[:32]
     rows, changes = [], []
     for seq, code in enumerate(unsaved, start=1):
-        answer = Given(seq, revision, code, document[code], sending.device_at)
+        base = revision if sending.base is None else sending.base
+        answer = Given(seq, base, code, document[code], sending.device_at, sending.skew, sending.offline)
         rows.append(event_row(asked.slot, client, revision + seq, answer, language, asked.text.sha256, at))
         changes.append(told_change(asked.slot, client, answer, before))
     return rows, changes
@@ -117,12 +123,14 @@ def _response(
         helped_by=slot.helped_by,
         mode="own_device",
         late_reason=slot.late_reason,
-        presentation=dict(sending.presentation),
+        presentation={**sending.presentation, "text_size": met.participant.text_size.value},
         app_version=app_version,
         out_of_window=slot.out_of_window,
         in_grace=judged.stands is Arrival.in_grace,
         device_at=sending.device_at,
         device_offset=_offset_minutes(sending.device_at),
+        device_skew=sending.skew,
+        captured_offline=sending.offline,
         begun_at=slot.begun_at or at,
         submitted_at=at,
     )

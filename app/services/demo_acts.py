@@ -14,7 +14,7 @@ from app.domain.refusal import Refused
 from app.services import demo_answers
 from app.services.activation import activate
 from app.services.anchors import AnchorEntry, record_anchor
-from app.services.capture import begin_form, open_form, save_answers
+from app.services.capture import begin_form, open_form
 from app.services.demo_people import How, Left, Stated, Story
 from app.services.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.edc_access import Caller
@@ -28,6 +28,7 @@ from app.services.installation import Installation
 from app.services.missed_reasons import record_missed_reason
 from app.services.participants import participant_of
 from app.services.reminding import Outbox, claim, hand_over
+from app.services.saving import save_answers
 from app.services.scheduling import request_visit
 from app.services.submission import Sending, submit_form
 from app.services.ticking import owing, push

@@ -17,6 +17,7 @@ from app.services.birth_dates import birth_hash_of, check_birth_date
 from app.services.feed_events import told_of_participant
 from app.services.identifiers import hashed, public_id, short_code, token
 from app.services.installation import Installation
+from app.services.packs import check_packs
 from app.services.participants import participant_of
 from app.services.scheduling import plan_of, wake_anew
 from app.services.throttling import forget_failures, tries_of_participant
@@ -83,11 +84,13 @@ def enrol(
     and can be invited from then on.
 
     Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
-    "address_needed", "bad_address", "birth_date_needed", "bad_birth_date".
+    "address_needed", "bad_address", "birth_date_needed", "bad_birth_date", or as `packs.check_packs`:
+    nobody is enrolled before the words are there.
     """
     with installation.work(actor, at) as work:
         plan = plan_of(installation, work.session, site.study_id)
         _check(plan, site, entry, at)
+        check_packs(installation, plan, at)
         registered = _registered(work, site, entry.subject)
         participant = registered or add_participant(
             work, site, entry.subject, entry.language, Event.PARTICIPANT_ENROLLED

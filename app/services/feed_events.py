@@ -228,6 +228,8 @@ def response_told(response: Response) -> dict[str, object]:
         "begun_at": instant(response.begun_at),
         "completed_at": instant(response.device_at or response.submitted_at),
         "device_offset_minutes": response.device_offset,
+        "device_skew_seconds": response.device_skew,
+        "captured_offline": response.captured_offline,
         "received_at": instant(response.submitted_at),
         "content_sha256": response.content_sha256,
         "app_version": response.app_version,

@@ -37,6 +37,10 @@ class Sealer:
         except InvalidToken as wrong:
             raise Refused("wrong_key") from wrong
 
+    def keyed(self, purpose: str, text: str) -> bytes:
+        """A digest that only who holds the installation's key can make (HMAC-SHA-256)."""
+        return hmac.digest(self.key, f"{purpose}:{text}".encode(), "sha256")
+
     def hash(self, secret: str) -> str:
         """A memory-hard hash of a PIN or password."""
         return self._hasher().hash(secret)

@@ -1,14 +1,12 @@
 """Sending a form: exactly once, scored and told to the EDC in the same transaction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, select
 
-from app.domain.answers import Value
-from app.domain.audit import Event
 from app.domain.capture import Arrival, arrival, content, finished
+from app.domain.outbox import captured_at
 from app.domain.refusal import Refused
 from app.domain.status import Status, status
 from app.services.accepting import Judged, Sending, accepted
@@ -16,14 +14,14 @@ from app.services.capture import Definition, defined, own_slot
 from app.services.entry import Visitor, visitor_of
 from app.services.identifiers import hashed
 from app.services.installation import Installation
+from app.services.quarantine import set_apart
 from app.storage.answering import current_answers, hold
-from app.storage.capture import Quarantine, Response
+from app.storage.capture import Response
 from app.storage.changes import chain_of_participant
 from app.storage.engine import saving, writing
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, window_of_slot
 from app.storage.submitting import Met, met_by_device, met_by_token, write_submission
-from app.storage.unit_of_work import UnitOfWork
 
 __all__ = ["Arriving", "Met", "Receipt", "Sending", "arriving", "submit_form"]
 
@@ -118,7 +116,7 @@ def _judged(asked: Definition, sending: Sending, at: datetime) -> Judged:
     if asked.slot.begun_at is None:
         raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
     document = finished(asked.instrument, sending.answers, asked.leave_out, sending.reviewed)
-    return Judged(document, arrival(window, facts, sending.device_at, at))
+    return Judged(document, arrival(window, facts, captured_at(sending.device_at, sending.skew), at))
 
 
 def _set_apart(
@@ -135,41 +133,20 @@ def _set_apart(
         slot = own_slot(work.session, visitor, asked.slot.public_id)
         if slot.submitted_at is None and judged is not None:
             refusal = Refused("arrived_too_late", day=slot.closes_on)
-            _quarantine(work, slot, judged.document, sending, refusal)
+            set_apart(work, slot, judged.document, refusal.code, sending.device_at)
         else:
-            first = _first(work.session, slot)
+            first = first_response(work.session, slot)
             document = finished(asked.instrument, sending.answers, asked.leave_out, reviewed=True)
             if content(document) == first.content_sha256:
                 return _receipt(first, repeated=True)
             refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
-            _quarantine(work, slot, document, sending, refusal)
+            set_apart(work, slot, document, refusal.code, sending.device_at)
     raise refusal
 
 
-def _first(session: Session, slot: Slot) -> Response:
+def first_response(session: Session, slot: Slot) -> Response:
+    """What was sent to a slot, before any correction."""
     return session.exec(select(Response).where(Response.slot_id == slot.id, Response.version == 1)).one()
-
-
-def _quarantine(
-    work: UnitOfWork, slot: Slot, document: Mapping[str, Value], sending: Sending, refusal: Refused
-) -> None:
-    sha256 = content(document)
-    held = work.session.exec(
-        select(Quarantine.id).where(Quarantine.slot_id == slot.id, Quarantine.content_sha256 == sha256)
-    ).first()
-    if held is not None:
-        return
-    work.session.add(
-        Quarantine(
-            slot_id=slot.id or 0,
-            reason=refusal.code,
-            content_sha256=sha256,
-            answers=dict(document),
-            device_at=sending.device_at,
-            received_at=work.at,
-        )
-    )
-    work.record(Event.ANSWERS_QUARANTINED, chain_of_participant(slot.participant_id), reason=refusal.code)
 
 
 def _receipt(response: Response, repeated: bool) -> Receipt:

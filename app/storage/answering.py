@@ -110,7 +110,8 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What came before: the numbers of a client's events stored already, and what items hold."""
+    """What came before: the numbers of a client's events stored already, from the one before these on,
+    and what items hold."""
 
     known: Collection[int]
     held: Mapping[str, Value]
@@ -127,7 +128,7 @@ def read_slot(
         "token_hash": token_hash,
         "slot": slot,
         "client": client,
-        "first": min(answer.seq for answer in given),
+        "first": min(answer.seq for answer in given) - 1,
         "items": list({answer.item for answer in given}),
     }
     rows: Sequence[sa.Row[Any]] = connection.execute(_READ, told).all()

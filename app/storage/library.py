@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.domain.instrument import Instrument
+from app.domain.instrument import Condition, Instrument
 from app.domain.instrument_parsing import parse_instrument
 from app.domain.instrument_text import InstrumentText, parse_text
-from app.domain.plan import Plan
+from app.domain.plan import Plan, PlannedInstrument
 from app.domain.plan_parsing import parse_plan
 from app.domain.refusal import BadDefinition, Refused
 
@@ -102,9 +102,20 @@ def _check_plan(
             raise BadDefinition(file, "instruments", f"{used.id} {used.version}", f"one of {known}")
         for code in used.leave_out - {item.code for item in instrument.items}:
             raise BadDefinition(file, "leave_out", code, f"an item of {used.id}")
+        for mark in used.urgent:
+            _check_mark(mark, used, instrument, file)
         for language in plan.languages:
             if (used.id, used.version, language) not in texts:
                 raise BadDefinition(file, "languages", language, f"a language that {used.id} has words in")
+
+
+def _check_mark(mark: Condition, used: PlannedInstrument, instrument: Instrument, file: str) -> None:
+    items = {item.code: item for item in instrument.items if item.code not in used.leave_out}
+    item = items.get(mark.item)
+    if item is None or item.free_text:
+        raise BadDefinition(file, "urgent", mark.item, f"an item of {used.id} that is answered by a number")
+    if not item.low <= mark.value <= item.high:
+        raise BadDefinition(file, "urgent", mark.value, f"a value from {item.low} to {item.high}")
 
 
 def _placed(root: Path, folder: Path, wanted: str) -> None:

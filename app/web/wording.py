@@ -43,6 +43,7 @@ WORDINGS: Mapping[str, Wording] = {
     "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
     "out_of_range": _invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
     "wrong_kind": _invalid(N_("%(item)s: this answer must be a %(allowed)s.")),
+    "altered_answer": _invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
     "must_answer": _invalid(N_("%(item)s: please answer this question.")),
     "unanswered": _invalid(N_("Questions without an answer: %(items)s.")),
     "not_reviewed": _invalid(N_("Please check your answers before you send them.")),
@@ -73,6 +74,11 @@ WORDINGS: Mapping[str, Wording] = {
     "throttled": Wording(429, N_("There were too many tries. Please try again in one hour."), "rate-limited"),
     "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
     "participation_ended": _conflict(N_("This person does not take part any more.")),
+    # what participants set and ask for
+    "unknown_request": _absent("unknown-request"),
+    "request_closed": _conflict(N_("This request was closed already.")),
+    "outcome_needed": _invalid(N_("Please write what came of it.")),
+    "words_too_long": _invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
     "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
     "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
@@ -88,12 +94,19 @@ WORDINGS: Mapping[str, Wording] = {
     "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
     "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
-    "wording_not_licensed": _conflict(
-        N_(
-            "A trial needs the official wording of %(instrument)s in %(language)s; "
-            "this one is a demonstration."
-        )
+    "pack_missing": _conflict(
+        N_("The official wording of %(instrument)s in %(language)s is missing. Its pack must be imported.")
     ),
+    "pack_expired": _conflict(
+        N_("The licence for the wording of %(instrument)s in %(language)s ended on %(day)s.")
+    ),
+    "pack_altered": _conflict(
+        N_("The stored wording of %(instrument)s in %(language)s was altered. It is not shown.")
+    ),
+    "demo_takes_no_pack": _conflict(N_("A demonstration never shows licensed wording.")),
+    "pack_of_other_study": _conflict(N_("This pack is licensed to the study %(study)s.")),
+    "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
+    "unknown_wording": _absent("unknown-wording"),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
         N_("The demonstration was interrupted while it was made. Begin anew with --reset.")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.answers import Value, accept, asked, settled, typed, unanswered, urgent, written
-from app.domain.instrument import Instrument, Item
+from app.domain.instrument import Comparison, Condition, Instrument, Item
 from app.domain.refusal import Refused
 from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30
 
@@ -168,3 +168,11 @@ def test_urgent_answers_are_named_only_where_they_are_asked(
 ) -> None:
     assert urgent(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == found
     assert urgent(DIARY, {"any_symptom": 0, "fever": 1, **answers}) == ()
+
+
+@pytest.mark.req("ALR-05")
+def test_a_plan_may_call_more_answers_urgent() -> None:
+    marks = (Condition("pain", Comparison.AT_LEAST, 9),)
+    assert urgent(DIARY, {"any_symptom": 1, "pain": 9, "fever": 0}, marks) == ("pain",)
+    assert urgent(DIARY, {"any_symptom": 1, "pain": 8, "fever": 1}, marks) == ("fever",)
+    assert urgent(DIARY, {"any_symptom": 0, "pain": 9}, marks) == ()

@@ -7,8 +7,10 @@ from pathlib import Path
 from app.domain.instrument import Instrument
 from app.domain.instrument_parsing import parse_instrument
 from app.domain.instrument_text import InstrumentText, parse_text
+from app.domain.outbox import signs
 from app.patient import entrance_pages as e
 from app.patient import pages as p
+from app.patient import person_pages as own
 from app.patient.form_assets import FormAssets, form_assets
 from app.patient.questions import Answer, questions
 from app.web.error_page import ErrorPage
@@ -37,7 +39,7 @@ def shell(code: str) -> Shell:
 
 def assets() -> FormAssets:
     css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
-    return form_assets(css, (STATIC / "js" / "runner.js").read_text(encoding="utf-8"))
+    return form_assets(css, (STATIC / "js" / "runner.min.js").read_text(encoding="utf-8"))
 
 
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
@@ -61,16 +63,15 @@ def form(
         lang=TAGS[code],
         instruction=text.instruction,
         questions=questions(parsed, text, answers or {}),
-        save_url="/save",
-        submit_url="/submit",
-        done_url="/done",
-        unlock_url="/unlock",
+        form_url="/f/x",
+        submit_url="/f/x/submit",
         submission_id="0f9a3c6e-8a51-4c0e-9d5e-3f4b2a1c7788",
         revision=0,
         demonstration=True,
         mark=inlined.mark,
         css=inlined.css,
         runner=inlined.runner,
+        key=signs(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
     )
@@ -78,7 +79,7 @@ def form(
 
 def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> p.HomePage:
     cards = tuple(p.Card(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
-    return p.HomePage(cards, "/sent", "/settings", next_on=DAY, notices=notices)
+    return p.HomePage(cards, "/sent", "/settings", "/help#call", DAY, reminded=True, notices=notices)
 
 
 def review(urgent: bool = False) -> p.ReviewPage:
@@ -90,7 +91,42 @@ def review(urgent: bool = False) -> p.ReviewPage:
 
 
 def begin(error: str = "", who: str = "") -> p.BeginPage:
-    return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who)
+    recalls = ("On this day",)
+    return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who, False, recalls)
+
+
+def sent(asked: str = "") -> own.SentForm:
+    return own.SentForm("Diary", DAY, "/sent/1/correction", late=True, read_url="/sent/1", asked=asked)
+
+
+def settings(
+    saved: str = "", channel: str = "email", wanted: bool = True, paused: str = ""
+) -> own.SettingsPage:
+    usual, hours, days = ("09:00", "19:00"), (("08:00", "08:00"), ("21:00", "21:00")), (("2026-11-27", DAY),)
+    told = own.Reminders(channel, "l***@example.org", wanted, "21:00", usual, hours, paused, days)
+    return own.SettingsPage("/leave", "large", told, saved)
+
+
+def person_pages() -> tuple[Page, ...]:
+    """Those about the participant rather than a form."""
+    answers = ((1, "Pain", "2: Some"), (2, "Sleep", ""))
+    return (
+        own.SentPage(()),
+        own.SentPage((sent(), sent(DAY))),
+        own.AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
+        own.AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
+        own.AskedPage("Diary", DAY, "08:00–17:00", "/sent"),
+        *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
+        settings(channel=""),
+        settings("reminders", wanted=False),
+        settings("pause", paused=DAY),
+        settings("hour"),
+        own.HelpPage(),
+        own.HelpPage("08:00–17:00", "/help/call", DAY),
+        own.HelpPage("", "/help/call", DAY),
+        own.HelpPage("08:00–17:00", "/help/call"),
+        own.LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
+    )
 
 
 def checks() -> tuple[Page, ...]:
@@ -128,7 +164,9 @@ def own_pages() -> tuple[Page, ...]:
     )
 
 
-NOTICES = "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered".split()
+NOTICES = (
+    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered not_now".split()
+)
 
 
 def every_page(code: str) -> tuple[Page, ...]:
@@ -136,6 +174,7 @@ def every_page(code: str) -> tuple[Page, ...]:
     return (
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
+        replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(
             p.ActivatePage("/a", asks, error, shared=True, wechat=True)
@@ -145,6 +184,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         *checks(),
         *own_pages(),
         home(),
+        replace(home(), next_on="", finished=True),
         home("overdue", "in_progress", "due", "open", answered=12, notices=("pin_set", "saved", "language")),
         *(begin(error, who) for error in ("", "who", "scribe") for who in ("", "self", "scribe")),
         review(),
@@ -152,9 +192,8 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         *(p.NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
-        p.SentPage(()),
-        p.SentPage((p.SentForm("Diary", DAY, late=True),)),
-        p.SettingsPage("/leave", saved=True, shared=True),
-        p.HelpPage("08:00–17:00"),
+        *person_pages(),
+        p.OfflinePage(assets().css),
+        replace(home("due"), opens_offline=True),
         *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
     )

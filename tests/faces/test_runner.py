@@ -1,104 +1,14 @@
-"""The question runner in a real browser against a small real server: steps, saves, trouble, sending."""
+"""The question runner in a real browser against a small real server: steps, review, sending."""
 
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from playwright.sync_api import Browser, expect
 
-from app.i18n.catalogues import Catalogues
-from app.patient.pages import FormPage
-from app.web.pages import Pages
 from tests.faces import page_samples as samples
+from tests.faces.phones import PAUSE, Desk, Phone, phone_with
+from tests.runner import TRAVELS, minified
 from tests.servers import serving
-
-PAUSE = 420  # Next is ignored for 400 ms after a step
-
-
-@dataclass
-class Desk:
-    """Serves one form and keeps what it is sent; `save` and `submit` are the statuses it answers."""
-
-    page: FormPage
-    save: int = 204
-    submit: int = 204
-    events: list[dict[str, object]] = field(default_factory=list)
-    sent: list[dict[str, str]] = field(default_factory=list)
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/form", self._form),
-                Route("/save", self._save, methods=["POST"]),
-                Route("/submit", self._submit, methods=["POST"]),
-                Route("/done", self._done),
-            ]
-        )
-
-    def _form(self, _request: Request) -> Response:
-        pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
-        inlined = samples.assets()
-        policy = (
-            f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-            f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
-        )
-        html = pages.text(self.page, samples.shell("en"))
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
-
-    async def _save(self, request: Request) -> Response:
-        body = json.loads(await request.body())
-        if self.save == 409:
-            return Response('{"state": "submitted"}', 409)
-        if self.save == 204:
-            self.events += body["events"]
-        return Response(status_code=self.save, headers={"X-Revision": str(len(self.events))})
-
-    async def _submit(self, request: Request) -> Response:
-        self.sent.append(dict(parse_qsl((await request.body()).decode())))
-        return Response(status_code=self.submit)
-
-    def _done(self, _request: Request) -> Response:
-        return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
-
-
-@dataclass
-class Phone:
-    """A page at phone size, with the thumb's movements."""
-
-    desk: Desk
-    context: BrowserContext
-    page: Page
-
-    @property
-    def question(self) -> str:
-        return self.page.inner_text(".q.on h1")
-
-    def choose(self, number: int) -> None:
-        self.page.click(f".q.on .o:not(.no-js) >> nth={number}")
-
-    def next(self) -> None:
-        self.page.wait_for_timeout(PAUSE)
-        self.page.click("#next")
-
-
-def phone_with(browser: Browser, page: FormPage) -> Iterator[Phone]:
-    desk = Desk(page)
-    with serving(desk.app()) as url:
-        context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
-        tab = context.new_page()
-        faults: list[str] = []
-        tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.goto(f"{url}/form")
-        yield Phone(desk, context, tab)
-        context.close()
-        assert faults == []
 
 
 @pytest.fixture
@@ -166,51 +76,6 @@ def test_a_double_tap_does_not_run_ahead(phone: Phone) -> None:
     assert not phone.page.is_visible("#ask")
 
 
-@pytest.mark.req("OFF-00", "OFF-01")
-def test_trouble_is_told_and_answers_arrive_in_order_before_the_form(phone: Phone) -> None:
-    phone.context.set_offline(True)
-    finish(phone)
-    assert "No connection" in phone.page.inner_text("#net")
-    phone.next()
-    expect(phone.page.locator("#net")).to_contain_text("not sent yet")
-    assert phone.desk.sent == []
-    phone.context.set_offline(False)
-    phone.page.wait_for_url("**/done")
-    assert [event["seq"] for event in phone.desk.events] == [1, 2]
-    assert len(phone.desk.sent) == 1
-
-
-def test_a_server_error_keeps_the_answer_until_it_is_taken(phone: Phone) -> None:
-    phone.desk.save = 503
-    phone.choose(3)
-    expect(phone.page.locator("#net")).to_have_class("warn")
-    phone.desk.save = 204
-    phone.next()
-    phone.choose(2)
-    expect(phone.page.locator("#net")).to_have_class("vh")
-    assert [event["item"] for event in phone.desk.events] == ["q29", "q30"]
-
-
-def test_an_ended_session_asks_who_it_is_and_keeps_the_answers(phone: Phone) -> None:
-    phone.desk.save = 401
-    phone.choose(3)
-    phone.page.wait_for_selector("#login", state="visible")
-    phone.desk.save = 204
-    phone.next()
-    phone.choose(2)
-    phone.page.wait_for_selector("#login", state="hidden")
-    assert [event["item"] for event in phone.desk.events] == ["q29", "q30"]
-
-
-@pytest.mark.req("CAP-14")
-def test_a_form_sent_elsewhere_stops(phone: Phone) -> None:
-    phone.desk.save = 409
-    phone.choose(3)
-    phone.page.wait_for_selector("#stop", state="visible")
-    assert "already sent" in phone.page.inner_text("#stop")
-    assert not phone.page.is_visible("#next")
-
-
 def test_change_from_the_review_returns_to_it(phone: Phone) -> None:
     finish(phone)
     phone.page.click("#rows a >> nth=4")
@@ -251,7 +116,7 @@ def test_without_fetch_the_long_form_stands(chromium: Browser) -> None:
         context = chromium.new_context(viewport={"width": 360, "height": 740})
         context.add_init_script("delete window.fetch")
         tab = context.new_page()
-        tab.goto(f"{url}/form")
+        tab.goto(f"{url}/f/x")
         assert tab.locator("fieldset:visible").count() == 30
         assert tab.get_by_role("button", name="Save and go on later").is_visible()
         assert not tab.is_visible("#next")
@@ -274,7 +139,7 @@ def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
     with serving(desk.app()) as url:
         context = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
         tab = context.new_page()
-        tab.goto(f"{url}/form")
+        tab.goto(f"{url}/f/x")
         tab.click('input[name="q30"][value="7"] + span')
         tab.get_by_role("button", name="Send my answers").click()
         expect(tab.locator("#main")).to_be_visible()
@@ -290,6 +155,21 @@ def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
     assert "reviewed" not in sent
 
 
-def test_the_runner_keeps_to_old_words() -> None:
-    source = (samples.STATIC / "js" / "runner.js").read_text(encoding="utf-8")
-    assert re.findall(r"=>|`|\b(?:let|const|class|async|await)\b|\.\.\.[a-z]|\?\.", source) == []
+@pytest.mark.req("CAP-20")
+def test_what_travels_is_the_runner_and_old_browsers_can_read_it() -> None:
+    assert TRAVELS.read_text(encoding="utf-8") == minified(), "run `python -m tests.runner`"
+
+
+@pytest.mark.req("CAP-16")
+def test_how_the_form_was_shown_goes_along(diary: Phone) -> None:
+    diary.choose(0)
+    diary.next()
+    diary.next()
+    diary.page.wait_for_url("**/done")
+    sent = diary.desk.sent[0]
+    assert {name: sent[name] for name in ("width", "scale", "theme")} == {
+        "width": "360",
+        "scale": "row",
+        "theme": "light",
+    }
+    assert "offline" not in sent

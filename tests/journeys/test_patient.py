@@ -133,7 +133,7 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
     accessible(tab)
     kept = world.response()
     assert (kept.answers["q1"], kept.answers["q3"], kept.answers["q5"], kept.language) == (2, None, 4, lang)
-    assert kept.presentation == {"layout": "single", "width": 360}
+    assert kept.presentation == {"layout": "single", "width": 360, "theme": "light", "text_size": "standard"}
     assert kept.device_at is not None
     assert world.events().count(("q5", 2)) == 1
     assert len(world.events()) == 31

@@ -12,11 +12,12 @@ from app.domain.capture import Given
 from app.domain.plan import Owner
 from app.services.activation import activate
 from app.services.anchors import AnchorEntry, record_anchor
-from app.services.capture import begin_form, save_answers
+from app.services.capture import begin_form
 from app.services.enrolment import EnrolmentEntry, IdentityCheck, enrol, issue_invitation
 from app.services.entry import Visitor, recognise
 from app.services.installation import Installation
 from app.services.participants import participant_of
+from app.services.saving import save_answers
 from app.services.studies import SiteEntry
 from app.services.submission import Receipt, Sending, submit_form
 from app.storage.library import Library, load

@@ -11,11 +11,13 @@ from sqlmodel import select
 
 from app.domain.audit import Event
 from app.domain.capture import Given, HelpedBy, LateReason
+from app.domain.outbox import checksum, signs
 from app.domain.refusal import Refused
 from app.domain.status import ExitKind
-from app.services.capture import begin_form, definition, keep_draft, open_form, save_answers
+from app.services.capture import begin_form, definition, open_form
 from app.services.entry import change_language, unlock
 from app.services.installation import Installation
+from app.services.saving import keep_draft, save_answers
 from app.storage.capture import AnswerEvent
 from app.storage.trail import AuditEntry
 from tests.services.people import PIN, START, Person, days
@@ -262,3 +264,23 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
     assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
     assert len(stored(person)) == count
     stranger.dispose()
+
+
+@pytest.mark.req("OFF-02")
+def test_an_answer_altered_on_the_phone_is_refused(person: Person) -> None:
+    person.begin("BL", START)
+    key = person.installation.sealer.keyed("outbox", person.slot("BL").public_id)
+    bare = Given(1, 0, "q1", 3, DEVICE, 0, True)
+    told = replace(bare, checksum=checksum(signs(30, key), "c1", signs(30, key)[0], bare))
+    assert refused(lambda: person.save("BL", START, replace(told, value=1))).code == "altered_answer"
+    assert person.save("BL", START, told) == 1
+
+
+@pytest.mark.req("OFF-02")
+def test_a_gap_in_a_phones_numbers_is_told(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 3))
+    person.save("BL", START, Given(3, 0, "q3", 3))
+    person.save("BL", START, Given(4, 0, "q4", 3))
+    assert len(trail(person.installation, Event.ANSWERS_AFTER_GAP)) == 1
+    assert len(trail(person.installation, Event.ANSWER_SAVED)) == 2

@@ -14,9 +14,9 @@ from app.domain.audit import Event, canonical
 from app.domain.capture import Given
 from app.domain.plan import Owner
 from app.domain.refusal import Refused
-from app.services.capture import save_answers
 from app.services.dispositions import DispositionEntry, Kind, record_disposition
 from app.services.installation import Installation
+from app.services.saving import save_answers
 from app.services.submission import Receipt, Sending, arriving, submit_form
 from app.services.trail import verify
 from app.storage.capture import AnswerEvent, Quarantine, Response
@@ -68,7 +68,7 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
         "en",
         "participant",
         "own_device",
-        shown,
+        shown | {"text_size": "standard"},
     )
     assert (kept.device_at, kept.device_offset, kept.begun_at) == (device, 480, START)
     assert len(kept.instrument_sha256) == len(kept.text_sha256) == 64

@@ -84,6 +84,24 @@ def test_a_plan_names_only_what_there_is(root: Path) -> None:
         load(root)
 
 
+@pytest.mark.req("ALR-05")
+def test_a_plan_marks_as_urgent_only_what_can_be_answered(root: Path) -> None:
+    unlock(root)
+    plan = root / "plans/sbrt-nsclc/1.0.toml"
+    marked = 'leave_out = ["other"]\nurgent = [{ item = "pain", op = ">=", value = 9 }]'
+    replaced(plan, 'leave_out = ["other"]', marked)
+    marks = load(root).plan("sbrt-nsclc", "1.0").instruments[1].urgent
+    assert [(mark.item, mark.op, mark.value) for mark in marks] == [("pain", ">=", 9)]
+    for old, new, told in (
+        ('item = "pain"', 'item = "nothing"', "urgent = 'nothing'"),
+        ('item = "nothing"', 'item = "other"', "urgent = 'other'"),
+        ('item = "other", op = ">=", value = 9', 'item = "pain", op = ">=", value = 11', "from 0 to 10"),
+    ):
+        replaced(plan, old, new)
+        with pytest.raises(BadDefinition, match=told):
+            load(root)
+
+
 def test_a_definition_stands_where_its_name_says(root: Path) -> None:
     unlock(root)
     (root / "qlq-c30/3.0").rename(root / "qlq-c30/4.0")

@@ -1,15 +1,20 @@
 // Question runner: one question at a time over the plain form. ES5; without it the long form works.
+// What travels in the page is runner.min.js, made from this file by `python -m tests.runner`.
 (function (d, w) {
   var f = d.getElementById('f'), root = d.documentElement, post = w.fetch;
-  if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) { root.className = root.className.replace(' js', ''); return; }
+  if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) {
+    root.className = root.className.replace(' js', '');
+    return;
+  }
   var hear = function (at, what, then) { at.addEventListener(what, then); };
   var say = function (key) { return f.getAttribute('data-' + key); };
   var el = function (id) { return d.getElementById(id); };
   var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
   var items = all('[id^=s-]'), now = null, fromReview = false, steppedAt = 0, depth = 0;
-  var bar = f.querySelector('.bar'), review = el('review'), stopping = el('stop');
+  var bar = f.querySelector('.bar'), review = el('review');
   var name = d.title, nextWord = el('next').textContent;
-  var queue = [], seq = 0, revision = +f.revision.value, flying = 0, batch = 50, lost = false;
+  var place = f.getAttribute('action').replace('submit', '');
+  var seq = 0, revision = +f.revision.value, flying = false, batch = 50, lost = false, away = false;
   var wantSend = false, sending = false, stopped = false, seen = false;
 
   // Answers: undefined = not answered, null = left blank, NaN = cannot be read.
@@ -17,6 +22,7 @@
   function section(code) { return el('s-' + code); }
   function box(s) { return s.querySelector('[type=checkbox]'); }
   function typed(s) { return s.querySelector('input:not([type])'); }
+  function scale(s) { return Math.pow(10, +attr(s, 'dec')); }
   function answer(s) {
     var b = box(s), t = typed(s), on;
     if (b && b.checked) { return null; }
@@ -26,8 +32,14 @@
     return s.hasAttribute('data-text') ? text : decimal(s, text);
   }
   function decimal(s, text) {
-    var v = Math.round(+text.replace(',', '.') * Math.pow(10, +attr(s, 'dec')));
+    var v = Math.round(+text.replace(',', '.') * scale(s));
     return v >= +attr(s, 'low') && v <= +attr(s, 'high') ? v : NaN;
+  }
+  function put(s, v) {
+    var b = box(s), t = typed(s), on = s.querySelector('[type=radio][value="' + v + '"]');
+    if (b) { b.checked = v === null; }
+    if (t && v !== null) { t.value = v / scale(s); }
+    if (on) { on.checked = true; }
   }
   function settled(s) { var v = answer(s); return v !== undefined && v === v; }
   function holds(rule, v) {
@@ -46,80 +58,159 @@
   function steps() { return items.filter(function (s) { return asked(s) === 1; }); }
   function open(list) { return list.filter(function (s) { return !settled(s); })[0]; }
 
-  // Saving: immutable events in the order given; kept until the server has taken them.
+  // The outbox: what the server has not taken yet, in the order given. On the phone stand only codes that
+  // mean nothing to a reader; each page has a box of its own, and takes over those that were left behind.
+  // An event is [number, base, code, value, device time, checksum, 1 when it could not be sent at once].
+  var key = say('key'), store = null, shelf = 'ob:' + place.split('/')[2] + ':';
+  var mine = { client: (+new Date()).toString(36) + Math.random().toString(36).slice(2, 12), q: [], w: 0 }, boxes = [mine];
+  function item(e) { return key ? items[key.indexOf(e[2])] : section(e[2]); }
+  function words(e) { return typeof e[3] === 'string'; }
+  function safe() { return store && !mine.q.some(words); }
+  function held(client) {
+    try { return JSON.parse(store.getItem(shelf + client)); } catch (e) { return null; }
+  }
+  function write(b) {
+    var q = b.q.filter(function (e) { return !words(e); });
+    try {
+      if (q.length || b.w) { store.setItem(shelf + b.client, JSON.stringify({ q: q, w: b.w })); } else { store.removeItem(shelf + b.client); }
+    } catch (e) { store = null; }
+  }
+  function taken(b, last) {
+    var kept = b !== mine && held(b.client) || b;
+    b.q = kept.q.filter(function (e) { return e[0] > last; });
+    write(b);
+  }
+  function unpack() {
+    var clients = [], i, k;
+    try {
+      store = key && w.localStorage;
+      store.setItem(shelf, '');
+      store.removeItem(shelf);
+      for (i = 0; i < store.length; i++) {
+        k = store.key(i);
+        if (!k.indexOf(shelf)) { clients.push(k.slice(shelf.length)); }
+      }
+    } catch (e) { store = null; }
+    clients.sort().reverse().forEach(function (client) {
+      var b = held(client);
+      if (!b || !Array.isArray(b.q)) { return; }
+      b.q = b.q.filter(function (e) { return e && item(e); });
+      boxes.unshift({ client: client, q: b.q, w: b.w });
+      away = true;
+      mine.w = mine.w || b.w;
+    });
+    boxes.forEach(function (b) {
+      b.q.forEach(function (e) {
+        e[6] = 1;
+        put(item(e), e[3]);
+      });
+    });
+    write(mine);
+    boxes.forEach(function (b) { if (b !== mine) { b.w = 0; write(b); } });
+  }
   function stamp() {
     var t = new Date(), zone = /GMT(...)(..)/.exec(t);
-    if (!zone) { return t.toISOString(); }
+    if (!zone) { return t.toISOString().replace('Z', '+00:00'); }
     return new Date(t - t.getTimezoneOffset() * 6e4).toISOString().replace('Z', zone[1] + ':' + zone[2]);
   }
+  function sum(parts) {
+    var text = key + parts.join(), h = 7, i;
+    for (i = 0; i < text.length; i++) { h = (h * 31 + text.charCodeAt(i)) % 4294967291; }
+    return h;
+  }
   function keep(s) {
-    var v = answer(s);
+    var v = answer(s), e;
     if (v === undefined || v !== v || s.kept === v) { return; }
     s.kept = v;
-    queue.push({ seq: ++seq, base: revision, item: s.id.slice(2), value: v, at: stamp() });
+    e = [++seq, revision, key ? key.charAt(items.indexOf(s)) : s.id.slice(2), v, stamp()];
+    e.push(sum([mine.client].concat(e)), +lost);
+    mine.q.push(e);
+    write(mine);
     flush();
   }
+  function event(e) {
+    return { seq: e[0], base: e[1], item: item(e).id.slice(2), value: e[3], at: e[4], sum: e[5], offline: !!e[6] };
+  }
+
+  // Saving and sending.
   function net(key, calm) { el('net').className = calm ? 'vh' : 'warn'; el('net').textContent = key ? say(key) : ''; }
-  function trouble() { lost = true; net(wantSend ? 'unsent' : 'wait'); }
-  function recovered() { if (lost && !queue.length) { lost = false; net('sent', true); } el('login').hidden = true; }
+  function pending() { return boxes.filter(function (b) { return b.q.length; })[0]; }
+  function trouble() {
+    lost = away = true;
+    mine.q.forEach(function (e) { e[6] = 1; });
+    write(mine);
+    net(!safe() ? 'stay' : wantSend ? 'unsent' : 'wait');
+  }
+  function recovered() {
+    if (lost && !pending()) { lost = false; if (store) { net('sent', true); } else { net('stay'); } }
+    el('login').hidden = true;
+  }
   function flush(leaving) {
-    var part = queue.slice(leaving === true ? flying : 0, batch);
-    if ((flying && leaving !== true) || stopped || sending || !part.length) { return; }
-    flying = part.length;
-    request(say('save'), 'application/json', JSON.stringify({ client: f.submission_id.value, events: part }), function (r) {
-      flying = 0;
+    var b = pending(), part = b && b.q.slice(0, batch);
+    if (!b || stopped || sending || (flying && leaving !== true)) { return; }
+    flying = true;
+    request('answers', { client: b.client, sent: stamp(), events: part.map(event) }, function (r) {
+      flying = false;
+      var last = part[part.length - 1][0], then = +r.headers.get('X-Revision');
       if (r.ok) {
-        queue.splice(0, part.length);
-        revision = +(r.headers.get('X-Revision') || revision);
+        // A number in between is another phone's: what comes next still rests on what this page knew.
+        if (then === revision + part.length) { revision = then; }
+        taken(b, last);
         recovered();
         return again();
       }
       if (r.status !== 422) { return refused(r); }
       // One refused event must not hold up the others; sending carries every answer again.
-      if (part.length === 1) { queue.shift(); } else { batch = 1; }
+      if (part.length === 1) { taken(b, last); } else { batch = 1; }
       again();
-    }, function () { flying = 0; trouble(); });
+    }, function () { flying = false; trouble(); });
   }
-  function request(url, type, body, then, failed) {
+  function request(what, told, then, failed) {
     var done = false, timer = setTimeout(function () { end(failed); }, 15000);
+    var form = typeof told === 'string', body = form ? told : JSON.stringify(told);
     function end(what, r) { if (!done) { done = true; clearTimeout(timer); what(r); } }
-    post(url, { method: 'POST', credentials: 'same-origin', redirect: 'manual', keepalive: body.length < 6e4,
-      headers: { 'Content-Type': type, Accept: 'application/json' }, body: body })
+    post(place + what, { method: 'POST', credentials: 'same-origin', redirect: 'manual', keepalive: body.length < 6e4,
+      headers: { 'Content-Type': 'application/' + (form ? 'x-www-form-urlencoded' : 'json'), Accept: 'application/json' }, body: body })
       .then(function (r) { end(then, r); }, function () { end(failed); });
   }
   function refused(r) {
-    if (r.status === 401) { el('login').hidden = false; return; }
-    if (r.status === 409) {
-      return r.json().then(function (body) { stop(body.state); }, function () { stop(''); });
-    }
-    trouble();
+    if (r.status === 409) { closed(); } else if (r.status === 401 || r.status === 404) { el('login').hidden = false; } else { trouble(); }
   }
-  function stop(state) {
+  // The form is closed or was sent elsewhere. What this page still holds is judged as late: by the page that
+  // explains it, where the phone keeps the outbox, else here.
+  function closed() {
+    function leave() { w.location.replace(place.slice(0, -1)); }
     stopped = true;
-    el(state === 'submitted' ? 't-submitted' : 't-closed').hidden = false;
-    reveal(stopping);
-    bar.hidden = true;
-    net('');
+    if (safe() || !mine.q.length) { return leave(); }
+    request('late', { client: mine.client, sent: stamp(), reviewed: mine.w || null, kept: mine.q }, leave, leave);
   }
 
   // Sending: first the events that still wait, so that the trail is whole; then every answer once more.
   function send() {
     wantSend = true;
     if (sending || stopped) { return; }
-    if (queue.length) { net('sending', true); return flush(); }
+    if (!mine.w) { mine.w = stamp(); write(mine); }
+    net('sending', true);
+    if (pending()) { return flush(); }
     sending = true;
     f.reviewed.disabled = false;
     f.revision.value = revision;
-    var data = new FormData(f);
+    f.submission_id.value = mine.client;
+    var data = new FormData(f), long = f.querySelector('.long');
     el('next').setAttribute('aria-disabled', 'true');
-    net('sending', true);
-    data.append('at', stamp());
+    data.append('at', mine.w);
+    data.append('sent', stamp());
+    if (away) { data.append('offline', '1'); }
     data.append('width', w.innerWidth);
-    request(f.getAttribute('action'), 'application/x-www-form-urlencoded', new URLSearchParams(data) + '', sent, unsent);
+    if (long) { data.append('scale', w.getComputedStyle(long).display === 'flex' ? 'row' : 'list'); }
+    data.append('theme', /paper/.test(root.className) || !w.matchMedia('(prefers-color-scheme:dark)').matches ? 'light' : 'dark');
+    request('submit', new URLSearchParams(data) + '', sent, unsent);
   }
   function sent(r) {
-    if (r.ok || r.type === 'opaqueredirect') { queue = []; stopped = true; w.location.replace(say('done')); return; }
-    unsent(r);
+    if (!r.ok && r.type !== 'opaqueredirect') { return unsent(r); }
+    stopped = true;
+    boxes.forEach(function (b) { b.q = []; b.w = 0; write(b); });
+    w.location.replace(place + 'done');
   }
   function unsent(r) {
     sending = false;
@@ -138,26 +229,23 @@
     seen = false;
     var list = steps(), i = list.indexOf(s);
     var total = items.filter(function (x) { return asked(x) > 0; }).length;
-    var place = say('of').replace('##', total).replace('#', i + 1);
+    var where = say('of').replace('##', total).replace('#', i + 1);
     el('bar').parentNode.hidden = i < 0;
-    if (i >= 0) { el('pos').textContent = place; el('bar').max = total; el('bar').value = i + 1; }
+    if (i >= 0) { el('pos').textContent = where; el('bar').max = total; el('bar').value = i + 1; }
     el('next').textContent = s === review ? say('send') : nextWord;
-    d.title = (i < 0 ? text(s) : place) + ' - ' + name;
+    d.title = (i < 0 ? text(s) : where) + ' - ' + name;
     if (s === review) { fill(list); }
     alarm();
     more();
   }
-  function focus() {
-    now.querySelector('h1').focus();
-    w.scrollTo(0, 0);
-  }
   function go(s, push, change) {
-    if (s !== review && s !== stopping && asked(s) !== 1) { s = open(steps()) || review; }
+    if (s !== review && asked(s) !== 1) { s = open(steps()) || review; }
     fromReview = !!change;
-    wantSend = wantSend && s === review;
+    if (s !== review) { wantSend = false; mine.w = 0; write(mine); }
     steppedAt = Date.now();
     reveal(s);
-    focus();
+    s.querySelector('h1').focus();
+    w.scrollTo(0, 0);
     var state = { s: s.id, d: push ? ++depth : depth, r: fromReview };
     w.history[push ? 'pushState' : 'replaceState'](state, '');
   }
@@ -193,8 +281,9 @@
     forward();
   }
   function alarm() {
-    var here = now === review ? steps() : now === stopping ? [] : [now];
-    var on = here.some(function (s) { return attr(s, 'urgent') && holds(attr(s, 'urgent'), answer(s)); });
+    var on = (now === review ? steps() : [now]).some(function (s) {
+      return (attr(s, 'urgent') || '').split(' ').some(function (rule) { return rule && holds(rule, answer(s)); });
+    });
     el('urgent').className = 'note err' + (on ? ' on' : '');
     el('urgent').firstElementChild.hidden = !on;
   }
@@ -207,7 +296,7 @@
   // Review: the words stay in the form; only the lines are made here.
   function text(s) { return s.querySelector('h1').textContent; }
   function title(s) { return steps().indexOf(s) + 1 + '. ' + text(s); }
-  function words(s) {
+  function given(s) {
     var on = s.querySelector('[type=radio]:checked');
     return answer(s) === null ? say('blank') : on ? on.nextElementSibling.textContent : typed(s).value;
   }
@@ -222,7 +311,7 @@
     list.forEach(function (s) {
       var row = add(rows, 'div', ''), change;
       add(row, 'dt', title(s)).lang = s.firstElementChild.lang;
-      add(row, 'dd', words(s));
+      add(row, 'dd', given(s));
       change = add(add(row, 'dd', ''), 'a', say('change'));
       change.href = '#' + s.id;
       add(change, 'span', ' ' + title(s)).className = 'vh';
@@ -266,10 +355,23 @@
   hear(w, 'pagehide', function () { flush(true); });
   hear(d, 'visibilitychange', again);
   setInterval(again, 20000);
-  hear(w, 'beforeunload', function (e) { if (lost && queue.length && !stopped) { e.preventDefault(); e.returnValue = ''; } });
+  hear(w, 'beforeunload', function (e) { if (!safe() && pending() && !stopped) { e.preventDefault(); e.returnValue = ''; } });
+  // A change of language comes back to the same question.
+  hear(d, 'submit', function (e) { try { if (e.target !== f) { w.sessionStorage.at = items.indexOf(now); } } catch (x) { return; } });
 
+  var first = null;
+  try {
+    first = items[w.sessionStorage.at];
+    w.sessionStorage.removeItem('at');
+  } catch (e) { first = null; }
   items.forEach(function (s) { s.kept = answer(s); });
-  var first = f.querySelector('[data-bad]') || open(steps()) || review;
+  unpack();
+  items.forEach(function (s) { s.kept = answer(s); });
+  wantSend = !!mine.w && !open(steps());
+  if (!wantSend) { mine.w = 0; write(mine); }
+  first = f.querySelector('[data-bad]') || (!wantSend && first && asked(first) === 1 ? first : open(steps())) || review;
   reveal(first);
   w.history.replaceState({ s: first.id, d: 0 }, '');
+  if (!store) { net('stay'); el('login').lastElementChild.target = '_blank'; }
+  again();
 })(document, window);

@@ -1,0 +1,68 @@
+// Delivers what this phone still keeps of forms that are not open here (app.services.late), and says so.
+(function (d, w) {
+  var line = d.getElementById('unsent'), store, busy = false, AGE = 100 * 864e5;
+  try { store = w.localStorage; store.getItem('ob'); } catch (e) { return; }
+  if (!line || !store || !w.fetch) { return; }
+  function boxes() {
+    var found = [], i, name;
+    for (i = 0; i < store.length; i++) {
+      name = store.key(i).split(':');
+      if (name[0] === 'ob' && name[2]) { found.push(name); }
+    }
+    return found;
+  }
+  function say(key, count) {
+    line.className = key === 'sent' ? 'note ok' : 'note warn';
+    line.textContent = key ? line.getAttribute('data-' + key).replace('#', count) : '';
+    line.hidden = !key;
+    if (key !== 'waits') { return; }
+    var again = d.createElement('button');
+    again.className = 'btn sec';
+    again.textContent = line.getAttribute('data-again');
+    again.addEventListener('click', function () { deliver(); });
+    line.appendChild(d.createElement('br'));
+    line.appendChild(again);
+  }
+  function deliver(done) {
+    var left = boxes(), waits = 0, told = '';
+    function next() {
+      var name = left.shift(), key, kept, box;
+      if (!name) {
+        busy = false;
+        say(waits ? 'waits' : told, waits);
+        return done && done();
+      }
+      key = name.join(':');
+      kept = store.getItem(key);
+      try { box = JSON.parse(kept); } catch (e) { box = null; }
+      // What is not ours to read, or older than any form stays open, is of no use to anybody.
+      if (!box || !box.q || Date.now() - parseInt(name[2].slice(0, 8), 36) > AGE) { store.removeItem(key); return next(); }
+      w.fetch('/f/' + name[1] + '/late', { method: 'POST', credentials: 'same-origin',
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+        body: JSON.stringify({ client: name[2], sent: new Date().toISOString(), reviewed: box.w || null, kept: box.q }) })
+        .then(function (r) {
+          // 404: somebody else's on a shared phone; it waits until that person is here again.
+          if (r.status === 404) { return next(); }
+          if (!r.ok) { waits += box.q.length || 1; return next(); }
+          return r.json().then(function (fate) {
+            if (store.getItem(key) === kept) { store.removeItem(key); }
+            if (told !== 'kept') { told = fate.state === 'kept' ? 'kept' : fate.late ? 'late' : 'sent'; }
+            next();
+          });
+        })['catch'](function () { waits += box.q.length || 1; next(); });
+    }
+    if (busy) { return; }
+    busy = true;
+    next();
+  }
+  w.addEventListener('online', function () { deliver(); });
+  var leave = d.querySelector('form[action="/settings/leave"]');
+  if (leave) {
+    // Whoever logs out takes their answers along; another person's on this phone stay.
+    leave.addEventListener('submit', function (e) {
+      e.preventDefault();
+      deliver(function () { leave.submit(); });
+    });
+  }
+  deliver();
+})(document, window);

@@ -1,0 +1,140 @@
+"""A phone before a small real server that hands out one form, and keeps what it is sent."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.i18n.catalogues import Catalogues
+from app.patient.pages import FormPage
+from app.web.pages import Pages
+from tests.faces import page_samples as samples
+from tests.servers import serving
+
+SIZE: ViewportSize = {"width": 360, "height": 740}
+PAUSE = 420  # Next is ignored for 400 ms after a step
+
+
+@dataclass
+class Desk:
+    """Serves one form and keeps what it is sent; `save` and `submit` are the statuses it answers.
+
+    `others` are answers that came from elsewhere; they are numbered along with this phone's.
+    """
+
+    page: FormPage
+    save: int = 204
+    submit: int = 204
+    others: int = 0
+    closed: bool = False
+    events: list[dict[str, object]] = field(default_factory=list)
+    bodies: list[dict[str, object]] = field(default_factory=list)
+    late: list[dict[str, object]] = field(default_factory=list)
+    sent: list[dict[str, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/f/x", self._form),
+                Route("/f/x/answers", self._save, methods=["POST"]),
+                Route("/f/x/submit", self._submit, methods=["POST"]),
+                Route("/f/x/late", self._late, methods=["POST"]),
+                Route("/f/x/done", self._done),
+            ]
+        )
+
+    def _form(self, _request: Request) -> Response:
+        if self.closed:
+            return HTMLResponse(
+                "<!doctype html><html lang=en><title>Closed</title><h1>This form is closed</h1>"
+            )
+        pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
+        inlined = samples.assets()
+        policy = (
+            f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+            f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
+        )
+        html = pages.text(self.page, samples.shell("en"))
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+
+    async def _save(self, request: Request) -> Response:
+        body = json.loads(await request.body())
+        if self.save == 409:
+            self.closed = True
+            return Response('{"state": "submitted"}', 409)
+        if self.save == 204:
+            self.bodies.append(body)
+            self.events += body["events"]
+        return Response(status_code=self.save, headers={"X-Revision": str(len(self.events) + self.others)})
+
+    async def _late(self, request: Request) -> Response:
+        self.late.append(json.loads(await request.body()))
+        return Response('{"state": "kept"}')
+
+    async def _submit(self, request: Request) -> Response:
+        self.sent.append(dict(parse_qsl((await request.body()).decode())))
+        return Response(status_code=self.submit)
+
+    def _done(self, _request: Request) -> Response:
+        return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
+
+
+@dataclass
+class Phone:
+    """A page at phone size, with the thumb's movements."""
+
+    desk: Desk
+    context: BrowserContext
+    page: Page
+    url: str
+
+    @property
+    def question(self) -> str:
+        return self.page.inner_text(".q.on h1")
+
+    def choose(self, number: int) -> None:
+        self.page.click(f".q.on .o:not(.no-js) >> nth={number}")
+
+    def next(self) -> None:
+        self.page.wait_for_timeout(PAUSE)
+        self.page.click("#next")
+
+    def stored(self) -> dict[str, str]:
+        """What the phone keeps, by name."""
+        origins = self.context.storage_state()["origins"]
+        return {each["name"]: each["value"] for origin in origins for each in origin["localStorage"]}
+
+    def restarted(self, browser: Browser) -> "Phone":
+        """The same phone after its tab was killed and it was switched off and on."""
+        kept: StorageState = self.context.storage_state()
+        self.context.close()
+        context = browser.new_context(viewport=SIZE, has_touch=True, storage_state=kept)
+        return opened(self.desk, context, self.url)
+
+
+def opened(desk: Desk, context: BrowserContext, url: str) -> Phone:
+    """The form in a new tab; errors of its script fail the test."""
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: desk.faults.append(str(error)))
+    tab.goto(f"{url}/f/x")
+    return Phone(desk, context, tab, url)
+
+
+def phone_with(browser: Browser, page: FormPage, script: str = "") -> Iterator[Phone]:
+    """A phone with the form open; `script` runs before any of the page's."""
+    desk = Desk(page)
+    with serving(desk.app()) as url:
+        context = browser.new_context(viewport=SIZE, has_touch=True)
+        if script:
+            context.add_init_script(script)
+        phone = opened(desk, context, url)
+        yield phone
+        context.close()
+        assert desk.faults == []

@@ -1,0 +1,100 @@
+"""What a phone still held of a form comes to its address: judged, told in a way that it may forget."""
+
+import json
+
+import pytest
+from httpx2 import Response
+
+from app.domain.capture import Given
+from app.domain.outbox import checksum, signs
+from app.patient.reading_events import moment
+from tests.applications import Clock
+from tests.faces.visitors import Phone
+
+SHOWN = "2026-03-02T10:00:00.000+08:00"
+CODES = [f"q{number}" for number in range(1, 31)]
+
+
+def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
+    """Records as the runner keeps them."""
+    of_form = signs(30, phone.person.installation.sealer.keyed("outbox", slot))
+    kept: list[list[object]] = []
+    for seq, code in enumerate(codes, start=1):
+        sign = of_form[CODES.index(code)]
+        given = Given(seq, 0, code, value, moment(SHOWN, "at"), 0, True)
+        kept.append([seq, 0, sign, value, SHOWN, checksum(of_form, "box", sign, given), 1])
+    return kept
+
+
+def bring(phone: Phone, slot: str, kept: object, **more: object) -> Response:
+    body = {"client": "box", "sent": SHOWN, "reviewed": None, "kept": kept, **more}
+    return phone.client.post(
+        f"/f/{slot}/late", content=json.dumps(body), headers={"accept": "application/json"}
+    )
+
+
+@pytest.mark.req("OFF-00", "OFF-01")
+def test_what_was_kept_is_saved_and_then_sent(phone: Phone) -> None:
+    slot = phone.begin()
+    assert bring(phone, slot, box(phone, slot, "q1")).json() == {
+        "state": "saved",
+        "late": False,
+        "receipt": "",
+    }
+    sent = bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN)
+    assert (sent.status_code, sent.json()["state"], sent.json()["late"]) == (200, "submitted", False)
+    assert sent.json()["receipt"] in phone.client.get(f"/f/{slot}/done").text
+
+
+@pytest.mark.req("OFF-02")
+def test_a_record_altered_on_the_phone_is_refused_on_the_hot_path_too(phone: Phone) -> None:
+    slot = phone.begin()
+    told = {"seq": 1, "base": 0, "item": "q1", "value": 1, "at": SHOWN, "sum": 7, "offline": True}
+    refused = phone.save(slot, told)
+    assert (refused.status_code, refused.json()["code"]) == (422, "altered_answer")
+
+
+def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> None:
+    slot = phone.begin()
+    kept = box(phone, slot, "q1")
+    clock.forward(minutes=16)
+    refused = bring(phone, slot, kept)
+    assert (refused.status_code, refused.json()["code"]) == (401, "locked")
+
+
+@pytest.mark.parametrize(
+    ("kept", "more", "code", "field"),
+    [
+        ("x", {}, "bad_field", "kept"),
+        ([[1, 0]], {}, "bad_field", "kept"),
+        ([{}], {}, "bad_field", "kept"),
+        ([[1, 0, "?", 2, SHOWN, 1, 1]], {}, "unknown_item", None),
+        ([[1, 0, 7, 2, SHOWN, 1, 1]], {}, "bad_field", "item"),
+        ([[1, 0, "?", 2, SHOWN, -1, 1]], {}, "bad_field", "sum"),
+        ([[1, 0, "?", 2, "then", 1, 1]], {}, "bad_field", "at"),
+        ([], {"reviewed": 5}, "bad_field", "reviewed"),
+        ([], {"sent": "now"}, "bad_field", "sent"),
+        ([], {"client": ""}, "bad_field", "client"),
+        ([], {"more": 1}, "unknown_field", "more"),
+    ],
+)
+def test_what_no_phone_of_ours_keeps_is_refused_by_name(
+    phone: Phone, kept: object, more: dict[str, object], code: str, field: str | None
+) -> None:
+    refused = bring(phone, phone.begin(), kept, **more)
+    assert refused.status_code == 422
+    assert (refused.json()["code"], refused.json().get("field")) == (code, field)
+
+
+@pytest.mark.req("IAM-03")
+def test_a_form_of_somebody_else_is_not_there(phone: Phone) -> None:
+    assert bring(phone, "nobodys", []).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"), [({"scale": "x"}, "scale"), ({"theme": "x"}, "theme"), ({"sent": "x"}, "sent")]
+)
+def test_how_it_was_shown_is_read_strictly(phone: Phone, fields: dict[str, str], field: str) -> None:
+    slot = phone.begin()
+    shown = {"width": "360", "scale": "row", "theme": "dark", **fields}
+    assert field in phone.send(slot, None, **shown).text

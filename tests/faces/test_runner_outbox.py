@@ -1,0 +1,227 @@
+"""What the question runner does when the network, the tab or the phone fails: nothing is lost or made up."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app.domain.capture import Given
+from app.domain.outbox import checksum, item_of, signs
+from app.patient.reading_events import moment
+from tests.faces import page_samples as samples
+from tests.faces.phones import Phone, opened, phone_with
+
+KEY = signs(30, b"x")
+CODES = [f"q{number}" for number in range(1, 31)]
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Phone]:
+    """The QLQ-C30 answered up to the 28th question."""
+    answers = dict.fromkeys(CODES[:28], 2)
+    yield from phone_with(chromium, samples.form(samples.QLQ, "en", answers))
+
+
+def finish(phone: Phone) -> None:
+    phone.choose(4)
+    phone.next()
+    phone.choose(6)
+    phone.next()
+
+
+def line(phone: Phone, words: str) -> None:
+    """The one calm line at the top says this."""
+    expect(phone.page.locator("#net")).to_contain_text(words)
+    expect(phone.page.locator("#net")).to_have_class("warn")
+
+
+@pytest.mark.req("OFF-00", "OFF-01", "OFF-02", "OFF-04")
+def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone: Phone) -> None:
+    phone.context.set_offline(True)
+    finish(phone)
+    line(phone, "will be sent later. You can go on.")
+    phone.next()
+    line(phone, "Open this page again when you have a connection.")
+    assert phone.desk.sent == []
+    phone.context.set_offline(False)
+    phone.page.wait_for_url("**/done")
+    assert [(event["seq"], event["item"], event["offline"]) for event in phone.desk.events] == [
+        (1, "q29", True),
+        (2, "q30", True),
+    ]
+    assert [sent["offline"] for sent in phone.desk.sent] == ["1"]
+    assert phone.stored() == {}
+
+
+@pytest.mark.req("OFF-01", "OFF-02", "OFF-03", "OFF-04")
+def test_a_form_sent_without_network_survives_the_phone(phone: Phone, chromium: Browser) -> None:
+    phone.context.set_offline(True)
+    finish(phone)
+    phone.next()
+    line(phone, "Open this page again")
+    (name, kept), *others = phone.stored().items()
+    assert others == []
+    assert "q29" not in name + kept
+    record = json.loads(kept)["q"][0]
+    assert item_of(record[2], KEY, CODES) == "q29"
+    again = phone.restarted(chromium)
+    again.page.wait_for_url("**/done")
+    assert [(event["item"], event["value"]) for event in again.desk.events] == [("q29", 5), ("q30", 7)]
+    assert [sent["q30"] for sent in again.desk.sent] == ["7"]
+    assert again.desk.sent[0]["at"] == json.loads(kept)["w"]
+    assert again.stored() == {}
+    again.context.close()
+
+
+def test_answers_left_behind_come_back_and_the_form_goes_on(phone: Phone, chromium: Browser) -> None:
+    phone.context.set_offline(True)
+    phone.choose(4)
+    line(phone, "kept on this phone")
+    again = phone.restarted(chromium)
+    expect(again.page).to_have_title("Question 30 of 30 - Quality of life")
+    expect(again.page.locator('[name=q29][value="5"]')).to_be_checked()
+    assert [(event["item"], event["value"], event["offline"]) for event in again.desk.events] == [
+        ("q29", 5, True)
+    ]
+    again.choose(0)
+    again.next()
+    assert again.question == "Check your answers"
+    assert again.desk.bodies[0]["client"] != again.desk.bodies[1]["client"]
+    again.context.close()
+
+
+@pytest.mark.req("OFF-02")
+def test_the_checksum_is_the_one_that_the_server_makes(phone: Phone) -> None:
+    phone.choose(3)
+    expect(phone.page.locator("#net")).to_have_text("")
+    phone.next()
+    phone.next()
+    phone.page.click("#leave")
+    phone.page.wait_for_selector("#review", state="visible")
+    for body in phone.desk.bodies:
+        for told in body["events"]:  # type: ignore[attr-defined]  # JSON
+            at = moment(told["at"], "at")
+            given = Given(told["seq"], told["base"], told["item"], told["value"], at, None, True, told["sum"])
+            sign = KEY[CODES.index(told["item"])]
+            assert checksum(KEY, str(body["client"]), sign, given) == told["sum"]
+    assert [event["value"] for event in phone.desk.events] == [4, None]
+
+
+def test_a_changed_mind_after_sending_offline_is_not_sent_by_itself(phone: Phone, chromium: Browser) -> None:
+    phone.context.set_offline(True)
+    finish(phone)
+    phone.next()
+    line(phone, "Open this page again")
+    phone.page.click("#back")
+    again = phone.restarted(chromium)
+    expect(again.page.locator("#review")).to_be_visible()
+    assert len(again.desk.events) == 2
+    assert again.desk.sent == []
+    again.context.close()
+
+
+def test_two_tabs_keep_a_box_each(phone: Phone) -> None:
+    other = opened(phone.desk, phone.context, phone.url)
+    phone.context.set_offline(True)
+    phone.choose(3)
+    line(phone, "kept on this phone")
+    other.choose(5)
+    line(other, "kept on this phone")
+    assert len(phone.stored()) == 2
+    phone.context.set_offline(False)
+    for tab in (phone, other):
+        expect(tab.page.locator("#net")).to_have_class("vh")
+    assert sorted(str(event["value"]) for event in phone.desk.events) == ["4", "6"]
+    assert phone.stored() == {}
+
+
+@pytest.mark.req("OFF-05")
+def test_an_answer_rests_on_what_this_page_has_seen(phone: Phone) -> None:
+    with phone.page.expect_response("**/answers"):
+        phone.choose(3)
+    phone.desk.others = 1
+    with phone.page.expect_response("**/answers"):
+        phone.choose(4)
+    phone.next()
+    phone.choose(2)
+    phone.page.wait_for_selector("#review", state="visible")
+    assert [event["base"] for event in phone.desk.events[:3]] == [0, 1, 1]
+
+
+def test_a_server_error_keeps_the_answer_until_it_is_taken(phone: Phone) -> None:
+    phone.desk.save = 503
+    phone.choose(3)
+    line(phone, "kept on this phone")
+    phone.desk.save = 204
+    phone.next()
+    phone.choose(2)
+    expect(phone.page.locator("#net")).to_have_class("vh")
+    assert [event["item"] for event in phone.desk.events] == ["q29", "q30"]
+
+
+def test_one_refused_answer_does_not_hold_up_the_others(phone: Phone) -> None:
+    phone.desk.save = 503
+    finish(phone)
+    phone.desk.save = 422
+    phone.page.wait_for_timeout(50)
+    phone.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(phone.page.locator("#net")).to_have_class("warn")
+    phone.desk.save = 204
+    phone.next()
+    phone.page.wait_for_url("**/done")
+    assert phone.desk.sent[0]["q30"] == "7"
+
+
+def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
+    phone.desk.save = 401
+    phone.choose(3)
+    phone.page.wait_for_selector("#login", state="visible")
+    phone.desk.save = 204
+    phone.page.click("#login a")
+    expect(phone.page).to_have_title("Question 30 of 30 - Quality of life")
+    sent = {(str(body["client"]), len(body["events"])) for body in phone.desk.bodies}  # type: ignore[arg-type]  # JSON
+    assert len(sent) == 1  # once while leaving and once again: the server stores it once
+
+
+@pytest.mark.req("CAP-14")
+def test_a_form_sent_elsewhere_gives_way_to_the_page_that_says_so(phone: Phone) -> None:
+    phone.desk.save = 409
+    phone.choose(3)
+    expect(phone.page.locator("h1")).to_have_text("This form is closed")
+    assert len(phone.stored()) == 1  # for that page's script to deliver
+
+
+FORBIDDEN = "Object.defineProperty(window, 'localStorage', {get: function () { throw new Error('no'); }})"
+
+
+def test_a_phone_that_keeps_nothing_says_so_and_loses_nothing(chromium: Browser) -> None:
+    page = samples.form(samples.QLQ, "en", dict.fromkeys(CODES[:28], 2))
+    for phone in phone_with(chromium, page, FORBIDDEN):
+        line(phone, "stay connected")
+        phone.context.set_offline(True)
+        with phone.page.expect_event("requestfailed"):
+            phone.choose(3)
+        line(phone, "stay connected")
+        phone.desk.save = 409
+        phone.context.set_offline(False)
+        expect(phone.page.locator("h1")).to_have_text("This form is closed")
+        kept = phone.desk.late[0]["kept"]
+        assert isinstance(kept, list)
+        assert [item_of(event[2], KEY, CODES) for event in kept] == ["q29"]
+
+
+@pytest.mark.req("PRI-05", "CAP-13")
+def test_words_never_stand_on_the_phone(chromium: Browser) -> None:
+    answers = {
+        item.code: 0 for item in samples.instrument(samples.DIARY, "en")[0].items if item.code != "other"
+    }
+    for phone in phone_with(chromium, samples.form(samples.DIARY, "en", answers | {"any_symptom": 1})):
+        phone.context.set_offline(True)
+        phone.page.locator("#s-other input:not([type])").fill("secret words")
+        phone.page.dispatch_event("#s-other input:not([type])", "change")
+        line(phone, "stay connected")
+        assert "secret" not in json.dumps(phone.stored())
+        phone.context.set_offline(False)
+        expect(phone.page.locator("#net")).to_have_class("vh")
+        assert phone.desk.events[-1]["value"] == "secret words"

@@ -1,0 +1,56 @@
+"""Two phones that answer the same question without knowing of each other are listed, not overwritten."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.domain.capture import Given
+from app.services.accepting import Sending
+from app.services.conflicts import conflicts_of
+from app.services.submission import submit_form
+from app.storage.slots import slots_of
+from tests.services.people import START, Person, qlq
+
+SOON = START + timedelta(minutes=1)
+
+
+def listed(person: Person) -> list[tuple[str, str]]:
+    with person.installation.read() as session:
+        key = person.row().id or 0
+        found = conflicts_of(session, key, slots_of(session, key))
+        assert all(each.earlier_at <= each.later_at for each in found)
+        return [(each.slot.visit, each.item) for each in found]
+
+
+@pytest.mark.req("OFF-05")
+def test_two_phones_that_did_not_know_of_each_other_are_listed(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 3), Given(2, 0, "q2", 3), client="first")
+    person.save("BL", SOON, Given(1, 0, "q1", 4), Given(2, 0, "q2", 3), Given(3, 0, "q3", 1), client="second")
+    assert listed(person) == [("BL", "q1")]
+
+
+def test_who_changes_what_they_saw_is_no_conflict(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 3), client="first")
+    person.save("BL", SOON, Given(1, 1, "q1", 4), client="second")
+    person.save("BL", SOON, Given(2, 1, "q1", 2), client="second")
+    assert listed(person) == []
+
+
+@pytest.mark.req("OFF-05")
+def test_a_whole_form_sent_over_anothers_answer_is_listed_too(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q2", 2), client="first")
+    person.save("BL", START, Given(1, 1, "q1", 4), client="second")
+    sending = Sending(qlq(2), submission="first", reviewed=True, base=1)
+    submit_form(person.installation, person.visitor(SOON), person.slot("BL").public_id, sending, SOON)
+    assert listed(person) == [("BL", "q1")]
+
+
+def test_a_page_that_sends_what_it_saved_is_alone(person: Person) -> None:
+    person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "q1", 4), client="first")
+    sending = Sending(qlq(2), submission="first", reviewed=True, base=0)
+    submit_form(person.installation, person.visitor(SOON), person.slot("BL").public_id, sending, SOON)
+    assert listed(person) == []
