@@ -318,7 +318,7 @@ def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
 
 
 @pytest.mark.req("OFF-05")
-def test_a_question_answered_on_two_phones_is_named_without_the_answers(
+def test_a_question_answered_on_two_phones_is_named(
     ward: Ward, nurse: TestClient
 ) -> None:
     ward.person.begin("BL", START)
