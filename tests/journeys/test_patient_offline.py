@@ -18,7 +18,8 @@ def waiting(tab: Page) -> int:
 
 def unlock(tab: Page) -> None:
     tab.fill("[name=pin]", PIN)
-    tab.locator("main form button").click()
+    with tab.expect_navigation():
+        tab.locator("main form button").click()
 
 
 def sent_in_vain(tab: Page) -> None:
