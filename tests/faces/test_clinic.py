@@ -318,9 +318,7 @@ def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
 
 
 @pytest.mark.req("OFF-05")
-def test_a_question_answered_on_two_phones_is_named(
-    ward: Ward, nurse: TestClient
-) -> None:
+def test_a_question_answered_on_two_phones_is_named(ward: Ward, nurse: TestClient) -> None:
     ward.person.begin("BL", START)
     assert "Answered on two phones" not in page(nurse, ward.url).text
     ward.person.save("BL", START, Given(1, 0, "q5", 3), client="one")
