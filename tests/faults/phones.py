@@ -40,7 +40,8 @@ _SCREEN = """() => {
     at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
     net: ((net || left || {}).textContent || '').trim(),
     warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
-    login: seen(one('#login')), receipt: (/Receipt (\\w+)/.exec(document.body.innerText) || ['', ''])[1],
+    login: seen(one('#login')),
+    receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
     outbox: outbox,
   };
 }"""
