@@ -95,7 +95,11 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
     context.set_default_timeout(60_000)
     tab = context.new_page()
     sent: list[Request] = []
-    context.on("request", lambda request: sent.append(request))
+
+    def note(request: Request) -> None:  # the driver cannot listen with a list's own method
+        sent.append(request)
+
+    context.on("request", note)
     if slow:
         session = context.new_cdp_session(tab)
         session.send("Network.emulateNetworkConditions", {"offline": False, **SLOW_3G})

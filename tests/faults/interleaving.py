@@ -179,7 +179,7 @@ class Interleaving:
             seen = self.ready(phone)
             if seen.kind != "form" or seen.reviews:
                 return seen
-            if phone.checked()[seen.code or ""] == 0:
+            if phone.checked().get(seen.code or "") == 0:
                 phone.choose(1 + (value + number) % 4)
             phone.next()
         self.fault(f"{phone.name}: no way to the review")
