@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -19,7 +20,17 @@ from app.jobs.ticker import Ticker
 from app.notify.channel import Channel
 from app.notify.console import Console
 from app.notify.smtp import Smtp
-from app.patient import entrance
+from app.patient import (
+    entrance,
+    helping,
+    history,
+    offline,
+    own_browsers,
+    settings,
+    sharing,
+    switching,
+    welcome,
+)
 from app.patient import routes as patient
 from app.patient.form_assets import form_assets
 from app.services.installation import Installation
@@ -30,7 +41,8 @@ from app.settings import Channel as Way
 from app.settings import Settings
 from app.storage import library
 from app.storage.engine import open_engine
-from app.web import errors, routes, statics
+from app.storage.library import Library
+from app.web import errors, installing, routes, statics
 from app.web.compression import Compression
 from app.web.cookies import PlainCookies
 from app.web.logs import AccessLog, log_to
@@ -42,16 +54,53 @@ from app.web.statics import Statics
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
 
-ROUTERS = (patient.router, edc.router, clinic.router, routes.router, statics.router, entrance.router)
-"""Routes are compared one after the other, so the busiest come first; no two routers share a path."""
+ROUTERS = (
+    offline.router,  # before the participant's, who would take /f/{slot}/blank for a step
+    patient.router,
+    edc.router,
+    clinic.router,
+    routes.router,
+    statics.router,
+    entrance.router,
+    welcome.router,
+    own_browsers.router,
+    sharing.router,
+    history.router,
+    helping.router,
+    settings.router,
+    switching.router,
+    installing.router,
+)
+"""Routes are compared one after the other, so the busiest come early; no two routers share a path."""
 
 DEFAULT_COST = HashCost()
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is read from files at start and does not change after."""
+
+    library: Library
+    statics: Statics
+    pages: Pages
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Parts":
+        """Read them anew; raises BadDefinition."""
+        pages = Pages.load(Catalogues.load(settings.locales))
+        return cls(library.load(settings.questionnaires), Statics.load(), pages)
+
+
 def create_app(
-    settings: Settings, clock: Callable[[], datetime] = now, hash_cost: HashCost = DEFAULT_COST
+    settings: Settings,
+    clock: Callable[[], datetime] = now,
+    hash_cost: HashCost = DEFAULT_COST,
+    parts: Parts | None = None,
 ) -> FastAPI:
-    """The application of one installation; raises BadDefinition for definitions that cannot be used."""
+    """The application of one installation; raises BadDefinition for definitions that cannot be used.
+
+    `parts` are those of an earlier application with the same folders.
+    """
     app = FastAPI(
         title="Daybook",
         version=settings.version,
@@ -63,37 +112,40 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings),
     )
-    statics_ = Statics.load()
-    app.state.installation = open_installation(settings, hash_cost)
+    read = parts or Parts.load(settings)
+    app.state.installation = open_installation(settings, hash_cost, read.library)
     app.state.clock = clock
     app.state.edc_limits = Limits()
     app.state.commit = settings.commit
-    app.state.statics = statics_
-    app.state.form_assets = form_assets(statics_.text("css/daybook.css"), statics_.text("js/runner.min.js"))
-    catalogues = Catalogues.load(settings.locales)
-    app.state.pages = Pages.load(catalogues)
-    app.state.ticker = Ticker(
-        app.state.installation, Outbox(channels(settings), Words.load(catalogues)), clock
+    app.state.statics = read.statics
+    app.state.form_assets = form_assets(
+        read.statics.text("css/daybook.css"), read.statics.text("js/runner.min.js")
     )
+    app.state.pages = read.pages
+    words = Words.load(read.pages.catalogues)
+    app.state.ticker = Ticker(app.state.installation, Outbox(channels(settings), words), clock)
     app.state.shell = Shell(
         ENGLISH.tag,
         ENGLISH.dir,
         ENGLISH.code,
         demo=settings.demo,
         version=settings.version,
-        static_root=statics_.root,
+        static_root=read.statics.root,
     )
     errors.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        # Not include_router, which resolves every route anew for each application and has nothing to add.
+        app.router.routes.extend(router.routes)
     return app
 
 
-def open_installation(settings: Settings, hash_cost: HashCost = DEFAULT_COST) -> Installation:
+def open_installation(
+    settings: Settings, hash_cost: HashCost = DEFAULT_COST, read: Library | None = None
+) -> Installation:
     """Database, definitions and keys of an installation, for the server and the command line."""
     return Installation(
         engine=open_engine(settings.database_url),
-        library=library.load(settings.questionnaires),
+        library=read or library.load(settings.questionnaires),
         sealer=Sealer(settings.key, hash_cost),
         public_url=settings.public_url,
         app_version=settings.version,

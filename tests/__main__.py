@@ -100,8 +100,6 @@ def _tests() -> tuple[list[Outcome], Count]:
         options = [
             "-n",
             WORKERS,
-            "--dist",
-            "loadgroup",
             "--cov",
             "--cov-report=",
             f"--junitxml={report}",

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.main import create_app
+from app.main import Parts, create_app
 from app.services.sealing import HashCost
-from app.settings import Settings
+from app.settings import ROOT, Settings
 
 CHEAP = HashCost(passes=1, memory_kib=8, lanes=1)
 """Guessing is not what most tests are about."""
@@ -33,7 +34,16 @@ class Clock:
 def application(url: str, clock: Clock, **environ: str) -> FastAPI:
     """The application on a migrated database."""
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": BASE_URL, **environ}
-    return create_app(Settings.from_environment(told), clock, CHEAP)
+    settings = Settings.from_environment(told)
+    # Only of the repository's own files: a test may change those in a folder of its own.
+    usual = (settings.questionnaires, settings.locales) == (ROOT / "questionnaires", ROOT / "locales")
+    return create_app(settings, clock, CHEAP, _parts() if usual else None)
+
+
+@lru_cache(maxsize=1)
+def _parts() -> Parts:
+    """Read, parsed and compiled once per test process: most of what making an application costs."""
+    return Parts.load(Settings.from_environment({}))
 
 
 def visitor(app: FastAPI, **headers: str) -> TestClient:

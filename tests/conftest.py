@@ -9,11 +9,21 @@ from hypothesis import settings
 from playwright.sync_api import Browser
 
 from app.storage.migrations import migrate
-from tests import postgres, servers
+from tests import distribution, postgres, servers, stages
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
 settings.load_profile("daybook")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return distribution.scheduler(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    distribution.slow_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -61,18 +71,58 @@ def postgres_template(postgres_cluster: postgres.Cluster) -> Iterator[str]:
     postgres_cluster.drop(name)
 
 
+@pytest.fixture(scope="session")
+def sqlite_shelf(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> stages.Shelf:
+    """SQLite files in which a trial has begun."""
+    return stages.Shelf(stages.Files(tmp_path_factory.mktemp("stages")), str(sqlite_template))
+
+
+@pytest.fixture(scope="session")
+def postgres_shelf(postgres_cluster: postgres.Cluster, postgres_template: str) -> Iterator[stages.Shelf]:
+    """PostgreSQL databases in which a trial has begun."""
+    shelf = stages.Shelf(stages.Databases(postgres_cluster), postgres_template)
+    yield shelf
+    for place in shelf.places():
+        postgres_cluster.drop(place)
+
+
 @pytest.fixture
-def migrated_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The address of a SQLite database in the current shape, with no rows."""
-    path = tmp_path / "migrated.sqlite3"
-    shutil.copyfile(sqlite_template, path)
+def stage() -> stages.Stage | None:
+    """How far the trial has come in the migrated databases of this test; None: they have no rows."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def secrets() -> dict[str, tuple[str, ...]]:
+    """By the address of a test's database: the secrets of its stage that no table holds."""
+    return {}
+
+
+@pytest.fixture
+def migrated_sqlite_url(
+    sqlite_shelf: stages.Shelf,
+    stage: stages.Stage | None,
+    tmp_path: Path,
+    secrets: dict[str, tuple[str, ...]],
+) -> str:
+    """The address of a SQLite database in the current shape, at this test's stage."""
+    path, grown = tmp_path / "migrated.sqlite3", sqlite_shelf.grown(stage)
+    shutil.copyfile(grown.place, path)
+    secrets[f"sqlite:///{path}"] = grown.secrets
     return f"sqlite:///{path}"
 
 
 @pytest.fixture
-def migrated_postgres(postgres_cluster: postgres.Cluster, postgres_template: str) -> Iterator[str]:
-    """The name of a PostgreSQL database in the current shape, with no rows."""
-    name = postgres_cluster.create(postgres_template)
+def migrated_postgres(
+    postgres_cluster: postgres.Cluster,
+    postgres_shelf: stages.Shelf,
+    stage: stages.Stage | None,
+    secrets: dict[str, tuple[str, ...]],
+) -> Iterator[str]:
+    """The name of a PostgreSQL database in the current shape, at this test's stage."""
+    grown = postgres_shelf.grown(stage)
+    name = postgres_cluster.create(grown.place)
+    secrets[postgres_cluster.url(name, postgres.APP)] = grown.secrets
     yield name
     postgres_cluster.drop(name)
 
@@ -85,7 +135,7 @@ def migrated_postgres_url(postgres_cluster: postgres.Cluster, migrated_postgres:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_url(request: pytest.FixtureRequest) -> str:
-    """A database in the current shape, with no rows: the test runs once on each kind."""
+    """A database in the current shape, at this test's stage: the test runs once on each kind."""
     return str(
         request.getfixturevalue(f"migrated_{'sqlite' if request.param == 'sqlite' else 'postgres'}_url")
     )

@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from app.cli import checks, clients, databases, demonstration, scoring, serving, setting_up
+from app.cli import checks, clients, databases, demonstration, packs, scoring, screens, serving, setting_up
 from app.domain.refusal import BadDefinition, Refused
 from app.web.wording import filled, wording_of
 
-GROUPS = (serving, demonstration, databases, checks, scoring, setting_up, clients)
+GROUPS = (serving, demonstration, databases, checks, scoring, screens, setting_up, packs, clients)
 """Each adds its commands; a command's `run` takes the parsed arguments and returns the exit code."""
 
 

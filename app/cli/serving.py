@@ -12,6 +12,7 @@ from app.cli.commands import Commands, command
 from app.clock import now
 from app.main import create_app, open_installation
 from app.services.readiness import faults
+from app.services.studies import check_mode
 from app.settings import Settings
 from app.web.logs import log_to
 
@@ -36,10 +37,12 @@ def run_serve(arguments: argparse.Namespace) -> int:
     settings = replace(told, workers=arguments.workers or told.workers)
     settings.check()
     log_to()
-    found = faults(open_installation(settings), now())
+    installation = open_installation(settings)
+    found = faults(installation, now())
     if found:
         print(f"daybook: not ready to serve: {', '.join(found)}; run `daybook migrate`", file=sys.stderr)
         return 1
+    check_mode(installation, settings.mode)
     serve(settings, arguments.host, arguments.port)
     return 0
 

@@ -5,12 +5,15 @@ import getpass
 import sys
 
 from app.cli.commands import OPERATOR, Commands, command
+from app.cli.packs import tell
 from app.clock import now
 from app.domain.access import Role, Scope
 from app.i18n.languages import ENGLISH, LANGUAGES
 from app.main import open_installation
 from app.services import studies
+from app.services.packs import every_standing, unsound
 from app.services.participants import site_named, study_named
+from app.services.site_words import set_urgent_words
 from app.settings import Settings
 
 
@@ -19,12 +22,7 @@ def add_to(commands: Commands) -> None:
     study = command(commands, "load-study", "open a study under a plan of the library", run_load_study)
     study.add_argument("study")
     study.add_argument("--plan", required=True, metavar="VERSION")
-    site = command(commands, "open-site", "open a site of a study", run_open_site)
-    site.add_argument("study")
-    site.add_argument("site")
-    for name in ("--name", "--phone", "--hours"):
-        site.add_argument(name, required=True)
-    site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
+    _add_sites(commands)
     user = command(
         commands, "create-user", "create a staff account; the password is read, never shown", run_create_user
     )
@@ -50,11 +48,31 @@ def add_to(commands: Commands) -> None:
     client.add_argument("--site", action="append", help="without it, every site of the study")
 
 
+def _add_sites(commands: Commands) -> None:
+    site = command(commands, "open-site", "open a site of a study", run_open_site)
+    site.add_argument("study")
+    site.add_argument("site")
+    for name in ("--name", "--phone", "--hours"):
+        site.add_argument(name, required=True)
+    site.add_argument("--zone", default="Asia/Shanghai", help="IANA time zone of the site's patients")
+    urgent = command(
+        commands,
+        "set-urgent-words",
+        "set a site's words beside an answer that means call now",
+        run_set_urgent,
+    )
+    urgent.add_argument("study")
+    urgent.add_argument("site")
+    urgent.add_argument("--language", required=True, choices=[known.code for known in LANGUAGES])
+    urgent.add_argument("--words", required=True, help="at most 120 characters; empty: ours are shown again")
+
+
 def run_load_study(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     installation = open_installation(settings)
     studies.load_study(installation, OPERATOR, arguments.study, arguments.plan, settings.mode, now())
     print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
+    tell(unsound(every_standing(installation, now())))
     return 0
 
 
@@ -65,6 +83,14 @@ def run_open_site(arguments: argparse.Namespace) -> int:
     )
     studies.open_site(installation, OPERATOR, arguments.study, entry, now())
     print(f"Site {arguments.site} of {arguments.study} is open.")
+    return 0
+
+
+def run_set_urgent(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    study, site, language = arguments.study, arguments.site, arguments.language
+    set_urgent_words(installation, OPERATOR, study, site, language, arguments.words, now())
+    print(f"The urgent words of site {site} of {study} in {language} are kept.")
     return 0
 
 

@@ -89,7 +89,7 @@ def _shell(request: Request, colleague: Colleague) -> DeskShell:
     told: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(Shell)}
     enrols = bool(colleague.actor.reach(Permission.PARTICIPANT_ENROL))
     frame = DeskShell(**told)  # type: ignore[arg-type]  # the same fields by name
-    return frame.of(colleague.name, enrols)
+    return frame.of(colleague.name, enrols, bool(colleague.actor.reach(Permission.REQUEST_CLOSE)))
 
 
 def _to_sign_in(request: Request) -> HTTPException:

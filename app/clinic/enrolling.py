@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -14,9 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.desk import AtDesk, Desk, typed_day
-from app.clinic.pages import EnrolPage, SheetPage
+from app.clinic.enrol_pages import EnrolPage, SheetPage
 from app.domain.access import Permission
-from app.domain.plan import Plan
+from app.domain.plan import Plan, SecondCheck
 from app.domain.refusal import Refused
 from app.domain.window import local_day
 from app.i18n.languages import ENGLISH, language
@@ -30,11 +31,12 @@ from app.services.enrolment import (
     issue_invitation,
 )
 from app.services.participants import readable, seen_by, site_of
-from app.services.worklist import workplaces_of
+from app.services.worklist import Workplace, workplaces_of
 from app.storage.people import Participant
 from app.storage.study import Site
 from app.web.pages import Pages, render
 from app.web.places import CODE, DESK
+from app.web.typed_dates import typed_birth_date
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
 Typed = Annotated[str, Field(max_length=200)]
@@ -55,6 +57,9 @@ class EnrolmentForm(BaseModel):
     identity_check: Typed = ""
     channel: Typed = ""
     address: Typed = ""
+    birth_year: Typed = ""
+    birth_month: Typed = ""
+    birth_day: Typed = ""
 
 
 FIELDS = tuple(EnrolmentForm.model_fields)
@@ -137,6 +142,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
         identity_check=IdentityCheck(check),
         channel=Channel(channel) if channel else None,
         address=values["address"] if channel else None,
+        born_on=typed_birth_date(values),
     )
 
 
@@ -164,7 +170,13 @@ def _form(desk: Desk, values: dict[str, str]) -> EnrolPage:
         shape=_shape(plan),
         today=today,
         values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
+        asks_birth_date=any(_asks_birth_date(desk, place) for place in places),
     )
+
+
+def _asks_birth_date(desk: Desk, place: Workplace) -> bool:
+    plan = desk.daybook.library.plan(place.study, place.plan_version)
+    return plan.second_check is SecondCheck.birth_date
 
 
 def _shape(plan: Plan) -> str:
@@ -183,13 +195,8 @@ _FIELD_OF = {"subject_exists": "subject", "date_in_future": "enrolled_on", "cons
 def _refused(desk: Desk, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
     field = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
     existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
-    return EnrolPage(
-        sites=form.sites,
-        languages=form.languages,
-        pattern=form.pattern,
-        shape=form.shape,
-        today=form.today,
-        values=form.values,
+    return replace(
+        form,
         field=_FIELD_OF.get(field, field),
         error=desk.words(refused),
         existing_url=existing,

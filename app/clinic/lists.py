@@ -1,6 +1,7 @@
 """The two lists: who needs a call, and everybody at one's sites."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -10,9 +11,14 @@ from starlette.responses import Response
 
 from app.clinic.desk import AtDesk, Desk
 from app.clinic.pages import PeoplePage, PersonRow, Tab, WorkListPage, WorkRow
+from app.domain.access import Permission
 from app.domain.window import local_day
+from app.i18n.languages import language
+from app.services.access_list import access_list
 from app.services.installation import Installation
-from app.services.participant_page import PEOPLE, people
+from app.services.packs import PackStanding, standings, unsound
+from app.services.participant_page import PEOPLE, activated, people
+from app.services.participant_requests import count_requests
 from app.services.worklist import Filter, Work, WorkList, work_list, workplaces_of
 from app.storage.work import Cursor, Group
 from app.web.places import DESK
@@ -59,7 +65,9 @@ def who_needs_a_call(desk: AtDesk, wanted: Annotated[Asked, Depends(asked)]) -> 
     fragment = bool(desk.request.headers.get("hx-request"))
     with desk.daybook.read() as session:
         found = work_list(desk.daybook, session, desk.actor, wanted.filter(), desk.at)
-    page = _work_page(desk, wanted, found, fragment)
+        waiting = 0 if fragment else access_list(session, desk.actor, desk.at).count
+        requests = 0 if fragment else count_requests(session, desk.actor)
+    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting, requests=requests)
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 
@@ -72,6 +80,7 @@ def everybody(
     with desk.daybook.read() as session:
         sites = {place.site_id: place for place in workplaces_of(session, desk.actor)}
         found = people(session, desk.actor, q, after)
+        bound = activated(session, found)
     rows = tuple(
         PersonRow(
             subject=each.subject,
@@ -79,7 +88,7 @@ def everybody(
             site=sites[each.site_id].name,
             language=each.language,
             enrolled_on=local_day(each.enrolled_at, each.zone),
-            activated=each.pin_hash is not None,
+            activated=each.id in bound,
             exit=each.exit_kind.value if each.exit_kind else "",
         )
         for each in found[:PEOPLE]
@@ -111,7 +120,19 @@ def _work_page(desk: Desk, wanted: Asked, found: WorkList, fragment: bool) -> Wo
         as_of=desk.at,
         zone=next((place.zone for place in found.workplaces), "UTC"),
         fragment=fragment,
+        packs=() if fragment else tuple(_pack_notes(desk, found)),
     )
+
+
+def _pack_notes(desk: Desk, found: WorkList) -> Iterator[PackStanding]:
+    """The licences that somebody must see to, for those who answer for the study's conduct."""
+    if not desk.actor.reach(Permission.TRAIL_SEE):
+        return
+    for study, version in dict.fromkeys((each.study, each.plan_version) for each in found.workplaces):
+        for each in unsound(standings(desk.daybook, study, version, desk.at)):
+            instrument = desk.daybook.library.instrument(each.instrument, each.version)
+            name, spoken = desk.daybook.name(study, instrument, desk.shell.code), language(each.language)
+            yield replace(each, instrument=name, language=spoken.name if spoken else each.language)
 
 
 CALLED = (Group.overdue, Group.due)
@@ -130,7 +151,7 @@ def _work_row(daybook: Installation, work: Work, code: str) -> WorkRow:
         subject=work.subject,
         url=f"{DESK}/participants/{work.participant}",
         site=work.workplace.name,
-        form=daybook.library.text(instrument, code).name,
+        form=daybook.name(work.workplace.study, instrument, code),
         visit=work.visit,
         closes_on=work.closes_on,
         days_left=work.days_left,

@@ -4,25 +4,25 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
 
-from markupsafe import Markup
-
+from app.services.packs import PackStanding
 from app.web.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)
 class DeskShell(Shell):
-    """The frame of a desk page: who is signed in, and whether they may enrol somewhere."""
+    """The frame of a desk page: who is signed in, and whether they enrol and answer requests somewhere."""
 
     colleague: str = ""
     enrols: bool = False
+    answers: bool = False
 
     @property
     def desk_js_href(self) -> str:
         return f"{self.static_root}/js/desk.js"
 
-    def of(self, colleague: str, enrols: bool) -> "DeskShell":
+    def of(self, colleague: str, enrols: bool, answers: bool = False) -> "DeskShell":
         """The frame as this member of staff has it."""
-        return replace(self, colleague=colleague, enrols=enrols, home_url="/desk")
+        return replace(self, colleague=colleague, enrols=enrols, answers=answers, home_url="/desk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,9 @@ class WorkListPage:
     as_of: datetime
     zone: str
     fragment: bool = False
+    cannot_get_in: int = 0
+    packs: tuple[PackStanding, ...] = ()  # with names for codes
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,42 +118,6 @@ class PeoplePage:
     rows: tuple[PersonRow, ...]
     search: str
     next_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolPage:
-    """The enrolment form, with what was typed when something was refused."""
-
-    template: ClassVar[str] = "clinic/enrol.html"
-    sites: tuple[tuple[str, str], ...]
-    languages: tuple[tuple[str, str], ...]
-    pattern: str
-    shape: str  # the pattern for people
-    today: str
-    values: dict[str, str]
-    field: str = ""
-    error: str = ""
-    existing_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SheetPage:
-    """The printable sheet with the QR code, in the participant's language: no name, no diagnosis."""
-
-    template: ClassVar[str] = "clinic/sheet.html"
-    subject: str
-    qr: Markup
-    address: str
-    code: tuple[str, str]
-    phone: str
-    hours: str
-    expires_at: datetime
-    code_expires_at: datetime
-    zone: str
-    replaces: bool
-    back_url: str
-    desk_words: tuple[str, str]
-    desk_lang: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +236,7 @@ class ParticipantPage:
     today: str
     notice: str
     error: str
+    asks_birth_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from app.services.scheduling import request_visit
 from app.storage.people import Participant
 from app.web.places import DESK
 
-NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused")
+NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused", "birth_date")
 CONFIRM = "confirm"
 Typed = Annotated[str, Form(max_length=400)]
 

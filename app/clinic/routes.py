@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.clinic import changes, enrolling, entrance, lists, participant
+from app.clinic import access, changes, enrolling, entrance, lists, participant, requests
 
 router = APIRouter(include_in_schema=False)
-for part in (entrance.router, lists.router, enrolling.router, changes.router, participant.router):
-    router.include_router(part)
+for part in (entrance, lists, access, requests, enrolling, changes, participant):
+    router.include_router(part.router)

@@ -13,6 +13,7 @@ from app.clinic.pages import (
     ParticipantPage,
     VisitRow,
 )
+from app.domain.plan import SecondCheck
 from app.domain.status import Status
 from app.domain.window import local_day
 from app.i18n.languages import language
@@ -75,13 +76,14 @@ def participant_page(
         today=local_day(at, who.zone).isoformat(),
         notice=notice,
         error=error,
+        asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
     )
 
 
 def name_of(daybook: Installation, view: Overview, instrument: str, code: str) -> str:
     """An instrument's name in the reader's language."""
     version = view.plan.version_of(instrument)
-    return daybook.library.text(daybook.library.instrument(instrument, version), code).name
+    return daybook.name(view.plan.id, daybook.library.instrument(instrument, version), code)
 
 
 def cell_of(view: Overview, state: FormState) -> Cell:

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     DISPOSITION_RECORD = "disposition:record"
     DISPOSITION_UNDO = "disposition:undo"
     REASON_RECORD = "reason:record"
+    REQUEST_CLOSE = "request:close"
     SCORES_SEE = "scores:see"
     ARM_SEE = "arm:see"
     TRAIL_SEE = "trail:see"
@@ -41,6 +42,7 @@ _CONDUCT = frozenset(
         Permission.ANCHOR_RECORD,
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
+        Permission.REQUEST_CLOSE,
     }
 )
 

@@ -21,6 +21,8 @@ class Event(StrEnum):
 
     STUDY_LOADED = "system:study:loaded"
     SITE_OPENED = "admin:site:opened"
+    PACK_IMPORTED = "admin:pack:imported"
+    SITE_UPDATED = "admin:site:updated"
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
@@ -38,8 +40,19 @@ class Event(StrEnum):
     DEVICE_UNLOCKED = "participant:device:unlocked"
     DEVICE_REVOKED = "site:device:revoked"
     DEVICE_SIGNED_OUT = "participant:device:closed"
+    DEVICE_LOCKED = "participant:device:locked"
+    DEVICE_REMOVED = "participant:device:removed"
+    OWN_CODE_ISSUED = "participant:activation:issued"
     PIN_REFUSED = "participant:pin:refused"
+    PIN_CHANGED = "participant:pin:changed"
+    BIRTH_DATE_REFUSED = "participant:birth_date:refused"
+    BIRTH_DATE_RECORDED = "site:birth_date:recorded"
     LANGUAGE_CHANGED = "participant:language:changed"
+    TEXT_SIZE_CHANGED = "participant:text_size:changed"
+    REMINDERS_CHANGED = "participant:reminders:changed"
+    CALL_REQUESTED = "participant:call:requested"
+    CORRECTION_REQUESTED = "participant:correction:requested"
+    REQUEST_CLOSED = "site:request:closed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -77,6 +90,8 @@ _SCHEDULE = frozenset({"anchor", "slot"})
 COVERS: Mapping[Event, frozenset[str]] = {
     Event.STUDY_LOADED: frozenset({"study"}),
     Event.SITE_OPENED: frozenset({"site"}),
+    Event.PACK_IMPORTED: frozenset({"instrument_pack"}),
+    Event.SITE_UPDATED: frozenset({"site"}),
     Event.STAFF_CREATED: frozenset({"staff"}),
     Event.STAFF_DISABLED: frozenset({"staff"}),
     Event.ROLE_GRANTED: frozenset({"role_grant"}),
@@ -89,7 +104,17 @@ COVERS: Mapping[Event, frozenset[str]] = {
     Event.DEVICE_UNLOCKED: frozenset({"device"}),
     Event.DEVICE_REVOKED: frozenset({"device"}),
     Event.DEVICE_SIGNED_OUT: frozenset({"device"}),
+    Event.DEVICE_LOCKED: frozenset({"device"}),
+    Event.DEVICE_REMOVED: frozenset({"device"}),
+    Event.OWN_CODE_ISSUED: frozenset({"activation"}),
+    Event.PIN_CHANGED: frozenset({"participant"}),
+    Event.BIRTH_DATE_RECORDED: frozenset({"participant"}),
     Event.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
+    Event.TEXT_SIZE_CHANGED: frozenset({"participant"}),
+    Event.REMINDERS_CHANGED: frozenset({"participant"}),
+    Event.CALL_REQUESTED: frozenset({"participant_request"}),
+    Event.CORRECTION_REQUESTED: frozenset({"participant_request"}),
+    Event.REQUEST_CLOSED: frozenset({"participant_request"}),
     Event.ANCHOR_RECORDED: _SCHEDULE,
     Event.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     Event.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

@@ -46,7 +46,14 @@ def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
     `sha256` is that of the text as UTF-8.
     """
     root = read(toml, file)
-    text = InstrumentText(
+    text = text_in(root, toml, instrument)
+    root.done()
+    return text
+
+
+def text_in(root: Section, toml: str, instrument: Instrument) -> InstrumentText:
+    """The words in a table that may hold more; the caller says when it is done with the table."""
+    return InstrumentText(
         instrument=root.choice("instrument", [instrument.id]),
         version=root.choice("version", [instrument.version]),
         lang=root.code("lang", *LANGUAGE),
@@ -59,8 +66,6 @@ def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
         labels=_labels(root, instrument),
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
     )
-    root.done()
-    return text
 
 
 def _words(root: Section, key: str, codes: list[str]) -> Mapping[str, str]:

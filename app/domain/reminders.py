@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.plan import Plan, ReminderKind
 from app.domain.schedule import PlannedSlot
@@ -26,19 +26,32 @@ class Reminder:
     at: datetime
 
 
-def reminders(plan: Plan, slot: PlannedSlot) -> tuple[Reminder, ...]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants of reminders: none of a moment before `not_before`, all at the hour `clock`.
+
+    Without an hour of their own (None) reminders come at those of the plan.
+    """
+
+    not_before: datetime = ALWAYS
+    clock: time | None = None
+
+
+def reminders(plan: Plan, slot: PlannedSlot, clock: time | None = None) -> tuple[Reminder, ...]:
     """The reminders of a slot's window, in order of time, at most one a day.
 
     A diary has one in the evening of its day; any other slot those of the plan, at most three.
-    None is owed outside the window or on a day that does not exist in the zone.
+    None is owed outside the window or on a day that does not exist in the zone. `clock` is the hour
+    that the participant chose; it stands in place of both hours of the plan.
     """
     if slot.window is None:
         return ()
     moments = {} if slot.for_day is None else {slot.for_day: ReminderKind.entry}
-    clock = plan.reminders.diary_at
+    usual = plan.reminders.diary_at
     if slot.for_day is None:
-        moments, clock = _days(slot.window, plan.reminders.moments), plan.reminders.at
-    found = ((kind, local_moment(day, clock, slot.window.zone)) for day, kind in sorted(moments.items()))
+        moments, usual = _days(slot.window, plan.reminders.moments), plan.reminders.at
+    hour, zone = clock or usual, slot.window.zone
+    found = ((kind, local_moment(day, hour, zone)) for day, kind in sorted(moments.items()))
     window = slot.window
     return tuple(
         Reminder(kind, at)

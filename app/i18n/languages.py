@@ -13,7 +13,8 @@ _HEADER_LIMIT = 200
 class Language:
     """One language: `code` names its catalogue and instrument texts, `tag` stands in HTML.
 
-    `formats` is the locale whose dates and numbers are used; `name` is its own name for itself.
+    `formats` is the locale whose dates and numbers are used; `name` is its own name for itself,
+    `date_order` the order in which the parts of a date are typed.
     """
 
     code: str
@@ -21,10 +22,11 @@ class Language:
     formats: str
     name: str
     dir: str = "ltr"
+    date_order: tuple[str, ...] = ("day", "month", "year")
 
 
 ENGLISH = Language("en", "en", "en_GB", "English")
-CHINESE = Language("zh_CN", "zh-Hans", "zh_CN", "中文")
+CHINESE = Language("zh_CN", "zh-Hans", "zh_CN", "中文", date_order=("year", "month", "day"))
 LANGUAGES = (CHINESE, ENGLISH)
 
 

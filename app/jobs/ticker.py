@@ -11,6 +11,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.services.installation import Installation
+from app.services.packs import refresh
 from app.services.reminding import Delivery, Outbox, claim, expire, hand_over
 from app.services.ticking import Owed, owed_now, owing, push
 from app.services.trail import seal_days
@@ -52,6 +53,8 @@ def tick(installation: Installation, outbox: Outbox, clock: Clock) -> None:
     owed = Owed(slots=False, messages=False, seals=False)
     with _going_on("look"):
         owed = owed_now(installation, clock())
+    with _going_on("packs"):
+        refresh(installation, clock())
     if owed.slots:
         push_slots(installation, clock)
     if owed.slots or owed.messages:

@@ -12,39 +12,50 @@ from markupsafe import Markup
 
 @dataclass(frozen=True, slots=True)
 class ActivatePage:
-    """Opened from the QR sheet or by typing the short code; only its POST binds this browser."""
+    """Opened from the QR sheet or by typing the short code; only its POST binds this browser.
+
+    `shared`: somebody else is bound in this browser; `wechat`: it is the one inside WeChat.
+    """
 
     template: ClassVar[str] = "patient/activate.html"
     action_url: str
     asks_code: bool = False
     error: str = ""  # "" | "wrong" | "throttled"
+    shared: bool = False
+    wechat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class PinPage:
-    """Choose six digits at activation, or give them again on return."""
+class CheckPage:
+    """The second check on the way in: choose a PIN, or give what is known already.
 
-    template: ClassVar[str] = "patient/pin.html"
-    mode: str  # "choose" | "unlock"
+    A wrong answer reads like a wrong code (P1.5): "wrong" tells nothing of what was wrong.
+    """
+
+    template: ClassVar[str] = "patient/check.html"
+    asks: str  # "new_pin" | "pin" | "birth_date" | "nothing"
     action_url: str
     error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
-    code: str = ""  # the short code that was typed, carried on to the choice of the PIN
+    code: str = ""  # the short code that was typed, carried on
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LockedPage:
     """Shown after idle minutes in place of the content; drafts are already kept.
 
-    `carried` holds the fields of a form that came too late: they go along with the PIN, so that
-    nothing is lost and nothing is stored before it is known who sends it.
+    `carried` holds the fields of a form that came too late: they go along with the answer, so that
+    nothing is lost and nothing is stored before it is known who sends it. `minutes` is 0 when the
+    lock did not come from idling. `shared`: other participants are bound in this browser.
     """
 
     template: ClassVar[str] = "patient/locked.html"
     action_url: str
     minutes: int
-    asks_pin: bool = True
-    error: str = ""  # "" | "wrong" | "throttled"
+    asks: str = "pin"  # "pin" | "birth_date" | "none"
+    error: str = ""  # "" | "format" | "wrong" | "throttled"
     carried: tuple[tuple[str, str], ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +73,21 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """What is due, soonest closing first."""
+    """What is due, soonest closing first; what then; and where to turn.
+
+    `reminded`: the study tells them of the next form. `finished`: they completed the study.
+    """
 
     template: ClassVar[str] = "patient/home.html"
     cards: tuple[Card, ...]
     sent_url: str
     settings_url: str
+    call_url: str
     next_on: str = ""
+    reminded: bool = False
+    finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+    opens_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,7 @@ class BeginPage:
     error: str = ""  # "" | "who" | "scribe" | "late"
     who: str = ""  # "" | "self" | "scribe"
     asks_late_reason: bool = False
+    recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,7 @@ class FormPage:
     urgent_text: str = ""
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+    blank: bool = False  # opened without a connection, so that answers sent before are not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,37 +232,12 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
+    call_url: str = "/help#call"
 
 
 @dataclass(frozen=True, slots=True)
-class SentForm:
-    """One line of the history."""
+class OfflinePage:
+    """What a phone shows in place of a page that it cannot get; it brings its look along."""
 
-    name: str
-    sent_at: str
-    late: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SentPage:
-    """Forms already sent, newest first; never their answers."""
-
-    template: ClassVar[str] = "patient/sent.html"
-    forms: tuple[SentForm, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsPage:
-    """Language of this person and leaving this phone."""
-
-    template: ClassVar[str] = "patient/settings.html"
-    leave_url: str
-    saved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HelpPage:
-    """Who to call and how to get a new link; open to anybody."""
-
-    template: ClassVar[str] = "patient/help.html"
-    hours: str = ""
+    template: ClassVar[str] = "patient/offline.html"
+    css: Markup

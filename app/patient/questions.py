@@ -37,6 +37,12 @@ def printed_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     return label
 
 
+def recalled(instrument: Instrument, text: InstrumentText, leave_out: Collection[str]) -> tuple[str, ...]:
+    """The times that questions of this form ask about, in the instrument's own words."""
+    codes = (item.recall for item in instrument.items if item.recall and item.code not in leave_out)
+    return tuple(dict.fromkeys(text.recalls[code] for code in codes))
+
+
 def _question(
     item: Item, text: InstrumentText, answers: Mapping[str, Answer], marks: Collection[Condition]
 ) -> Question:

@@ -11,19 +11,17 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n import formats
+from app.patient.checks import CHECK_FIELDS
 from app.patient.pages import LockedPage, NoticePage
-from app.patient.views import form_url, named
+from app.patient.tokens import others_of, renew
+from app.patient.views import form_url, named, on_day
 from app.patient.visits import Visit
 from app.services.capture import definition
-from app.services.patient_home import sent_form
-from app.web.cookies import keep
+from app.services.patient_home import home, sent_form
 from app.web.errors import respond
 from app.web.pages import Page, render
-from app.web.places import DEVICE_COOKIE
+from app.web.places import READY, WELCOME
 from app.web.wording import wording_of
-
-KEPT_FOR = 400 * 86_400
-"""Seconds; the longest that browsers keep a cookie (P2.1)."""
 
 _NOTICES: Mapping[str, tuple[str, int]] = {
     "not_signed_in": ("wrong_link", 401),
@@ -36,8 +34,15 @@ _NOTICES: Mapping[str, tuple[str, int]] = {
     "already_submitted": ("already_sent", 409),
     "arrived_too_late": ("kept", 409),
     "no_translation": ("not_offered", 409),
+    "pack_missing": ("not_offered", 409),
+    "pack_altered": ("not_now", 409),
+    "pack_expired": ("not_now", 409),
 }
-_LOCKED = {"locked": "", "wrong_pin": "wrong"}
+_LOCKED = {"locked": "", "wrong_pin": "wrong", "wrong_birth_date": "wrong", "bad_birth_date": "format"}
+_ARRIVALS = (WELCOME, READY)
+_NAMELESS = frozenset({"no_translation", "pack_missing", "pack_altered", "pack_expired"})
+"""Refusals of the form's very words, so that its name is not told either."""
+
 _STATES = {"already_submitted": "submitted", "arrived_too_late": "kept"}
 _TOLD = ("field", "item", "items", "allowed", "low", "high", "receipt")
 
@@ -57,7 +62,7 @@ class PatientRoute(APIRoute):
                 response = await told(request, refused)
             visit: Visit | None = getattr(request.state, "visit", None)
             if visit is not None and "set-cookie" not in response.headers:
-                keep(response, DEVICE_COOKIE, visit.cookie, KEPT_FOR)
+                renew(response, visit.cookie, others_of(request))
             return response
 
         return answering
@@ -100,35 +105,52 @@ def _shown(request: Request, visit: Visit | None, page: Page, status: int) -> Re
 
 def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[NoticePage, int]:
     code, status = _NOTICES[refused.code]
-    if code == "wrong_link" and request.url.path == "/home/ready":
+    if code == "wrong_link" and request.url.path in _ARRIVALS:
         return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
     slot = request.path_params.get("slot")
-    if visit is None or slot is None or refused.code == "no_translation":
+    if visit is None or slot is None or refused.code in _NAMELESS:
         return NoticePage(code), status
+    return _about(visit, slot, code, refused), status
+
+
+def _about(visit: Visit, slot: str, code: str, refused: Refused) -> NoticePage:
+    """A notice about one form: what it was, what became of it, and what comes next (P14)."""
+    spoken, receipt = visit.language, ""
     if refused.code == "already_submitted":
         sent = sent_form(visit.daybook, visit.visitor, slot)
-        when = formats.told(sent.sent_at, visit.visitor.zone, visit.language)
-        return NoticePage(
-            code, named(sent.name, sent.for_day, visit.language), when, receipt=sent.receipt
-        ), status
-    form = definition(visit.daybook, visit.visitor, slot)
-    name = named(form.text.name, form.slot.for_day, visit.language)
-    return NoticePage(code, name, _day(refused.details.get("day"), visit)), status
+        name, receipt = named(sent.name, sent.for_day, spoken), sent.receipt
+        when = formats.told(sent.sent_at, visit.visitor.zone, spoken)
+    else:
+        form = definition(visit.daybook, visit.visitor, slot)
+        name = named(form.text.name, form.slot.for_day, spoken)
+        when = on_day(_date(refused.details.get("day")), spoken)
+    next_on = home(visit.daybook, visit.visitor, visit.at).next_on if code != "not_open" else None
+    return NoticePage(code, name, when, on_day(next_on, spoken), receipt)
 
 
-def _day(day: object, visit: Visit) -> str:
-    return formats.day(day, visit.language) if isinstance(day, date) else ""
+def _date(day: object) -> date | None:
+    return day if isinstance(day, date) else None
 
 
 def _locked(visit: Visit, refused: Refused, form: Mapping[str, object]) -> LockedPage:
-    plan = visit.daybook.library.plan(visit.visitor.study, visit.visitor.plan_version)
-    carried = tuple((name, value) for name, value in form.items() if isinstance(value, str) and name != "pin")
-    path = visit.request.url.path
+    error, path = _LOCKED.get(refused.code, "throttled"), visit.request.url.path
     if visit.request.method != "POST":
-        carried = (("back", path),)
+        return locked_page(visit, "/unlock", error, (("back", path),))
+    carried = ((name, value) for name, value in form.items() if isinstance(value, str))
+    return locked_page(visit, path, error, tuple(pair for pair in carried if pair[0] not in CHECK_FIELDS))
+
+
+def locked_page(
+    visit: Visit, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
+) -> LockedPage:
+    """The second check of this person's study, in place of what was asked for."""
+    plan = visit.daybook.library.plan(visit.visitor.study, visit.visitor.plan_version)
+    idle = visit.visitor.locked and not visit.visitor.put_down
     return LockedPage(
-        action_url=path if visit.request.method == "POST" else "/unlock",
-        minutes=plan.idle_minutes,
-        error=_LOCKED.get(refused.code, "throttled"),
+        action_url=action_url,
+        minutes=plan.idle_minutes if idle else 0,
+        asks=visit.visitor.second_check.value,
+        error=error,
         carried=carried,
+        shared=bool(others_of(visit.request)),
     )

@@ -12,16 +12,15 @@ from app.domain.capture import HelpedBy, LateReason
 from app.domain.outbox import skew
 from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
-from app.patient.pages import NoticePage, SettingsPage
+from app.patient.pages import NoticePage
 from app.patient.reading import Sheet, sheet
 from app.patient.reading_events import leftover, saved_events
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
-from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page, sent_page
+from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page
 from app.patient.visits import (
     Awake,
     Delivery,
     FormPost,
-    Known,
     Posted,
     Posting,
     Reachable,
@@ -30,12 +29,11 @@ from app.patient.visits import (
     known,
 )
 from app.services.capture import Form, begin_form, defined, open_form
-from app.services.entry import sign_out
 from app.services.late import deliver
-from app.services.patient_home import home, sent_form, sent_forms
+from app.services.patient_home import home, sent_form
 from app.services.saving import keep_draft, save_answers, tell_altered
 from app.services.submission import Receipt, Sending, submit_form
-from app.web.cookies import drop, kept
+from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
 from app.web.places import DEVICE_COOKIE, PATIENT_HOME
 
@@ -198,22 +196,4 @@ def _form(
     assets: FormAssets = visit.request.app.state.form_assets
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show(page, 422 if missing or invalid else 200, headers)
-
-
-@router.get("/sent")
-def show_sent(visit: Awake) -> Response:
-    return visit.show(sent_page(visit, sent_forms(visit.daybook, visit.visitor)))
-
-
-@router.get("/settings")
-def show_settings(visit: Awake) -> Response:
-    return visit.show(SettingsPage("/settings/leave"))
-
-
-@router.post("/settings/leave")
-def leave(visit: Known) -> Response:
-    sign_out(visit.daybook, visit.visitor, visit.at)
-    response = RedirectResponse("/", 303)
-    drop(response, DEVICE_COOKIE)
-    return response
+    return visit.show_form(form.slot, page, 422 if missing or invalid else 200, headers)

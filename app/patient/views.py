@@ -16,10 +16,8 @@ from app.patient.pages import (
     HomePage,
     ReviewPage,
     ReviewRow,
-    SentForm,
-    SentPage,
 )
-from app.patient.questions import printed_answer, questions, written_answer
+from app.patient.questions import printed_answer, questions, recalled, written_answer
 from app.patient.visits import Visit
 from app.services import patient_home
 from app.services.capture import Definition, Form
@@ -43,7 +41,18 @@ def home_page(visit: Visit, home: patient_home.Home, news: str) -> HomePage:
         for form in home.due
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
-    return HomePage(cards, "/sent", "/settings", on_day(home.next_on, visit.language), notices)
+    next_on = on_day(home.next_on, visit.language)
+    return HomePage(
+        cards=cards,
+        sent_url="/sent",
+        settings_url="/settings",
+        call_url="/help#call",
+        next_on=next_on,
+        reminded=home.reminded,
+        finished=home.finished,
+        notices=notices,
+        opens_offline=visit.opens_offline,
+    )
 
 
 def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> BeginPage:
@@ -59,6 +68,7 @@ def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> Begi
         error=error,
         who=who,
         asks_late_reason=form.asks_late_reason,
+        recalls=recalled(form.instrument, form.text, form.leave_out),
     )
 
 
@@ -88,6 +98,7 @@ def form_page(
         runner=assets.runner,
         key=form.key,
         copyright_line=form.text.copyright,
+        urgent_text=form.urgent_words,
         missing=tuple(missing),
         invalid=tuple(invalid),
     )
@@ -120,6 +131,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
         demonstration=_demonstration(form),
         day=on_day(form.slot.for_day, _spoken(form)),
         urgent=bool(urgent(form.instrument, answers, form.marks)),
+        urgent_text=form.urgent_words,
     )
 
 
@@ -131,18 +143,6 @@ def done_page(visit: Visit, sent: patient_home.SentForm, home: patient_home.Home
         next_on=on_day(home.next_on, visit.language),
         more=len(home.due),
         late=sent.late,
-    )
-
-
-def sent_page(visit: Visit, forms: Collection[patient_home.SentForm]) -> SentPage:
-    spoken, zone = visit.language, visit.visitor.zone
-    return SentPage(
-        tuple(
-            SentForm(
-                named(form.name, form.for_day, spoken), formats.told(form.sent_at, zone, spoken), form.late
-            )
-            for form in forms
-        )
     )
 
 

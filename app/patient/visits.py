@@ -10,13 +10,17 @@ from starlette.responses import Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, language
-from app.services.entry import Invited, Visitor, recognise, touch, unlock
+from app.patient.checks import ANSWER_FIELDS, answer_of, answered
+from app.services.activation import Invited
+from app.services.entry import Visitor, recognise, touch, unlock
+from app.services.form_languages import offered
 from app.services.installation import Installation
 from app.services.submission import Met, arriving
 from app.storage.people import TextSize
+from app.storage.schedule import Slot
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
-from app.web.pages import Page, render, shell_for
+from app.web.pages import Page, render
 from app.web.places import DEVICE_COOKIE, PATIENT_HOME
 from app.web.shell import Shell, base_shell
 
@@ -42,13 +46,25 @@ class Visit:
         size = self.visitor.text_size
         return frame if size is TextSize.standard else replace(frame, size=size.value)
 
+    @property
+    def opens_offline(self) -> bool:
+        """Whether this person's forms open without a connection; with no outbox that would lose answers."""
+        plan = self.daybook.library.plan(self.visitor.study, self.visitor.plan_version)
+        return plan.opens_offline and plan.outbox and self.visitor.exit_kind is None
+
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return render(self.request, page, status, self.shell, headers)
+
+    def show_form(self, slot: Slot, page: Page, status: int, headers: Mapping[str, str]) -> Response:
+        """A page of a form: no other language is offered than those that the form has words in."""
+        told = offered(self.daybook, self.visitor, slot)
+        names = tuple((code, name) for code, name in self.shell.languages if code in told)
+        return render(self.request, page, status, replace(self.shell, languages=names), headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A form that a known participant sent: its fields, without the PIN that may have come along."""
+    """A form that a known participant sent: its fields, without the answer that may have come along."""
 
     visit: Visit
     fields: Mapping[str, str]
@@ -72,17 +88,15 @@ def framed(shell: Shell, daybook: Installation, person: Visitor | Invited) -> Sh
     )
 
 
-def invited_shell(request: Request, daybook: Installation, invited: Invited) -> Shell:
-    """The frame for somebody who holds an invitation: their language until they choose another."""
-    return framed(shell_for(request, invited.language), daybook, invited)
+def visit_with(request: Request, daybook: Installation, cookie: str, at: datetime) -> Visit:
+    """The visit of whoever this token binds. Raises Refused("not_signed_in")."""
+    with daybook.read() as session:
+        return Visit(request, daybook, at, cookie, recognise(daybook, session, cookie, at))
 
 
 def known(request: Request, daybook: Daybook, at: At) -> Visit:
-    """The visit of a bound browser, even of one that must confirm its PIN."""
-    cookie = kept(request, DEVICE_COOKIE) or ""
-    with daybook.read() as session:
-        visitor = recognise(daybook, session, cookie, at)
-    visit = Visit(request, daybook, at, cookie, visitor)
+    """The visit of a bound browser, even of one that must confirm who it is."""
+    visit = visit_with(request, daybook, kept(request, DEVICE_COOKIE) or "", at)
     request.state.visit = visit  # a refusal further on is told in this person's language
     return visit
 
@@ -120,15 +134,16 @@ Posted = Annotated[Mapping[str, str], Depends(posted)]
 def sending(visit: Known, fields: Posted) -> Posting:
     """A form as it is sent, even by somebody who left the study: what came is judged, never dropped.
 
-    A browser that idled too long may bring the PIN along with the form, so that nothing is lost.
+    A browser that idled too long may bring the answer to the second check along with the form, so that
+    nothing is lost.
     """
     if visit.visitor.locked:
-        if "pin" not in fields:
+        if not answered(fields):
             raise Refused("locked")
-        unlock(visit.daybook, visit.visitor, fields["pin"], visit.at)
+        unlock(visit.daybook, visit.visitor, answer_of(fields), visit.at)
     else:
         touch(visit.daybook, visit.visitor, visit.at)
-    return Posting(visit, {name: value for name, value in fields.items() if name != "pin"})
+    return Posting(visit, {name: value for name, value in fields.items() if name not in ANSWER_FIELDS})
 
 
 def delivered(

@@ -18,7 +18,10 @@ from app.domain.schedule import asks_reason
 from app.services.entry import Visitor
 from app.services.identifiers import public_id
 from app.services.installation import Installation
-from app.services.scheduling import remind_from, sent_kinds, wake_of
+from app.services.packs import check_begin
+from app.services.scheduling import sent_kinds, wake_of
+from app.services.site_words import urgent_words
+from app.services.wishes import wish_of
 from app.storage.answering import current_answers
 from app.storage.changes import chain_of_participant
 from app.storage.people import Participant
@@ -51,7 +54,8 @@ class Definition:
 class Form(Definition):
     """A form as its participant may see it now, with the answers so far; begun or not.
 
-    `key` are the signs under which the phone keeps answers that it could not send (app.domain.outbox).
+    `key` are the signs under which the phone keeps answers that it could not send (app.domain.outbox);
+    `urgent_words` are the site's own beside an answer that means "call now", "" for ours.
     """
 
     answers: Mapping[str, Value]
@@ -59,18 +63,20 @@ class Form(Definition):
     client: str
     key: str
     asks_late_reason: bool
+    urgent_words: str = ""
 
 
 def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: datetime) -> Form:
     """The form of one's own slot, found by its id alone; begun or not.
 
     Raises Refused: "unknown_slot" (also for somebody else's), "not_yet_open", "window_closed",
-    "already_submitted", "not_expected", "no_translation".
+    "already_submitted", "not_expected", "no_translation", or as `packs.check_begin`.
     """
     with installation.read() as session:
         slot = own_slot(session, visitor, slot_id)
         check_open(window_of_slot(slot), facts_of(slot), at)
         held = current_answers(session.connection(), slot.id or 0)
+    check_begin(installation, visitor.study, visitor.language, slot, at)
     asked = defined(installation, visitor, slot)
     return Form(
         slot=slot,
@@ -83,6 +89,7 @@ def open_form(installation: Installation, visitor: Visitor, slot_id: str, at: da
         client=public_id(),
         key=signs_of(installation, asked.plan, slot_id, len(asked.items)),
         asks_late_reason=asks_reason(asked.plan, planned_of(slot), at),
+        urgent_words=urgent_words(visitor.site, visitor.language),
     )
 
 
@@ -106,7 +113,7 @@ def defined(installation: Installation, visitor: Visitor, slot: Slot) -> Definit
     """What a slot at hand asks of this visitor. Raises Refused("no_translation")."""
     plan = installation.library.plan(visitor.study, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.library.text(instrument, visitor.language)
+    text = installation.text(visitor.study, instrument, visitor.language, slot.begun_at)
     return Definition(slot, plan, instrument, text, left_out(plan, slot.instrument))
 
 
@@ -129,14 +136,15 @@ def begin_form(
         check_open(window_of_slot(slot), facts_of(slot), at)
         if slot.begun_at is not None:
             return
+        check_begin(installation, visitor.study, visitor.language, slot, at)
         plan = installation.library.plan(visitor.study, slot.plan_version)
         if late_reason is None and asks_reason(plan, planned_of(slot), at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
         slot.begun_at = at
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
-        not_before = remind_from(work.session.get_one(Participant, visitor.participant_id))
-        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, not_before)
+        wish = wish_of(work.session.get_one(Participant, visitor.participant_id))
+        slot.wake_at = wake_of(plan, slot, sent_kinds(work.session, slot), at, wish)
         work.record(Event.FORM_BEGUN, chain)
 
 

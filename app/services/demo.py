@@ -10,12 +10,12 @@ from app.domain.access import SYSTEM, Actor, ActorKind, Grant, Role, Scope
 from app.domain.refusal import Refused
 from app.domain.status import Status
 from app.services import demo_acts, demo_days
+from app.services.activation import invitation
 from app.services.demo_acts import Stage
 from app.services.demo_people import PEOPLE, Story
 from app.services.demo_sites import PLAN, SITES, STAFF, STUDY, Colleague
 from app.services.edc_access import Caller
 from app.services.enrolment import issue_invitation
-from app.services.entry import invitation
 from app.services.installation import Installation
 from app.services.participants import study_named
 from app.services.reminding import Outbox
@@ -148,7 +148,9 @@ def sign_ins(installation: Installation, kept: Kept | None, at: datetime) -> Dem
     with installation.read() as session:
         people = _people(session)
         usable = {
-            subject: secret for subject, secret in held.invitations.items() if _usable(session, secret, at)
+            subject: secret
+            for subject, secret in held.invitations.items()
+            if _usable(installation, session, secret, at)
         }
         states = {subject: state_of(slots_of(session, each.id or 0), at) for subject, each in people.items()}
         staff = _staff(installation, session)
@@ -180,9 +182,9 @@ def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
     return client.client_id, client.secret
 
 
-def _usable(session: Session, secret: str, at: datetime) -> bool:
+def _usable(installation: Installation, session: Session, secret: str, at: datetime) -> bool:
     try:
-        invitation(session, secret, at)
+        invitation(installation, session, secret, at)
     except Refused:
         return False
     return True

@@ -12,6 +12,7 @@ from app.domain.capture import Given, HelpedBy, LateReason
 from app.domain.plan import MissedReason, Owner, Plan
 from app.domain.refusal import Refused
 from app.services import demo_answers
+from app.services.activation import activate
 from app.services.anchors import AnchorEntry, record_anchor
 from app.services.capture import begin_form, open_form
 from app.services.demo_people import How, Left, Stated, Story
@@ -21,7 +22,7 @@ from app.services.edc_delivery import Delivery
 from app.services.edc_records import Preconditions
 from app.services.edc_schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.enrolment import Channel, EnrolmentEntry, IdentityCheck, enrol, issue_invitation
-from app.services.entry import Visitor, activate, recognise, unlock
+from app.services.entry import Visitor, recognise, unlock
 from app.services.exemptions import excuse_visit
 from app.services.installation import Installation
 from app.services.missed_reasons import record_missed_reason

@@ -16,6 +16,7 @@ from app.services.edc_records import Kept
 from app.services.enrolment import add_participant, check_subject
 from app.services.feed_events import told_of_participant
 from app.services.installation import Installation
+from app.services.packs import check_packs
 from app.services.participants import site_of
 from app.services.scheduling import plan_of
 from app.storage.people import Participant
@@ -98,7 +99,7 @@ def receive_participant(installation: Installation, sent: Delivery, body: Partic
     the site enrolled only a differing enrolment date is noted, never written over. Raises Refused:
     "unknown_site", "bad_subject", "no_language", "date_in_future", "site_fixed", "subject_exists"
     (somebody registered the same code at the same moment: send again), "version_mismatch",
-    "stale_update".
+    "stale_update", or as `packs.check_packs` for somebody new.
     """
     caller = sent.caller
     with installation.work(caller.actor, sent.at) as work:
@@ -109,6 +110,7 @@ def receive_participant(installation: Installation, sent: Delivery, body: Partic
         participant = locked_or_new(work, sent)
         if participant is None:
             check_subject(plan, sent.subject)
+            check_packs(installation, plan, sent.at)
             kept = sent.keep(work.session, "", body.told())
             _register(installation, work, site, sent.subject, body)
             return kept

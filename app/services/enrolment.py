@@ -9,15 +9,18 @@ from sqlmodel import Session, col, select
 
 from app.domain.access import Actor
 from app.domain.audit import Event
-from app.domain.plan import Owner, Plan
+from app.domain.plan import Owner, Plan, SecondCheck
 from app.domain.refusal import Refused
 from app.domain.window import local_day
 from app.services.anchors import AnchorEntry, enter_anchor
+from app.services.birth_dates import birth_hash_of, check_birth_date
 from app.services.feed_events import told_of_participant
 from app.services.identifiers import hashed, public_id, short_code, token
 from app.services.installation import Installation
+from app.services.packs import check_packs
 from app.services.participants import participant_of
 from app.services.scheduling import plan_of, wake_anew
+from app.services.throttling import forget_failures, tries_of_participant
 from app.storage.changes import chain_of_participant
 from app.storage.people import Activation, Contact, Participant
 from app.storage.study import Site
@@ -46,7 +49,10 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentEntry:
-    """What is recorded at enrolment. `address` is optional and kept apart, encrypted."""
+    """What is recorded at enrolment. `address` is optional and kept apart, encrypted.
+
+    `born_on` is needed where it is the plan's second check, and is nowhere else looked at (PRI-02).
+    """
 
     subject: str
     language: str
@@ -56,6 +62,7 @@ class EnrolmentEntry:
     identity_check: IdentityCheck
     channel: Channel | None = None
     address: str | None = None
+    born_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,13 @@ def enrol(
     and can be invited from then on.
 
     Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
-    "address_needed", "bad_address".
+    "address_needed", "bad_address", "birth_date_needed", "bad_birth_date", or as `packs.check_packs`:
+    nobody is enrolled before the words are there.
     """
     with installation.work(actor, at) as work:
         plan = plan_of(installation, work.session, site.study_id)
         _check(plan, site, entry, at)
+        check_packs(installation, plan, at)
         registered = _registered(work, site, entry.subject)
         participant = registered or add_participant(
             work, site, entry.subject, entry.language, Event.PARTICIPANT_ENROLLED
@@ -91,15 +100,8 @@ def enrol(
         participant.consented_on = entry.consented_on
         participant.identity_check = entry.identity_check.value
         participant.reminders_wanted = entry.channel is not None
-        if entry.channel is not None and entry.address is not None:
-            work.session.add(
-                Contact(
-                    participant_id=participant.id or 0,
-                    channel=entry.channel.value,
-                    address_sealed=installation.sealer.seal(entry.address.strip()),
-                    recorded_at=at,
-                )
-            )
+        participant.birth_hash = birth_hash_of(installation, plan, participant.public_id, entry.born_on)
+        _keep_contact(installation, work, participant, entry)
         change = "updated" if registered else "created"
         work.publish(site.study_id, told_of_participant(participant, site, actor, change))
         anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
@@ -107,6 +109,19 @@ def enrol(
         if registered:
             wake_anew(work.session, plan, participant, at)
         return participant
+
+
+def _keep_contact(
+    installation: Installation, work: UnitOfWork, participant: Participant, entry: EnrolmentEntry
+) -> None:
+    if entry.channel is not None and entry.address is not None:
+        contact = Contact(
+            participant_id=participant.id or 0,
+            channel=entry.channel.value,
+            address_sealed=installation.sealer.seal(entry.address.strip()),
+            recorded_at=work.at,
+        )
+        work.session.add(contact)
 
 
 def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
@@ -157,6 +172,8 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
     for day in (entry.enrolled_on, entry.consented_on):
         if day > today:
             raise Refused("date_in_future", date=day, latest=today)
+    if plan.second_check is SecondCheck.birth_date:
+        check_birth_date(entry.born_on, today)
     if not entry.consent_version.strip() or entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")
     if entry.channel is not None and not (entry.address or "").strip():
@@ -173,7 +190,8 @@ def issue_invitation(
 ) -> Invitation:
     """A new single-use link and code; the ones issued before stop working at once.
 
-    Raises Refused: "consent_needed" (PRI-03), "participation_ended".
+    Raises Refused: "consent_needed" (PRI-03), "participation_ended", "birth_date_needed" where the
+    study asks it of whoever opens the link. Earlier wrong tries are forgotten (IAM-12).
     """
     link_token, code = token(), short_code()
     with installation.work(actor, at) as work:
@@ -184,7 +202,11 @@ def issue_invitation(
             raise Refused("consent_needed", field="consent")
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
+        plan = plan_of(installation, work.session, study_id)
+        if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
+            raise Refused("birth_date_needed", field="born_on")
         work.record(Event.ACTIVATION_ISSUED, chain)
+        forget_failures(work.session, tries_of_participant(participant.id or 0))
         for earlier in _waiting(work.session, participant):
             earlier.revoked_at = at
         activation = Activation(

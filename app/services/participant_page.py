@@ -146,6 +146,12 @@ def people(session: Session, actor: Actor, search: str, after: str) -> tuple[Par
     return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PEOPLE + 1)))
 
 
+def activated(session: Session, participants: Sequence[Participant]) -> frozenset[int]:
+    """Who of them ever had a browser bound; a PIN does not tell it in every study."""
+    keys = [each.id for each in participants]
+    return frozenset(session.exec(select(Device.participant_id).where(col(Device.participant_id).in_(keys))))
+
+
 def _permissions(actor: Actor, participant: Participant) -> frozenset[Permission]:
     place = participant.study_id, participant.site_id
     return frozenset(each for each in Permission if actor.may(each, *place))

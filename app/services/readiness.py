@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.installation import Installation
+from app.services.packs import every_standing, unsound
 from app.storage.migrations import head_revision, revision_of
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -21,6 +22,13 @@ def faults(installation: Installation, at: datetime) -> list[str]:
     except SQLAlchemyError:
         return ["database"]
     return [name for name, wrong in (("revision", not current), ("clock", apart > CLOCK_TOLERANCE)) if wrong]
+
+
+def warnings(installation: Installation, at: datetime) -> list[str]:
+    """What keeps it from nothing now, but must be seen to: `pack_missing`, `pack_expired`, `pack_ends_soon`
+    or `pack_altered`. Codes only, because everybody may ask; `daybook check-packs` tells which.
+    """
+    return sorted({f"pack_{each.standing.value}" for each in unsound(every_standing(installation, at))})
 
 
 @cache

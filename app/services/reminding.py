@@ -22,10 +22,11 @@ from app.domain.reminders import STALE_AFTER
 from app.domain.status import ANSWERABLE
 from app.notify.channel import Channel, Letter, NotSent, Unconfirmed
 from app.services.installation import Installation
+from app.services.packs import may_begin
 from app.services.participants import site_of
 from app.services.patient_home import minutes
 from app.services.reminder_words import Note, Words
-from app.services.scheduling import remind_from
+from app.services.wishes import wants_reminders, wish_of
 from app.storage.changes import chain_of_participant
 from app.storage.exchange import MESSAGE_WAITING, Message
 from app.storage.people import Contact, Participant
@@ -146,6 +147,7 @@ def _prepare(
         contact = work.session.get(Contact, message.participant_id)
         channel = outbox.channels.get(contact.channel) if contact else None
         reason = _no_longer_owed(message, slot, participant, at)
+        reason = reason or _not_offered(installation, work, slot, participant, at)
         if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work, message, Delivery.dropped, reason or ("no_contact" if contact is None else "no_channel")
@@ -168,14 +170,24 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     """Why a queued message must not be sent any more; None while it is owed."""
     if participant.exit_kind is not None:
         return "participation_ended"
-    if remind_from(participant) > at:
+    if not wants_reminders(participant):
         return "not_wanted"
+    if wish_of(participant).not_before > at:
+        return "paused"
     if slot.window_version != message.window_version:
         return "window_moved"
     state = status_of(slot, at)
     if state not in ANSWERABLE:
         return state.value
     return "stale" if at - message.queued_at >= STALE_AFTER else None
+
+
+def _not_offered(
+    installation: Installation, work: UnitOfWork, slot: Slot, participant: Participant, at: datetime
+) -> str | None:
+    """Nobody is reminded of a form that cannot be begun, because its words may not be shown."""
+    study = work.session.get_one(Study, slot.study_id)
+    return None if may_begin(installation, study.code, participant.language, slot, at) else "no_wording"
 
 
 def _note(

@@ -120,7 +120,7 @@ def _try_to_save(installation: Installation, connection: Connection, saved: Savi
     fresh = [answer for answer in saved.given if answer.seq not in before.known]
     if not fresh:
         return int(row.revision)
-    text = installation.library.text(instrument, row.language)
+    text = installation.text(row.study, instrument, row.language, slot.begun_at)
     whole = gapless([answer.seq for answer in saved.given], frozenset(before.known))
     told = Event.ANSWER_SAVED if whole else Event.ANSWERS_AFTER_GAP
     entry, events = _written(row, slot, saved, fresh, before.held, text.sha256, told)

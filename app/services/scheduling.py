@@ -3,20 +3,22 @@
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.access import Actor
 from app.domain.audit import Event
 from app.domain.plan import Plan
 from app.domain.refusal import Refused
-from app.domain.reminders import MISSED, OPENED, next_moment, reminders
+from app.domain.reminders import MISSED, OPENED, Wish, next_moment, reminders
 from app.domain.schedule import VISIT, AnchorDate, Move, PlannedSlot, SlotKey, moves, requested, schedule
 from app.domain.status import Exit
 from app.services.identifiers import public_id
 from app.services.installation import Installation
 from app.services.participants import participant_of
+from app.services.wishes import wish_of
 from app.storage.changes import chain_of_participant
 from app.storage.exchange import Message
 from app.storage.people import Participant
@@ -28,7 +30,6 @@ NOT_IN_PLAN = "not_in_plan"
 """Why a slot is excused that a corrected arm or anchor no longer asks for."""
 ADMINISTRATIVE = "administrative"
 """Why a slot is missed whose date was recorded only after its window had closed."""
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def request_visit(
         planned = requested(plan, visit, number, on_day, participant.zone, anchors)
         for position, each in enumerate(planned, start=len(slots)):
             slot = new_slot(plan, participant, each, position)
-            slot.wake_at = wake_of(plan, slot, (), at, remind_from(participant))
+            slot.wake_at = wake_of(plan, slot, (), at, wish_of(participant))
             work.session.add(slot)
         work.record(Event.VISIT_REQUESTED, chain)
         return tuple(each.visit for each in planned)
@@ -158,7 +159,7 @@ def carry_out(
         else:
             continue
         slot.missed_reason = ADMINISTRATIVE if planned.key in missed and slot.excused is None else None
-        slot.wake_at = wake_of(plan, slot, (), at, remind_from(participant))
+        slot.wake_at = wake_of(plan, slot, (), at, wish_of(participant))
     _excuse_dropped(plan, participant, existing.values())
 
 
@@ -209,22 +210,14 @@ def new_slot(plan: Plan, participant: Participant, planned: PlannedSlot, positio
     return slot
 
 
-def wake_of(
-    plan: Plan, slot: Slot, sent: Collection[str], at: datetime, not_before: datetime
-) -> datetime | None:
+def wake_of(plan: Plan, slot: Slot, sent: Collection[str], at: datetime, wish: Wish) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder; None when it owes no more.
 
-    `sent` holds the reminder kinds of this window; no reminder is owed for moments before `not_before`.
+    `sent` holds the reminder kinds of this window; no reminder is owed against the participant's wish.
     """
     emitted = {*sent, *_announced(slot)}
-    planned = reminders(plan, planned_of(slot))
-    return next_moment(window_of_slot(slot), planned, facts_of(slot), emitted, at, not_before)
-
-
-def remind_from(participant: Participant) -> datetime:
-    """No reminder is owed for an earlier moment than this; without wish or consent none ever is (PRI-03)."""
-    wanted = participant.reminders_wanted and participant.consent_version is not None
-    return participant.enrolled_at if wanted else _NEVER
+    planned = reminders(plan, planned_of(slot), wish.clock)
+    return next_moment(window_of_slot(slot), planned, facts_of(slot), emitted, at, wish.not_before)
 
 
 def sent_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
@@ -233,6 +226,15 @@ def sent_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
         Message.slot_id == slot.id, Message.window_version == slot.window_version
     )
     return tuple(session.exec(statement))
+
+
+def sent_by_slot(session: Session, slots: Sequence[Slot]) -> dict[tuple[int | None, int], set[str]]:
+    """The kinds of reminder that have their message already, by slot and version of its window."""
+    rows = sa.select(col(Message.slot_id), col(Message.window_version), col(Message.kind))
+    found: dict[tuple[int | None, int], set[str]] = {}
+    for row in session.execute(rows.where(col(Message.slot_id).in_([slot.id for slot in slots]))):
+        found.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
+    return found
 
 
 def mark_exit(
@@ -257,8 +259,11 @@ def _open_slots(session: Session, participant: Participant) -> Sequence[Slot]:
 
 def wake_anew(session: Session, plan: Plan, participant: Participant, at: datetime) -> None:
     """Set every open slot's next moment again, after something changed what reminders are owed."""
-    for slot in _open_slots(session, participant):
-        slot.wake_at = wake_of(plan, slot, sent_kinds(session, slot), at, remind_from(participant))
+    slots, wish = _open_slots(session, participant), wish_of(participant)
+    sent = sent_by_slot(session, slots)
+    for slot in slots:
+        kinds = sent.get((slot.id, slot.window_version), set())
+        slot.wake_at = wake_of(plan, slot, kinds, at, wish)
 
 
 def _excuse_dropped(plan: Plan, participant: Participant, slots: Collection[Slot]) -> None:

@@ -1,4 +1,4 @@
-"""What must not be readable in a stolen database: contact addresses, second factors, PINs, passwords."""
+"""What must not be readable in a stolen database: addresses, second factors, PINs, birth dates, passwords."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -55,6 +55,11 @@ class Sealer:
             return hasher.verify(stored, secret)
         except (VerifyMismatchError, InvalidHashError):
             return False
+
+    def fingerprint(self, text: str, salt: str) -> str:
+        """A keyed digest of what is too easily guessed for a plain one (HMAC-SHA256, a key of its own)."""
+        key = hmac.digest(self.key, b"daybook: fingerprints", "sha256")
+        return hmac.digest(key, f"{salt}:{text}".encode(), "sha256").hex()
 
     def _hasher(self) -> PasswordHasher:
         return PasswordHasher(

@@ -9,8 +9,6 @@ from sqlmodel import col, select
 
 from app.domain.access import Actor, Role, Scope
 from app.domain.audit import Event
-from app.domain.instrument_text import Wording
-from app.domain.plan import Plan
 from app.domain.refusal import Refused
 from app.domain.window import zone_of
 from app.services.identifiers import hashed, public_id, token
@@ -19,7 +17,6 @@ from app.services.participants import site_named, study_named
 from app.storage import feed
 from app.storage.changes import INSTALLATION, chain_of_study
 from app.storage.exchange import EdcClient
-from app.storage.library import Library
 from app.storage.study import Mode, RoleGrant, Site, Staff, StaffSession, Study
 
 LEAST_PASSWORD = 12
@@ -31,12 +28,10 @@ def load_study(
 ) -> Study:
     """Open a study under a plan of the library, with an empty feed.
 
-    Raises Refused: "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share
-    a database, VAL-08), "wording_not_licensed" (a trial never uses our demonstration wording, CAP-01).
+    A trial's licensed instruments then wait for their packs: `packs.check_packs`. Raises Refused:
+    "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share a database, VAL-08).
     """
     plan = installation.library.plan(code, version)
-    if mode is Mode.LIVE:
-        _check_wording(installation.library, plan)
     with installation.work(actor, at) as work:
         studies = work.session.exec(select(Study)).all()
         if any(study.code == code for study in studies):
@@ -58,12 +53,11 @@ def load_study(
         return study
 
 
-def _check_wording(library: Library, plan: Plan) -> None:
-    for used in plan.instruments:
-        instrument = library.instrument(used.id, used.version)
-        for language in plan.languages:
-            if instrument.licensed and library.text(instrument, language).wording is not Wording.OFFICIAL:
-                raise Refused("wording_not_licensed", instrument=used.id, language=language)
+def check_mode(installation: Installation, mode: Mode) -> None:
+    """Refuse to serve a trial as a demonstration, or the other way round: Refused("mixed_modes") (VAL-08)."""
+    with installation.read() as session:
+        if session.exec(select(Study.id).where(Study.mode != mode)).first() is not None:
+            raise Refused("mixed_modes", mode=mode.value)
 
 
 @dataclass(frozen=True, slots=True)

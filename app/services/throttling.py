@@ -34,3 +34,13 @@ def forget_failures(session: Session, subject: str) -> None:
     counted = session.get(Throttle, subject)
     if counted is not None:
         counted.failures = 0
+
+
+def tries_of_participant(participant_id: int) -> str:
+    """Under which name wrong answers to a participant's invitations are counted."""
+    return f"check:{participant_id}"
+
+
+def tries_of_browser(participant_id: int, device_id: int) -> str:
+    """Under which name the wrong answers of one bound browser are counted; others are not held up."""
+    return f"pin:{participant_id}:{device_id}"

@@ -24,8 +24,9 @@ from app.services.feed_events import told_of_slot
 from app.services.identifiers import public_id
 from app.services.installation import Installation
 from app.services.participants import site_of
-from app.services.scheduling import ADMINISTRATIVE, remind_from, wake_of
+from app.services.scheduling import ADMINISTRATIVE, sent_by_slot, wake_of
 from app.services.trail import day_to_seal
+from app.services.wishes import wish_of
 from app.storage.changes import chain_of_participant, name_of
 from app.storage.exchange import MESSAGE_WAITING, Message
 from app.storage.people import Contact, Participant
@@ -188,26 +189,18 @@ class _Push:
         session, at = self.work.session, self.work.at
         contact = session.get(Contact, self.participant.id)
         channel = contact.channel if contact else NO_CHANNEL
-        not_before, sent, queued = remind_from(self.participant), sent_by_slot(session, self.slots), 0
+        wish, sent, queued = wish_of(self.participant), sent_by_slot(session, self.slots), 0
         for slot in self.slots:
             plan, kinds = self._plan(slot), sent.get((slot.id, slot.window_version), set())
-            due = owed(reminders(plan, planned_of(slot)), kinds, status_of(slot, at), at, not_before)
+            planned = reminders(plan, planned_of(slot), wish.clock)
+            due = owed(planned, kinds, status_of(slot, at), at, wish.not_before)
             if due is not None:
                 session.add(_message(slot, due.kind.value, channel, at))
                 kinds, queued = {*kinds, due.kind.value}, queued + 1
-            slot.wake_at = wake_of(plan, slot, kinds, at, not_before)
+            slot.wake_at = wake_of(plan, slot, kinds, at, wish)
         if queued:
             self.work.record(Event.REMINDER_QUEUED, chain_of_participant(self.participant.id or 0))
         return queued
-
-
-def sent_by_slot(session: Session, slots: Sequence[Slot]) -> dict[tuple[int | None, int], set[str]]:
-    """The kinds of reminder that have their message already, by slot and version of its window."""
-    rows = sa.select(col(Message.slot_id), col(Message.window_version), col(Message.kind))
-    found: dict[tuple[int | None, int], set[str]] = {}
-    for row in session.execute(rows.where(col(Message.slot_id).in_([slot.id for slot in slots]))):
-        found.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
-    return found
 
 
 def _message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:

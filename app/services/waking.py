@@ -8,8 +8,8 @@ from sqlmodel import Session, col, select
 
 from app.domain.access import CLOCK
 from app.services.installation import Installation
-from app.services.scheduling import remind_from, wake_of
-from app.services.ticking import sent_by_slot
+from app.services.scheduling import sent_by_slot, wake_of
+from app.services.wishes import wish_of
 from app.storage.changes import chain_of_participant
 from app.storage.people import Participant
 from app.storage.schedule import Slot
@@ -51,6 +51,6 @@ def _wrong(
     for slot in slots:
         plan = installation.library.plan(study.code, slot.plan_version)
         kinds = sent.get((slot.id, slot.window_version), set())
-        moment = wake_of(plan, slot, kinds, at, remind_from(participant))
+        moment = wake_of(plan, slot, kinds, at, wish_of(participant))
         if moment != slot.wake_at:
             yield slot, moment

@@ -47,10 +47,13 @@ _UNTOLD = frozenset(
         "anchor.reason",
         "disposition.reason",
         "slot.missed_note",
+        "participant_request.slot_key",
+        "participant_request.outcome",
         "edc_record.body",
         "response.answers",
         "response.scores",
         "quarantine.answers",
+        "instrument_pack.content",
     }
 )
 """Columns computed from others that are told, kept alive by every request, append-only themselves, or

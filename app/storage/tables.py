@@ -1,9 +1,9 @@
 """Every table, so that migrations and tests see all of them."""
 
-from app.storage import capture, exchange, people, schedule, study, trail
+from app.storage import capture, exchange, packs, people, schedule, study, trail
 from app.storage.columns import metadata
 
-__all__ = ["capture", "exchange", "metadata", "people", "schedule", "study", "trail"]
+__all__ = ["capture", "exchange", "metadata", "packs", "people", "schedule", "study", "trail"]
 
 APPEND_ONLY = (
     "answer_event",
@@ -11,6 +11,7 @@ APPEND_ONLY = (
     "day_seal",
     "disposition",
     "feed_event",
+    "instrument_pack",
     "quarantine",
     "response",
     "transfer",

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "font-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+    "manifest-src 'self'; font-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "object-src 'none'"
 )
 HEADERS = tuple(
     (name.encode(), value.encode())
@@ -19,11 +20,19 @@ HEADERS = tuple(
         "cache-control": "no-store",
     }.items()
 )
+_PAGES_ONLY = frozenset({b"content-security-policy", b"cross-origin-opener-policy", b"permissions-policy"})
+EMPTY = (
+    *((name, value) for name, value in HEADERS if name not in _PAGES_ONLY),
+    (b"content-security-policy", b"default-src 'none'"),
+)
+"""Of an answer without a body: nothing of it is ever shown, and a phone gets one for every saved answer."""
+
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
-def secured(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+def secured(headers: RawHeaders, status: int = 200) -> list[tuple[bytes, bytes]]:
     """The headers with ours added; what a response set itself stands (a form's CSP, a static's caching)."""
     given = list(headers)
     present = {name.lower() for name, _ in given}
-    return [*given, *(header for header in HEADERS if header[0] not in present)]
+    ours = EMPTY if status == 204 else HEADERS
+    return [*given, *(header for header in ours if header[0] not in present)]

@@ -1,6 +1,6 @@
 """Pages: a frozen dataclass names its template and carries plain values (architecture.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,10 +34,15 @@ class Pages:
     catalogues: Catalogues
 
     @classmethod
-    def load(cls, catalogues: Catalogues, templates: Path = TEMPLATES) -> "Pages":
+    def load(
+        cls,
+        catalogues: Catalogues,
+        templates: Path = TEMPLATES,
+        languages: Sequence[Language] = LANGUAGES,
+    ) -> "Pages":
         """Environments for every language; templates are compiled when first shown."""
         return cls(
-            {known.code: _environment(known, catalogues, templates) for known in LANGUAGES}, catalogues
+            {known.code: _environment(known, catalogues, templates) for known in languages}, catalogues
         )
 
     def word(self, sentence: str, shell: Shell) -> str:

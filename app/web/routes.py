@@ -1,5 +1,6 @@
 """Routes that belong to no face: start, about, health, language."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,15 +10,27 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, language
 from app.services.entry import speak
-from app.services.readiness import faults
+from app.services.form_languages import asks_first
+from app.services.readiness import faults, warnings
 from app.web.cookies import keep, kept
 from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
 from app.web.own_pages import AboutPage, StartPage
 from app.web.pages import render
-from app.web.places import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME
+from app.web.places import (
+    CODE,
+    DESK,
+    DEVICE_COOKIE,
+    PATIENT_HOME,
+    SETTINGS,
+    SETTINGS_SAVED,
+    WAY_IN,
+)
+from app.web.shell import base_shell
 
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
+
+_FORM = re.compile(r"/f/([A-Za-z0-9]{1,24})(?:/(?:begin|submit))?")
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,7 +45,8 @@ def start(request: Request) -> Response:
 @router.get("/about")
 def about(request: Request, daybook: Daybook) -> Response:
     names = tuple(f"{name} {version}" for name, version in sorted(daybook.library.instruments))
-    words = any(text.wording == "demonstration" for text in daybook.library.texts.values())
+    shown = daybook.library.texts.values() if base_shell(request).demo else ()  # a trial never shows them
+    words = any(text.wording == "demonstration" for text in shown)
     return render(request, AboutPage(request.app.state.commit, names, words))
 
 
@@ -43,8 +57,9 @@ async def healthy() -> Response:
 
 @router.get("/readyz")
 def ready(daybook: Daybook, at: At) -> Response:
-    found = faults(daybook, at)
-    return JSONResponse({"status": "not ready" if found else "ready", "faults": found}, 503 if found else 200)
+    if found := faults(daybook, at):
+        return JSONResponse({"status": "not ready", "faults": found}, 503)
+    return JSONResponse({"status": "ready", "faults": [], "warnings": warnings(daybook, at)})
 
 
 @router.post("/language")
@@ -54,10 +69,21 @@ def choose_language(
     chosen = language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    speak(daybook, kept(request, DEVICE_COOKIE), chosen.code, at)
-    response = RedirectResponse(_came_from(request), 303)
+    back, cookie = _came_from(request), kept(request, DEVICE_COOKIE)
+    form = _FORM.fullmatch(back)
+    if form and asks_first(daybook, cookie, form[1], chosen.code, at):
+        return RedirectResponse(f"/f/{form[1]}/language/{chosen.code}", 303)
+    if back != CODE and not back.startswith(WAY_IN):
+        # On the way in the choice is the newcomer's, who may not be the one that is bound here.
+        speak(daybook, cookie, chosen.code, at)
+    response = RedirectResponse(_answering(back), 303)
     keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response
+
+
+def _answering(back: str) -> str:
+    """The settings say what was saved; every other page shows it by its words."""
+    return f"{SETTINGS_SAVED}/language" if back == SETTINGS or back.startswith(SETTINGS_SAVED) else back
 
 
 def _came_from(request: Request) -> str:

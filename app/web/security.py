@@ -21,7 +21,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = secured(message["headers"])
+                message["headers"] = secured(message["headers"], message["status"])
             await send(message)
 
         await self.app(scope, receive, adding)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from app.i18n.languages import LANGUAGES, Language
+from app.i18n.languages import ENGLISH, LANGUAGES, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Shell:
     size: str = ""  # "" | "large" | "extra_large"
     home_url: str = "/"
     help_url: str = "/help"
+    date_order: tuple[str, ...] = ENGLISH.date_order
 
     @property
     def css_href(self) -> str:
@@ -38,7 +39,7 @@ class Shell:
 
     def speaking(self, spoken: Language) -> "Shell":
         """The same frame in another language."""
-        return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code)
+        return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code, date_order=spoken.date_order)
 
 
 def base_shell(request: Request) -> Shell:

@@ -66,27 +66,47 @@ WORDINGS: Mapping[str, Wording] = {
     "locked": Wording(401, N_("Please confirm that it is you."), "unauthorized"),
     "wrong_link": Wording(404, "", "not-found"),
     "wrong_pin": Wording(403, N_("This PIN is not the right one."), "forbidden"),
+    "wrong_birth_date": Wording(403, N_("This date is not the right one."), "forbidden"),
+    "unknown_choice": _invalid(N_("This is not offered. Allowed: %(allowed)s.")),
+    "this_device": _conflict(N_("This is the phone in your hand. To leave it, log out.")),
     "bad_pin": _invalid(N_("The PIN must be %(allowed)s.")),
     "pins_differ": _invalid(N_("The two PINs are not the same.")),
     "throttled": Wording(429, N_("There were too many tries. Please try again in one hour."), "rate-limited"),
     "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
     "participation_ended": _conflict(N_("This person does not take part any more.")),
+    # what participants set and ask for
+    "unknown_request": _absent("unknown-request"),
+    "request_closed": _conflict(N_("This request was closed already.")),
+    "outcome_needed": _invalid(N_("Please write what came of it.")),
+    "words_too_long": _invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
     "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
     "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
     "consent_needed": _invalid(N_("Version and date of the consent are needed.")),
+    "birth_date_needed": _conflict(
+        N_("This study confirms people by their birth date. Please record it first.")
+    ),
+    "bad_birth_date": _invalid(N_("Please check the birth date.")),
+    "birth_date_not_asked": _conflict(N_("This study does not ask for the birth date.")),
     "no_language": _invalid(N_("The study is not done in this language. Allowed: %(allowed)s.")),
     "address_needed": _invalid(N_("Reminders need an address.")),
     "bad_address": _invalid(N_("This is no address for reminders. Allowed: %(allowed)s.")),
     "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
     "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
-    "wording_not_licensed": _conflict(
-        N_(
-            "A trial needs the official wording of %(instrument)s in %(language)s; "
-            "this one is a demonstration."
-        )
+    "pack_missing": _conflict(
+        N_("The official wording of %(instrument)s in %(language)s is missing. Its pack must be imported.")
     ),
+    "pack_expired": _conflict(
+        N_("The licence for the wording of %(instrument)s in %(language)s ended on %(day)s.")
+    ),
+    "pack_altered": _conflict(
+        N_("The stored wording of %(instrument)s in %(language)s was altered. It is not shown.")
+    ),
+    "demo_takes_no_pack": _conflict(N_("A demonstration never shows licensed wording.")),
+    "pack_of_other_study": _conflict(N_("This pack is licensed to the study %(study)s.")),
+    "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
+    "unknown_wording": _absent("unknown-wording"),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
         N_("The demonstration was interrupted while it was made. Begin anew with --reset.")

@@ -1,6 +1,6 @@
 """Reminders of a window, which of them is owed, and the next moment at which a slot owes anything."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -56,6 +56,17 @@ def test_a_diary_day_has_one_reminder_at_seven_in_the_evening() -> None:
     assert reminders(SHIPPED, slot("D3")) == (
         Reminder(ReminderKind.entry, datetime(2026, 1, 13, 11, tzinfo=UTC)),
     )
+
+
+def test_a_chosen_hour_stands_in_place_of_both_of_the_plan() -> None:
+    for code, days in (("W6", 3), ("D3", 1)):
+        chosen = reminders(SHIPPED, slot(code), time(20))
+        usual = reminders(SHIPPED, slot(code))
+        assert [each.kind for each in chosen] == [each.kind for each in usual]
+        assert [local_day(each.at, SHANGHAI) for each in chosen] == [
+            local_day(each.at, SHANGHAI) for each in usual
+        ]
+        assert [each.at.hour for each in chosen] == [12] * days  # 20:00 in Shanghai
 
 
 def test_short_windows_have_fewer_reminders() -> None:

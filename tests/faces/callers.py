@@ -17,7 +17,7 @@ from app.services.installation import Installation
 from app.services.studies import NewStaff, create_staff, grant_role
 from app.storage.capture import AnswerEvent
 from app.storage.capture import Response as Answered
-from app.storage.people import Device
+from app.storage.people import Device, ParticipantRequest
 from app.storage.trail import AuditEntry
 from app.web.permissions import Access
 from app.web.permissions import Caller as Kind
@@ -51,7 +51,16 @@ class Who(StrEnum):
 STAFF = {Who(role.value): role for role in Role}
 READERS = (Who.monitor, Who.data_manager, Who.admin)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
-STILL_OPEN_WHEN_LOCKED = {("GET", "/unlock"), ("POST", "/unlock"), ("POST", "/settings/leave")}
+STILL_OPEN_WHEN_LOCKED = {
+    ("GET", "/unlock"),
+    ("POST", "/unlock"),
+    ("POST", "/settings/leave"),
+    ("GET", "/settings/people"),
+    ("POST", "/settings/people"),
+    ("POST", "/help/call"),
+}
+CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
+"""The shipped plan shows nobody what they answered, and opens no form without a connection."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
 """Asked last, because they end the state that the others are asked in."""
 
@@ -90,11 +99,14 @@ class Ward:
         with self.daybook.read() as session:
             row = person.row()
             device = session.exec(select(Device.id).where(Device.participant_id == row.id)).first()
+            of_theirs = select(ParticipantRequest.id).where(ParticipantRequest.participant_id == row.id)
+            request = session.exec(of_theirs).first()
         return {
             "participant": row.public_id,
             "subject": person.subject,
             "slot": person.slot("BL").public_id,
             "device": str(device),
+            "request": str(request),
         }
 
     def address(self, path: str, person: Person) -> str:
@@ -109,6 +121,8 @@ class Ward:
             "news": "saved",
             "step": "begin",
             "version": "1",
+            "what": "hour",
+            "code": "en",
             "assessment": self.assessments[person.site.code],
         }
         return re.sub(r"\{(\w+)\}", lambda found: told[found[1]], path)
@@ -130,6 +144,7 @@ def ward(app: FastAPI, clock: Clock) -> Ward:
     ]
     for each in phones[:2]:
         each.activate()
+        each.client.post("/help/call")
     for site in (here, there):
         answered(app, site, f"{site.code}-004", START)
     member = create_staff(daybook, SYSTEM, HALF, "Li Na", PASSWORD, "en", START)
@@ -159,6 +174,8 @@ def comer(ward: Ward, who: Who) -> Comer:
 
 def expected(who: Who, method: str, path: str, access: Access) -> bool:
     """Whether the table of permissions lets them in."""
+    if (method, path) in CLOSED_BY_THE_PLAN:
+        return False
     if access.caller is Kind.PUBLIC:
         return True
     if access.caller is Kind.PARTICIPANT:
@@ -180,6 +197,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.ANCHOR_RECORD,
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
+        Permission.REQUEST_CLOSE,
     }
     return {
         Who.nurse: frozenset(conduct),
@@ -204,8 +222,12 @@ def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
         "/language": {"lang": "en"},
         "/code": {"code": ward.waiting.code},
         "/unlock": {"pin": PIN},
+        "/settings/pin": {"pin_now": PIN, "pin_new": PIN, "pin_again": PIN},
         "/f/{slot}/begin": {"who": "self"},
         "/f/{slot}/submit": {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"},
+        "/settings/text-size": {"size": "large"},
+        "/settings/reminders": {"wanted": "no"},
+        "/settings/reminders/hour": {"hour": "10:00"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
         "/desk/sign-in/code": {"code": _code(ward, ward.member)},
         "/api/edc/v1/oauth/token": {

@@ -4,12 +4,22 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.services.participants import site_named, study_named
+from app.services.installation import Installation
 from app.storage.study import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.edc_caller import Edc, begun, signed_in
-from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.faces.visitors import Phone
+from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
+from tests.stages import Stage
+
+_BEGUN = {"guest": INVITED, "founder": SITE}
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    """As far as the fixtures of the test say."""
+    return next((each for name, each in _BEGUN.items() if name in request.fixturenames), None)
 
 
 @pytest.fixture
@@ -44,16 +54,17 @@ def edc(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
 def founder(app: FastAPI, clock: Clock) -> Person:
     """Somebody of site 0571, not yet enrolled, in the application's own study."""
     clock.at = START
-    installation = founded(app)
-    with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
-    return Person(installation, site, "0571-001")
+    installation: Installation = app.state.installation
+    return Person(installation, site_of(installation), "0571-001")
 
 
 @pytest.fixture
-def guest(app: FastAPI, founder: Person) -> Phone:
+def guest(
+    app: FastAPI, founder: Person, migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Phone:
     """Somebody who holds a link and has not used it."""
-    return invited(app, newcomer(founder))
+    link, code = secrets[migrated_sqlite_url]
+    return Phone(founder, visitor(app), link, code)
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> N
         assert "0571-5550000" in seen.text
     assert heading(guest.client.post(f"/a/{guest.link}")) == "Choose a PIN"
     done = guest.client.post(f"/a/{guest.link}", data={"pin": PIN, "pin_again": PIN})
-    assert (done.status_code, done.headers["location"]) == (303, "/home/ready")
+    assert (done.status_code, done.headers["location"]) == (303, "/welcome")
     cookie = done.headers["set-cookie"]
     assert cookie.startswith(COOKIE)
     for part in ("Max-Age=34560000", "HttpOnly", "Secure", "SameSite=lax", "Path=/"):
         assert part in cookie
     home = guest.client.get("/home/ready")
-    assert (heading(home), "Your PIN is set" in home.text) == ("My forms", True)
+    assert (heading(home), "This phone is ready." in home.text) == ("My forms", True)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,8 @@ def test_guessed_codes_are_slowed_down(guest: Phone) -> None:
 def test_a_browser_without_cookies_is_told_so(guest: Phone) -> None:
     guest.activate()
     guest.client.cookies.clear()
-    assert heading(guest.client.get("/home/ready")) == "Your browser does not keep cookies"
+    for path in ("/welcome", "/home/ready"):
+        assert heading(guest.client.get(path)) == "Your browser does not keep cookies"
     assert heading(guest.client.get("/home")) == "This link does not work"
 
 

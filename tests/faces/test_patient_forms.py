@@ -102,7 +102,9 @@ def test_the_language_can_change_in_the_middle(phone: Phone) -> None:
     slot = phone.begin()
     phone.save(slot, event(1, "q1", 3))
     referer = {"referer": f"https://testserver/f/{slot}"}
-    switched = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
+    asked = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
+    assert asked.headers["location"] == f"/f/{slot}/language/zh_CN"
+    switched = phone.client.post(asked.headers["location"])
     assert switched.headers["location"] == f"/f/{slot}"
     form = phone.client.get(f"/f/{slot}").text
     assert 'lang="zh-Hans"' in form

@@ -80,7 +80,7 @@ def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, h
     asked = parsed(unknown.post(place, data={"code": code.lower()}).text)
     carried = asked.one("input", name="code", type="hidden")["value"]
     done = unknown.post(place, data={"code": carried, "pin": PIN, "pin_again": PIN})
-    assert (done.status_code, done.headers["location"]) == (303, "/home/ready")
+    assert (done.status_code, done.headers["location"]) == (303, "/welcome")
     assert unknown.get("/home").status_code == 200
     assert visitor(here.app).post(place, data={"code": code}).status_code == 404
     assert here.waiting.client.get(f"/a/{here.waiting.link}").status_code == 404

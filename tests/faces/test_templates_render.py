@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from app.i18n.catalogues import Catalogues
+from app.patient import entrance_pages, person_pages
 from app.patient import pages as patient_pages
 from app.patient.form_assets import csp_source
 from app.web.compression import compressed
@@ -52,7 +53,9 @@ def shown(pages: Pages, page: Page, code: str) -> str:
 
 
 def page_classes() -> list[type[Page]]:
-    kinds = [kind for _, kind in getmembers(patient_pages, isclass) if hasattr(kind, "template")]
+    modules = (patient_pages, entrance_pages, person_pages)
+    found = [kind for module in modules for _, kind in getmembers(module, isclass)]
+    kinds = [kind for kind in found if hasattr(kind, "template")]
     return cast("list[type[Page]]", kinds)
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.domain.access import SYSTEM, Role
 from app.services.installation import Installation
+from app.services.participant_requests import ask_for_call
 from app.services.studies import create_staff, grant_role, load_study, open_site
 from app.storage.study import Mode
 from tests import servers
@@ -40,7 +41,8 @@ def served(migrated_sqlite_url: str) -> Iterator[Served]:
     load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
     for code in ("0571", "0021"):
         site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry(code), START)
-        enrolled(made, site, f"{code}-001")
+        person = enrolled(made, site, f"{code}-001")
+        ask_for_call(made, person.visitor(START), START)
     new = create_staff(made, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
     for code in ("0571", "0021"):
         grant_role(made, SYSTEM, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code, START)
@@ -90,7 +92,7 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     page.click("#exemption ~ p button")
     assert page.locator("[name=step]").get_attribute("value") == "confirm"
     check_sound(page)
-    for path in ("/desk?form=diary", "/desk/participants", "/desk/enrol"):
+    for path in ("/desk?form=diary", "/desk/participants", "/desk/requests", "/desk/enrol"):
         page.goto(served.address + path)
         check_sound(page)
     context.close()

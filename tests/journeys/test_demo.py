@@ -32,8 +32,6 @@ from app.storage.study import Mode
 from tests import servers
 from tests.services.people import library
 
-pytestmark = pytest.mark.xdist_group("demo-command")
-
 _PATIENCE_SECONDS = 60.0
 
 
@@ -178,6 +176,10 @@ def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration
         page.locator("[name=pin]").fill("246802")
         page.locator("[name=pin_again]").fill("246802")
         page.locator("main button[type=submit]").last.click()
+        for step in ("welcome", "practice"):
+            page.wait_for_url(f"**/{step}")
+            expect_demonstration(page)
+            page.locator("footer a").click()
         page.wait_for_url("**/home**")
         expect_demonstration(page)
         page.locator("main a[href^='/f/']").first.click()

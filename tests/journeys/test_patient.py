@@ -75,6 +75,9 @@ def come_in(tab: Page, world: World) -> None:
     for name in ("pin", "pin_again"):
         tab.fill(f"[name={name}]", PIN)
     tab.locator("main form button").click()
+    for step in ("welcome", "practice"):
+        tab.wait_for_url(f"**/{step}")
+        tab.locator("footer a").click()
     tab.wait_for_url("**/home/ready")
 
 

@@ -52,6 +52,10 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "client_secret" in told
     assert daybook(*site) == 2
     assert "[site_exists]" in capsys.readouterr().err
+    urgent = ("set-urgent-words", "sbrt-nsclc", "0571", "--language", "zh_CN", "--words")
+    assert daybook(*urgent, "请立即致电病房") == 0
+    assert daybook(*urgent, "长" * 121) == 2
+    assert "[words_too_long]" in capsys.readouterr().err
     assert daybook("verify-audit") == 0
     assert "whole" in capsys.readouterr().out
     assert daybook("load-study", "sbrt-nsclc", "--plan", "9") == 2

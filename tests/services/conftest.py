@@ -3,41 +3,53 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from cryptography.fernet import Fernet
 
-from app.domain.access import SYSTEM
 from app.services.installation import Installation
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import load_study, open_site
-from app.storage.engine import open_engine
-from app.storage.study import Mode, Site
-from tests.services.people import START, Person, enrolled, library, site_entry
+from app.storage.study import Site
+from tests.services.beginnings import begun, installed_at, site_of
+from tests.services.people import Person, enrolled
+from tests.stages import Stage
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    """As far as the fixtures of the test say."""
+    return begun(request.fixturenames)
 
 
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
     """An installation with the study loaded, once on each database."""
-    engine = open_engine(migrated_url)
-    made = Installation(
-        engine, library(), Sealer(Fernet.generate_key(), HashCost(1, 8, 1)), "https://d.test", "0"
-    )
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
-    yield made
-    engine.dispose()
+    with installed_at(migrated_url) as made:
+        yield made
 
 
 @pytest.fixture
 def site(installation: Installation) -> Site:
-    return open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    return site_of(installation)
 
 
 @pytest.fixture
-def person(installation: Installation, site: Site) -> Person:
+def person(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Person:
     """Somebody enrolled on 2 March 2026, with an activated phone."""
-    return enrolled(installation, site, "0571-001")
+    return Person(installation, site, "0571-001", secrets[migrated_url][0])
 
 
 @pytest.fixture
 def people(installation: Installation, site: Site) -> Callable[[int], Person]:
     """The person of any number at the site."""
     return lambda number: enrolled(installation, site, f"0571-{number:03d}")
+
+
+@pytest.fixture
+def lone_installation(migrated_sqlite_url: str) -> Iterator[Installation]:
+    """The same on SQLite alone, for what does not depend on the database."""
+    with installed_at(migrated_sqlite_url) as made:
+        yield made
+
+
+@pytest.fixture
+def lone_site(lone_installation: Installation) -> Site:
+    return site_of(lone_installation)

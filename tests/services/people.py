@@ -10,10 +10,11 @@ from sqlmodel import select
 from app.domain.access import Actor, ActorKind, Grant, Role
 from app.domain.capture import Given
 from app.domain.plan import Owner
+from app.services.activation import activate
 from app.services.anchors import AnchorEntry, record_anchor
 from app.services.capture import begin_form
 from app.services.enrolment import EnrolmentEntry, IdentityCheck, enrol, issue_invitation
-from app.services.entry import Visitor, activate, recognise
+from app.services.entry import Visitor, recognise
 from app.services.installation import Installation
 from app.services.participants import participant_of
 from app.services.saving import save_answers

@@ -18,10 +18,10 @@ from app.domain.status import Status, died_in_window
 from app.i18n.catalogues import Catalogues
 from app.notify.console import Console
 from app.services import demo, demo_answers, demo_days
+from app.services.activation import activate
 from app.services.demo_people import PEOPLE
 from app.services.demo_sites import PLAN, SITES, STAFF, STUDY, ZONE
 from app.services.dispositions import Kind
-from app.services.entry import activate
 from app.services.installation import Installation
 from app.services.reminder_words import Words
 from app.services.reminding import Outbox
@@ -76,13 +76,7 @@ def installed(url: str) -> Installation:
     return Installation(open_engine(url), library(), sealer, "http://demo.test", "0")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("sqlite", marks=pytest.mark.xdist_group("demo-sqlite")),
-        pytest.param("postgresql", marks=pytest.mark.xdist_group("demo-postgresql")),
-    ],
-)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """The whole demonstration, made once on each database, at noon and just after midnight."""
     if request.param == "sqlite":

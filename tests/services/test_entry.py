@@ -1,6 +1,6 @@
 """Coming in: link, short code, PIN, the idle lock, leaving, language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -13,34 +13,39 @@ from app.domain.access import ActorKind
 from app.domain.audit import Event
 from app.domain.refusal import Refused
 from app.domain.status import ExitKind
+from app.services.activation import activate, invitation, take_up
 from app.services.enrolment import Invitation, enrol, issue_invitation
-from app.services.entry import (
-    activate,
-    change_language,
-    invitation,
-    recognise,
-    sign_out,
-    speak,
-    take_up,
-    touch,
-    unlock,
-)
+from app.services.entry import change_language, recognise, sign_out, speak, touch, unlock
 from app.services.installation import Installation
 from app.services.throttling import SPAN, TRIES
 from app.storage.people import Device
 from app.storage.study import Site
 from app.storage.trail import AuditEntry
+from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, bound, days, enrolment
+from tests.stages import Stage
 
 HERE = "192.0.2.1"
+
+
+def _nine(installation: Installation) -> Sequence[str]:
+    person = Person(installation, site_of(installation), "0571-009")
+    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    return ()
+
+
+NINE = grown(_nine, SITE)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    return NINE if "guest" in request.fixturenames else begun(request.fixturenames)
 
 
 @pytest.fixture
 def guest(installation: Installation, site: Site) -> Person:
     """Somebody enrolled who has no phone yet."""
-    person = Person(installation, site, "0571-009")
-    enrol(installation, person.nurse, site, enrolment(person.subject), START)
-    return person
+    return Person(installation, site, "0571-009")
 
 
 def invite(person: Person, at: datetime = START) -> Invitation:
@@ -70,7 +75,7 @@ def events(installation: Installation, event: Event) -> list[AuditEntry]:
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
     told = invite(guest)
     with guest.installation.read() as session:
-        found = invitation(session, link_of(told), START)
+        found = invitation(guest.installation, session, link_of(told), START)
     assert (found.participant_id, found.language, found.site.code) == (guest.row().id, "en", "0571")
     guest.cookie = enter(guest, link_of(told))
     visitor = guest.visitor(START)
@@ -91,9 +96,10 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
     assert refusal(lambda: enter(guest, link_of(second))) == "wrong_link"
     third = invite(guest)
     with guest.installation.read() as session:
-        assert refusal(lambda: invitation(session, link_of(third), START + days(14))) == "wrong_link"
-        assert refusal(lambda: invitation(session, "nobody-was-given-this-link", START)) == "wrong_link"
-        assert refusal(lambda: invitation(session, third.code, START)) == "wrong_link"
+        looks = partial(invitation, guest.installation, session)
+        assert refusal(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
+        assert refusal(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
+        assert refusal(lambda: looks(third.code, START)) == "wrong_link"
     refused = events(guest.installation, Event.ACTIVATION_REFUSED)
     assert [(entry.actor_id, entry.chain) for entry in refused] == [("stranger", "installation")] * 2
 

@@ -11,6 +11,7 @@ from app.services.identifiers import hashed
 from app.services.installation import Installation
 from app.services.participants import readable, seen_by, site_named, study_named
 from app.services.studies import (
+    check_mode,
     create_client,
     create_staff,
     disable_staff,
@@ -67,10 +68,11 @@ def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Insta
             site_named(session, site.study_id, "010")
 
 
-@pytest.mark.req("CAP-01")
-def test_a_trial_never_uses_the_demonstration_wording(installation: Installation) -> None:
-    with expect_refusal("wording_not_licensed"):
-        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.LIVE, START)
+@pytest.mark.req("VAL-08")
+def test_a_demonstration_is_never_served_as_a_trial(installation: Installation) -> None:
+    check_mode(installation, Mode.DEMO)
+    with expect_refusal("mixed_modes"):
+        check_mode(installation, Mode.LIVE)
 
 
 @pytest.mark.req("IAM-01", "SEC-06")

@@ -24,21 +24,43 @@ from app.storage.changes import chain_of_participant
 from app.storage.exchange import Message
 from app.storage.schedule import Slot
 from app.storage.slots import status_of
+from app.storage.study import Site
 from app.storage.work import Cursor, Group, Search, Wanted, diary_rows, form_rows
+from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, colleague, days, enrolled, site_entry
+from tests.stages import Stage
 
 EVERYTHING = Filter()
 RANDOMISED = date(2026, 3, 4)
 WEEK_6 = START + days(2 + 42)  # the target day of W6, 09:30 in Shanghai
 
 
-@pytest.fixture
-def randomised(people: Callable[[int], Person]) -> list[Person]:
+def _three(installation: Installation) -> Sequence[str]:
     """Three people randomised on consecutive days; the first counts from 4 March."""
-    found = [people(number) for number in (1, 2, 3)]
+    site = site_of(installation)
+    found = [enrolled(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
     for number, person in enumerate(found):
         person.randomise(RANDOMISED + days(number), START + days(6))
-    return found
+    return [person.cookie for person in found]
+
+
+THREE = grown(_three, SITE)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    return THREE if "randomised" in request.fixturenames else begun(request.fixturenames)
+
+
+@pytest.fixture
+def randomised(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> list[Person]:
+    """The three people of that stage."""
+    cookies = secrets[migrated_url]
+    return [
+        Person(installation, site, f"0571-{number:03d}", cookie) for number, cookie in enumerate(cookies, 1)
+    ]
 
 
 def listed(

@@ -13,6 +13,7 @@ from app.domain.feed import Draft
 from app.storage.capture import AnswerEvent, Quarantine, Response
 from app.storage.engine import writing
 from app.storage.exchange import EdcClient, Transfer
+from app.storage.packs import InstrumentPack
 from app.storage.schedule import Disposition
 from app.storage.tables import APPEND_ONLY, metadata
 from app.storage.trail import DaySeal
@@ -34,6 +35,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             Event.DISPOSITION_RECORDED,
             Event.EDC_CLIENT_CREATED,
             Event.FEED_PULLED,
+            Event.PACK_IMPORTED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, Draft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -66,8 +68,13 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         client_id="c1", study_id=trial.study, resource="changes", after=0, through=1, rows=1, sha256="0" * 64,
         pulled_at=at,
     )  # fmt: skip
+    pack = InstrumentPack(
+        study_id=trial.study, instrument="moon-6", version="1.0", lang="en", name="Moonlight", copyright="©",
+        licensee="x", permission="x", valid_until=at.date(), sha256="0" * 64, content="x", imported_at=at,
+        imported_by="x",
+    )  # fmt: skip
     seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
-    return [answer, response, kept, disposition, client, pulled, seal]
+    return [answer, response, kept, disposition, client, pulled, pack, seal]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -107,6 +114,7 @@ def test_sqlite_cannot_be_told_to_replace(
             work.record(event, sqlite_trial.chain)
         work.record(Event.EDC_CLIENT_CREATED, sqlite_trial.chain)
         work.record(Event.FEED_PULLED, sqlite_trial.chain)
+        work.record(Event.PACK_IMPORTED, sqlite_trial.chain)
         work.publish(sqlite_trial.study, Draft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {}))
     for words in ("INSERT OR REPLACE", "REPLACE"):
         statement = f"{words} INTO {table} SELECT * FROM {table}"

@@ -1,0 +1,65 @@
+"""Instrument packs: `import-pack` and `check-packs`."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.cli.commands import OPERATOR, Commands, command
+from app.clock import now
+from app.domain.instrument_pack import Standing
+from app.domain.refusal import BadDefinition
+from app.main import open_installation
+from app.services.packs import PackStanding, every_standing, import_pack, unsound
+from app.settings import Settings
+
+_TOLD = {
+    Standing.MISSING: "MISSING: nobody can be enrolled",
+    Standing.ALTERED: "ALTERED in the database: it is not shown",
+    Standing.EXPIRED: "EXPIRED on {on}: begun forms may be finished, no other may begin",
+    Standing.ENDS_SOON: "ends soon: valid until {on}, days left: {left}",
+    Standing.VALID: "valid until {on}, days left: {left}",
+}
+
+
+def add_to(commands: Commands) -> None:
+    """Add these commands."""
+    told = "store the official wording of a licensed instrument for a study"
+    importing = command(commands, "import-pack", told, run_import)
+    importing.add_argument("file", type=Path, metavar="FILE")
+    importing.add_argument("--study", required=True)
+    told = "list the packs that every trial needs, and how long they are valid"
+    command(commands, "check-packs", told, run_check)
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    installation = open_installation(Settings.from_environment())
+    content = _read(arguments.file)
+    pack, is_new = import_pack(installation, OPERATOR, arguments.study, content, arguments.file.name, now())
+    words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
+    if not is_new:
+        print(f"{words}: this very pack is there already; nothing was changed.")
+        return 0
+    print(f"{words}: imported for {pack.study}, valid until {pack.valid_until}.\nSHA-256 {pack.text.sha256}")
+    return 0
+
+
+def run_check(_arguments: argparse.Namespace) -> int:
+    found = every_standing(open_installation(Settings.from_environment()), now())
+    tell(found)
+    if not found:
+        print("No trial here needs a pack.")
+    return 1 if any(each.standing is not Standing.ENDS_SOON for each in unsound(found)) else 0
+
+
+def tell(found: Iterable[PackStanding]) -> None:
+    """One line for each instrument and language."""
+    for each in found:
+        how = _TOLD[each.standing].format(on=each.valid_until, left=each.days_left)
+        print(f"{each.study}: {each.instrument} {each.version} in {each.language}: {how}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as unreadable:
+        raise BadDefinition(path.name, "file", str(unreadable), "a readable file in UTF-8") from unreadable

@@ -1,0 +1,190 @@
+"""`screens`: pictures of every screen of an instrument, for its copyright holder's review."""
+
+import argparse
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.cli.chromium import Camera, camera
+from app.cli.commands import Commands, command
+from app.domain.instrument import Instrument
+from app.domain.instrument_text import InstrumentText
+from app.domain.plan import Plan
+from app.domain.refusal import Refused
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import ENGLISH, language
+from app.patient.form_assets import FormAssets, form_assets
+from app.patient.screens import Screen, screens
+from app.settings import Settings
+from app.storage.library import Library, load
+from app.web.pages import Pages
+from app.web.shell import Shell
+from app.web.statics import FOLDER, Statics
+
+VIEWPORT = (360, 740)
+"""The phone that the pictures show, in CSS pixels."""
+SIZES = {"standard": "", "large": "large", "extra_large": "extra_large"}
+AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file of an export as its manifest names it."""
+
+    file: str
+    language: str
+    screen: str
+    item: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What shows the screens of one instrument: the program's own pages with the settings of a plan."""
+
+    settings: Settings
+    instrument: Instrument
+    plan: Plan
+    pages: Pages
+    assets: FormAssets
+    size: str
+
+    def documents(self, text: InstrumentText, wanted: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
+        """File name, screen and HTML document of every screen, or of the wanted ones."""
+        shell = self._shell(text.lang)
+        every = tuple(screens(self.instrument, text, self.plan, self.assets))
+        for number, screen in enumerate(every):
+            if not wanted or screen.name in wanted:
+                name = f"{text.lang}/{number:03}-{screen.name}.png"
+                yield name, screen, self.pages.text(screen.page, shell)
+
+    def _shell(self, lang: str) -> Shell:
+        """The frame as in a live study: no banner of a demonstration, and files instead of addresses."""
+        spoken = language(lang) or ENGLISH
+        return Shell(
+            spoken.tag,
+            spoken.dir,
+            spoken.code,
+            demo=False,
+            version=self.settings.version,
+            static_root=FOLDER.as_uri(),
+            study_name=self.plan.neutral_name.get(lang, "Daybook"),
+            size=SIZES[self.size],
+        )
+
+
+def add_to(commands: Commands) -> None:
+    """Add this command."""
+    told = "make pictures of every screen of an instrument"
+    made = command(commands, "screens", told, run_screens)
+    made.add_argument("instrument", metavar="INSTRUMENT", help="for example qlq-c30")
+    made.add_argument("version", metavar="VERSION", help="for example 3.0")
+    made.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new or empty folder")
+    made.add_argument(
+        "--language", metavar="L", action="append", default=[], help="only this language, for example zh_CN"
+    )
+    made.add_argument(
+        "--screen", metavar="NAME", action="append", default=[], help="only begin, review or this item"
+    )
+    made.add_argument("--size", choices=tuple(SIZES), default="standard", help="size of text")
+
+
+def run_screens(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_environment()
+    library = load(settings.questionnaires)
+    instrument = library.instrument(arguments.instrument, arguments.version)
+    texts = texts_of(library, instrument, arguments.language)
+    _check_names(instrument, arguments.screen)
+    used = studio(settings, library, instrument, arguments.size)
+    takes = camera(*VIEWPORT)
+    _empty(arguments.out)
+    pictures = [
+        picture for text in texts for picture in export(used, text, arguments.screen, takes, arguments.out)
+    ]
+    told = manifest(used, texts, pictures)
+    (arguments.out / "manifest.json").write_text(
+        f"{json.dumps(told, indent=2, ensure_ascii=False)}\n", "utf-8"
+    )
+    print(f"{len(pictures)} screens in {', '.join(text.lang for text in texts)}: {arguments.out}")
+    return 0
+
+
+def texts_of(library: Library, instrument: Instrument, languages: Sequence[str]) -> list[InstrumentText]:
+    """The words to show, in these languages or in all. Raises Refused("no_translation")."""
+    there = [
+        lang
+        for name, version, lang in library.texts
+        if (name, version) == (instrument.id, instrument.version)
+    ]
+    return [library.text(instrument, lang) for lang in dict.fromkeys(languages or sorted(there))]
+
+
+def studio(settings: Settings, library: Library, instrument: Instrument, size: str) -> Studio:
+    """A plan that uses the instrument lends its settings, or any does. Raises Refused("unknown_plan")."""
+    statics = Statics.load()
+    return Studio(
+        settings=settings,
+        instrument=instrument,
+        plan=_plan(library, instrument),
+        pages=Pages.load(Catalogues.load(settings.locales)),
+        assets=form_assets(statics.text("css/daybook.css"), statics.text("js/runner.min.js")),
+        size=size,
+    )
+
+
+def export(
+    used: Studio, text: InstrumentText, wanted: Sequence[str], takes: Camera, out: Path
+) -> Iterable[Picture]:
+    """Write the pictures of one language; in the order of the screens."""
+    (out / text.lang).mkdir()
+
+    def taken(document: tuple[str, Screen, str]) -> Picture:
+        name, screen, html = document
+        png = takes.picture(html)
+        (out / name).write_bytes(png)
+        return Picture(name, text.lang, screen.name, screen.item, hashlib.sha256(png).hexdigest())
+
+    with ThreadPoolExecutor(AT_ONCE) as hands:
+        return list(hands.map(taken, used.documents(text, wanted)))
+
+
+def manifest(used: Studio, texts: Iterable[InstrumentText], pictures: Iterable[Picture]) -> dict[str, object]:
+    """What was shown, of which words, by which program: enough to tell later whether anything changed."""
+    return {
+        "instrument": used.instrument.id,
+        "version": used.instrument.version,
+        "instrument_sha256": used.instrument.sha256,
+        "texts": {text.lang: {"sha256": text.sha256, "wording": text.wording.value} for text in texts},
+        "program": {"version": used.settings.version, "commit": used.settings.commit},
+        "viewport": {"width": VIEWPORT[0], "height": VIEWPORT[1]},
+        "text_size": used.size,
+        "files": [asdict(picture) for picture in pictures],
+    }
+
+
+def _plan(library: Library, instrument: Instrument) -> Plan:
+    named = (instrument.id, instrument.version)
+    plans = sorted(
+        library.plans.values(),
+        key=lambda plan: named in {(used.id, used.version) for used in plan.instruments},
+    )
+    return plans[-1] if plans else library.plan("", "")
+
+
+def _check_names(instrument: Instrument, wanted: Iterable[str]) -> None:
+    known = ("begin", "review", *(item.code for item in instrument.items))
+    for name in wanted:
+        if name not in known:
+            raise Refused("unknown_item", item=name, allowed=known)
+
+
+def _empty(out: Path) -> None:
+    """Make the folder; one that holds anything is refused, so that no old picture passes for a new one."""
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(out))

@@ -1,0 +1,34 @@
+"""One phone, several participants: who is bound in a browser, and passing it on (P2.4)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.domain.refusal import Refused
+from app.services.entry import Visitor, recognise
+from app.services.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Somebody bound in this browser: the cookie's token, and who it is."""
+
+    token: str
+    visitor: Visitor
+
+
+def residents(
+    installation: Installation, session: Session, tokens: Collection[str], at: datetime
+) -> tuple[Resident, ...]:
+    """Those of the tokens that still bind somebody, in the order of the tokens."""
+    found = (_resident(installation, session, token, at) for token in tokens)
+    return tuple(known for known in found if known is not None)
+
+
+def _resident(installation: Installation, session: Session, token: str, at: datetime) -> Resident | None:
+    try:
+        return Resident(token, recognise(installation, session, token, at))
+    except Refused:
+        return None

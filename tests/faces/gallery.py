@@ -1,0 +1,73 @@
+"""Every sample of a patient page behind a real address, in each language and in the right-to-left one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import LANGUAGES
+from app.patient.questions import Answer
+from app.web.pages import Page, Pages
+from tests.faces import page_samples as samples
+from tests.pseudo import ARABIC, PseudoArabic
+from tests.servers import serving
+
+CODES = ("en", "zh_CN", "ar")
+INSTRUMENTS = {"qlq": samples.QLQ, "diary": samples.DIARY}
+
+
+def before(named: tuple[str, str], code: str) -> dict[str, Answer]:
+    """Answers to every item before this one, so that the form opens at it."""
+    items = samples.instrument(named, "en")[0].items
+    known = {item.code: 380 if item.code == "temperature" else 1 for item in items}
+    codes = [item.code for item in items]
+    return {name: known[name] for name in codes[: codes.index(code)]} if code else {}
+
+
+def pages_in_three_languages() -> Pages:
+    words = Catalogues.load(samples.ROOT / "locales").by_code
+    return Pages.load(Catalogues({**words, ARABIC.code: PseudoArabic()}), languages=(*LANGUAGES, ARABIC))
+
+
+@lru_cache
+def every_page(code: str) -> tuple[Page, ...]:
+    """Built once: most of the time of a visit would go into it."""
+    return samples.every_page(code)
+
+
+def one_of_each(code: str = "en") -> tuple[Page, ...]:
+    """The last sample of every kind: the one with the most on it."""
+    return tuple({type(page): page for page in every_page(code)}.values())
+
+
+@contextmanager
+def gallery() -> Iterator[str]:
+    """Serve every sample at `/all/<code>/<n>`, one of each kind at `/one/<code>/<n>`; `?size=large`."""
+    pages = pages_in_three_languages()
+    shelves: dict[str, Callable[[str], tuple[Page, ...]]] = {"all": every_page, "one": one_of_each}
+
+    def show(request: Request) -> Response:
+        code = request.path_params["code"]
+        page = shelves[request.path_params["shelf"]](code)[request.path_params["number"]]
+        shell = replace(samples.shell(code), size=request.query_params.get("size", ""))
+        return HTMLResponse(pages.text(page, shell))
+
+    def form(request: Request) -> Response:
+        """One instrument's form: `/form/<code>/<qlq|diary>`; `?at=<item>` answers everything before it."""
+        code, named = request.path_params["code"], INSTRUMENTS[request.path_params["named"]]
+        answers = before(named, request.query_params.get("at", ""))
+        page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
+        shell = replace(samples.shell(code), size=request.query_params.get("size", ""))
+        return HTMLResponse(pages.text(page, shell))
+
+    static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
+    routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]
+    with serving(Starlette(routes=routes)) as url:
+        yield url

@@ -1,0 +1,41 @@
+"""A study that lets forms be opened without a connection, and somebody who takes part in it."""
+
+import shutil
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from app.domain.access import SYSTEM
+from app.services.participants import site_named, study_named
+from app.services.studies import load_study, open_site
+from app.storage.study import Mode
+from tests.applications import Clock, application
+from tests.faces.visitors import Phone, invited, newcomer
+from tests.meta.sources import ROOT
+from tests.services.people import START, Person, site_entry
+
+PLAN = "plans/sbrt-nsclc/1.0.toml"
+
+
+def questionnaires(folder: Path, settings: str = "opens_offline = true") -> Path:
+    """The shipped definitions with one more version of the plan."""
+    copy = Path(shutil.copytree(ROOT / "questionnaires", folder / "questionnaires"))
+    shipped = (copy / PLAN).read_text("utf-8")
+    changed = shipped.replace('version = "1.0"', f'version = "1.1"\n{settings}', 1)
+    (copy / PLAN.replace("1.0", "1.1")).write_text(changed, "utf-8")
+    return copy
+
+
+def offline_app(url: str, clock: Clock, folder: Path, **environ: str) -> FastAPI:
+    """The application with those definitions."""
+    return application(url, clock, DAYBOOK_QUESTIONNAIRES=str(folder), **environ)
+
+
+def enrolled(app: FastAPI) -> Phone:
+    """Somebody of such a study who holds a link."""
+    installation = app.state.installation
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.1", Mode.DEMO, START)
+    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    return invited(app, newcomer(Person(installation, site, "0571-001")))

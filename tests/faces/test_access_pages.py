@@ -1,0 +1,128 @@
+"""The desk's part of the way in: birth dates at enrolment, and who needs help with getting in."""
+
+import pytest
+from fastapi import FastAPI
+
+from app.domain.access import SYSTEM, Role
+from app.domain.plan import SecondCheck
+from app.services.installation import Installation
+from app.services.studies import load_study, open_site
+from app.storage.study import Mode, Site
+from tests.applications import Clock, visitor
+from tests.faces.test_clinic import Ward, enrolment, page
+from tests.faces.visitors import Phone, invited
+from tests.faces.visitors import newcomer as enrolled_only
+from tests.services.confirming import confirming
+from tests.services.people import PIN, START, Person, days, enrolled, site_entry
+
+BORN = {"birth_year": "1950", "birth_month": "02", "birth_day": "3"}
+
+
+def founded(app: FastAPI, clock: Clock) -> Site:
+    """The shipped study at one hospital."""
+    clock.at = START
+    load_study(app.state.installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    return open_site(app.state.installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+
+
+@pytest.fixture
+def ward(app: FastAPI, clock: Clock) -> Ward:
+    site = founded(app, clock)
+    return Ward(app, clock, site, enrolled(app.state.installation, site, "0571-001"))
+
+
+@pytest.fixture
+def dated(app: FastAPI, clock: Clock) -> Ward:
+    """The same in a study that confirms people by their birth date; nobody is enrolled yet."""
+    made: Installation = confirming(app.state.installation, SecondCheck.birth_date)
+    app.state.installation = made
+    site = founded(app, clock)
+    return Ward(app, clock, site, Person(made, site, "0571-002"))
+
+
+@pytest.mark.req("PRI-02")
+def test_a_birth_date_is_asked_only_where_the_study_needs_it(ward: Ward) -> None:
+    nurse = ward.browser(Role.NURSE)
+    assert page(nurse, "/desk/enrol").all("input", name="birth_year") == []
+    assert nurse.get(f"{ward.url}/birth-date").status_code == 409
+    assert "birth-date" not in nurse.get(ward.url).text
+
+
+@pytest.mark.req("PRI-02")
+def test_enrolment_takes_a_birth_date_and_shows_it_nowhere_again(dated: Ward) -> None:
+    nurse = dated.browser(Role.NURSE)
+    form = page(nurse, "/desk/enrol")
+    assert [box["name"] for box in form.all("input", inputmode="numeric")] == [
+        f"birth_{part}" for part in ("day", "month", "year")
+    ]
+    for wrong in ({}, BORN | {"birth_month": "13"}):
+        refused = nurse.post("/desk/enrol", data=enrolment(**wrong))
+        assert (refused.status_code // 100, "birth date" in refused.text) == (4, True)
+        assert 'href="#birth_day"' in refused.text
+    sheet = nurse.post("/desk/enrol", data=enrolment(**BORN))
+    assert sheet.status_code == 200
+    for text in (sheet.text, nurse.get(dated.url).text, nurse.get(f"{dated.url}/birth-date").text):
+        assert "1950" not in text
+
+
+def test_a_mistyped_birth_date_is_recorded_again(dated: Ward) -> None:
+    nurse = dated.browser(Role.NURSE)
+    nurse.post("/desk/enrol", data=enrolment(**BORN))
+    before, url = dated.person.row().birth_hash, f"{dated.url}/birth-date"
+    assert f"{dated.url}/birth-date" in nurse.get(dated.url).text
+    right = BORN | {"birth_day": "4"}
+    for wrong, words in (
+        (right, "Please give a reason."),
+        ({"reason": "mistyped"}, "Please record it first."),
+        (right | {"birth_year": "50", "reason": "mistyped"}, "Please check the birth date."),
+    ):
+        told = nurse.post(url, data=wrong)
+        assert (told.status_code // 100, words in told.text) == (4, True)
+    done = nurse.post(url, data=right | {"reason": "mistyped"})
+    assert done.headers["location"] == f"{dated.url}?done=birth_date"
+    assert "The birth date is recorded." in nurse.get(done.headers["location"]).text
+    assert dated.person.row().birth_hash != before
+    monitor = dated.browser(Role.MONITOR)
+    assert (monitor.get(url).status_code, monitor.post(url, data=right).status_code) == (404, 404)
+
+
+def test_somebody_without_a_birth_date_cannot_be_invited(app: FastAPI, clock: Clock) -> None:
+    site = founded(app, clock)
+    person = enrolled_only(Person(app.state.installation, site, "0571-002"))
+    app.state.installation = confirming(app.state.installation, SecondCheck.birth_date)
+    ward = Ward(app, clock, site, person)
+    refused = ward.browser(Role.NURSE).post(f"{ward.url}/invitation")
+    assert (refused.status_code, "Please record it first." in refused.text) == (409, True)
+
+
+@pytest.mark.req("IAM-12")
+def test_who_cannot_get_in_stands_on_the_desk(ward: Ward, app: FastAPI, clock: Clock) -> None:
+    nurse = ward.browser(Role.NURSE)
+    assert "help with getting in</a>" not in nurse.get("/desk").text
+    assert "Nobody is locked out." in nurse.get("/desk/access").text
+    waiting = enrolled_only(Person(ward.person.installation, ward.site, "0571-002"))
+    lost: Phone = invited(app, ward.person)
+    lost.activate()
+    clock.at = START + days(4)
+    for _ in range(5):
+        lost.client.post("/unlock", data={"pin": "000001"})
+    nurse = ward.browser(Role.INVESTIGATOR)
+    assert "2 participants need help with getting in" in nurse.get("/desk").text
+    assert "need help" not in nurse.get("/desk", headers={"HX-Request": "true"}).text
+    rows = [row for table in page(nurse, "/desk/access").all("tbody") for row in table.all("tr")]
+    assert [row.all("a")[0]["href"] for row in rows] == [
+        f"/desk/participants/{each.row().public_id}" for each in (ward.person, waiting)
+    ]
+    assert "4 days ago" in rows[1].text
+    assert visitor(app).get("/desk/access").status_code == 303
+
+
+def test_the_list_of_people_tells_who_has_a_phone_without_a_pin(app: FastAPI, clock: Clock) -> None:
+    site = founded(app, clock)
+    app.state.installation = confirming(app.state.installation, SecondCheck.none)
+    ward = Ward(app, clock, site, enrolled_only(Person(app.state.installation, site, "0571-002")))
+    nurse = ward.browser(Role.NURSE)
+    assert "○ not activated" in page(nurse, "/desk/participants").text
+    phone = invited(app, ward.person)
+    phone.client.post(f"/a/{phone.link}", data={"pin": PIN})
+    assert "✓ activated" in page(nurse, "/desk/participants").text

@@ -1,0 +1,84 @@
+"""What participants ask for, as the nurse sees and closes it."""
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.domain.access import SYSTEM, Role
+from app.services.installation import Installation
+from app.services.participant_requests import ask_for_call, ask_for_correction
+from app.services.participants import site_named
+from app.services.studies import load_study, open_site
+from app.storage.study import Mode
+from tests.applications import Clock
+from tests.faces.test_clinic import Ward, page
+from tests.services.people import START, days, enrolled, site_entry
+
+
+@pytest.fixture
+def ward(app: FastAPI, clock: Clock) -> Ward:
+    made: Installation = app.state.installation
+    clock.at = START
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    return Ward(app, clock, site, enrolled(made, site, "0571-001"))
+
+
+@pytest.fixture
+def nurse(ward: Ward) -> TestClient:
+    return ward.browser(Role.NURSE)
+
+
+@pytest.mark.req("COR-02", "COR-04", "IAM-03")
+def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
+    app: FastAPI, ward: Ward, nurse: TestClient
+) -> None:
+    made: Installation = app.state.installation
+    assert "request" not in page(nurse, "/desk").one("main").text
+    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    person = ward.person
+    person.begin("BL", START)
+    person.submit("BL", START)
+    ask_for_correction(made, person.visitor(START), person.slot("BL").public_id, START)
+    ask_for_call(made, person.visitor(START), START - days(1))
+    with made.read() as session:
+        there = site_named(session, ward.site.study_id, "0021")
+    other = enrolled(made, there, "0021-001")
+    ask_for_call(made, other.visitor(START), START)
+
+    front = page(nurse, "/desk")
+    assert "2 participants' requests are open" in front.text
+    assert front.one("nav", **{"aria-label": "Desk"}).all("a", href="/desk/requests")
+    shown = page(nurse, "/desk/requests")
+    cards = shown.all("section", class_="card")
+    assert [card.one("h2").text for card in cards] == ["0571-001", "0571-001"]
+    assert "0021-001" not in shown.text
+    assert "Asks to be called" in cards[0].text
+    assert "Quality of life, BL" in cards[1].text
+    assert cards[1].all("a", href=f"{ward.url}/forms/{person.slot('BL').public_id}")
+    assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
+
+    call, correction = (card.one("form")["action"] for card in cards)
+    empty = nurse.post(correction, data={"outcome": " "})
+    assert (empty.status_code, "Please write what came of it." in empty.text) == (422, True)
+    assert nurse.post(correction, data={"outcome": "x" * 401}).status_code == 422
+    done = nurse.post(call)
+    assert (done.status_code, done.headers["location"]) == (303, "/desk/requests?done=1")
+    assert nurse.post(call).status_code == 409
+    assert nurse.post(correction, data={"outcome": "noted on paper"}).status_code == 303
+    assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
+    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+
+    assert ward.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
+    assert nurse.post("/desk/requests/3", data={"outcome": "mine"}).status_code == 404
+    monitor = ward.browser(Role.MONITOR)
+    assert monitor.get("/desk/requests").status_code == 403
+    assert "/desk/requests" not in monitor.get("/desk").text
+
+
+def test_the_list_speaks_chinese(app: FastAPI, ward: Ward) -> None:
+    ask_for_call(app.state.installation, ward.person.visitor(START), START)
+    reader = ward.browser(Role.NURSE, language="zh_CN")
+    assert "有 1 条参与者请求待处理" in page(reader, "/desk").text
+    assert "希望回电" in page(reader, "/desk/requests").text

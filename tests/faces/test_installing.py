@@ -1,0 +1,66 @@
+"""The pages as an icon on a phone's home screen: offered to browsers, never asked of anybody."""
+
+import zlib
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.cli.chromium import size_of
+from tests.applications import visitor
+from tests.faces.visitors import Phone
+from tests.icons import FILES, FOLDER, pixels
+from tests.markup import parsed
+
+
+@pytest.mark.req("SEC-02")
+def test_the_manifest_is_neutral_and_in_the_pages_language(app: FastAPI, client: TestClient) -> None:
+    link = str(
+        parsed(client.get("/", headers={"accept-language": "zh"}).text).one("link", rel="manifest")["href"]
+    )
+    answer = visitor(app).get(link)
+    assert answer.headers["content-type"] == "application/manifest+json"
+    assert answer.headers["cache-control"] == "public, max-age=86400"
+    assert "manifest-src 'self'" in answer.headers["content-security-policy"]
+    told = answer.json()
+    assert (told["name"], told["short_name"], told["lang"]) == ("我的问卷", "我的问卷", "zh-Hans")
+    assert (told["start_url"], told["scope"], told["display"]) == ("/home", "/", "standalone")
+    assert client.get("/manifest.webmanifest", headers={"accept-language": "en"}).json()["name"] == "My forms"
+
+
+def test_every_icon_is_there_in_the_size_that_is_told(client: TestClient) -> None:
+    icons = client.get("/manifest.webmanifest").json()["icons"]
+    assert [(icon["sizes"], icon["purpose"]) for icon in icons] == [
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    ]
+    apple = str(parsed(client.get("/").text).one("link", rel="apple-touch-icon")["href"])
+    for src, sizes in [*((icon["src"], icon["sizes"]) for icon in icons), (apple, "180x180")]:
+        answer = client.get(src)
+        assert answer.headers["content-type"] == "image/png"
+        assert "x".join(map(str, size_of(answer.content))) == sizes
+        assert len(answer.content) < 6000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_icon_is_what_was_drawn(name: str) -> None:
+    size, radius = FILES[name]
+    body = (FOLDER / name).read_bytes()
+    at = body.index(b"IDAT")
+    rows = zlib.decompress(body[at + 4 : at + 4 + int.from_bytes(body[at - 4 : at])])
+    for row in (0, size // 3, size // 2):
+        assert rows[row * (size * 4 + 1) + 1 : (row + 1) * (size * 4 + 1)] == pixels(size, radius, row)
+
+
+def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) -> None:
+    slot = phone.begin()
+    named = {
+        path: "webmanifest" in phone.client.get(path).text
+        for path in ("/home", "/settings", "/help", "/code", f"/f/{slot}", "/desk/sign-in")
+    }
+    without = [path for path, is_named in named.items() if not is_named]
+    assert without == [f"/f/{slot}", "/desk/sign-in"]
+    home = phone.client.get("/home").text
+    assert parsed(home).one("meta", name="theme-color")["content"] == "#00615b"
+    assert "beforeinstallprompt" not in home

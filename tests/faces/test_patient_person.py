@@ -1,0 +1,310 @@
+"""The pages around the forms: home, what was sent, help, settings, changing the language, notices."""
+
+import gzip
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import Response
+
+from app.domain.plan import Owner
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.services.enrolment import Channel, EnrolmentEntry, IdentityCheck, enrol
+from app.services.participant_requests import Asked, close_request, open_requests
+from app.services.participants import site_named, study_named
+from app.settings import ROOT
+from tests.applications import Clock, application, visitor
+from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
+from tests.markup import Element, parsed
+from tests.services.people import START, Person, days
+
+TODAY = date(2026, 3, 2)
+
+
+def page(phone: Phone, path: str, status: int = 200) -> Element:
+    answer = phone.client.get(path)
+    assert answer.status_code == status, answer.text[:500]
+    return parsed(answer.text)
+
+
+def led(phone: Phone, answer: Response) -> Element:
+    """The page that an accepted form leads to."""
+    assert answer.status_code == 303, answer.text[:500]
+    return page(phone, answer.headers["location"].partition("#")[0])
+
+
+def asked(phone: Phone) -> tuple[Asked, ...]:
+    with phone.person.installation.read() as session:
+        return open_requests(phone.person.installation, session, phone.person.nurse)
+
+
+def leaves(phone: Phone, kind: Kind) -> None:
+    person, entry = phone.person, DispositionEntry(kind, TODAY.isoformat(), Owner.site)
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, START)
+
+
+@pytest.mark.req("CAP-10")
+@pytest.mark.parametrize("spoken", ["en", "zh_CN"])
+def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock, spoken: str) -> None:
+    phone.person.randomise(TODAY, START)
+    phone.save(phone.begin(), *(event(number, f"q{number}", 1) for number in range(1, 13)))
+    clock.forward(days=1)
+    phone.client.post("/unlock", data={"pin": "135790"})
+    phone.client.post("/language", data={"lang": spoken})
+    answer = phone.client.get("/home", headers={"accept-encoding": "gzip"})
+    assert int(answer.headers["content-length"]) <= 3_000
+    assert len(gzip.compress(answer.content, 9)) <= 3_000
+    shown = parsed(answer.text)
+    loaded = [
+        each.get("src") or each["href"] for each in shown.walk() if each.tag in ("script", "img", "link")
+    ]
+    assert [name[-15:] for name in loaded if not name.endswith("/js/unsent.js")] == ["css/daybook.css"]
+    cards = shown.all("section", class_="card")
+    assert len(cards) == 3
+    assert [len(card.all("a", class_="btn")) for card in cards] == [1, 1, 1]
+    assert ("You have answered 12." in shown.text) is (spoken == "en")
+    assert shown.one("div", id="unsent", role="status").text == ""
+    links = [each["href"] for each in shown.one("ul", class_="links").all("a")]
+    assert links == ["/sent", "/settings", "/help#call"]
+    words = answer.text
+    assert words.index("card") < words.index('class="sos"') < words.index('class="links"')
+
+
+def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
+    app: FastAPI, phone: Phone
+) -> None:
+    person = Person(phone.person.installation, phone.person.site, "0571-009")
+    entry = EnrolmentEntry(
+        person.subject, "en", TODAY, "2.1", TODAY, IdentityCheck.id_card, Channel.email, "li@example.org"
+    )
+    enrol(person.installation, person.nurse, person.site, entry, START)
+    reader = invited(app, person)
+    reader.activate()
+    for each in (phone, reader):
+        each.send(each.begin())
+        each.person.randomise(TODAY, START)
+        each.send(each.begin("D0"), {"any_symptom": "0"})
+    assert "Nothing to fill in today. Next: Tuesday, 3 March 2026." in page(phone, "/home").text
+    assert "remind you" not in page(phone, "/home").text
+    assert "Next: Tuesday, 3 March 2026. We will remind you." in page(reader, "/home").text
+
+
+def test_who_completed_the_study_is_thanked(phone: Phone) -> None:
+    phone.send(phone.begin())
+    assert "You have completed the study." not in page(phone, "/home").text
+    leaves(phone, Kind.completed)
+    assert "You have completed the study. Thank you very much." in page(phone, "/home").text
+
+
+@pytest.mark.req("CAP-04")
+def test_the_first_page_says_which_time_is_asked_about(phone: Phone) -> None:
+    assert page(phone, f"/f/{phone.slot()}").one("b", class_="recall").text == "In the last seven days"
+
+
+@pytest.mark.req("COR-01", "COR-02")
+def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(phone: Phone) -> None:
+    slot = phone.begin()
+    assert phone.client.post(f"/sent/{slot}/correction").status_code == 404
+    phone.send(slot)
+    shown = page(phone, "/sent")
+    assert "Quality of life" in shown.text
+    assert "2 March 2026, 09:30" in shown.text
+    assert "See my answers" not in shown.text
+    assert phone.client.get(f"/sent/{slot}").status_code == 404
+    assert phone.client.get(f"/sent/{slot}/asked").headers["location"] == "/sent"
+    button = shown.one("form", action=f"/sent/{slot}/correction").one("button").text
+    assert button == "Something is wrong in what I sent"
+    for _ in range(2):
+        told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
+        assert told.one("h1").text == "Thank you. We will call you."
+        assert "We call in these hours: 8-17." in told.text
+    assert len(asked(phone)) == 1
+    again = page(phone, "/sent")
+    assert again.all("form", action=f"/sent/{slot}/correction") == []
+    assert "You told us on 2 March 2026, 09:30 that something is wrong." in again.text
+    assert phone.client.put(f"/f/{slot}/answers").status_code == 405
+    assert phone.save(slot, event(1, "q1", 4)).status_code == 409
+    close_request(phone.person.installation, phone.person.nurse, asked(phone)[0].request_id, "noted", START)
+    assert page(phone, "/sent").all("form", action=f"/sent/{slot}/correction")
+
+
+@pytest.fixture
+def open_book(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> Phone:
+    """Somebody of a study whose plan lets people read what they sent."""
+    folder = tmp_path / "questionnaires"
+    shutil.copytree(ROOT / "questionnaires", folder)
+    plan = folder / "plans" / "sbrt-nsclc" / "1.0.toml"
+    told = plan.read_text("utf-8").replace(
+        '\nsecond_check = "pin"\n', '\nsecond_check = "pin"\nshows_answers = true\n'
+    )
+    plan.write_text(told, "utf-8")
+    lock = (folder / "published.toml").read_text("utf-8").splitlines()
+    kept = [line for line in lock if not line.startswith('"plans/sbrt-nsclc/1.0.toml"')]
+    (folder / "published.toml").write_text("\n".join(kept), "utf-8")
+    clock.at = START
+    app = application(migrated_sqlite_url, clock, DAYBOOK_QUESTIONNAIRES=str(folder))
+    installation = founded(app)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    phone = invited(app, newcomer(Person(installation, site, "0571-001")))
+    phone.activate()
+    return phone
+
+
+@pytest.mark.req("COR-01")
+def test_answers_are_read_only_where_the_plan_shows_them(open_book: Phone) -> None:
+    slot = open_book.begin()
+    assert open_book.client.get(f"/sent/{slot}").status_code == 404
+    rest = {f"q{number}": "2" for number in range(3, 31)}
+    open_book.send(slot, {"q1": "4", "blank_q2": "1"} | rest)
+    open_book.client.post("/language", data={"lang": "zh_CN"})
+    assert page(open_book, "/sent").all("a", href=f"/sent/{slot}")
+    shown = page(open_book, f"/sent/{slot}")
+    answers = [each.one("dd").text for each in shown.one("dl", id="rows").all("div")]
+    assert (len(answers), answers[1], answers[29]) == (30, "未作答（留空）", "2")
+    assert shown.one("dl", id="rows").all("dt")[0]["lang"] == "en"  # in the words that were answered
+    assert [each for each in shown.walk() if each.tag in ("input", "textarea", "select")] == []
+    assert open_book.client.get("/sent/nobodys").status_code == 404
+
+
+def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> None:
+    shown = page(phone, "/help")
+    assert "We call back in these hours: 8-17." in shown.text
+    assert shown.one("section", id="call").one("form")["action"] == "/help/call"
+    for _ in range(2):
+        told = led(phone, phone.client.post("/help/call"))
+        assert "You asked for a call on 2 March 2026, 09:30." in told.text
+        assert "We will call you in these hours: 8-17." in told.text
+        assert told.all("form", action="/help/call") == []
+    assert [each.kind.value for each in asked(phone)] == ["call"]
+    stranger = visitor(app)
+    assert parsed(stranger.get("/help").text).all("section", id="call") == []
+    assert stranger.post("/help/call").status_code == 401
+
+
+@pytest.mark.req("IAM-06")
+def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock: Clock) -> None:
+    clock.forward(minutes=16)
+    assert phone.client.get("/home").status_code == 401
+    assert phone.client.post("/help/call").status_code == 303
+    close_request(phone.person.installation, phone.person.nurse, asked(phone)[0].request_id, "", START)
+    leaves(phone, Kind.withdrew_study)
+    gone = page(phone, "/home", 403)
+    assert gone.one("h1").text == "There are no more forms for you"
+    assert "We send you no more messages." in gone.text
+    assert gone.one("ul", class_="links").one("a")["href"] == "/help#call"
+    assert phone.client.post("/help/call").status_code == 303
+    assert len(asked(phone)) == 1
+
+
+@pytest.mark.req("PRI-03")
+def test_each_setting_saves_at_once_and_says_so(app: FastAPI, founder: Person) -> None:
+    entry = EnrolmentEntry(
+        founder.subject, "en", TODAY, "2.1", TODAY, IdentityCheck.id_card, Channel.email, "li@example.org"
+    )
+    enrol(founder.installation, founder.nurse, founder.site, entry, START)
+    phone = invited(app, founder)
+    phone.activate()
+
+    def told(path: str, **fields: str) -> Element:
+        return led(phone, phone.client.post(path, data=fields))
+
+    def said(shown: Element) -> str:
+        return shown.one("div", class_="note ok", role="status").text
+
+    shown = page(phone, "/settings")
+    assert "E-mail: l***@example.org" in shown.text
+    assert "li@example.org" not in shown.text
+    assert shown.one("input", name="size", value="standard").get("checked") == ""
+    large = told("/settings/text-size", size="extra_large")
+    assert (said(large), large.all("html")[0]["class"]) == ("The text size is changed.", " extra_large")
+    assert large.one("input", name="size", value="extra_large").get("checked") == ""
+    hour = told("/settings/reminders/hour", hour="20:00")
+    assert said(hour) == "The time of your reminders is changed."
+    assert hour.one("option", selected="").text == "20:00"
+    assert phone.person.row().remind_at == "20:00"
+    days_off = [each["value"] for each in hour.one("select", name="until").all("option")]
+    assert (days_off[0], days_off[-1]) == ("2026-03-02", "2026-03-08")
+    paused = told("/settings/reminders/pause", until="2026-03-04")
+    assert said(paused) == "Reminders rest now."
+    assert "Reminders rest until the end of Wednesday, 4 March 2026." in paused.text
+    assert said(told("/settings/reminders/pause")) == "Reminders come again."
+    off = told("/settings/reminders", wanted="no")
+    assert (said(off), off.all("select")) == ("Reminders are off now.", [])
+    assert said(told("/settings/reminders", wanted="yes")) == "Reminders are on now."
+    for path in ("/settings", "/settings/saved/hour"):
+        referer = {"referer": f"https://testserver{path}"}
+        chinese = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
+        assert said(led(phone, chinese)) == "语言已更改。"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/settings/text-size", {"size": "huge"}, 422),
+        ("/settings/reminders", {"wanted": "perhaps"}, 422),
+        ("/settings/reminders", {"wanted": "yes"}, 409),
+        ("/settings/reminders/hour", {"hour": "07:00"}, 422),
+        ("/settings/reminders/pause", {"until": "2026-03-09"}, 422),
+        ("/settings/reminders/pause", {"until": "soon"}, 422),
+    ],
+)
+def test_what_cannot_be_set_is_said(phone: Phone, path: str, fields: dict[str, str], status: int) -> None:
+    assert "We have no address for reminders." in page(phone, "/settings").text
+    refused = phone.client.post(path, data=fields)
+    assert refused.status_code == status
+    assert refused.text.count("<h1") == 1
+
+
+@pytest.mark.req("CAP-03")
+def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> None:
+    slot = phone.begin()
+    referer = {"referer": f"https://testserver/f/{slot}"}
+
+    def switch(code: str) -> str:
+        answer = phone.client.post("/language", data={"lang": code}, headers=referer)
+        assert answer.status_code == 303
+        return str(answer.headers["location"])
+
+    assert switch("zh_CN") == f"/f/{slot}"  # nothing is answered yet
+    assert switch("en") == f"/f/{slot}"
+    phone.save(slot, event(1, "q1", 3))
+    asking = switch("zh_CN")
+    assert asking == f"/f/{slot}/language/zh_CN"
+    from_review = {"referer": f"https://testserver/f/{slot}/submit"}
+    again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
+    assert again.headers["location"] == asking
+    shown = page(phone, asking)
+    assert "Your answers stay. The questions will be shown in 中文." in shown.text
+    assert "您已填写的回答会保留" in shown.text
+    assert phone.person.row().language == "en"
+    done = phone.client.post(asking)
+    assert (done.status_code, done.headers["location"]) == (303, f"/f/{slot}")
+    assert "__Host-language=zh_CN" in done.headers["set-cookie"]
+    assert phone.person.row().language == "zh_CN"
+    for method in ("GET", "POST"):
+        assert phone.client.request(method, f"/f/{slot}/language/xx").status_code in (409, 422)
+        assert phone.client.request(method, "/f/nobodys/language/en").status_code == 404
+
+
+def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock: Clock) -> None:
+    phone.person.randomise(TODAY, START)
+    slot, next_slot = phone.slot("D0"), phone.slot("W6")
+    ahead = phone.client.get(f"/f/{next_slot}")
+    assert (ahead.status_code, heading(ahead)) == (409, "This form is not open yet")
+    assert "opens on" in ahead.text
+    phone.send(phone.begin())
+    sent = page(phone, f"/f/{phone.slot()}", 409)
+    assert "Next: Tuesday, 3 March 2026." in sent.text
+    assert sent.all("a", href="/sent")
+    clock.at = START + days(4)
+    phone.client.post("/unlock", data={"pin": "135790"})
+    closed = page(phone, f"/f/{slot}", 409)
+    assert closed.one("h1").text == "This form is closed"
+    for words in ("Symptom diary", "closed on", "That is all right.", "Next: Saturday, 7 March 2026."):
+        assert words in closed.text
+    assert closed.all("a", href="tel:05715550000")
+    proxy = phone.client.post(f"/f/{phone.slot('D4')}/begin", data={"who": "proxy"})
+    assert "tel:05715550000" in proxy.text

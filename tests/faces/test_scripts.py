@@ -1,0 +1,31 @@
+"""The patient's scripts are read by a parser of ECMAScript 5: nobody raises the level by accident."""
+
+import pytest
+from calmjs.parse.exceptions import ECMASyntaxError
+from calmjs.parse.parsers.es5 import Parser
+
+from tests.faces import page_samples as samples
+
+DESK = {"desk.js"}
+"""Runs in the browsers of hospitals only, beside htmx."""
+SCRIPTS = sorted(path.name for path in (samples.STATIC / "js").glob("*.js") if path.name not in DESK)
+
+
+@pytest.mark.req("CAP-20")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_for_patients_is_ecmascript_5(name: str) -> None:
+    tree = Parser().parse((samples.STATIC / "js" / name).read_text(encoding="utf-8"))
+    assert list(tree)
+
+
+@pytest.mark.req("CAP-20")
+def test_the_runner_is_ecmascript_5_as_it_is_sent() -> None:
+    inlined = samples.assets()
+    for script in (inlined.runner, inlined.mark):
+        assert list(Parser().parse(str(script)))
+
+
+@pytest.mark.parametrize("newer", ["let a = 1;", "f(() => 1);", "`a`;", "a?.b;", "f(...a);", "x = {a};"])
+def test_the_parser_refuses_newer_words(newer: str) -> None:
+    with pytest.raises(ECMASyntaxError):
+        Parser().parse(newer)

@@ -1,0 +1,139 @@
+"""One phone, two participants: both stay bound, one is active, neither sees anything of the other (P2.4)."""
+
+import pytest
+from fastapi import FastAPI
+
+from app.patient.tokens import MOST_OTHERS
+from tests.faces.visitors import Phone, heading, invited, newcomer
+from tests.markup import parsed
+from tests.services.people import PIN, Person
+
+CHECK = {"pin": PIN}
+BOTH = {"pin": PIN, "pin_again": PIN}
+OTHERS = "__Host-others"
+PAGES = ("/home", "/sent", "/settings", "/settings/devices", "/settings/people")
+
+
+@pytest.fixture
+def second(app: FastAPI, phone: Phone) -> Phone:
+    """Somebody else who opens their link on the first one's phone."""
+    return _also(app, phone, "0571-002")
+
+
+def _also(app: FastAPI, phone: Phone, subject: str) -> Phone:
+    new = invited(app, newcomer(Person(phone.person.installation, phone.person.site, subject)))
+    new.client = phone.client
+    return new
+
+
+def here(phone: Phone) -> str:
+    """Whose forms this browser opens now, by the only form that both have."""
+    return phone.client.cookies["__Host-device"]
+
+
+@pytest.mark.req("IAM-10")
+def test_both_stay_bound_and_the_newcomer_is_active(phone: Phone, second: Phone) -> None:
+    first_token = here(phone)
+    asked = phone.client.get(f"/a/{second.link}")
+    assert "This phone is used by another participant." in asked.text
+    assert phone.client.get("/home").status_code == 200
+    done = phone.client.post(f"/a/{second.link}", data=BOTH)
+    others = next(line for line in done.headers.get_list("set-cookie") if line.startswith(OTHERS))
+    for part in (first_token, "Max-Age=34560000", "HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert part in others
+    assert here(phone) != first_token
+    renewed = phone.client.get("/home").headers.get_list("set-cookie")
+    assert [line.partition("=")[0] for line in renewed] == ["__Host-device", OTHERS]
+    assert phone.client.get(f"/f/{second.slot()}").status_code == 200
+    assert phone.client.get(f"/f/{phone.slot()}").status_code == 404
+
+
+def test_neither_sees_anything_of_the_other(phone: Phone, second: Phone) -> None:
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    for active, other in ((second, phone), (phone, second)):
+        texts = "".join(phone.client.get(path).text for path in PAGES)
+        for secret in (other.person.subject, other.slot(), other.person.row().public_id):
+            assert secret not in texts
+        assert active.slot() in texts
+        _switch(phone)
+        phone.client.post("/unlock", data=CHECK)
+
+
+def _switch(phone: Phone) -> None:
+    (number,) = [
+        box["value"] for box in parsed(phone.client.get("/settings/people").text).all("input", name="person")
+    ]
+    switched = phone.client.post("/settings/people", data={"person": str(number)})
+    assert (switched.status_code, switched.headers["location"]) == (303, "/home")
+
+
+def test_switching_locks_the_one_and_asks_the_check_of_the_other(phone: Phone, second: Phone) -> None:
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    page = phone.client.get("/settings/people")
+    assert "You are participant 2 on this phone." in page.text
+    _switch(phone)
+    locked = phone.client.get("/home")
+    assert (locked.status_code, heading(locked)) == (401, "Please confirm it is you")
+    assert "/settings/people" in locked.text
+    assert "You are participant 1 on this phone." in phone.client.get("/settings/people").text
+    assert phone.client.post("/unlock", data=CHECK).headers["location"] == "/home"
+    assert phone.slot() in phone.client.get("/home").text
+    _switch(phone)
+    assert phone.client.get("/home").status_code == 401
+
+
+def test_staying_oneself_changes_nothing_and_nobody_else_can_be_chosen(phone: Phone) -> None:
+    alone = phone.client.get("/settings/people")
+    assert "Only you use this phone." in alone.text
+    token = here(phone)
+    assert phone.client.post("/settings/people", data={"person": "1"}).headers["location"] == "/home"
+    assert (here(phone), phone.client.get("/home").status_code) == (token, 200)
+    for wrong in ("2", "0", "x", ""):
+        assert phone.client.post("/settings/people", data={"person": wrong}).status_code == 422
+
+
+def test_logging_out_removes_the_active_one_and_offers_the_other(phone: Phone, second: Phone) -> None:
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    left = phone.client.post("/settings/leave")
+    assert left.headers["location"] == "/settings/people?left=1"
+    offered = phone.client.get(left.headers["location"])
+    assert "You are logged out." in offered.text
+    assert "Continue as participant 1" in offered.text
+    assert phone.client.get("/home").status_code == 401
+    phone.client.post("/unlock", data=CHECK)
+    assert phone.slot() in phone.client.get("/home").text
+    assert OTHERS not in phone.client.cookies
+    assert phone.client.post("/settings/leave").headers["location"] == "/"
+    assert phone.client.get("/home").status_code == 401
+
+
+def test_an_old_sheet_on_a_shared_phone_asks_who_it_is(phone: Phone, second: Phone) -> None:
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    assert phone.client.get(f"/a/{phone.link}").headers["location"] == "/settings/people"
+
+
+def test_a_code_on_a_shared_phone_says_so(phone: Phone, second: Phone) -> None:
+    asked = phone.client.post("/code", data={"code": second.code})
+    assert "This phone is used by another participant." in asked.text
+
+
+def test_a_sixth_person_takes_the_place_of_the_one_who_was_away_longest(app: FastAPI, phone: Phone) -> None:
+    for number in range(2, MOST_OTHERS + 3):
+        also = _also(app, phone, f"0571-{number:03d}")
+        phone.client.post(f"/a/{also.link}", data=BOTH)
+    page = parsed(phone.client.get("/settings/people").text)
+    assert len(page.all("input", name="person")) == MOST_OTHERS
+    with phone.person.installation.read() as session:
+        gone = session.connection().exec_driver_sql("SELECT id FROM device WHERE revoked_at IS NOT NULL")
+        assert len(gone.all()) == 1
+
+
+def test_the_language_of_the_one_is_not_the_other_s(phone: Phone, second: Phone) -> None:
+    phone.client.post("/language", data={"lang": "zh_CN"})
+    way_in = f"https://testserver/a/{second.link}"
+    assert 'lang="en"' in phone.client.get(way_in).text
+    phone.client.post("/language", data={"lang": "en"}, headers={"referer": way_in})
+    assert phone.person.row().language == "zh_CN"
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    assert (phone.person.row().language, second.person.row().language) == ("zh_CN", "en")
+    assert 'lang="en"' in phone.client.get("/home").text

@@ -1,0 +1,142 @@
+"""Participants with a bound phone in one served application, and the thumb's movements on a page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import count
+
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
+from sqlmodel import select
+
+from app.domain.capture import Given
+from app.services.installation import Installation
+from app.services.participants import site_named, study_named
+from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.study import Site
+from app.web.places import DEVICE_COOKIE
+from tests.applications import Clock, application
+from tests.faces.visitors import founded
+from tests.servers import address, free_socket, serving
+from tests.services.people import START, Person, bound, enrolled
+
+PAUSE = 430  # Next is ignored for 400 ms after a step
+SIZE: ViewportSize = {"width": 360, "height": 740}
+SENT_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
+
+
+@dataclass
+class Patient:
+    """Somebody with a form to fill in, and what the server keeps of them."""
+
+    url: str
+    clock: Clock
+    person: Person
+
+    def bind(self, context: BrowserContext) -> Page:
+        """A tab of a browser that knows this person."""
+        cookie = bound(self.person, self.clock.at)
+        context.add_cookies([{"name": DEVICE_COOKIE, "value": cookie, "url": self.url}])
+        return context.new_page()
+
+    def randomise(self) -> None:
+        """From now on there is a diary every day."""
+        self.person.randomise(date(2026, 3, 2), START)
+
+    def form(self, visit: str = "BL") -> str:
+        return f"{self.url}/f/{self.person.slot(visit).public_id}"
+
+    def begin(self, tab: Page, visit: str = "BL") -> None:
+        """From the address of a form to its first question."""
+        tab.goto(self.form(visit))
+        tab.check("[name=who][value=self]")
+        tab.locator("footer button").click()
+        tab.wait_for_selector("#f")
+
+    def nearly_done(self, context: BrowserContext) -> Page:
+        """The QLQ-C30 at its 29th question: the others were answered with 2 before."""
+        self.person.begin("BL", self.clock.at)
+        known = [Given(number, 0, f"q{number}", 2) for number in range(1, 29)]
+        self.person.save("BL", self.clock.at, *known)
+        tab = self.bind(context)
+        tab.goto(self.form())
+        expect(tab.locator("#s-q29")).to_be_visible()
+        return tab
+
+    def responses(self, visit: str = "BL") -> list[Response]:
+        with self.person.installation.read() as session:
+            slot = self.person.slot(visit).id
+            return list(session.exec(select(Response).where(Response.slot_id == slot)))
+
+    def response(self, visit: str = "BL") -> Response:
+        (found,) = self.responses(visit)
+        return found
+
+    def events(self, visit: str = "BL") -> list[tuple[str, int | None]]:
+        """Every answer that arrived, in the order of arrival."""
+        with self.person.installation.read() as session:
+            slot = self.person.slot(visit).id
+            rows = session.exec(select(AnswerEvent).where(AnswerEvent.slot_id == slot).order_by("id"))
+            return [(row.item, row.value) for row in rows]
+
+    def quarantined(self, visit: str = "BL") -> list[Quarantine]:
+        with self.person.installation.read() as session:
+            slot = self.person.slot(visit).id
+            return list(session.exec(select(Quarantine).where(Quarantine.slot_id == slot)))
+
+    def closes_at(self, visit: str = "BL") -> datetime:
+        closes = self.person.slot(visit).closes_at
+        assert closes is not None
+        return closes
+
+
+@dataclass
+class Hospital:
+    """One served application with one site; every test enrols somebody of its own."""
+
+    url: str
+    clock: Clock
+    installation: Installation
+    site: Site
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def patient(self) -> Patient:
+        self.clock.at = START
+        person = enrolled(self.installation, self.site, f"0571-{next(self.numbers):03}")
+        return Patient(self.url, self.clock, person)
+
+
+@contextmanager
+def hospital(database: str, **environ: str) -> Iterator[Hospital]:
+    clock, held = Clock(START), free_socket()
+    app = application(database, clock, DAYBOOK_PUBLIC_URL=address(held), **environ)
+    installation = founded(app)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    with serving(app, held) as url:
+        yield Hospital(url, clock, installation, site)
+
+
+def choose(tab: Page, number: int) -> None:
+    """Tap the option with this place on the question in sight."""
+    tab.locator(".q.on .o:not(.no-js)").nth(number).tap()
+
+
+def step(tab: Page) -> None:
+    tab.wait_for_timeout(PAUSE)
+    tab.locator("#next").tap()
+
+
+def finish(tab: Page) -> None:
+    """Answer the last two questions with 2; the review is shown then."""
+    for number in (29, 30):
+        expect(tab.locator(f"#s-q{number}")).to_be_visible()
+        choose(tab, 1)
+        step(tab)
+    expect(tab.locator("#review")).to_be_visible()
+
+
+def first_painted(tab: Page) -> None:
+    """As soon as anything can be seen; the document may still be on its way."""
+    while not tab.evaluate("performance.getEntriesByType('paint').length"):
+        tab.wait_for_timeout(5)

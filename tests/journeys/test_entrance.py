@@ -1,0 +1,82 @@
+"""From the sheet to home in a real browser: language, PIN, text size, practice; few taps, nothing for axe."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from app.services.participants import site_named, study_named
+from tests.applications import Clock, application
+from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.servers import address, free_socket, serving
+from tests.services.people import PIN, START, Person
+
+MOST_TAPS = 8
+"""From scan to home, the digits not counted (P1.6)."""
+
+
+@dataclass
+class Hand:
+    """One browser tab, and how often it was tapped."""
+
+    tab: Page
+    taps: int = 0
+
+    def tap(self, target: Locator) -> None:
+        self.taps += 1
+        target.tap()
+
+    def tap_on(self, target: Locator, address: str) -> None:
+        """Tap what leads to another page, which must be sound."""
+        with self.tab.expect_navigation(url=address):
+            self.tap(target)
+        found = Axe().run(self.tab).response["violations"]
+        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+        assert self.tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture
+def held(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
+    """A served application and two people who hold links."""
+    clock, listener = Clock(START), free_socket()
+    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(listener))
+    installation = founded(app)
+    with installation.read() as session:
+        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+    people = [Person(installation, site, f"0571-00{number}") for number in (1, 2)]
+    phones = [invited(app, newcomer(person)) for person in people]
+    with serving(app, listener) as url:
+        yield url, phones
+
+
+@pytest.mark.slow
+@pytest.mark.req("IAM-10", "CAP-10")
+def test_from_the_sheet_to_home(chromium: Browser, held: tuple[str, list[Phone]]) -> None:
+    url, phones = held
+    for phone, lang, words in zip(phones, ("en", "zh_CN"), ("Sunny", "晴天"), strict=True):
+        context = chromium.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
+        hand = Hand(context.new_page())
+        hand.tab.goto(f"{url}/a/{phone.link}")
+        walk(hand, lang, words)
+        assert hand.taps <= MOST_TAPS
+        row = phone.person.row()
+        assert (row.language, row.text_size.value) == (lang, "large")
+        context.close()
+
+
+def walk(hand: Hand, lang: str, words: str) -> None:
+    """The whole way, with every choice made and nothing skipped."""
+    tab = hand.tab
+    hand.tap_on(tab.locator(f"main form.lang button[value={lang}]"), "**/a/*")
+    hand.tap_on(tab.locator("main form[action^='/a/'] button"), "**/a/*")
+    for name in ("pin", "pin_again"):
+        tab.fill(f"[name={name}]", PIN)
+    hand.tap_on(tab.locator("main form .btn"), "**/welcome")
+    hand.tap(tab.locator("label.at-large"))
+    hand.tap_on(tab.locator("footer button"), "**/welcome/practice")
+    expect(tab.locator("html")).to_have_class(" large")
+    hand.tap(tab.get_by_text(words))
+    hand.tap(tab.locator(".row label").nth(7))
+    hand.tap_on(tab.locator("footer button"), "**/home/ready")

@@ -1,0 +1,120 @@
+"""Every item of every shipped instrument on a small phone: all of it on one screen, or with a cue."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.faces.gallery import INSTRUMENTS, gallery
+
+SCROLLS = Path(__file__).with_name("scrolls.txt")
+"""Reviewed: items that need scrolling at 360 x 640 and Standard size, as `instrument language item`."""
+
+# Shows one question after the other as the runner would, and tells whether all of it lies above the bar.
+FITS = """() => { const bar = document.querySelector('.bar').getBoundingClientRect().top;
+  const told = {};
+  document.querySelectorAll('.q').forEach(x => x.classList.remove('on'));
+  document.querySelectorAll('.q[id^=s-]').forEach(x => {
+    x.classList.add('on');
+    const parts = Array.from(x.querySelectorAll('h1, .recall, .o:not(.no-js), input:not([type])'));
+    const boxes = parts.map(part => part.getBoundingClientRect());
+    const cells = Array.from(x.querySelectorAll('.o:not(.no-js) span'), cell => cell.getBoundingClientRect());
+    told[x.id.slice(2)] = {
+      fits: boxes.every(box => box.top >= 0 && box.bottom <= bar && box.left >= 0 && box.right <= innerWidth),
+      heights: Array.from(new Set(cells.map(box => Math.round(box.height)))),
+      widths: Array.from(new Set(cells.map(box => Math.round(box.width))))};
+    x.classList.remove('on'); });
+  return told; }"""
+
+
+Measured = dict[str, dict[str, list[int]]]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with gallery() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def measured(chromium: Browser, address: str) -> Measured:
+    """What each item measures at 360 x 640, by `instrument language item`."""
+    found: Measured = {}
+    with chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True) as context:
+        tab = context.new_page()
+        for named in INSTRUMENTS:
+            for code in ("en", "zh_CN"):
+                tab.goto(f"{address}/form/{code}/{named}")
+                told = tab.evaluate(FITS)
+                found.update({f"{named} {code} {item}": measures for item, measures in told.items()})
+    return found
+
+
+def reviewed() -> set[str]:
+    lines = (line.partition("#")[0].strip() for line in SCROLLS.read_text(encoding="utf-8").splitlines())
+    return {line for line in lines if line}
+
+
+@pytest.mark.req("CAP-09")
+def test_every_item_fits_on_a_small_phone_or_is_known_to_scroll(measured: Measured) -> None:
+    assert len(measured) == 2 * (30 + 22)
+    assert {item for item, told in measured.items() if not told["fits"]} == reviewed()
+
+
+@pytest.mark.req("CAP-09")
+def test_the_options_of_an_item_are_equal_in_size(measured: Measured) -> None:
+    unequal = [item for item, told in measured.items() if len(told["heights"]) > 1 or len(told["widths"]) > 1]
+    assert unequal == []
+    assert min(height for told in measured.values() for height in told["heights"]) >= 44
+    assert min(width for told in measured.values() for width in told["widths"]) >= 24
+
+
+@pytest.mark.req("CAP-09", "CAP-11")
+@pytest.mark.parametrize(("width", "size"), [(320, ""), (360, "large"), (360, "extra_large")])
+def test_options_stay_equal_on_narrow_screens_and_in_large_text(
+    chromium: Browser, address: str, width: int, size: str
+) -> None:
+    with chromium.new_context(viewport={"width": width, "height": 640}) as context:
+        tab = context.new_page()
+        for code in ("en", "zh_CN"):
+            tab.goto(f"{address}/form/{code}/diary?size={size}")
+            told = tab.evaluate(FITS).values()
+            assert [each for each in told if len(each["heights"]) > 1 or len(each["widths"]) > 1] == []
+            assert min(height for each in told for height in each["heights"]) >= 44
+
+
+def cued(tab: Page) -> None:
+    """The cue stands until the last option was on the screen, and does not come back."""
+    cue = tab.locator("#more")
+    expect(cue).to_be_visible()
+    tab.evaluate("window.scrollTo(0, 5)")
+    expect(cue).to_be_visible()
+    tab.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(cue).to_be_hidden()
+    tab.evaluate("window.scrollTo(0, 0)")
+    expect(cue).to_be_hidden()
+
+
+@pytest.mark.req("CAP-09")
+def test_what_scrolls_says_that_there_is_more_below(chromium: Browser, address: str) -> None:
+    with chromium.new_context(viewport={"width": 360, "height": 640}) as context:
+        tab = context.new_page()
+        for known in sorted(reviewed()):
+            named, code, item = known.split()
+            tab.goto(f"{address}/form/{code}/{named}?at={item}")
+            expect(tab.locator(f"#s-{item}")).to_be_visible()
+            cued(tab)
+
+
+@pytest.mark.req("CAP-09")
+@pytest.mark.parametrize("path", ["en/qlq?at=q7&", "zh_CN/qlq?at=q30&", "zh_CN/diary?at=pain&"])
+def test_the_smallest_screens_scroll_with_the_cue_and_next_stays_in_sight(
+    chromium: Browser, address: str, path: str
+) -> None:
+    with chromium.new_context(viewport={"width": 320, "height": 454}) as context:
+        tab = context.new_page()
+        tab.goto(f"{address}/form/{path}size=extra_large")
+        expect(tab.locator("#next")).to_be_in_viewport()
+        cued(tab)
+        expect(tab.locator("#next")).to_be_in_viewport()

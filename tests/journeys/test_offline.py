@@ -1,0 +1,174 @@
+"""A form that was begun on a phone is opened again there without a connection, in a real browser."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.applications import Clock
+from tests.faces.offline import enrolled, offline_app, questionnaires
+from tests.faces.visitors import ANSWERS
+from tests.journeys.cable import Cable, cable
+from tests.journeys.test_patient import SIZE, World, accessible, begin, come_in, step
+from tests.servers import address, free_socket, serving
+from tests.services.people import PIN, START
+
+KEPT = """async () => {
+  const kept = {};
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      kept[new URL(request.url).pathname] = await (await cache.match(request)).text();
+    }
+  }
+  return kept;
+}"""
+SENT = """async fields => {
+  const body = new URLSearchParams(fields), headers = { Accept: 'application/json' };
+  return (await fetch(location.pathname + '/submit', { method: 'POST', headers, body })).status;
+}"""
+"""The runner's sending is tested elsewhere; 27 more answers would only take time here."""
+
+
+@dataclass
+class Remote(World):
+    """A world at the end of a cable."""
+
+    cable: Cable
+
+
+@pytest.fixture
+def world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Remote]:
+    clock, held = Clock(START), free_socket()
+    url = address(held)
+    app = offline_app(migrated_sqlite_url, clock, questionnaires(tmp_path), DAYBOOK_PUBLIC_URL=url)
+    phone = enrolled(app)
+    with serving(app) as goal, cable(held, goal) as laid:
+        yield Remote(url, clock, phone, laid)
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    opened = chromium.new_context(viewport=SIZE, has_touch=True, locale="en-GB")
+    yield opened
+    opened.close()
+
+
+def kept(tab: Page) -> dict[str, str]:
+    found: dict[str, str] = tab.evaluate(KEPT)
+    return found
+
+
+def until(done: Callable[[], bool], tab: Page) -> None:
+    """Wait for what the worker does by itself; the pages' policy forbids Playwright's own way of asking."""
+    for _ in range(200):
+        if done():
+            return
+        tab.wait_for_timeout(50)
+    raise AssertionError(sorted(kept(tab)))
+
+
+def waits_for(tab: Page, *paths: str) -> None:
+    """Until the worker keeps these and nothing else."""
+    until(lambda: sorted(kept(tab)) == sorted(paths), tab)
+
+
+def under_way(tab: Page) -> None:
+    until(lambda: bool(tab.evaluate("!!navigator.serviceWorker.controller")), tab)
+
+
+def gone(tab: Page) -> bool:
+    return bool(tab.evaluate("navigator.serviceWorker.getRegistration().then(found => !found)"))
+
+
+def answer(tab: Page, number: int) -> None:
+    tab.click(f".q.on .o:not(.no-js) >> nth={number}")
+    step(tab)
+
+
+def log_out(tab: Page, world: Remote) -> None:
+    """Afterwards nothing of the participant is left on the phone."""
+    tab.goto(f"{world.url}/settings")
+    tab.click("text=Log out of this phone")
+    waits_for(tab)
+    until(lambda: gone(tab), tab)
+
+
+@pytest.mark.req("OFF-01", "OFF-03", "OFF-06")
+def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: BrowserContext) -> None:
+    tab = context.new_page()
+    come_in(tab, world)
+    under_way(tab)
+    begin(tab)
+    form = tab.url
+    blank = f"{form.removeprefix(world.url)}/blank"
+    waits_for(tab, "/offline", blank)
+    answer(tab, 1)
+    expect(tab.locator("#pos")).to_have_text("Question 2 of 30")
+    world.cable.out()
+    context.set_offline(True)
+    answer(tab, 2)
+    expect(tab.locator("#pos")).to_have_text("Question 3 of 30")
+    tab.close()
+
+    tab = context.new_page()
+    tab.goto(form)
+    assert "Answers that you sent before are safe" in tab.inner_text("main")
+    nobodys = str(kept(tab))
+    assert world.phone.person.subject not in nobodys
+    assert re.findall(r"<input[^>]* checked", nobodys) == []
+    tab.goto(f"{world.url}/sent")
+    assert tab.inner_text("h1") == "No connection"
+    accessible(tab)
+    tab.click("text=Go on with my form")
+    tab.wait_for_url(form)
+    answer(tab, 1)
+    expect(tab.locator("#s-q2 [type=radio]").nth(2)).to_be_checked()
+    step(tab)
+    answer(tab, 3)
+    world.cable.back_in()
+    context.set_offline(False)
+    until(lambda: sorted(world.events()) == [("q1", 2), ("q1", 2), ("q2", 3), ("q3", 4)], tab)
+    until(lambda: tab.evaluate("Object.keys(localStorage)") == [], tab)
+
+    tab.click("text=Show all my answers")
+    expect(tab.locator("#pos")).to_have_text("Question 4 of 30")
+    sent = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
+    assert tab.evaluate(SENT, sent) == 200
+    tab.goto(f"{form}/done")
+    assert world.response().answers["q30"] == 2
+    waits_for(tab, "/offline")
+    world.clock.forward(minutes=16)
+    tab.goto(form)
+    waits_for(tab)
+    tab.fill("[name=pin]", PIN)
+    tab.click("main form:has([name=pin]) button")
+    tab.goto(f"{world.url}/home")
+    waits_for(tab, "/offline")
+    log_out(tab, world)
+
+
+@pytest.mark.req("OFF-03")
+def test_where_the_study_stops_it_the_phone_forgets(world: Remote, context: BrowserContext) -> None:
+    tab = context.new_page()
+    come_in(tab, world)
+    under_way(tab)
+    waits_for(tab, "/offline")
+    library = world.phone.person.installation.library
+    plans = {name: replace(plan, opens_offline=False) for name, plan in library.plans.items()}
+    object.__setattr__(world.phone.person.installation, "library", replace(library, plans=plans))
+    tab.goto(f"{world.url}/home")
+    waits_for(tab)
+    until(lambda: gone(tab), tab)
+    assert "register.js" not in tab.content()
+
+
+def test_wechat_gets_no_worker(world: Remote, chromium: Browser) -> None:
+    with chromium.new_context(viewport=SIZE, user_agent="Mozilla/5.0 MicroMessenger/8.0") as context:
+        tab = context.new_page()
+        come_in(tab, world)
+        assert "register.js" in tab.content()
+        assert gone(tab)

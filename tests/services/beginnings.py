@@ -1,0 +1,83 @@
+"""The stages that most tests begin with: the study, its site, somebody enrolled."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from app.domain.access import SYSTEM
+from app.services.enrolment import enrol, issue_invitation
+from app.services.installation import Installation
+from app.services.participants import site_named, study_named
+from app.services.sealing import HashCost, Sealer
+from app.services.studies import load_study, open_site
+from app.settings import DEMO_KEY
+from app.storage.engine import open_engine
+from app.storage.study import Mode, Site
+from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
+from tests.stages import Stage
+
+PLAN = ("sbrt-nsclc", "1.0")
+
+
+@contextmanager
+def installed_at(url: str) -> Iterator[Installation]:
+    """The installation at an address; the key is one for all, so that a copy can be read."""
+    engine = open_engine(url)
+    yield Installation(engine, library(), Sealer(DEMO_KEY, HashCost(1, 8, 1)), "https://d.test", "0")
+    engine.dispose()
+
+
+def grown(act: Callable[[Installation], Sequence[str]], before: Stage | None = None) -> Stage:
+    """The stage that is reached by an act upon the installation."""
+
+    def grow(url: str) -> Sequence[str]:
+        with installed_at(url) as installation:
+            return act(installation)
+
+    return Stage(grow, before)
+
+
+def site_of(installation: Installation) -> Site:
+    """The study's first site."""
+    with installation.read() as session:
+        return site_named(session, study_named(session, PLAN[0]).id or 0, "0571")
+
+
+def _study(installation: Installation) -> Sequence[str]:
+    load_study(installation, SYSTEM, *PLAN, Mode.DEMO, START)
+    return ()
+
+
+def _site(installation: Installation) -> Sequence[str]:
+    open_site(installation, SYSTEM, PLAN[0], site_entry("0571"), START)
+    return ()
+
+
+def _person(installation: Installation) -> Sequence[str]:
+    return (enrolled(installation, site_of(installation), "0571-001").cookie,)
+
+
+def _invited(installation: Installation) -> Sequence[str]:
+    person = Person(installation, site_of(installation), "0571-001")
+    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    told = issue_invitation(installation, person.nurse, person.site.study_id, person.subject, START)
+    return told.url.rsplit("/", 1)[1], told.code
+
+
+STUDY = grown(_study)
+SITE = grown(_site, STUDY)
+PERSON = grown(_person, SITE)
+INVITED = grown(_invited, SITE)
+"""Somebody enrolled who has not used their link yet; its secrets are the link's and the code."""
+
+
+def begun(fixtures: Iterable[str]) -> Stage | None:
+    """The stage that a test of the use cases asks for by the names of its fixtures."""
+    asked = frozenset(fixtures)
+    stages = (
+        ("person", PERSON),
+        ("site", SITE),
+        ("lone_site", SITE),
+        ("installation", STUDY),
+        ("lone_installation", STUDY),
+    )
+    return next((stage for name, stage in stages if name in asked), None)

@@ -1,0 +1,25 @@
+"""Studies that confirm people in another way than the shipped plan does."""
+
+from dataclasses import replace
+from datetime import date
+
+from app.domain.plan import SecondCheck
+from app.services.enrolment import enrol
+from app.services.installation import Installation
+from app.storage.study import Site
+from tests.services.people import START, Person, enrolment
+
+BORN = date(1950, 2, 3)
+
+
+def confirming(installation: Installation, check: SecondCheck) -> Installation:
+    """The same installation, whose plans ask for this second check."""
+    plans = {key: replace(plan, second_check=check) for key, plan in installation.library.plans.items()}
+    return replace(installation, library=replace(installation.library, plans=plans))
+
+
+def newcomer(installation: Installation, site: Site, subject: str, born_on: date | None = BORN) -> Person:
+    """Somebody enrolled with a birth date, who has no phone yet."""
+    person = Person(installation, site, subject)
+    enrol(installation, person.nurse, site, replace(enrolment(subject), born_on=born_on), START)
+    return person

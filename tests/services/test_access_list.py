@@ -1,0 +1,66 @@
+"""Who needs help with getting in: locked out, or without a phone three days after enrolment."""
+
+from datetime import datetime
+from functools import partial
+
+import pytest
+
+from app.domain.access import Role
+from app.domain.audit import Event
+from app.domain.status import ExitKind
+from app.services.access_list import AccessList, access_list
+from app.services.devices import issue_own_code
+from app.services.entry import unlock
+from app.services.installation import Installation
+from app.services.studies import open_site
+from app.services.throttling import SPAN, TRIES
+from app.storage.study import Site
+from tests.services.confirming import newcomer
+from tests.services.people import START, Person, colleague, days, site_entry
+from tests.services.test_entry import enter, refusal
+
+
+def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> AccessList:
+    with person.installation.read() as session:
+        return access_list(session, colleague(role, person.site), at)
+
+
+@pytest.mark.req("IAM-12")
+def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
+    assert listed(person, START).count == 0
+    later = START + days(1)
+    visitor = person.visitor(later)
+    own = issue_own_code(person.installation, visitor, later)
+    for number in range(TRIES):
+        assert refusal(lambda: unlock(person.installation, visitor, "000001", later)) == "wrong_pin"
+        guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
+        assert refusal(guess) == "wrong_link"
+    found = listed(person, later)
+    assert [(each.participant.subject, each.until) for each in found.locked_out] == [
+        ("0571-001", later + SPAN)
+    ]
+    assert found.count == 1
+    assert listed(person, later + SPAN).locked_out == ()
+
+
+def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Site) -> None:
+    newcomer(person.installation, site, "0571-002")
+    assert listed(person, START + days(2.9)).not_activated == ()
+    found = listed(person, START + days(3))
+    assert [each.subject for each in found.not_activated] == ["0571-002"]
+    assert listed(person, START + days(3), Role.ADMIN).count == 0
+    gone = Person(person.installation, site, "0571-002")
+    with person.installation.work(person.nurse, START) as work:
+        row = work.session.merge(gone.row())
+        row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
+        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+    assert listed(person, START + days(3)).count == 0
+
+
+def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: Person) -> None:
+    newcomer(installation, person.site, "0571-002")
+    from_elsewhere = open_site(
+        installation, colleague(Role.ADMIN, person.site), "sbrt-nsclc", site_entry("0021"), START
+    )
+    with installation.read() as session:
+        assert access_list(session, colleague(Role.NURSE, from_elsewhere), START + days(9)).count == 0

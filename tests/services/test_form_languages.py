@@ -1,0 +1,94 @@
+"""Which languages a form has, when changing is asked about, and a site's own urgent words."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from app.domain.access import SYSTEM
+from app.domain.audit import Event
+from app.domain.capture import Given
+from app.domain.refusal import Refused
+from app.services.form_languages import asks_first, offered, switch
+from app.services.installation import Installation
+from app.services.site_words import set_urgent_words, urgent_words
+from app.storage.library import Library
+from app.storage.study import Site
+from tests.services.people import START, Person, days
+from tests.services.reminded import recorded
+
+
+def english_only(installation: Installation) -> Installation:
+    """The same installation without Chinese words of the questionnaire."""
+    held = installation.library
+    texts = {key: text for key, text in held.texts.items() if key[2] == "en"}
+    return replace(installation, library=Library(held.root, held.instruments, texts, held.plans))
+
+
+@pytest.mark.req("CAP-03")
+def test_it_is_asked_once_answers_are_there(installation: Installation, person: Person) -> None:
+    slot = person.begin("BL", START)
+
+    def asks(
+        language: str, slot_id: str = slot, cookie: str | None = person.cookie, at: datetime = START
+    ) -> bool:
+        return asks_first(installation, cookie, slot_id, language, at)
+
+    assert not asks("zh_CN")
+    person.save("BL", START, Given(1, 0, "q1", 1))
+    assert asks("zh_CN")
+    assert not asks("en")
+    assert not asks("zh_CN", "nobodys")
+    assert not asks("zh_CN", cookie=None)
+    assert not asks("zh_CN", at=START + days(1))  # locked
+    switch(installation, person.visitor(START), slot, "zh_CN", START)
+    assert (person.row().language, person.slot("BL").instrument_version) == ("zh_CN", "3.0")
+    person.submit("BL", START)
+    assert not asks("en")
+
+
+@pytest.mark.req("CAP-03")
+def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
+    installation: Installation, person: Person
+) -> None:
+    slot, visitor = person.begin("BL", START), person.visitor(START)
+    assert offered(installation, visitor, person.slot("BL")) == ("zh_CN", "en")
+    poorer = english_only(installation)
+    assert offered(poorer, visitor, person.slot("BL")) == ("en",)
+    with pytest.raises(Refused, match="no_translation"):
+        asks_first(poorer, person.cookie, slot, "zh_CN", START)
+    with pytest.raises(Refused, match="no_translation"):
+        switch(poorer, visitor, slot, "zh_CN", START)
+    assert person.row().language == "en"
+
+
+def test_a_sites_urgent_words_stand_in_place_of_ours(installation: Installation, site: Site) -> None:
+    def say(words: str, language: str = "zh_CN", place: str = "0571") -> None:
+        set_urgent_words(installation, SYSTEM, "sbrt-nsclc", place, language, words, START)
+
+    def stored() -> Site:
+        with installation.read() as session:
+            return session.get_one(Site, site.id)
+
+    assert urgent_words(site, "zh_CN") == ""
+    for _ in range(2):
+        say("  请立即\n致电病房  ")
+    say("Call the ward now", "en")
+    assert [urgent_words(stored(), code) for code in ("zh_CN", "en", "de")] == [
+        "请立即 致电病房",
+        "Call the ward now",
+        "",
+    ]
+    assert recorded(installation, Event.SITE_UPDATED) == 2
+    for told, code in (
+        ({"words": "x" * 121}, "words_too_long"),
+        ({"words": "x", "language": "de"}, "no_language"),
+        ({"words": "x", "place": "9999"}, "unknown_site"),
+    ):
+        with pytest.raises(Refused) as raised:
+            say(**told)
+        assert raised.value.code == code
+    say("x" * 120, "en")
+    say("", "en")
+    say("")
+    assert stored().urgent_words is None

@@ -1,0 +1,339 @@
+"""Official words reach a trial by packs alone: imported whole, kept for ever, never in a demonstration."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlmodel import col, select
+
+from app.domain.access import SYSTEM, Scope
+from app.domain.audit import Event, sha256
+from app.domain.capture import Given
+from app.domain.instrument import Instrument
+from app.domain.instrument_pack import Standing
+from app.domain.refusal import BadDefinition, Refused
+from app.jobs.ticker import tick
+from app.services.edc_access import Caller
+from app.services.edc_delivery import Delivery as Delivered
+from app.services.edc_inbound import ParticipantBody, receive_participant
+from app.services.edc_records import Preconditions
+from app.services.enrolment import enrol
+from app.services.installation import Installation
+from app.services.packs import check_pack, every_standing, import_pack, refresh, standings, text_used, unsound
+from app.services.patient_home import home, sent_form
+from app.services.readiness import warnings
+from app.services.reminding import Delivery
+from app.services.sealing import HashCost, Sealer
+from app.services.shelf import Shelves
+from app.services.studies import load_study, open_site
+from app.storage.capture import AnswerEvent, Response
+from app.storage.engine import open_engine, writing
+from app.storage.exchange import Message
+from app.storage.library import Library, load
+from app.storage.packs import InstrumentPack
+from app.storage.schedule import Slot
+from app.storage.study import Mode, Site
+from app.storage.trail import AuditEntry
+from tests.services.moon import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
+from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
+from tests.services.reminded import Counted, Pigeon, outbox, reminded, shanghai
+
+SOON = date(2026, 3, 10)
+OVER = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # midnight after that day in Shanghai
+LAST = OVER - timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return load(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"))
+
+
+@pytest.fixture
+def empty(migrated_sqlite_url: str, library: Library) -> Iterator[Installation]:
+    engine = open_engine(migrated_sqlite_url)
+    sealer = Sealer(Fernet.generate_key(), HashCost(1, 8, 1))
+    yield Installation(engine, library, sealer, "https://d.test", "0")
+    engine.dispose()
+
+
+@pytest.fixture
+def trial(empty: Installation) -> Installation:
+    """A trial that asks a licensed instrument, without any pack yet."""
+    open_trial(empty, START)
+    return empty
+
+
+@pytest.fixture
+def site(trial: Installation) -> Site:
+    return open_site(trial, SYSTEM, STUDY, site_entry("0571"), START)
+
+
+@pytest.fixture
+def moon(library: Library) -> Instrument:
+    return library.instrument("moon-6", "1.0")
+
+
+def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
+    return pytest.raises(Refused, match=f"^{code}")
+
+
+def brought(trial: Installation, content: str, study: str = STUDY, at: datetime = START) -> bool:
+    return import_pack(trial, SYSTEM, study, content, "pack.toml", at)[1]
+
+
+def another_process(trial: Installation) -> Installation:
+    """The same installation as another worker sees it."""
+    return replace(trial, shelves=Shelves())
+
+
+def moons(value: int = 2) -> dict[str, int | str | None]:
+    return {f"m{number}": value for number in range(1, 7)}
+
+
+@pytest.mark.req("CAP-01", "AUD-01")
+def test_a_pack_is_kept_and_told_in_the_trail(trial: Installation) -> None:
+    assert brought(trial, pack_of("en"))
+    with trial.read() as session:
+        row = session.exec(select(InstrumentPack)).one()
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == Event.PACK_IMPORTED)).one()
+    assert (row.content, row.lang, row.valid_until) == (pack_of("en"), "en", ENDS)
+    assert (row.licensee, row.permission, row.imported_by) == ("Lunar Hospital", "MOON-2026-17", "daybook")
+    assert row.sha256 in entry.changes
+    assert "How bright" not in entry.changes
+
+
+def test_the_same_file_twice_changes_nothing(trial: Installation) -> None:
+    assert [brought(trial, pack_of("en")), brought(trial, pack_of("en"))] == [True, False]
+    with trial.read() as session:
+        assert len(session.exec(select(InstrumentPack)).all()) == 1
+
+
+@pytest.mark.req("CAP-01", "CAP-03")
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (pack_of("en", study=OTHER), "pack_of_other_study"),
+        (pack_of("en", date(2026, 3, 1)), "pack_expired"),
+        (pack_of("en").replace('lang = "en"', 'lang = "fr"'), "no_language"),
+        (pack_of("en").replace('"moon-6"', '"sun-6"'), "unknown_instrument"),
+    ],
+)
+def test_a_pack_that_does_not_fit_is_refused(trial: Installation, content: str, code: str) -> None:
+    with expect_refusal(code):
+        brought(trial, content)
+    with expect_refusal("unknown_study"):
+        brought(trial, pack_of("en"), "mars-trial")
+    with pytest.raises(BadDefinition, match=r"items\.m1"):
+        brought(trial, pack_of("en").replace("m1 = ", "m9 = "))
+    with trial.read() as session:
+        assert session.exec(select(InstrumentPack)).all() == []
+
+
+def test_a_pack_that_the_plan_does_not_use_is_refused(trial: Installation) -> None:
+    plans = dict(trial.library.plans)
+    plan = plans[STUDY, "1.0"]
+    free = tuple(used for used in plan.instruments if used.id == "symptom-diary")
+    plans[STUDY, "1.0"] = replace(plan, instruments=free)
+    without = replace(trial, library=replace(trial.library, plans=plans))
+    with expect_refusal("not_in_plan"):
+        brought(without, pack_of("en"))
+
+
+@pytest.mark.req("VAL-08")
+def test_a_demonstration_takes_no_pack_and_pays_nothing_for_them(
+    empty: Installation, moon: Instrument
+) -> None:
+    open_trial(empty, START, Mode.DEMO)
+    with expect_refusal("demo_takes_no_pack"):
+        brought(empty, pack_of("en"))
+    assert empty.text(STUDY, moon, "en").wording == "demonstration"
+    assert (standings(empty, STUDY, "1.0", START), every_standing(empty, START)) == ([], [])
+    with Counted(empty.engine) as statements:
+        assert empty.text(STUDY, moon, "zh_CN", START + days(1)).wording == "demonstration"
+        refresh(empty, START)
+    assert list(statements) == []
+
+
+@pytest.mark.req("CAP-01", "CAP-15")
+def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, site: Site) -> None:
+    nurse = Person(trial, site, "0571-001").nurse
+    for lang in ("zh_CN", "en"):
+        with expect_refusal("pack_missing") as refused:
+            enrol(trial, nurse, site, enrolment("0571-001"), START)
+        assert refused.value.details == {"instrument": "moon-6", "language": lang}
+        brought(another_process(trial), pack_of(lang))
+    assert enrol(trial, nurse, site, enrolment("0571-001"), START).subject == "0571-001"
+
+
+@pytest.mark.req("CAP-03")
+def test_no_language_stands_in_for_another(trial: Installation, moon: Instrument) -> None:
+    brought(trial, pack_of("en"))
+    assert trial.text(STUDY, moon, "en").items["m1"] == "How bright 1?"
+    with expect_refusal("pack_missing"):
+        trial.text(STUDY, moon, "zh_CN")
+    assert trial.name(STUDY, moon, "en") == "Moonlight"
+    assert trial.name(STUDY, moon, "zh_CN") == "月光"  # staff read a name of ours; no question
+    with expect_refusal("unknown_study"):
+        trial.text("mars-trial", moon, "en")
+
+
+@pytest.mark.req("CAP-01", "CAP-03")
+def test_answers_and_responses_name_the_words_they_were_given_under(trial: Installation, site: Site) -> None:
+    supply(trial, START)
+    person = enrolled(trial, site, "0571-001")
+    slot = person.begin("BL", START)
+    person.save("BL", START, Given(1, 0, "m1", 3))
+    person.submit("BL", START, moons())
+    with trial.read() as session:
+        answers = session.exec(select(AnswerEvent)).all()
+        response = session.exec(select(Response)).one()
+    official = trial.text(STUDY, trial.library.instrument("moon-6", "1.0"), "en").sha256
+    assert {answer.text_sha256 for answer in answers} == {response.text_sha256} == {official}
+    assert sent_form(trial, person.visitor(START), slot).name == "Moonlight"
+
+
+@pytest.mark.req("CAP-15")
+def test_a_begun_form_keeps_its_words_and_a_new_one_has_the_newest(
+    trial: Installation, site: Site, moon: Instrument
+) -> None:
+    supply(trial, START)
+    person = enrolled(trial, site, "0571-001")
+    begun, later = START + timedelta(minutes=1), START + timedelta(minutes=5)
+    person.begin("BL", begun)
+    worker = another_process(trial)
+    assert worker.text(STUDY, moon, "en", begun).items["m1"] == "How bright 1?"
+    supply(trial, later, date(2029, 12, 31), " *")
+    for process in (trial, worker):
+        assert process.text(STUDY, moon, "en", begun).items["m1"] == "How bright 1?"
+        assert process.text(STUDY, moon, "en", later).items["m1"] == "How bright 1? *"
+    assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1? *"
+
+
+def test_a_language_that_came_after_the_beginning_keeps_its_first_words(
+    trial: Installation, moon: Instrument
+) -> None:
+    supply(trial, START + days(1), ENDS, "", "en")
+    supply(trial, START + days(2), ENDS, " *", "en")
+    assert trial.text(STUDY, moon, "en", START).items["m1"] == "How bright 1?"
+
+
+def test_a_running_process_sees_a_new_pack_at_its_next_tick(trial: Installation, moon: Instrument) -> None:
+    supply(trial, START)
+    worker = another_process(trial)
+    assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1?"
+    supply(trial, START + days(1), ENDS, " *")
+    refresh(worker, START + days(1))
+    with Counted(trial.engine) as statements:
+        assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1? *"
+        assert worker.text(STUDY, moon, "en", START + days(1)).items["m1"] == "How bright 1? *"
+    assert list(statements) == []
+
+
+@pytest.mark.req("CAP-01", "CAP-15")
+def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
+    trial: Installation, site: Site, moon: Instrument
+) -> None:
+    supply(trial, START, SOON)
+    first, second = enrolled(trial, site, "0571-001"), enrolled(trial, site, "0571-002")
+    first.cookie, second.cookie = bound(first, LAST), bound(second, LAST)
+    first.begin("BL", LAST)
+    assert home(trial, second.visitor(OVER), OVER).due == ()
+    with expect_refusal("pack_expired") as refused:
+        second.begin("BL", OVER)
+    assert refused.value.details["day"] == SOON
+    assert [form.name for form in home(trial, first.visitor(OVER), OVER).due] == ["Moonlight"]
+    first.save("BL", OVER, Given(1, 0, "m1", 3))
+    first.submit("BL", OVER, moons())
+    with expect_refusal("pack_expired"):
+        enrol(trial, first.nurse, site, enrolment("0571-003"), OVER)
+    supply(another_process(trial), OVER, ENDS, " *")
+    second.begin("BL", OVER)
+    assert trial.text(STUDY, moon, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
+
+
+def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, site: Site) -> None:
+    supply(trial, START, SOON)
+    reminded(trial, site).randomise(date(2026, 3, 2), START)
+    pigeon, opened = Pigeon(), shanghai(date(2026, 4, 6), 9, 1)
+    tick(trial, outbox(pigeon), lambda: opened)
+    with trial.read() as session:
+        settled = select(Slot.instrument, Message.state, Message.failure).join(
+            Message, col(Message.slot_id) == col(Slot.id)
+        )
+        told = set(session.exec(settled))
+    assert ("moon-6", Delivery.dropped, "no_wording") in told
+    assert {(instrument, state) for instrument, state, _ in told if state != Delivery.dropped} <= {
+        ("symptom-diary", Delivery.sent)
+    }
+
+
+@pytest.mark.req("CAP-01")
+@pytest.mark.parametrize(
+    ("change", "study", "lang"),
+    [
+        ("content = replace(content, '多亮', '多暗')", STUDY, "zh_CN"),
+        ("lang = 'en'", STUDY, "en"),
+        (f"study_id = (SELECT id FROM study WHERE code = '{OTHER}')", OTHER, "zh_CN"),
+    ],
+)
+def test_a_stored_pack_that_was_altered_is_not_shown(
+    trial: Installation, moon: Instrument, change: str, study: str, lang: str
+) -> None:
+    load_study(trial, SYSTEM, OTHER, "1.0", Mode.LIVE, START)
+    supply(trial, START)
+    with writing(trial.engine).begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
+        connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
+    with expect_refusal("pack_altered"):
+        trial.text(study, moon, lang)
+    with expect_refusal("pack_altered"):
+        check_pack(trial, trial.library.plan(study, "1.0"), moon, lang, START)
+    altered = [each for each in every_standing(trial, START) if each.standing is Standing.ALTERED]
+    assert [(each.study, each.language) for each in altered] == [(study, lang)]
+    assert "pack_altered" in warnings(trial, START)
+    if "content" in change:
+        assert trial.text(study, moon, "en").items["m1"] == "How bright 1?"
+        with expect_refusal("pack_altered"):
+            text_used(trial, sha256(pack_of("zh_CN")))
+
+
+@pytest.mark.req("CAP-03")
+def test_every_words_that_were_ever_used_stay_readable(trial: Installation, moon: Instrument) -> None:
+    supply(trial, START)
+    old = trial.text(STUDY, moon, "zh_CN").sha256
+    supply(trial, START + days(1), date(2030, 1, 1), " *")
+    assert text_used(trial, old).items["m1"] == "第1处有多亮？"
+    ours = trial.library.text(moon, "en")
+    assert text_used(trial, ours.sha256) is ours
+    with expect_refusal("unknown_wording"):
+        text_used(trial, "0" * 64)
+
+
+def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation) -> None:
+    supply(trial, START, date(2026, 5, 31), "", "en")
+    for at, told, left in (
+        (datetime(2026, 3, 31, 15, 59, tzinfo=UTC), ["pack_missing"], 61),
+        (datetime(2026, 3, 31, 16, 1, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 60),
+        (datetime(2026, 5, 31, 15, 59, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 0),
+        (datetime(2026, 5, 31, 16, 1, tzinfo=UTC), ["pack_expired", "pack_missing"], -1),
+    ):
+        assert warnings(trial, at) == told
+        by_language = {each.language: each for each in every_standing(trial, at)}
+        assert by_language["en"].days_left == left
+        assert by_language["zh_CN"].valid_until is None
+    supply(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
+    assert (warnings(trial, at), unsound(standings(trial, STUDY, "1.0", at))) == ([], [])
+
+
+@pytest.mark.req("CAP-01")
+def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation, site: Site) -> None:
+    scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id or 0})
+    caller = Caller("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
+    delivery = Delivered(caller, "0571-001", START, START, Preconditions())
+    body = ParticipantBody("0571", "en", START.date())
+    with expect_refusal("pack_missing"):
+        receive_participant(trial, delivery, body)
+    supply(trial, START)
+    assert receive_participant(trial, delivery, body).acts

@@ -1,0 +1,142 @@
+"""A participant asks once, the right nurse sees it, and closing it says what came of it."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlmodel import select
+
+from app.domain.access import SYSTEM, Actor, Role
+from app.domain.audit import Event
+from app.domain.refusal import Refused
+from app.services.installation import Installation
+from app.services.participant_requests import (
+    Asked,
+    ask_for_call,
+    ask_for_correction,
+    called_for,
+    close_request,
+    corrections_asked,
+    count_requests,
+    open_requests,
+)
+from app.services.studies import open_site
+from app.storage.changes import chain_of_participant
+from app.storage.people import ParticipantRequest, RequestKind
+from app.storage.trail import AuditEntry
+from tests.services.people import START, Person, colleague, days, enrolled, site_entry
+from tests.services.reminded import Counted, installed, recorded
+from tests.services.test_participant_page import blinded
+
+
+def listed(installation: Installation, actor: Actor) -> tuple[Asked, ...]:
+    with installation.read() as session:
+        return open_requests(installation, session, actor)
+
+
+def counted(installation: Installation, actor: Actor) -> int:
+    with installation.read() as session:
+        return count_requests(session, actor)
+
+
+def refusal(work: Callable[[], None]) -> str:
+    with pytest.raises(Refused) as raised:
+        work()
+    return raised.value.code
+
+
+@pytest.mark.req("COR-02", "AUD-01")
+def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation, person: Person) -> None:
+    visitor, nurse = person.visitor(START), person.nurse
+    assert called_for(installation, visitor) is None
+    for minute in range(2):
+        ask_for_call(installation, visitor, START + days(minute))
+    assert called_for(installation, visitor) == START
+    assert recorded(installation, Event.CALL_REQUESTED) == 1
+    (asked,) = listed(installation, nurse)
+    assert (asked.kind, asked.subject, asked.asked_at, asked.instrument) == (
+        RequestKind.call,
+        "0571-001",
+        START,
+        None,
+    )
+    close_request(installation, nurse, asked.request_id, " ", START + days(2))
+    assert (listed(installation, nurse), counted(installation, nurse)) == ((), 0)
+    again = START + days(3)
+    ask_for_call(installation, visitor, again)
+    assert called_for(installation, visitor) == again
+    closing = lambda: close_request(installation, nurse, asked.request_id, "called", again)  # noqa: E731 - one use
+    assert refusal(closing) == "request_closed"
+
+
+@pytest.mark.req("COR-01", "COR-02", "COR-04")
+def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
+    installation: Installation, person: Person
+) -> None:
+    visitor, nurse, slot = person.visitor(START), person.nurse, person.slot("BL").public_id
+    person.begin("BL", START)
+    assert refusal(lambda: ask_for_correction(installation, visitor, slot, START)) == "unknown_slot"
+    person.submit("BL", START)
+    for _ in range(2):
+        ask_for_correction(installation, visitor, slot, START)
+    assert recorded(installation, Event.CORRECTION_REQUESTED) == 1
+    assert corrections_asked(installation, visitor) == {person.slot("BL").id: START}
+    (asked,) = listed(installation, nurse)
+    assert (asked.slot, asked.visit, asked.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
+    assert (
+        refusal(lambda: close_request(installation, nurse, asked.request_id, " ", START)) == "outcome_needed"
+    )
+    close_request(installation, nurse, asked.request_id, "item 5 should be 2", START)
+    with installation.read() as session:
+        row = session.exec(select(ParticipantRequest)).one()
+        told = session.exec(select(AuditEntry).where(AuditEntry.event == Event.REQUEST_CLOSED)).one()
+    assert (row.closed_by, row.outcome, told.reason) == (nurse.id, "item 5 should be 2", "item 5 should be 2")
+    assert "item 5" not in told.changes
+    assert corrections_asked(installation, visitor) == {}
+    assert person.slot("BL").submitted_at == START
+
+
+@pytest.mark.req("IAM-03", "COR-02")
+def test_another_sites_requests_are_not_there(installation: Installation, person: Person) -> None:
+    there = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    other = enrolled(installation, there, "0021-001")
+    ask_for_call(installation, other.visitor(START), START + days(1))
+    ask_for_call(installation, person.visitor(START), START)
+    assert [asked.subject for asked in listed(installation, person.nurse)] == ["0571-001"]
+    assert [asked.subject for asked in listed(installation, other.nurse)] == ["0021-001"]
+    everywhere = colleague(Role.NURSE, there, everywhere=True)
+    assert [asked.subject for asked in listed(installation, everywhere)] == ["0571-001", "0021-001"]
+    assert [counted(installation, who) for who in (person.nurse, everywhere)] == [1, 2]
+    theirs = listed(installation, other.nurse)[0].request_id
+    for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
+        closing = lambda who=who, which=which: close_request(installation, who, which, "x", START)  # noqa: E731 - as above
+        assert refusal(closing) == "unknown_request"
+    assert counted(installation, colleague(Role.MONITOR, there)) == 0
+    assert listed(installation, colleague(Role.DATA_MANAGER, there, everywhere=True)) == ()
+
+
+def test_the_count_is_one_query_over_the_open_ones(migrated_sqlite_url: str) -> None:
+    with installed(migrated_sqlite_url) as installation:
+        nurse = colleague(
+            Role.NURSE, open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        )
+        with Counted(installation.engine) as statements:
+            assert counted(installation, nurse) == 0
+        (statement,) = statements
+        with installation.read() as session:
+            explained = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1,)).all()
+    told = " ".join(str(row) for row in explained)
+    assert "SCAN participant_request USING INDEX uq_participant_request_open" in told
+    assert "SCAN who" not in told
+
+
+def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installation, person: Person) -> None:
+    slot = person.slot("BL")
+    with installation.work(person.nurse, START) as work:
+        work.session.get_one(type(slot), slot.id).arm_revealing = True
+        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+    person.begin("BL", START)
+    person.submit("BL", START)
+    ask_for_correction(installation, person.visitor(START), slot.public_id, START)
+    veiled = blinded(installation)
+    assert [asked.visit for asked in listed(veiled, person.nurse)] == [""]
+    assert [asked.visit for asked in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]

@@ -1,0 +1,209 @@
+"""PIN, birth date or nothing: on the way in, at the lock, and what is kept of a birth date."""
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import pytest
+from sqlmodel import select
+
+from app.domain.audit import Event
+from app.domain.plan import SecondCheck
+from app.services.activation import WARD_TRIES, Asks, activate, take_up
+from app.services.birth_dates import record_birth_date
+from app.services.devices import issue_own_code
+from app.services.enrolment import enrol, issue_invitation
+from app.services.entry import unlock
+from app.services.installation import Installation
+from app.services.pins import change_pin
+from app.services.sealing import Sealer
+from app.services.throttling import SPAN, TRIES
+from app.storage.study import Site
+from app.storage.trail import AuditEntry
+from tests.services.confirming import BORN, confirming, newcomer
+from tests.services.people import PIN, START, Person, days, enrolment
+from tests.services.test_entry import HERE, events, invite, link_of, refusal
+
+LATER = START + days(1)
+RIGHT, WRONG = BORN.isoformat(), "1951-02-03"
+
+
+@pytest.fixture
+def guest(lone_installation: Installation, lone_site: Site) -> Person:
+    """Somebody of a study that asks the birth date, who has no phone yet."""
+    return newcomer(confirming(lone_installation, SecondCheck.birth_date), lone_site, "0571-009")
+
+
+def enter(person: Person, secret: str, answer: str, source: str = HERE) -> str:
+    return activate(person.installation, secret, answer, "", "Android", source, START)
+
+
+@pytest.mark.req("PRI-02")
+def test_a_birth_date_is_kept_as_a_keyed_digest_and_told_to_nobody(guest: Person, lone_site: Site) -> None:
+    row = guest.row()
+    assert row.birth_hash is not None
+    assert len(row.birth_hash) == 64
+    twin = newcomer(guest.installation, lone_site, "0571-010").row()
+    assert twin.birth_hash != row.birth_hash
+    with guest.installation.read() as session:
+        told = "".join(entry.changes for entry in session.exec(select(AuditEntry)))
+    assert "1950" not in told
+    assert row.birth_hash not in told
+    other_key = Sealer(b"another", guest.installation.sealer.cost)
+    assert other_key.fingerprint(RIGHT, "x") != guest.installation.sealer.fingerprint(RIGHT, "x")
+
+
+@pytest.mark.req("PRI-02")
+@pytest.mark.parametrize("check", [SecondCheck.pin, SecondCheck.none])
+def test_a_study_that_does_not_ask_keeps_no_birth_date(
+    lone_installation: Installation, lone_site: Site, check: SecondCheck
+) -> None:
+    person = newcomer(confirming(lone_installation, check), lone_site, "0571-009")
+    assert person.row().birth_hash is None
+    told = refusal(lambda: _record(person, BORN))
+    assert told == "birth_date_not_asked"
+
+
+@pytest.mark.parametrize(
+    ("born_on", "code"),
+    [
+        (None, "birth_date_needed"),
+        (date(1890, 1, 1), "bad_birth_date"),
+        (date(2030, 1, 1), "bad_birth_date"),
+    ],
+)
+def test_enrolment_needs_a_birth_date_that_somebody_can_have(
+    guest: Person, lone_site: Site, born_on: date | None, code: str
+) -> None:
+    assert refusal(lambda: newcomer(guest.installation, lone_site, "0571-010", born_on)) == code
+
+
+def _record(person: Person, born_on: date | None, reason: str = "mistyped") -> None:
+    record_birth_date(person.installation, person.nurse, person.row().public_id, born_on, reason, START)
+
+
+def test_nobody_is_invited_before_their_birth_date_is_known(
+    lone_installation: Installation, lone_site: Site
+) -> None:
+    """As when somebody was enrolled before the plan asked for it."""
+    before = newcomer(lone_installation, lone_site, "0571-009")
+    person = replace(before, installation=confirming(lone_installation, SecondCheck.birth_date))
+    assert refusal(lambda: invite(person)) == "birth_date_needed"
+    assert refusal(lambda: _record(person, None)) == "birth_date_needed"
+    assert refusal(lambda: _record(person, BORN, " ")) == "reason_needed"
+    _record(person, BORN)
+    assert enter(person, link_of(invite(person)), RIGHT)
+    (entry,) = events(lone_installation, Event.BIRTH_DATE_RECORDED)
+    assert (entry.reason, "1950" in entry.changes) == ("mistyped", False)
+
+
+@pytest.mark.req("IAM-10", "SEC-07")
+def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
+    invited = invite(guest)
+    assert take_up(guest.installation, invited.code, HERE, START).asks is Asks.birth_date
+    assert refusal(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
+    guest.cookie = enter(guest, invited.code, RIGHT)
+    assert guest.row().pin_hash is None
+    visitor = guest.visitor(LATER)
+    assert visitor.locked
+    for wrong in (WRONG, "", PIN):
+        told = refusal(partial(unlock, guest.installation, visitor, wrong, LATER))
+        assert told == "wrong_birth_date"
+    unlock(guest.installation, visitor, RIGHT, LATER)
+    assert not guest.visitor(LATER).locked
+    assert len(events(guest.installation, Event.BIRTH_DATE_REFUSED)) == 3
+
+
+@pytest.mark.req("IAM-12")
+def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Person) -> None:
+    guest.cookie = enter(guest, link_of(invite(guest)), RIGHT)
+    link = link_of(invite(guest))
+    for number in range(TRIES):
+        assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.{number}")) == "wrong_link"
+    assert refusal(lambda: enter(guest, link, RIGHT)) == "throttled"
+    own = issue_own_code(guest.installation, guest.visitor(START), START)
+    assert refusal(lambda: enter(guest, own.code, RIGHT)) == "throttled"
+    unlock(guest.installation, guest.visitor(LATER), RIGHT, START)  # a bound browser is not affected
+    assert enter(guest, link_of(invite(guest)), RIGHT)
+    refused = events(guest.installation, Event.ACTIVATION_REFUSED)
+    assert {entry.chain for entry in refused} == {f"participant:{guest.row().id}"}
+
+
+@pytest.mark.req("IAM-12")
+def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
+    link = link_of(invite(guest))
+    for _ in range(TRIES):
+        assert refusal(lambda: enter(guest, link, WRONG)) == "wrong_link"
+    again = activate(guest.installation, link, RIGHT, "", "Android", HERE, START + SPAN)
+    assert again
+
+
+@pytest.mark.req("IAM-12")
+def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> None:
+    people = [newcomer(guest.installation, lone_site, f"0571-{number:03d}") for number in range(10, 15)]
+    for number in range(WARD_TRIES):
+        person = people[number % len(people)]
+        assert refusal(partial(enter, person, link_of(invite(person)), WRONG)) == "wrong_link"
+    assert refusal(lambda: enter(guest, link_of(invite(guest)), RIGHT)) == "throttled"
+    assert enter(guest, link_of(invite(guest)), RIGHT, "192.0.2.99")
+
+
+def test_without_a_second_check_the_link_is_enough(lone_installation: Installation, lone_site: Site) -> None:
+    person = newcomer(confirming(lone_installation, SecondCheck.none), lone_site, "0571-009")
+    person.cookie = enter(person, link_of(invite(person)), "")
+    visitor = person.visitor(LATER)
+    assert visitor.locked
+    unlock(person.installation, visitor, "", LATER)
+    assert not person.visitor(LATER).locked
+
+
+@pytest.fixture
+def settled(lone_installation: Installation, lone_site: Site) -> Person:
+    """Somebody of the shipped study, with a PIN and a phone."""
+    person = Person(lone_installation, lone_site, "0571-001")
+    enrol(lone_installation, person.nurse, lone_site, enrolment(person.subject), START)
+    link = link_of(invite(person))
+    person.cookie = activate(lone_installation, link, PIN, PIN, "iPhone", HERE, START)
+    return person
+
+
+def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> None:
+    made = issue_own_code(settled.installation, settled.visitor(START), START)
+    assert made.expires_at == LATER
+    before = settled.row().pin_hash
+    assert take_up(settled.installation, made.code, HERE, START).asks is Asks.pin
+    assert refusal(lambda: enter(settled, made.code, "000001")) == "wrong_link"
+    assert enter(settled, made.code.lower(), PIN)
+    assert settled.row().pin_hash == before
+    assert refusal(lambda: enter(settled, made.code, PIN)) == "wrong_link"
+    (entry,) = events(settled.installation, Event.OWN_CODE_ISSUED)
+    assert (entry.actor_id, made.code in entry.changes) == (settled.row().public_id, False)
+
+
+def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:
+    sheet = link_of(invite(settled))
+    visitor = settled.visitor(START)
+    first, second = (issue_own_code(settled.installation, visitor, START).code for _ in range(2))
+    assert refusal(lambda: enter(settled, first, PIN)) == "wrong_link"
+    assert take_up(settled.installation, second, HERE, START).asks is Asks.pin
+    assert take_up(settled.installation, sheet, HERE, START).asks is Asks.new_pin
+    issue_invitation(settled.installation, settled.nurse, settled.site.study_id, settled.subject, START)
+    assert refusal(lambda: enter(settled, second, PIN)) == "wrong_link"
+
+
+def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
+    visitor, new = settled.visitor(START), "246802"
+
+    def change(now: str, to: str = new, again: str = new) -> None:
+        change_pin(settled.installation, visitor, now, to, again, START)
+
+    assert refusal(lambda: change("000001")) == "wrong_pin"
+    assert refusal(lambda: change(PIN, "111111", "111111")) == "bad_pin"
+    assert refusal(lambda: change(PIN, again="135792")) == "pins_differ"
+    change(PIN)
+    assert len(events(settled.installation, Event.PIN_CHANGED)) == 1
+    assert refusal(lambda: unlock(settled.installation, visitor, PIN, START)) == "wrong_pin"
+    unlock(settled.installation, visitor, new, START)
+    for _ in range(TRIES):
+        assert refusal(lambda: change("000001")) == "wrong_pin"
+    assert refusal(lambda: change(new)) == "throttled"
