@@ -96,7 +96,7 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
     tab = context.new_page()
     sent: list[Request] = []
 
-    def note(request: Request) -> None:  # Playwright marks what it is given, which a built-in cannot bear
+    def note(request: Request) -> None:  # the driver cannot listen with a list's own method
         sent.append(request)
 
     context.on("request", note)
@@ -105,7 +105,8 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
         session.send("Network.emulateNetworkConditions", {"offline": False, **SLOW_3G})
         session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
     tab.goto(f"{url}/f/{form.slot}", wait_until="commit")
-    tab.wait_for_function("window.seen && seen.usable")
+    while not tab.evaluate("() => window.seen.usable"):  # the page's policy forbids the driver to wait inside
+        tab.wait_for_timeout(20)
     walk.requests = len(sent)
     _answer(tab, walk)
     tab.wait_for_timeout(3000 if slow else 100)  # what was saved in the background counts too

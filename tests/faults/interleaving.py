@@ -115,6 +115,7 @@ class Interleaving:
 
     def open(self, phone: Phone) -> Screen:
         """Come to the form, whatever stands in between; what it then shows must be what is kept."""
+        before = self.ledger.draft()
         seen = phone.screen() if phone.screen().kind == "pin" else phone.visit(f"/f/{phone.slot}")
         for _ in range(3):
             if seen.kind == "pin":
@@ -123,14 +124,19 @@ class Interleaving:
                 self.attempt(phone.begin)
             seen = phone.screen()
         if seen.kind == "form":
-            self.compare(phone)
+            self.compare(phone, before)
         self.note(f"   {phone.name} sees {seen.kind} {seen.at or seen.heading.strip()[:40]}")
         return seen
 
-    def compare(self, phone: Phone) -> None:
-        """A form that was just opened shows the draft, or what this phone gave and could not send yet."""
+    def compare(self, phone: Phone, before: dict[str, int | None]) -> None:
+        """A form that was just opened shows the draft, or what this phone gave and could not send yet.
+
+        What arrives while the page is on its way, from the page before it or from another phone, may
+        be on it or not.
+        """
+        after, own = self.ledger.draft(), dict(phone.given)
         for item, value in phone.checked().items():
-            allowed = {self.ledger.current(item), dict(phone.given).get(item, 0)}
+            allowed = {held.get(item, 0) for held in (before, after, own)}
             if value not in allowed:
                 self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
 
@@ -173,7 +179,7 @@ class Interleaving:
             seen = self.ready(phone)
             if seen.kind != "form" or seen.reviews:
                 return seen
-            if phone.checked()[seen.code or ""] == 0:
+            if phone.checked().get(seen.code or "") == 0:
                 phone.choose(1 + (value + number) % 4)
             phone.next()
         self.fault(f"{phone.name}: no way to the review")
@@ -188,9 +194,9 @@ class Interleaving:
     def look(self, phone: Phone) -> None:
         seen = phone.screen()
         watch = phone.watch
-        if not self._soon(lambda now: self._tells(phone, now), phone):
+        if not self._tells(phone, seen) and not self._soon(lambda now: self._tells(phone, now), phone):
             self.fault(f"{phone.name}: an attempt failed and nothing says so: {phone.screen()}")
-        if not self._soon(lambda now: not self._boasts(phone, now), phone):
+        if self._boasts(phone, seen) and not self._soon(lambda now: not self._boasts(phone, now), phone):
             self.fault(f"{phone.name}: says that all is sent: {phone.screen()}")
         for lie in self.ledger.lies(seen):
             self.fault(f"{phone.name}: {lie}")

@@ -43,10 +43,9 @@ class Ledger:
     def receipts(self) -> list[str]:
         return [response.public_id for response in self.responses()]
 
-    def current(self, item: str) -> int | None:
-        """The answer that the draft holds; 0 is none."""
-        given = [event.value for event in self.events() if event.item == item]
-        return given[-1] if given else 0
+    def draft(self) -> dict[str, int | None]:
+        """The answers that the form holds."""
+        return {event.item: event.value for event in self.events()}
 
     def faults(self, phones: Iterable[Phone], claimed: set[str]) -> list[str]:
         """Everything in which the database does not bear out what the phones were told."""
@@ -55,10 +54,10 @@ class Ledger:
 
     def lies(self, seen: Screen) -> Iterator[str]:
         """What a screen says and the database does not bear out."""
-        receipts = self.receipts()
-        if seen.kind == "done" and "Thank you" in seen.heading and receipts != [seen.receipt]:
-            yield f"thanks for {seen.receipt}, kept is {receipts}"
-        if "already sent" in seen.heading and not receipts:
+        thanks = seen.kind == "done" and "Thank you" in seen.heading
+        if thanks and (found := self.receipts()) != [seen.receipt]:
+            yield f"thanks for {seen.receipt}, kept is {found}"
+        if "already sent" in seen.heading and not self.receipts():
             yield "says already sent, nothing is"
         if "marked as late" in seen.net and not any(each.out_of_window for each in self.responses()):
             yield "says that it is marked as late, nothing is"

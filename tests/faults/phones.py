@@ -40,7 +40,8 @@ _SCREEN = """() => {
     at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
     net: ((net || left || {}).textContent || '').trim(),
     warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
-    login: seen(one('#login')), receipt: (/Receipt (\\w+)/.exec(document.body.innerText) || ['', ''])[1],
+    login: seen(one('#login')),
+    receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
     outbox: outbox,
   };
 }"""
@@ -185,8 +186,9 @@ class Phone:
         """Tap one of the four options of the question on the screen."""
         assert self.page
         code = self.screen().code
-        assert code, "no question is asked"
-        before = self.checked()[code]
+        if code is None:
+            return  # the thanks came while the finger was on its way
+        before = self.checked().get(code)
         self.page.locator("section.on label.o:not(.no-js)").nth(value - 1).tap(timeout=_TAP_MS)
         if before != value:
             self.given.append((code, value))

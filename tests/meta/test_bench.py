@@ -54,6 +54,8 @@ def test_every_row_is_printed() -> None:
     table = done.stdout.splitlines()[2:]
     assert [row for row in ROWS if not any(line.startswith(row) for line in table)] == []
     assert all(re.search(r"\d", line) for line in table[: len(ROWS)])
+    requests = next(line for line in table if line.startswith("phone: ... requests until then"))
+    assert requests.endswith(" met")
 
 
 def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
