@@ -132,7 +132,8 @@ class Phone:
         ahead = _AHEAD.format(ms=int(self.world.ahead * 1000))
         self.context.add_init_script(ahead)
         for page in self.context.pages:
-            page.evaluate(ahead)
+            with suppress(Error):  # a page that is being left; the next one reads it for itself
+                page.evaluate(ahead)
 
     def connect(self, online: bool) -> None:
         self.online = online
