@@ -156,6 +156,18 @@ class KeptApartRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """One question of a form that two phones answered without knowing of each other; no answer in it."""
+
+    form: str
+    visit: str
+    cell: Cell
+    question: int
+    earlier_at: datetime
+    later_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DateRow:
     """A kind of dated fact, its value, and values that others gave."""
 
@@ -222,6 +234,7 @@ class ParticipantPage:
     diary_weeks: tuple[tuple[Cell, ...], ...]
     diary_counts: tuple[tuple[str, int], ...]
     kept_apart: tuple[KeptApartRow, ...]
+    conflicts: tuple[ConflictRow, ...]
     dates: tuple[DateRow, ...]
     exits: tuple[ExitRow, ...]
     undoable: bool

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from app.clinic.pages import (
     Cell,
+    ConflictRow,
     DateRow,
     DeviceRow,
     ExitRow,
@@ -17,6 +18,7 @@ from app.domain.plan import SecondCheck
 from app.domain.status import Status
 from app.domain.window import local_day
 from app.i18n.languages import language
+from app.services.conflicts import Conflict
 from app.services.contacts import Reached
 from app.services.installation import Installation
 from app.services.participant_page import Dated, FormState, KeptApart, Overview, Stated, form_state
@@ -62,6 +64,7 @@ def participant_page(
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
         kept_apart=tuple(_kept_apart_row(daybook, view, each, code) for each in view.kept_apart),
+        conflicts=tuple(_conflict_row(daybook, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
         undoable=any(stated.undone is None for stated in view.dispositions),
@@ -121,6 +124,19 @@ def _kept_apart_row(daybook: Installation, view: Overview, apart: KeptApart, cod
         cell=cell_of(view, form_state(view, slot.public_id)),
         received_at=apart.received_at,
         reason=apart.reason,
+    )
+
+
+def _conflict_row(daybook: Installation, view: Overview, met: Conflict, code: str) -> ConflictRow:
+    slot = met.slot
+    instrument = daybook.library.instrument(slot.instrument, slot.instrument_version)
+    return ConflictRow(
+        form=name_of(daybook, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=cell_of(view, form_state(view, slot.public_id)),
+        question=instrument.item(met.item).number,
+        earlier_at=met.earlier_at,
+        later_at=met.later_at,
     )
 
 

@@ -106,6 +106,7 @@ class BeginPage:
     who: str = ""  # "" | "self" | "scribe"
     asks_late_reason: bool = False
     recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
+    copyright_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ class ReviewPage:
     day: str = ""  # the day that a diary entry is about
     urgent: bool = False
     urgent_text: str = ""
+    copyright_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def begin_page(visit: Visit, form: Form, error: str = "", who: str = "") -> Begi
         who=who,
         asks_late_reason=form.asks_late_reason,
         recalls=recalled(form.instrument, form.text, form.leave_out),
+        copyright_line=form.text.copyright,
     )
 
 
@@ -132,6 +133,7 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
         day=on_day(form.slot.for_day, _spoken(form)),
         urgent=bool(urgent(form.instrument, answers, form.marks)),
         urgent_text=form.urgent_words,
+        copyright_line=form.text.copyright,
     )
 
 

@@ -84,9 +84,10 @@ def deliver(
         save_answers(installation, cookie, slot_id, left.client, good, at, late=True)
     if apart:
         _keep_apart(installation, visitor, slot_id, apart, "arrived_too_late", at)
-    if left.reviewed_at is not None and not altered:
-        return _sent(installation, visitor, slot_id, left, at)
-    return Delivered(Fate.kept if apart or altered else Fate.saved)
+    fate = Fate.kept if apart or altered else Fate.saved
+    if left.reviewed_at is None or altered:
+        return Delivered(fate)
+    return _sent(installation, visitor, slot_id, left, fate, at)
 
 
 def _known(session: Session, slot_id: int, client: str) -> frozenset[int]:
@@ -145,9 +146,9 @@ def _keep_apart(
 
 
 def _sent(
-    installation: Installation, visitor: Visitor, slot_id: str, left: Leftover, at: datetime
+    installation: Installation, visitor: Visitor, slot_id: str, left: Leftover, unsent: Fate, at: datetime
 ) -> Delivered:
-    """The draft as the response, because Send was pressed on it; what is missing leaves it a draft."""
+    """The draft as the response, because Send was pressed on it; what is missing leaves it `unsent`."""
     with installation.read() as session:
         slot = own_slot(session, visitor, slot_id)
         draft = current_answers(session.connection(), slot.id or 0)
@@ -165,5 +166,5 @@ def _sent(
     except Refused as refused:
         if refused.code not in ("unanswered", "arrived_too_late", "already_submitted"):
             raise
-        return Delivered(Fate.saved if refused.code == "unanswered" else Fate.kept)
+        return Delivered(unsent if refused.code == "unanswered" else Fate.kept)
     return Delivered(Fate.submitted, receipt.out_of_window, receipt.number)

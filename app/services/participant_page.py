@@ -12,6 +12,7 @@ from app.domain.plan import AnchorKind, Plan
 from app.domain.refusal import Refused
 from app.domain.status import Status, died_in_window
 from app.services.capture import left_out
+from app.services.conflicts import Conflict, conflicts_of
 from app.services.contacts import Reached, masked_contact
 from app.services.installation import Installation
 from app.services.participants import readable, seen_by, site_of
@@ -73,6 +74,7 @@ class Overview:
     forms: tuple[FormState, ...]
     diary: tuple[FormState, ...]
     kept_apart: tuple[KeptApart, ...]
+    conflicts: tuple[Conflict, ...]
     dates: tuple[Dated, ...]
     dispositions: tuple[Stated, ...]
     contact: Reached | None
@@ -110,6 +112,7 @@ def overview(
         forms=tuple(state for state in states if not of_diary(plan, state.slot)),
         diary=tuple(state for state in states if of_diary(plan, state.slot)),
         kept_apart=_kept_apart(session, key, slots),
+        conflicts=conflicts_of(session, key, slots),
         dates=_dates(session, plan, key, hides),
         dispositions=_dispositions(session, key),
         contact=seen_contact,

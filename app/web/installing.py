@@ -38,7 +38,8 @@ def manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = "") 
         "short_name": name,
         "lang": shell.lang,
         "dir": shell.dir,
-        "start_url": PATIENT_HOME,
+        # On an iPhone the icon is a browser of its own: whoever is not known there types a code.
+        "start_url": "/",
         "scope": "/",
         "display": "standalone",
         "theme_color": THEME,

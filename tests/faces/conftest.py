@@ -7,13 +7,15 @@ from fastapi.testclient import TestClient
 from app.services.installation import Installation
 from app.storage.study import Site
 from tests.applications import Clock, application, visitor
+from tests.faces.callers import Ward
 from tests.faces.edc_caller import Edc, begun, signed_in
 from tests.faces.visitors import Phone
+from tests.faces.wards import WARD, revived
 from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
 from tests.stages import Stage
 
-_BEGUN = {"guest": INVITED, "founder": SITE}
+_BEGUN = {"here": WARD, "guest": INVITED, "founder": SITE}
 
 
 @pytest.fixture
@@ -72,3 +74,9 @@ def phone(guest: Phone) -> Phone:
     """Somebody whose browser is bound."""
     guest.activate()
     return guest
+
+
+@pytest.fixture
+def here(app: FastAPI, clock: Clock, migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]]) -> Ward:
+    """A ward with two hospitals, and everybody who may come."""
+    return revived(app, clock, secrets[migrated_sqlite_url])

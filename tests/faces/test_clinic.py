@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.domain.access import SYSTEM, Role
 from app.domain.audit import Event
+from app.domain.capture import Given
 from app.domain.refusal import Refused
 from app.services.installation import Installation
 from app.services.studies import create_staff, grant_role, load_study, open_site
@@ -314,6 +315,16 @@ def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
     (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
     assert "Quality of life · BL 11 Apr, 09:30" in told.text
     assert "Came after the closing day, or after the participant had left" in told.text
+
+
+@pytest.mark.req("OFF-05")
+def test_a_question_answered_on_two_phones_is_named(ward: Ward, nurse: TestClient) -> None:
+    ward.person.begin("BL", START)
+    assert "Answered on two phones" not in page(nurse, ward.url).text
+    ward.person.save("BL", START, Given(1, 0, "q5", 3), client="one")
+    ward.person.save("BL", START, Given(1, 0, "q5", 4), client="two")
+    (told,) = [each for each in page(nurse, ward.url).all("table") if "two answers" in each.text]
+    assert "Quality of life · BL 5 2 Mar, 09:30 2 Mar, 09:30" in told.text
 
 
 @pytest.mark.req("IAM-13")

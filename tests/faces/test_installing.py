@@ -24,7 +24,7 @@ def test_the_manifest_is_neutral_and_in_the_pages_language(app: FastAPI, client:
     assert "manifest-src 'self'" in answer.headers["content-security-policy"]
     told = answer.json()
     assert (told["name"], told["short_name"], told["lang"]) == ("我的问卷", "我的问卷", "zh-Hans")
-    assert (told["start_url"], told["scope"], told["display"]) == ("/home", "/", "standalone")
+    assert (told["start_url"], told["scope"], told["display"]) == ("/", "/", "standalone")
     assert client.get("/manifest.webmanifest", headers={"accept-language": "en"}).json()["name"] == "My forms"
 
 

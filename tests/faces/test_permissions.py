@@ -3,14 +3,12 @@
 from collections.abc import Callable, Mapping
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.web.permissions import ROUTES, Caller
-from tests.applications import Clock
-from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected, ward
+from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected
 
 ASKED = sorted(ROUTES.items(), key=lambda row: row[0][1] in ENDING)
 NAMES = ("{participant}", "{subject}", "{assessment}")
@@ -18,11 +16,6 @@ SAFE = "GET"
 
 Let = Callable[[Who], Comer]
 Seen = Mapping[Who, Comer]
-
-
-@pytest.fixture
-def here(app: FastAPI, clock: Clock) -> Ward:
-    return ward(app, clock)
 
 
 @pytest.fixture

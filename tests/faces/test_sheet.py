@@ -4,14 +4,13 @@ import re
 
 import pytest
 import segno
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clinic.enrolling import qr
-from tests.applications import BASE_URL, Clock, visitor
-from tests.faces.callers import Ward, Who, comer, ward
+from tests.applications import BASE_URL, visitor
+from tests.faces.callers import Ward, Who, comer
 from tests.markup import Element, parsed
 from tests.services.people import PIN
 
@@ -38,11 +37,6 @@ def modules(svg: Element) -> list[list[bool]]:
 
 def drawn_for(url: str) -> list[list[bool]]:
     return [[bool(module) for module in row] for row in segno.make(url, error="q", boost_error=False).matrix]
-
-
-@pytest.fixture
-def here(app: FastAPI, clock: Clock) -> Ward:
-    return ward(app, clock)
 
 
 @pytest.fixture

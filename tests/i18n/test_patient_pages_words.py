@@ -14,7 +14,7 @@ from tests.pseudo import ARABIC
 
 READ_OUT = ("aria-label", "alt", "title", "placeholder", "content")
 """Attributes whose words people meet; `data-…` of the form too, which its script shows."""
-NAMES = ("Daybook", "English", "width=device-width, initial-scale=1", "YYYY-MM-DD")
+NAMES = ("Daybook", "English", "width=device-width, initial-scale=1", "YYYY-MM-DD", "#00615b")
 UNSEEN = frozenset({"script", "style"})
 KINDS = sorted({type(page).__name__ for page in every_page(ARABIC.code)})
 

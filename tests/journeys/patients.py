@@ -140,3 +140,12 @@ def first_painted(tab: Page) -> None:
     """As soon as anything can be seen; the document may still be on its way."""
     while not tab.evaluate("performance.getEntriesByType('paint').length"):
         tab.wait_for_timeout(5)
+
+
+def speak_chinese(tab: Page) -> None:
+    """Change the language; with answers on the form that is asked about first."""
+    with tab.expect_navigation():
+        tab.locator("header button[value=zh_CN]").tap()
+    if "/language/" in tab.url:
+        tab.locator("form button.btn").tap()
+    tab.wait_for_selector("html[lang=zh-Hans]")

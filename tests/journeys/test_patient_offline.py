@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.journeys.patients import SIZE, Patient, choose, finish, step
+from tests.journeys.patients import SIZE, Patient, choose, finish, speak_chinese, step
 from tests.services.people import PIN, qlq
 
 WAITING = "Object.keys(localStorage).filter(key => !key.indexOf('ob:')).length"
@@ -18,7 +18,8 @@ def waiting(tab: Page) -> int:
 
 def unlock(tab: Page) -> None:
     tab.fill("[name=pin]", PIN)
-    tab.locator("main form button").click()
+    with tab.expect_navigation():
+        tab.locator("main form button").click()
 
 
 def sent_in_vain(tab: Page) -> None:
@@ -36,8 +37,7 @@ def test_a_session_that_ended_is_taken_up_in_the_same_tab_with_every_answer(
 ) -> None:
     tab = patient.nearly_done(context)
     if lang == "zh_CN":
-        tab.locator("header button[value=zh_CN]").tap()
-        tab.wait_for_selector("html[lang=zh-Hans]")
+        speak_chinese(tab)
     patient.clock.forward(minutes=30)
     choose(tab, 3)
     expect(tab.locator("#login")).to_be_visible()
@@ -133,8 +133,7 @@ def test_what_was_answered_in_the_window_and_arrives_days_later_is_told_to_be_la
     tab.goto(patient.form())
     unlock(tab)
     if lang == "zh_CN":
-        tab.locator("header button[value=zh_CN]").tap()
-        tab.wait_for_selector("html[lang=zh-Hans]")
+        speak_chinese(tab)
     context.set_offline(True)
     finish(tab)
     sent_in_vain(tab)

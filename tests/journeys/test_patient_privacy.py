@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Response, expect
 
 from tests.faces.gallery import gallery
-from tests.journeys.patients import Patient, choose, finish, step
+from tests.journeys.patients import Patient, choose, finish, speak_chinese, step
 
 TELLING = (
     "cancer tumour tumor lung nsclc oncolog chemo radio sbrt eortc qlq hospital ward patient disease "
@@ -35,8 +35,7 @@ def test_a_whole_visit_leaves_nothing_asks_nobody_else_and_tells_nothing(
 
     context.on("response", note)
     if lang == "zh_CN":
-        tab.locator("header button[value=zh_CN]").tap()
-        tab.wait_for_selector("html[lang=zh-Hans]")
+        speak_chinese(tab)
     titles.add(tab.title())
     finish(tab)
     titles.add(tab.title())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.journeys.patients import PAUSE, Patient, choose, finish, first_painted, step
+from tests.journeys.patients import PAUSE, Patient, choose, finish, first_painted, speak_chinese, step
 from tests.services.people import START, qlq
 
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
@@ -35,8 +35,7 @@ def test_a_server_in_trouble_is_told_and_gets_the_answers_later(
     tab = patient.bind(context)
     patient.begin(tab)
     if lang == "zh_CN":
-        tab.locator("header button[value=zh_CN]").tap()
-        tab.wait_for_selector("html[lang=zh-Hans]")
+        speak_chinese(tab)
     context.route("**/answers", lambda route: route.fulfill(status=503))
     choose(tab, 1)
     expect(tab.locator("#net")).to_contain_text(words)
@@ -59,8 +58,7 @@ def test_a_form_sent_from_another_phone_stops_here(
     tab = patient.bind(context)
     patient.begin(tab)
     if lang == "zh_CN":
-        tab.locator("header button[value=zh_CN]").tap()
-        tab.wait_for_selector("html[lang=zh-Hans]")
+        speak_chinese(tab)
     patient.person.submit("BL", START, qlq(4))
     choose(tab, 1)
     expect(tab.locator("h1:visible")).to_contain_text(words)

@@ -107,7 +107,7 @@ def test_captured_in_time_they_are_taken_for_three_days_and_marked(begun: Person
 def test_after_three_days_or_captured_after_closing_they_are_kept_apart(begun: Person) -> None:
     closes = closing(begun)
     late = bring(begun, everything(begun, closes - HOUR), closes + timedelta(hours=73), closes - HOUR)
-    assert late == Delivered(Fate.saved)  # nothing is left to send: the draft is empty
+    assert late == Delivered(Fate.kept)
     events, apart, responses = held(begun)
     assert (events, responses) == ([], [])
     assert [(row.reason, len(row.answers)) for row in apart] == [("arrived_too_late", 30)]

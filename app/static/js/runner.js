@@ -285,12 +285,14 @@
       return (attr(s, 'urgent') || '').split(' ').some(function (rule) { return rule && holds(rule, answer(s)); });
     });
     el('urgent').className = 'note err' + (on ? ' on' : '');
+    bar.className = on ? 'bar loud' : 'bar';
     el('urgent').firstElementChild.hidden = !on;
   }
   function more() {
     var last = all('.o:not(.no-js)', now).pop();
     if (last && last.getBoundingClientRect().bottom <= bar.getBoundingClientRect().top + 2) { seen = true; }
     el('more').className = 'more' + (last && !seen ? ' on' : '');
+    el('more').style.bottom = bar.offsetHeight + 'px';
   }
 
   // Review: the words stay in the form; only the lines are made here.
