@@ -96,7 +96,7 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
     tab = context.new_page()
     sent: list[Request] = []
 
-    def note(request: Request) -> None:  # the driver cannot listen with a list's own method
+    def note(request: Request) -> None:  # Playwright marks what it is given, which a built-in cannot bear
         sent.append(request)
 
     context.on("request", note)

@@ -12,7 +12,7 @@ from app.domain.capture import HelpedBy, LateReason
 from app.domain.outbox import skew
 from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
-from app.patient.pages import NoticePage
+from app.patient.pages import DonePage, NoticePage
 from app.patient.reading import Sheet, sheet
 from app.patient.reading_events import leftover, saved_events
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
@@ -32,9 +32,10 @@ from app.services.capture import Form, begin_form, defined, open_form
 from app.services.late import deliver
 from app.services.patient_home import home, sent_form
 from app.services.saving import keep_draft, save_answers, tell_altered
-from app.services.submission import Receipt, Sending, submit_form
+from app.services.submission import Sending, submit_form
 from app.web.cookies import kept
 from app.web.dependencies import At, Daybook
+from app.web.pages import render_block
 from app.web.places import DEVICE_COOKIE, PATIENT_HOME
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -89,8 +90,12 @@ def _begin_again(sent: Posting, slot: str, error: str, who: str) -> Response:
 
 @router.get("/f/{slot}/done")
 def done(visit: Awake, slot: str) -> Response:
+    return visit.show(_thanks(visit, slot))
+
+
+def _thanks(visit: Visit, slot: str) -> DonePage:
     sent = sent_form(visit.daybook, visit.visitor, slot)
-    return visit.show(done_page(visit, sent, home(visit.daybook, visit.visitor, visit.at)))
+    return done_page(visit, sent, home(visit.daybook, visit.visitor, visit.at))
 
 
 @router.get("/f/{slot}/{step}")
@@ -155,20 +160,20 @@ def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
         offline=page.offline,
     )
     try:
-        receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, sent.met)
+        submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, sent.met)
     except Refused as refused:
         if refused.code != "unanswered" or wants_json(visit.request):
             raise
         form = open_form(visit.daybook, visit.visitor, slot, visit.at)
         return _form(visit, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
-    return _received(visit, slot, receipt)
+    return _received(visit, slot)
 
 
-def _received(visit: Visit, slot: str, receipt: Receipt) -> Response:
+def _received(visit: Visit, slot: str) -> Response:
+    """The thanks; the runner is given them at once, so that it needs no second request."""
     if not wants_json(visit.request):
         return RedirectResponse(f"{form_url(slot)}/done", 303)
-    told = {"receipt": receipt.number, "received_at": receipt.received_at, "late": receipt.out_of_window}
-    return Response(orjson.dumps(told), media_type="application/json")
+    return render_block(visit.request, _thanks(visit, slot), "main", visit.shell)
 
 
 def _drafted(visit: Visit, form: Form, page: Sheet) -> Response:

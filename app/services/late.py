@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from app.domain.answers import Value
 from app.domain.audit import Event
 from app.domain.capture import Arrival, Given, arrival, check_given
 from app.domain.outbox import captured_at, item_of, unaltered
@@ -138,11 +139,22 @@ def _keep_apart(
     at: datetime,
 ) -> None:
     event = Event.ANSWERS_ALTERED if reason == "altered" else Event.ANSWERS_QUARANTINED
-    answers = {answer.item: answer.value for answer in given}
     with installation.work(visitor.actor, at) as work:
         work.lock(chain_of_participant(visitor.participant_id))
         slot = own_slot(work.session, visitor, slot_id)
-        set_apart(work, slot, answers, reason, given[-1].device_at, event)
+        for answers in _layers(given):
+            set_apart(work, slot, answers, reason, given[-1].device_at, event)
+
+
+def _layers(given: Sequence[Given]) -> list[dict[str, Value]]:
+    """As few documents as hold every answer: an item that was answered twice stands in two of them."""
+    layers: list[dict[str, Value]] = []
+    for answer in given:
+        free = next((layer for layer in layers if answer.item not in layer), None)
+        if free is None:
+            layers.append(free := {})
+        free[answer.item] = answer.value
+    return layers
 
 
 def _sent(

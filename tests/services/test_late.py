@@ -124,6 +124,13 @@ def test_each_answer_is_judged_by_its_own_time(begun: Person) -> None:
     assert [row.answers for row in apart] == [{"q2": 2}]
 
 
+def test_every_answer_to_one_question_is_kept_apart(begun: Person) -> None:
+    closes = closing(begun)
+    given = kept(begun, (1, "q1", 1), (2, "q1", 2), (3, "q2", 3), at=closes + timedelta(hours=49))
+    assert bring(begun, given, closes + timedelta(hours=50)) == Delivered(Fate.kept)
+    assert [row.answers for row in held(begun)[1]] == [{"q1": 1, "q2": 3}, {"q1": 2}]
+
+
 @pytest.mark.req("TIM-02", "TIM-05")
 @pytest.mark.parametrize(
     ("shown_hours", "skew", "fate"),

@@ -15,7 +15,7 @@
   var name = d.title, nextWord = el('next').textContent;
   var place = f.getAttribute('action').replace('submit', '');
   var seq = 0, revision = +f.revision.value, flying = false, batch = 50, lost = false, away = false;
-  var wantSend = false, sending = false, stopped = false, seen = false;
+  var wantSend = false, sending = false, stopped = false, seen = false, left = 0;
 
   // Answers: undefined = not answered, null = left blank, NaN = cannot be read.
   function attr(s, key) { return s.getAttribute('data-' + key); }
@@ -75,7 +75,10 @@
       if (q.length || b.w) { store.setItem(shelf + b.client, JSON.stringify({ q: q, w: b.w })); } else { store.removeItem(shelf + b.client); }
     } catch (e) { store = null; }
   }
+  // A page that is being left forgets nothing: the next one may have been made before this was stored.
+  function leaving() { return Date.now() - left < 5000; }
   function taken(b, last) {
+    if (leaving()) { return; }
     var kept = b !== mine && held(b.client) || b;
     b.q = kept.q.filter(function (e) { return e[0] > last; });
     write(b);
@@ -145,23 +148,23 @@
     if (lost && !pending()) { lost = false; if (store) { net('sent', true); } else { net('stay'); } }
     el('login').hidden = true;
   }
-  function flush(leaving) {
+  function flush(last) {
     var b = pending(), part = b && b.q.slice(0, batch);
-    if (!b || stopped || sending || (flying && leaving !== true)) { return; }
+    if (!b || stopped || sending || ((flying || leaving()) && last !== true)) { return; }
     flying = true;
     request('answers', { client: b.client, sent: stamp(), events: part.map(event) }, function (r) {
       flying = false;
-      var last = part[part.length - 1][0], then = +r.headers.get('X-Revision');
+      var taking = part[part.length - 1][0], then = +r.headers.get('X-Revision');
       if (r.ok) {
         // A number in between is another phone's: what comes next still rests on what this page knew.
         if (then === revision + part.length) { revision = then; }
-        taken(b, last);
+        taken(b, taking);
         recovered();
         return again();
       }
       if (r.status !== 422) { return refused(r); }
       // One refused event must not hold up the others; sending carries every answer again.
-      if (part.length === 1) { taken(b, last); } else { batch = 1; }
+      if (part.length === 1) { taken(b, taking); } else { batch = 1; }
       again();
     }, function () { flying = false; trouble(); });
   }
@@ -206,11 +209,22 @@
     data.append('theme', /paper/.test(root.className) || !w.matchMedia('(prefers-color-scheme:dark)').matches ? 'light' : 'dark');
     request('submit', new URLSearchParams(data) + '', sent, unsent);
   }
+  // The answer is the thanks themselves: nothing more has to be fetched. What was answered meanwhile stays in its box.
   function sent(r) {
-    if (!r.ok && r.type !== 'opaqueredirect') { return unsent(r); }
+    if (!r.ok) { return unsent(r); }
     stopped = true;
-    boxes.forEach(function (b) { b.q = []; b.w = 0; write(b); });
-    w.location.replace(place + 'done');
+    boxes.forEach(function (b) { b.w = 0; write(b); });
+    r.text().then(thank, function () { w.location.replace(place + 'done'); });
+  }
+  function thank(words) {
+    var main = el('main'), heading;
+    bar.hidden = true;
+    main.innerHTML = words;
+    heading = main.querySelector('h1');
+    d.title = heading.textContent + ' - ' + name;
+    w.history.replaceState(null, '', place + 'done');
+    heading.focus();
+    w.scrollTo(0, 0);
   }
   function unsent(r) {
     sending = false;
@@ -262,6 +276,7 @@
     go(list[i + 1] || open(list) || review, true);
   }
   function back() {
+    if (sending) { return; }
     var list = steps(), i = now === review ? list.length : list.indexOf(now);
     if (i < list.length) { keep(now); }
     if (depth > 0) { w.history.back(); } else if (i > 0) { go(list[i - 1], false); } else { w.location.href = d.querySelector('.home').href; }
@@ -289,6 +304,7 @@
     el('urgent').firstElementChild.hidden = !on;
   }
   function more() {
+    if (stopped) { return; }
     var last = all('.o:not(.no-js)', now).pop();
     if (last && last.getBoundingClientRect().bottom <= bar.getBoundingClientRect().top + 2) { seen = true; }
     el('more').className = 'more' + (last && !seen ? ' on' : '');
@@ -342,12 +358,14 @@
     var a = e.target.closest('a[href^="#s-"]');
     if (!a) { return; }
     e.preventDefault();
+    if (sending) { return; }
     go(el(a.getAttribute('href').slice(1)), true, true);
   });
   hear(el('back'), 'click', back);
   hear(el('leave'), 'click', leave);
   hear(w, 'popstate', function (e) {
-    if (!e.state || !e.state.s || stopped) { return; }
+    if (stopped) { return w.location.reload(); }
+    if (!e.state || !e.state.s) { return; }
     depth = e.state.d;
     go(el(e.state.s), false, e.state.r);
   });
@@ -357,7 +375,11 @@
   hear(w, 'pagehide', function () { flush(true); });
   hear(d, 'visibilitychange', again);
   setInterval(again, 20000);
-  hear(w, 'beforeunload', function (e) { if (!safe() && pending() && !stopped) { e.preventDefault(); e.returnValue = ''; } });
+  hear(w, 'pageshow', function () { left = 0; });
+  hear(w, 'beforeunload', function (e) {
+    left = Date.now();
+    if (!safe() && pending() && !stopped) { e.preventDefault(); e.returnValue = ''; }
+  });
   // A change of language comes back to the same question.
   hear(d, 'submit', function (e) { try { if (e.target !== f) { w.sessionStorage.at = items.indexOf(now); } } catch (x) { return; } });
 
