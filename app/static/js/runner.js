@@ -139,6 +139,8 @@
   function net(key, calm) { el('net').className = calm ? 'vh' : 'warn'; el('net').textContent = key ? say(key) : ''; }
   function pending() { return boxes.filter(function (b) { return b.q.length; })[0]; }
   function trouble() {
+    // Once soon, for what was over before it was noticed; from then on every 20 seconds.
+    if (!lost) { setTimeout(again, 2000); }
     lost = away = true;
     mine.q.forEach(function (e) { e[6] = 1; });
     write(mine);
