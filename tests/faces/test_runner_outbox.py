@@ -188,7 +188,7 @@ def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
 def test_a_form_sent_elsewhere_gives_way_to_the_page_that_says_so(phone: Phone) -> None:
     phone.desk.save = 409
     phone.choose(3)
-    expect(phone.page.locator("h1")).to_have_text("This form is closed")
+    expect(phone.page).to_have_title("Closed")
     assert len(phone.stored()) == 1  # for that page's script to deliver
 
 
@@ -205,7 +205,7 @@ def test_a_phone_that_keeps_nothing_says_so_and_loses_nothing(chromium: Browser)
         line(phone, "stay connected")
         phone.desk.save = 409
         phone.context.set_offline(False)
-        expect(phone.page.locator("h1")).to_have_text("This form is closed")
+        expect(phone.page).to_have_title("Closed")
         kept = phone.desk.late[0]["kept"]
         assert isinstance(kept, list)
         assert [item_of(event[2], KEY, CODES) for event in kept] == ["q29"]
