@@ -35,8 +35,8 @@ _SCREEN = """() => {
   try { Object.keys(localStorage).filter((key) => /^ob:/.test(key)).forEach((key) => {
     outbox[key] = JSON.parse(localStorage[key]); }); } catch (refused) { /* a page of the browser's own */ }
   return {
-    kind: has('#f') ? 'form' : has('[name=who]') ? 'begin' : has('main [name=pin]') ? 'pin'
-      : /done$/.test(place) ? 'done' : /^.home/.test(place) ? 'home' : has('#main') ? 'other' : 'none',
+    kind: /done$/.test(place) ? 'done' : has('#f') ? 'form' : has('[name=who]') ? 'begin'
+      : has('main [name=pin]') ? 'pin' : /^.home/.test(place) ? 'home' : has('#main') ? 'other' : 'none',
     at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
     net: ((net || left || {}).textContent || '').trim(),
     warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
