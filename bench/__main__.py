@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     scale = Scale(0.002 if told.tiny else told.scale)
     began = time.monotonic()
-    cluster = postgres.start(fsync=True, settings=_SERVER)
+    cluster = postgres.start(fsync=not told.tiny, settings=_SERVER)
     try:
         with hello() as bare:
             figures = list(_measured(Run(cluster, scale, bare), chosen))

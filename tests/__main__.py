@@ -5,8 +5,6 @@ All of them run even when one fails; the closing lines name what failed. The las
 the tests, and each other gate that failed counts as one more failure.
 """
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tests import memory
 from tests.meta.requirements import summary
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 WORKERS = "2"
-ROOMY = 2 * 1024**3
-"""Bytes; several times what the databases of all tests take at one time."""
 
 QUICK: dict[str, Sequence[str]] = {
     "ruff format": (str(PROGRAMS / "ruff"), "format", "--check", "--quiet", "."),
@@ -99,7 +96,7 @@ def _run(gate: str, command: Sequence[str]) -> Outcome:
 
 
 def _tests() -> tuple[list[Outcome], Count]:
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(dir=memory.roomy()) as folder:
         report = Path(folder) / "report.xml"
         options = [
             "-n",
@@ -117,14 +114,6 @@ def _tests() -> tuple[list[Outcome], Count]:
         count = _count(report)
     floors = [_coverage(gate, options) for gate, options in FLOORS.items()]
     return [tested, *floors], count
-
-
-def _memory() -> Path | None:
-    """A folder in memory where there is a roomy one: tests commit to many small files, and disks are slow."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK | os.X_OK) or os.statvfs(memory).f_flag & os.ST_NOEXEC:
-        return None
-    return memory if shutil.disk_usage(memory).free >= ROOMY else None
 
 
 def _coverage(gate: str, options: Sequence[str]) -> Outcome:

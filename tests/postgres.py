@@ -24,6 +24,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from tests import memory
+
 ADDRESS = "DAYBOOK_TEST_POSTGRES"
 OWNER = "daybook_owner"
 APP = "daybook_app"
@@ -93,7 +95,11 @@ def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None) -> 
     Raises `Unavailable` with the reason when there is none.
     """
     given = os.environ.get(ADDRESS)
-    cluster = Cluster(given) if given else _start_own({**_durability(fsync), **(settings or {})})
+    cluster = (
+        Cluster(given)
+        if given
+        else _start_own({**_durability(fsync), **(settings or {})}, None if fsync else memory.roomy())
+    )
     try:
         _make_roles(cluster.admin)
     except BaseException:
@@ -103,13 +109,15 @@ def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None) -> 
 
 
 def _durability(fsync: bool) -> dict[str, str]:
-    return dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "on" if fsync else "off")
+    switches = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "on" if fsync else "off")
+    # A log that nobody will read again need not fill the memory that it may stand in.
+    return switches if fsync else {**switches, "max_wal_size": "128MB"}
 
 
-def _start_own(settings: Mapping[str, str]) -> Cluster:
+def _start_own(settings: Mapping[str, str], place: Path | None) -> Cluster:
     owner = _server_user()
     # Not TMPDIR: a socket's path may hold about a hundred bytes.
-    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir=place or "/tmp"))
     try:
         _hand_over(folder, owner)
         binaries = _binaries(folder, owner, _candidates())
