@@ -176,7 +176,6 @@ def _sent(
     try:
         receipt: Receipt = submit_form(installation, visitor, slot_id, sending, at)
     except Refused as refused:
-        if refused.code not in ("unanswered", "arrived_too_late", "already_submitted"):
-            raise
-        return Delivered(unsent if refused.code == "unanswered" else Fate.kept)
+        fates = {"unanswered": unsent, "arrived_too_late": Fate.kept, "already_submitted": Fate.kept}
+        return Delivered(fates[refused.code])
     return Delivered(Fate.submitted, receipt.out_of_window, receipt.number)

@@ -17,7 +17,7 @@ WHOLE_FORM = 12_000
 """Bytes of every body that is received from opening the QLQ-C30 to the thanks."""
 HOME = 3_000
 SAVE = 400
-RUNNER = 4_250
+RUNNER = 4_400
 """Measured, with the outbox; the prototype without one had 1,600."""
 STYLE = 5_000
 
@@ -101,7 +101,7 @@ def test_the_next_question_waits_for_no_answer_of_the_server(
     waiting[0].abort()
 
 
-def test_sending_is_one_request_and_the_page_of_thanks(context: BrowserContext, patient: Patient) -> None:
+def test_sending_is_one_request(context: BrowserContext, patient: Patient) -> None:
     tab = patient.nearly_done(context)
     finish(tab)
     asked: list[str] = []
@@ -113,8 +113,7 @@ def test_sending_is_one_request_and_the_page_of_thanks(context: BrowserContext, 
     step(tab)
     expect(tab.locator("h1:visible")).to_have_text("Thank you. Your answers are saved.")
     tab.wait_for_load_state("networkidle")
-    assert asked[:2] == ["POST submit", "GET done"]
-    assert set(asked[2:]) <= {"GET daybook.css"}
+    assert asked == ["POST submit"]
 
 
 def test_the_whole_qlq_c30_receives_few_bytes(context: BrowserContext, patient: Patient) -> None:

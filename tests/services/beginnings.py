@@ -71,13 +71,13 @@ INVITED = grown(_invited, SITE)
 
 
 def begun(fixtures: Iterable[str]) -> Stage | None:
-    """The stage that a test of the use cases asks for by the names of its fixtures."""
+    """The stage that a test of the use cases asks for by the names of its fixtures.
+
+    A test file may have a person or a site of its own; only those of this folder rest on its installation.
+    """
     asked = frozenset(fixtures)
-    stages = (
-        ("person", PERSON),
-        ("site", SITE),
-        ("lone_site", SITE),
-        ("installation", STUDY),
-        ("lone_installation", STUDY),
-    )
+    if "installation" in asked:
+        stages = (("person", PERSON), ("site", SITE), ("installation", STUDY))
+    else:
+        stages = (("lone_site", SITE), ("lone_installation", STUDY))
     return next((stage for name, stage in stages if name in asked), None)

@@ -284,3 +284,14 @@ def test_a_gap_in_a_phones_numbers_is_told(person: Person) -> None:
     person.save("BL", START, Given(4, 0, "q4", 3))
     assert len(trail(person.installation, Event.ANSWERS_AFTER_GAP)) == 1
     assert len(trail(person.installation, Event.ANSWER_SAVED)) == 2
+
+
+@pytest.mark.req("CAP-14")
+def test_late_answers_never_join_a_form_that_was_sent(person: Person) -> None:
+    person.begin("BL", START)
+    person.submit("BL", START)
+    slot, late = person.slot("BL").public_id, [Given(1, 0, "q1", 3)]
+    told = refused(
+        lambda: save_answers(person.installation, person.cookie, slot, "c1", late, START, late=True)
+    )
+    assert told.code == "already_submitted"
