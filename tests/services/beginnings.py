@@ -76,8 +76,7 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     A test file may have a person or a site of its own; only those of this folder rest on its installation.
     """
     asked = frozenset(fixtures)
+    stages: Sequence[tuple[str, Stage]] = (("lone_site", SITE), ("lone_installation", STUDY))
     if "installation" in asked:
         stages = (("person", PERSON), ("site", SITE), ("installation", STUDY))
-    else:
-        stages = (("lone_site", SITE), ("lone_installation", STUDY))
     return next((stage for name, stage in stages if name in asked), None)
