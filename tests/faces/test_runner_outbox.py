@@ -184,6 +184,20 @@ def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
     assert len(sent) == 1  # once while leaving and once again: the server stores it once
 
 
+@pytest.mark.req("OFF-00")
+def test_what_was_said_of_earlier_answers_is_not_said_of_a_later_one(phone: Phone) -> None:
+    phone.desk.save = 503
+    phone.choose(3)
+    line(phone, "kept on this phone")
+    phone.desk.save = 204
+    phone.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(phone.page.locator("#net")).to_have_text("All answers sent")
+    phone.desk.save = 401
+    phone.choose(4)
+    phone.page.wait_for_selector("#login", state="visible")
+    assert phone.page.inner_text("#net") == ""
+
+
 @pytest.mark.req("CAP-14")
 def test_a_form_sent_elsewhere_gives_way_to_the_page_that_says_so(phone: Phone) -> None:
     phone.desk.save = 409

@@ -129,6 +129,7 @@
     e.push(sum([mine.client].concat(e)), +lost);
     mine.q.push(e);
     write(mine);
+    if (store && !lost) { net(''); } // what was said of earlier answers does not hold for this one
     flush();
   }
   function event(e) {
