@@ -1,6 +1,6 @@
 // Delivers what this phone still keeps of forms that are not open here (app.services.late), and says so.
 (function (d, w) {
-  var line = d.getElementById('unsent'), store, busy = false, AGE = 100 * 864e5;
+  var line = d.getElementById('unsent'), store, busy = false, then = [], AGE = 100 * 864e5;
   try { store = w.localStorage; store.getItem('ob'); } catch (e) { return; }
   if (!line || !store || !w.fetch) { return; }
   function boxes() {
@@ -30,19 +30,23 @@
       if (!name) {
         busy = false;
         say(waits ? 'waits' : told, waits);
-        return done && done();
+        then.splice(0).forEach(function (act) { act(); });
+        return;
       }
       key = name.join(':');
       kept = store.getItem(key);
       try { box = JSON.parse(kept); } catch (e) { box = null; }
-      // What is not ours to read, or older than any form stays open, is of no use to anybody.
-      if (!box || !box.q || Date.now() - parseInt(name[2].slice(0, 8), 36) > AGE) { store.removeItem(key); return next(); }
+      if (!box || !box.q) { store.removeItem(key); return next(); }
       w.fetch('/f/' + name[1] + '/late', { method: 'POST', credentials: 'same-origin',
         headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
         body: JSON.stringify({ client: name[2], sent: new Date().toISOString(), reviewed: box.w || null, kept: box.q }) })
         .then(function (r) {
-          // 404: somebody else's on a shared phone; it waits until that person is here again.
-          if (r.status === 404) { return next(); }
+          // 404: somebody else's on a shared phone; it waits until that person is here again, but not for ever.
+          // Its age is asked only here: what the server would take must not be lost to a clock that was wrong.
+          if (r.status === 404) {
+            if (Date.now() - parseInt(name[2].slice(0, 8), 36) > AGE) { store.removeItem(key); }
+            return next();
+          }
           if (!r.ok) { waits += box.q.length || 1; return next(); }
           return r.json().then(function (fate) {
             if (store.getItem(key) === kept) { store.removeItem(key); }
@@ -51,6 +55,7 @@
           });
         })['catch'](function () { waits += box.q.length || 1; next(); });
     }
+    if (done) { then.push(done); }
     if (busy) { return; }
     busy = true;
     next();
