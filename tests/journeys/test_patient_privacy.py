@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Response, expect
+from playwright.sync_api import BrowserContext, Response, Route, expect
 
 from tests.faces.gallery import gallery
 from tests.journeys.patients import Patient, choose, finish, speak_chinese, step
@@ -90,3 +90,29 @@ def test_what_waits_on_the_phone_tells_nothing_and_goes_when_it_arrives(
     expect(tab.locator("#net")).not_to_contain_text("No connection")
     assert patient.events()[28:] == [("q29", 4), ("q30", 4)]
     assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+@pytest.mark.req("OFF-03")
+def test_log_out_waits_for_a_delivery_under_way_and_leaves_nothing(
+    context: BrowserContext, patient: Patient
+) -> None:
+    tab = patient.nearly_done(context)
+    context.set_offline(True)
+    choose(tab, 1)
+    expect(tab.locator("#net")).to_contain_text("kept on this phone")
+    tab.close()
+    context.set_offline(False)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    context.route("**/late", hold)
+    tab = context.new_page()
+    tab.goto(f"{patient.url}/settings")
+    tab.locator("form[action='/settings/leave'] button").click()
+    assert len(held) == 1
+    held[0].continue_()
+    tab.wait_for_url(f"{patient.url}/")
+    assert json.loads(tab.evaluate(KEPT)) == {}
+    assert len(patient.events()) == 29
