@@ -17,6 +17,7 @@ from app.services.activation import activate, invitation, take_up
 from app.services.enrolment import Invitation, enrol, issue_invitation
 from app.services.entry import change_language, recognise, sign_out, speak, touch, unlock
 from app.services.installation import Installation
+from app.services.sealing import Sealer
 from app.services.throttling import SPAN, TRIES
 from app.storage.people import Device
 from app.storage.study import Site
@@ -154,6 +155,25 @@ def test_two_browsers_with_one_link_bind_once(guest: Person) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(attempt, range(2))) == ["bound", "wrong_link"]
+
+
+@pytest.mark.req("IAM-10")
+def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
+    guest: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two threads the slower is mostly refused at the first look; this one comes to the second."""
+    link, hashes = link_of(invite(guest)), Sealer.hash
+
+    def overtaken(sealer: Sealer, pin: str) -> str:
+        monkeypatch.setattr(Sealer, "hash", hashes)
+        assert enter(guest, link)
+        return hashes(sealer, pin)
+
+    monkeypatch.setattr(Sealer, "hash", overtaken)
+    assert refusal(lambda: enter(guest, link)) == "wrong_link"
+    with guest.installation.read() as session:
+        mine = select(Device).where(Device.participant_id == guest.row().id)
+        assert len(session.exec(mine).all()) == 1
 
 
 def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
