@@ -11,14 +11,17 @@ from app.domain.refusal import Refused
 from app.patient.reading_events import moment, name_of_client, number
 
 _CONTROLS = frozenset(
-    "submission_id revision reviewed action blank_rest at sent offline width scale theme".split()
+    "submission_id revision reviewed action blank_rest at sent offline events width scale theme".split()
 )
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A whole form as a page sent it. `invalid` names the items whose answer is not possible."""
+    """A whole form as a page sent it. `invalid` names the items whose answer is not possible.
+
+    `events`: JSON of the answers that the page had sent to be saved and had not heard of yet.
+    """
 
     answers: Mapping[str, Value]
     submission: str
@@ -28,6 +31,7 @@ class Sheet:
     device_at: datetime | None
     sent_at: datetime | None = None
     offline: bool = False
+    events: str = ""
     invalid: tuple[str, ...] = ()
     presentation: Mapping[str, str | int] = field(default_factory=dict)
 
@@ -59,6 +63,7 @@ def sheet(instrument: Instrument, leave_out: Collection[str], fields: Mapping[st
         device_at=moment(fields.get("at"), "at"),
         sent_at=moment(fields.get("sent"), "sent"),
         offline="offline" in fields,
+        events=fields.get("events", ""),
         invalid=tuple(invalid),
         presentation=_presentation(fields),
     )

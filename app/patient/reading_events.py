@@ -38,6 +38,21 @@ def saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Given]]:
     return name_of_client(told.get("client"), "client"), [_event(each, ahead) for each in events]
 
 
+def waiting_events(text: str, ahead: int | None) -> list[Given]:
+    """Those that come along with the form, because the page did not wait until they were saved.
+
+    `ahead` is the device's skew in seconds. Raises as `saved_events`.
+    """
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        told = None
+    given = [_event(each, ahead) for each in _listed(told, "events", 1)]
+    if any(answer.offline for answer in given):  # those are sent, and judged, before the form
+        raise Refused("bad_field", field="offline", allowed="false")
+    return given
+
+
 def leftover(body: bytes, received_at: datetime) -> Leftover:
     """What a phone had kept, as it stood there: lists of number, base, sign, value, time, checksum and 1.
 

@@ -14,7 +14,7 @@ from app.domain.refusal import Refused
 from app.patient.form_assets import FormAssets, form_policy
 from app.patient.pages import DonePage, NoticePage
 from app.patient.reading import Sheet, sheet
-from app.patient.reading_events import leftover, saved_events
+from app.patient.reading_events import leftover, saved_events, waiting_events
 from app.patient.refusals import PatientRoute, told_as_json, wants_json
 from app.patient.views import begin_page, done_page, form_page, form_url, home_page, review_page
 from app.patient.visits import (
@@ -149,6 +149,8 @@ def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted
 def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
     visit = sent.visit
+    ahead = skew(page.sent_at, visit.at)
+    met = None if page.events and _waiting(visit, slot, page, ahead) else sent.met
     sending = Sending(
         answers=page.answers,
         submission=page.submission,
@@ -156,17 +158,32 @@ def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
         device_at=page.device_at,
         presentation=page.presentation,
         base=page.revision,
-        skew=skew(page.sent_at, visit.at),
+        skew=ahead,
         offline=page.offline,
     )
     try:
-        submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, sent.met)
+        submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, met)
     except Refused as refused:
         if refused.code != "unanswered" or wants_json(visit.request):
             raise
         form = open_form(visit.daybook, visit.visitor, slot, visit.at)
         return _form(visit, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
     return _received(visit, slot)
+
+
+def _waiting(visit: Visit, slot: str, page: Sheet, ahead: int | None) -> bool:
+    """Save first the answers that the page did not wait for, with their own times; whether that was done.
+
+    Where the form takes none any more, the sending is judged as a whole: it holds every answer.
+    """
+    given = waiting_events(page.events, ahead)
+    try:
+        save_answers(visit.daybook, visit.cookie, slot, page.submission, given, visit.at)
+    except Refused as refused:
+        if refused.code not in ("already_submitted", "window_closed"):
+            raise
+        return False
+    return True
 
 
 def _received(visit: Visit, slot: str) -> Response:

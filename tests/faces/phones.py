@@ -1,6 +1,8 @@
 """A phone before a small real server that hands out one form, and keeps what it is sent."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -25,13 +27,15 @@ PAUSE = 420  # Next is ignored for 400 ms after a step
 class Desk:
     """Serves one form and keeps what it is sent; `save` and `submit` are the statuses it answers.
 
-    `others` are answers that came from elsewhere; they are numbered along with this phone's.
+    `others` are answers that came from elsewhere; they are numbered along with this phone's. While it
+    `holds`, no answer to a save goes out.
     """
 
     page: FormPage
     save: int = 204
     submit: int = 200
     others: int = 0
+    holds: bool = False
     closed: bool = False
     events: list[dict[str, object]] = field(default_factory=list)
     bodies: list[dict[str, object]] = field(default_factory=list)
@@ -66,6 +70,9 @@ class Desk:
 
     async def _save(self, request: Request) -> Response:
         body = json.loads(await request.body())
+        until = time.monotonic() + 20
+        while self.holds and time.monotonic() < until:
+            await asyncio.sleep(0.005)
         if self.save == 409:
             self.closed = True
             return Response('{"state": "submitted"}', 409)

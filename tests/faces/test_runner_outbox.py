@@ -54,6 +54,49 @@ def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone:
     assert phone.stored() == {}
 
 
+@pytest.mark.req("OFF-00", "OFF-01", "OFF-03")
+@pytest.mark.parametrize("then", [204, 409, 503])
+def test_nobody_waits_for_a_save_under_way(phone: Phone, then: int) -> None:
+    """The form brings along what was not acknowledged; the save's own answer comes too late to matter."""
+    phone.desk.holds = True
+    finish(phone)
+    with phone.page.expect_response("**/answers") as saved:
+        phone.next()
+        phone.page.wait_for_url("**/done")
+        assert phone.desk.events == []
+        assert phone.stored() == {}
+        phone.desk.save, phone.desk.holds = then, False
+    assert saved.value.status == then
+    carried = json.loads(phone.desk.sent[0]["events"])
+    assert [(event["seq"], event["item"], event["offline"]) for event in carried] == [
+        (1, "q29", False),
+        (2, "q30", False),
+    ]
+    phone.page.wait_for_timeout(100)
+    assert (phone.page.inner_text("h1"), phone.page.url, phone.stored()) == (
+        "Thanks",
+        f"{phone.url}/f/x/done",
+        {},
+    )
+
+
+def test_a_form_that_is_not_taken_leaves_its_answers_waiting(phone: Phone) -> None:
+    """Neither the save nor the form came through: both are told again, the answers first."""
+    phone.desk.holds = True
+    finish(phone)
+    phone.desk.submit = 503
+    phone.next()
+    line(phone, "Open this page again when you have a connection.")
+    phone.desk.save, phone.desk.submit, phone.desk.holds = 503, 200, False
+    phone.page.wait_for_timeout(100)
+    assert [len(json.loads(kept)["q"]) for kept in phone.stored().values()] == [2]
+    phone.desk.save = 204
+    phone.page.wait_for_url("**/done")
+    assert [(event["seq"], event["offline"]) for event in phone.desk.events] == [(1, True), (2, True)]
+    assert ["events" in sent for sent in phone.desk.sent] == [True, False]
+    assert phone.stored() == {}
+
+
 @pytest.mark.req("OFF-01", "OFF-02", "OFF-03", "OFF-04")
 def test_a_form_sent_without_network_survives_the_phone(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)

@@ -1,7 +1,9 @@
 """What the network told the phones: which answers were acknowledged, and which attempts failed."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from playwright.sync_api import BrowserContext, Request, Response
 
@@ -73,6 +75,7 @@ class Watch:
         elif request.url.endswith("/late"):
             self.judged |= events(request)
         elif request.url.endswith("/submit"):
+            self.judged |= along(request)
             self.receipts += 1
             self.forget_page()
 
@@ -91,6 +94,13 @@ def events(request: Request) -> dict[Key, Any]:
     saved = [(event["seq"], event["value"]) for event in body.get("events", ())]
     kept = [(event[0], event[3]) for event in body.get("kept", ())]  # as the phone keeps them
     return {(body["client"], seq): value for seq, value in saved + kept}
+
+
+def along(request: Request) -> dict[Key, Any]:
+    """The answers that a form brought with it, because its page did not wait until they were saved."""
+    fields = dict(parse_qsl(request.post_data or ""))
+    carried = json.loads(fields.get("events", "[]"))
+    return {(fields["submission_id"], event["seq"]): event["value"] for event in carried}
 
 
 def _place(request: Request) -> str:

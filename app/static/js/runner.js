@@ -157,6 +157,7 @@
     flying = true;
     request('answers', { client: b.client, sent: stamp(), events: part.map(event) }, function (r) {
       flying = false;
+      if (stopped) { return; }
       var taking = part[part.length - 1][0], then = +r.headers.get('X-Revision');
       if (r.ok) {
         // A number in between is another phone's: what comes next still rests on what this page knew.
@@ -169,7 +170,7 @@
       // One refused event must not hold up the others; sending carries every answer again.
       if (part.length === 1) { taken(b, taking); } else { batch = 1; }
       again();
-    }, function () { flying = false; trouble(); });
+    }, function () { flying = false; if (!stopped) { trouble(); } });
   }
   function request(what, told, then, failed) {
     var done = false, timer = setTimeout(function () { end(failed); }, 15000);
@@ -180,7 +181,7 @@
       .then(function (r) { end(then, r); }, function () { end(failed); });
   }
   function refused(r) {
-    if (r.status === 409) { closed(); } else if (r.status === 401 || r.status === 404) { el('login').hidden = false; } else { trouble(); }
+    if (r.status === 409) { if (!sending) { closed(); } } else if (r.status === 401 || r.status === 404) { el('login').hidden = false; } else { trouble(); }
   }
   // The form is closed or was sent elsewhere. What this page still holds is judged as late: by the page that
   // explains it, where the phone keeps the outbox, else here.
@@ -191,13 +192,15 @@
     request('late', { client: mine.client, sent: stamp(), reviewed: mine.w || null, kept: mine.q }, leave, leave);
   }
 
-  // Sending: first the events that still wait, so that the trail is whole; then every answer once more.
+  // Sending: every answer once more, and the events that are on their way, so that nobody waits for them.
+  // After trouble, and where another box stands, the events go first: each is judged by its own time.
   function send() {
     wantSend = true;
     if (sending || stopped) { return; }
     if (!mine.w) { mine.w = stamp(); write(mine); }
     net('sending', true);
-    if (pending()) { return flush(); }
+    var waiting = pending(), last = seq;
+    if (waiting && (lost || waiting !== mine || mine.q.length > batch)) { return flush(); }
     sending = true;
     f.reviewed.disabled = false;
     f.revision.value = revision;
@@ -207,15 +210,17 @@
     data.append('at', mine.w);
     data.append('sent', stamp());
     if (away) { data.append('offline', '1'); }
+    if (waiting) { data.append('events', JSON.stringify(mine.q.map(event))); }
     data.append('width', w.innerWidth);
     if (long) { data.append('scale', w.getComputedStyle(long).display === 'flex' ? 'row' : 'list'); }
     data.append('theme', /paper/.test(root.className) || !w.matchMedia('(prefers-color-scheme:dark)').matches ? 'light' : 'dark');
-    request('submit', new URLSearchParams(data) + '', sent, unsent);
+    request('submit', new URLSearchParams(data) + '', function (r) { sent(r, last); }, unsent);
   }
   // The answer is the thanks themselves: nothing more has to be fetched. What was answered meanwhile stays in its box.
-  function sent(r) {
+  function sent(r, last) {
     if (!r.ok) { return unsent(r); }
     stopped = true;
+    taken(mine, last);
     boxes.forEach(function (b) { b.w = 0; write(b); });
     r.text().then(thank, function () { w.location.replace(place + 'done'); });
   }
@@ -232,6 +237,7 @@
   function unsent(r) {
     sending = false;
     el('next').removeAttribute('aria-disabled');
+    if (stopped) { return; }
     if (r && r.status === 422) { stopped = true; return HTMLFormElement.prototype.submit.call(f); }
     if (r) { refused(r); } else { trouble(); }
   }

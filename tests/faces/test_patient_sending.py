@@ -1,0 +1,92 @@
+"""A form that brings along the answers whose saving nobody waited for."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from httpx2 import Response
+from sqlmodel import select
+
+from app.domain.audit import Event
+from app.storage.capture import AnswerEvent
+from app.storage.capture import Response as Sent
+from app.storage.trail import AuditEntry
+from tests.applications import Clock
+from tests.faces.visitors import ANSWERS, Phone, event, heading
+from tests.services.people import PIN
+
+SHOWN = "2026-03-02T10:00:05.000+08:00"
+TWICE = [event(1, "q1", 3), event(2, "q1", 2, base=1)]
+"""A mind that was changed just before sending: the form itself tells only the second answer."""
+
+
+def send(phone: Phone, slot: str, events: object, at: str = SHOWN, sent: str = SHOWN) -> Response:
+    told = {"submission_id": "c1", "reviewed": "1", "at": at, "sent": sent, "events": json.dumps(events)}
+    return phone.client.post(
+        f"/f/{slot}/submit", data={**ANSWERS, **told}, headers={"accept": "application/json"}
+    )
+
+
+def kept(phone: Phone) -> list[tuple[str, int, str, int | None]]:
+    with phone.person.installation.read() as session:
+        rows = session.exec(select(AnswerEvent).where(AnswerEvent.item == "q1").order_by("revision")).all()
+        return [(row.client, row.seq, row.item, row.value) for row in rows]
+
+
+@pytest.mark.req("AUD-05", "CAP-16")
+def test_the_trail_has_every_answer_that_came_along(phone: Phone) -> None:
+    slot = phone.begin()
+    sent = send(phone, slot, TWICE)
+    assert (sent.status_code, heading(sent)) == (200, "Thank you. Your answers are saved.")
+    assert kept(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
+    with phone.person.installation.read() as session:
+        told = [entry.event for entry in session.exec(select(AuditEntry).order_by("id")).all()]
+        assert told[-2:] == [Event.ANSWER_SAVED, Event.FORM_SUBMITTED]
+        assert session.exec(select(Sent)).one().answers["q1"] == 2
+
+
+@pytest.mark.req("OFF-02")
+def test_what_was_saved_meanwhile_is_not_saved_again(phone: Phone) -> None:
+    slot = phone.begin()
+    phone.save(slot, TWICE[0])
+    assert send(phone, slot, TWICE).status_code == 200
+    assert send(phone, slot, TWICE).status_code == 200  # the answer to the first was lost on its way
+    assert kept(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
+    late = phone.save(slot, *TWICE)
+    assert (late.status_code, late.json()["state"]) == (409, "submitted")
+    assert len(kept(phone)) == 2
+
+
+@pytest.mark.req("OFF-04")
+def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone, clock: Clock) -> None:
+    """Nothing can be saved any more when it arrives; the form was sent in its window, and holds them all."""
+    slot = phone.begin()
+    window = phone.person.slot("BL")
+    assert window.closes_at
+    assert window.grace_until
+    clock.at = window.grace_until
+    phone.client.post("/unlock", data={"pin": PIN})
+    pressed = (window.closes_at - timedelta(seconds=1)).isoformat()
+    assert send(phone, slot, TWICE, at=pressed, sent=clock.at.isoformat()).status_code == 200
+    assert kept(phone) == [("sent:c1", 1, "q1", 2)]
+
+
+@pytest.mark.parametrize(
+    ("events", "code", "field"),
+    [
+        ("x", "bad_field", "events"),
+        ([], "bad_field", "events"),
+        ([event(1, "q77", 1)], "unknown_item", None),
+        ([event(1, "q1", 9)], "out_of_range", None),
+        ([{**TWICE[0], "offline": True, "sum": 1}], "bad_field", "offline"),
+    ],
+)
+def test_what_the_runner_would_not_send_along_is_refused_by_name(
+    phone: Phone, events: object, code: str, field: str | None
+) -> None:
+    slot = phone.begin()
+    refused = send(phone, slot, events)
+    assert (refused.status_code, refused.json()["code"], refused.json().get("field")) == (422, code, field)
+    assert kept(phone) == []
+    broken = phone.send(slot, None, events="{")
+    assert (broken.status_code, "events" in broken.text) == (422, True)
