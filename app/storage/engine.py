@@ -1,7 +1,6 @@
 """Engines for both databases: SQLite embedded, PostgreSQL in production."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +9,9 @@ from sqlalchemy.engine import Connection, Engine
 
 WRITES = "daybook_writes"
 """Connection option of the unit of work; without it a connection may only read."""
+
+_SAVING = "daybook_saving"
+"""Engine option: the pool of the hot paths, beside the one of everything else."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -37,7 +39,15 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = sa.create_engine(address, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
+        beside = _at_once(address, pool_size)
+        engine = sa.create_engine(
+            address,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            hide_parameters=True,
+            execution_options={_SAVING: beside},
+        )
+        event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
     event.listen(engine, "before_cursor_execute", _refuse_unaudited)
     return engine
 
@@ -54,15 +64,28 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(**{WRITES: True})
 
 
-@lru_cache(maxsize=8)
 def saving(engine: Engine) -> Engine:
-    """The same pool for reads followed by a single statement that is a transaction by itself.
+    """For reads followed by a single statement that is a transaction by itself.
 
     On PostgreSQL that spares the round trips of BEGIN and COMMIT; SQLite writes as always.
     """
-    if engine.dialect.name == "sqlite":
-        return writing(engine)
-    return writing(engine).execution_options(isolation_level="AUTOCOMMIT")
+    beside: Engine | None = engine.get_execution_options().get(_SAVING)
+    return beside or writing(engine)
+
+
+def _at_once(address: sa.URL, pool_size: int) -> Engine:
+    """Connections that are in autocommit for good: to switch one there and back costs as much as a save."""
+    engine = sa.create_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        execution_options={WRITES: True},
+    )
+    event.listen(engine, "before_cursor_execute", _refuse_unaudited)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type

@@ -19,6 +19,7 @@ from app.services.entry import change_language, unlock
 from app.services.installation import Installation
 from app.services.saving import keep_draft, save_answers
 from app.storage.capture import AnswerEvent
+from app.storage.engine import saving
 from app.storage.trail import AuditEntry
 from tests.services.people import PIN, START, Person, days
 
@@ -239,7 +240,8 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     said: list[str] = []
     engine = person.installation.engine
-    sa.event.listen(engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0].upper()))
+    for pool in {engine, saving(engine)}:
+        sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0].upper()))
     save_answers(person.installation, person.cookie, slot, "c1", [Given(2, 1, "q2", 1)], START)
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
     assert [word for word in said if word not in ("BEGIN", "SELECT")] == written
@@ -259,7 +261,8 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
             with stranger.begin() as other:
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
-    sa.event.listen(engine, "before_cursor_execute", overtake)
+    for pool in (engine, saving(engine)):
+        sa.event.listen(pool, "before_cursor_execute", overtake)
     given = [Given(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
     assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
     assert len(stored(person)) == count

@@ -20,6 +20,7 @@ from app.services.saving import save_answers
 from app.services.submission import Receipt, Sending, arriving, submit_form
 from app.services.trail import verify
 from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.engine import saving
 from app.storage.exchange import FeedEvent
 from app.storage.trail import AuditEntry
 from tests.services.people import START, Person, days, qlq
@@ -159,7 +160,7 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
             with stranger.begin() as other:
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
-    sa.event.listen(engine, "before_cursor_execute", overtake)
+    sa.event.listen(saving(engine), "before_cursor_execute", overtake)
     sending = Sending(qlq(2), "s1", True)
     receipt = submit_form(person.installation, person.visitor(START), slot, sending, START)
     assert (receipt.number, times) == (response(person).public_id, [0])
