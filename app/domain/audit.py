@@ -197,13 +197,16 @@ class Fault:
 
 def canonical(value: object) -> str:
     """One spelling of a JSON value: sorted keys, no spaces, UTF-8, instants as UTC with milliseconds."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell)
+    return _CANONICAL.encode(value)
 
 
 def _spell(value: object) -> str:
     if isinstance(value, datetime):
         return instant(value)
     return str(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell)
 
 
 def instant(at: datetime) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from app.domain.answers import Value, accept, asked
 from app.domain.instrument import Instrument, Item, Scale, ScaleKind
@@ -67,10 +68,17 @@ def score(instrument: Instrument, answers: Mapping[str, Value]) -> tuple[Score, 
 
 def transformed(scale: Scale, total: Fraction | int, answered: int) -> Fraction:
     """The 0-100 score of a raw sum of `answered` values, reversed ones already turned round."""
-    share = (Fraction(total) - answered * scale.low) / (answered * (scale.high - scale.low))
-    return 100 * (1 - share if scale.kind is ScaleKind.FUNCTIONAL else share)
+    return _transformed(scale.low, scale.high, scale.kind is ScaleKind.FUNCTIONAL, total, answered)
 
 
+@lru_cache(maxsize=4096)
+def _transformed(low: int, high: int, falls: bool, total: Fraction | int, answered: int) -> Fraction:
+    """There are few sums, and fractions are slow."""
+    share = (Fraction(total) - answered * low) / (answered * (high - low))
+    return 100 * (1 - share if falls else share)
+
+
+@lru_cache(maxsize=4096)
 def printed(value: Fraction) -> str:
     """The one canonical decimal: ten places, half to even, trailing zeros removed."""
     tenths = round(value * 10**DECIMALS)
@@ -99,7 +107,7 @@ def _ruler(score: Score) -> tuple[str, str, str, str]:
 class _Basis:
     """What a score rests on; `whole` is false when a part is itself prorated."""
 
-    total: Fraction
+    total: Fraction | int
     answered: int
     asked: int
     whole: bool
@@ -115,7 +123,7 @@ def _number(item: Item, value: Value) -> int | None:
 def _of_items(scale: Scale, given: Mapping[str, int | None]) -> _Basis:
     due = [code for code in scale.items if code in given]
     values = [_turned(scale, code, value) for code in due if (value := given[code]) is not None]
-    return _Basis(sum(values, Fraction()), len(values), len(due), True)
+    return _Basis(sum(values), len(values), len(due), True)
 
 
 def _of_parts(scale: Scale, scores: Mapping[str, Score]) -> _Basis:
@@ -123,11 +131,11 @@ def _of_parts(scale: Scale, scores: Mapping[str, Score]) -> _Basis:
     due = [part for part in parts if part.status is not ScoreStatus.NOT_ADMINISTERED]
     values = [_turned(scale, part.scale, part.value) for part in due if part.value is not None]
     whole = all(part.status is ScoreStatus.COMPLETE for part in due)
-    return _Basis(sum(values, Fraction()), len(values), len(due), whole)
+    return _Basis(sum(values), len(values), len(due), whole)
 
 
-def _turned(scale: Scale, code: str, value: Fraction | int) -> Fraction:
-    return Fraction(scale.low + scale.high - value if code in scale.reversed else value)
+def _turned(scale: Scale, code: str, value: Fraction | int) -> Fraction | int:
+    return scale.low + scale.high - value if code in scale.reversed else value
 
 
 def _status(basis: _Basis, enough: bool) -> ScoreStatus:
