@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from starlette.responses import Response
@@ -23,6 +24,9 @@ from app.web.dependencies import At, Daybook
 from app.web.pages import Page, render
 from app.web.places import DEVICE_COOKIE, PATIENT_HOME
 from app.web.shell import Shell, base_shell
+
+_PLAIN_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,19 @@ def reachable(visit: Known) -> Visit:
 
 async def posted(request: Request) -> Mapping[str, str]:
     """The fields of a form, without files."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() == _PLAIN_FORM:
+        # A form of thirty answers is read in a tenth of the time that the general parser takes.
+        return dict(_fields(await request.body()))
     async with request.form() as form:
         return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    """Raises Refused("malformed") for what no browser sends: no UTF-8, or fields without end."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise Refused("malformed") from None
 
 
 Posted = Annotated[Mapping[str, str], Depends(posted)]
