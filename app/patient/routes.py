@@ -28,9 +28,9 @@ from app.patient.visits import (
     delivered,
     known,
 )
-from app.services.capture import Form, begin_form, defined, open_form
+from app.services.capture import Definition, Form, begin_form, defined, open_form
 from app.services.late import deliver
-from app.services.patient_home import home, sent_form
+from app.services.patient_home import SentForm, home, just_sent, outlook, sent_form
 from app.services.saving import keep_draft, save_answers, tell_altered
 from app.services.submission import Sending, submit_form
 from app.web.cookies import kept
@@ -90,12 +90,11 @@ def _begin_again(sent: Posting, slot: str, error: str, who: str) -> Response:
 
 @router.get("/f/{slot}/done")
 def done(visit: Awake, slot: str) -> Response:
-    return visit.show(_thanks(visit, slot))
+    return visit.show(_thanks(visit, sent_form(visit.daybook, visit.visitor, slot)))
 
 
-def _thanks(visit: Visit, slot: str) -> DonePage:
-    sent = sent_form(visit.daybook, visit.visitor, slot)
-    return done_page(visit, sent, home(visit.daybook, visit.visitor, visit.at))
+def _thanks(visit: Visit, sent: SentForm) -> DonePage:
+    return done_page(visit, sent, outlook(visit.daybook, visit.visitor, visit.at))
 
 
 @router.get("/f/{slot}/{step}")
@@ -137,7 +136,7 @@ def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted
     asked = defined(daybook, visit.visitor, sent.met.slot)
     page = sheet(asked.instrument, asked.leave_out, sent.fields)
     if page.reviewed and not page.invalid:
-        return _submitted(sent, slot, page)
+        return _submitted(sent, asked, page)
     if wants_json(request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
     if visit.visitor.exit_kind is not None:
@@ -146,9 +145,9 @@ def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted
     return _drafted(visit, form, page)
 
 
-def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
+def _submitted(sent: Delivery, asked: Definition, page: Sheet) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    visit = sent.visit
+    visit, slot = sent.visit, asked.slot.public_id
     ahead = skew(page.sent_at, visit.at)
     met = None if page.events and _waiting(visit, slot, page, ahead) else sent.met
     sending = Sending(
@@ -162,13 +161,13 @@ def _submitted(sent: Delivery, slot: str, page: Sheet) -> Response:
         offline=page.offline,
     )
     try:
-        submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, met)
+        receipt = submit_form(visit.daybook, visit.visitor, slot, sending, visit.at, met)
     except Refused as refused:
         if refused.code != "unanswered" or wants_json(visit.request):
             raise
         form = open_form(visit.daybook, visit.visitor, slot, visit.at)
         return _form(visit, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
-    return _received(visit, slot)
+    return _received(visit, just_sent(asked, receipt))
 
 
 def _waiting(visit: Visit, slot: str, page: Sheet, ahead: int | None) -> bool:
@@ -186,11 +185,11 @@ def _waiting(visit: Visit, slot: str, page: Sheet, ahead: int | None) -> bool:
     return True
 
 
-def _received(visit: Visit, slot: str) -> Response:
+def _received(visit: Visit, form: SentForm) -> Response:
     """The thanks; the runner is given them at once, so that it needs no second request."""
     if not wants_json(visit.request):
-        return RedirectResponse(f"{form_url(slot)}/done", 303)
-    return render_block(visit.request, _thanks(visit, slot), "main", visit.shell)
+        return RedirectResponse(f"{form_url(form.slot)}/done", 303)
+    return render_block(visit.request, _thanks(visit, form), "main", visit.shell)
 
 
 def _drafted(visit: Visit, form: Form, page: Sheet) -> Response:

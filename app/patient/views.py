@@ -137,13 +137,13 @@ def review_page(form: Form, answers: Mapping[str, Value]) -> ReviewPage:
     )
 
 
-def done_page(visit: Visit, sent: patient_home.SentForm, home: patient_home.Home) -> DonePage:
+def done_page(visit: Visit, sent: patient_home.SentForm, ahead: patient_home.Outlook) -> DonePage:
     return DonePage(
         name=named(sent.name, sent.for_day, visit.language),
         sent_at=formats.told(sent.sent_at, visit.visitor.zone, visit.language),
         receipt=sent.receipt,
-        next_on=on_day(home.next_on, visit.language),
-        more=len(home.due),
+        next_on=on_day(ahead.next_on, visit.language),
+        more=ahead.more,
         late=sent.late,
     )
 

@@ -14,12 +14,15 @@ from app.domain.instrument_text import InstrumentText
 from app.domain.refusal import Refused
 from app.domain.status import ANSWERABLE, Status, ends_at
 from app.domain.window import ONE_SECOND, Window, local_day
-from app.services.capture import left_out
+from app.services.capture import Definition, left_out
 from app.services.entry import Visitor
 from app.services.installation import Installation
 from app.services.packs import may_begin
+from app.services.submission import Receipt
 from app.services.wishes import wants_reminders
+from app.storage.ahead import ahead_of
 from app.storage.capture import AnswerEvent, Response
+from app.storage.engine import saving
 from app.storage.people import Contact, Participant
 from app.storage.schedule import Disposition, Slot
 from app.storage.slots import facts_of, status_of, window_of_slot
@@ -67,6 +70,14 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What comes after a form: how many can be filled in now, and the day on which the next one opens."""
+
+    more: int
+    next_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class SentForm:
     """A form that was sent: which, when, how its receipt reads, and whether its answers may be read."""
 
@@ -103,6 +114,14 @@ def home(installation: Installation, visitor: Visitor, at: datetime) -> Home:
     return Home(tuple(ordered), next_on, reminded, finished)
 
 
+def outlook(installation: Installation, visitor: Visitor, at: datetime) -> Outlook:
+    """What this participant may do next; one query, as it stands between Send and the thanks."""
+    with saving(installation.engine).connect() as connection:
+        found = ahead_of(connection, visitor.participant_id, at)
+    allowed = (may_begin(installation, visitor.study, visitor.language, slot, at) for slot in found.open)
+    return Outlook(sum(allowed), found.next_on)
+
+
 def sent_forms(installation: Installation, visitor: Visitor) -> tuple[SentForm, ...]:
     """Everything this participant sent, newest first; never the answers."""
     with installation.read() as session:
@@ -117,6 +136,20 @@ def sent_form(installation: Installation, visitor: Visitor, slot_id: str) -> Sen
     if row is None:
         raise Refused("unknown_slot")
     return _told(installation, visitor, *row)
+
+
+def just_sent(asked: Definition, receipt: Receipt) -> SentForm:
+    """The same of a form whose receipt is at hand, without reading it again."""
+    return SentForm(
+        slot=asked.slot.public_id,
+        slot_key=asked.slot.id or 0,
+        name=asked.text.name,
+        for_day=asked.slot.for_day,
+        sent_at=receipt.received_at,
+        receipt=receipt.number,
+        late=receipt.out_of_window,
+        readable=asked.plan.shows_answers,
+    )
 
 
 @dataclass(frozen=True, slots=True)

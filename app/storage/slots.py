@@ -76,9 +76,8 @@ def slots_of(session: Session, participant_id: int) -> Sequence[Slot]:
     return session.exec(statement.order_by(col(Slot.position), col(Slot.id))).all()
 
 
-def status_expression(at: datetime) -> sa.ColumnElement[str]:
+def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
     """The SQL twin of `app.domain.status.status`; a test proves the two equal."""
-    now = sa.literal(at, type_=Slot.opens_at.type)  # type: ignore[union-attr]  # a column here, not its value
     opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
     died = col(Slot.exit_kind) == ExitKind.death
     exited = col(Slot.exit_kind).is_not(None)

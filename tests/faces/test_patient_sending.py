@@ -90,3 +90,10 @@ def test_what_the_runner_would_not_send_along_is_refused_by_name(
     assert kept(phone) == []
     broken = phone.send(slot, None, events="{")
     assert (broken.status_code, "events" in broken.text) == (422, True)
+
+
+@pytest.mark.parametrize("body", [b"q1=%FF", b"q1=\xff", b"&".join([b"q1=1"] * 1001)])
+def test_what_no_browser_sends_is_not_read(phone: Phone, body: bytes) -> None:
+    plain = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    refused = phone.client.post(f"/f/{phone.begin()}/submit", content=body, headers=plain)
+    assert (refused.status_code, "This could not be read." in refused.text) == (400, True)

@@ -11,7 +11,8 @@ from app.domain.plan import Owner
 from app.domain.refusal import Refused
 from app.domain.status import Status
 from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.patient_home import home, minutes, sent_form, sent_forms
+from app.services.patient_home import Outlook, home, minutes, outlook, sent_form, sent_forms
+from app.storage.engine import saving
 from tests.services.people import START, Person, days
 
 TODAY = date(2026, 3, 2)
@@ -101,3 +102,28 @@ def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
     )
     home(person.installation, visitor, START)
     assert said.count("SELECT") == 3
+
+
+def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
+    person.randomise(TODAY, START)
+    engine = person.installation.engine
+    said: list[str] = []
+    for pool in (engine, saving(engine)):
+        sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0]))
+    for day in (0, 1, 9, 40, 400):
+        at = START + timedelta(days=day)
+        visitor = person.visitor(at)
+        shown = home(person.installation, visitor, at)
+        said.clear()
+        seen = outlook(person.installation, visitor, at)
+        assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
+        assert [word for word in said if word != "BEGIN"] == ["SELECT"]
+    assert outlook(person.installation, person.visitor(START), START).more > 0
+
+
+def test_who_left_has_no_outlook(person: Person) -> None:
+    person.randomise(TODAY, START)
+    left = DispositionEntry(Kind.withdrew_study, "2026-03-02", Owner.site)
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    later = START + timedelta(days=1)
+    assert outlook(person.installation, person.visitor(START), later) == Outlook(0, None)

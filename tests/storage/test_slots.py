@@ -89,7 +89,8 @@ def test_the_twin_equals_the_pure_function(
     keys = [slot.id for slot in slots]
     with Session(reading(engine)) as session:
         for now in [*others, *edges]:
-            statement = sa.select(col(Slot.id), status_expression(now)).where(col(Slot.id).in_(keys))
+            moment = sa.literal(now, type_=sa.inspect(Slot).columns.opens_at.type)
+            statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
             told = {row[0]: row[1] for row in session.execute(statement)}
             assert told == {slot.id: status_of(slot, now).value for slot in slots}
 
