@@ -15,7 +15,7 @@ from app.services import demo_answers
 from app.services.activation import activate
 from app.services.anchors import AnchorEntry, record_anchor
 from app.services.capture import begin_form, open_form
-from app.services.demo_people import How, Left, Stated, Story
+from app.services.demo_people import CALL, How, Left, Stated, Story
 from app.services.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.edc_access import Caller
 from app.services.edc_delivery import Delivery
@@ -26,6 +26,7 @@ from app.services.entry import Visitor, recognise, unlock
 from app.services.exemptions import excuse_visit
 from app.services.installation import Installation
 from app.services.missed_reasons import record_missed_reason
+from app.services.participant_requests import ask_for_call, ask_for_correction
 from app.services.participants import participant_of
 from app.services.reminding import Outbox, claim, hand_over
 from app.services.saving import save_answers
@@ -129,6 +130,15 @@ def excuses(stage: Stage, at: datetime, story: Story, visit: str) -> None:
 def requests(stage: Stage, at: datetime, story: Story, visit: str, on: date) -> None:
     """A nurse asks for a visit beside the schedule."""
     request_visit(stage.installation, stage.nurses[story.site], stage.study_id, story.subject, visit, on, at)
+
+
+def asks(stage: Stage, at: datetime, story: Story, what: str) -> None:
+    """The participant asks to be called, or says that something is wrong in what they sent."""
+    visitor = _awake(stage, at, story)
+    if what == CALL:
+        ask_for_call(stage.installation, visitor, at)
+    else:
+        ask_for_correction(stage.installation, visitor, _slot(stage, visitor, what), at)
 
 
 def fills(stage: Stage, at: datetime, story: Story, filling: Filling) -> None:

@@ -19,6 +19,7 @@ _MORNING, _NOON = time(9, 30), time(14)
 _AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS = time(0, 1), time(9, 1), time(19, 1)
 _WEEKLY, _DAILY = 91, 14
 _TOO_LATE = timedelta(days=5)
+_JUST_NOW = timedelta(minutes=30)
 _DIARY_KEPT = 8
 """Of ten diary days, how many have an entry."""
 
@@ -84,6 +85,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
     yield from _dates(story, calendar)
     yield from _ways_out(story, calendar)
     if story.activated:
+        yield from _asked(story, calendar)
         for slot in schedule(plan, _anchors(story, calendar), story.arm, ZONE):
             yield from _filled(story, slot, calendar)
 
@@ -103,6 +105,11 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(
             calendar.moment(day, _MORNING), partial(demo_acts.requests, story=story, visit=visit, on=day)
         )
+
+
+def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
+    if story.asks is not None:
+        yield Act(calendar.now - _JUST_NOW, partial(demo_acts.asks, story=story, what=story.asks))
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:

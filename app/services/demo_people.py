@@ -7,6 +7,8 @@ from enum import StrEnum
 from app.domain.plan import MissedReason, Owner
 from app.services.dispositions import Kind
 
+CALL = "call"
+
 
 class How(StrEnum):
     """What somebody does with a form, where they do not simply answer it around its day."""
@@ -43,7 +45,8 @@ class Story:
     """One person's way through the study; days are counted back from today.
 
     `forms` are the exceptions: every other form is answered around its target day. `quiet` is the
-    first day on which nothing was answered any more, `diary` the day of the first diary entry.
+    first day on which nothing was answered any more, `diary` the day of the first diary entry. `asks`:
+    just now they asked to be called (`CALL`), or said that something is wrong in this visit's form.
     """
 
     subject: str
@@ -61,6 +64,7 @@ class Story:
     reason: tuple[str, MissedReason, int] | None = None
     excused: tuple[str, int] | None = None
     requested: tuple[str, int] | None = None
+    asks: str | None = None
     address: str | None = None
 
     @property
@@ -109,13 +113,14 @@ _FIRST = (
     Story(
         "0571-004",
         "zh_CN",
-        "W6 is overdue",
+        "W6 is overdue, a call was asked for",
         49,
         "SOC",
         46,
         forms={"W6": How.NOT},
         diary=13,
         quiet=3,
+        asks=CALL,
         address="p004@participant.example",
     ),
     Story(
@@ -129,7 +134,9 @@ _FIRST = (
         diary=13,
         stated=_radiotherapy(31, 20),
     ),
-    Story("0571-006", "en", "W6 was sent in time", 47, "SOC", 44, diary=44),
+    Story(
+        "0571-006", "en", "W6 was sent in time, something is wrong in it", 47, "SOC", 44, diary=44, asks="W6"
+    ),
     Story(
         "0571-007",
         "zh_CN",

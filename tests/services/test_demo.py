@@ -35,7 +35,7 @@ from app.storage.capture import AnswerEvent, Quarantine, Response
 from app.storage.changes import chain_of_study
 from app.storage.engine import open_engine
 from app.storage.exchange import FeedEvent, FeedHead, Message
-from app.storage.people import Participant
+from app.storage.people import Participant, ParticipantRequest, RequestKind
 from app.storage.schedule import Anchor, Disposition, Slot, Standing
 from app.storage.slots import facts_of, slots_of, status_of, window_of_slot
 from app.storage.study import Mode, RoleGrant, Study
@@ -183,6 +183,11 @@ def test_two_dates_differ_and_an_unscheduled_form_was_asked_for(made: Made) -> N
     differing = [row for row in made.rows(Anchor) if row.standing is Standing.DIFFERING]
     assert [(row.kind, row.source) for row in differing] == [("randomisation", "site")]
     assert status_of(made.slots("0755-006")["UNS-1"], made.at) is Status.due
+
+
+def test_the_nurse_finds_a_call_and_a_correction_asked_for(made: Made) -> None:
+    assert {request.kind for request in made.rows(ParticipantRequest)} == set(RequestKind)
+    assert all(request.closed_at is None for request in made.rows(ParticipantRequest))
 
 
 def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None:
