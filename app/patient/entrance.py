@@ -99,7 +99,7 @@ def show_link(
 
 @router.post(WAY_IN + "{link}")
 def use_link(request: Request, daybook: Daybook, at: At, link: str, fields: Posted) -> Response:
-    invited = take_up(daybook, link, _source(request), at)
+    invited = take_up(daybook, link, _source(request), at, fields.get("pin"))
     coming = Coming(request, daybook, at, invited, _bound(request, daybook, at))
     return _enter(coming, link, fields, CheckPage(invited.asks.value, f"{WAY_IN}{link}"))
 
@@ -113,7 +113,7 @@ def show_code(request: Request) -> Response:
 def use_code(request: Request, daybook: Daybook, at: At, fields: Posted) -> Response:
     code = typed(fields, "code")
     try:
-        invited = take_up(daybook, code, _source(request), at)
+        invited = take_up(daybook, code, _source(request), at, fields.get("pin"))
     except Refused as refused:
         error = "throttled" if refused.code == "throttled" else "wrong"
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))

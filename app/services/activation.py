@@ -68,11 +68,14 @@ def invitation(installation: Installation, session: Session, link: str, at: date
     return found
 
 
-def take_up(installation: Installation, secret: str, source: str, at: datetime) -> Invited:
+def take_up(
+    installation: Installation, secret: str, source: str, at: datetime, pin: str | None = None
+) -> Invited:
     """Whom the link or code that somebody wants to use invites; a failure is counted and recorded.
 
     Raises Refused: "throttled", "wrong_link". `source` names where the request came from; a good link
-    passes all the same, so that a ward behind one address is never locked out (IAM-12).
+    passes all the same, so that a ward behind one address is never locked out (IAM-12). With a `pin`, to
+    refuse takes as long as for a good link or code with a wrong one (SEC-07).
     """
     with installation.read() as session:
         if is_code(secret):
@@ -81,6 +84,8 @@ def take_up(installation: Installation, secret: str, source: str, at: datetime) 
         if found is None:
             check_tries(session, f"link:{source}", at)
     if found is None:
+        if pin is not None:
+            installation.sealer.matches(None, pin)
         _refuse(installation, source, at)
     return found
 

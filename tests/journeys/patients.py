@@ -10,13 +10,14 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
 from app.domain.capture import Given
+from app.services.enrolment import issue_invitation
 from app.services.installation import Installation
 from app.services.participants import site_named, study_named
 from app.storage.capture import AnswerEvent, Quarantine, Response
 from app.storage.study import Site
 from app.web.places import DEVICE_COOKIE
 from tests.applications import Clock, application
-from tests.faces.visitors import founded
+from tests.faces.visitors import founded, newcomer
 from tests.servers import address, free_socket, serving
 from tests.services.people import START, Person, bound, enrolled
 
@@ -104,6 +105,15 @@ class Hospital:
         self.clock.at = START
         person = enrolled(self.installation, self.site, f"0571-{next(self.numbers):03}")
         return Patient(self.url, self.clock, person)
+
+    def guest(self) -> tuple[Patient, str]:
+        """Somebody who has no phone yet, and the link that was made for them."""
+        self.clock.at = START
+        person = newcomer(Person(self.installation, self.site, f"0571-{next(self.numbers):03}"))
+        told = issue_invitation(
+            self.installation, person.nurse, person.site.study_id, person.subject, self.clock.at
+        )
+        return Patient(self.url, self.clock, person), told.url
 
 
 @contextmanager

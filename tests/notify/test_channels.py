@@ -110,6 +110,7 @@ def test_the_console_shows_the_letter_without_its_address() -> None:
     assert LETTER.to not in stream.getvalue()
 
 
+@pytest.mark.req("PRI-04")
 @pytest.mark.parametrize("diary", [True, False])
 @pytest.mark.parametrize("code", ["en", "zh_CN", "xx"])
 def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: bool) -> None:
@@ -124,5 +125,6 @@ def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: boo
         assert never not in subject + text
 
 
+@pytest.mark.req("PRI-04")
 def test_messages_have_one_template() -> None:
     assert [path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()] == ["reminder.txt"]

@@ -95,6 +95,7 @@ def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: Cl
     assert verify(installation) == []
 
 
+@pytest.mark.req("PRI-04")
 def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
     installation: Installation, claimed: Claimed
 ) -> None:

@@ -311,6 +311,8 @@
     el('urgent').className = 'note err' + (on ? ' on' : '');
     bar.className = on ? 'bar loud' : 'bar';
     el('urgent').firstElementChild.hidden = !on;
+    // The bar grows over the page; what was just chosen stays in sight above it.
+    if (on && now.contains(d.activeElement)) { d.activeElement.scrollIntoView({ block: 'nearest' }); }
   }
   function more() {
     if (stopped) { return; }

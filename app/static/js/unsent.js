@@ -26,7 +26,7 @@
   function deliver(done) {
     var left = boxes(), waits = 0, told = '';
     function next() {
-      var name = left.shift(), key, kept, box;
+      var name = left.shift(), key, kept, box, at;
       if (!name) {
         busy = false;
         say(waits ? 'waits' : told, waits);
@@ -42,9 +42,15 @@
         body: JSON.stringify({ client: name[2], sent: new Date().toISOString(), reviewed: box.w || null, kept: box.q }) })
         .then(function (r) {
           // 404: somebody else's on a shared phone; it waits until that person is here again, but not for ever.
-          // Its age is asked only here: what the server would take must not be lost to a clock that was wrong.
+          // Since when it waits is told by the server's clock: a phone's own may be years off, then as now.
           if (r.status === 404) {
-            if (Date.now() - parseInt(name[2].slice(0, 8), 36) > AGE) { store.removeItem(key); }
+            at = Date.parse(r.headers.get('Date'));
+            if (store.getItem(key) === kept && at - (box.z || at) > AGE) {
+              store.removeItem(key);
+            } else if (store.getItem(key) === kept && at && !box.z) {
+              box.z = at;
+              store.setItem(key, JSON.stringify(box));
+            }
             return next();
           }
           if (!r.ok) { waits += box.q.length || 1; return next(); }

@@ -1,0 +1,100 @@
+"""What a whole visit of a participant and a nurse leaves in the log: routes and numbers, nobody's secrets."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyotp
+import pytest
+from fastapi import FastAPI
+
+from app.domain.access import SYSTEM
+from app.services.enrolment import Channel, enrol
+from app.services.studies import create_staff
+from app.web.logs import log_to
+from tests.applications import Clock, visitor
+from tests.faces.visitors import Phone, event, invited
+from tests.services.people import PIN, START, Person, enrolment
+
+WRONG_PIN, NEW_PIN = "908172", "246802"
+ADDRESS, AGENT = "li.na.patient@example.org", "HerOwnTelephone/7"
+STAFF, PASSWORD = "nurse.wang@example.org", "correct horse battery"
+KNOWN = {"event", "level", "timestamp", "id", "method", "route", "status", "ms", "error", "where"}
+
+ROUTES = set(
+    "/a/{link} /code /f/{slot}/begin /f/{slot}/answers /unlock /settings/pin /f/{slot}/submit /settings "
+    "/broken - /settings/leave /desk/sign-in /desk/sign-in/code".split()
+)
+
+
+def broken() -> None:
+    raise ValueError(f"{ADDRESS} {PIN} q1=4")
+
+
+def failing() -> None:
+    """As the server tells of a failure in the application."""
+    try:
+        broken()
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+
+
+@pytest.fixture
+def lines(app: FastAPI) -> Iterator[io.StringIO]:
+    """The log, of an application that can fail."""
+    app.add_api_route("/broken", broken)
+    stream = io.StringIO()
+    log_to(stream)
+    yield stream
+    log_to()
+
+
+def visit(phone: Phone, clock: Clock) -> None:
+    """In, an answer, the lock with a wrong PIN and the right one, sending, settings, out."""
+    client = phone.client
+    client.get(f"/a/{phone.link}?name={ADDRESS}")
+    client.post("/code", data={"code": "ABCD2345", "pin": WRONG_PIN})
+    phone.activate()
+    slot = phone.begin()
+    phone.save(slot, event(1, "q1", 4))
+    phone.save(slot, event(2, "q1", "not a number"))
+    clock.forward(minutes=16)
+    client.post("/unlock", data={"pin": WRONG_PIN})
+    client.post("/unlock", data={"pin": PIN})
+    client.post("/settings/pin", data={"pin_now": PIN, "pin_new": NEW_PIN, "pin_again": NEW_PIN})
+    assert phone.send(slot).status_code == 303
+    client.get("/settings")
+    client.get("/broken")
+    client.get(f"/nobody/{phone.link}/{phone.person.subject}")
+    client.post("/settings/leave")
+
+
+@pytest.mark.req("PRI-06")
+def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
+    app: FastAPI, founder: Person, clock: Clock, lines: io.StringIO
+) -> None:
+    entry = replace(enrolment(founder.subject), channel=Channel.email, address=ADDRESS)
+    enrol(founder.installation, founder.nurse, founder.site, entry, START)
+    phone = invited(app, founder)
+    phone.client.headers["user-agent"] = AGENT
+    visit(phone, clock)
+    new = create_staff(founder.installation, SYSTEM, STAFF, "Wang Fang", PASSWORD, "en", START)
+    code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)
+    desk = visitor(app)
+    desk.post("/desk/sign-in", data={"email": STAFF, "password": PASSWORD})
+    assert desk.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
+    failing()
+    logged = lines.getvalue()
+    told = [json.loads(line) for line in logged.splitlines()]
+    assert len(told) > 15
+    assert [each["error"] for each in told if "error" in each] == ["ValueError"]
+    assert [each["status"] for each in told if each.get("route") == "/broken"] == [500]
+    assert {name for each in told for name in each} <= KNOWN
+    assert {each["route"] for each in told if "route" in each} == ROUTES
+    row = founder.row()
+    secrets = (phone.link, phone.code, PIN, WRONG_PIN, NEW_PIN, PASSWORD, new.totp_secret, "ABCD2345")
+    people = (founder.subject, row.public_id, ADDRESS, "Wang", STAFF, AGENT, "5550000")
+    answers = ("q1", "not a number", phone.slot(), row.pin_hash or "-")
+    assert [marker for marker in (*secrets, *people, *answers) if marker in logged] == []

@@ -1,0 +1,133 @@
+"""What a phone keeps of a form that is not open: it goes when it arrives, or long after nobody asked."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.journeys.patients import Hospital, Patient, choose
+from tests.services.people import START
+
+BOXES = "Object.keys(localStorage).filter(key => !key.indexOf('ob:')).length"
+TODAY = datetime.now(UTC)
+"""The server's headers carry the real day, whatever the study's clock shows."""
+
+
+def leave_behind(context: BrowserContext, patient: Patient) -> None:
+    """The 29th answer waits on the phone, and its page is closed."""
+    tab = patient.nearly_done(context)
+    context.set_offline(True)
+    choose(tab, 3)
+    expect(tab.locator("#net")).to_contain_text("kept on this phone")
+    tab.close()
+    context.set_offline(False)
+
+
+def at_home(context: BrowserContext, person: Patient) -> Page:
+    """This person's home in the same browser, after it tried to deliver."""
+    tab = person.bind(context)
+    with tab.expect_response("**/late"):
+        tab.goto(f"{person.url}/home")
+    return tab
+
+
+def expect_boxes(tab: Page, boxes: int) -> None:
+    """The page has had its time with the answer, and so many boxes are on the phone."""
+    tab.wait_for_timeout(100)
+    tab.wait_for_function(f"{BOXES} === {boxes}")
+
+
+def told_on(context: BrowserContext, day: datetime, status: int = 404) -> None:
+    """The server answers so on that day by its own clock."""
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, headers={"Date": format_datetime(day.astimezone(UTC), usegmt=True)})
+
+    context.unroute("**/late")
+    context.route("**/late", answer)
+
+
+def arrives(context: BrowserContext, patient: Patient) -> None:
+    """The one it belongs to is here again: the answer arrives, and the phone forgets it."""
+    tab = at_home(context, patient)
+    expect(tab.locator("#unsent")).to_have_text("All answers sent")
+    expect_boxes(tab, 0)
+    assert patient.events()[28:] == [("q29", 4)]
+
+
+@pytest.mark.req("OFF-00", "OFF-03")
+def test_another_one_s_answers_wait_until_they_are_here_again(
+    context: BrowserContext, patient: Patient, served: Hospital
+) -> None:
+    leave_behind(context, patient)
+    other = served.patient()
+    for _ in range(2):
+        tab = at_home(context, other)
+        expect_boxes(tab, 1)
+        expect(tab.locator("#unsent")).to_be_hidden()
+    assert len(patient.events()) == 28
+    arrives(context, patient)
+
+
+@pytest.mark.req("OFF-00")
+@pytest.mark.parametrize("wrong", [datetime(1970, 1, 3, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("while_answering", [True, False], ids=["made", "seen"])
+def test_no_wrong_clock_of_the_phone_lets_a_young_box_be_lost(
+    context: BrowserContext, patient: Patient, served: Hospital, wrong: datetime, while_answering: bool
+) -> None:
+    context.clock.install(time=wrong if while_answering else START)
+    leave_behind(context, patient)
+    other = served.patient()
+    for time in (START, wrong, START):
+        context.clock.set_system_time(time)
+        expect_boxes(at_home(context, other), 1)
+    arrives(context, patient)
+
+
+@pytest.mark.req("OFF-03")
+def test_what_nobody_asked_for_in_a_hundred_days_is_deleted(
+    context: BrowserContext, patient: Patient, served: Hospital
+) -> None:
+    leave_behind(context, patient)
+    other = served.patient()
+    for days, left in ((0, 1), (99, 1), (101, 0)):
+        told_on(context, TODAY + timedelta(days=days))
+        expect_boxes(at_home(context, other), left)
+
+
+@pytest.mark.req("OFF-00")
+@pytest.mark.parametrize("status", [401, 403, 409, 422, 429, 500, 503])
+def test_any_other_refusal_deletes_nothing_however_old_it_is(
+    context: BrowserContext, patient: Patient, status: int
+) -> None:
+    leave_behind(context, patient)
+    for days in (0, 4000):
+        told_on(context, TODAY + timedelta(days=days), status)
+        tab = at_home(context, patient)
+        expect(tab.locator("#unsent")).to_contain_text("Answers not sent yet: 1.")
+        expect_boxes(tab, 1)
+    context.unroute("**/late")
+    arrives(context, patient)
+
+
+@pytest.mark.req("OFF-00")
+def test_what_the_server_takes_is_never_too_old(
+    context: BrowserContext, patient: Patient, served: Hospital
+) -> None:
+    """A hundred days are over, but the one it belongs to comes first."""
+    leave_behind(context, patient)
+    told_on(context, TODAY - timedelta(days=4000))
+    expect_boxes(at_home(context, served.patient()), 1)
+    context.unroute("**/late")
+    arrives(context, patient)
+
+
+@pytest.mark.req("OFF-00")
+def test_a_server_without_a_clock_deletes_nothing(context: BrowserContext, patient: Patient) -> None:
+    leave_behind(context, patient)
+    context.route("**/late", lambda route: route.fulfill(status=404))
+    for _ in range(2):
+        expect_boxes(at_home(context, patient), 1)
+    context.unroute("**/late")
+    arrives(context, patient)
