@@ -11,7 +11,9 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests import postgres
-from tests.faults.interleaving import Interleaving, run, silent
+from tests.faults.acts import run
+from tests.faults.cases import drawn
+from tests.faults.interleaving import Interleaving, silent
 from tests.faults.world import World, world
 from tests.servers import chromium
 
@@ -43,7 +45,7 @@ def report(seed: int, made: Interleaving) -> str:
 
 def _holds(served: World, browser: Browser, seed: int, *, aloud: bool) -> bool:
     began = time.monotonic()
-    made = run(served, browser, seed, print if aloud else silent)
+    made = run(served, browser, drawn(seed), print if aloud else silent)
     if made.faults:
         print(report(seed, made), flush=True)
     else:

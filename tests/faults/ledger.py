@@ -6,12 +6,20 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
+from app.domain.answers import Value
 from app.domain.capture import LATE_ARRIVAL
 from app.services.installation import Installation
 from app.services.trail import verify
 from app.storage.capture import AnswerEvent, Quarantine, Response
 from app.storage.schedule import Slot
-from tests.faults.phones import Phone, Screen
+from tests.faults.phones import Phone
+from tests.faults.screens import Screen
+from tests.faults.times import timed
+
+
+def told(event: AnswerEvent) -> Value:
+    """The answer of an event, be it a number or words."""
+    return event.value if event.words is None else event.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +51,15 @@ class Ledger:
     def receipts(self) -> list[str]:
         return [response.public_id for response in self.responses()]
 
-    def draft(self) -> dict[str, int | None]:
+    def draft(self) -> dict[str, Value]:
         """The answers that the form holds."""
-        return {event.item: event.value for event in self.events()}
+        return {event.item: told(event) for event in self.events()}
 
     def faults(self, phones: Iterable[Phone], claimed: set[str]) -> list[str]:
         """Everything in which the database does not bear out what the phones were told."""
-        told = [*self._acknowledged(phones), *self._given(phones), *self._sent(phones, claimed)]
-        return told + [f"trail: {fault}" for fault in verify(self.installation)]
+        found = [*self._acknowledged(phones), *self._given(phones), *self._sent(phones, claimed)]
+        found += timed(phones, self.slot(), self.events(), self.responses(), self.kept_apart())
+        return found + [f"trail: {fault}" for fault in verify(self.installation)]
 
     def lies(self, seen: Screen) -> Iterator[str]:
         """What a screen says and the database does not bear out."""
@@ -73,7 +82,7 @@ class Ledger:
         return arrives_at < slot.grace_until or late
 
     def _acknowledged(self, phones: Iterable[Phone]) -> Iterator[str]:
-        stored = [(event.client, event.seq, event.value) for event in self.events()]
+        stored = [(event.client, event.seq, told(event)) for event in self.events()]
         values = {value for _, value in self._kept()}
         for phone in phones:
             for (client, seq), value in phone.watch.acknowledged.items():
@@ -86,14 +95,14 @@ class Ledger:
     def _given(self, phones: Iterable[Phone]) -> Iterator[str]:
         kept = self._kept()
         for phone in phones:
-            for item, value in phone.given:
+            for item, value in phone.promised:
                 if (item, value) not in kept:
                     yield f"{phone.name}: {item} = {value} was given and is nowhere"
 
     def _kept(self) -> set[tuple[str, object]]:
         """Every answer that stands anywhere: in the trail, in the response, or apart."""
         documents = [row.answers for row in self.kept_apart()] + [row.answers for row in self.responses()]
-        stored: set[tuple[str, object]] = {(event.item, event.value) for event in self.events()}
+        stored: set[tuple[str, object]] = {(event.item, told(event)) for event in self.events()}
         return stored.union(*(document.items() for document in documents))
 
     def _sent(self, phones: Iterable[Phone], claimed: set[str]) -> Iterator[str]:

@@ -1,79 +1,31 @@
 """A phone in the hand of somebody who answers: a browser that can lose everything but its storage."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, StorageState
 
-from tests.faults.study import CONDITIONAL, ITEMS, question
+from app.domain.answers import Value
+from tests.faults.forms import Asked, Form, Kind, stroke
+from tests.faults.screens import (
+    AHEAD,
+    CACHED,
+    CHECKED,
+    CONTROLLED,
+    REVIEWED,
+    SCREEN,
+    Screen,
+    phone_script,
+)
 from tests.faults.watch import Watch
 from tests.faults.world import World
 from tests.services.people import PIN
 
-LABELS = {"Not at all": 1, "A little": 2, "Quite a bit": 3, "Very much": 4, "Left blank": None}
-CODES = {question(code): code for code in (*ITEMS, CONDITIONAL)}
 _PATIENCE_MS, _TAP_MS = 5000, 3000
-# The phone's clock goes with the world's, and its long waits are short: a test has no 20 seconds.
-_PHONE = """(() => {
-  const Real = Date, every = window.setInterval;
-  const shown = () => Real.now() + (window.ahead || 0);
-  window.Date = class extends Real {
-    constructor(...told) { if (told.length) { super(...told); } else { super(shown()); } }
-    static now() { return shown(); }
-  };
-  window.setInterval = (act, ms, ...more) => every(act, ms >= 10000 ? 500 : ms, ...more);
-})()"""
-# The server's moment may only go forward, so the greatest of all that was set is the last.
-_AHEAD = "window.ahead = Math.max(window.ahead || 0, {ms})"
-_SCREEN = """() => {
-  const one = (found) => document.querySelector(found);
-  const seen = (what) => !!what && what.getClientRects().length > 0 && !what.classList.contains('vh');
-  const on = one('section.on'), main = on || document, net = one('#net'), outbox = {};
-  const place = location.pathname, has = (found) => !!one(found), left = one('#unsent');
-  try { Object.keys(localStorage).filter((key) => /^ob:/.test(key)).forEach((key) => {
-    outbox[key] = JSON.parse(localStorage[key]); }); } catch (refused) { /* a page of the browser's own */ }
-  return {
-    kind: /done$/.test(place) ? 'done' : has('#f') ? 'form' : has('[name=who]') ? 'begin'
-      : has('main [name=pin]') ? 'pin' : /^.home/.test(place) ? 'home' : has('#main') ? 'other' : 'none',
-    at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
-    net: ((net || left || {}).textContent || '').trim(),
-    warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
-    login: seen(one('#login')),
-    receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
-    outbox: outbox,
-  };
-}"""
-_CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
-  const on = section.querySelector('[type=radio]:checked'), blank = section.querySelector('[type=checkbox]');
-  return [section.querySelector('h1').textContent, on ? +on.value : blank && blank.checked ? null : 0];
-})"""
-_REVIEWED = """() => [].slice.call(document.querySelectorAll('#rows > div')).map((row) =>
-  [row.querySelector('dt').textContent.replace(/^\\d+\\. /, ''), row.querySelector('dd').textContent])"""
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """What the participant sees, and what their phone holds."""
-
-    kind: str = "none"
-    at: str = ""
-    heading: str = ""
-    net: str = ""
-    warned: bool = False
-    login: bool = False
-    receipt: str = ""
-    outbox: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str | None:
-        """The item that is asked, known by its words."""
-        return CODES.get(self.heading)
-
-    @property
-    def reviews(self) -> bool:
-        return self.at == "review"
 
 
 @dataclass
@@ -85,13 +37,32 @@ class Phone:
     world: World
     slot: str
     cookie: str
+    form: Form
+    keeps: bool
+    """Whether the study lets it keep answers that wait."""
+    wrong_by: int
+    """The seconds by which its clock is ahead of the world's."""
     watch: Watch = field(default_factory=Watch)
-    given: list[tuple[str, int]] = field(default_factory=list)
-    reviewed: dict[str, int | None] | None = None
+    given: list[tuple[str, Value]] = field(default_factory=list)
+    typed: list[str] = field(default_factory=list)
+    """The words that were typed on the page that is open now; only the page itself holds them."""
+    reviewed: dict[str, Value] | None = None
     """What stood on the review when Send was tapped last."""
     online: bool = True
     context: BrowserContext | None = None
     page: Page | None = None
+    settled: bool = False
+    """Whether the worker was given the time to come."""
+
+    @property
+    def promised(self) -> list[tuple[str, Value]]:
+        """What it gave and may not lose, whatever happens: choices and numbers where the phone keeps them."""
+        spoken = {code for code, item in self.form.items() if item.kind is Kind.words}
+        return [(code, value) for code, value in self.given if self.keeps and code not in spoken]
+
+    def asked(self, heading: str) -> Asked | None:
+        """The item that is asked in these words."""
+        return next((item for item in self.form.values() if item.words == heading), None)
 
     def switch_on(self, stored: StorageState | None = None) -> BrowserContext:
         """A browser with what the phone had kept."""
@@ -103,7 +74,7 @@ class Phone:
             storage_state=stored,
         )
         context.set_default_timeout(_PATIENCE_MS)
-        context.add_init_script(_PHONE)
+        context.add_init_script(phone_script(keeps=self.keeps))
         context.add_cookies([{"name": "device", "value": self.cookie, "url": self.world.url}])
         self.watch.attach(context)
         self.context = context
@@ -123,17 +94,22 @@ class Phone:
         if self.context:
             self.context.close()
         self.context = self.page = None
+        self.typed, self.settled = [], False
         return stored
 
     def set_clock(self) -> None:
-        """Show the world's time."""
+        """Show the world's time, and be as wrong as ever."""
         if self.context is None:
             return
-        ahead = _AHEAD.format(ms=int(self.world.ahead * 1000))
+        ahead = AHEAD.format(ms=int((self.world.ahead + self.wrong_by) * 1000))
         self.context.add_init_script(ahead)
         for page in self.context.pages:
             with suppress(Error):  # a page that is being left; the next one reads it for itself
                 page.evaluate(ahead)
+
+    def by_the_world(self, shown: datetime) -> datetime:
+        """When it really was that this phone's clock showed this."""
+        return shown - timedelta(seconds=self.wrong_by)
 
     def connect(self, online: bool) -> None:
         self.online = online
@@ -145,19 +121,75 @@ class Phone:
         context = self.context or self.switch_on()
         self.page = self.page or context.new_page()
         self.watch.forget_page()
-        try:
-            self.page.goto(f"{self.world.url}{path}")
-        except Error as failed:
-            if "ERR_" not in failed.message and "interrupted" not in failed.message:
-                raise
-        self.watch.forget_page()  # the page that went may have made a last attempt
+        with self.leaving():
+            try:
+                self.page.goto(f"{self.world.url}{path}")
+            except Error as failed:
+                if "ERR_" not in failed.message and "interrupted" not in failed.message:
+                    raise
         return self.screen()
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Whoever leaves a page on which words still wait is asked whether they mean it, and does."""
+        waits, asked = self.words_waiting(), self.watch.asked_to_stay
+        yield
+        lost = waits & self.words_waiting()
+        if lost and self.watch.asked_to_stay == asked:
+            self.watch.faults.append(f"{self.name}: {lost} was left behind without a warning")
+        self.typed = []
+        self.watch.forget_page()  # the page that went may have made a last attempt
+
+    def words_waiting(self) -> set[str]:
+        """The words of this page that nobody has acknowledged yet."""
+        taken = [*self.watch.acknowledged.values(), *self.watch.judged.values()]
+        return set(self.typed).difference(word for word in taken if isinstance(word, str))
+
+    def unlock_beside(self) -> None:
+        """Confirm in a second tab who it is, while this page keeps what only a page can hold."""
+        assert self.page
+        with self.page.context.expect_page() as opened:
+            self.page.locator("#login a").tap()
+        page, self.page = self.page, opened.value
+        before = set(self.watch.flying)
+        try:
+            self.page.wait_for_load_state()
+            if self.screen().kind == "pin":
+                self.confirm()
+        finally:
+            self.page.close()
+            self.page = page
+            for request in self.watch.flying.keys() - before:
+                del self.watch.flying[request]  # the tab's own, of which nobody hears any more
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    def settle(self) -> None:
+        """Where the study wants it, the worker comes at home."""
+        if self.visit("/home").kind == "pin":
+            self.confirm()
+        if self.page and self.screen().kind == "home":
+            self.settled = True
+            for _ in range(60):
+                if self.page.evaluate(CONTROLLED):
+                    return
+                self.page.wait_for_timeout(50)
+            self.watch.faults.append(f"{self.name}: no worker came")
+
+    def cached(self) -> list[tuple[str, str, int, str]]:
+        """The pages that a worker keeps: address, words, number of answers, and revision."""
+        if not self.settled or self.page is None or self.screen().kind == "none":
+            return []
+        with suppress(Error):  # a page that is being left
+            return [(path, words, count, at) for path, words, count, at in self.page.evaluate(CACHED)]
+        return []
 
     def crash(self) -> None:
         """The system kills the browser's process: no handler of the page runs any more."""
         if self.page is None or self.context is None:
             return
-        if self.screen().kind != "none":  # the browser's own page of an error has nothing to lose
+        # The browser's own page of an error has nothing to lose; a worker may live in the same process,
+        # and the test's line to the browser does not outlive that one.
+        if self.screen().kind != "none" and not self.settled:
             with suppress(Error), self.page.expect_event("crash"):
                 self.page.goto("chrome://crash", timeout=_TAP_MS)
         self.close_tab()
@@ -165,34 +197,41 @@ class Phone:
     def close_tab(self) -> None:
         if self.page is not None:
             self.page.close()
-        self.page = None
+        self.page, self.typed = None, []
         self.watch.forget_page()
 
     def screen(self) -> Screen:
         while self.page:
             try:
-                return Screen(**self.page.evaluate(_SCREEN))
+                return Screen(**self.page.evaluate(SCREEN))
             except Error as failed:
                 if "context was destroyed" not in failed.message:  # another page is on its way
                     raise
                 self.page.wait_for_load_state()
         return Screen()
 
-    def checked(self) -> dict[str, int | None]:
-        """The answers that stand on the form; 0 is none."""
+    def checked(self) -> dict[str, Value]:
+        """The answers that stand on the form."""
         assert self.page
-        return {CODES[words]: value for words, value in self.page.evaluate(_CHECKED)}
+        rows = [(self.asked(words), given, value) for words, given, value in self.page.evaluate(CHECKED)]
+        return {item.code: item.read(value) for item, given, value in rows if item and given}
 
-    def choose(self, value: int) -> None:
-        """Tap one of the four options of the question on the screen."""
+    def choose(self, drawn: int) -> None:
+        """Answer the question on the screen: tap an option of it, or type."""
         assert self.page
-        code = self.screen().code
-        if code is None:
+        item = self.asked(self.screen().heading)
+        if item is None:
             return  # the thanks came while the finger was on its way
-        before = self.checked().get(code)
-        self.page.locator("section.on label.o:not(.no-js)").nth(value - 1).tap(timeout=_TAP_MS)
-        if before != value:
-            self.given.append((code, value))
+        before = self.checked()
+        made = stroke(item, drawn, f"{self.name}{len(self.given)}")
+        if made.typed:
+            self.page.locator("section.on input:not([type])").fill(made.typed, timeout=_TAP_MS)
+        else:
+            self.page.locator("section.on label.o:not(.no-js)").nth(made.option).tap(timeout=_TAP_MS)
+        if item.code not in before or before[item.code] != made.value:
+            self.given.append((item.code, made.value))
+        if isinstance(made.value, str):
+            self.typed.append(made.value)
 
     def next(self) -> None:
         """Tap Next, a little later than the last time: the phone's clock tells."""
@@ -204,9 +243,14 @@ class Phone:
     def send(self) -> None:
         """Tap Send on the review, and remember what it showed."""
         assert self.page
-        rows = self.page.evaluate(_REVIEWED)
-        self.reviewed = {CODES[words]: LABELS[label] for words, label in rows}
+        rows = [(self.asked(words), label) for words, label in self.page.evaluate(REVIEWED)]
+        self.reviewed = {item.code: item.read(label) for item, label in rows if item}
         self.next()
+
+    def take_back(self) -> None:
+        """Whoever goes from the review to a question does not want to have sent any more."""
+        if not self.screen().reviews:
+            self.watch.sending_failed = False
 
     def confirm(self) -> None:
         """Give the PIN that the page asks for."""

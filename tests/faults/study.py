@@ -1,9 +1,12 @@
-"""A study of one short form, so that an interleaving takes seconds: its definitions and its people."""
+"""Studies of one small form, so that an interleaving takes seconds: their definitions and their people."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import product
 from pathlib import Path
+from string import Template
 
 from app.domain.access import SYSTEM
 from app.domain.window import local_day
@@ -11,16 +14,16 @@ from app.services.enrolment import enrol
 from app.services.installation import Installation
 from app.services.studies import load_study, open_site
 from app.storage.study import Mode, Site
+from tests.faults.cases import Keeping, study_of
+from tests.faults.forms import AMOUNTS, FORMS, Form, Kind
 from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
 
-STUDY, VERSION, VISIT = "faults", "1.0", "BL"
-ITEMS = ("walk", "stairs", "sleep", "appetite", "mood", "pain")
-CONDITIONAL = "painkiller"
-"""Asked only of somebody whose pain is 3 or more."""
-
+VERSION, VISIT = "1.0", "BL"
+_SETTINGS = {Keeping.nothing: "outbox = false", Keeping.outbox: "", Keeping.forms: "opens_offline = true"}
 _PLAN = """
-id = "faults"
+id = "$study"
 version = "1.0"
+$settings
 zone = "Asia/Shanghai"
 languages = ["en"]
 blinded = false
@@ -35,7 +38,7 @@ neutral_name = { en = "Daybook study" }
 monitoring = { kind = "none", reason = { en = "Nobody takes part." } }
 arms = [{ code = "ONE", name = "The only one" }]
 anchors = [{ kind = "enrolment", owner = "site" }]
-instruments = [{ id = "short", version = "1.0" }]
+instruments = [{ id = "$form", version = "1.0" }]
 reminders = { moments = ["opening", "last_day"] }
 
 [[visits]]
@@ -47,69 +50,85 @@ offset = 0
 unit = "days"
 before = 0
 after = 6
-instruments = ["short"]
+instruments = ["$form"]
 """
 _INSTRUMENT = """
-id = "short"
+id = "$form"
 version = "1.0"
-name = "Short form"
+name = "Small form"
 licensed = false
 algorithm = "none"
-
-[labels.amount]
-kind = "choice"
-low = 1
-high = 4
-named = [1, 2, 3, 4]
 """
+_LABELS = {
+    Kind.amount: 'kind = "choice"\nlow = 1\nhigh = 4\nnamed = [1, 2, 3, 4]\n',
+    Kind.severity: 'kind = "scale"\nlow = 0\nhigh = 10\nnamed = [0, 10]\n',
+    Kind.celsius: 'kind = "decimal"\nlow = 340\nhigh = 430\ndecimals = 1\n',
+    Kind.words: 'kind = "text"\nlow = 1\nhigh = 200\n',
+}
 _TEXT = """
-instrument = "short"
+instrument = "$form"
 version = "1.0"
 lang = "en"
 wording = "official"
-name = "Short form"
+name = "Small form"
 instruction = "Please answer each question."
-
-[labels.amount]
-1 = "Not at all"
-2 = "A little"
-3 = "Quite a bit"
-4 = "Very much"
-
-[items]
 """
+_NAMES: Mapping[Kind, Mapping[int, str]] = {
+    Kind.amount: AMOUNTS,
+    Kind.severity: {0: "None", 10: "Worst imaginable"},
+}
 
 
 def write_definitions(folder: Path) -> Path:
-    """The shipped questionnaires and this study's, in a folder of the test's own."""
+    """The shipped questionnaires and these studies', in a folder of the test's own."""
     root = Path(shutil.copytree(QUESTIONNAIRES, folder / "questionnaires"))
-    home = root / "short" / "1.0"
-    home.mkdir(parents=True)
-    (root / "plans" / STUDY).mkdir()
-    (root / "plans" / STUDY / f"{VERSION}.toml").write_text(_PLAN, "utf-8")
-    (home / "instrument.toml").write_text(_INSTRUMENT + "".join(_items()), "utf-8")
-    words = [f'{code} = "{question(code)}"\n' for code in (*ITEMS, CONDITIONAL)]
-    (home / "text.en.toml").write_text(_TEXT + "".join(words), "utf-8")
+    for name, form in FORMS.items():
+        home = root / name / VERSION
+        home.mkdir(parents=True)
+        (home / "instrument.toml").write_text(_instrument(name, form), "utf-8")
+        (home / "text.en.toml").write_text(_text(name, form), "utf-8")
+    for name, keeping in product(FORMS, Keeping):
+        plan = Template(_PLAN).substitute(
+            study=study_of(name, keeping), form=name, settings=_SETTINGS[keeping]
+        )
+        home = root / "plans" / study_of(name, keeping)
+        home.mkdir()
+        (home / f"{VERSION}.toml").write_text(plan, "utf-8")
     return root
 
 
-def question(code: str) -> str:
-    """The words by which the test knows an item on the screen, whatever the page calls it."""
-    return f"How much: {code}?"
+def _kinds(form: Form) -> list[Kind]:
+    return [kind for kind in Kind if any(item.kind is kind for item in form.values())]
 
 
-def _items() -> list[str]:
-    rows = [
-        f'\n[[items]]\ncode = "{code}"\nnumber = {number}\nlabels = "amount"\n'
-        for number, code in enumerate((*ITEMS, CONDITIONAL), start=1)
-    ]
-    return [*rows, 'condition = { item = "pain", op = ">=", value = 3 }\n']
+def _instrument(name: str, form: Form) -> str:
+    parts = [Template(_INSTRUMENT).substitute(form=name)]
+    parts += [f"\n[labels.{kind}]\n{_LABELS[kind]}" for kind in _kinds(form)]
+    for number, item in enumerate(form.values(), start=1):
+        parts.append(f'\n[[items]]\ncode = "{item.code}"\nnumber = {number}\nlabels = "{item.kind}"\n')
+        if item.condition:
+            parts.append(f'condition = {{ item = "{item.condition}", op = ">=", value = 3 }}\n')
+    return "".join(parts)
 
 
-def founded(installation: Installation, at: datetime) -> Site:
-    """The study with its one site."""
-    load_study(installation, SYSTEM, STUDY, VERSION, Mode.DEMO, at)
-    return open_site(installation, SYSTEM, STUDY, site_entry("0571"), at)
+def _text(name: str, form: Form) -> str:
+    parts = [Template(_TEXT).substitute(form=name), "\n[items]\n"]
+    parts += [f'{item.code} = "{item.words}"\n' for item in form.values()]
+    for kind in _kinds(form):
+        if kind in _NAMES:
+            parts.append(f"\n[labels.{kind}]\n")
+            parts += [f'{value} = "{words}"\n' for value, words in _NAMES[kind].items()]
+    return "".join(parts)
+
+
+def founded(installation: Installation, at: datetime) -> dict[str, Site]:
+    """Every study with its one site, by the study's code."""
+    sites = {}
+    for name, keeping in product(FORMS, Keeping):
+        code = study_of(name, keeping)
+        load_study(installation, SYSTEM, code, VERSION, Mode.DEMO, at)
+        sites[code] = open_site(installation, SYSTEM, code, site_entry("0571"), at)
+    return sites
 
 
 def enrolled(installation: Installation, site: Site, number: int, at: datetime) -> tuple[Person, list[str]]:

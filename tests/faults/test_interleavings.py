@@ -1,15 +1,37 @@
 """Whatever goes wrong while somebody answers, nothing that was acknowledged is lost and no screen lies."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.faults.__main__ import report
-from tests.faults.interleaving import WEIGHTS, drawn, run
+from tests.faults.acts import run
+from tests.faults.cases import BADLY, SLIGHTLY, WEIGHTS, Act, Case, Keeping, drawn
+from tests.faults.forms import FORMS
 from tests.faults.world import World, world
 
 SEEDS = range(1, 21)
+_FILLED = [("answer", 1)] * 5
+FOUND = {
+    "words wait while the PIN is asked": [
+        *_FILLED[:1],
+        ("idle", 1),
+        ("answer", 1),
+        ("wait", 1),
+        ("answer", 1),
+    ],
+    "sent without the words that were lost": [
+        *_FILLED,
+        *(("offline", 1), ("answer", 2), ("send", 1), ("crash", 1), ("online", 1), ("open", 1), ("wait", 1)),
+    ],
+    "Send is taken back and its notice stays": [
+        *_FILLED,
+        *(("offline", 1), ("send", 1), ("answer", 3), ("online", 1), ("wait", 1)),
+    ],
+}
+"""Cases in which the program was wrong, as acts on a diary."""
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +48,27 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_what_was_acknowledged_is_kept_and_the_screen_was_true(
     chromium: Browser, served: World, seed: int
 ) -> None:
-    made = run(served, chromium, seed)
+    made = run(served, chromium, drawn(seed))
     assert made.faults == [], report(seed, made)
 
 
+@pytest.mark.slow
+@pytest.mark.req("OFF-00", "CAP-13")
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_once_stays_mended(chromium: Browser, served: World, name: str) -> None:
+    acts = tuple(Act(kind, 0, value, 0.05) for kind, value in FOUND[name])
+    made = run(served, chromium, Case("diary", Keeping.outbox, (0, 0), acts))
+    assert made.faults == [], report(0, made)
+
+
 def test_the_seeds_of_the_test_command_do_everything() -> None:
-    done = {act.kind for seed in SEEDS for act in drawn(seed)}
-    assert done == set(WEIGHTS)
+    cases = [drawn(seed) for seed in SEEDS]
+    assert {act.kind for case in cases for act in case.acts} == set(WEIGHTS)
+    assert {(case.form, case.keeping) for case in cases} == set(product(FORMS, Keeping))
+    off = [case.clocks[phone] for case in cases for phone in {0, *(act.phone for act in case.acts)}]
+    assert any(-SLIGHTLY <= clock < 0 for clock in off)
+    assert any(0 < clock <= SLIGHTLY for clock in off)
+    assert any(-BADLY <= clock < -SLIGHTLY for clock in off)
+    assert any(SLIGHTLY < clock <= BADLY for clock in off)
+    assert 0 in off
     assert drawn(7) == drawn(7)

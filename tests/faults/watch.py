@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from playwright.sync_api import BrowserContext, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Request, Response
+
+from tests.faults.screens import BREACH
 
 Key = tuple[str, int]
 """An answer's sender and its number there, by which it is stored once."""
@@ -26,6 +28,10 @@ class Watch:
     flying: dict[Request, int] = field(default_factory=dict)
     page: int = 0
     """How many pages were open before: a page does not tell of the attempts of the last one."""
+    asked_to_stay: int = 0
+    """How often a page warned somebody who was about to leave it."""
+    clients: set[str] = field(default_factory=set)
+    """What this phone's pages called themselves."""
     faults: list[str] = field(default_factory=list)
 
     def attach(self, context: BrowserContext) -> None:
@@ -33,6 +39,8 @@ class Watch:
         context.on("requestfinished", self._ended)
         context.on("requestfailed", self._failed)
         context.on("response", self._answered)
+        context.on("dialog", self._asked)
+        context.on("console", self._told)
         context.on("weberror", lambda error: self.faults.append(f"script error: {error.error}"))
 
     def forget_page(self) -> None:
@@ -48,12 +56,28 @@ class Watch:
     @property
     def unsent(self) -> bool:
         """Whether this page tried to send something and has not been told that it arrived."""
-        left = self.failed.keys() - self.acknowledged.keys() - self.judged.keys()
-        return bool(left) or self.sending_failed
+        return bool(self.left) or self.sending_failed
+
+    @property
+    def left(self) -> set[Key]:
+        """The answers that this page tried to send and has not been told of."""
+        return self.failed.keys() - self.acknowledged.keys() - self.judged.keys()
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.asked_to_stay += dialog.type == "beforeunload"
+        dialog.accept()
+
+    def _told(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(BREACH):
+            self.faults.append(message.text)
 
     def _begun(self, request: Request) -> None:
-        if request.method == "POST":
-            self.flying[request] = self.page
+        if request.method != "POST":
+            return
+        self.flying[request] = self.page
+        if request.url.endswith((*_CARRIERS, "/submit")):
+            body: Any = request.post_data_json
+            self.clients.add(body.get("client") or body["submission_id"])
 
     def _ended(self, request: Request) -> None:
         self.flying.pop(request, None)
@@ -70,8 +94,10 @@ class Watch:
             return
         if response.status >= 400:
             self._not_taken(request)
+            self._ended(request)  # nobody reads why, so that the browser does not call it finished
         elif request.url.endswith("/answers"):
             self.acknowledged |= events(request)
+            self._ended(request)
         elif request.url.endswith("/late"):
             self.judged |= events(request)
         elif request.url.endswith("/submit"):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class World:
     url: str
     port: int
     installation: Installation
-    site: Site
+    sites: Mapping[str, Site]
     folder: Path
     parent: "subprocess.Popen[str]"
     serving: int | None = None

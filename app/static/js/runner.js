@@ -70,9 +70,10 @@
     try { return JSON.parse(store.getItem(shelf + client)); } catch (e) { return null; }
   }
   function write(b) {
-    var q = b.q.filter(function (e) { return !words(e); });
+    var q = b.q.filter(function (e) { return !words(e); }), wanted = q.length === b.q.length && b.w;
+    // That Send was pressed is not kept while words wait: nobody else may send the form without them.
     try {
-      if (q.length || b.w) { store.setItem(shelf + b.client, JSON.stringify({ q: q, w: b.w })); } else { store.removeItem(shelf + b.client); }
+      if (q.length || wanted) { store.setItem(shelf + b.client, JSON.stringify({ q: q, w: wanted || 0 })); } else { store.removeItem(shelf + b.client); }
     } catch (e) { store = null; }
   }
   // A page that is being left forgets nothing: the next one may have been made before this was stored.
@@ -181,7 +182,12 @@
       .then(function (r) { end(then, r); }, function () { end(failed); });
   }
   function refused(r) {
-    if (r.status === 409) { if (!sending) { closed(); } } else if (r.status === 401 || r.status === 404) { el('login').hidden = false; } else { trouble(); }
+    if (r.status === 409) { if (!sending) { closed(); } } else if (r.status === 401 || r.status === 404) { login(); } else { trouble(); }
+  }
+  // What only this page holds must not go with it: then the PIN is given in another tab.
+  function login() {
+    el('login').lastElementChild.target = safe() ? '' : '_blank';
+    el('login').hidden = false;
   }
   // The form is closed or was sent elsewhere. What this page still holds is judged as late: by the page that
   // explains it, where the phone keeps the outbox, else here.
@@ -265,6 +271,7 @@
     if (s !== review && asked(s) !== 1) { s = open(steps()) || review; }
     fromReview = !!change;
     if (s !== review) { wantSend = false; mine.w = 0; write(mine); }
+    if (lost && !wantSend && !pending()) { lost = false; net(store ? '' : 'stay'); } // nothing waits any more
     steppedAt = Date.now();
     reveal(s);
     s.querySelector('h1').focus();
@@ -407,6 +414,6 @@
   first = f.querySelector('[data-bad]') || (!wantSend && first && asked(first) === 1 ? first : open(steps())) || review;
   reveal(first);
   w.history.replaceState({ s: first.id, d: 0 }, '');
-  if (!store) { net('stay'); el('login').lastElementChild.target = '_blank'; }
+  if (!store) { net('stay'); }
   again();
 })(document, window);

@@ -1,0 +1,127 @@
+"""The acts of a case are done one after the other, and each is followed by a look."""
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Browser, Error
+
+from tests.faults.cases import Act, Case, Keeping
+from tests.faults.ending import make_peace
+from tests.faults.forms import FORMS
+from tests.faults.interleaving import Interleaving, silent
+from tests.faults.ledger import Ledger
+from tests.faults.phones import Phone
+from tests.faults.study import VISIT, enrolled
+from tests.faults.truths import look
+from tests.faults.world import World
+
+
+def run(world: World, browser: Browser, case: Case, say: Callable[[str], object] = silent) -> Interleaving:
+    """One interleaving; what is wrong stands in `faults`. `say` hears the log as it grows."""
+    world.start()
+    world.people += 1
+    person, cookies = enrolled(world.installation, world.sites[case.study], world.people, world.at)
+    slot, keeps = person.slot(VISIT), case.keeping is not Keeping.nothing
+    phones = [
+        Phone(name, browser, world, slot.public_id, cookie, FORMS[case.form], keeps, wrong_by)
+        for name, cookie, wrong_by in zip("AB", cookies, case.clocks, strict=True)
+    ]
+    made = Interleaving(case, world, (phones[0], phones[1]), Ledger(world.installation, slot.id or 0), say)
+    made.note(str(case))
+    try:
+        made.open(phones[0])
+        for act in case.acts:
+            do(made, act)
+        make_peace(made)
+        made.faults += made.ledger.faults(made.phones, made.claimed)
+    except Error as failed:
+        made.fault(f"the browser could not go on: {failed.message}")
+    finally:
+        for phone in phones:
+            phone.switch_off()
+    return made
+
+
+def do(made: Interleaving, act: Act) -> None:
+    """One act, and a look at both phones, unless the next act is to come at once."""
+    phone = made.phones[act.phone]
+    made.note(str(act))
+    try:
+        _ACTS[act.kind](made, phone, act)
+    except Error as failed:
+        # The page may go while a finger is on its way to it: it was sent, or closed.
+        made.note(f"   {failed.message.splitlines()[0]}")
+        if phone.screen().kind == "form":
+            made.fault(f"{phone.name}: {act.kind} is not possible: {failed.message}")
+    time.sleep(act.pause)
+    if act.kind not in ("answer", "send") or not act.pause:
+        for each in made.phones:
+            look(made, each)
+
+
+def _kill(made: Interleaving, phone: Phone, act: Act) -> None:
+    """Often in the middle of taking an answer."""
+    if act.value > 2:
+        made.answer(phone, act.value)
+        time.sleep(act.pause)
+    made.world.kill()
+
+
+def _restart_phone(_made: Interleaving, phone: Phone, _act: Act) -> None:
+    if phone.context is not None:
+        phone.watch.forget_page()
+        phone.switch_on(phone.switch_off())
+
+
+def _back(_made: Interleaving, phone: Phone, _act: Act) -> None:
+    seen = phone.screen()
+    if seen.kind == "form" and phone.page:
+        phone.page.locator("#back").tap()
+        phone.take_back()
+
+
+def _pass(made: Interleaving, **spans: float) -> None:
+    """What is under way arrives first: a request takes no hours, and would be taken for a wrong clock."""
+    for phone in made.phones:
+        _hush(made, phone)
+    made.world.forward(**spans)
+    for phone in made.phones:
+        phone.set_clock()
+
+
+def _hush(made: Interleaving, phone: Phone) -> None:
+    made.soon(lambda _seen: not phone.watch.waits, phone)
+
+
+def _pass_until(made: Interleaving, hours: float) -> None:
+    """To so many hours after the closing of the form's window; never back."""
+    closes_at = made.ledger.slot().closes_at
+    assert closes_at
+    left = closes_at - made.world.at
+    _pass(made, seconds=max(0.0, left.total_seconds()) + hours * 3600)
+
+
+def _wait(made: Interleaving, phone: Phone, _act: Act) -> None:
+    if phone.page:
+        phone.page.wait_for_timeout(600)
+    made.note(f"   {phone.name}: {phone.screen().net}")
+
+
+_ACTS: dict[str, Callable[[Interleaving, Phone, Act], object]] = {
+    "answer": lambda made, phone, act: made.answer(phone, act.value),
+    "back": _back,
+    "offline": lambda _made, phone, _act: phone.connect(online=False),
+    "online": lambda _made, phone, _act: phone.connect(online=True),
+    "kill": _kill,
+    "start": lambda made, _phone, _act: made.world.start(),
+    "crash": lambda _made, phone, _act: phone.crash(),
+    "close": lambda _made, phone, _act: phone.close_tab(),
+    "restart": _restart_phone,
+    "open": lambda made, phone, _act: made.open(phone),
+    "idle": lambda made, _phone, _act: _pass(made, minutes=20),
+    "wait": _wait,
+    "send": lambda made, phone, act: made.send(phone, act.value),
+    "close window": lambda made, _phone, _act: _pass_until(made, 1),
+    "end grace": lambda made, _phone, _act: _pass_until(made, 49),
+    "end late arrival": lambda made, _phone, _act: _pass_until(made, 73),
+}

@@ -1,0 +1,111 @@
+"""What is on a phone's screen and in its memory, as scripts of the test's own read it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.forms import MARK
+
+STAY = "Your answers are not kept on this phone"
+BREACH = "kept on the phone:"
+"""How the console tells what must not have been stored."""
+
+# The phone's clock goes with the world's, and its long waits are short: a test has no 20 seconds.
+PHONE = """(() => {
+  const Real = Date, every = window.setInterval, put = Storage.prototype.setItem;
+  const shown = () => Real.now() + (window.ahead || 0);
+  window.Date = class extends Real {
+    constructor(...told) { if (told.length) { super(...told); } else { super(shown()); } }
+    static now() { return shown(); }
+  };
+  window.setInterval = (act, ms, ...more) => every(act, ms >= 10000 ? 500 : ms, ...more);
+  Storage.prototype.setItem = function (key, value) {
+    if (%s.test(key + value)) { console.error('%s ' + key + ' ' + value); }
+    return put.call(this, key, value);
+  };
+})()"""
+# The world's moment may only go forward, so the greatest of all that was set is the last.
+AHEAD = "window.ahead = Math.max(window.ahead === undefined ? {ms} : window.ahead, {ms})"
+SCREEN = """() => {
+  const one = (found) => document.querySelector(found);
+  const seen = (what) => !!what && what.getClientRects().length > 0 && !what.classList.contains('vh');
+  const on = one('section.on'), main = on || document, net = one('#net'), outbox = {};
+  const place = location.pathname, has = (found) => !!one(found), left = one('#unsent');
+  try { Object.keys(localStorage).filter((key) => /^ob:/.test(key)).forEach((key) => {
+    outbox[key] = JSON.parse(localStorage[key]); }); } catch (refused) { /* a page of the browser's own */ }
+  return {
+    kind: /done$/.test(place) ? 'done' : has('#f') ? 'form' : has('[name=who]') ? 'begin'
+      : has('main [name=pin]') ? 'pin' : /^.home/.test(place) ? 'home' : has('#main') ? 'other' : 'none',
+    at: on ? on.id : '', heading: (main.querySelector('h1') || {}).textContent || '',
+    net: ((net || left || {}).textContent || '').trim(),
+    warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
+    login: seen(one('#login')),
+    login_beside: !!one('#login a[target=_blank]'),
+    receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
+    blank: /opened without a connection/.test((one('#main > .info') || {}).textContent),
+    outbox: outbox,
+  };
+}"""
+CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
+  const on = section.querySelector('[type=radio]:checked'), blank = section.querySelector('[type=checkbox]');
+  const typed = section.querySelector('input:not([type])'), words = typed ? typed.value.trim() : '';
+  return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked),
+    on ? +on.value : words || null];
+})"""
+REVIEWED = """() => [].slice.call(document.querySelectorAll('#rows > div')).map((row) =>
+  [row.querySelector('dt').textContent.replace(/^\\d+\\. /, ''), row.querySelector('dd').textContent])"""
+# Of each page that the worker keeps: how many answers stand in it, and its revision.
+CACHED = """async () => {
+  const found = [];
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      const words = await (await cache.match(request)).text();
+      const page = new DOMParser().parseFromString(words, 'text/html');
+      const typed = [].slice.call(page.querySelectorAll('section input:not([type])'));
+      const revision = page.querySelector('[name=revision]');
+      found.push([new URL(request.url).pathname, words,
+        page.querySelectorAll('[checked]').length + typed.filter((each) => each.getAttribute('value')).length,
+        revision ? revision.value : '0']);
+    }
+  }
+  return found;
+}"""
+CONTROLLED = "!!(navigator.serviceWorker && navigator.serviceWorker.controller)"
+
+
+def phone_script(*, keeps: bool) -> str:
+    """What makes a browser the test's phone, and tells of what must not be stored."""
+    return PHONE % (f"/{MARK}/" if keeps else f"/^ob:|{MARK}/", BREACH)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the participant sees, and what their phone holds."""
+
+    kind: str = "none"
+    at: str = ""
+    heading: str = ""
+    net: str = ""
+    warned: bool = False
+    login: bool = False
+    login_beside: bool = False
+    """Whether the way to the PIN leaves this page open."""
+    receipt: str = ""
+    blank: bool = False
+    """A form from the worker: it knows only what this phone could not send."""
+    outbox: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reviews(self) -> bool:
+        return self.at == "review"
+
+    def signs(self) -> set[str]:
+        """The signs of the items whose answers are in the outbox."""
+        return {event[2] for box in self.outbox.values() for event in box["q"]}
+
+    def held(self) -> Iterator[tuple[str, int]]:
+        """The answers in the outbox, each by its sender and number."""
+        for key, box in self.outbox.items():
+            for event in box["q"]:
+                yield key.rsplit(":", 1)[1], event[0]
