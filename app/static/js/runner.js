@@ -7,33 +7,32 @@
     return;
   }
   var hear = function (at, what, then) { at.addEventListener(what, then); };
-  var say = function (key) { return f.getAttribute('data-' + key); };
+  var say = function (key) { return f.dataset[key]; };
   var el = function (id) { return d.getElementById(id); };
   var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
-  var items = all('[id^=s-]'), now = null, fromReview = false, steppedAt = 0, depth = 0;
+  var items = all('[id^=s-]'), now, fromReview, steppedAt = 0, depth = 0;
   var bar = f.querySelector('.bar'), review = el('review');
   var name = d.title, nextWord = el('next').textContent;
   var place = f.getAttribute('action').replace('submit', '');
-  var seq = 0, revision = +f.revision.value, flying = false, batch = 50, lost = false, away = false;
-  var wantSend = false, sending = false, stopped = false, seen = false, left = 0;
+  var seq = 0, revision = +f.revision.value, flying, batch = 50, lost = false, away;
+  var wantSend, sending, stopped, seen, left = 0;
 
   // Answers: undefined = not answered, null = left blank, NaN = cannot be read.
-  function attr(s, key) { return s.getAttribute('data-' + key); }
   function section(code) { return el('s-' + code); }
   function box(s) { return s.querySelector('[type=checkbox]'); }
   function typed(s) { return s.querySelector('input:not([type])'); }
-  function scale(s) { return Math.pow(10, +attr(s, 'dec')); }
+  function scale(s) { return Math.pow(10, s.dataset.dec); }
   function answer(s) {
     var b = box(s), t = typed(s), on;
     if (b && b.checked) { return null; }
     if (!t) { on = s.querySelector('[type=radio]:checked'); return on ? +on.value : undefined; }
     var text = t.value.replace(/^\s+|\s+$/g, '');
     if (!text) { return undefined; }
-    return s.hasAttribute('data-text') ? text : decimal(s, text);
+    return 'text' in s.dataset ? text : decimal(s, text);
   }
   function decimal(s, text) {
     var v = Math.round(+text.replace(',', '.') * scale(s));
-    return v >= +attr(s, 'low') && v <= +attr(s, 'high') ? v : NaN;
+    return v >= s.dataset.low && v <= s.dataset.high ? v : NaN;
   }
   function put(s, v) {
     var b = box(s), t = typed(s), on = s.querySelector('[type=radio][value="' + v + '"]');
@@ -48,7 +47,7 @@
   }
   // 1 asked, 0 not asked, 2 not decided yet
   function asked(s) {
-    var rule = attr(s, 'if'), source, up;
+    var rule = s.dataset['if'], source, up;
     if (!rule) { return 1; }
     source = section(/^\w+/.exec(rule)[0]);
     up = asked(source);
@@ -149,7 +148,7 @@
     net(!safe() ? 'stay' : wantSend ? 'unsent' : 'wait');
   }
   function recovered() {
-    if (lost && !pending()) { lost = false; if (store) { net('sent', true); } else { net('stay'); } }
+    if (lost && !pending()) { lost = false; net(store ? 'sent' : 'stay', store); }
     el('login').hidden = true;
   }
   function flush(last) {
@@ -300,7 +299,7 @@
   function ask(what) {
     el('m-none').hidden = what !== 'none';
     el('m-number').hidden = what !== 'number';
-    el('leave').hidden = what !== 'none' || now.hasAttribute('data-must');
+    el('leave').hidden = what !== 'none' || 'must' in now.dataset;
     el('ask').className = 'note warn' + (what ? ' on' : '');
     if (what) { el('ask').scrollIntoView(false); w.scrollBy(0, bar.offsetHeight + 16); }
   }
@@ -313,7 +312,7 @@
   }
   function alarm() {
     var on = (now === review ? steps() : [now]).some(function (s) {
-      return (attr(s, 'urgent') || '').split(' ').some(function (rule) { return rule && holds(rule, answer(s)); });
+      return (s.dataset.urgent || '').split(' ').some(function (rule) { return rule && holds(rule, answer(s)); });
     });
     el('urgent').className = 'note err' + (on ? ' on' : '');
     bar.className = on ? 'bar loud' : 'bar';
@@ -377,7 +376,7 @@
     if (!a) { return; }
     e.preventDefault();
     if (sending) { return; }
-    go(el(a.getAttribute('href').slice(1)), true, true);
+    go(el(a.hash.slice(1)), true, true);
   });
   hear(el('back'), 'click', back);
   hear(el('leave'), 'click', leave);
@@ -401,18 +400,18 @@
   // A change of language comes back to the same question.
   hear(d, 'submit', function (e) { try { if (e.target !== f) { w.sessionStorage.at = items.indexOf(now); } } catch (x) { return; } });
 
-  var first = null;
+  var first, bad = f.querySelector('[data-bad]');
   try {
     first = items[w.sessionStorage.at];
     w.sessionStorage.removeItem('at');
-  } catch (e) { first = null; }
-  items.forEach(function (s) { s.kept = answer(s); });
+  } catch (e) { first = 0; }
   unpack();
   items.forEach(function (s) { s.kept = answer(s); });
   wantSend = !!mine.w && !open(steps());
   if (!wantSend) { mine.w = 0; write(mine); }
-  first = f.querySelector('[data-bad]') || (!wantSend && first && asked(first) === 1 ? first : open(steps())) || review;
+  first = bad || (!wantSend && first && asked(first) === 1 ? first : open(steps())) || review;
   reveal(first);
+  if (bad) { ask(typed(bad) ? 'number' : 'none'); } // the server sent it back, with or without the runner
   w.history.replaceState({ s: first.id, d: 0 }, '');
   if (!store) { net('stay'); }
   again();
