@@ -25,7 +25,7 @@ PAUSE = 420  # Next is ignored for 400 ms after a step
 
 @dataclass
 class Desk:
-    """Serves one form and keeps what it is sent; `save` and `submit` are the statuses it answers.
+    """Serves one form and keeps what it is sent; `save`, `submit` and `late_status` are what it answers.
 
     `others` are answers that came from elsewhere; they are numbered along with this phone's. While it
     `holds`, no answer to a save goes out.
@@ -34,6 +34,7 @@ class Desk:
     page: FormPage
     save: int = 204
     submit: int = 200
+    late_status: int = 200
     others: int = 0
     holds: bool = False
     closed: bool = False
@@ -83,7 +84,7 @@ class Desk:
 
     async def _late(self, request: Request) -> Response:
         self.late.append(json.loads(await request.body()))
-        return Response('{"state": "kept"}')
+        return Response('{"state": "kept"}', self.late_status)
 
     async def _submit(self, request: Request) -> Response:
         self.sent.append(dict(parse_qsl((await request.body()).decode())))

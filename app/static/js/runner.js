@@ -6,16 +6,16 @@
     root.className = root.className.replace(' js', '');
     return;
   }
-  var hear = function (at, what, then) { at.addEventListener(what, then); };
-  var say = function (key) { return f.dataset[key]; };
-  var el = function (id) { return d.getElementById(id); };
-  var all = function (sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); };
+  function hear(at, what, then) { at.addEventListener(what, then); }
+  function say(key) { return f.dataset[key]; }
+  function el(id) { return d.getElementById(id); }
+  function all(sel, at) { return [].slice.call((at || f).querySelectorAll(sel)); }
   var items = all('[id^=s-]'), now, fromReview, steppedAt = 0, depth = 0;
   var bar = f.querySelector('.bar'), review = el('review');
   var name = d.title, nextWord = el('next').textContent;
   var place = f.getAttribute('action').replace('submit', '');
   var seq = 0, revision = +f.revision.value, flying, batch = 50, lost = false, away;
-  var wantSend, sending, stopped, seen, left = 0;
+  var sending, stopped, seen, left = 0;
 
   // Answers: undefined = not answered, null = left blank, NaN = cannot be read.
   function section(code) { return el('s-' + code); }
@@ -61,7 +61,7 @@
   // mean nothing to a reader; each page has a box of its own, and takes over those that were left behind.
   // An event is [number, base, code, value, device time, checksum, 1 when it could not be sent at once].
   var key = say('key'), store = null, shelf = 'ob:' + place.split('/')[2] + ':';
-  var mine = { client: (+new Date()).toString(36) + Math.random().toString(36).slice(2, 12), q: [], w: 0 }, boxes = [mine];
+  var mine = { client: Date.now().toString(36) + Math.random().toString(36).slice(2, 12), q: [], w: 0 }, boxes = [mine];
   function item(e) { return key ? items[key.indexOf(e[2])] : section(e[2]); }
   function words(e) { return typeof e[3] === 'string'; }
   function safe() { return store && !mine.q.some(words); }
@@ -113,7 +113,6 @@
   }
   function stamp() {
     var t = new Date(), zone = /GMT(...)(..)/.exec(t);
-    if (!zone) { return t.toISOString().replace('Z', '+00:00'); }
     return new Date(t - t.getTimezoneOffset() * 6e4).toISOString().replace('Z', zone[1] + ':' + zone[2]);
   }
   function sum(parts) {
@@ -129,7 +128,7 @@
     e.push(sum([mine.client].concat(e)), +lost);
     mine.q.push(e);
     write(mine);
-    if (store && !lost) { net(''); } // what was said of earlier answers does not hold for this one
+    if (lost) { waits(); } else if (store) { net(''); } // what was said of earlier answers does not hold for this one
     flush();
   }
   function event(e) {
@@ -137,7 +136,7 @@
   }
 
   // Saving and sending.
-  function net(key, calm) { el('net').className = calm ? 'vh' : 'warn'; el('net').textContent = key ? say(key) : ''; }
+  function net(key, calm) { el('net').className = calm ? 'vh' : 'warn'; el('net').textContent = say(key) || ''; }
   function pending() { return boxes.filter(function (b) { return b.q.length; })[0]; }
   function trouble() {
     // Once soon, for what was over before it was noticed; from then on every 20 seconds.
@@ -145,8 +144,9 @@
     lost = away = true;
     mine.q.forEach(function (e) { e[6] = 1; });
     write(mine);
-    net(!safe() ? 'stay' : wantSend ? 'unsent' : 'wait');
+    waits();
   }
+  function waits() { net(!safe() ? 'stay' : mine.w ? 'unsent' : 'wait'); }
   function recovered() {
     if (lost && !pending()) { lost = false; net(store ? 'sent' : 'stay', store); }
     el('login').hidden = true;
@@ -189,18 +189,19 @@
     el('login').hidden = false;
   }
   // The form is closed or was sent elsewhere. What this page still holds is judged as late: by the page that
-  // explains it, where the phone keeps the outbox, else here.
+  // explains it, where the phone keeps the outbox, else here, and as often as it takes.
   function closed() {
     function leave() { w.location.replace(place.slice(0, -1)); }
-    stopped = true;
+    function stay(r) { stopped = 0; if (r && r.status !== 409) { refused(r); } else { trouble(); } }
+    stopped = 1;
     if (safe() || !mine.q.length) { return leave(); }
-    request('late', { client: mine.client, sent: stamp(), reviewed: mine.w || null, kept: mine.q }, leave, leave);
+    request('late', { client: mine.client, sent: stamp(), reviewed: mine.w || null, kept: mine.q },
+      function (r) { if (r.ok) { leave(); } else { stay(r); } }, stay);
   }
 
   // Sending: every answer once more, and the events that are on their way, so that nobody waits for them.
   // After trouble, and where another box stands, the events go first: each is judged by its own time.
   function send() {
-    wantSend = true;
     if (sending || stopped) { return; }
     if (!mine.w) { mine.w = stamp(); write(mine); }
     net('sending', true);
@@ -246,20 +247,23 @@
     if (r && r.status === 422) { stopped = true; return HTMLFormElement.prototype.submit.call(f); }
     if (r) { refused(r); } else { trouble(); }
   }
-  function again() { if (wantSend) { send(); } else { flush(); } }
+  function again() { if (mine.w) { send(); } else { flush(); } }
 
   // Showing one section.
+  function light(x, on) { x.className = x.className.replace(/( on)?$/, on ? ' on' : ''); }
   function reveal(s) {
-    if (now) { now.className = now.className.replace(' on', ''); }
+    if (now) { light(now); }
     now = s;
-    s.className += ' on';
+    light(s, 1);
     ask('');
     seen = false;
     var list = steps(), i = list.indexOf(s);
     var total = items.filter(function (x) { return asked(x) > 0; }).length;
     var where = say('of').replace('##', total).replace('#', i + 1);
     el('bar').parentNode.hidden = i < 0;
-    if (i >= 0) { el('pos').textContent = where; el('bar').max = total; el('bar').value = i + 1; }
+    el('pos').textContent = where;
+    el('bar').max = total;
+    el('bar').value = i + 1;
     el('next').textContent = s === review ? say('send') : nextWord;
     d.title = (i < 0 ? text(s) : where) + ' - ' + name;
     if (s === review) { fill(list); }
@@ -267,10 +271,10 @@
     more();
   }
   function go(s, push, change) {
-    if (s !== review && asked(s) !== 1) { s = open(steps()) || review; }
+    if (asked(s) !== 1) { s = open(steps()) || review; }
     fromReview = !!change;
-    if (s !== review) { wantSend = false; mine.w = 0; write(mine); }
-    if (lost && !wantSend && !pending()) { lost = false; net(store ? '' : 'stay'); } // nothing waits any more
+    if (s !== review) { mine.w = 0; write(mine); }
+    if (lost && !mine.w && !pending()) { lost = false; net(store ? '' : 'stay'); } // nothing waits any more
     steppedAt = Date.now();
     reveal(s);
     s.querySelector('h1').focus();
@@ -293,14 +297,14 @@
   function back() {
     if (sending) { return; }
     var list = steps(), i = now === review ? list.length : list.indexOf(now);
-    if (i < list.length) { keep(now); }
+    keep(now);
     if (depth > 0) { w.history.back(); } else if (i > 0) { go(list[i - 1], false); } else { w.location.href = d.querySelector('.home').href; }
   }
   function ask(what) {
     el('m-none').hidden = what !== 'none';
     el('m-number').hidden = what !== 'number';
     el('leave').hidden = what !== 'none' || 'must' in now.dataset;
-    el('ask').className = 'note warn' + (what ? ' on' : '');
+    light(el('ask'), what);
     if (what) { el('ask').scrollIntoView(false); w.scrollBy(0, bar.offsetHeight + 16); }
   }
   function leave() {
@@ -314,7 +318,7 @@
     var on = (now === review ? steps() : [now]).some(function (s) {
       return (s.dataset.urgent || '').split(' ').some(function (rule) { return rule && holds(rule, answer(s)); });
     });
-    el('urgent').className = 'note err' + (on ? ' on' : '');
+    light(el('urgent'), on);
     bar.className = on ? 'bar loud' : 'bar';
     el('urgent').firstElementChild.hidden = !on;
     // The bar grows over the page; what was just chosen stays in sight above it.
@@ -324,7 +328,7 @@
     if (stopped) { return; }
     var last = all('.o:not(.no-js)', now).pop();
     if (last && last.getBoundingClientRect().bottom <= bar.getBoundingClientRect().top + 2) { seen = true; }
-    el('more').className = 'more' + (last && !seen ? ' on' : '');
+    light(el('more'), last && !seen);
     el('more').style.bottom = bar.offsetHeight + 'px';
   }
 
@@ -390,10 +394,12 @@
   hear(w, 'resize', more);
   hear(w, 'online', again);
   hear(w, 'pagehide', function () { flush(true); });
-  hear(d, 'visibilitychange', again);
+  // Who leaves in the middle of a word has written what stands there.
+  hear(d, 'visibilitychange', function () { keep(now); again(); });
   setInterval(again, 20000);
   hear(w, 'pageshow', function () { left = 0; });
   hear(w, 'beforeunload', function (e) {
+    keep(now);
     left = Date.now();
     if (!safe() && pending() && !stopped) { e.preventDefault(); e.returnValue = ''; }
   });
@@ -407,9 +413,8 @@
   } catch (e) { first = 0; }
   unpack();
   items.forEach(function (s) { s.kept = answer(s); });
-  wantSend = !!mine.w && !open(steps());
-  if (!wantSend) { mine.w = 0; write(mine); }
-  first = bad || (!wantSend && first && asked(first) === 1 ? first : open(steps())) || review;
+  if (open(steps())) { mine.w = 0; write(mine); }
+  first = bad || (!mine.w && first && asked(first) === 1 ? first : open(steps())) || review;
   reveal(first);
   if (bad) { ask(typed(bad) ? 'number' : 'none'); } // the server sent it back, with or without the runner
   w.history.replaceState({ s: first.id, d: 0 }, '');
