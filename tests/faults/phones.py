@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, StorageSta
 from app.domain.answers import Value
 from tests.faults.forms import Asked, Form, Kind, stroke
 from tests.faults.screens import (
+    ACTIVE,
     AHEAD,
     CACHED,
     CHECKED,
-    CONTROLLED,
     REVIEWED,
     SCREEN,
     Screen,
@@ -169,8 +169,8 @@ class Phone:
             self.confirm()
         if self.page and self.screen().kind == "home":
             self.settled = True
-            for _ in range(60):
-                if self.page.evaluate(CONTROLLED):
+            for _ in range(200):
+                if self.page.evaluate(ACTIVE):
                     return
                 self.page.wait_for_timeout(50)
             self.watch.faults.append(f"{self.name}: no worker came")

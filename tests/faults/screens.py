@@ -71,7 +71,9 @@ CACHED = """async () => {
   }
   return found;
 }"""
-CONTROLLED = "!!(navigator.serviceWorker && navigator.serviceWorker.controller)"
+ACTIVE = """!!navigator.serviceWorker && navigator.serviceWorker.getRegistration().then(
+  (found) => !!(found && found.active && found.active.state === "activated"))"""
+# A page that was on its way while the worker came is not its own, but the next one is.
 
 
 def phone_script(*, keeps: bool) -> str:

@@ -31,6 +31,10 @@ SENT = """async fields => {
   return (await fetch(location.pathname + '/submit', { method: 'POST', headers, body })).status;
 }"""
 """The runner's sending is tested elsewhere; 27 more answers would only take time here."""
+LEFTOVER = """async form => {
+  const body = JSON.stringify({ client: 'box', sent: new Date().toISOString(), reviewed: null, kept: [] });
+  return (await (await fetch(form + '/late', { method: 'POST', body })).json()).state;
+}"""
 
 
 @dataclass
@@ -138,6 +142,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     expect(tab.locator("#pos")).to_have_text("Question 4 of 30")
     sent = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
     assert tab.evaluate(SENT, sent) == 200
+    waits_for(tab, "/offline")  # the runner stays on its page, and the form must open no more
     tab.goto(f"{form}/done")
     assert world.response().answers["q30"] == 2
     waits_for(tab, "/offline")
@@ -149,6 +154,27 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     tab.goto(f"{world.url}/home")
     waits_for(tab, "/offline")
     log_out(tab, world)
+
+
+@pytest.mark.req("OFF-03")
+def test_a_leftover_that_finds_its_form_sent_takes_the_blank_one_along(
+    world: Remote, context: BrowserContext
+) -> None:
+    tab = context.new_page()
+    come_in(tab, world)
+    under_way(tab)
+    begin(tab)
+    form = tab.url
+    blank = f"{form.removeprefix(world.url)}/blank"
+    waits_for(tab, "/offline", blank)
+    assert tab.evaluate(LEFTOVER, form) == "saved"
+    waits_for(tab, "/offline", blank)
+    other = context.browser.new_context(storage_state=context.storage_state()).new_page()  # type: ignore[union-attr]  # it has one
+    other.goto(form)
+    assert other.evaluate(SENT, {**ANSWERS, "submission_id": "s1", "reviewed": "1"}) == 200
+    other.context.close()
+    assert tab.evaluate(LEFTOVER, form) == "submitted"
+    waits_for(tab, "/offline")
 
 
 @pytest.mark.req("OFF-03")
