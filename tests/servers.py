@@ -26,7 +26,9 @@ def serving(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str
     Give `listener` (from `free_socket`) when the application must know its address beforehand.
     """
     held = listener or free_socket()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", log_config=None, lifespan="on", ws="none")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, name="serving")
     thread.start()
     try:

@@ -399,8 +399,8 @@
   setInterval(again, 20000);
   hear(w, 'pageshow', function () { left = 0; });
   hear(w, 'beforeunload', function (e) {
-    keep(now);
     left = Date.now();
+    keep(now);
     if (!safe() && pending() && !stopped) { e.preventDefault(); e.returnValue = ''; }
   });
   // A change of language comes back to the same question.
