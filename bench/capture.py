@@ -33,7 +33,7 @@ def save(run: Run) -> Iterator[Figure]:
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
     with trial(run.cluster, SITES) as made:
-        forms = add_begun(made, run.scale.of(20_000, 2000))
+        forms = add_begun(made, run.scale.of(40_000, 2000))
         limit, found = _beside_floor(run, "submit", made.url, lambda client: _sendings(_own(forms, client)))
     yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
     yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
