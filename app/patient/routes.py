@@ -179,7 +179,7 @@ def _waiting(visit: Visit, slot: str, page: Sheet, ahead: int | None) -> bool:
     try:
         save_answers(visit.daybook, visit.cookie, slot, page.submission, given, visit.at)
     except Refused as refused:
-        if refused.code not in ("already_submitted", "window_closed"):
+        if refused.code not in ("already_submitted", "window_closed", "not_expected"):
             raise
         return False
     return True

@@ -8,12 +8,14 @@ from httpx2 import Response
 from sqlmodel import select
 
 from app.domain.audit import Event
-from app.storage.capture import AnswerEvent
+from app.domain.plan import Owner
+from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.storage.capture import AnswerEvent, Quarantine
 from app.storage.capture import Response as Sent
 from app.storage.trail import AuditEntry
 from tests.applications import Clock
 from tests.faces.visitors import ANSWERS, Phone, event, heading
-from tests.services.people import PIN
+from tests.services.people import PIN, START
 
 SHOWN = "2026-03-02T10:00:05.000+08:00"
 TWICE = [event(1, "q1", 3), event(2, "q1", 2, base=1)]
@@ -69,6 +71,18 @@ def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone,
     pressed = (window.closes_at - timedelta(seconds=1)).isoformat()
     assert send(phone, slot, TWICE, at=pressed, sent=clock.at.isoformat()).status_code == 200
     assert kept(phone) == [("sent:c1", 1, "q1", 2)]
+
+
+def test_what_somebody_sends_who_left_is_kept_apart_as_a_whole(phone: Phone) -> None:
+    """The disposition was recorded while they answered, as of a day before the form opened."""
+    slot, person = phone.begin(), phone.person
+    left = DispositionEntry(Kind.death, "2026-03-02", Owner.site)
+    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    refused = send(phone, slot, TWICE)
+    assert (refused.status_code, refused.json()["state"]) == (409, "kept")
+    assert kept(phone) == []
+    with person.installation.read() as session:
+        assert session.exec(select(Quarantine)).one().answers["q1"] == 2
 
 
 @pytest.mark.parametrize(
