@@ -26,7 +26,7 @@ def accept(item: Item, value: object) -> Value:
         return None
     if item.free_text:
         return _words(item, value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int:  # a bool is an int, but no answer
         raise Refused("wrong_kind", item=item.code, allowed="whole number")
     if not item.low <= value <= item.high:
         raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
@@ -39,6 +39,8 @@ def typed(item: Item, text: str) -> Value:
     A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
     "3.0" without is 3). Raises as `accept`, but leaves the judgement of skips to it.
     """
+    if len(text) == 1 and text in "0123456789" and not item.decimals and not item.free_text:
+        return accept(item, int(text))  # nearly every answer of a questionnaire is one digit
     if not text.strip():
         return None
     if item.free_text:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.domain.answers import Value, accept, settled, unanswered
+from app.domain.answers import Value, accept, asked
 from app.domain.audit import canonical, sha256
 from app.domain.instrument import Instrument
 from app.domain.refusal import Refused
@@ -83,10 +83,14 @@ def check_open(window: Window | None, facts: Facts, at: datetime) -> None:
 def check_given(instrument: Instrument, given: Collection[Given], leave_out: Collection[str]) -> None:
     """Refuse an unknown or left-out item, or a value that the item cannot have."""
     for answer in given:
-        item = instrument.item(answer.item)
-        if item.code in leave_out:
-            raise Refused("unknown_item", item=item.code, allowed="items that the plan uses")
-        accept(item, answer.value)
+        _check_answer(instrument, answer.item, answer.value, leave_out)
+
+
+def _check_answer(instrument: Instrument, code: str, value: Value, leave_out: Collection[str]) -> None:
+    item = instrument.item(code)
+    if code in leave_out:
+        raise Refused("unknown_item", item=code, allowed="items that the plan uses")
+    accept(item, value)
 
 
 def finished(
@@ -97,13 +101,15 @@ def finished(
     Raises Refused: "not_reviewed" without the review step, "unanswered" naming the items,
     or as `accept` for a value that its item cannot have.
     """
-    check_given(instrument, [Given(0, 0, code, value) for code, value in answers.items()], leave_out)
-    missing = unanswered(instrument, answers, leave_out)
+    for code, value in answers.items():
+        _check_answer(instrument, code, value, leave_out)
+    items = asked(instrument, answers, leave_out)
+    missing = tuple(item.code for item in items if item.code not in answers)
     if missing:
         raise Refused("unanswered", items=missing)
     if not reviewed:
         raise Refused("not_reviewed")
-    return settled(instrument, answers, leave_out)
+    return {item.code: answers[item.code] for item in items}
 
 
 def content(answers: Mapping[str, Value]) -> str:

@@ -24,8 +24,9 @@ class Section:
     salt: str
     scope: str | None = None
 
-    def digest(self) -> str:
-        return sha256(f"{self.salt}:{canonical(self.data)}")
+    def digest(self, spelled: str) -> str:
+        """The digest of the data's canonical text."""
+        return sha256(f"{self.salt}:{spelled}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Unnumbered:
 
 def unnumbered(draft: Draft, recorded_at: datetime) -> Unnumbered:
     """Everything of an event that is known before its number and its predecessor are."""
+    spelled = {name: canonical(section.data) for name, section in draft.sections.items()}
     envelope = {
         "type": draft.type,
         "site": draft.site,
@@ -81,23 +83,26 @@ def unnumbered(draft: Draft, recorded_at: datetime) -> Unnumbered:
         "actor": dict(draft.actor),
         "reason": dict(draft.reason) if draft.reason else None,
         "changed": list(draft.changed),
-        "digests": {name: section.digest() for name, section in draft.sections.items()},
+        "digests": {name: section.digest(spelled[name]) for name, section in draft.sections.items()},
     }
     line = envelope | {
-        "data": {name: section.data for name, section in draft.sections.items()},
         "salts": {name: section.salt for name, section in draft.sections.items()},
         "scopes": {name: section.scope for name, section in draft.sections.items() if section.scope},
         "needs": draft.needs,
     }
     first, last = _spelled(envelope, {"seq": _GAP}).split(_GAP)
-    quoted = dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
-    pieces = _spelled(line, quoted | {"seq": _GAP}).split(_GAP)
+    given = dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
+    given |= {"seq": _GAP, "data": _object(spelled)}
+    pieces = _spelled(line, given).split(_GAP)
     return Unnumbered((first, last), (pieces[0], pieces[1], pieces[2], pieces[3], pieces[4]))
 
 
-def _spelled(told: Mapping[str, object], gaps: Mapping[str, str]) -> str:
-    """As `canonical`, with these members left open."""
-    members = {name: canonical(value) for name, value in told.items()} | dict(gaps)
+def _spelled(told: Mapping[str, object], given: Mapping[str, str]) -> str:
+    """As `canonical`, with these members spelled already, or left open."""
+    return _object({name: canonical(value) for name, value in told.items()} | dict(given))
+
+
+def _object(members: Mapping[str, str]) -> str:
     return "{" + ",".join(f'"{name}":{members[name]}' for name in sorted(members)) + "}"
 
 

@@ -1,6 +1,7 @@
 """A questionnaire as data: its items, what each may be answered with, and its scales."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.domain.refusal import Refused
@@ -127,7 +128,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A published version of a questionnaire; it never changes, `sha256` proves it."""
+    """A published version of a questionnaire; it never changes, `sha256` proves it.
+
+    `by_code` are its items, to be found by their codes.
+    """
 
     id: str
     version: str
@@ -140,10 +144,14 @@ class Instrument:
     recalls: tuple[Recall, ...]
     labels: tuple[LabelSet, ...]
     sha256: str
+    by_code: Mapping[str, Item] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_code", {item.code: item for item in self.items})
 
     def item(self, code: str) -> Item:
         """The item of that code; raises Refused("unknown_item") naming what is allowed."""
-        for item in self.items:
-            if item.code == code:
-                return item
-        raise Refused("unknown_item", item=code, allowed=tuple(each.code for each in self.items))
+        item = self.by_code.get(code)
+        if item is None:
+            raise Refused("unknown_item", item=code, allowed=tuple(self.by_code))
+        return item

@@ -1,10 +1,11 @@
 """Scores of an instrument, exactly: whole numbers and fractions, rounded once when printed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
+from math import lcm
 
 from app.domain.answers import Value, accept, asked
 from app.domain.instrument import Instrument, Item, Scale, ScaleKind
@@ -78,10 +79,15 @@ def _transformed(low: int, high: int, falls: bool, total: Fraction | int, answer
     return 100 * (1 - share if falls else share)
 
 
-@lru_cache(maxsize=4096)
 def printed(value: Fraction) -> str:
     """The one canonical decimal: ten places, half to even, trailing zeros removed."""
-    tenths = round(value * 10**DECIMALS)
+    return _printed(value.numerator, value.denominator)
+
+
+@lru_cache(maxsize=4096)
+def _printed(numerator: int, denominator: int) -> str:
+    """Two whole numbers are found sooner than the fraction, whose hash is a long reckoning."""
+    tenths = round(Fraction(numerator, denominator) * 10**DECIMALS)
     whole, part = divmod(abs(tenths), 10**DECIMALS)
     digits = f"{whole}.{part:0{DECIMALS}d}".rstrip("0").rstrip(".")
     return f"-{digits}" if tenths < 0 else digits
@@ -131,7 +137,13 @@ def _of_parts(scale: Scale, scores: Mapping[str, Score]) -> _Basis:
     due = [part for part in parts if part.status is not ScoreStatus.NOT_ADMINISTERED]
     values = [_turned(scale, part.scale, part.value) for part in due if part.value is not None]
     whole = all(part.status is ScoreStatus.COMPLETE for part in due)
-    return _Basis(sum(values), len(values), len(due), whole)
+    return _Basis(_sum(values), len(values), len(due), whole)
+
+
+def _sum(values: Collection[Fraction | int]) -> Fraction:
+    """Exactly, over one denominator: to add fractions one by one brings each to its lowest terms."""
+    common = lcm(*(value.denominator for value in values))
+    return Fraction(sum(value.numerator * (common // value.denominator) for value in values), common)
 
 
 def _turned(scale: Scale, code: str, value: Fraction | int) -> Fraction | int:

@@ -90,4 +90,5 @@ def test_another_site_s_or_a_withheld_event_is_a_stub_that_verifies(
 
 
 def test_a_digest_without_its_salt_tells_nothing() -> None:
-    assert Section({"arm": "SOC"}, "s1").digest() != Section({"arm": "SOC"}, "s2").digest()
+    arm = canonical({"arm": "SOC"})
+    assert Section(arm, "s1").digest(arm) != Section(arm, "s2").digest(arm)
