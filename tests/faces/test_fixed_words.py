@@ -1,0 +1,40 @@
+"""Words that are compiled into templates: translated once, values in their places and escaped."""
+
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import LANGUAGES
+from app.web.pages import Pages
+from tests.faces.page_samples import ROOT
+
+
+def said(folder: Path, source: str, code: str, **values: object) -> str:
+    (folder / "words.html").write_text(source, encoding="utf-8")
+    pages = Pages.load(Catalogues.load(ROOT / "locales"), folder)
+    return pages.environments[code].get_template("words.html").render(values)
+
+
+def test_a_value_stands_in_its_place_in_each_language(tmp_path: Path) -> None:
+    source = '{{ _("Receipt %(number)s", number=receipt) }}'
+    told = {spoken.code: said(tmp_path, source, spoken.code, receipt="a<b") for spoken in LANGUAGES}
+    assert told["en"] == "Receipt a&lt;b"
+    assert told["zh_CN"] != told["en"]
+    assert all("a&lt;b" in words for words in told.values())
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('{{ _("50 %%") }}', "50 %"),
+        ('{{ _("%(share)s %%", share=value) }}', "&lt;i&gt; %"),
+        ('{{ _("A %(link)s.", link=safe) }}', "A <b>."),
+        ("{% trans value=value %}A {{ value }}.{% endtrans %}", "A &lt;i&gt;."),
+    ],
+)
+def test_percent_signs_markup_and_blocks_read_as_without_folding(
+    tmp_path: Path, source: str, words: str
+) -> None:
+    assert said(tmp_path, source, "en", value="<i>", safe=Markup("<b>")) == words
