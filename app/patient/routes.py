@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.answers import Value, unanswered
@@ -21,12 +22,12 @@ from app.patient.visits import (
     Awake,
     Delivery,
     FormPost,
-    Posted,
     Posting,
     Reachable,
     Visit,
     delivered,
     known,
+    posted,
 )
 from app.services.capture import Definition, Form, begin_form, defined, open_form
 from app.services.late import deliver
@@ -34,7 +35,7 @@ from app.services.patient_home import SentForm, home, just_sent, outlook, sent_f
 from app.services.saving import keep_draft, save_answers, tell_altered
 from app.services.submission import Sending, submit_form
 from app.web.cookies import kept
-from app.web.dependencies import At, Daybook
+from app.web.dependencies import installation_of, now_of
 from app.web.pages import render_block
 from app.web.places import DEVICE_COOKIE, PATIENT_HOME
 
@@ -43,6 +44,21 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 async def raw_body(request: Request) -> bytes:
     return await request.body()
+
+
+# Phones ask for these two all day long. They come first, because routes are compared one by one, and what
+# they need is taken from the request itself: to resolve the declared dependencies that all other routes
+# have would cost as much as reading the form.
+@router.post("/f/{slot}/answers")
+async def save(request: Request) -> Response:
+    """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
+    return await run_in_threadpool(_saved, request, request.path_params["slot"], await request.body())
+
+
+@router.post("/f/{slot}/submit")
+async def submit(request: Request) -> Response:
+    """A whole form: sent, or to be reviewed first."""
+    return await run_in_threadpool(_sent, request, request.path_params["slot"], await posted(request))
 
 
 @router.get("/home")
@@ -103,12 +119,8 @@ def step_back(_visit: Awake, slot: str, step: Literal["begin", "submit"]) -> Res
     return RedirectResponse(form_url(slot), 303)
 
 
-@router.post("/f/{slot}/answers")
-def save(
-    request: Request, daybook: Daybook, at: At, slot: str, body: Annotated[bytes, Depends(raw_body)]
-) -> Response:
-    """The hot path: no page, no look-up but the one that the use case makes."""
-    cookie = kept(request, DEVICE_COOKIE)
+def _saved(request: Request, slot: str, body: bytes) -> Response:
+    daybook, at, cookie = installation_of(request), now_of(request), kept(request, DEVICE_COOKIE)
     try:
         if cookie is None:
             raise Refused("not_signed_in")
@@ -129,11 +141,10 @@ def take_late(visit: Reachable, slot: str, body: Annotated[bytes, Depends(raw_bo
     return Response(orjson.dumps(told), media_type="application/json")
 
 
-@router.post("/f/{slot}/submit")
-def submit(request: Request, daybook: Daybook, at: At, slot: str, fields: Posted) -> Response:
-    sent = delivered(request, daybook, at, slot, fields)
+def _sent(request: Request, slot: str, fields: Mapping[str, str]) -> Response:
+    sent = delivered(request, installation_of(request), now_of(request), slot, fields)
     visit = sent.visit
-    asked = defined(daybook, visit.visitor, sent.met.slot)
+    asked = defined(visit.daybook, visit.visitor, sent.met.slot)
     page = sheet(asked.instrument, asked.leave_out, sent.fields)
     if page.reviewed and not page.invalid:
         return _submitted(sent, asked, page)

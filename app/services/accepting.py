@@ -15,11 +15,12 @@ from app.services.entry import participant_actor
 from app.services.feed_events import told_of_slot
 from app.services.given_answers import event_row, told_change
 from app.services.identifiers import public_id
-from app.storage.answering import Current
 from app.storage.capture import Response
 from app.storage.changes import name_of
+from app.storage.meeting import Met
+from app.storage.records import record
 from app.storage.schedule import Slot
-from app.storage.submitting import Met, Submission, values_of
+from app.storage.submitting import Submission, values_of
 from app.storage.trail import AuditChain
 
 _NOT_TOLD = frozenset({"answers", "scores"})
@@ -56,14 +57,13 @@ class Judged:
 def accepted(
     met: Met,
     asked: Definition,
-    draft: Mapping[str, Current],
     sending: Sending,
     judged: Judged,
     app_version: str,
     at: datetime,
 ) -> Submission:
     """All that this sending writes. The slot in `met` is changed, so it must not be used for another try."""
-    rows, changes = _unsaved(asked, met.participant.language, draft, sending, judged.document, at)
+    rows, changes = _unsaved(asked, met, sending, judged.document, at)
     before = {name: getattr(met.slot, name) for name in ("submitted_at", "out_of_window", "missed_reason")}
     _submit(met.slot, judged.stands, at)
     response = _response(met, asked, sending, judged, app_version, at)
@@ -76,22 +76,25 @@ def accepted(
 
 def _unsaved(
     asked: Definition,
-    language: str,
-    draft: Mapping[str, Current],
+    met: Met,
     sending: Sending,
     document: Mapping[str, Value],
     at: datetime,
 ) -> tuple[list[dict[str, Any]], list[Change]]:
     """As events what the form carries beyond the saved draft, so that the trail has every answer."""
-    before: dict[str, Value] = {item: answer.told for item, answer in draft.items()}
+    before: dict[str, Value] = {item: answer.told for item, answer in met.draft.items()}
     unsaved = [code for code, value in document.items() if code not in before or before[code] != value]
-    revision = max((answer.revision for answer in draft.values()), default=0)
+    revision = max((answer.revision for answer in met.draft.values()), default=0)
     client = f"sent:{sending.submission}"[:32]
     rows, changes = [], []
     for seq, code in enumerate(unsaved, start=1):
         base = revision if sending.base is None else sending.base
         answer = Given(seq, base, code, document[code], sending.device_at, sending.skew, sending.offline)
-        rows.append(event_row(asked.slot, client, revision + seq, answer, language, asked.text.sha256, at))
+        rows.append(
+            event_row(
+                asked.slot, client, revision + seq, answer, met.participant.language, asked.text.sha256, at
+            )
+        )
         changes.append(told_change(asked.slot, client, answer, before))
     return rows, changes
 
@@ -106,34 +109,35 @@ def _response(
     met: Met, asked: Definition, sending: Sending, judged: Judged, app_version: str, at: datetime
 ) -> Response:
     slot = met.slot
-    return Response(
-        public_id=public_id(),
-        slot_id=slot.id or 0,
-        study_id=slot.study_id,
-        version=1,
-        submission=sending.submission,
-        content_sha256=content(judged.document),
-        answers=dict(judged.document),
-        scores=[scored(each) for each in score(asked.instrument, judged.document)],
-        instrument_sha256=asked.instrument.sha256,
-        text_sha256=asked.text.sha256,
-        algorithm=asked.instrument.algorithm,
-        language=met.participant.language,
-        originator="participant",
-        helped_by=slot.helped_by,
-        mode="own_device",
-        late_reason=slot.late_reason,
-        presentation={**sending.presentation, "text_size": met.participant.text_size.value},
-        app_version=app_version,
-        out_of_window=slot.out_of_window,
-        in_grace=judged.stands is Arrival.in_grace,
-        device_at=sending.device_at,
-        device_offset=_offset_minutes(sending.device_at),
-        device_skew=sending.skew,
-        captured_offline=sending.offline,
-        begun_at=slot.begun_at or at,
-        submitted_at=at,
-    )
+    values = {
+        "public_id": public_id(),
+        "slot_id": slot.id or 0,
+        "study_id": slot.study_id,
+        "version": 1,
+        "submission": sending.submission,
+        "content_sha256": content(judged.document),
+        "answers": dict(judged.document),
+        "scores": [scored(each) for each in score(asked.instrument, judged.document)],
+        "instrument_sha256": asked.instrument.sha256,
+        "text_sha256": asked.text.sha256,
+        "algorithm": asked.instrument.algorithm,
+        "language": met.participant.language,
+        "originator": "participant",
+        "helped_by": slot.helped_by,
+        "mode": "own_device",
+        "late_reason": slot.late_reason,
+        "presentation": {**sending.presentation, "text_size": met.participant.text_size.value},
+        "app_version": app_version,
+        "out_of_window": slot.out_of_window,
+        "in_grace": judged.stands is Arrival.in_grace,
+        "device_at": sending.device_at,
+        "device_offset": _offset_minutes(sending.device_at),
+        "device_skew": sending.skew,
+        "captured_offline": sending.offline,
+        "begun_at": slot.begun_at or at,
+        "submitted_at": at,
+    }
+    return record(Response, values)
 
 
 def scored(each: Score) -> dict[str, Any]:

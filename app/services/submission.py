@@ -15,13 +15,14 @@ from app.services.entry import Visitor, visitor_of
 from app.services.identifiers import hashed
 from app.services.installation import Installation
 from app.services.quarantine import set_apart
-from app.storage.answering import current_answers, hold
+from app.storage.answering import hold
 from app.storage.capture import Response
 from app.storage.changes import chain_of_participant
 from app.storage.engine import saving, writing
+from app.storage.meeting import Met, met_by_device, met_by_token
 from app.storage.schedule import Slot
 from app.storage.slots import facts_of, window_of_slot
-from app.storage.submitting import Met, met_by_device, met_by_token, write_submission
+from app.storage.submitting import write_submission
 
 __all__ = ["Arriving", "Met", "Receipt", "Sending", "arriving", "submit_form"]
 
@@ -47,9 +48,9 @@ class Arriving:
 
 def arriving(installation: Installation, cookie: str, slot_id: str, at: datetime) -> Arriving | None:
     """Who sends their own form with this cookie, read at once; None where cookie or slot is not known."""
-    with Session(saving(installation.engine), autoflush=False, expire_on_commit=False) as session:
-        met = met_by_token(session, hashed(cookie), slot_id)
-        session.commit()
+    with saving(installation.engine).connect() as connection:
+        met = met_by_token(connection, hashed(cookie), slot_id)
+        connection.commit()
     if met is None:
         return None
     visitor = visitor_of(installation, met.device, met.participant, met.site, met.study, at)
@@ -90,21 +91,18 @@ def _try_to_submit(
 ) -> Receipt | None:
     """None when something else happened to this participant since it was read; not when it `waits`."""
     pool = writing if waits else saving
-    with Session(pool(installation.engine), autoflush=False, expire_on_commit=False) as session:
+    with pool(installation.engine).connect() as connection:
         if waits:
-            hold(session.connection(), chain_of_participant(visitor.participant_id))
-        met = met or met_by_device(session, visitor.device_id, slot_id)
+            hold(connection, chain_of_participant(visitor.participant_id))
+        met = met or met_by_device(connection, visitor.device_id, slot_id)
         if met is None:
             raise Refused("unknown_slot")
-        session.expunge_all()  # the rows are only what was read; one statement writes what they become
         asked = defined(installation, visitor, met.slot)
         judged = None if met.slot.submitted_at is not None else _judged(asked, sending, at)
         if judged is not None and judged.stands is not Arrival.quarantined:
-            # Read after the head: what comes in between moves it.
-            draft = current_answers(session.connection(), met.slot.id or 0)
-            made = accepted(met, asked, draft, sending, judged, installation.app_version, at)
-            written = write_submission(session.connection(), made)
-            session.commit()
+            made = accepted(met, asked, sending, judged, installation.app_version, at)
+            written = write_submission(connection, made)
+            connection.commit()
             return _receipt(made.response, repeated=False) if written else None
     return _set_apart(installation, visitor, asked, sending, judged, at)
 

@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.domain.status import ANSWERABLE
 from app.storage.people import Participant
 from app.storage.schedule import Slot
-from app.storage.slots import status_expression
+from app.storage.slots import status_expression, word
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
 _LATER = Slot.__table__.alias("later")  # type: ignore[attr-defined]  # SQLModel declares it at run time
@@ -24,7 +24,7 @@ _OPEN = sa.and_(
     col(Slot.participant_id) == col(Participant.id),
     col(Slot.opens_at) <= _NOW,
     col(Slot.grace_until) > _NOW,
-    status_expression(_NOW).in_([state.value for state in sorted(ANSWERABLE)]),
+    status_expression(_NOW).in_([word(state) for state in sorted(ANSWERABLE)]),
 )
 _READ = (
     sa.select(

@@ -5,12 +5,12 @@ them, because every change is audited. So an answer is judged on one read and wr
 statement that holds only if that head has not moved; otherwise both are done again.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
@@ -25,7 +25,9 @@ from app.storage.schedule import Slot
 from app.storage.study import Study
 from app.storage.trail import AuditChain, AuditEntry
 
-CHAIN = sa.literal("participant:", literal_execute=True).concat(sa.cast(col(Participant.id), sa.String))
+_OWN = sa.literal_column("'participant:'", sa.String)
+CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
+"""The chain of a participant in a query. Written out: a constant that is bound is sent each time."""
 
 _SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
 _NEWEST = AnswerEvent.__table__.alias("newest")  # type: ignore[attr-defined]  # as above
@@ -155,9 +157,9 @@ def slot_of(row: sa.Row[Any]) -> Slot:
 
 
 _LINE = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == sa.bindparam("line")).with_for_update()
-_CHAIN_OF = sa.select(
-    sa.literal("participant:", literal_execute=True).concat(sa.cast(Device.participant_id, sa.String))
-).where(col(Device.token_hash) == sa.bindparam("token_hash"))
+_CHAIN_OF = sa.select(_OWN.concat(sa.cast(Device.participant_id, sa.String))).where(
+    col(Device.token_hash) == sa.bindparam("token_hash")
+)
 
 
 def hold(connection: Connection, chain: str) -> None:
@@ -215,7 +217,7 @@ def head_values(entry: Entry) -> dict[str, Any]:
 def adding(connection: Connection, events: Sequence[dict[str, Any]]) -> tuple[sa.Insert, Any]:
     """The statement that stores these answers, and its values: on PostgreSQL all of them as one document."""
     if connection.dialect.name == "postgresql":
-        return _ALL_AT_ONCE, {"rows": json.dumps(events, default=str)}
+        return _ALL_AT_ONCE, {"rows": orjson.dumps(events).decode()}
     return _EACH, list(events)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -76,23 +77,28 @@ def slots_of(session: Session, participant_id: int) -> Sequence[Slot]:
     return session.exec(statement.order_by(col(Slot.position), col(Slot.id))).all()
 
 
+def word(code: StrEnum) -> sa.ColumnElement[str]:
+    """A code in a query, written out: constants that are bound are sent and typed anew each time."""
+    return sa.literal_column(f"'{code.value}'", sa.String)
+
+
 def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
     """The SQL twin of `app.domain.status.status`; a test proves the two equal."""
     opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
-    died = col(Slot.exit_kind) == ExitKind.death
+    died = col(Slot.exit_kind) == word(ExitKind.death)
     exited = col(Slot.exit_kind).is_not(None)
     inside = sa.and_(exited, opens <= left, left < closes)
     ends = sa.case((inside, left), (col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
     gone = sa.and_(exited, sa.or_(opens.is_(None), left < sa.case((died, closes), else_=opens)))
     return sa.case(
-        (col(Slot.submitted_at).is_not(None), Status.submitted.value),
-        (gone, Status.not_expected.value),
-        (col(Slot.excused).is_not(None), Status.excused.value),
-        (opens.is_(None), Status.waiting.value),
-        (now >= ends, Status.missed.value),
-        (now < opens, Status.planned.value),
-        (sa.and_(now >= col(Slot.overdue_at), now < closes), Status.overdue.value),
-        (col(Slot.begun_at).is_not(None), Status.in_progress.value),
-        (col(Slot.due_at) <= now, Status.due.value),
-        else_=Status.open.value,
+        (col(Slot.submitted_at).is_not(None), word(Status.submitted)),
+        (gone, word(Status.not_expected)),
+        (col(Slot.excused).is_not(None), word(Status.excused)),
+        (opens.is_(None), word(Status.waiting)),
+        (now >= ends, word(Status.missed)),
+        (now < opens, word(Status.planned)),
+        (sa.and_(now >= col(Slot.overdue_at), now < closes), word(Status.overdue)),
+        (col(Slot.begun_at).is_not(None), word(Status.in_progress)),
+        (col(Slot.due_at) <= now, word(Status.due)),
+        else_=word(Status.open),
     )

@@ -5,11 +5,11 @@ and last of all the feed, whose head stays locked for hardly longer than the com
 the hashes of the feed event are put together by the database, from pieces that the domain has spelled.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
@@ -17,54 +17,15 @@ from sqlmodel import Session, SQLModel, col
 
 from app.domain.audit import Entry
 from app.domain.feed import Draft, unnumbered
-from app.storage.answering import CHAIN, MOVE_HEAD, adding, head_values
+from app.storage.answering import MOVE_HEAD, adding, head_values
 from app.storage.capture import AnswerEvent, Response
 from app.storage.exchange import FeedEvent, FeedHead
 from app.storage.feed import append
-from app.storage.people import Device, Participant
 from app.storage.schedule import Slot
-from app.storage.study import Site, Study
 from app.storage.trail import AuditChain, AuditEntry
 
 _SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_at", "version")
 """The columns of a slot that a sending changes."""
-
-
-_READ = (
-    sa.select(Device, Participant, Site, Study, Slot, AuditChain)
-    .join(Participant, col(Participant.id) == col(Device.participant_id))
-    .join(Site, col(Site.id) == col(Participant.site_id))
-    .join(Study, col(Study.id) == col(Participant.study_id))
-    .join(Slot, col(Slot.participant_id) == col(Participant.id))
-    .join(AuditChain, col(AuditChain.chain) == CHAIN)
-    .where(col(Slot.public_id) == sa.bindparam("slot"))
-)
-_BY_TOKEN = _READ.where(col(Device.token_hash) == sa.bindparam("token"), col(Device.revoked_at).is_(None))
-_BY_DEVICE = _READ.where(col(Device.id) == sa.bindparam("device"))
-
-
-@dataclass(frozen=True, slots=True)
-class Met:
-    """What a sending meets: its browser, whose it is and where, the slot, and the head of the trail."""
-
-    device: Device
-    participant: Participant
-    site: Site
-    study: Study
-    slot: Slot
-    head: AuditChain
-
-
-def met_by_token(session: Session, token_hash: str, slot: str) -> Met | None:
-    """What the browser with this token meets; None unless it is bound and the slot is its own."""
-    row = session.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none()
-    return None if row is None else Met(*row)
-
-
-def met_by_device(session: Session, device_id: int, slot: str) -> Met | None:
-    """What a browser that was recognised already meets; None unless the slot is its own."""
-    row = session.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none()
-    return None if row is None else Met(*row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +74,7 @@ def _as_one(made: Submission) -> dict[str, Any]:
         "new_event": event,
     }
     return head_values(made.entry) | {
-        **{name: json.dumps(told, default=str) for name, told in rows.items()},
+        **{name: orjson.dumps(told).decode() for name, told in rows.items()},
         "sent_study": made.slot.study_id,
         **{f"envelope_{place}": piece for place, piece in enumerate(pieces.envelope)},
         **{f"line_{place}": piece for place, piece in enumerate(pieces.line)},
@@ -144,14 +105,19 @@ def _unfolded(kind: type[SQLModel], member: str, names: Sequence[str]) -> sa.Tab
     many = member == "new_answers"
     unfold = sa.func.jsonb_populate_recordset if many else sa.func.jsonb_populate_record
     rows = unfold(sa.literal_column(f'NULL::"{table.name}"'), document)
-    return rows.table_valued(*(sa.column(name, table.c[name].type) for name in names), name=member)
+    return rows.table_valued(*(sa.column(name, table.c[name].type) for name in names), name="n")
+
+
+def _of(names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """Columns of `_unfolded` without a label each: the driver takes long statements apart anew each time."""
+    return [sa.literal_column(f"n.{name}") for name in names]
 
 
 def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
     table = _table(kind)
     names = _names(table)
     rows = _unfolded(kind, member, names)
-    chosen = sa.select(*(rows.c[name] for name in names)).select_from(sa.join(rows, moved, sa.true()))
+    chosen = sa.select(*_of(names)).select_from(sa.join(rows, moved, sa.true()))
     added = sa.insert(table).from_select(names, chosen)
     return added.returning(sa.literal_column("1").label("one")).cte(f"add_{member}")
 
@@ -171,13 +137,11 @@ def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 
 def _placed(moved: sa.CTE) -> sa.CTE:
-    slot, names = _table(Slot), ("id", *_SENT)
-    rows = _unfolded(Slot, "new_slot", names)
-    given = (
-        sa.select(*(rows.c[name] for name in names)).select_from(sa.join(rows, moved, sa.true())).subquery()
-    )
-    sent = sa.update(slot).where(slot.c.id == given.c.id).values({name: given.c[name] for name in _SENT})
-    return sent.returning(sa.literal_column("1").label("one")).cte("placed")
+    slot = _table(Slot)
+    given = _unfolded(Slot, "new_slot", ("id", *_SENT))
+    sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
+    placed = sent.values({name: given.c[name] for name in _SENT})
+    return placed.returning(sa.literal_column("1").label("one")).cte("placed")
 
 
 def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
@@ -236,7 +200,7 @@ def _event(linked: sa.CTE) -> sa.Insert:
     names = [name for name in _names(event) if name not in late]
     rows = _unfolded(FeedEvent, "new_event", names)
     line = _joined(*filled, _text("line_4"))
-    chosen = sa.select(*(rows.c[name] for name in names), linked.c.seq, line, linked.c.hash)
+    chosen = sa.select(*_of(names), linked.c.seq, line, linked.c.hash)
     return sa.insert(event).from_select([*names, *late], chosen.select_from(sa.join(rows, linked, sa.true())))
 
 

@@ -15,8 +15,7 @@ LANGUAGE_COOKIE = "language"
 
 # These are coroutines because FastAPI runs plain functions in a thread, which costs more than they do.
 async def installation(request: Request) -> Installation:
-    daybook: Installation = request.app.state.installation
-    return daybook
+    return installation_of(request)
 
 
 async def moment(request: Request) -> datetime:
@@ -26,6 +25,11 @@ async def moment(request: Request) -> datetime:
 
 async def spoken(request: Request) -> Language:
     return language_of(request)
+
+
+def installation_of(request: Request) -> Installation:
+    daybook: Installation = request.app.state.installation
+    return daybook
 
 
 def now_of(request: Request) -> datetime:

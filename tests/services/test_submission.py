@@ -178,6 +178,16 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
     assert len(rows(person, AnswerEvent)) == 31
 
 
+def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
+    slot = person.begin("BL", START)
+    for number, (item, value) in enumerate((("q1", 4), ("q2", 1), ("q1", 2), ("q3", None)), start=1):
+        person.save("BL", START, Given(number, number - 1, item, value))
+    found = arriving(person.installation, person.cookie, slot, START)
+    assert found is not None
+    told = {item: (answer.told, answer.revision) for item, answer in found.met.draft.items()}
+    assert told == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
+
+
 def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
     assert arriving(person.installation, person.cookie, theirs, START) is None

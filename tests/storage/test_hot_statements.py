@@ -1,0 +1,35 @@
+"""The prebuilt statements of saving and sending: what keeps them cheap for the driver."""
+
+from typing import cast
+
+import pytest
+import sqlalchemy as sa
+from psycopg import _queries
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.storage import ahead, answering, meeting, submitting
+
+DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+HOT: dict[str, sa.ClauseElement] = {
+    "read before saving": answering._READ,
+    "save": answering._ALL_IN_ONE,
+    "read before sending": meeting._BY_TOKEN,
+    "send": submitting._ALL_IN_ONE,
+    "look ahead": ahead._READ,
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_the_driver_takes_a_hot_statement_apart_only_once(name: str) -> None:
+    """It forgets how a longer one was taken apart, and does so again for every request."""
+    told = HOT[name].compile(dialect=DIALECT)
+    assert len(str(told)) < _queries.MAX_CACHED_STATEMENT_LENGTH
+    assert len(told.params) < _queries.MAX_CACHED_STATEMENT_PARAMS
+
+
+@pytest.mark.parametrize("name", ["read before sending", "send", "look ahead"])
+def test_a_hot_statement_is_not_written_anew_for_its_values(name: str) -> None:
+    told = cast(SQLCompiler, HOT[name].compile(dialect=DIALECT))
+    assert not told.literal_execute_params
+    assert not told.post_compile_params
