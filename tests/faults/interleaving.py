@@ -68,6 +68,8 @@ class Interleaving:
         be on it or not. Without a connection a form shows only what still waits on this phone.
         """
         shown, own = phone.checked(), dict(phone.promised)
+        if not shown and phone.screen().kind != "form":
+            return  # what was kept had gone out in between, and the page has gone on with it
         arrived = [(event.item, told(event)) for event in self.ledger.events()[before:]]
         for item in phone.form:
             value = shown.get(item, _NOTHING)
