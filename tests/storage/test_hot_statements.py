@@ -10,7 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.storage import ahead, answering, meeting, submitting
 
-DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # it declares no types
 HOT: dict[str, sa.ClauseElement] = {
     "read before saving": answering._READ,
     "save": answering._ALL_IN_ONE,
