@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -146,3 +146,9 @@ def phone_with(browser: Browser, page: FormPage, script: str = "") -> Iterator[P
         yield phone
         context.close()
         assert desk.faults == []
+
+
+def line(phone: Phone, words: str) -> None:
+    """The one calm line at the top says this."""
+    expect(phone.page.locator("#net")).to_contain_text(words)
+    expect(phone.page.locator("#net")).to_have_class("warn")

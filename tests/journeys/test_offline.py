@@ -84,6 +84,17 @@ def under_way(tab: Page) -> None:
     until(lambda: bool(tab.evaluate("!!navigator.serviceWorker.controller")), tab)
 
 
+def begun(context: BrowserContext, world: Remote) -> tuple[Page, str, str]:
+    """A form that was begun, its address, and the path of the blank one that the worker keeps."""
+    tab = context.new_page()
+    come_in(tab, world)
+    under_way(tab)
+    begin(tab)
+    blank = f"{tab.url.removeprefix(world.url)}/blank"
+    waits_for(tab, "/offline", blank)
+    return tab, tab.url, blank
+
+
 def gone(tab: Page) -> bool:
     return bool(tab.evaluate("navigator.serviceWorker.getRegistration().then(found => !found)"))
 
@@ -103,13 +114,7 @@ def log_out(tab: Page, world: Remote) -> None:
 
 @pytest.mark.req("OFF-01", "OFF-03", "OFF-06")
 def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: BrowserContext) -> None:
-    tab = context.new_page()
-    come_in(tab, world)
-    under_way(tab)
-    begin(tab)
-    form = tab.url
-    blank = f"{form.removeprefix(world.url)}/blank"
-    waits_for(tab, "/offline", blank)
+    tab, form, _ = begun(context, world)
     answer(tab, 1)
     expect(tab.locator("#pos")).to_have_text("Question 2 of 30")
     world.cable.out()
@@ -137,9 +142,15 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     context.set_offline(False)
     until(lambda: sorted(world.events()) == [("q1", 2), ("q1", 2), ("q2", 3), ("q3", 4)], tab)
     until(lambda: tab.evaluate("Object.keys(localStorage)") == [], tab)
-
     tab.click("text=Show all my answers")
     expect(tab.locator("#pos")).to_have_text("Question 4 of 30")
+
+
+@pytest.mark.req("OFF-03", "OFF-06")
+def test_a_form_that_was_sent_opens_no_more_without_a_connection(
+    world: Remote, context: BrowserContext
+) -> None:
+    tab, form, _ = begun(context, world)
     sent = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
     assert tab.evaluate(SENT, sent) == 200
     waits_for(tab, "/offline")  # the runner stays on its page, and the form must open no more
@@ -160,13 +171,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
 def test_a_leftover_that_finds_its_form_sent_takes_the_blank_one_along(
     world: Remote, context: BrowserContext
 ) -> None:
-    tab = context.new_page()
-    come_in(tab, world)
-    under_way(tab)
-    begin(tab)
-    form = tab.url
-    blank = f"{form.removeprefix(world.url)}/blank"
-    waits_for(tab, "/offline", blank)
+    tab, form, blank = begun(context, world)
     assert tab.evaluate(LEFTOVER, form) == "saved"
     waits_for(tab, "/offline", blank)
     other = context.browser.new_context(storage_state=context.storage_state()).new_page()  # type: ignore[union-attr]  # it has one
