@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.storage.capture import AnswerEvent
+from app.storage.columns import table_of
 from app.storage.schedule import Slot
 
-_EARLIER = AnswerEvent.__table__.alias("earlier")  # type: ignore[attr-defined]  # SQLModel declares it at run time
-_LATER = AnswerEvent.__table__.alias("later")  # type: ignore[attr-defined]  # as above
+_EARLIER = table_of(AnswerEvent).alias("earlier")
+_LATER = table_of(AnswerEvent).alias("later")
 
 _FOUND = (
     sa.select(_LATER.c.slot_id, _LATER.c.item, _EARLIER.c.received_at, _LATER.c.received_at.label("later_at"))

@@ -19,6 +19,7 @@ from app.services.capture import own_slot
 from app.services.entry import Visitor
 from app.services.installation import Installation
 from app.storage.changes import chain_of_participant
+from app.storage.columns import table_of
 from app.storage.people import Participant, ParticipantRequest, RequestKind
 from app.storage.schedule import Slot
 from app.storage.study import Site, Study
@@ -26,11 +27,11 @@ from app.storage.unit_of_work import UnitOfWork
 
 LISTED = 100
 """Open requests shown at a time, the oldest first."""
-_REQUEST: sa.Table = ParticipantRequest.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_REQUEST = table_of(ParticipantRequest)
 
 
 _CLOSE = Permission.REQUEST_CLOSE
-_WHO = Participant.__table__.alias("who")  # type: ignore[attr-defined]  # as above
+_WHO = table_of(Participant).alias("who")
 # A look-up for each open request, of which there are few, and never a walk through the participants.
 _THEIRS = sa.exists().where(
     _WHO.c.id == _REQUEST.c.participant_id,

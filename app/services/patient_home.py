@@ -22,6 +22,7 @@ from app.services.submission import Receipt
 from app.services.wishes import wants_reminders
 from app.storage.ahead import ahead_of
 from app.storage.capture import AnswerEvent, Response
+from app.storage.columns import table_of
 from app.storage.engine import saving
 from app.storage.people import Contact, Participant
 from app.storage.schedule import Disposition, Slot
@@ -219,7 +220,7 @@ def _next_on(session: Session, visitor: Visitor, at: datetime) -> tuple[date | N
 
 def _completed(session: Session, visitor: Visitor) -> bool:
     """Whether the team recorded that they completed the study, and has not taken it back."""
-    undoing = Disposition.__table__.alias("undoing")  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    undoing = table_of(Disposition).alias("undoing")
     statement = select(Disposition.id).where(
         Disposition.participant_id == visitor.participant_id,
         Disposition.kind == COMPLETED,

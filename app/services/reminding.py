@@ -28,6 +28,7 @@ from app.services.patient_home import minutes
 from app.services.reminder_words import Note, Words
 from app.services.wishes import wants_reminders, wish_of
 from app.storage.changes import chain_of_participant
+from app.storage.columns import table_of
 from app.storage.exchange import MESSAGE_WAITING, Message
 from app.storage.people import Contact, Participant
 from app.storage.schedule import Slot
@@ -62,7 +63,7 @@ _EVENTS: Mapping[Delivery, Event] = {
     Delivery.failed: Event.REMINDER_FAILED,
     Delivery.unconfirmed: Event.REMINDER_UNCONFIRMED,
 }
-_TABLE: sa.Table = Message.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_TABLE = table_of(Message)
 
 
 @dataclass(frozen=True, slots=True)

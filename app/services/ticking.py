@@ -28,6 +28,7 @@ from app.services.scheduling import ADMINISTRATIVE, sent_by_slot, wake_of
 from app.services.trail import day_to_seal
 from app.services.wishes import wish_of
 from app.storage.changes import chain_of_participant, name_of
+from app.storage.columns import table_of
 from app.storage.exchange import MESSAGE_WAITING, Message
 from app.storage.people import Contact, Participant
 from app.storage.schedule import Slot
@@ -39,7 +40,7 @@ from app.storage.unit_of_work import UnitOfWork
 BATCH = 500
 """Slots read at a time."""
 NO_CHANNEL = "none"
-_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_SLOT = table_of(Slot)
 _TELLING = (OPENED, MISSED)
 _EVENTS: Mapping[str, Event] = {OPENED: Event.SLOT_OPENED, MISSED: Event.SLOT_MISSED}
 

@@ -20,6 +20,7 @@ from app.domain.audit import GENESIS, Change, Entry, Event, Fault, faults, link
 from app.domain.feed import faults as feed_faults
 from app.services.installation import Installation
 from app.storage.changes import chain_of_study
+from app.storage.columns import table_of
 from app.storage.exchange import FeedEvent, FeedHead
 from app.storage.study import Study
 from app.storage.trail import AuditChain, AuditEntry, DaySeal
@@ -27,7 +28,7 @@ from app.storage.trail import AuditChain, AuditEntry, DaySeal
 SETTLING = timedelta(minutes=15)
 """How long after a day's end it is sealed: longer than any transaction and any clock's error."""
 _PAGE = 1000
-_ENTRY: sa.Table = AuditEntry.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_ENTRY = table_of(AuditEntry)
 _FIELDS = tuple(column for column in _ENTRY.columns if column.name != "id")
 
 

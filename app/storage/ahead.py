@@ -10,12 +10,13 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.status import ANSWERABLE
+from app.storage.columns import table_of
 from app.storage.people import Participant
 from app.storage.schedule import Slot
 from app.storage.slots import status_expression, word
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
-_LATER = Slot.__table__.alias("later")  # type: ignore[attr-defined]  # SQLModel declares it at run time
+_LATER = table_of(Slot).alias("later")
 _NEXT = sa.select(sa.func.min(_LATER.c.opens_on)).where(
     _LATER.c.participant_id == col(Participant.id), _LATER.c.excused.is_(None), _LATER.c.opens_at > _NOW
 )

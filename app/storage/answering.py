@@ -20,6 +20,7 @@ from app.domain.answers import Value
 from app.domain.audit import Entry
 from app.domain.capture import Given
 from app.storage.capture import AnswerEvent
+from app.storage.columns import table_of
 from app.storage.people import Device, Participant
 from app.storage.schedule import Slot
 from app.storage.study import Study
@@ -29,8 +30,8 @@ _OWN = sa.literal_column("'participant:'", sa.String)
 CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
 """The chain of a participant in a query. Written out: a constant that is bound is sent each time."""
 
-_SLOT: sa.Table = Slot.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
-_NEWEST = AnswerEvent.__table__.alias("newest")  # type: ignore[attr-defined]  # as above
+_SLOT = table_of(Slot)
+_NEWEST = table_of(AnswerEvent).alias("newest")
 
 _COLUMNS: tuple[Any, ...] = (
     col(Device.id).label("device_id"),
@@ -228,11 +229,11 @@ def _entry_values(entry: Entry) -> dict[str, Any]:
 def _one_statement() -> sa.Insert:
     """Head, audit entry and one answer in a single PostgreSQL statement: one durable round trip."""
     moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
-    audit = AuditEntry.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    audit = table_of(AuditEntry)
     names = [column.name for column in audit.columns if column.name != "id"]
     values = [sa.bindparam(f"a_{name}", type_=audit.c[name].type) for name in names]
     entered = sa.insert(audit).from_select(names, sa.select(*values).select_from(moved)).cte("entered")
-    answers = AnswerEvent.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    answers = table_of(AnswerEvent)
     fields = [column.name for column in answers.columns if column.name != "id"]
     given = [sa.bindparam(name, type_=answers.c[name].type) for name in fields]
     statement = sa.insert(answers).from_select(fields, sa.select(*given).select_from(moved))
@@ -244,7 +245,7 @@ _ALL_IN_ONE = _one_statement()
 
 def _from_document() -> sa.Insert:
     """Many answers cost one statement: thirty of them sent row by row took most of a submission's time."""
-    answers: sa.Table = AnswerEvent.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
+    answers = table_of(AnswerEvent)
     fields = [column.name for column in answers.columns if column.name != "id"]
     rows = sa.cast(sa.bindparam("rows", type_=sa.Text), JSONB)
     shaped = sa.func.jsonb_populate_recordset(sa.literal_column("NULL::answer_event"), rows)
@@ -253,7 +254,7 @@ def _from_document() -> sa.Insert:
 
 
 _ALL_AT_ONCE = _from_document()
-_EACH = sa.insert(AnswerEvent.__table__)  # type: ignore[attr-defined]  # as above
+_EACH = sa.insert(table_of(AnswerEvent))
 
 
 def write_seen(connection: Connection, device_id: int, at: datetime) -> None:

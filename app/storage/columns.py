@@ -19,6 +19,11 @@ SQLModel.metadata.naming_convention = {
 metadata = SQLModel.metadata
 
 
+def table_of(kind: type[SQLModel]) -> sa.Table:
+    """The table of a class, for statements without the ORM."""
+    return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
+
+
 def document() -> sa.types.TypeEngine[Any]:
     """A JSON document, replaced whole and never changed in place."""
     return sa.JSON().with_variant(JSONB(), "postgresql")

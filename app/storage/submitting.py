@@ -19,6 +19,7 @@ from app.domain.audit import Entry
 from app.domain.feed import Draft, unnumbered
 from app.storage.answering import MOVE_HEAD, adding, head_values
 from app.storage.capture import AnswerEvent, Response
+from app.storage.columns import table_of
 from app.storage.exchange import FeedEvent, FeedHead
 from app.storage.feed import append
 from app.storage.schedule import Slot
@@ -86,21 +87,17 @@ def values_of(response: Response) -> dict[str, Any]:
     return {name: getattr(response, name) for name in _RESPONSE}
 
 
-def _table(kind: type[SQLModel]) -> sa.Table:
-    return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
-
-
 def _names(table: sa.Table) -> list[str]:
     """The columns that a new row is given."""
     return [column.name for column in table.columns if column.name != "id"]
 
 
-_RESPONSE = _names(_table(Response))
+_RESPONSE = _names(table_of(Response))
 
 
 def _unfolded(kind: type[SQLModel], member: str, names: Sequence[str]) -> sa.TableValuedAlias:
     """A document as rows of a table, none for an empty list; the server knows the types."""
-    table = _table(kind)
+    table = table_of(kind)
     document = sa.cast(sa.bindparam(member, type_=sa.Text), JSONB)
     many = member == "new_answers"
     unfold = sa.func.jsonb_populate_recordset if many else sa.func.jsonb_populate_record
@@ -114,7 +111,7 @@ def _of(names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
 
 
 def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
-    table = _table(kind)
+    table = table_of(kind)
     names = _names(table)
     rows = _unfolded(kind, member, names)
     chosen = sa.select(*_of(names)).select_from(sa.join(rows, moved, sa.true()))
@@ -137,7 +134,7 @@ def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 
 def _placed(moved: sa.CTE) -> sa.CTE:
-    slot = _table(Slot)
+    slot = table_of(Slot)
     given = _unfolded(Slot, "new_slot", ("id", *_SENT))
     sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
     placed = sent.values({name: given.c[name] for name in _SENT})
@@ -149,7 +146,7 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
 
     Locking only then keeps the order of locks (participant, slot, feed) and the lock short.
     """
-    head = _table(FeedHead)
+    head = table_of(FeedHead)
     counts = [sa.select(sa.func.count().label("rows")).select_from(each).subquery() for each in written]
     source: sa.FromClause = head
     for count, least in zip(counts, (1, 0, 0, 0), strict=True):
@@ -182,7 +179,7 @@ def _one_statement() -> sa.Insert:
         )
     ]
     linked = _linked((_placed(moved), *added))
-    head = _table(FeedHead)
+    head = table_of(FeedHead)
     led = (
         sa.update(head)
         .where(head.c.study_id == linked.c.study_id)
@@ -196,7 +193,7 @@ def _event(linked: sa.CTE) -> sa.Insert:
     """The feed event, its line put together from the pieces and what stands between them."""
     gaps = (linked.c.envelope, linked.c.hash, linked.c.prev_hash, linked.c.seq)
     filled = [part for place, gap in enumerate(gaps) for part in (_text(f"line_{place}"), gap)]
-    event, late = _table(FeedEvent), ("seq", "line", "hash")
+    event, late = table_of(FeedEvent), ("seq", "line", "hash")
     names = [name for name in _names(event) if name not in late]
     rows = _unfolded(FeedEvent, "new_event", names)
     line = _joined(*filled, _text("line_4"))
