@@ -12,44 +12,35 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.clinic import routes as clinic
 from app.clock import now
+from app.definitions import library
+from app.definitions.library import Library
 from app.edc import routes as edc
-from app.edc.limits import Limits
+from app.edc.rate_limit import RateLimits
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH
 from app.jobs.ticker import Ticker
-from app.notify.channel import Channel
-from app.notify.console import Console
-from app.notify.smtp import Smtp
-from app.patient import (
-    entrance,
-    helping,
-    history,
-    offline,
-    own_browsers,
-    settings,
-    sharing,
-    switching,
-    welcome,
-)
-from app.patient import routes as patient
-from app.patient.form_assets import form_assets
-from app.services.installation import Installation
-from app.services.reminder_words import Words
-from app.services.reminding import Outbox
-from app.services.sealing import HashCost, Sealer
-from app.settings import Channel as Way
+from app.notify.channel import MessageChannel
+from app.notify.console import ConsoleChannel
+from app.notify.smtp import SmtpChannel
+from app.patient import activation, devices, help_page, home, settings, shared_device, welcome
+from app.patient.forms import form_language, offline, submitted
+from app.patient.forms import routes as patient
+from app.patient.forms.assets import load_form_assets
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ReminderTexts
+from app.settings import MessageTransport as Way
 from app.settings import Settings
-from app.storage import library
 from app.storage.engine import open_engine
-from app.storage.library import Library
-from app.web import errors, installing, routes, statics
-from app.web.compression import Compression
+from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
-from app.web.logs import AccessLog, log_to
-from app.web.pages import Pages
-from app.web.security import BodyLimit, SameOrigin, SecurityHeaders
-from app.web.shell import Shell
-from app.web.statics import Statics
+from app.web.middleware.compression import Compression
+from app.web.middleware.logs import AccessLog, configure_logging
+from app.web.middleware.security import BodyLimit, SameOrigin, SecurityHeaders
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages
+from app.web.statics import StaticFiles
 
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
@@ -57,19 +48,20 @@ BODY_LIMIT = 1024 * 1024
 ROUTERS = (
     offline.router,  # before the participant's, who would take /f/{slot}/blank for a step
     patient.router,
+    home.router,
     edc.router,
     clinic.router,
     routes.router,
     statics.router,
-    entrance.router,
+    activation.router,
     welcome.router,
-    own_browsers.router,
-    sharing.router,
-    history.router,
-    helping.router,
+    devices.router,
+    shared_device.router,
+    submitted.router,
+    help_page.router,
     settings.router,
-    switching.router,
-    installing.router,
+    form_language.router,
+    webmanifest.router,
 )
 """Routes are compared one after the other, so the busiest come early; no two routers share a path."""
 
@@ -81,14 +73,14 @@ class Parts:
     """What is read from files at start and does not change after."""
 
     library: Library
-    statics: Statics
+    statics: StaticFiles
     pages: Pages
 
     @classmethod
     def load(cls, settings: Settings) -> "Parts":
         """Read them anew; raises BadDefinition."""
         pages = Pages.load(Catalogues.load(settings.locales))
-        return cls(library.load(settings.questionnaires), Statics.load(), pages)
+        return cls(library.load_library(settings.questionnaires), StaticFiles.load(), pages)
 
 
 def create_app(
@@ -115,16 +107,16 @@ def create_app(
     read = parts or Parts.load(settings)
     app.state.installation = open_installation(settings, hash_cost, read.library)
     app.state.clock = clock
-    app.state.edc_limits = Limits()
+    app.state.edc_limits = RateLimits()
     app.state.commit = settings.commit
     app.state.statics = read.statics
-    app.state.form_assets = form_assets(
+    app.state.form_assets = load_form_assets(
         read.statics.text("css/daybook.css"), read.statics.text("js/runner.min.js")
     )
     app.state.pages = read.pages
-    words = Words.load(read.pages.catalogues)
-    app.state.ticker = Ticker(app.state.installation, Outbox(channels(settings), words), clock)
-    app.state.shell = Shell(
+    words = ReminderTexts.load(read.pages.catalogues)
+    app.state.ticker = Ticker(app.state.installation, MessageSender(build_channels(settings), words), clock)
+    app.state.shell = PageFrame(
         ENGLISH.tag,
         ENGLISH.dir,
         ENGLISH.code,
@@ -132,7 +124,7 @@ def create_app(
         version=settings.version,
         static_root=read.statics.root,
     )
-    errors.install(app)
+    errors.install_error_handlers(app)
     for router in ROUTERS:
         # Not include_router, which resolves every route anew for each application and has nothing to add.
         app.router.routes.extend(router.routes)
@@ -145,23 +137,23 @@ def open_installation(
     """Database, definitions and keys of an installation, for the server and the command line."""
     return Installation(
         engine=open_engine(settings.database_url),
-        library=read or library.load(settings.questionnaires),
-        sealer=Sealer(settings.key, hash_cost),
+        library=read or library.load_library(settings.questionnaires),
+        secret_box=SecretBox(settings.key, hash_cost),
         public_url=settings.public_url,
         app_version=settings.version,
     )
 
 
-def channels(settings: Settings) -> Mapping[str, Channel]:
+def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:
     """How messages leave, for each kind of address."""
     if settings.channel is Way.SMTP:
-        return {"email": Smtp(settings.smtp_url, settings.mail_from)}
-    return {"email": Console(sys.stderr)}
+        return {"email": SmtpChannel(settings.smtp_url, settings.mail_from)}
+    return {"email": ConsoleChannel(sys.stderr)}
 
 
-def from_environment() -> FastAPI:
+def create_app_from_environment() -> FastAPI:
     """What each server process makes for itself."""
-    log_to()
+    configure_logging()
     return create_app(Settings.from_environment())
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
-from app.storage.study import Mode
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "environment"
@@ -21,7 +21,7 @@ DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").dig
 """Known to everybody who has the source: real data is refused with it."""
 
 
-class Channel(StrEnum):
+class MessageTransport(StrEnum):
     """How messages leave."""
 
     CONSOLE = "console"
@@ -67,12 +67,12 @@ VARIABLES = (
 class Settings:
     """What an installation was told; made by `from_environment`, which refuses what cannot work."""
 
-    mode: Mode
+    mode: StudyMode
     database_url: str
     migration_url: str
     public_url: str
     key: bytes
-    channel: Channel
+    channel: MessageTransport
     smtp_url: str
     mail_from: str
     workers: int
@@ -86,7 +86,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
         told = {each.name: _told(each, environ) for each in VARIABLES}
-        mode = Mode(_one_of("DAYBOOK_MODE", told["DAYBOOK_MODE"], tuple(Mode)))
+        mode = StudyMode(_one_of("DAYBOOK_MODE", told["DAYBOOK_MODE"], tuple(StudyMode)))
         public_url = _public_url(told["DAYBOOK_PUBLIC_URL"], mode)
         settings = cls(
             mode=mode,
@@ -94,7 +94,9 @@ class Settings:
             migration_url=told["DAYBOOK_MIGRATION_URL"] or told["DAYBOOK_DATABASE_URL"],
             public_url=public_url,
             key=_key(told["DAYBOOK_KEY"], mode),
-            channel=Channel(_one_of("DAYBOOK_CHANNEL", told["DAYBOOK_CHANNEL"], tuple(Channel))),
+            channel=MessageTransport(
+                _one_of("DAYBOOK_CHANNEL", told["DAYBOOK_CHANNEL"], tuple(MessageTransport))
+            ),
             smtp_url=told["DAYBOOK_SMTP_URL"],
             mail_from=told["DAYBOOK_MAIL_FROM"],
             workers=_workers(told["DAYBOOK_WORKERS"]),
@@ -124,7 +126,7 @@ class Settings:
 
     @property
     def demo(self) -> bool:
-        return self.mode is Mode.DEMO
+        return self.mode is StudyMode.DEMO
 
     def check(self) -> None:
         """Refuse what does not work together; the command line asks again after its options."""
@@ -135,7 +137,7 @@ class Settings:
                 self.workers,
                 "1 on SQLite, which has one writer; take PostgreSQL for more",
             )
-        if self.channel is Channel.SMTP and urlsplit(self.smtp_url).scheme not in ("smtp", "smtps"):
+        if self.channel is MessageTransport.SMTP and urlsplit(self.smtp_url).scheme not in ("smtp", "smtps"):
             raise BadDefinition(
                 SOURCE, "DAYBOOK_SMTP_URL", "(not shown)", "smtp://… or smtps://… for the smtp channel"
             )
@@ -157,9 +159,9 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _public_url(value: str, mode: Mode) -> str:
+def _public_url(value: str, mode: StudyMode) -> str:
     parts = urlsplit(value)
-    schemes = ("https",) if mode is Mode.LIVE else ("http", "https")
+    schemes = ("https",) if mode is StudyMode.LIVE else ("http", "https")
     if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/") or parts.query:
         raise BadDefinition(
             SOURCE, "DAYBOOK_PUBLIC_URL", value, f"{' or '.join(schemes)}://host without a path"
@@ -167,11 +169,11 @@ def _public_url(value: str, mode: Mode) -> str:
     return value.rstrip("/")
 
 
-def _key(value: str, mode: Mode) -> bytes:
+def _key(value: str, mode: StudyMode) -> bytes:
     key = value.encode()
-    if not key and mode is Mode.DEMO:
+    if not key and mode is StudyMode.DEMO:
         return DEMO_KEY
-    if mode is Mode.LIVE and key in (b"", DEMO_KEY):
+    if mode is StudyMode.LIVE and key in (b"", DEMO_KEY):
         raise BadDefinition(SOURCE, "DAYBOOK_KEY", "(missing or the demonstration's)", "a key of your own")
     try:
         size = len(base64.urlsafe_b64decode(key))
@@ -188,9 +190,9 @@ def _workers(value: str) -> int:
     return int(value)
 
 
-def _hosts(value: str, public_url: str, mode: Mode) -> tuple[str, ...]:
+def _hosts(value: str, public_url: str, mode: StudyMode) -> tuple[str, ...]:
     named = tuple(host.strip() for host in value.split(",") if host.strip())
-    if not named and mode is Mode.DEMO:
+    if not named and mode is StudyMode.DEMO:
         return ("*",)
     # The health check of a container calls its own loopback address.
     return (*(named or (urlsplit(public_url).hostname or "",)), "127.0.0.1", "localhost")

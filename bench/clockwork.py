@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from statistics import median
 
-from app.services.reminding import BATCH, claim
-from app.services.ticking import owed_now
-from app.services.trail import seal_days
+from app.services.audit.audit_seals import seal_days
+from app.services.reminders.due_slots import find_due_work
+from app.services.reminders.reminder_delivery import BATCH, claim_messages
 from bench.figures import Figure, at_most, milliseconds
 from bench.grown import add_live, add_participants
 from bench.run import Run, listening
@@ -43,7 +43,7 @@ def _idle(made: Trial) -> float:
     taken: list[float] = []
     for _tick in range(TICKS):
         with listening(made.installation.engine) as heard:
-            owed = owed_now(made.installation, made.at)
+            owed = find_due_work(made.installation, made.at)
         if owed.slots or owed.messages or owed.seals:
             raise RuntimeError(f"the clock is not idle: {owed}")
         taken.append(heard.seconds * 1000)
@@ -55,7 +55,7 @@ def _claims(made: Trial) -> float:
     at, taken = made.at + timedelta(seconds=1), []
     for _batch in range(BATCHES):
         began = time.perf_counter()
-        claimed = claim(made.installation, at)
+        claimed = claim_messages(made.installation, at)
         taken.append((time.perf_counter() - began) * 1000)
         if len(claimed) != BATCH:
             raise RuntimeError(f"{len(claimed)} reminders claimed")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from app.domain.access import Actor, ActorKind, Grant, Role
-from app.services.worklist import Filter, work_list
-from app.storage.work import Group
+from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.services.clinic.worklist import WorklistFilter, get_worklist
+from app.storage.queries.worklist import Urgency
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_closed, add_live, add_participants
 from bench.load import repeating, request
@@ -46,10 +46,10 @@ def desk(run: Run) -> Iterator[Figure]:
 def _looks(made: Trial, site_id: int | None) -> float:
     """Milliseconds of SQL of a page of 50 rows and all counts that 95 in 100 do not exceed."""
     actor = Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, made.study.id or 0, site_id),))
-    wanted = Filter(group=Group.overdue)
+    wanted = WorklistFilter(group=Urgency.overdue)
     taken: list[float] = []
     for _look in range(LOOKS):
         with listening(made.installation.engine) as heard, made.installation.read() as session:
-            work_list(made.installation, session, actor, wanted, made.at)
+            get_worklist(made.installation, session, actor, wanted, made.at)
         taken.append(heard.seconds * 1000)
     return p95(taken[10:])

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from sqlmodel import select
 
-from app.domain.feed import numbered
-from app.services.edc_access import issue_token
-from app.services.entry import participant_actor, recognise
-from app.services.feed_events import told_of_slot
-from app.services.submission import Sending, submit_form
-from app.storage.exchange import FeedEvent
-from app.storage.people import Participant
-from app.storage.schedule import Slot
+from app.domain.records.feed import finalise_event
+from app.services.accounts.edc_clients import issue_token
+from app.services.accounts.participant_session import authenticate, participant_actor
+from app.services.capture.submission import submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.feed.feed_events import slot_event
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
 from bench.figures import Figure, at_most_hellos
 from bench.grown import Begun, add_begun
 from bench.load import fetch, repeating, request
@@ -66,8 +67,8 @@ def _completed(made: Trial, form: Begun) -> str:
     """The line of a form that was really sent."""
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
     with made.installation.read() as session:
-        visitor = recognise(made.installation, session, form.cookie, made.at)
-    submit_form(made.installation, visitor, form.slot, Sending(answers, "s", True), made.at)
+        visitor = authenticate(made.installation, session, form.cookie, made.at)
+    submit_form(made.installation, visitor, form.slot, SubmittedForm(answers, "s", True), made.at)
     with made.installation.read() as session:
         return _escaped(session.exec(select(FeedEvent.line).where(FeedEvent.seq == 1)).one())
 
@@ -78,8 +79,8 @@ def _opened(made: Trial, form: Begun) -> str:
         slot = session.exec(select(Slot).where(Slot.public_id == form.slot)).one()
         participant = session.get_one(Participant, slot.participant_id)
         actor = participant_actor(participant.public_id)
-        draft = told_of_slot(slot, participant, made.sites[0], actor, "opened")
-    return _escaped(numbered(draft, 1, "0" * 64, made.at)[0])
+        draft = slot_event(slot, participant, made.sites[0], actor, "opened")
+    return _escaped(finalise_event(draft, 1, "0" * 64, made.at)[0])
 
 
 def _escaped(line: str) -> str:

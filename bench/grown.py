@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from app.domain.audit import GENESIS
-from app.domain.window import local_day, window_of
-from app.services.identifiers import hashed
+from app.domain.plans.windows import build_window, local_day
+from app.domain.records.audit import GENESIS
+from app.services.core.identifiers import token_digest
 from bench.trial import PLAN_VERSION, ZONE, Trial
 
 EVERY = 84
@@ -47,7 +47,7 @@ def add_participants(made: Trial, count: int) -> None:
         "device",
         "participant_id,token_hash,label,bound_at,seen_at",
         (
-            f"{number}\t{hashed(cookie(number))}\tphone\t{moment}\t{moment}\n"
+            f"{number}\t{token_digest(cookie(number))}\tphone\t{moment}\t{moment}\n"
             for number in range(1, count + 1)
         ),
     )
@@ -130,7 +130,7 @@ def _slot(
 def _window(due_on: date) -> str:
     """Zone, days and moments of the window around this day, as the domain places them."""
     around = timedelta(days=_AROUND)
-    window = window_of(due_on - around, due_on, due_on + around, ZONE, overdue_after=1, grace_hours=48)
+    window = build_window(due_on - around, due_on, due_on + around, ZONE, overdue_after=1, grace_hours=48)
     days = (window.opens_on, window.target_on, window.closes_on)
     moments = (window.opens_at, window.due_at, window.overdue_at, window.closes_at, window.grace_until)
     return "\t".join([ZONE, *(day.isoformat() for day in days), *(at.isoformat() for at in moments)])

@@ -10,11 +10,13 @@ from pathlib import Path
 import psycopg
 
 from app.clock import now
-from app.domain.access import SYSTEM, Role, Scope
-from app.services.identifiers import hashed
-from app.services.installation import Installation
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import (
+from app.definitions import library
+from app.domain.records.access import SYSTEM, Role, Scope
+from app.domain.records.studies import StudyMode
+from app.services.core.identifiers import token_digest
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.setup.studies import (
     NewClient,
     SiteEntry,
     create_client,
@@ -24,10 +26,9 @@ from app.services.studies import (
     open_site,
 )
 from app.settings import DEMO_KEY
-from app.storage import library
 from app.storage.engine import open_engine
 from app.storage.migrations import migrate
-from app.storage.study import Mode, Site, Study
+from app.storage.tables.studies import Site, Study
 from tests.postgres import APP, OWNER, Cluster
 
 STUDY, PLAN_VERSION = "sbrt-nsclc", "1.0"
@@ -69,8 +70,8 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     url = cluster.url(name, APP)
     made = Installation(
         open_engine(url),
-        library.load(_QUESTIONNAIRES),
-        Sealer(DEMO_KEY, HashCost(1, 8, 1)),
+        library.load_library(_QUESTIONNAIRES),
+        SecretBox(DEMO_KEY, HashCost(1, 8, 1)),
         "http://127.0.0.1",
         "bench",
     )
@@ -91,7 +92,7 @@ def _template(cluster: Cluster) -> str:
 
 def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
     at = now()
-    study = load_study(made, SYSTEM, STUDY, PLAN_VERSION, Mode.DEMO, at)
+    study = load_study(made, SYSTEM, STUDY, PLAN_VERSION, StudyMode.DEMO, at)
     entries = [
         SiteEntry(f"{1000 + number}", f"Hospital {number}", "0571-000", "8-17", ZONE)
         for number in range(sites)
@@ -113,7 +114,7 @@ def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
     made.copy(
         "staff_session",
         "token_hash,staff_id,second_factor_at,opened_at,seen_at",
-        iter([f"{hashed(cookie)}\t{staff.staff_id}\t{moment}\t{moment}\t{moment}\n"]),
+        iter([f"{token_digest(cookie)}\t{staff.staff_id}\t{moment}\t{moment}\t{moment}\n"]),
     )
 
 

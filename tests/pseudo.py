@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from babel.support import NullTranslations
 
-from app.domain.instrument_text import InstrumentText
+from app.domain.instruments.text import InstrumentText
 from app.i18n.languages import Language
 
 ARABIC = Language("ar", "ar", "ar", "العربية", "rtl")

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-import app.storage.columns  # noqa: F401 - strict SQLite types
+import app.storage.tables.columns  # noqa: F401 - strict SQLite types
 
 revision = "0001"
 down_revision = None

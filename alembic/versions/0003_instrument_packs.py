@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-import app.storage.columns  # noqa: F401 - strict SQLite types
+import app.storage.tables.columns  # noqa: F401 - strict SQLite types
 
 revision = "0003"
 down_revision = "0002"

@@ -4,15 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from app.cli import checks, clients, databases, demonstration, packs, scoring, screens, serving, setting_up
+from app.cli import checks, clients, databases, demonstration, packs, scoring, screens, serving, setup
 from app.domain.refusal import BadDefinition, Refused
-from app.web.wording import filled, wording_of
+from app.web.refusal_messages import fill_message, message_of
 
-GROUPS = (serving, demonstration, databases, checks, scoring, screens, setting_up, packs, clients)
+GROUPS = (serving, demonstration, databases, checks, scoring, screens, setup, packs, clients)
 """Each adds its commands; a command's `run` takes the parsed arguments and returns the exit code."""
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Everything that may be typed after `daybook`."""
     whole = argparse.ArgumentParser(
         prog="daybook",
@@ -26,13 +26,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0 done, 1 found a fault, 2 was given something that cannot be used."""
-    arguments = parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except BadDefinition as bad:
         return _stop(str(bad))
     except Refused as refused:
-        sentence = filled(wording_of(refused).sentence, refused)
+        sentence = fill_message(message_of(refused).sentence, refused)
         return _stop(f"{sentence} [{refused.code}]" if sentence else str(refused))
     except OSError as unusable:
         return _stop(_told(unusable))

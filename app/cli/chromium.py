@@ -47,7 +47,7 @@ class Camera:
                 png = (folder / "screen.png").read_bytes()
             except FileNotFoundError:
                 png = b""
-        if size_of(png) != (self.width, self.height):
+        if png_size(png) != (self.width, self.height):
             raise OSError(f"{self.program} made no picture: {told}")
         return png
 
@@ -69,7 +69,7 @@ class Camera:
         return " ".join(done.stderr.decode(errors="replace").split())[-400:]
 
 
-def camera(width: int, height: int) -> Camera:
+def find_camera(width: int, height: int) -> Camera:
     """Raises OSError naming what to install when there is no browser."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
@@ -79,7 +79,7 @@ def camera(width: int, height: int) -> Camera:
     return Camera(program, width, height)
 
 
-def size_of(png: bytes) -> tuple[int, int]:
+def png_size(png: bytes) -> tuple[int, int]:
     """Width and height in the head of a PNG; (0, 0) for anything else."""
     if png[:8] != b"\x89PNG\r\n\x1a\n":
         return 0, 0

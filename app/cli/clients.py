@@ -2,20 +2,22 @@
 
 import argparse
 
-from app.cli.commands import OPERATOR, Commands, command
+from app.cli.commands import OPERATOR, Commands, add_command
 from app.clock import now
 from app.main import open_installation
-from app.services.edc_access import add_secret, disable_client, retire_secret
+from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
 from app.settings import Settings
 
 
 def add_to(commands: Commands) -> None:
     """Add these commands."""
-    adding = command(commands, "add-secret", "give an EDC client a second secret, shown once", run_add_secret)
-    retiring = command(
+    adding = add_command(
+        commands, "add-secret", "give an EDC client a second secret, shown once", run_add_secret
+    )
+    retiring = add_command(
         commands, "retire-secret", "stop the older of a client's two secrets", run_retire_secret
     )
-    disabling = command(commands, "disable-client", "stop an EDC client at once", run_disable_client)
+    disabling = add_command(commands, "disable-client", "stop an EDC client at once", run_disable_client)
     for each in (adding, retiring, disabling):
         each.add_argument("client")
     disabling.add_argument("--reason", required=True)

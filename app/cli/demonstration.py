@@ -11,23 +11,23 @@ from typing import Any
 
 import pyotp
 
-from app.cli.commands import Commands, command
-from app.cli.databases import bring_up
+from app.cli.commands import Commands, add_command
+from app.cli.databases import prepare_database
 from app.cli.serving import serve
 from app.clock import now
+from app.demo.demonstration import Demonstration, DemoSecrets, is_made, list_sign_ins, make_demonstration
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
 from app.main import open_installation
-from app.notify.console import Console
-from app.services.demo import Demonstration, Kept, is_made, make, sign_ins
-from app.services.enrolment import Channel
-from app.services.installation import Installation
-from app.services.reminder_words import Words
-from app.services.reminding import Outbox
-from app.services.sealing import HashCost
+from app.notify.console import ConsoleChannel
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ReminderTexts
+from app.services.schedule.enrolment import ContactChannel
 from app.settings import Settings
-from app.storage.migrations import revision_of
-from app.web.logs import log_to
+from app.storage.migrations import current_revision
+from app.web.middleware.logs import configure_logging
 
 HOST = "127.0.0.1"
 QUICK = HashCost(passes=1, memory_kib=8, lanes=1)
@@ -39,7 +39,7 @@ _COMPANIONS = ("", "-wal", "-shm")
 def add_to(commands: Commands) -> None:
     """Add these commands."""
     told = "make a study with people who do not exist, print how to sign in, and serve it"
-    demo = command(commands, "demo", told, run_demo)
+    demo = add_command(commands, "demo", told, run_demo)
     demo.add_argument("--port", type=int, default=8000)
     demo.add_argument(
         "--reset", action="store_true", help="throw the demonstration's file away and begin anew"
@@ -53,11 +53,11 @@ def run_demo(arguments: argparse.Namespace) -> int:
     if arguments.reset:
         _clear(settings)
     demonstration = _prepared(settings)
-    print("\n".join(told(settings, demonstration)))
+    print("\n".join(describe_for_people(settings, demonstration)))
     if arguments.json is not None:
-        _write(arguments.json, as_json(settings, demonstration))
+        _write(arguments.json, describe_as_json(settings, demonstration))
     if not arguments.no_serve:
-        log_to()
+        configure_logging()
         # Further workers would read the environment, which does not hold the demonstration's own defaults.
         serve(replace(settings, workers=1), HOST, arguments.port)
     return 0
@@ -71,7 +71,7 @@ def _clear(settings: Settings) -> None:
     if file.exists():
         installation = open_installation(settings, QUICK)
         try:
-            if revision_of(installation.engine) is None:
+            if current_revision(installation.engine) is None:
                 raise Refused("not_a_demonstration", database=str(file))
             is_made(installation)
         finally:
@@ -99,22 +99,24 @@ def _prepared(settings: Settings) -> Demonstration:
 
 
 def _opened(settings: Settings) -> Demonstration:
-    bring_up(settings)
+    prepare_database(settings)
     installation = open_installation(settings, QUICK)
     try:
         kept = _recalled(settings) if is_made(installation) else _made(installation, settings)
-        demonstration = sign_ins(installation, kept, now())
+        demonstration = list_sign_ins(installation, kept, now())
     finally:
         installation.engine.dispose()
     _write(_memory(settings), asdict(demonstration.kept))
     return demonstration
 
 
-def _made(installation: Installation, settings: Settings) -> Kept:
+def _made(installation: Installation, settings: Settings) -> DemoSecrets:
     print("Making the demonstration; this takes some twenty seconds …", file=sys.stderr)
-    letters = Console(io.StringIO())  # what left in the past is read by nobody
-    outbox = Outbox({Channel.email.value: letters}, Words.load(Catalogues.load(settings.locales)))
-    return make(installation, outbox, now())
+    letters = ConsoleChannel(io.StringIO())  # what left in the past is read by nobody
+    outbox = MessageSender(
+        {ContactChannel.email.value: letters}, ReminderTexts.load(Catalogues.load(settings.locales))
+    )
+    return make_demonstration(installation, outbox, now())
 
 
 def _file(settings: Settings) -> Path | None:
@@ -127,9 +129,9 @@ def _memory(settings: Settings) -> Path:
     return file.with_name(f"{file.name.removesuffix('.unfinished')}.json")
 
 
-def _recalled(settings: Settings) -> Kept | None:
+def _recalled(settings: Settings) -> DemoSecrets | None:
     try:
-        return Kept(**json.loads(_memory(settings).read_text("utf-8")))
+        return DemoSecrets(**json.loads(_memory(settings).read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
@@ -144,7 +146,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         out.write("\n")
 
 
-def as_json(settings: Settings, demonstration: Demonstration) -> dict[str, Any]:
+def describe_as_json(settings: Settings, demonstration: Demonstration) -> dict[str, Any]:
     """How to sign in, for programs."""
     participants = [asdict(each) for each in demonstration.participants]
     for each in participants:
@@ -162,7 +164,7 @@ def as_json(settings: Settings, demonstration: Demonstration) -> dict[str, Any]:
     }
 
 
-def told(settings: Settings, demonstration: Demonstration) -> list[str]:
+def describe_for_people(settings: Settings, demonstration: Demonstration) -> list[str]:
     """How to sign in, for people."""
     staff = [
         f"  {each.email:28} {each.role:13} {each.site or 'all':5} {each.totp_secret}"

@@ -4,31 +4,31 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.cli.commands import OPERATOR, Commands, command
+from app.cli.commands import OPERATOR, Commands, add_command
 from app.clock import now
-from app.domain.instrument_pack import Standing
+from app.domain.instruments.pack import PackValidity
 from app.domain.refusal import BadDefinition
 from app.main import open_installation
-from app.services.packs import PackStanding, every_standing, import_pack, unsound
+from app.services.setup.packs import PackStatus, import_pack, list_all_pack_statuses, packs_needing_attention
 from app.settings import Settings
 
 _TOLD = {
-    Standing.MISSING: "MISSING: nobody can be enrolled",
-    Standing.ALTERED: "ALTERED in the database: it is not shown",
-    Standing.EXPIRED: "EXPIRED on {on}: begun forms may be finished, no other may begin",
-    Standing.ENDS_SOON: "ends soon: valid until {on}, days left: {left}",
-    Standing.VALID: "valid until {on}, days left: {left}",
+    PackValidity.MISSING: "MISSING: nobody can be enrolled",
+    PackValidity.ALTERED: "ALTERED in the database: it is not shown",
+    PackValidity.EXPIRED: "EXPIRED on {on}: begun forms may be finished, no other may begin",
+    PackValidity.ENDS_SOON: "ends soon: valid until {on}, days left: {left}",
+    PackValidity.VALID: "valid until {on}, days left: {left}",
 }
 
 
 def add_to(commands: Commands) -> None:
     """Add these commands."""
     told = "store the official wording of a licensed instrument for a study"
-    importing = command(commands, "import-pack", told, run_import)
+    importing = add_command(commands, "import-pack", told, run_import)
     importing.add_argument("file", type=Path, metavar="FILE")
     importing.add_argument("--study", required=True)
     told = "list the packs that every trial needs, and how long they are valid"
-    command(commands, "check-packs", told, run_check)
+    add_command(commands, "check-packs", told, run_check)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
@@ -44,14 +44,18 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_check(_arguments: argparse.Namespace) -> int:
-    found = every_standing(open_installation(Settings.from_environment()), now())
-    tell(found)
+    found = list_all_pack_statuses(open_installation(Settings.from_environment()), now())
+    print_statuses(found)
     if not found:
         print("No trial here needs a pack.")
-    return 1 if any(each.standing is not Standing.ENDS_SOON for each in unsound(found)) else 0
+    return (
+        1
+        if any(each.standing is not PackValidity.ENDS_SOON for each in packs_needing_attention(found))
+        else 0
+    )
 
 
-def tell(found: Iterable[PackStanding]) -> None:
+def print_statuses(found: Iterable[PackStatus]) -> None:
     """One line for each instrument and language."""
     for each in found:
         how = _TOLD[each.standing].format(on=each.valid_until, left=each.days_left)

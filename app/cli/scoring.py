@@ -7,16 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from app.cli.commands import Commands, command
-from app.domain.instrument import Instrument
-from app.services.score_file import Tally, score_file
+from app.cli.commands import Commands, add_command
+from app.definitions.library import load_library
+from app.domain.instruments.definition import Instrument
+from app.services.datasets.score_file import Tally, score_file
 from app.settings import Settings
-from app.storage.library import load
 
 
 def add_to(commands: Commands) -> None:
     """Add these commands."""
-    score = command(commands, "score", "score a CSV file of answers", run_score)
+    score = add_command(commands, "score", "score a CSV file of answers", run_score)
     score.add_argument("--instrument", required=True, metavar="ID@VERSION", help="for example qlq-c30@3.0")
     score.add_argument("source", metavar="IN.csv", type=Path)
     score.add_argument("target", metavar="OUT.csv", type=Path)
@@ -24,13 +24,13 @@ def add_to(commands: Commands) -> None:
 
 def run_score(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.instrument.partition("@")
-    instrument = load(Settings.from_environment().questionnaires).instrument(name, version)
-    tally = score_whole(instrument, arguments.source, arguments.target)
+    instrument = load_library(Settings.from_environment().questionnaires).instrument(name, version)
+    tally = score_atomically(instrument, arguments.source, arguments.target)
     print(f"{tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
     return 0
 
 
-def score_whole(instrument: Instrument, source: Path, target: Path) -> Tally:
+def score_atomically(instrument: Instrument, source: Path, target: Path) -> Tally:
     """Score a file; `target` appears whole or not at all."""
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))

@@ -10,21 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.cli.chromium import Camera, camera
-from app.cli.commands import Commands, command
-from app.domain.instrument import Instrument
-from app.domain.instrument_text import InstrumentText
-from app.domain.plan import Plan
+from app.cli.chromium import Camera, find_camera
+from app.cli.commands import Commands, add_command
+from app.definitions.library import Library, load_library
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.text import InstrumentText
+from app.domain.plans.plan import Plan
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
-from app.i18n.languages import ENGLISH, language
-from app.patient.form_assets import FormAssets, form_assets
-from app.patient.screens import Screen, screens
+from app.i18n.languages import ENGLISH, find_language
+from app.patient.forms.assets import FormAssets, load_form_assets
+from app.patient.forms.screens import Screen, list_screens
 from app.settings import Settings
-from app.storage.library import Library, load
-from app.web.pages import Pages
-from app.web.shell import Shell
-from app.web.statics import FOLDER, Statics
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages
+from app.web.statics import FOLDER, StaticFiles
 
 VIEWPORT = (360, 740)
 """The phone that the pictures show, in CSS pixels."""
@@ -57,16 +57,16 @@ class Studio:
     def documents(self, text: InstrumentText, wanted: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
         """File name, screen and HTML document of every screen, or of the wanted ones."""
         shell = self._shell(text.lang)
-        every = tuple(screens(self.instrument, text, self.plan, self.assets))
+        every = tuple(list_screens(self.instrument, text, self.plan, self.assets))
         for number, screen in enumerate(every):
             if not wanted or screen.name in wanted:
                 name = f"{text.lang}/{number:03}-{screen.name}.png"
                 yield name, screen, self.pages.text(screen.page, shell)
 
-    def _shell(self, lang: str) -> Shell:
+    def _shell(self, lang: str) -> PageFrame:
         """The frame as in a live study: no banner of a demonstration, and files instead of addresses."""
-        spoken = language(lang) or ENGLISH
-        return Shell(
+        spoken = find_language(lang) or ENGLISH
+        return PageFrame(
             spoken.tag,
             spoken.dir,
             spoken.code,
@@ -81,7 +81,7 @@ class Studio:
 def add_to(commands: Commands) -> None:
     """Add this command."""
     told = "make pictures of every screen of an instrument"
-    made = command(commands, "screens", told, run_screens)
+    made = add_command(commands, "screens", told, run_screens)
     made.add_argument("instrument", metavar="INSTRUMENT", help="for example qlq-c30")
     made.add_argument("version", metavar="VERSION", help="for example 3.0")
     made.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new or empty folder")
@@ -96,17 +96,19 @@ def add_to(commands: Commands) -> None:
 
 def run_screens(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
-    library = load(settings.questionnaires)
+    library = load_library(settings.questionnaires)
     instrument = library.instrument(arguments.instrument, arguments.version)
-    texts = texts_of(library, instrument, arguments.language)
+    texts = select_texts(library, instrument, arguments.language)
     _check_names(instrument, arguments.screen)
-    used = studio(settings, library, instrument, arguments.size)
-    takes = camera(*VIEWPORT)
+    used = make_studio(settings, library, instrument, arguments.size)
+    takes = find_camera(*VIEWPORT)
     _empty(arguments.out)
     pictures = [
-        picture for text in texts for picture in export(used, text, arguments.screen, takes, arguments.out)
+        picture
+        for text in texts
+        for picture in export_screens(used, text, arguments.screen, takes, arguments.out)
     ]
-    told = manifest(used, texts, pictures)
+    told = describe_export(used, texts, pictures)
     (arguments.out / "manifest.json").write_text(
         f"{json.dumps(told, indent=2, ensure_ascii=False)}\n", "utf-8"
     )
@@ -114,7 +116,7 @@ def run_screens(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def texts_of(library: Library, instrument: Instrument, languages: Sequence[str]) -> list[InstrumentText]:
+def select_texts(library: Library, instrument: Instrument, languages: Sequence[str]) -> list[InstrumentText]:
     """The words to show, in these languages or in all. Raises Refused("no_translation")."""
     there = [
         lang
@@ -124,20 +126,20 @@ def texts_of(library: Library, instrument: Instrument, languages: Sequence[str])
     return [library.text(instrument, lang) for lang in dict.fromkeys(languages or sorted(there))]
 
 
-def studio(settings: Settings, library: Library, instrument: Instrument, size: str) -> Studio:
+def make_studio(settings: Settings, library: Library, instrument: Instrument, size: str) -> Studio:
     """A plan that uses the instrument lends its settings, or any does. Raises Refused("unknown_plan")."""
-    statics = Statics.load()
+    statics = StaticFiles.load()
     return Studio(
         settings=settings,
         instrument=instrument,
         plan=_plan(library, instrument),
         pages=Pages.load(Catalogues.load(settings.locales)),
-        assets=form_assets(statics.text("css/daybook.css"), statics.text("js/runner.min.js")),
+        assets=load_form_assets(statics.text("css/daybook.css"), statics.text("js/runner.min.js")),
         size=size,
     )
 
 
-def export(
+def export_screens(
     used: Studio, text: InstrumentText, wanted: Sequence[str], takes: Camera, out: Path
 ) -> Iterable[Picture]:
     """Write the pictures of one language; in the order of the screens."""
@@ -153,7 +155,9 @@ def export(
         return list(hands.map(taken, used.documents(text, wanted)))
 
 
-def manifest(used: Studio, texts: Iterable[InstrumentText], pictures: Iterable[Picture]) -> dict[str, object]:
+def describe_export(
+    used: Studio, texts: Iterable[InstrumentText], pictures: Iterable[Picture]
+) -> dict[str, object]:
     """What was shown, of which words, by which program: enough to tell later whether anything changed."""
     return {
         "instrument": used.instrument.id,

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import uvicorn
 
-from app.cli.commands import Commands, command
+from app.cli.commands import Commands, add_command
 from app.clock import now
 from app.main import create_app, open_installation
-from app.services.readiness import faults
-from app.services.studies import check_mode
+from app.services.setup.readiness import find_readiness_faults
+from app.services.setup.studies import check_mode
 from app.settings import Settings
-from app.web.logs import log_to
+from app.web.middleware.logs import configure_logging
 
 DRAIN_SECONDS = 30
 """How long a stopping server lets requests end: longer than any page takes."""
@@ -22,13 +22,13 @@ DRAIN_SECONDS = 30
 
 def add_to(commands: Commands) -> None:
     """Add these commands."""
-    serve = command(commands, "serve", "serve participants, staff and the EDC", run_serve)
+    serve = add_command(commands, "serve", "serve participants, staff and the EDC", run_serve)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     serve.add_argument(
         "--workers", type=int, help="server processes (default: DAYBOOK_WORKERS); SQLite allows one"
     )
-    health = command(commands, "health", "ask a running server whether it is ready", run_health)
+    health = add_command(commands, "health", "ask a running server whether it is ready", run_health)
     health.add_argument("--url", default="http://127.0.0.1:8000/readyz")
 
 
@@ -36,9 +36,9 @@ def run_serve(arguments: argparse.Namespace) -> int:
     told = Settings.from_environment()
     settings = replace(told, workers=arguments.workers or told.workers)
     settings.check()
-    log_to()
+    configure_logging()
     installation = open_installation(settings)
-    found = faults(installation, now())
+    found = find_readiness_faults(installation, now())
     if found:
         print(f"daybook: not ready to serve: {', '.join(found)}; run `daybook migrate`", file=sys.stderr)
         return 1

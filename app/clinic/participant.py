@@ -1,167 +1,396 @@
-"""One participant: the page, and what is done from it in one step."""
+"""From an overview to the values of the participant page."""
 
-from dataclasses import replace
-from typing import Annotated
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
 
-from fastapi import APIRouter, Form
-from starlette.responses import RedirectResponse, Response
+from fastapi import APIRouter
+from starlette.responses import Response
 
-from app.clinic.desk import AtDesk, Desk, typed_day
-from app.clinic.pages import FormPage
-from app.clinic.views import address_of, cell_of, name_of, participant_page
-from app.domain.access import Permission
+from app.clinic.request import (
+    SignedInRequest,
+    StaffRequest,
+    Typed,
+    get_overview,
+    get_permitted_participant,
+    parse_day,
+    return_to_participant,
+    url_of_participant,
+)
+from app.domain.plans.plan import SecondCheck
+from app.domain.plans.status import Status
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
 from app.domain.refusal import Refused
-from app.services.contacts import reveal_contact
-from app.services.devices import revoke_device
-from app.services.dispositions import undo_disposition
-from app.services.exemptions import excusable, excuse_form
-from app.services.missed_reasons import record_missed_reason
-from app.services.participant_page import Overview, form_state, overview
-from app.services.participants import seen_by
-from app.services.scheduling import request_visit
-from app.storage.people import Participant
-from app.web.places import DESK
+from app.i18n.languages import find_language
+from app.services.accounts.contacts import ContactDetails, reveal_contact
+from app.services.accounts.devices import revoke_device
+from app.services.clinic.conflicts import AnswerConflict
+from app.services.clinic.participant_overview import (
+    AnchorHistory,
+    DispositionHistory,
+    FormState,
+    ParticipantOverview,
+    QuarantinedAnswers,
+    get_form_state,
+)
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import undo_disposition
+from app.services.schedule.slots import request_visit
+from app.storage.tables.participants import Activation, Device
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One form in the matrix."""
+
+    status: str
+    url: str
+    answered: int
+    asked: int
+    late: bool
+    reason: str
+    died: bool
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """One visit of the matrix: its window and a cell per form (None: not asked at this visit)."""
+
+    visit: str
+    opens_on: date | None
+    closes_on: date | None
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """That answers lie apart from a form, and the code of why."""
+
+    form: str
+    visit: str
+    cell: Cell
+    received_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """One question of a form that two phones answered without knowing of each other; no answer in it."""
+
+    form: str
+    visit: str
+    cell: Cell
+    question: int
+    earlier_at: datetime
+    later_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """A kind of dated fact, its value, and values that others gave."""
+
+    kind: str
+    on: date | None
+    source: str
+    owner: str
+    reason: str
+    recorded_at: datetime | None
+    differing: tuple[tuple[date, str], ...]
+    earlier: tuple[tuple[date, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionRow:
+    """A disposition as it was stated, with what took it back."""
+
+    kind: str
+    stated: str
+    source: str
+    reason: str
+    recorded_at: datetime
+    undone_at: datetime | None
+    undone_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A browser that is or was bound."""
+
+    label: str
+    bound_at: datetime
+    seen_at: datetime
+    revoked_at: datetime | None
+    revoke_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRow:
+    """An invitation and what became of it: waiting, used, revoked or expired."""
+
+    state: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantPage:
+    """Everything of one participant but their arm, answers and scores."""
+
+    template: ClassVar[str] = "clinic/participant.html"
+    subject: str
+    url: str
+    site: str
+    zone: str
+    language: str
+    enrolled_on: date
+    consent: tuple[str, date | None]
+    identity: str
+    exit: str
+    forms: tuple[str, ...]
+    visits: tuple[VisitRow, ...]
+    diary_name: str
+    diary_weeks: tuple[tuple[Cell, ...], ...]
+    diary_counts: tuple[tuple[str, int], ...]
+    kept_apart: tuple[QuarantineRow, ...]
+    conflicts: tuple[ConflictRow, ...]
+    dates: tuple[AnchorRow, ...]
+    exits: tuple[DispositionRow, ...]
+    undoable: bool
+    channel: str
+    address: str
+    revealed: bool
+    devices: tuple[DeviceRow, ...]
+    invitations: tuple[InvitationRow, ...]
+    activated: bool
+    may: frozenset[str]
+    on_request: tuple[str, ...]
+    today: str
+    notice: str
+    error: str
+    asks_birth_date: bool = False
+
+
+_AHEAD = frozenset({Status.planned, Status.waiting})
+_WEEK = 7
+
+
+def participant_url(view: ParticipantOverview) -> str:
+    """The address of the participant's page."""
+    return url_of_participant(view.participant.public_id)
+
+
+def build_participant_page(
+    daybook: Installation,
+    view: ParticipantOverview,
+    code: str,
+    at: datetime,
+    notice: str = "",
+    error: str = "",
+    revealed: ContactDetails | None = None,
+) -> ParticipantPage:
+    who, contact = view.participant, revealed or view.contact
+    spoken = find_language(who.language)
+    instruments = tuple(dict.fromkeys(state.slot.instrument for state in view.forms))
+    begun_diary = [state for state in view.diary if state.status not in _AHEAD]
+    cells = [build_cell(view, state) for state in begun_diary]
+    return ParticipantPage(
+        subject=who.subject,
+        url=participant_url(view),
+        site=view.site.name,
+        zone=who.zone,
+        language=spoken.name if spoken else who.language,
+        enrolled_on=local_day(who.enrolled_at, who.zone),
+        consent=(who.consent_version or "", who.consented_on),
+        identity=who.identity_check or "",
+        exit=who.exit_kind.value if who.exit_kind else "",
+        forms=tuple(instrument_name(daybook, view, instrument, code) for instrument in instruments),
+        visits=_visits(view, instruments),
+        diary_name=instrument_name(daybook, view, view.diary[0].slot.instrument, code) if view.diary else "",
+        diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
+        diary_counts=tuple(Counter(cell.status for cell in cells).items()),
+        kept_apart=tuple(_kept_apart_row(daybook, view, each, code) for each in view.kept_apart),
+        conflicts=tuple(_conflict_row(daybook, view, each, code) for each in view.conflicts),
+        dates=tuple(_date_row(dated) for dated in view.dates),
+        exits=tuple(_exit_row(stated) for stated in view.dispositions),
+        undoable=any(stated.undone is None for stated in view.dispositions),
+        channel=contact.channel if contact else "",
+        address=contact.address if contact else "",
+        revealed=revealed is not None,
+        devices=tuple(_device_row(view, device) for device in view.devices),
+        invitations=tuple(_invitation_row(each, at) for each in view.invitations),
+        activated=view.activated,
+        may=frozenset(each.value for each in view.may),
+        on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
+        today=local_day(at, who.zone).isoformat(),
+        notice=notice,
+        error=error,
+        asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
+    )
+
+
+def instrument_name(daybook: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
+    """An instrument's name in the reader's language."""
+    version = view.plan.version_of(instrument)
+    return daybook.name(view.plan.id, daybook.library.instrument(instrument, version), code)
+
+
+def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
+    """One form as the matrix shows it."""
+    slot = state.slot
+    return Cell(
+        status=state.status.value,
+        url=f"{participant_url(view)}/forms/{slot.public_id}",
+        answered=state.answered,
+        asked=state.asked,
+        late=slot.out_of_window,
+        reason=slot.missed_reason or "" if state.status is Status.missed else "",
+        died=state.died_in_window,
+        day=slot.for_day,
+    )
+
+
+def _visits(view: ParticipantOverview, instruments: tuple[str, ...]) -> tuple[VisitRow, ...]:
+    by_visit: dict[str, dict[str, FormState]] = {}
+    for state in view.forms:
+        by_visit.setdefault(state.slot.visit, {})[state.slot.instrument] = state
+    rows = []
+    for visit, states in by_visit.items():
+        slot = next(iter(states.values())).slot
+        cells = tuple(build_cell(view, states[each]) if each in states else None for each in instruments)
+        rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
+    return tuple(rows)
+
+
+def _kept_apart_row(
+    daybook: Installation, view: ParticipantOverview, apart: QuarantinedAnswers, code: str
+) -> QuarantineRow:
+    slot = apart.slot
+    return QuarantineRow(
+        form=instrument_name(daybook, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=build_cell(view, get_form_state(view, slot.public_id)),
+        received_at=apart.received_at,
+        reason=apart.reason,
+    )
+
+
+def _conflict_row(
+    daybook: Installation, view: ParticipantOverview, met: AnswerConflict, code: str
+) -> ConflictRow:
+    slot = met.slot
+    instrument = daybook.library.instrument(slot.instrument, slot.instrument_version)
+    return ConflictRow(
+        form=instrument_name(daybook, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=build_cell(view, get_form_state(view, slot.public_id)),
+        question=instrument.item(met.item).number,
+        earlier_at=met.earlier_at,
+        later_at=met.later_at,
+    )
+
+
+def _date_row(dated: AnchorHistory) -> AnchorRow:
+    current = dated.current
+    return AnchorRow(
+        kind=dated.kind.kind,
+        on=current.dated_on if current else None,
+        source=current.source if current else "",
+        owner=dated.kind.owner.value,
+        reason=(current.reason or "") if current else "",
+        recorded_at=current.recorded_at if current else None,
+        differing=tuple((row.dated_on, row.source) for row in dated.differing),
+        earlier=tuple((row.dated_on, row.source, row.reason or "") for row in dated.replaced),
+    )
+
+
+def _exit_row(stated: DispositionHistory) -> DispositionRow:
+    entry, undone = stated.entry, stated.undone
+    return DispositionRow(
+        kind=entry.kind,
+        stated=entry.stated_date,
+        source=entry.source,
+        reason=entry.reason or "",
+        recorded_at=entry.recorded_at,
+        undone_at=undone.recorded_at if undone else None,
+        undone_reason=(undone.reason or "") if undone else "",
+    )
+
+
+def _device_row(view: ParticipantOverview, device: Device) -> DeviceRow:
+    url = f"{participant_url(view)}/devices/{device.id}"
+    return DeviceRow(device.label, device.bound_at, device.seen_at, device.revoked_at, url)
+
+
+def _invitation_row(activation: Activation, at: datetime) -> InvitationRow:
+    state = "expired" if at >= activation.expires_at else "waiting"
+    if activation.revoked_at is not None:
+        state = "revoked"
+    if activation.used_at is not None:
+        state = "used"
+    return InvitationRow(state, activation.issued_at, activation.expires_at)
+
 
 NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused", "birth_date")
-CONFIRM = "confirm"
-Typed = Annotated[str, Form(max_length=400)]
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/desk/participants/{participant}")
-def show_participant(desk: AtDesk, participant: str, done: str = "") -> Response:
+def show_participant(desk: SignedInRequest, participant: str, done: str = "") -> Response:
     notice = done if done in NOTICES else ""
-    view = view_of(desk, participant)
-    return desk.show(participant_page(desk.daybook, view, desk.shell.code, desk.at, notice))
+    view = get_overview(desk, participant)
+    return desk.show(build_participant_page(desk.installation, view, desk.shell.code, desk.at, notice))
 
 
 @router.post("/desk/participants/{participant}/contact")
-def reveal(desk: AtDesk, participant: str) -> Response:
-    contact = reveal_contact(desk.daybook, desk.actor, participant, desk.at)
-    view = view_of(desk, participant)
-    return desk.show(participant_page(desk.daybook, view, desk.shell.code, desk.at, revealed=contact))
+def reveal_participant_contact(desk: SignedInRequest, participant: str) -> Response:
+    contact = reveal_contact(desk.installation, desk.actor, participant, desk.at)
+    view = get_overview(desk, participant)
+    return desk.show(
+        build_participant_page(desk.installation, view, desk.shell.code, desk.at, revealed=contact)
+    )
 
 
 @router.post("/desk/participants/{participant}/devices/{device}")
-def revoke(desk: AtDesk, participant: str, device: int, reason: Typed = "") -> Response:
+def revoke_participant_device(
+    desk: SignedInRequest, participant: str, device: int, reason: Typed = ""
+) -> Response:
     try:
-        revoke_device(desk.daybook, desk.actor, participant, device, reason, desk.at)
+        revoke_device(desk.installation, desk.actor, participant, device, reason, desk.at)
     except Refused as refused:
         return _refused(desk, participant, refused)
-    return done(participant, "device")
+    return return_to_participant(participant, "device")
 
 
 @router.post("/desk/participants/{participant}/disposition/undo")
-def undo(desk: AtDesk, participant: str, reason: Typed = "") -> Response:
-    found = allowed(desk, participant, Permission.DISPOSITION_UNDO)
+def undo_last_disposition(desk: SignedInRequest, participant: str, reason: Typed = "") -> Response:
+    found = get_permitted_participant(desk, participant, Permission.DISPOSITION_UNDO)
     try:
-        undo_disposition(desk.daybook, desk.actor, found.study_id, found.subject, reason, desk.at)
+        undo_disposition(desk.installation, desk.actor, found.study_id, found.subject, reason, desk.at)
     except Refused as refused:
         return _refused(desk, participant, refused)
-    return done(participant, "undone")
+    return return_to_participant(participant, "undone")
 
 
 @router.post("/desk/participants/{participant}/visits")
-def add_visit(desk: AtDesk, participant: str, visit: Typed = "", on: Typed = "") -> Response:
-    found = allowed(desk, participant, Permission.ANCHOR_RECORD)
+def add_visit(desk: SignedInRequest, participant: str, visit: Typed = "", on: Typed = "") -> Response:
+    found = get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
     try:
-        day = typed_day(on, "on")
-        request_visit(desk.daybook, desk.actor, found.study_id, found.subject, visit, day, desk.at)
+        day = parse_day(on, "on")
+        request_visit(desk.installation, desk.actor, found.study_id, found.subject, visit, day, desk.at)
     except Refused as refused:
         return _refused(desk, participant, refused)
-    return done(participant, "visit")
+    return return_to_participant(participant, "visit")
 
 
-@router.get("/desk/participants/{participant}/forms/{slot}")
-def show_form(desk: AtDesk, participant: str, slot: str) -> Response:
-    return desk.show(_form_page(desk, participant, slot))
-
-
-@router.post("/desk/participants/{participant}/forms/{slot}")
-def say_why_missed(
-    desk: AtDesk, participant: str, slot: str, reason: Typed = "", note: Typed = ""
-) -> Response:
-    try:
-        record_missed_reason(desk.daybook, desk.actor, participant, slot, reason, note, desk.at)
-    except Refused as refused:
-        if refused.code in ("unknown_participant", "unknown_slot"):
-            raise
-        return desk.show(_form_page(desk, participant, slot, desk.words(refused)), refused)
-    return done(participant, "reason")
-
-
-@router.post("/desk/participants/{participant}/forms/{slot}/exemption")
-def excuse(desk: AtDesk, participant: str, slot: str, exemption: Typed = "", step: Typed = "") -> Response:
-    allowed(desk, participant, Permission.REASON_RECORD)
-    try:
-        if step != CONFIRM:
-            return desk.show(_asked_again(_form_page(desk, participant, slot), exemption))
-        excuse_form(desk.daybook, desk.actor, participant, slot, exemption, desk.at)
-    except Refused as refused:
-        if refused.code in ("unknown_participant", "unknown_slot"):
-            raise
-        return desk.show(_form_page(desk, participant, slot, desk.words(refused)), refused)
-    return done(participant, "excused")
-
-
-def view_of(desk: Desk, participant: str) -> Overview:
-    """The overview of a participant of one's own sites."""
-    with desk.daybook.read() as session:
-        return overview(desk.daybook, session, desk.actor, participant, desk.at)
-
-
-def allowed(desk: Desk, participant: str, permission: Permission) -> Participant:
-    """The participant, when this may be done to them; a stranger's is not there."""
-    with desk.daybook.read() as session:
-        return seen_by(session, desk.actor, participant, permission)
-
-
-def done(participant: str, notice: str) -> Response:
-    """Back to the participant, saying what was done."""
-    return RedirectResponse(f"{DESK}/participants/{participant}?done={notice}", 303)
-
-
-def _refused(desk: Desk, participant: str, refused: Refused) -> Response:
+def _refused(desk: StaffRequest, participant: str, refused: Refused) -> Response:
     if refused.code in ("unknown_participant", "unknown_device"):
         raise refused
-    view = view_of(desk, participant)
-    page = participant_page(desk.daybook, view, desk.shell.code, desk.at, error=desk.words(refused))
-    return desk.show(page, refused)
-
-
-def _asked_again(page: FormPage, exemption: str) -> FormPage:
-    """The page that asks whether to excuse the form indeed; it cannot be taken back."""
-    if not page.exemptions:
-        raise Refused("not_excusable")
-    if exemption not in page.exemptions:
-        raise Refused("unknown_exemption", field="exemption", allowed=page.exemptions)
-    return replace(page, excusing=exemption)
-
-
-def _form_page(desk: Desk, participant: str, slot_id: str, error: str = "") -> FormPage:
-    view = view_of(desk, participant)
-    state = form_state(view, slot_id)
-    slot, cell = state.slot, cell_of(view, state)
-    may = Permission.REASON_RECORD in view.may
-    reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
-    return FormPage(
-        subject=view.participant.subject,
-        back_url=address_of(view),
-        action_url=cell.url,
-        name=name_of(desk.daybook, view, slot.instrument, desk.shell.code),
-        visit=slot.visit,
-        cell=cell,
-        opens_on=slot.opens_on,
-        target_on=slot.target_on,
-        closes_on=slot.closes_on,
-        begun_at=slot.begun_at,
-        submitted_at=slot.submitted_at,
-        helped_by=slot.helped_by or "",
-        note=slot.missed_note or "",
-        zone=slot.zone,
-        reasons=tuple(each.value for each in reasons),
-        excused=slot.excused or "",
-        exemptions=view.plan.exemptions if may and excusable(slot, desk.at) else (),
-        error=error,
+    view = get_overview(desk, participant)
+    page = build_participant_page(
+        desk.installation, view, desk.shell.code, desk.at, error=desk.words(refused)
     )
+    return desk.show(page, refused)

@@ -2,8 +2,30 @@
 
 from fastapi import APIRouter
 
-from app.clinic import access, changes, enrolling, entrance, lists, participant, requests
+from app.clinic import (
+    anchors,
+    dispositions,
+    enrolment,
+    form,
+    participant,
+    participant_requests,
+    participants,
+    sign_in,
+    sign_in_problems,
+    worklist,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (entrance, lists, access, requests, enrolling, changes, participant):
+for part in (
+    sign_in,
+    worklist,
+    participants,
+    sign_in_problems,
+    participant_requests,
+    enrolment,
+    anchors,
+    dispositions,
+    participant,
+    form,
+):
     router.include_router(part.router)

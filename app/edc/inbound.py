@@ -5,122 +5,128 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.domain.schedule import Move
-from app.domain.window import Window
-from app.edc import schemas, shapes
-from app.edc.answers import receipt, told
-from app.edc.callers import (
+from app.domain.plans.schedule import WindowMove
+from app.domain.plans.windows import Window
+from app.edc import request_models, response_models
+from app.edc.authentication import (
     AnchorsWriter,
     ArmWriter,
     Conditions,
-    Counted,
     ParticipantsWriter,
+    RateCountedRoute,
     StatusWriter,
     VisitsWriter,
 )
 from app.edc.openapi import PUT, WRITTEN
-from app.i18n.languages import language
-from app.services.edc_delivery import Delivery
-from app.services.edc_inbound import ParticipantBody, StatusBody, receive_participant, receive_status
-from app.services.edc_schedule import AnchorBody, preview, receive_anchor, receive_arm, receive_visit
-from app.web.dependencies import At, Daybook
+from app.edc.responses import json_response, receipt_response
+from app.i18n.languages import find_language
+from app.services.edc.participants import ParticipantBody, StatusBody, receive_participant, receive_status
+from app.services.edc.requests import EdcRequest
+from app.services.edc.schedule import (
+    AnchorBody,
+    preview_edc_anchor,
+    receive_anchor,
+    receive_arm,
+    receive_visit,
+)
+from app.web.dependencies import At, CurrentInstallation
 
-router = APIRouter(route_class=Counted)
+router = APIRouter(route_class=RateCountedRoute)
 
 
 @router.put("/participants/{subject}", responses=WRITTEN)
 def put_participant(
-    subject: schemas.Subject,
-    sent: schemas.ParticipantIn,
+    subject: request_models.Subject,
+    sent: request_models.ParticipantIn,
     client: ParticipantsWriter,
     conditions: Conditions,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
     at: At,
 ) -> Response:
     """Register a participant, or update one."""
-    spoken = language(sent.language)
+    spoken = find_language(sent.language)
     body = ParticipantBody(sent.site, spoken.code if spoken else sent.language, sent.reference_date)
-    delivery = Delivery(client, subject, sent.as_of, at, conditions)
-    return receipt(delivery.place(), receive_participant(daybook, delivery, body))
+    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
+    return receipt_response(delivery.place(), receive_participant(daybook, delivery, body))
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
 def put_status(
-    subject: schemas.Subject,
-    sent: schemas.StatusIn,
+    subject: request_models.Subject,
+    sent: request_models.StatusIn,
     client: StatusWriter,
     conditions: Conditions,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
     at: At,
 ) -> Response:
     """Record withdrawal, completion, loss to follow-up or death."""
     body = StatusBody(sent.status, sent.date, sent.scope, sent.reason)
-    delivery = Delivery(client, subject, sent.as_of, at, conditions)
-    return receipt(delivery.place("status"), receive_status(daybook, delivery, body))
+    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
+    return receipt_response(delivery.place("status"), receive_status(daybook, delivery, body))
 
 
 @router.put("/participants/{subject}/visits/{visit}", responses=WRITTEN)
 def put_visit(
-    subject: schemas.Subject,
-    visit: schemas.Visit,
-    sent: schemas.VisitIn,
+    subject: request_models.Subject,
+    visit: request_models.Visit,
+    sent: request_models.VisitIn,
     client: VisitsWriter,
     conditions: Conditions,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
     at: At,
 ) -> Response:
     """Record a visit."""
-    delivery = Delivery(client, subject, sent.as_of, at, conditions)
+    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
     kept = receive_visit(daybook, delivery, visit, sent.state, sent.date)
-    return receipt(delivery.place(f"visits/{visit}"), kept)
+    return receipt_response(delivery.place(f"visits/{visit}"), kept)
 
 
 @router.put(
     "/participants/{subject}/anchors/{kind}",
     responses=PUT
     | {
-        200: {"model": shapes.AnchorOut, "description": "Known, changed, or a dry run"},
-        201: {"model": shapes.AnchorOut, "description": "The first of its kind"},
+        200: {"model": response_models.AnchorOut, "description": "Known, changed, or a dry run"},
+        201: {"model": response_models.AnchorOut, "description": "The first of its kind"},
     },
 )
 def put_anchor(
-    subject: schemas.Subject,
-    kind: schemas.AnchorKind,
-    sent: schemas.AnchorIn,
-    asked: Annotated[schemas.AnchorAsked, Query()],
+    subject: request_models.Subject,
+    kind: request_models.AnchorKind,
+    sent: request_models.AnchorIn,
+    asked: Annotated[request_models.AnchorAsked, Query()],
     client: AnchorsWriter,
     conditions: Conditions,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
     at: At,
 ) -> Response:
     """Record a dated fact, or show what it would move."""
     body = AnchorBody(kind, sent.date, sent.at, asked.confirm)
     if asked.dry_run:
-        seen = preview(daybook, client, subject, body, at)
-        return told(
+        seen = preview_edc_anchor(daybook, client, subject, body, at)
+        return json_response(
             {"changed": False, "dry_run": True, "standing": seen.standing, "windows": _moves(seen.moves)}
         )
-    delivery = Delivery(client, subject, sent.as_of, at, conditions)
+    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
     kept, done = receive_anchor(daybook, delivery, body)
     more = {"dry_run": False, "standing": done.standing, "windows": _moves(done.moves)}
-    return receipt(delivery.place(f"anchors/{kind}"), kept, **more)
+    return receipt_response(delivery.place(f"anchors/{kind}"), kept, **more)
 
 
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
 def put_arm(
-    subject: schemas.Subject,
-    sent: schemas.ArmIn,
+    subject: request_models.Subject,
+    sent: request_models.ArmIn,
     client: ArmWriter,
     conditions: Conditions,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
     at: At,
 ) -> Response:
     """Record the randomised arm."""
-    delivery = Delivery(client, subject, sent.as_of, at, conditions)
-    return receipt(delivery.place("arm"), receive_arm(daybook, delivery, sent.arm))
+    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
+    return receipt_response(delivery.place("arm"), receive_arm(daybook, delivery, sent.arm))
 
 
-def _moves(moves: tuple[Move, ...]) -> list[dict[str, object]]:
+def _moves(moves: tuple[WindowMove, ...]) -> list[dict[str, object]]:
     return [
         {
             "visit": move.key[0],

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from app.edc import shapes
+from app.edc import response_models
 
 Told = dict[int | str, dict[str, Any]]
 
@@ -35,8 +35,11 @@ _VERSION: Told = {412: _problem("The stored version is another one")}
 GET: Told = COMMON | _SCOPE | _ABSENT | _VERSION | {304: {"description": "As the reader holds it"}}
 PUT: Told = COMMON | _SCOPE | _ABSENT | _CONFLICT | _VERSION | {413: _problem("Too much at once")}
 WRITTEN: Told = PUT | {
-    200: {"model": shapes.Receipt, "description": "Known before; `changed` tells whether this was news"},
-    201: {"model": shapes.Receipt, "description": "The first body at this address"},
+    200: {
+        "model": response_models.Receipt,
+        "description": "Known before; `changed` tells whether this was news",
+    },
+    201: {"model": response_models.Receipt, "description": "The first body at this address"},
 }
 STREAM: Told = COMMON | {
     200: {
@@ -45,10 +48,10 @@ STREAM: Told = COMMON | {
     }
 }
 TOKEN: Told = {
-    200: {"model": shapes.TokenOut},
-    400: {"model": shapes.TokenRefused, "description": "invalid_request, invalid_scope, …"},
-    401: {"model": shapes.TokenRefused, "description": "invalid_client"},
-    429: {"model": shapes.TokenRefused, "description": "slow_down"},
+    200: {"model": response_models.TokenOut},
+    400: {"model": response_models.TokenRefused, "description": "invalid_request, invalid_scope, …"},
+    401: {"model": response_models.TokenRefused, "description": "invalid_client"},
+    429: {"model": response_models.TokenRefused, "description": "slow_down"},
 }
 TOKEN_BODY: dict[str, Any] = {
     "requestBody": {
@@ -78,7 +81,7 @@ def json_or_lines(model: type[BaseModel]) -> Told:
     return COMMON | _SCOPE | _CONFLICT | {200: page}
 
 
-def document(router: APIRouter) -> bytes:
+def describe_api(router: APIRouter) -> bytes:
     """The description of the routes as JSON, always the same bytes."""
     told = get_openapi(
         title="Daybook EDC API",
@@ -87,5 +90,5 @@ def document(router: APIRouter) -> bytes:
         routes=router.routes,
     )
     parts: Mapping[str, dict[str, Any]] = told["components"]
-    parts["schemas"]["Problem"] = shapes.Problem.model_json_schema()
+    parts["schemas"]["Problem"] = response_models.Problem.model_json_schema()
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

@@ -10,26 +10,26 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from app.edc import answers, schemas, shapes
-from app.edc.callers import AnyClient, Conditions, Counted, ScoresReader
+from app.edc import request_models, response_models, responses
+from app.edc.authentication import AnyClient, Conditions, RateCountedRoute, ScoresReader
 from app.edc.openapi import GET, STREAM, json_or_lines
-from app.services import edc_outbound
-from app.services.edc_access import Caller
-from app.services.edc_outbound import Page, PageAsked, Stretch, log_transfer, pull
-from app.services.edc_reading import participant_seen, study_seen, visit_seen
-from app.services.installation import Installation
-from app.web.dependencies import At, Daybook, now_of
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.installation import Installation
+from app.services.edc import transfers
+from app.services.edc.lookups import describe_participant, describe_study, describe_visit
+from app.services.edc.transfers import FeedPage, FeedQuery, TransferRange, log_transfer, pull_changes
+from app.web.dependencies import At, CurrentInstallation, get_now
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the feed's head while a client waits."""
 
-router = APIRouter(route_class=Counted)
+router = APIRouter(route_class=RateCountedRoute)
 
 
-@router.get("/whoami", responses=GET | {200: {"model": shapes.ClientOut}})
+@router.get("/whoami", responses=GET | {200: {"model": response_models.ClientOut}})
 def whoami(client: AnyClient) -> Response:
     """The client itself: its study, sites and scopes."""
-    return answers.told(
+    return responses.json_response(
         {
             "client": client.client_id,
             "name": client.name,
@@ -41,111 +41,133 @@ def whoami(client: AnyClient) -> Response:
     )
 
 
-@router.get("/studies/{study}", responses=GET | {200: {"model": shapes.StudyOut}})
-def get_study(study: schemas.Subject, client: AnyClient, daybook: Daybook) -> Response:
+@router.get("/studies/{study}", responses=GET | {200: {"model": response_models.StudyOut}})
+def get_study(study: request_models.Subject, client: AnyClient, daybook: CurrentInstallation) -> Response:
     """The client's study: feed, versions, rules."""
-    return answers.told(study_seen(daybook, client, study))
+    return responses.json_response(describe_study(daybook, client, study))
 
 
-@router.get("/participants/{subject}", responses=GET | {200: {"model": shapes.ParticipantOut}})
+@router.get("/participants/{subject}", responses=GET | {200: {"model": response_models.ParticipantOut}})
 def get_participant(
-    subject: schemas.Subject, client: AnyClient, conditions: Conditions, daybook: Daybook
+    subject: request_models.Subject, client: AnyClient, conditions: Conditions, daybook: CurrentInstallation
 ) -> Response:
     """A participant by code."""
-    return answers.shown(participant_seen(daybook, client, subject), conditions)
+    return responses.representation_response(describe_participant(daybook, client, subject), conditions)
 
 
-@router.get("/participants/{subject}/visits/{visit}", responses=GET | {200: {"model": shapes.VisitOut}})
+@router.get(
+    "/participants/{subject}/visits/{visit}", responses=GET | {200: {"model": response_models.VisitOut}}
+)
 def get_visit(
-    subject: schemas.Subject, visit: schemas.Visit, client: AnyClient, daybook: Daybook, at: At
+    subject: request_models.Subject,
+    visit: request_models.Visit,
+    client: AnyClient,
+    daybook: CurrentInstallation,
+    at: At,
 ) -> Response:
     """A visit and its forms, with their state now."""
-    seen = visit_seen(daybook, client, subject, visit, at)
-    return answers.told(seen.body, version=seen.version)
+    seen = describe_visit(daybook, client, subject, visit, at)
+    return responses.json_response(seen.body, version=seen.version)
 
 
-@router.get("/changes", responses=json_or_lines(shapes.ChangesOut))
+@router.get("/changes", responses=json_or_lines(response_models.ChangesOut))
 async def get_changes(
     request: Request,
-    asked: Annotated[schemas.ChangesAsked, Query()],
+    asked: Annotated[request_models.ChangesAsked, Query()],
     client: AnyClient,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
 ) -> Response:
     """The feed after a number, in order, each number exactly once."""
-    stretch = PageAsked(asked.after, asked.limit, asked.type, asked.feed)
+    stretch = FeedQuery(asked.after, asked.limit, asked.type, asked.feed)
     page = await _waited(request, daybook, client, stretch, asked.wait)
     return await run_in_threadpool(_handed, request, daybook, client, page, page.lines, "changes")
 
 
-@router.get("/scores", responses=json_or_lines(shapes.ScoresOut))
+@router.get("/scores", responses=json_or_lines(response_models.ScoresOut))
 def get_scores(
     request: Request,
-    asked: Annotated[schemas.ScoresAsked, Query()],
+    asked: Annotated[request_models.ScoresAsked, Query()],
     client: ScoresReader,
-    daybook: Daybook,
+    daybook: CurrentInstallation,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
-    page, rows = edc_outbound.scores(daybook, client, PageAsked(asked.after, asked.limit, feed=asked.feed))
+    page, rows = transfers.pull_scores(daybook, client, FeedQuery(asked.after, asked.limit, feed=asked.feed))
     return _handed(request, daybook, client, page, [orjson.dumps(row).decode() for row in rows], "scores")
 
 
 @router.get("/snapshot", responses=STREAM)
-def get_snapshot(request: Request, client: AnyClient, daybook: Daybook) -> Response:
+def get_snapshot(request: Request, client: AnyClient, daybook: CurrentInstallation) -> Response:
     """The newest event of every record, one per line; go on with `/changes` after X-Through."""
-    through = edc_outbound.head(daybook, client)
+    through = transfers.get_feed_head(daybook, client)
     parts = _streamed(request, daybook, client, through)
     headers = {"X-Feed": client.feed, "X-Through": str(through), "Vary": "Accept-Encoding"}
-    if answers.takes_gzip(request):
+    if responses.takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
-        parts = answers.gzipped(parts)
-    return StreamingResponse(parts, headers=headers, media_type=answers.LINES)
+        parts = responses.gzip_parts(parts)
+    return StreamingResponse(parts, headers=headers, media_type=responses.LINES)
 
 
-@router.get("/assessments/{assessment}", responses=GET | {200: {"model": shapes.Event}})
-def get_assessment(assessment: schemas.Assessment, client: AnyClient, daybook: Daybook) -> Response:
+@router.get("/assessments/{assessment}", responses=GET | {200: {"model": response_models.Event}})
+def get_assessment(
+    assessment: request_models.Assessment, client: AnyClient, daybook: CurrentInstallation
+) -> Response:
     """An assessment as it is now."""
-    return _one(edc_outbound.assessment(daybook, client, assessment, None))
+    return _one(transfers.get_assessment(daybook, client, assessment, None))
 
 
-@router.get("/assessments/{assessment}/versions/{version}", responses=GET | {200: {"model": shapes.Event}})
+@router.get(
+    "/assessments/{assessment}/versions/{version}", responses=GET | {200: {"model": response_models.Event}}
+)
 def get_assessment_version(
-    assessment: schemas.Assessment, version: schemas.Version, client: AnyClient, daybook: Daybook
+    assessment: request_models.Assessment,
+    version: request_models.Version,
+    client: AnyClient,
+    daybook: CurrentInstallation,
 ) -> Response:
     """An assessment as one of its versions was; every one stays readable."""
-    return _one(edc_outbound.assessment(daybook, client, assessment, version))
+    return _one(transfers.get_assessment(daybook, client, assessment, version))
 
 
 def _one(line: str) -> Response:
-    return Response(line, media_type=answers.JSON, headers=answers.tagged(orjson.loads(line)["version"]))
+    return Response(
+        line, media_type=responses.JSON, headers=responses.version_headers(orjson.loads(line)["version"])
+    )
 
 
 async def _waited(
-    request: Request, daybook: Installation, client: Caller, asked: PageAsked, seconds: int
-) -> Page:
+    request: Request, daybook: Installation, client: EdcClientSession, asked: FeedQuery, seconds: int
+) -> FeedPage:
     """The page, once there is one: waiting clients hold no thread and no connection between looks."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
-    page = await run_in_threadpool(pull, daybook, client, asked)
+    page = await run_in_threadpool(pull_changes, daybook, client, asked)
     while page.through == asked.after and clock() < until and not await request.is_disconnected():
         await asyncio.sleep(min(LOOKS_EVERY, max(0.0, until - clock())))
-        if await run_in_threadpool(edc_outbound.head, daybook, client) > page.through:
-            page = await run_in_threadpool(pull, daybook, client, replace(asked, after=page.through))
+        if await run_in_threadpool(transfers.get_feed_head, daybook, client) > page.through:
+            page = await run_in_threadpool(pull_changes, daybook, client, replace(asked, after=page.through))
     return page
 
 
 def _handed(
-    request: Request, daybook: Installation, client: Caller, page: Page, lines: Sequence[str], resource: str
+    request: Request,
+    daybook: Installation,
+    client: EdcClientSession,
+    page: FeedPage,
+    lines: Sequence[str],
+    resource: str,
 ) -> Response:
     """The page as a response, and its transfer noted; a page of nothing is no transfer."""
     if lines:
-        handed = Stretch(resource, page.after, page.through, len(lines))
-        log_transfer(daybook, client, handed, now_of(request))
-    return answers.page(request, page, lines)
+        handed = TransferRange(resource, page.after, page.through, len(lines))
+        log_transfer(daybook, client, handed, get_now(request))
+    return responses.page_response(request, page, lines)
 
 
-def _streamed(request: Request, daybook: Installation, client: Caller, through: int) -> Iterator[bytes]:
+def _streamed(
+    request: Request, daybook: Installation, client: EdcClientSession, through: int
+) -> Iterator[bytes]:
     sent = 0
-    for lines in edc_outbound.snapshot(daybook, client, through):
+    for lines in transfers.stream_snapshot(daybook, client, through):
         sent += len(lines)
         yield "".join(f"{line}\n" for line in lines).encode()
-    log_transfer(daybook, client, Stretch("snapshot", 0, through, sent), now_of(request))
+    log_transfer(daybook, client, TransferRange("snapshot", 0, through, sent), get_now(request))

@@ -5,9 +5,9 @@ from functools import cache
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.edc import answers, inbound, outbound, tokens
-from app.edc.callers import BASE
-from app.edc.openapi import document
+from app.edc import inbound, outbound, responses, tokens
+from app.edc.authentication import BASE
+from app.edc.openapi import describe_api
 
 router = APIRouter(prefix=BASE)
 
@@ -15,12 +15,12 @@ router = APIRouter(prefix=BASE)
 @router.get("/openapi.json", include_in_schema=False)
 def get_openapi() -> Response:
     """The published description, which holds no data."""
-    return Response(_document(), media_type=answers.JSON)
+    return Response(_document(), media_type=responses.JSON)
 
 
 @cache
 def _document() -> bytes:
-    return document(router)
+    return describe_api(router)
 
 
 for _part in (tokens, inbound, outbound):

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from app.domain.refusal import Refused
 from app.edc.openapi import TOKEN, TOKEN_BODY
-from app.services.edc_access import issue_token
-from app.web.dependencies import At, Daybook
+from app.services.accounts.edc_clients import issue_token
+from app.web.dependencies import At, CurrentInstallation
 
 FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -22,7 +22,7 @@ router = APIRouter()
 
 
 @router.post("/oauth/token", responses=TOKEN, openapi_extra=TOKEN_BODY)
-async def post_token(request: Request, daybook: Daybook, at: At) -> Response:
+async def post_token(request: Request, daybook: CurrentInstallation, at: At) -> Response:
     """A short-lived access token for a client's id and secret."""
     try:
         form = _form(request, await request.body())

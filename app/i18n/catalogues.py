@@ -22,7 +22,10 @@ class Catalogues:
     def load(cls, root: Path) -> "Catalogues":
         """Read `<root>/<code>/LC_MESSAGES/messages.po` of every language but English."""
         others = (known for known in LANGUAGES if known is not ENGLISH)
-        words = {known.code: compiled(root / known.code / "LC_MESSAGES" / "messages.po") for known in others}
+        words = {
+            known.code: compile_catalogue(root / known.code / "LC_MESSAGES" / "messages.po")
+            for known in others
+        }
         return cls({ENGLISH.code: NullTranslations(), **words})
 
     def translations(self, language: Language) -> NullTranslations:
@@ -30,7 +33,7 @@ class Catalogues:
         return self.by_code[language.code]
 
 
-def compiled(path: Path) -> Translations:
+def compile_catalogue(path: Path) -> Translations:
     """One catalogue; fuzzy entries are left out, so that an unsure translation never shows."""
     with path.open("rb") as source:
         catalogue = read_po(source, locale=path.parts[-3], abort_invalid=True)

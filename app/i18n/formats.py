@@ -15,37 +15,37 @@ _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
 
 
 @lru_cache(maxsize=4096)
-def day(on: date, language: Language) -> str:
-    """Weekday, day, month and year (UX P0.9), e.g. `Friday, 27 November 2026`."""
+def format_day(on: date, language: Language) -> str:
+    """Weekday, day, month and year in words, e.g. `Friday, 27 November 2026`."""
     return format_date(on, "full", locale=language.formats)
 
 
 @lru_cache(maxsize=4096)
-def short_day(on: date, language: Language) -> str:
+def format_short_day(on: date, language: Language) -> str:
     """Day, short month and year, for tables, e.g. `27 Nov 2026`."""
     return format_date(on, "medium", locale=language.formats)
 
 
 @lru_cache(maxsize=4096)
-def moment(at: datetime, zone: str, language: Language) -> str:
+def format_moment(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time with its offset, e.g. `27 November 2026, 10:03 (UTC+08:00)`."""
-    return f"{told(at, zone, language)} (UTC{at.astimezone(ZoneInfo(zone)).isoformat()[-6:]})"
+    return f"{format_local_time(at, zone, language)} (UTC{at.astimezone(ZoneInfo(zone)).isoformat()[-6:]})"
 
 
 @lru_cache(maxsize=4096)
-def told(at: datetime, zone: str, language: Language) -> str:
+def format_local_time(at: datetime, zone: str, language: Language) -> str:
     """The same without the offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 
 
 @lru_cache(maxsize=4096)
-def clock(at: datetime, zone: str, language: Language) -> str:
+def format_clock(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time, without its year: for things of today."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 
 
-def number(value: int | float | Decimal, language: Language) -> str:
+def format_number(value: int | float | Decimal, language: Language) -> str:
     """A number with the language's separators."""
     return format_decimal(value, locale=language.formats)

@@ -30,17 +30,17 @@ CHINESE = Language("zh_CN", "zh-Hans", "zh_CN", "中文", date_order=("year", "m
 LANGUAGES = (CHINESE, ENGLISH)
 
 
-def language(code: str | None) -> Language | None:
+def find_language(code: str | None) -> Language | None:
     """The language with this code or HTML tag; None for one that we do not speak."""
     return next((known for known in LANGUAGES if code in (known.code, known.tag)), None)
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str, default: Language = ENGLISH) -> Language:
+def negotiate_language(accept: str, default: Language = ENGLISH) -> Language:
     """The language of ours that an Accept-Language header prefers.
 
-    Language and script must match: `zh`, `zh-CN` and `zh-Hans-SG` are Simplified Chinese,
-    `zh-TW` is not (stack.md).
+    Language and script must match: `zh`, `zh-CN` and `zh-Hans-SG` are Simplified Chinese, `zh-TW` is not.
+    Babel's own negotiation compares texts, so that it would not find `zh_CN` for `zh-Hans-SG`.
     """
     for tag in _by_preference(accept[:_HEADER_LIMIT]):
         wanted = _identity(tag)

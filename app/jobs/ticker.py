@@ -10,11 +10,17 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from app.services.installation import Installation
-from app.services.packs import refresh
-from app.services.reminding import Delivery, Outbox, claim, expire, hand_over
-from app.services.ticking import Owed, owed_now, owing, push
-from app.services.trail import seal_days
+from app.domain.records.messages import MessageState
+from app.services.audit.audit_seals import seal_days
+from app.services.core.installation import Installation
+from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
+from app.services.reminders.reminder_delivery import (
+    MessageSender,
+    claim_messages,
+    deliver_message,
+    expire_messages,
+)
+from app.services.setup.packs import refresh_packs
 
 EVERY = timedelta(seconds=20)
 SHARE = 50
@@ -26,7 +32,7 @@ class Ticker:
     """Ticks in the background from `start` to `stop`."""
 
     def __init__(
-        self, installation: Installation, outbox: Outbox, clock: Clock, every: timedelta = EVERY
+        self, installation: Installation, outbox: MessageSender, clock: Clock, every: timedelta = EVERY
     ) -> None:
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
@@ -48,15 +54,15 @@ class Ticker:
         self._scheduler.shutdown(wait=True)
 
 
-def tick(installation: Installation, outbox: Outbox, clock: Clock) -> None:
+def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
     """Do everything that is owed now. A part that fails is logged, and the rest goes on."""
-    owed = Owed(slots=False, messages=False, seals=False)
+    owed = DueWork(slots=False, messages=False, seals=False)
     with _going_on("look"):
-        owed = owed_now(installation, clock())
+        owed = find_due_work(installation, clock())
     with _going_on("packs"):
-        refresh(installation, clock())
+        refresh_packs(installation, clock())
     if owed.slots:
-        push_slots(installation, clock)
+        process_slots(installation, clock)
     if owed.slots or owed.messages:
         send_messages(installation, outbox, clock)
     if owed.seals:
@@ -64,26 +70,26 @@ def tick(installation: Installation, outbox: Outbox, clock: Clock) -> None:
             seal_days(installation, clock())
 
 
-def push_slots(installation: Installation, clock: Clock) -> None:
+def process_slots(installation: Installation, clock: Clock) -> None:
     """Push every participant who owes something, one transaction each."""
     with _going_on("owing"):
-        for participant_id in owing(installation, clock()):
+        for participant_id in participants_due(installation, clock()):
             with _going_on("push", participant=participant_id):
-                push(installation, participant_id, clock())
+                process_due_slots(installation, participant_id, clock())
 
 
-def send_messages(installation: Installation, outbox: Outbox, clock: Clock) -> None:
+def send_messages(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
     """Send what is queued, batch by batch, and give up what a dead worker left behind."""
     with _going_on("expire"):
-        lost = expire(installation, clock())
+        lost = expire_messages(installation, clock())
         if lost:
             structlog.get_logger("clock").warning("unconfirmed", messages=lost)
     with _going_on("claim"):
-        while batch := claim(installation, clock(), SHARE):
+        while batch := claim_messages(installation, clock(), SHARE):
             for claimed in batch:
                 with _going_on("send", message=claimed.message_id):
-                    outcome = hand_over(installation, outbox, claimed, clock())
-                    if outcome in (Delivery.failed, Delivery.unconfirmed):
+                    outcome = deliver_message(installation, outbox, claimed, clock())
+                    if outcome in (MessageState.failed, MessageState.unconfirmed):
                         structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MessageText:
     """One message to one person. `key` is its name for ever: the same letter sent again has the same."""
 
     key: str
@@ -32,9 +32,9 @@ class Unconfirmed(Exception):
     """The letter may have left: the other side fell silent before it said so."""
 
 
-class Channel(Protocol):
+class MessageChannel(Protocol):
     """A way to reach a participant."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: MessageText) -> None:
         """Send it; raises NotSent or Unconfirmed."""
         ...

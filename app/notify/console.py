@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import TextIO
 
-from app.notify.channel import Letter
+from app.notify.channel import MessageText
 
 
 @dataclass(frozen=True, slots=True)
-class Console:
+class ConsoleChannel:
     """Writes each letter where the person who runs the demonstration sees it."""
 
     stream: TextIO
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: MessageText) -> None:
         # One write, so that letters of several workers do not mix; the address stays out of logs.
         self.stream.write(f"--- {letter.key}\n{letter.subject}\n\n{letter.text}\n---\n")
         self.stream.flush()

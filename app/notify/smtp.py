@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from app.notify.channel import Letter, NotSent, Unconfirmed
+from app.notify.channel import MessageText, NotSent, Unconfirmed
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OK = range(200, 300)
@@ -18,7 +18,7 @@ _LASTING = range(500, 600)
 
 
 @dataclass(frozen=True, slots=True)
-class Smtp:
+class SmtpChannel:
     """A relay by its address, `smtp://user:password@host:port` or `smtps://…`, and the sender's.
 
     Letters travel encrypted: `smtp` demands STARTTLS unless the relay is on this very machine.
@@ -28,12 +28,12 @@ class Smtp:
     sender: str
     patience_seconds: float = 10.0
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: MessageText) -> None:
         """Hand one letter to the relay. Whatever fails before its text is sent certainly did not leave."""
         with self._relay() as relay:
             _check(relay.mail(parseaddr(self.sender)[1]), "sender_refused")
             _check(relay.rcpt(letter.to), "recipient_refused")
-            _transmit(relay, written(letter, self.sender))
+            _transmit(relay, format_message(letter, self.sender))
 
     @contextmanager
     def _relay(self) -> Iterator[smtplib.SMTP]:
@@ -85,7 +85,7 @@ def _transmit(relay: smtplib.SMTP, text: bytes) -> None:
     _check(reply, "text_refused")
 
 
-def written(letter: Letter, sender: str) -> bytes:
+def format_message(letter: MessageText, sender: str) -> bytes:
     """The letter as it travels. Its Message-ID never changes, so that a relay can tell a repetition."""
     message = EmailMessage()
     message["From"] = sender

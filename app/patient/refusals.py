@@ -1,8 +1,9 @@
 """A refusal as the participant's page or the question runner can use it."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from fastapi.routing import APIRoute
@@ -11,17 +12,53 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.checks import CHECK_FIELDS
-from app.patient.pages import LockedPage, NoticePage
-from app.patient.tokens import others_of, renew
-from app.patient.views import form_url, named, on_day
-from app.patient.visits import Visit
-from app.services.capture import definition
-from app.services.patient_home import home, sent_form
-from app.web.errors import respond
-from app.web.pages import Page, render
-from app.web.places import READY, WELCOME
-from app.web.wording import wording_of
+from app.patient.device_cookies import other_tokens, renew_device_cookies
+from app.patient.forms.page_builders import format_optional_day, name_with_day, url_of_form
+from app.patient.request import ParticipantRequest
+from app.patient.second_check_form import CHECK_FIELDS
+from app.services.capture.forms import get_form_definition
+from app.services.patient.home import get_home
+from app.services.patient.submitted_forms import get_submitted_form
+from app.web.errors import refusal_response
+from app.web.pages.rendering import Page, render
+from app.web.refusal_messages import message_of
+from app.web.urls import READY, WELCOME
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPage:
+    """Shown after idle minutes in place of the content; drafts are already kept.
+
+    `carried` holds the fields of a form that came too late: they go along with the answer, so that
+    nothing is lost and nothing is stored before it is known who sends it. `minutes` is 0 when the
+    lock did not come from idling. `shared`: other participants are bound in this browser.
+    """
+
+    template: ClassVar[str] = "patient/locked.html"
+    action_url: str
+    minutes: int
+    asks: str = "pin"  # "pin" | "birth_date" | "none"
+    error: str = ""  # "" | "format" | "wrong" | "throttled"
+    carried: tuple[tuple[str, str], ...] = ()
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePage:
+    """A stop with its reason and the way on.
+
+    `code` is one of closed, not_open, withdrawn, wrong_link, no_cookies, already_sent, proxy, throttled,
+    not_offered, kept.
+    """
+
+    template: ClassVar[str] = "patient/notice.html"
+    code: str
+    name: str = ""
+    when: str = ""
+    next_on: str = ""
+    receipt: str = ""
+    call_url: str = "/help#call"
+
 
 _NOTICES: Mapping[str, tuple[str, int]] = {
     "not_signed_in": ("wrong_link", 401),
@@ -50,7 +87,7 @@ _Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class PatientRoute(APIRoute):
-    """A route whose refusals become this face's pages, and whose pages renew the cookie (P2.1)."""
+    """A route whose refusals become this face's pages; each page renews the cookie's 400 days."""
 
     def get_route_handler(self) -> _Answering:
         answer = super().get_route_handler()
@@ -59,29 +96,29 @@ class PatientRoute(APIRoute):
             try:
                 response = await answer(request)
             except Refused as refused:
-                response = await told(request, refused)
-            visit: Visit | None = getattr(request.state, "visit", None)
+                response = await refusal_page(request, refused)
+            visit: ParticipantRequest | None = getattr(request.state, "visit", None)
             if visit is not None and "set-cookie" not in response.headers:
-                renew(response, visit.cookie, others_of(request))
+                renew_device_cookies(response, visit.cookie, other_tokens(request))
             return response
 
         return answering
 
 
-async def told(request: Request, refused: Refused) -> Response:
+async def refusal_page(request: Request, refused: Refused) -> Response:
     """The refusal as a page, or as JSON for the runner."""
     if wants_json(request):
-        return told_as_json(refused)
-    visit: Visit | None = getattr(request.state, "visit", None)
+        return refusal_as_json(refused)
+    visit: ParticipantRequest | None = getattr(request.state, "visit", None)
     if refused.code == "not_begun":
-        return RedirectResponse(form_url(request.path_params["slot"]), 303)
+        return RedirectResponse(url_of_form(request.path_params["slot"]), 303)
     if visit is not None and (refused.code in _LOCKED or refused.code == "throttled"):
         form = await request.form() if request.method == "POST" else {}
-        return visit.show(_locked(visit, refused, form), wording_of(refused).status)
+        return visit.show(_locked(visit, refused, form), message_of(refused).status)
     if refused.code in _NOTICES:
         page, status = _notice(request, visit, refused)
         return _shown(request, visit, page, status)
-    return respond(request, refused)
+    return refusal_response(request, refused)
 
 
 def wants_json(request: Request) -> bool:
@@ -89,9 +126,9 @@ def wants_json(request: Request) -> bool:
     return request.headers.get("accept", "") == "application/json"
 
 
-def told_as_json(refused: Refused) -> Response:
+def refusal_as_json(refused: Refused) -> Response:
     """`{"code": …, "state": …}` with the field concerned and what is allowed; never an answer."""
-    status = wording_of(refused).status
+    status = message_of(refused).status
     body: dict[str, object] = {"code": refused.code}
     if status == 409:
         body["state"] = _STATES.get(refused.code, "closed")
@@ -99,11 +136,11 @@ def told_as_json(refused: Refused) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
-def _shown(request: Request, visit: Visit | None, page: Page, status: int) -> Response:
+def _shown(request: Request, visit: ParticipantRequest | None, page: Page, status: int) -> Response:
     return visit.show(page, status) if visit else render(request, page, status)
 
 
-def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[NoticePage, int]:
+def _notice(request: Request, visit: ParticipantRequest | None, refused: Refused) -> tuple[NoticePage, int]:
     code, status = _NOTICES[refused.code]
     if code == "wrong_link" and request.url.path in _ARRIVALS:
         return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
@@ -113,26 +150,28 @@ def _notice(request: Request, visit: Visit | None, refused: Refused) -> tuple[No
     return _about(visit, slot, code, refused), status
 
 
-def _about(visit: Visit, slot: str, code: str, refused: Refused) -> NoticePage:
-    """A notice about one form: what it was, what became of it, and what comes next (P14)."""
+def _about(visit: ParticipantRequest, slot: str, code: str, refused: Refused) -> NoticePage:
+    """A notice about one form: what it was, what became of it, and what comes next; without blame."""
     spoken, receipt = visit.language, ""
     if refused.code == "already_submitted":
-        sent = sent_form(visit.daybook, visit.visitor, slot)
-        name, receipt = named(sent.name, sent.for_day, spoken), sent.receipt
-        when = formats.told(sent.sent_at, visit.visitor.zone, spoken)
+        sent = get_submitted_form(visit.installation, visit.participant, slot)
+        name, receipt = name_with_day(sent.name, sent.for_day, spoken), sent.receipt
+        when = formats.format_local_time(sent.sent_at, visit.participant.zone, spoken)
     else:
-        form = definition(visit.daybook, visit.visitor, slot)
-        name = named(form.text.name, form.slot.for_day, spoken)
-        when = on_day(_date(refused.details.get("day")), spoken)
-    next_on = home(visit.daybook, visit.visitor, visit.at).next_on if code != "not_open" else None
-    return NoticePage(code, name, when, on_day(next_on, spoken), receipt)
+        form = get_form_definition(visit.installation, visit.participant, slot)
+        name = name_with_day(form.text.name, form.slot.for_day, spoken)
+        when = format_optional_day(_date(refused.details.get("day")), spoken)
+    next_on = (
+        get_home(visit.installation, visit.participant, visit.at).next_on if code != "not_open" else None
+    )
+    return NoticePage(code, name, when, format_optional_day(next_on, spoken), receipt)
 
 
 def _date(day: object) -> date | None:
     return day if isinstance(day, date) else None
 
 
-def _locked(visit: Visit, refused: Refused, form: Mapping[str, object]) -> LockedPage:
+def _locked(visit: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:
     error, path = _LOCKED.get(refused.code, "throttled"), visit.request.url.path
     if visit.request.method != "POST":
         return locked_page(visit, "/unlock", error, (("back", path),))
@@ -141,16 +180,16 @@ def _locked(visit: Visit, refused: Refused, form: Mapping[str, object]) -> Locke
 
 
 def locked_page(
-    visit: Visit, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
+    visit: ParticipantRequest, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
 ) -> LockedPage:
     """The second check of this person's study, in place of what was asked for."""
-    plan = visit.daybook.library.plan(visit.visitor.study, visit.visitor.plan_version)
-    idle = visit.visitor.locked and not visit.visitor.put_down
+    plan = visit.installation.library.plan(visit.participant.study, visit.participant.plan_version)
+    idle = visit.participant.locked and not visit.participant.put_down
     return LockedPage(
         action_url=action_url,
         minutes=plan.idle_minutes if idle else 0,
-        asks=visit.visitor.second_check.value,
+        asks=visit.participant.second_check.value,
         error=error,
         carried=carried,
-        shared=bool(others_of(visit.request)),
+        shared=bool(other_tokens(visit.request)),
     )

@@ -1,68 +1,102 @@
 """What a participant sets: text size and reminders. Each form saves one thing and says so."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import ClassVar, Literal
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from app.domain.plan import SecondCheck
+from app.domain.plans.plan import SecondCheck
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.person_pages import Reminders, SettingsPage
+from app.patient.device_cookies import other_tokens
 from app.patient.refusals import PatientRoute
-from app.patient.tokens import others_of
-from app.patient.visits import Awake, FormPost, Visit
-from app.services.preferences import (
+from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
+from app.services.reminders.reminder_settings import (
     HOURS,
     choose_hour,
     choose_reminders,
     choose_text_size,
+    get_reminder_settings,
     pause_reminders,
-    reminding,
 )
-from app.web.places import SETTINGS, SETTINGS_SAVED
+from app.web.urls import SETTINGS, SETTINGS_SAVED
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderChoices:
+    """How somebody is reminded; `channel` is "" where no address is on file.
+
+    `hours` and `pauses` are what can be chosen, each with its words; `usual` are the plan's hours, of
+    questionnaires and of the diary.
+    """
+
+    channel: str
+    address: str
+    wanted: bool
+    hour: str
+    usual: tuple[str, str]
+    hours: tuple[tuple[str, str], ...]
+    paused_until: str
+    pauses: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage:
+    """Language, text size, reminders and this phone; every form on it saves one thing at once."""
+
+    template: ClassVar[str] = "patient/settings.html"
+    leave_url: str
+    size: str  # "standard" | "large" | "extra_large"
+    reminders: ReminderChoices
+    saved: str = ""  # "" | "language" | "text_size" | "reminders" | "hour" | "pause"
+    changes_pin: bool = True
+    shared: bool = False
+
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/settings")
-def show_settings(visit: Awake) -> Response:
+def show_settings(visit: UnlockedRequest) -> Response:
     return visit.show(_page(visit))
 
 
 @router.get("/settings/saved/{what}")
 def show_saved(
-    visit: Awake, what: Literal["language", "text_size", "reminders", "hour", "pause"]
+    visit: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
 ) -> Response:
     return visit.show(_page(visit, what))
 
 
 @router.post("/settings/text-size")
-def set_text_size(sent: FormPost) -> Response:
-    choose_text_size(sent.visit.daybook, sent.visit.visitor, sent.fields.get("size", ""), sent.visit.at)
+def set_text_size(sent: ParticipantPost) -> Response:
+    choose_text_size(
+        sent.visit.installation, sent.visit.participant, sent.fields.get("size", ""), sent.visit.at
+    )
     return _saved("text_size")
 
 
 @router.post("/settings/reminders")
-def set_reminders(sent: FormPost) -> Response:
+def set_reminders(sent: ParticipantPost) -> Response:
     wanted = sent.fields.get("wanted", "")
     if wanted not in ("yes", "no"):
         raise Refused("unknown_choice", field="wanted", allowed=("yes", "no"))
-    choose_reminders(sent.visit.daybook, sent.visit.visitor, wanted == "yes", sent.visit.at)
+    choose_reminders(sent.visit.installation, sent.visit.participant, wanted == "yes", sent.visit.at)
     return _saved("reminders")
 
 
 @router.post("/settings/reminders/hour")
-def set_hour(sent: FormPost) -> Response:
-    choose_hour(sent.visit.daybook, sent.visit.visitor, sent.fields.get("hour", ""), sent.visit.at)
+def set_reminder_hour(sent: ParticipantPost) -> Response:
+    choose_hour(sent.visit.installation, sent.visit.participant, sent.fields.get("hour", ""), sent.visit.at)
     return _saved("hour")
 
 
 @router.post("/settings/reminders/pause")
-def set_pause(sent: FormPost) -> Response:
-    pause_reminders(sent.visit.daybook, sent.visit.visitor, _until(sent.fields), sent.visit.at)
+def set_reminder_pause(sent: ParticipantPost) -> Response:
+    pause_reminders(sent.visit.installation, sent.visit.participant, _until(sent.fields), sent.visit.at)
     return _saved("pause")
 
 
@@ -78,24 +112,24 @@ def _saved(what: str) -> Response:
     return RedirectResponse(f"{SETTINGS_SAVED}/{what}", 303)
 
 
-def _page(visit: Visit, saved: str = "") -> SettingsPage:
+def _page(visit: ParticipantRequest, saved: str = "") -> SettingsPage:
     spoken = visit.language
-    now = reminding(visit.daybook, visit.visitor, visit.at)
-    reminders = Reminders(
+    now = get_reminder_settings(visit.installation, visit.participant, visit.at)
+    reminders = ReminderChoices(
         channel=now.channel,
         address=now.address,
         wanted=now.wanted,
         hour=now.hour,
         usual=(f"{now.usual:%H:%M}", f"{now.usual_diary:%H:%M}"),
         hours=tuple((hour, hour) for hour in HOURS),
-        paused_until=formats.day(now.paused_until, spoken) if now.paused_until else "",
-        pauses=tuple((day.isoformat(), formats.day(day, spoken)) for day in now.pauses),
+        paused_until=formats.format_day(now.paused_until, spoken) if now.paused_until else "",
+        pauses=tuple((day.isoformat(), formats.format_day(day, spoken)) for day in now.pauses),
     )
     return SettingsPage(
         leave_url=f"{SETTINGS}/leave",
-        size=visit.visitor.text_size.value,
+        size=visit.participant.text_size.value,
         reminders=reminders,
         saved=saved,
-        changes_pin=visit.visitor.second_check is SecondCheck.pin,
-        shared=bool(others_of(visit.request)),
+        changes_pin=visit.participant.second_check is SecondCheck.pin,
+        shared=bool(other_tokens(visit.request)),
     )

@@ -1,34 +1,58 @@
 """After a browser was bound: how large to read, and two questions for practice; one tap skips each."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from app.patient.entrance_pages import PracticePage, TextSizePage
 from app.patient.refusals import PatientRoute
-from app.patient.visits import Awake, FormPost
-from app.services.preferences import choose_text_size
-from app.web.places import PRACTICE, READY, WELCOME
+from app.patient.request import ParticipantPost, UnlockedRequest
+from app.services.reminders.reminder_settings import choose_text_size
+from app.web.urls import PRACTICE, READY, WELCOME
+
+
+@dataclass(frozen=True, slots=True)
+class TextSizePage:
+    """How large somebody reads, each size with a sample of itself."""
+
+    template: ClassVar[str] = "patient/text_size.html"
+    action_url: str
+    skip_url: str
+    size: str  # "standard" | "large" | "extra_large"
+
+
+@dataclass(frozen=True, slots=True)
+class PracticePage:
+    """Two questions that look like those of a form; what is answered is stored nowhere."""
+
+    template: ClassVar[str] = "patient/practice.html"
+    action_url: str
+    skip_url: str
+
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get(WELCOME)
-def ask_text_size(visit: Awake) -> Response:
-    return visit.show(TextSizePage(WELCOME, PRACTICE, visit.visitor.text_size.value))
+def ask_text_size(visit: UnlockedRequest) -> Response:
+    return visit.show(TextSizePage(WELCOME, PRACTICE, visit.participant.text_size.value))
 
 
 @router.post(WELCOME)
-def set_text_size(sent: FormPost) -> Response:
-    choose_text_size(sent.visit.daybook, sent.visit.visitor, sent.fields.get("size", ""), sent.visit.at)
+def set_text_size(sent: ParticipantPost) -> Response:
+    choose_text_size(
+        sent.visit.installation, sent.visit.participant, sent.fields.get("size", ""), sent.visit.at
+    )
     return RedirectResponse(PRACTICE, 303)
 
 
 @router.get(PRACTICE)
-def practise(visit: Awake) -> Response:
+def show_practice(visit: UnlockedRequest) -> Response:
     return visit.show(PracticePage(PRACTICE, READY))
 
 
 @router.post(PRACTICE)
-def practised(_sent: FormPost) -> Response:
+def finish_practice(_sent: ParticipantPost) -> Response:
     """What was answered is looked at by nobody and kept nowhere."""
     return RedirectResponse(READY, 303)

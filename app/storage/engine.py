@@ -52,7 +52,7 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
     return engine
 
 
-def reading(engine: Engine) -> Engine:
+def read_only(engine: Engine) -> Engine:
     """The same pool for reads only; PostgreSQL itself enforces it (SEC-04)."""
     if engine.dialect.name == "sqlite":
         return engine

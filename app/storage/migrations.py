@@ -9,8 +9,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app.storage.grants import grant
-from app.storage.tables import metadata
+from app.storage.database_grants import grant_app_role
+from app.storage.tables.columns import metadata
 
 _SCRIPTS = Path(__file__).parents[2] / "alembic"
 
@@ -28,7 +28,7 @@ def migrate(url: str) -> None:
     try:
         with engine.connect() as connection:
             command.upgrade(_config(connection), "head")
-            grant(connection)
+            grant_app_role(connection)
             connection.commit()
     finally:
         engine.dispose()
@@ -39,13 +39,13 @@ def head_revision() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
-def revision_of(engine: sa.Engine) -> str | None:
+def current_revision(engine: sa.Engine) -> str | None:
     """The revision that a database has; None when it was never migrated."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def drift(url: str) -> list[object]:
+def schema_drift(url: str) -> list[object]:
     """How the database at this address differs from the tables declared in the code."""
     engine = sa.create_engine(url)
     try:

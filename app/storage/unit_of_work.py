@@ -18,28 +18,36 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import ORMExecuteState, UOWTransaction
 from sqlmodel import Session, select
 
-from app.domain.access import Actor
-from app.domain.audit import COVERS, GENESIS, Change, Entry, Event, canonical, sealed
-from app.domain.feed import Draft
-from app.storage.changes import chain_of, changes_of
+from app.domain.records.access import Actor
+from app.domain.records.audit import (
+    COVERS,
+    GENESIS,
+    AuditEvent,
+    ChainEntry,
+    FieldChange,
+    canonical_json,
+    link_entry,
+)
+from app.domain.records.feed import FeedEventDraft
 from app.storage.engine import WriteRefused, writing
-from app.storage.feed import append
-from app.storage.trail import AuditChain, AuditEntry
+from app.storage.feed_log import append_feed_event
+from app.storage.row_changes import chain_of_row, row_changes
+from app.storage.tables.audit import AuditChain, AuditEntry
 
 
-class Unaudited(WriteRefused):
+class UnauditedChange(WriteRefused):
     """A transaction changed a record that none of its events covers."""
 
 
 @dataclass(slots=True)
-class Noted:
+class DeclaredEvent:
     """An event recorded in this transaction, with the changes it answers for."""
 
-    event: Event
+    event: AuditEvent
     chain: str
     study_id: int | None
     reason: str | None
-    changes: list[Change] = field(default_factory=list)
+    changes: list[FieldChange] = field(default_factory=list)
 
 
 class UnitOfWork:
@@ -48,9 +56,9 @@ class UnitOfWork:
     def __init__(self, engine: Engine, actor: Actor, at: datetime) -> None:
         self.actor, self.at = actor, at
         self.session = Session(writing(engine), autoflush=False, expire_on_commit=False)
-        self._noted: list[Noted] = []
-        self._collected: list[tuple[str, str | None, Change]] = []
-        self._drafts: list[tuple[int, Draft]] = []
+        self._noted: list[DeclaredEvent] = []
+        self._collected: list[tuple[str, str | None, FieldChange]] = []
+        self._drafts: list[tuple[int, FeedEventDraft]] = []
         self._heads: dict[str, AuditChain] = {}
         self._declared = self._closing = False
         sa_event.listen(self.session, "after_flush", self._collect)
@@ -92,16 +100,16 @@ class UnitOfWork:
 
     def record(
         self,
-        event: Event,
+        event: AuditEvent,
         chain: str,
         study_id: int | None = None,
         reason: str | None = None,
-        changes: Iterable[Change] = (),
+        changes: Iterable[FieldChange] = (),
     ) -> None:
         """Declare what happens here; the rows it covers become the entry's changes."""
-        self._noted.append(Noted(event, chain, study_id, reason, list(changes)))
+        self._noted.append(DeclaredEvent(event, chain, study_id, reason, list(changes)))
 
-    def publish(self, study_id: int, draft: Draft) -> None:
+    def publish(self, study_id: int, draft: FeedEventDraft) -> None:
         """Append to the study's feed when, and only if, this transaction commits."""
         self._drafts.append((study_id, draft))
 
@@ -117,8 +125,8 @@ class UnitOfWork:
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
         for row in [*session.new, *session.dirty, *session.deleted]:
-            for change in changes_of(row, deleted=row in session.deleted):
-                self._collected.append((row.__tablename__, chain_of(row, session), change))
+            for change in row_changes(row, deleted=row in session.deleted):
+                self._collected.append((row.__tablename__, chain_of_row(row, session), change))
 
     def _refuse_bulk(self, state: ORMExecuteState) -> None:
         if not self._declared and (state.is_insert or state.is_update or state.is_delete):
@@ -135,22 +143,22 @@ class UnitOfWork:
         for noted in sorted(self._noted, key=lambda noted: noted.chain):
             self._enter(noted)
         for study_id, draft in self._drafts:
-            append(self.session, study_id, draft, self.at)
+            append_feed_event(self.session, study_id, draft, self.at)
         self._closing = True
         self.session.flush()
         self.session.commit()
 
-    def _cover(self, table: str, chain: str | None, change: Change) -> None:
+    def _cover(self, table: str, chain: str | None, change: FieldChange) -> None:
         able = [noted for noted in self._noted if table in COVERS.get(noted.event, ())]
         if not able:
-            raise Unaudited(f"{change.record}.{change.field} changed without an event")
+            raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
         own = [noted for noted in able if chain in (None, noted.chain)]
         (own or able)[0].changes.append(change)
 
-    def _enter(self, noted: Noted) -> None:
+    def _enter(self, noted: DeclaredEvent) -> None:
         head = self._head(noted.chain, noted.study_id)
-        entry = sealed(
-            Entry(
+        entry = link_entry(
+            ChainEntry(
                 chain=noted.chain,
                 seq=head.seq + 1,
                 event=noted.event.value,
@@ -158,7 +166,7 @@ class UnitOfWork:
                 actor_kind=self.actor.kind.value,
                 actor_id=self.actor.id,
                 actor_role=self.actor.role,
-                changes=canonical([change.told() for change in noted.changes]),
+                changes=canonical_json([change.told() for change in noted.changes]),
                 reason=noted.reason,
                 reason_salt=secrets.token_hex(8) if noted.reason is not None else None,
             ),

@@ -13,20 +13,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PREFIX = "__Host-"
 
 
-def kept(request: HTTPConnection, name: str) -> str | None:
+def get_cookie(request: HTTPConnection, name: str) -> str | None:
     """The value of one of our cookies."""
     plain = request.app.state.installation.public_url.startswith("http://")
     return request.cookies.get(name if plain else PREFIX + name)
 
 
-def keep(response: Response, name: str, value: str, max_age: int | None = None) -> None:
+def set_cookie(response: Response, name: str, value: str, max_age: int | None = None) -> None:
     """Set one of our cookies; `max_age` in seconds, None until the browser is closed."""
     response.set_cookie(
         PREFIX + name, value, max_age=max_age, path="/", secure=True, httponly=True, samesite="lax"
     )
 
 
-def drop(response: Response, name: str) -> None:
+def delete_cookie(response: Response, name: str) -> None:
     """Make the browser forget one of our cookies."""
     response.delete_cookie(PREFIX + name, path="/", secure=True, httponly=True, samesite="lax")
 

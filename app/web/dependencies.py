@@ -6,43 +6,43 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.i18n.languages import ENGLISH, Language, language, negotiate
-from app.services.installation import Installation
-from app.web.cookies import kept
+from app.i18n.languages import ENGLISH, Language, find_language, negotiate_language
+from app.services.core.installation import Installation
+from app.web.cookies import get_cookie
 
 LANGUAGE_COOKIE = "language"
 
 
 # These are coroutines because FastAPI runs plain functions in a thread, which costs more than they do.
-async def installation(request: Request) -> Installation:
-    return installation_of(request)
+async def provide_installation(request: Request) -> Installation:
+    return get_installation(request)
 
 
-async def moment(request: Request) -> datetime:
+async def provide_moment(request: Request) -> datetime:
     """One moment per request: everything below sees the same `at`."""
-    return now_of(request)
+    return get_now(request)
 
 
-async def spoken(request: Request) -> Language:
-    return language_of(request)
+async def provide_language(request: Request) -> Language:
+    return get_language(request)
 
 
-def installation_of(request: Request) -> Installation:
+def get_installation(request: Request) -> Installation:
     daybook: Installation = request.app.state.installation
     return daybook
 
 
-def now_of(request: Request) -> datetime:
+def get_now(request: Request) -> datetime:
     clock: Callable[[], datetime] = request.app.state.clock
     return clock()
 
 
-def language_of(request: Request, stored: str | None = None) -> Language:
+def get_language(request: Request, stored: str | None = None) -> Language:
     """What this browser chose, else what is kept for the person, else what the browser prefers."""
-    chosen = language(kept(request, LANGUAGE_COOKIE)) or language(stored)
-    return chosen or negotiate(request.headers.get("accept-language", ""), ENGLISH)
+    chosen = find_language(get_cookie(request, LANGUAGE_COOKIE)) or find_language(stored)
+    return chosen or negotiate_language(request.headers.get("accept-language", ""), ENGLISH)
 
 
-Daybook = Annotated[Installation, Depends(installation)]
-At = Annotated[datetime, Depends(moment)]
-Spoken = Annotated[Language, Depends(spoken)]
+CurrentInstallation = Annotated[Installation, Depends(provide_installation)]
+At = Annotated[datetime, Depends(provide_moment)]
+Spoken = Annotated[Language, Depends(provide_language)]

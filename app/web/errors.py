@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.refusal import Refused
-from app.i18n.formats import day
+from app.i18n.formats import format_day
 from app.i18n.languages import Language
 from app.i18n.marking import N_
-from app.web.dependencies import language_of, now_of
-from app.web.error_page import ErrorPage
-from app.web.headers import secured
-from app.web.pages import Pages, render, shell_for
-from app.web.problems import pointer, problem
-from app.web.wording import filled, wording_of
+from app.web.dependencies import get_language, get_now
+from app.web.middleware.headers import add_security_headers
+from app.web.pages.error_page import ErrorPage
+from app.web.pages.rendering import Pages, frame_for, render
+from app.web.problems import json_pointer, problem_response
+from app.web.refusal_messages import fill_message, message_of
 
 API = "/api/"
 FIELDS = N_("Please check these fields: %(fields)s.")
@@ -28,39 +28,43 @@ _KINDS = {400: "malformed", 401: "unauthorized", 403: "forbidden", 413: "too-lar
 _CODES = {403: "forbidden", 405: "not_allowed", 413: "too_large"}
 
 
-def is_api(path: str) -> bool:
+def is_api_path(path: str) -> bool:
     """Whether a machine asks, which wants problem details and never a page."""
     return path.startswith(API)
 
 
-def respond(request: Request, refused: Refused) -> Response:
+def refusal_response(request: Request, refused: Refused) -> Response:
     """The refusal as this caller can read it."""
-    told = wording_of(refused)
+    told = message_of(refused)
     headers = _retry(request, refused)
-    if not is_api(request.url.path):
-        spoken = language_of(request)
-        sentence = filled(_translated(request, told.sentence), refused, partial(_written, spoken=spoken))
+    if not is_api_path(request.url.path):
+        spoken = get_language(request)
+        sentence = fill_message(
+            _translated(request, told.sentence), refused, partial(_written, spoken=spoken)
+        )
         return error_page(request, told.status, sentence, headers)
     if told.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     more = {"code": refused.code, **refused.details}
     title = _phrase(told.status)
-    detail = filled(told.sentence, refused)
+    detail = fill_message(told.sentence, refused)
     field = refused.details.get("field")
-    errors = [{"pointer": pointer([str(field)]), "detail": detail}] if field and told.status == 422 else []
-    return problem(told.kind, told.status, title, detail, errors, headers, more)
+    errors = (
+        [{"pointer": json_pointer([str(field)]), "detail": detail}] if field and told.status == 422 else []
+    )
+    return problem_response(told.kind, told.status, title, detail, errors, headers, more)
 
 
 def _retry(request: Request, refused: Refused) -> dict[str, str]:
     until = refused.details.get("until")
     if not isinstance(until, datetime):
         return {}
-    return {"Retry-After": str(max(1, round((until - now_of(request)).total_seconds())))}
+    return {"Retry-After": str(max(1, round((until - get_now(request)).total_seconds())))}
 
 
 def _written(value: object, spoken: Language) -> str:
     plain_day = isinstance(value, date) and not isinstance(value, datetime)
-    return day(value, spoken) if plain_day else str(value)
+    return format_day(value, spoken) if plain_day else str(value)
 
 
 def error_page(
@@ -71,7 +75,7 @@ def error_page(
     return render(request, ErrorPage(status, message, reference), status, headers=headers)
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer with these."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http)
@@ -81,41 +85,41 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this kind; mypy wants it said
-    return respond(request, error)
+    return refusal_response(request, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this kind; mypy wants it said
     status = error.status_code
-    if is_api(request.url.path):
+    if is_api_path(request.url.path):
         phrase = _phrase(status)
         kind = _KINDS.get(status, phrase.lower().replace(" ", "-"))
-        return problem(kind, status, phrase, headers=error.headers)
+        return problem_response(kind, status, phrase, headers=error.headers)
     code = _CODES.get(status)
-    message = _translated(request, wording_of(Refused(code)).sentence) if code else ""
+    message = _translated(request, message_of(Refused(code)).sentence) if code else ""
     return error_page(request, status, message, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind; mypy wants it said
     faults = error.errors()
-    if not is_api(request.url.path):
+    if not is_api_path(request.url.path):
         fields = ", ".join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})
     if any(fault["type"] == "json_invalid" for fault in faults):
-        return problem("malformed", 400, "Bad Request", "The body is not valid JSON.")
+        return problem_response("malformed", 400, "Bad Request", "The body is not valid JSON.")
     told = [{**_place(fault["loc"]), "detail": fault["msg"]} for fault in faults]
-    return problem("validation", 422, _phrase(422), "Some fields are not as allowed.", told)
+    return problem_response("validation", 422, _phrase(422), "Some fields are not as allowed.", told)
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette answers this outside of every middleware, so that the headers are added here.
-    if is_api(request.url.path):
+    if is_api_path(request.url.path):
         reference = request.scope.get("state", {}).get("request_id", "")
-        response = problem("internal", 500, "Internal Server Error", more={"instance": reference})
+        response = problem_response("internal", 500, "Internal Server Error", more={"instance": reference})
     else:
         response = error_page(request, 500, "")
-    response.raw_headers = secured(response.raw_headers)
+    response.raw_headers = add_security_headers(response.raw_headers)
     return response
 
 
@@ -127,7 +131,7 @@ def _phrase(status: int) -> str:
 def _place(location: tuple[str | int, ...]) -> Mapping[str, str]:
     where, *path = location
     if where == "body":
-        return {"pointer": pointer(path)}
+        return {"pointer": json_pointer(path)}
     return {"parameter": str(path[-1] if path else where), "in": str(where)}
 
 
@@ -135,4 +139,4 @@ def _translated(request: Request, sentence: str) -> str:
     if not sentence:
         return ""
     pages: Pages = request.app.state.pages
-    return pages.word(sentence, shell_for(request))
+    return pages.word(sentence, frame_for(request))

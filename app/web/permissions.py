@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.access import Permission, Scope
+from app.domain.records.access import Permission, Scope
 
 
-class Caller(StrEnum):
+class CallerKind(StrEnum):
     """Whom a route serves."""
 
     PUBLIC = "public"
@@ -21,24 +21,24 @@ class Caller(StrEnum):
 class Access:
     """Who may call a route; `permission` or `scope` None means any signed-in caller of the kind."""
 
-    caller: Caller
+    caller: CallerKind
     permission: Permission | None = None
     scope: Scope | None = None
 
 
-PUBLIC = Access(Caller.PUBLIC)
-PARTICIPANT = Access(Caller.PARTICIPANT)
-STAFF_HALF = Access(Caller.STAFF_HALF)
+PUBLIC = Access(CallerKind.PUBLIC)
+PARTICIPANT = Access(CallerKind.PARTICIPANT)
+STAFF_HALF = Access(CallerKind.STAFF_HALF)
 
 
-def staff(permission: Permission | None = None) -> Access:
+def staff_access(permission: Permission | None = None) -> Access:
     """A signed-in member of staff, with this permission at the site concerned."""
-    return Access(Caller.STAFF, permission=permission)
+    return Access(CallerKind.STAFF, permission=permission)
 
 
-def edc(scope: Scope | None = None) -> Access:
+def edc_access(scope: Scope | None = None) -> Access:
     """An EDC client whose token carries this scope."""
-    return Access(Caller.EDC, scope=scope)
+    return Access(CallerKind.EDC, scope=scope)
 
 
 ROUTES: Mapping[tuple[str, str], Access] = {
@@ -101,46 +101,48 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/sign-in"): PUBLIC,
     ("GET", "/desk/sign-in/code"): STAFF_HALF,
     ("POST", "/desk/sign-in/code"): STAFF_HALF,
-    ("POST", "/desk/sign-out"): staff(),
-    ("POST", "/desk/language"): staff(),
-    ("GET", "/desk"): staff(),
-    ("GET", "/desk/participants"): staff(),
-    ("GET", "/desk/access"): staff(),
-    ("GET", "/desk/requests"): staff(Permission.REQUEST_CLOSE),
-    ("POST", "/desk/requests/{request}"): staff(Permission.REQUEST_CLOSE),
-    ("GET", "/desk/enrol"): staff(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/enrol"): staff(Permission.PARTICIPANT_ENROL),
-    ("GET", "/desk/participants/{participant}"): staff(Permission.PARTICIPANT_SEE),
-    ("POST", "/desk/participants/{participant}/contact"): staff(Permission.CONTACT_SEE),
-    ("POST", "/desk/participants/{participant}/invitation"): staff(Permission.ACTIVATION_ISSUE),
-    ("POST", "/desk/participants/{participant}/devices/{device}"): staff(Permission.ACTIVATION_ISSUE),
-    ("GET", "/desk/participants/{participant}/birth-date"): staff(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/participants/{participant}/birth-date"): staff(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/participants/{participant}/visits"): staff(Permission.ANCHOR_RECORD),
-    ("GET", "/desk/participants/{participant}/dates"): staff(Permission.ANCHOR_RECORD),
-    ("POST", "/desk/participants/{participant}/dates"): staff(Permission.ANCHOR_RECORD),
-    ("GET", "/desk/participants/{participant}/disposition"): staff(Permission.DISPOSITION_RECORD),
-    ("POST", "/desk/participants/{participant}/disposition"): staff(Permission.DISPOSITION_RECORD),
-    ("POST", "/desk/participants/{participant}/disposition/undo"): staff(Permission.DISPOSITION_UNDO),
-    ("GET", "/desk/participants/{participant}/forms/{slot}"): staff(Permission.PARTICIPANT_SEE),
-    ("POST", "/desk/participants/{participant}/forms/{slot}"): staff(Permission.REASON_RECORD),
-    ("POST", "/desk/participants/{participant}/forms/{slot}/exemption"): staff(Permission.REASON_RECORD),
+    ("POST", "/desk/sign-out"): staff_access(),
+    ("POST", "/desk/language"): staff_access(),
+    ("GET", "/desk"): staff_access(),
+    ("GET", "/desk/participants"): staff_access(),
+    ("GET", "/desk/access"): staff_access(),
+    ("GET", "/desk/requests"): staff_access(Permission.REQUEST_CLOSE),
+    ("POST", "/desk/requests/{request}"): staff_access(Permission.REQUEST_CLOSE),
+    ("GET", "/desk/enrol"): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", "/desk/enrol"): staff_access(Permission.PARTICIPANT_ENROL),
+    ("GET", "/desk/participants/{participant}"): staff_access(Permission.PARTICIPANT_SEE),
+    ("POST", "/desk/participants/{participant}/contact"): staff_access(Permission.CONTACT_SEE),
+    ("POST", "/desk/participants/{participant}/invitation"): staff_access(Permission.ACTIVATION_ISSUE),
+    ("POST", "/desk/participants/{participant}/devices/{device}"): staff_access(Permission.ACTIVATION_ISSUE),
+    ("GET", "/desk/participants/{participant}/birth-date"): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", "/desk/participants/{participant}/birth-date"): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", "/desk/participants/{participant}/visits"): staff_access(Permission.ANCHOR_RECORD),
+    ("GET", "/desk/participants/{participant}/dates"): staff_access(Permission.ANCHOR_RECORD),
+    ("POST", "/desk/participants/{participant}/dates"): staff_access(Permission.ANCHOR_RECORD),
+    ("GET", "/desk/participants/{participant}/disposition"): staff_access(Permission.DISPOSITION_RECORD),
+    ("POST", "/desk/participants/{participant}/disposition"): staff_access(Permission.DISPOSITION_RECORD),
+    ("POST", "/desk/participants/{participant}/disposition/undo"): staff_access(Permission.DISPOSITION_UNDO),
+    ("GET", "/desk/participants/{participant}/forms/{slot}"): staff_access(Permission.PARTICIPANT_SEE),
+    ("POST", "/desk/participants/{participant}/forms/{slot}"): staff_access(Permission.REASON_RECORD),
+    ("POST", "/desk/participants/{participant}/forms/{slot}/exemption"): staff_access(
+        Permission.REASON_RECORD
+    ),
     # EDC clients
     ("POST", "/api/edc/v1/oauth/token"): PUBLIC,
     ("GET", "/api/edc/v1/openapi.json"): PUBLIC,
-    ("GET", "/api/edc/v1/whoami"): edc(),
-    ("GET", "/api/edc/v1/studies/{study}"): edc(),
-    ("GET", "/api/edc/v1/participants/{subject}"): edc(),
-    ("PUT", "/api/edc/v1/participants/{subject}"): edc(Scope.PARTICIPANTS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/status"): edc(Scope.STATUS_WRITE),
-    ("GET", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc(),
-    ("PUT", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc(Scope.VISITS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/anchors/{kind}"): edc(Scope.ANCHORS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/arm"): edc(Scope.ARM_WRITE),
-    ("GET", "/api/edc/v1/changes"): edc(),
-    ("GET", "/api/edc/v1/snapshot"): edc(),
-    ("GET", "/api/edc/v1/scores"): edc(Scope.SCORES_READ),
-    ("GET", "/api/edc/v1/assessments/{assessment}"): edc(),
-    ("GET", "/api/edc/v1/assessments/{assessment}/versions/{version}"): edc(),
+    ("GET", "/api/edc/v1/whoami"): edc_access(),
+    ("GET", "/api/edc/v1/studies/{study}"): edc_access(),
+    ("GET", "/api/edc/v1/participants/{subject}"): edc_access(),
+    ("PUT", "/api/edc/v1/participants/{subject}"): edc_access(Scope.PARTICIPANTS_WRITE),
+    ("PUT", "/api/edc/v1/participants/{subject}/status"): edc_access(Scope.STATUS_WRITE),
+    ("GET", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc_access(),
+    ("PUT", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc_access(Scope.VISITS_WRITE),
+    ("PUT", "/api/edc/v1/participants/{subject}/anchors/{kind}"): edc_access(Scope.ANCHORS_WRITE),
+    ("PUT", "/api/edc/v1/participants/{subject}/arm"): edc_access(Scope.ARM_WRITE),
+    ("GET", "/api/edc/v1/changes"): edc_access(),
+    ("GET", "/api/edc/v1/snapshot"): edc_access(),
+    ("GET", "/api/edc/v1/scores"): edc_access(Scope.SCORES_READ),
+    ("GET", "/api/edc/v1/assessments/{assessment}"): edc_access(),
+    ("GET", "/api/edc/v1/assessments/{assessment}/versions/{version}"): edc_access(),
 }
 """By method and path, as declared; HEAD goes with GET. Every face adds its rows here."""

@@ -8,7 +8,7 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(
+def problem_response(
     kind: str,
     status: int,
     title: str,
@@ -33,6 +33,6 @@ def _plain(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
 
 
-def pointer(path: Sequence[str | int]) -> str:
+def json_pointer(path: Sequence[str | int]) -> str:
     """A place inside a JSON document, e.g. `/answers/0/item`."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

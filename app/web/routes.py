@@ -8,24 +8,16 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.domain.refusal import Refused
-from app.i18n.languages import LANGUAGES, language
-from app.services.entry import speak
-from app.services.form_languages import asks_first
-from app.services.readiness import faults, warnings
-from app.web.cookies import keep, kept
-from app.web.dependencies import LANGUAGE_COOKIE, At, Daybook
-from app.web.own_pages import AboutPage, StartPage
-from app.web.pages import render
-from app.web.places import (
-    CODE,
-    DESK,
-    DEVICE_COOKIE,
-    PATIENT_HOME,
-    SETTINGS,
-    SETTINGS_SAVED,
-    WAY_IN,
-)
-from app.web.shell import base_shell
+from app.i18n.languages import LANGUAGES, find_language
+from app.services.accounts.participant_session import remember_language
+from app.services.capture.form_languages import needs_language_confirmation
+from app.services.setup.readiness import find_readiness_faults, find_readiness_warnings
+from app.web.cookies import get_cookie, set_cookie
+from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.pages.page_frame import base_frame
+from app.web.pages.rendering import render
+from app.web.pages.system_pages import AboutPage, StartPage
+from app.web.urls import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, SETTINGS, SETTINGS_SAVED, WAY_IN
 
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
@@ -36,48 +28,48 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def start(request: Request) -> Response:
-    if kept(request, DEVICE_COOKIE):
+def show_start(request: Request) -> Response:
+    if get_cookie(request, DEVICE_COOKIE):
         return RedirectResponse(PATIENT_HOME, 303)
     return render(request, StartPage(CODE, DESK))
 
 
 @router.get("/about")
-def about(request: Request, daybook: Daybook) -> Response:
+def show_about(request: Request, daybook: CurrentInstallation) -> Response:
     names = tuple(f"{name} {version}" for name, version in sorted(daybook.library.instruments))
-    shown = daybook.library.texts.values() if base_shell(request).demo else ()  # a trial never shows them
+    shown = daybook.library.texts.values() if base_frame(request).demo else ()  # a trial never shows them
     words = any(text.wording == "demonstration" for text in shown)
     return render(request, AboutPage(request.app.state.commit, names, words))
 
 
 @router.get("/healthz")
-async def healthy() -> Response:
+async def get_health() -> Response:
     return JSONResponse({"status": "ok"})
 
 
 @router.get("/readyz")
-def ready(daybook: Daybook, at: At) -> Response:
-    if found := faults(daybook, at):
+def get_readiness(daybook: CurrentInstallation, at: At) -> Response:
+    if found := find_readiness_faults(daybook, at):
         return JSONResponse({"status": "not ready", "faults": found}, 503)
-    return JSONResponse({"status": "ready", "faults": [], "warnings": warnings(daybook, at)})
+    return JSONResponse({"status": "ready", "faults": [], "warnings": find_readiness_warnings(daybook, at)})
 
 
 @router.post("/language")
 def choose_language(
-    request: Request, daybook: Daybook, at: At, lang: Annotated[str, Form(max_length=20)]
+    request: Request, daybook: CurrentInstallation, at: At, lang: Annotated[str, Form(max_length=20)]
 ) -> Response:
-    chosen = language(lang)
+    chosen = find_language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    back, cookie = _came_from(request), kept(request, DEVICE_COOKIE)
+    back, cookie = _came_from(request), get_cookie(request, DEVICE_COOKIE)
     form = _FORM.fullmatch(back)
-    if form and asks_first(daybook, cookie, form[1], chosen.code, at):
+    if form and needs_language_confirmation(daybook, cookie, form[1], chosen.code, at):
         return RedirectResponse(f"/f/{form[1]}/language/{chosen.code}", 303)
     if back != CODE and not back.startswith(WAY_IN):
         # On the way in the choice is the newcomer's, who may not be the one that is bound here.
-        speak(daybook, cookie, chosen.code, at)
+        remember_language(daybook, cookie, chosen.code, at)
     response = RedirectResponse(_answering(back), 303)
-    keep(response, LANGUAGE_COOKIE, chosen.code, YEAR)
+    set_cookie(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.compression import coding, compressed
+from app.web.middleware.compression import choose_coding, compress_body
 
 FOLDER = Path(__file__).parents[1] / "static"
 _SERVED = frozenset({".css", ".js", ".svg", ".png", ".webmanifest"})
@@ -19,7 +19,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
-class Static:
+class StaticFile:
     """One file as it is sent: by coding, plain under None."""
 
     kind: str
@@ -28,14 +28,14 @@ class Static:
 
 
 @dataclass(frozen=True, slots=True)
-class Statics:
+class StaticFiles:
     """Every static file, and one digest of them all that stands in their address."""
 
     digest: str
-    files: Mapping[str, Static]
+    files: Mapping[str, StaticFile]
 
     @classmethod
-    def load(cls, folder: Path = FOLDER) -> "Statics":
+    def load(cls, folder: Path = FOLDER) -> "StaticFiles":
         """Read every file that a browser may ask for; notes and licences beside them are left out."""
         paths = sorted(path for path in folder.rglob("*") if path.suffix in _SERVED)
         files = {path.relative_to(folder).as_posix(): _static(path.read_bytes(), path.name) for path in paths}
@@ -51,23 +51,23 @@ class Statics:
         return f"/static/{self.digest}"
 
 
-def _static(body: bytes, name: str) -> Static:
+def _static(body: bytes, name: str) -> StaticFile:
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     text = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
     bodies: dict[str | None, bytes] = {None: body}
     for chosen in ("br", "gzip"):
-        packed = compressed(body, chosen)
+        packed = compress_body(body, chosen)
         bodies[chosen] = packed if len(packed) < len(body) else body
-    return Static(text, f'"{hashlib.sha256(body).hexdigest()[:32]}"', bodies)
+    return StaticFile(text, f'"{hashlib.sha256(body).hexdigest()[:32]}"', bodies)
 
 
 router = APIRouter()
 
 
 @router.get("/static/{digest}/{name:path}", include_in_schema=False)
-async def static(request: Request, digest: str, name: str) -> Response:
+async def get_static(request: Request, digest: str, name: str) -> Response:
     """The file; under an outdated digest too, so that a page opened before an update keeps its look."""
-    statics: Statics = request.app.state.statics
+    statics: StaticFiles = request.app.state.statics
     file = statics.files.get(name)
     if file is None:
         raise HTTPException(404)
@@ -78,7 +78,7 @@ async def static(request: Request, digest: str, name: str) -> Response:
     }
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    chosen = coding(request.headers.get("accept-encoding", "").encode())
+    chosen = choose_coding(request.headers.get("accept-encoding", "").encode())
     body = file.bodies[chosen]
     if chosen is not None and body is not file.bodies[None]:
         headers["content-encoding"] = chosen
@@ -86,9 +86,9 @@ async def static(request: Request, digest: str, name: str) -> Response:
 
 
 @router.get("/favicon.ico", include_in_schema=False)
-async def icon(request: Request) -> Response:
+async def get_icon(request: Request) -> Response:
     """Browsers ask for this by themselves; a page of error for each would cost more than the icon."""
-    statics: Statics = request.app.state.statics
+    statics: StaticFiles = request.app.state.statics
     file = statics.files["icons/icon.svg"]
     return Response(
         file.bodies[None], headers={"cache-control": "public, max-age=86400"}, media_type=file.kind

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.domain.instrument import Instrument
-from app.domain.instrument_parsing import parse_instrument
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.parsing import parse_instrument
 
 ROOT = Path(__file__).parents[2]
 QUESTIONNAIRES = ROOT / "questionnaires"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.access import ALLOWS, Actor, ActorKind, Grant, Permission, Role
+from app.domain.records.access import ALLOWS, Actor, ActorKind, Grant, Permission, Role
 
 
 @pytest.mark.req("IAM-02", "IAM-04", "IAM-14")

@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.answers import Value, accept, asked, settled, typed, unanswered, urgent, written
-from app.domain.instrument import Comparison, Condition, Instrument, Item
+from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
+from app.domain.instruments.responses import (
+    AnswerValue,
+    applicable_items,
+    format_answer,
+    parse_answer,
+    unanswered_items,
+    urgent_items,
+    validate_answer,
+    without_unasked,
+)
 from app.domain.refusal import Refused
 from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30
 
@@ -14,7 +23,7 @@ WHOLE_NUMBERS = [(item.code, item) for each in (QLQ_C30, DIARY) for item in each
 
 def refusal(item: Item, value: object) -> Refused:
     with pytest.raises(Refused) as refused:
-        accept(item, value)
+        validate_answer(item, value)
     return refused.value
 
 
@@ -22,7 +31,7 @@ def refusal(item: Item, value: object) -> Refused:
 @given(st.sampled_from([item for _, item in WHOLE_NUMBERS]), st.integers())
 def test_only_values_of_the_instrument_pass(item: Item, value: int) -> None:
     if item.low <= value <= item.high:
-        assert accept(item, value) == value
+        assert validate_answer(item, value) == value
     else:
         refused = refusal(item, value)
         assert refused.code == "out_of_range"
@@ -38,14 +47,14 @@ def test_only_whole_numbers_answer_a_numbered_item(value: object) -> None:
 
 @pytest.mark.req("CAP-07")
 def test_a_skip_is_its_own_answer_where_allowed() -> None:
-    assert accept(QLQ_C30.item("q1"), None) is None
+    assert validate_answer(QLQ_C30.item("q1"), None) is None
     refused = refusal(DIARY.item("any_symptom"), None)
     assert (refused.code, dict(refused.details)) == ("must_answer", {"item": "any_symptom"})
 
 
 @pytest.mark.parametrize("words", ["itchy scalp", "头皮发痒\n夜里更重", "x" * 200, "👩‍⚕️"])
 def test_words_are_kept_as_they_came(words: str) -> None:
-    assert accept(DIARY.item("other"), words) == words
+    assert validate_answer(DIARY.item("other"), words) == words
 
 
 @pytest.mark.req("CAP-12")
@@ -80,8 +89,8 @@ def test_words_that_cannot_be_kept_are_refused_without_repeating_them(value: obj
         ("other", "itch", "itch"),
     ],
 )
-def test_typed_text_becomes_the_stored_value(code: str, text: str, value: Value) -> None:
-    assert typed(DIARY.item(code), text) == value
+def test_typed_text_becomes_the_stored_value(code: str, text: str, value: AnswerValue) -> None:
+    assert parse_answer(DIARY.item(code), text) == value
 
 
 @pytest.mark.req("CAP-12")
@@ -103,27 +112,29 @@ def test_typed_text_becomes_the_stored_value(code: str, text: str, value: Value)
 )
 def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        typed(DIARY.item(code), text)
+        parse_answer(DIARY.item(code), text)
 
 
 @given(st.data(), st.sampled_from(DIARY.items))
 def test_what_is_written_is_read_back(data: st.DataObject, item: Item) -> None:
     words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=200)
-    values: st.SearchStrategy[Value] = words if item.free_text else st.integers(item.low, item.high)
+    values: st.SearchStrategy[AnswerValue] = words if item.free_text else st.integers(item.low, item.high)
     value = data.draw(st.none() | values)
-    assert typed(item, written(item, value)) == value
+    assert parse_answer(item, format_answer(item, value)) == value
 
 
-def codes(instrument: Instrument, answers: dict[str, Value], leave_out: frozenset[str] = frozenset()) -> str:
-    return " ".join(item.code for item in asked(instrument, answers, leave_out))
+def codes(
+    instrument: Instrument, answers: dict[str, AnswerValue], leave_out: frozenset[str] = frozenset()
+) -> str:
+    return " ".join(item.code for item in applicable_items(instrument, answers, leave_out))
 
 
 def test_no_symptoms_is_one_answer() -> None:
     assert codes(DIARY, {}) == "any_symptom"
     assert codes(DIARY, {"any_symptom": 0}) == "any_symptom"
-    assert unanswered(DIARY, {"any_symptom": 0}) == ()
-    assert len(asked(DIARY, {"any_symptom": 1})) == 21
-    assert len(asked(DIARY, {"any_symptom": 1, "fever": 1}, frozenset({"other"}))) == 21
+    assert unanswered_items(DIARY, {"any_symptom": 0}) == ()
+    assert len(applicable_items(DIARY, {"any_symptom": 1})) == 21
+    assert len(applicable_items(DIARY, {"any_symptom": 1, "fever": 1}, frozenset({"other"}))) == 21
 
 
 def test_conditions_compare_and_follow_each_other() -> None:
@@ -138,18 +149,18 @@ def test_conditions_compare_and_follow_each_other() -> None:
 
 @pytest.mark.req("CAP-07")
 def test_an_explicit_skip_counts_as_dealt_with() -> None:
-    assert unanswered(ODDITY, {"a": 2, "b": None, "c": 1}) == ("d", "f")
+    assert unanswered_items(ODDITY, {"a": 2, "b": None, "c": 1}) == ("d", "f")
 
 
 def test_answers_to_items_no_longer_asked_are_dropped() -> None:
-    given_before: dict[str, Value] = {"f": 3, "a": 1, "b": 1, "e": 2}
-    assert settled(ODDITY, given_before) == {"a": 1, "f": 3}
-    assert list(settled(ODDITY, given_before)) == ["a", "f"]
+    given_before: dict[str, AnswerValue] = {"f": 3, "a": 1, "b": 1, "e": 2}
+    assert without_unasked(ODDITY, given_before) == {"a": 1, "f": 3}
+    assert list(without_unasked(ODDITY, given_before)) == ["a", "f"]
 
 
 def test_an_unknown_item_is_refused() -> None:
     with pytest.raises(Refused, match="unknown_item"):
-        settled(ODDITY, {"q1": 1})
+        without_unasked(ODDITY, {"q1": 1})
 
 
 @pytest.mark.parametrize(
@@ -164,15 +175,15 @@ def test_an_unknown_item_is_refused() -> None:
     ],
 )
 def test_urgent_answers_are_named_only_where_they_are_asked(
-    answers: dict[str, Value], found: tuple[str, ...]
+    answers: dict[str, AnswerValue], found: tuple[str, ...]
 ) -> None:
-    assert urgent(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == found
-    assert urgent(DIARY, {"any_symptom": 0, "fever": 1, **answers}) == ()
+    assert urgent_items(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == found
+    assert urgent_items(DIARY, {"any_symptom": 0, "fever": 1, **answers}) == ()
 
 
 @pytest.mark.req("ALR-05")
 def test_a_plan_may_call_more_answers_urgent() -> None:
     marks = (Condition("pain", Comparison.AT_LEAST, 9),)
-    assert urgent(DIARY, {"any_symptom": 1, "pain": 9, "fever": 0}, marks) == ("pain",)
-    assert urgent(DIARY, {"any_symptom": 1, "pain": 8, "fever": 1}, marks) == ("fever",)
-    assert urgent(DIARY, {"any_symptom": 0, "pain": 9}, marks) == ()
+    assert urgent_items(DIARY, {"any_symptom": 1, "pain": 9, "fever": 0}, marks) == ("pain",)
+    assert urgent_items(DIARY, {"any_symptom": 1, "pain": 8, "fever": 1}, marks) == ("fever",)
+    assert urgent_items(DIARY, {"any_symptom": 0, "pain": 9}, marks) == ()

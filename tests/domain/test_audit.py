@@ -8,33 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.audit import (
+from app.domain.records.audit import (
     COVERS,
     GENESIS,
-    Change,
-    Entry,
-    Event,
-    Fault,
-    canonical,
-    digest,
-    faults,
-    instant,
-    link,
-    salted,
-    sealed,
+    AuditEvent,
+    ChainEntry,
+    FieldChange,
+    IntegrityFault,
+    canonical_json,
+    entry_digest,
+    find_chain_faults,
+    format_instant,
+    link_entry,
+    link_hash,
+    salted_digest,
 )
 
 AT = datetime(2026, 3, 5, 2, 0, 0, 123456, tzinfo=UTC)
 
 
-def chain(length: int, name: str = "participant:1") -> list[Entry]:
-    entries: list[Entry] = []
+def chain(length: int, name: str = "participant:1") -> list[ChainEntry]:
+    entries: list[ChainEntry] = []
     for number in range(1, length + 1):
-        changes = canonical([Change("answer:W6/qlq-c30", "q3", None, number).told()])
-        raw = Entry(
+        changes = canonical_json([FieldChange("answer:W6/qlq-c30", "q3", None, number).told()])
+        raw = ChainEntry(
             chain=name,
             seq=number,
-            event=Event.ANSWER_SAVED,
+            event=AuditEvent.ANSWER_SAVED,
             at=AT,
             actor_kind="participant",
             actor_id="p1",
@@ -43,11 +43,11 @@ def chain(length: int, name: str = "participant:1") -> list[Entry]:
             reason="wrong tap",
             reason_salt="salt",
         )
-        entries.append(sealed(raw, entries[-1].hash if entries else GENESIS))
+        entries.append(link_entry(raw, entries[-1].hash if entries else GENESIS))
     return entries
 
 
-def heads(entries: list[Entry]) -> dict[str, tuple[int, str]]:
+def heads(entries: list[ChainEntry]) -> dict[str, tuple[int, str]]:
     return {entry.chain: (entry.seq, entry.hash) for entry in entries}
 
 
@@ -55,7 +55,7 @@ def heads(entries: list[Entry]) -> dict[str, tuple[int, str]]:
 @given(st.integers(0, 6), st.integers(0, 6))
 def test_whole_chains_hold(one: int, two: int) -> None:
     entries = [*chain(one, "participant:1"), *chain(two, "participant:2")]
-    assert list(faults(entries, heads(entries))) == []
+    assert list(find_chain_faults(entries, heads(entries))) == []
 
 
 @pytest.mark.req("AUD-04")
@@ -66,7 +66,9 @@ def test_any_altered_field_is_found(place: int, field: str) -> None:
     entries = chain(5)
     changed: dict[str, Any] = {field: AT + timedelta(milliseconds=1) if field == "at" else "other"}
     entries[place] = replace(entries[place], **changed)
-    assert Fault("participant:1", place + 1, "was altered") in list(faults(entries, heads(entries)))
+    assert IntegrityFault("participant:1", place + 1, "was altered") in list(
+        find_chain_faults(entries, heads(entries))
+    )
 
 
 @pytest.mark.req("AUD-04")
@@ -74,54 +76,59 @@ def test_any_altered_field_is_found(place: int, field: str) -> None:
 def test_a_removed_entry_is_found(place: int) -> None:
     entries = chain(5)
     del entries[place]
-    found = [fault.what for fault in faults(entries, heads(entries))]
+    found = [fault.what for fault in find_chain_faults(entries, heads(entries))]
     assert f"expected number {place + 1}" in found
     assert "does not follow the entry before it" in found
 
 
 def test_a_cut_tail_is_found_by_its_head() -> None:
     entries = chain(5)
-    found = list(faults(entries[:4], heads(entries)))
-    assert found == [Fault("participant:1", 4, "does not end at its head")]
+    found = list(find_chain_faults(entries[:4], heads(entries)))
+    assert found == [IntegrityFault("participant:1", 4, "does not end at its head")]
 
 
 def test_a_chain_that_went_altogether_is_found_by_its_head() -> None:
-    assert list(faults([], heads(chain(2)))) == [Fault("participant:1", 0, "does not end at its head")]
+    assert list(find_chain_faults([], heads(chain(2)))) == [
+        IntegrityFault("participant:1", 0, "does not end at its head")
+    ]
 
 
 def test_a_rewritten_chain_is_found_by_a_later_head() -> None:
     honest, forged = chain(3), chain(3, "participant:1")
-    forged[1] = sealed(replace(forged[1], changes="[]"), forged[0].hash)
-    forged[2] = sealed(forged[2], forged[1].hash)
-    assert list(faults(forged, heads(honest))) == [Fault("participant:1", 3, "does not end at its head")]
+    forged[1] = link_entry(replace(forged[1], changes="[]"), forged[0].hash)
+    forged[2] = link_entry(forged[2], forged[1].hash)
+    assert list(find_chain_faults(forged, heads(honest))) == [
+        IntegrityFault("participant:1", 3, "does not end at its head")
+    ]
 
 
 def test_the_digest_covers_the_number_and_the_link_the_predecessor() -> None:
     entry = chain(1)[0]
-    assert digest(entry) != digest(replace(entry, seq=2))
-    assert link(GENESIS, "d") != link("1" * 64, "d")
+    assert entry_digest(entry) != entry_digest(replace(entry, seq=2))
+    assert link_hash(GENESIS, "d") != link_hash("1" * 64, "d")
 
 
 def test_one_spelling_of_a_value() -> None:
     shanghai = AT.astimezone(timezone(timedelta(hours=8)))
-    assert canonical({"b": [1, None], "a": "疼"}) == '{"a":"疼","b":[1,null]}'
+    assert canonical_json({"b": [1, None], "a": "疼"}) == '{"a":"疼","b":[1,null]}'
     assert (
-        canonical({"at": shanghai, "on": AT.date()}) == '{"at":"2026-03-05T02:00:00.123Z","on":"2026-03-05"}'
+        canonical_json({"at": shanghai, "on": AT.date()})
+        == '{"at":"2026-03-05T02:00:00.123Z","on":"2026-03-05"}'
     )
-    assert instant(shanghai) == "2026-03-05T02:00:00.123Z"
+    assert format_instant(shanghai) == "2026-03-05T02:00:00.123Z"
 
 
 @pytest.mark.req("AUD-11")
 def test_free_text_stands_in_the_trail_as_a_salted_digest() -> None:
-    assert salted("my words", "salt").startswith("salted:")
-    assert "my words" not in salted("my words", "salt")
-    assert salted("my words", "salt") != salted("my words", "other")
+    assert salted_digest("my words", "salt").startswith("salted:")
+    assert "my words" not in salted_digest("my words", "salt")
+    assert salted_digest("my words", "salt") != salted_digest("my words", "other")
 
 
 @pytest.mark.req("AUD-07")
 def test_events_are_source_subject_action_and_cover_only_what_changes() -> None:
-    assert all(len(event.value.split(":")) == 3 for event in Event)
-    assert set(COVERS) <= set(Event)
+    assert all(len(event.value.split(":")) == 3 for event in AuditEvent)
+    assert set(COVERS) <= set(AuditEvent)
     assert all(COVERS.values())
 
 
@@ -129,12 +136,14 @@ def test_events_are_source_subject_action_and_cover_only_what_changes() -> None:
 def test_a_reason_can_be_taken_away_by_law_but_not_rewritten() -> None:
     entries = chain(3)
     entries[1] = replace(entries[1], reason="other words")
-    assert list(faults(entries, heads(entries))) == [Fault("participant:1", 2, "its reason was altered")]
+    assert list(find_chain_faults(entries, heads(entries))) == [
+        IntegrityFault("participant:1", 2, "its reason was altered")
+    ]
     entries[1] = replace(entries[1], reason=None, reason_salt=None)
-    assert list(faults(entries, heads(entries))) == []
+    assert list(find_chain_faults(entries, heads(entries))) == []
 
 
 def test_an_entry_without_a_reason_has_no_digest_of_one() -> None:
-    bare = sealed(replace(chain(1)[0], reason=None, reason_salt=None), GENESIS)
+    bare = link_entry(replace(chain(1)[0], reason=None, reason_salt=None), GENESIS)
     assert bare.reason_digest is None
-    assert list(faults([bare], heads([bare]))) == []
+    assert list(find_chain_faults([bare], heads([bare]))) == []

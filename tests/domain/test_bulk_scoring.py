@@ -4,27 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import bulk_scoring
-from app.domain.answers import Value, typed
-from app.domain.bulk_scoring import Scorer, compile_scorer
-from app.domain.instrument import Instrument
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import AnswerValue, parse_answer
+from app.domain.instruments.scoring import rows
+from app.domain.instruments.scoring.eortc import format_score, score_answers
+from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
-from app.domain.scoring import printed, score
 from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, reference_rows
 
 CODES = [item.code for item in QLQ_C30.items]
 
 
 def exact(instrument: Instrument, cells: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    answers: dict[str, Value] = {}
+    answers: dict[str, AnswerValue] = {}
     flags = []
     for item, cell in zip(instrument.items, cells, strict=True):
         try:
-            answers[item.code] = typed(item, cell)
+            answers[item.code] = parse_answer(item, cell)
         except Refused:
             flags.append(item.code)
-    scores = score(instrument, answers)
-    return ["" if made.value is None else printed(made.value) for made in scores], tuple(flags)
+    scores = score_answers(instrument, answers)
+    return ["" if made.value is None else format_score(made.value) for made in scores], tuple(flags)
 
 
 CELL = st.sampled_from(
@@ -33,8 +33,8 @@ CELL = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def qlq_c30() -> Scorer:
-    return compile_scorer(QLQ_C30)
+def qlq_c30() -> RowScorer:
+    return compile_row_scorer(QLQ_C30)
 
 
 @pytest.mark.req("VAL-07")
@@ -48,17 +48,17 @@ def test_conditions_reversal_and_minimum_hold_in_bulk(cells: list[str]) -> None:
     assert ODD.row(cells) == exact(ODDITY, cells)
 
 
-ANY, ODD = compile_scorer(QLQ_C30), compile_scorer(ODDITY)
+ANY, ODD = compile_row_scorer(QLQ_C30), compile_row_scorer(ODDITY)
 
 
 @pytest.mark.req("VAL-07")
-def test_reference_rows_score_alike_the_first_time_and_when_remembered(qlq_c30: Scorer) -> None:
+def test_reference_rows_score_alike_the_first_time_and_when_remembered(qlq_c30: RowScorer) -> None:
     for row, _ in reference_rows():
         cells = [row[code] for code in CODES]
         assert qlq_c30.row(cells) == qlq_c30.row(cells) == exact(QLQ_C30, cells)
 
 
-def test_flags_name_the_items_and_only_empty_cells_are_plainly_missing(qlq_c30: Scorer) -> None:
+def test_flags_name_the_items_and_only_empty_cells_are_plainly_missing(qlq_c30: RowScorer) -> None:
     cells = ["1"] * 30
     cells[0], cells[3], cells[7], cells[29] = "9", "", "NA", "8"
     texts, flags = qlq_c30.row(cells)
@@ -82,14 +82,14 @@ def test_items_outside_every_scale_are_checked_too() -> None:
         labels=QLQ_C30.labels,
         sha256="",
     )
-    scorer = compile_scorer(partial)
+    scorer = compile_row_scorer(partial)
     assert scorer.row(["1"] * 29 + ["9"]) == (["100"], ("q30",))
     assert scorer.row(["1"] * 30) == (["100"], ())
 
 
 @pytest.mark.parametrize("odd", [" " * 100 + "2", "x"])
 def test_odd_cells_are_not_remembered(odd: str) -> None:
-    scorer = compile_scorer(QLQ_C30)
+    scorer = compile_row_scorer(QLQ_C30)
     cells = ["2"] * 30
     scorer.row(cells)
     sizes = [len(patterns) for _, patterns in scorer._lookups]
@@ -98,8 +98,8 @@ def test_odd_cells_are_not_remembered(odd: str) -> None:
 
 
 def test_memory_stays_bounded_and_results_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_scoring, "REMEMBERED", 2)
-    scorer = compile_scorer(QLQ_C30)
+    monkeypatch.setattr(rows, "REMEMBERED", 2)
+    scorer = compile_row_scorer(QLQ_C30)
     for row, _ in list(reference_rows())[::40]:
         cells = [row[code] for code in CODES]
         assert scorer.row(cells) == exact(QLQ_C30, cells)
@@ -109,4 +109,4 @@ def test_memory_stays_bounded_and_results_the_same(monkeypatch: pytest.MonkeyPat
 
 def test_an_instrument_without_scales_has_nothing_to_score() -> None:
     with pytest.raises(Refused, match="nothing_to_score"):
-        compile_scorer(DIARY)
+        compile_row_scorer(DIARY)

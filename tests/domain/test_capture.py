@@ -5,18 +5,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from app.domain.capture import Arrival, Given, arrival, check_given, check_open, content, finished
+from app.domain.capture.answers import SubmittedAnswer, check_answers
+from app.domain.capture.arrival import Arrival, check_open, classify_arrival
+from app.domain.capture.document import complete_document, content_digest
+from app.domain.plans.status import Exit, ExitKind, SlotFacts
+from app.domain.plans.windows import build_window
 from app.domain.refusal import Refused
-from app.domain.status import Exit, ExitKind, Facts
-from app.domain.window import window_of
 from tests.domain.questionnaires import DIARY, QLQ_C30
 
-WINDOW = window_of(
+WINDOW = build_window(
     date(2026, 3, 2), date(2026, 3, 9), date(2026, 3, 16), "Asia/Shanghai", overdue_after=1, grace_hours=48
 )
 HOUR = timedelta(hours=1)
 INSIDE = WINDOW.opens_at + HOUR
-LEFT = Facts(exit=Exit(ExitKind.withdrew_study, datetime(2026, 3, 1, tzinfo=UTC)))
+LEFT = SlotFacts(exit=Exit(ExitKind.withdrew_study, datetime(2026, 3, 1, tzinfo=UTC)))
 FULL = {f"q{number}": 2 for number in range(1, 31)}
 
 
@@ -24,15 +26,15 @@ FULL = {f"q{number}": 2 for number in range(1, 31)}
 @pytest.mark.parametrize(
     ("facts", "at", "code", "day"),
     [
-        (Facts(), WINDOW.opens_at - timedelta(seconds=1), "not_yet_open", date(2026, 3, 2)),
-        (Facts(), WINDOW.closes_at, "window_closed", date(2026, 3, 16)),
-        (Facts(submitted_at=INSIDE), INSIDE, "already_submitted", date(2026, 3, 16)),
-        (Facts(excused=True), INSIDE, "not_expected", date(2026, 3, 16)),
+        (SlotFacts(), WINDOW.opens_at - timedelta(seconds=1), "not_yet_open", date(2026, 3, 2)),
+        (SlotFacts(), WINDOW.closes_at, "window_closed", date(2026, 3, 16)),
+        (SlotFacts(submitted_at=INSIDE), INSIDE, "already_submitted", date(2026, 3, 16)),
+        (SlotFacts(excused=True), INSIDE, "not_expected", date(2026, 3, 16)),
         (LEFT, INSIDE, "not_expected", date(2026, 3, 16)),
     ],
 )
 def test_a_form_is_answerable_only_inside_its_window(
-    facts: Facts, at: datetime, code: str, day: date
+    facts: SlotFacts, at: datetime, code: str, day: date
 ) -> None:
     with pytest.raises(Refused) as refused:
         check_open(WINDOW, facts, at)
@@ -41,14 +43,14 @@ def test_a_form_is_answerable_only_inside_its_window(
 
 def test_a_waiting_form_names_no_day() -> None:
     with pytest.raises(Refused) as refused:
-        check_open(None, Facts(), INSIDE)
+        check_open(None, SlotFacts(), INSIDE)
     assert (refused.value.code, dict(refused.value.details)) == ("not_yet_open", {})
 
 
 @pytest.mark.parametrize("at", [WINDOW.opens_at, WINDOW.closes_at - timedelta(seconds=1)])
 def test_both_ends_of_the_window_count(at: datetime) -> None:
-    check_open(WINDOW, Facts(), at)
-    assert arrival(WINDOW, Facts(), None, at) is Arrival.in_window
+    check_open(WINDOW, SlotFacts(), at)
+    assert classify_arrival(WINDOW, SlotFacts(), None, at) is Arrival.in_window
 
 
 @pytest.mark.req("CAP-12")
@@ -64,34 +66,36 @@ def test_both_ends_of_the_window_count(at: datetime) -> None:
 def test_only_what_the_instrument_allows_is_taken(item: str, value: int | str, code: str) -> None:
     instrument = DIARY if item == "other" else QLQ_C30
     with pytest.raises(Refused) as refused:
-        check_given(instrument, [Given(1, 0, item, value)], {"other"})
+        check_answers(instrument, [SubmittedAnswer(1, 0, item, value)], {"other"})
     assert refused.value.code == code
     assert "x" not in str(refused.value.details.get("allowed"))
 
 
 @pytest.mark.req("SIG-01", "CAP-07")
 def test_a_form_is_sent_whole_and_reviewed() -> None:
-    assert finished(QLQ_C30, FULL, frozenset(), reviewed=True) == FULL
-    assert finished(QLQ_C30, FULL | {"q1": None}, frozenset(), reviewed=True)["q1"] is None
+    assert complete_document(QLQ_C30, FULL, frozenset(), reviewed=True) == FULL
+    assert complete_document(QLQ_C30, FULL | {"q1": None}, frozenset(), reviewed=True)["q1"] is None
     with pytest.raises(Refused, match="not_reviewed"):
-        finished(QLQ_C30, FULL, frozenset(), reviewed=False)
+        complete_document(QLQ_C30, FULL, frozenset(), reviewed=False)
     with pytest.raises(Refused) as refused:
-        finished(
+        complete_document(
             QLQ_C30, {key: value for key, value in FULL.items() if key != "q7"}, frozenset(), reviewed=True
         )
     assert (refused.value.code, refused.value.details["items"]) == ("unanswered", ("q7",))
 
 
 def test_what_is_no_longer_asked_is_not_sent() -> None:
-    assert finished(DIARY, {"any_symptom": 0, "fatigue": 3}, {"other"}, reviewed=True) == {"any_symptom": 0}
+    assert complete_document(DIARY, {"any_symptom": 0, "fatigue": 3}, {"other"}, reviewed=True) == {
+        "any_symptom": 0
+    }
 
 
 def test_content_is_known_by_what_was_answered_alone() -> None:
-    assert content(FULL) == content(dict(reversed(FULL.items())))
-    assert content(FULL) != content(FULL | {"q1": None})
+    assert content_digest(FULL) == content_digest(dict(reversed(FULL.items())))
+    assert content_digest(FULL) != content_digest(FULL | {"q1": None})
 
 
-BEGUN = Facts(begun_at=INSIDE)
+BEGUN = SlotFacts(begun_at=INSIDE)
 
 
 @pytest.mark.req("OFF-04", "TIM-03")
@@ -107,18 +111,18 @@ BEGUN = Facts(begun_at=INSIDE)
         (BEGUN, INSIDE, WINDOW.closes_at + timedelta(hours=73), Arrival.quarantined),
         (BEGUN, WINDOW.closes_at, WINDOW.grace_until, Arrival.quarantined),
         (BEGUN, WINDOW.opens_at - HOUR, WINDOW.grace_until, Arrival.quarantined),
-        (Facts(), None, WINDOW.closes_at, Arrival.quarantined),
+        (SlotFacts(), None, WINDOW.closes_at, Arrival.quarantined),
         (replace(BEGUN, exit=LEFT.exit), None, INSIDE, Arrival.quarantined),
         (replace(BEGUN, exit=Exit(ExitKind.death, WINDOW.closes_at)), INSIDE, INSIDE, Arrival.in_window),
     ],
 )
 def test_a_document_is_judged_by_when_it_was_captured_and_came(
-    facts: Facts, captured: datetime | None, received: datetime, stands: Arrival
+    facts: SlotFacts, captured: datetime | None, received: datetime, stands: Arrival
 ) -> None:
-    assert arrival(WINDOW, facts, captured, received) is stands
+    assert classify_arrival(WINDOW, facts, captured, received) is stands
 
 
 @pytest.mark.req("TIM-02")
 def test_a_device_clock_in_the_future_counts_as_now() -> None:
     left = replace(BEGUN, exit=Exit(ExitKind.death, INSIDE + HOUR))
-    assert arrival(WINDOW, left, INSIDE + 5 * HOUR, INSIDE) is Arrival.in_window
+    assert classify_arrival(WINDOW, left, INSIDE + 5 * HOUR, INSIDE) is Arrival.in_window

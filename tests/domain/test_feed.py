@@ -5,15 +5,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.audit import GENESIS, canonical, link, sha256
-from app.domain.feed import Draft, Section, envelope_of, numbered, shown, whole
+from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_hex
+from app.domain.records.feed import (
+    EventSection,
+    FeedEventDraft,
+    event_envelope,
+    finalise_event,
+    redact_line,
+    sees_all_lines,
+)
 
 AT = datetime(2026, 3, 5, 2, 0, tzinfo=UTC)
 EVERYTHING = {"answers:read", "scores:read", "diary:read", "arm:read"}
 
 
-def draft(needs: str | None = None) -> Draft:
-    return Draft(
+def draft(needs: str | None = None) -> FeedEventDraft:
+    return FeedEventDraft(
         type="assessment.completed",
         subject="0571-001",
         site_id=1,
@@ -26,9 +33,9 @@ def draft(needs: str | None = None) -> Draft:
         changed=("answers.q1",),
         needs=needs,
         sections={
-            "slot": Section({"visit": "W6"}, "s1"),
-            "answers": Section({"q1": 3}, "s2", "answers:read"),
-            "scores": Section([{"scale": "QL", "value": "50"}], "s3", "scores:read"),
+            "slot": EventSection({"visit": "W6"}, "s1"),
+            "answers": EventSection({"q1": 3}, "s2", "answers:read"),
+            "scores": EventSection([{"scale": "QL", "value": "50"}], "s3", "scores:read"),
         },
     )
 
@@ -37,16 +44,16 @@ def verify(line: str, prev_hash: str) -> None:
     """What a foreign client does: only documented rules."""
     event = json.loads(line)
     assert event["prev_hash"] == prev_hash
-    assert event["hash"] == link(prev_hash, event["envelope_sha256"])
+    assert event["hash"] == link_hash(prev_hash, event["envelope_sha256"])
     if event["type"] != "withheld":
-        assert sha256(canonical(envelope_of(event))) == event["envelope_sha256"]
+        assert sha256_hex(canonical_json(event_envelope(event))) == event["envelope_sha256"]
         for name, data in event["data"].items():
-            assert event["digests"][name] == sha256(f"{event['salts'][name]}:{canonical(data)}")
+            assert event["digests"][name] == sha256_hex(f"{event['salts'][name]}:{canonical_json(data)}")
 
 
 @pytest.mark.req("EDC-02", "AUD-04")
 def test_a_line_is_the_whole_state_and_verifies() -> None:
-    line, current = numbered(draft(), 7, GENESIS, AT)
+    line, current = finalise_event(draft(), 7, GENESIS, AT)
     verify(line, GENESIS)
     event = json.loads(line)
     assert (event["seq"], event["hash"], event["recorded_at"]) == (7, current, "2026-03-05T02:00:00.000Z")
@@ -55,22 +62,22 @@ def test_a_line_is_the_whole_state_and_verifies() -> None:
 
 
 def test_an_event_without_a_reason_says_none() -> None:
-    plain = Draft("participant.created", "0571-001", 1, "p", 1, {}, {})
-    assert json.loads(numbered(plain, 1, GENESIS, AT)[0])["reason"] is None
+    plain = FeedEventDraft("participant.created", "0571-001", 1, "p", 1, {}, {})
+    assert json.loads(finalise_event(plain, 1, GENESIS, AT)[0])["reason"] is None
 
 
 def test_a_client_with_every_scope_gets_the_stored_line() -> None:
-    line, _ = numbered(draft(), 1, GENESIS, AT)
-    assert shown(line, EVERYTHING, in_reach=True) is line
-    assert whole(EVERYTHING, None)
-    assert not whole(EVERYTHING, ["0571"])
-    assert not whole(EVERYTHING - {"arm:read"}, None)
+    line, _ = finalise_event(draft(), 1, GENESIS, AT)
+    assert redact_line(line, EVERYTHING, in_reach=True) is line
+    assert sees_all_lines(EVERYTHING, None)
+    assert not sees_all_lines(EVERYTHING, ["0571"])
+    assert not sees_all_lines(EVERYTHING - {"arm:read"}, None)
 
 
 @pytest.mark.req("EDC-06")
 def test_sections_are_withheld_by_scope_and_the_rest_still_verifies() -> None:
-    line, _ = numbered(draft(), 1, GENESIS, AT)
-    seen = shown(line, {"scores:read"}, in_reach=True)
+    line, _ = finalise_event(draft(), 1, GENESIS, AT)
+    seen = redact_line(line, {"scores:read"}, in_reach=True)
     verify(seen, GENESIS)
     event = json.loads(seen)
     assert set(event["data"]) == set(event["salts"]) == {"slot", "scores"}
@@ -82,13 +89,13 @@ def test_sections_are_withheld_by_scope_and_the_rest_still_verifies() -> None:
 def test_another_site_s_or_a_withheld_event_is_a_stub_that_verifies(
     needs: str | None, in_reach: bool
 ) -> None:
-    line, _ = numbered(draft(needs), 1, GENESIS, AT)
-    stub = shown(line, {"answers:read", "scores:read"}, in_reach)
+    line, _ = finalise_event(draft(needs), 1, GENESIS, AT)
+    stub = redact_line(line, {"answers:read", "scores:read"}, in_reach)
     verify(stub, GENESIS)
     assert set(json.loads(stub)) == {"seq", "type", "envelope_sha256", "prev_hash", "hash"}
     assert "0571" not in stub
 
 
 def test_a_digest_without_its_salt_tells_nothing() -> None:
-    arm = canonical({"arm": "SOC"})
-    assert Section(arm, "s1").digest(arm) != Section(arm, "s2").digest(arm)
+    arm = canonical_json({"arm": "SOC"})
+    assert EventSection(arm, "s1").digest(arm) != EventSection(arm, "s2").digest(arm)

@@ -5,9 +5,9 @@ import hashlib
 
 import pytest
 
-from app.domain.instrument import Better, Instrument, ItemKind, ScaleKind
-from app.domain.instrument_parsing import parse_instrument
-from app.domain.instrument_text import Wording, parse_text
+from app.domain.instruments.definition import Direction, Instrument, ItemKind, ScaleKind
+from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.text import Wording, parse_text
 from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import DIARY, ODDITY, ODDITY_TOML, QLQ_C30, QUESTIONNAIRES
 
@@ -42,7 +42,7 @@ def test_qlq_c30_scales_point_the_right_way() -> None:
     )
     assert [scale.name for scale in QLQ_C30.scales[:3]] == ["QL2", "PF2", "RF2"]
     for scale in QLQ_C30.scales:
-        assert (scale.better is Better.LOWER) is (scale.kind is ScaleKind.SYMPTOM)
+        assert (scale.better is Direction.LOWER) is (scale.kind is ScaleKind.SYMPTOM)
     assert QLQ_C30.scales[15].reversed == frozenset(["FA", "NV", "PA", "DY", "SL", "AP", "CO", "DI"])
 
 

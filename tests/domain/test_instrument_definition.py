@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from app.domain.definition import Section, read
 from app.domain.refusal import BadDefinition
+from app.domain.toml_section import TomlSection, read_toml
 
 SAMPLE = """
 name = "x"
@@ -26,7 +26,7 @@ n = 2
 
 
 def test_every_getter_reads_what_it_names() -> None:
-    root = read(SAMPLE, "f.toml")
+    root = read_toml(SAMPLE, "f.toml")
     assert (root.text("name"), root.integer("size", 1, 3), root.flag("on")) == ("x", 3, True)
     assert root.choice("kind", ["a", "b"]) == "b"
     assert root.code("kind", "[a-c]", "a, b or c") == "b"
@@ -38,7 +38,7 @@ def test_every_getter_reads_what_it_names() -> None:
 
 
 def test_defaults_stand_in_for_absent_keys_only() -> None:
-    root = read("size = 3", "f.toml")
+    root = read_toml("size = 3", "f.toml")
     assert root.text("t", "d") == "d"
     assert root.integer("size", 0, 9, 1) == 3
     assert root.integer("n", 0, 9, 1) == 1
@@ -76,22 +76,22 @@ def test_defaults_stand_in_for_absent_keys_only() -> None:
     ],
 )
 def test_a_wrong_value_is_refused_with_its_place(
-    toml: str, ask: Callable[[Section], object], key: str, value: object
+    toml: str, ask: Callable[[TomlSection], object], key: str, value: object
 ) -> None:
     with pytest.raises(BadDefinition) as refused:
-        ask(read(toml, "f.toml"))
+        ask(read_toml(toml, "f.toml"))
     assert (refused.value.file, refused.value.key, refused.value.value) == ("f.toml", key, value)
     assert refused.value.allowed
 
 
 def test_a_moment_is_not_a_day() -> None:
     with pytest.raises(BadDefinition, match="a date, such as"):
-        read("k = 2026-02-13T00:00:00Z", "f.toml").day("k")
+        read_toml("k = 2026-02-13T00:00:00Z", "f.toml").day("k")
 
 
 @pytest.mark.parametrize(("toml", "key"), [("x = 1", "x"), ("[a]\nx = 1", "a.x"), ("[[a]]\nx = 1", "a[0].x")])
 def test_a_key_nobody_asked_for_is_refused(toml: str, key: str) -> None:
-    root = read(toml, "f.toml")
+    root = read_toml(toml, "f.toml")
     if toml.startswith("[["):
         root.sections("a")
     elif root.has("a"):
@@ -103,5 +103,5 @@ def test_a_key_nobody_asked_for_is_refused(toml: str, key: str) -> None:
 
 def test_text_that_is_not_toml_is_refused_with_its_line() -> None:
     with pytest.raises(BadDefinition, match="line 2") as refused:
-        read("a = 1\nb = = 2\n", "f.toml")
+        read_toml("a = 1\nb = = 2\n", "f.toml")
     assert refused.value.file == "f.toml"

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.instrument import Instrument
-from app.domain.instrument_pack import Pack, Standing, parse_pack
-from app.domain.instrument_parsing import parse_instrument
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.pack import Pack, PackValidity, parse_pack
+from app.domain.instruments.parsing import parse_instrument
 from app.domain.refusal import BadDefinition
 from tests.services.moon import ENDS, INSTRUMENT, STUDY, pack_of
 
@@ -75,12 +75,14 @@ def test_words_of_a_free_instrument_come_with_the_program() -> None:
 @pytest.mark.parametrize(
     ("days", "standing"),
     [
-        (61, Standing.VALID),
-        (60, Standing.ENDS_SOON),
-        (0, Standing.ENDS_SOON),
-        (-1, Standing.EXPIRED),
+        (61, PackValidity.VALID),
+        (60, PackValidity.ENDS_SOON),
+        (0, PackValidity.ENDS_SOON),
+        (-1, PackValidity.EXPIRED),
     ],
 )
-def test_a_licence_counts_through_its_last_day_and_is_told_of_before(days: int, standing: Standing) -> None:
+def test_a_licence_counts_through_its_last_day_and_is_told_of_before(
+    days: int, standing: PackValidity
+) -> None:
     pack, today = parsed(pack_of("en")), date(2028, 12, 31) - timedelta(days=days)
     assert (pack.standing(today), pack.days_left(today)) == (standing, days)

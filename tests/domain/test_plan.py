@@ -1,12 +1,12 @@
-"""The shipped plan says what domain.md says; every bad plan is refused by file and key."""
+"""The shipped plan says what the study's schedule says; every bad plan is refused by file and key."""
 
 from datetime import time
 
 import pytest
 
-from app.domain.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind
+from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind
+from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
-from app.domain.window import Unit
 from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, repeated, small, visit
 
 

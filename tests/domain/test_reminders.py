@@ -6,11 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.plan import Plan, ReminderKind
-from app.domain.reminders import ALWAYS, MISSED, OPENED, Reminder, next_moment, owed, reminders
-from app.domain.schedule import AnchorDate, PlannedSlot, schedule
-from app.domain.status import ANSWERABLE, Exit, ExitKind, Facts, Status, status
-from app.domain.window import Window, local_day
+from app.domain.plans.plan import Plan, ReminderKind
+from app.domain.plans.reminders import (
+    ALWAYS,
+    MISSED,
+    OPENED,
+    Reminder,
+    find_due_reminder,
+    next_due_moment,
+    plan_reminders,
+)
+from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
+from app.domain.plans.status import ANSWERABLE, Exit, ExitKind, SlotFacts, Status, derive_status
+from app.domain.plans.windows import Window, local_day
 from tests.domain.trial import APIA, BERLIN, HEAD, SHANGHAI, SHIPPED, ZONES, anchored, small, visit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -18,7 +26,7 @@ RANDOMISED = date(2026, 1, 10)
 
 
 def slot(code: str, plan: Plan = SHIPPED, on: date = RANDOMISED, zone: str = SHANGHAI) -> PlannedSlot:
-    slots = schedule(plan, anchored(enrolment=on, randomisation=on), None, zone)
+    slots = plan_slots(plan, anchored(enrolment=on, randomisation=on), None, zone)
     return next(each for each in slots if each.visit == code)
 
 
@@ -29,7 +37,7 @@ def window_of_slot(code: str) -> Window:
 
 
 W6 = window_of_slot("W6")
-PLANNED = reminders(SHIPPED, slot("W6"))
+PLANNED = plan_reminders(SHIPPED, slot("W6"))
 FIRST, MIDDLE, LAST = PLANNED
 moments = st.datetimes(datetime(2026, 2, 10), datetime(2026, 3, 5), timezones=st.just(UTC))  # noqa: DTZ001 - zone is added
 
@@ -40,7 +48,7 @@ def days_after_opening(
     head = HEAD.replace('["opening", "middle", "last_day"]', moments)
     small_slot = slot("V1", small(visit(after=str(after)), head=head), zone=BERLIN)
     assert small_slot.window is not None
-    found = reminders(small(visit(after=str(after)), head=head), small_slot)
+    found = plan_reminders(small(visit(after=str(after)), head=head), small_slot)
     return [(each.kind, (local_day(each.at, BERLIN) - small_slot.window.opens_on).days) for each in found]
 
 
@@ -53,15 +61,15 @@ def test_a_window_has_three_reminders_at_nine() -> None:
 
 
 def test_a_diary_day_has_one_reminder_at_seven_in_the_evening() -> None:
-    assert reminders(SHIPPED, slot("D3")) == (
+    assert plan_reminders(SHIPPED, slot("D3")) == (
         Reminder(ReminderKind.entry, datetime(2026, 1, 13, 11, tzinfo=UTC)),
     )
 
 
 def test_a_chosen_hour_stands_in_place_of_both_of_the_plan() -> None:
     for code, days in (("W6", 3), ("D3", 1)):
-        chosen = reminders(SHIPPED, slot(code), time(20))
-        usual = reminders(SHIPPED, slot(code))
+        chosen = plan_reminders(SHIPPED, slot(code), time(20))
+        usual = plan_reminders(SHIPPED, slot(code))
         assert [each.kind for each in chosen] == [each.kind for each in usual]
         assert [local_day(each.at, SHANGHAI) for each in chosen] == [
             local_day(each.at, SHANGHAI) for each in usual
@@ -81,13 +89,13 @@ def test_short_windows_have_fewer_reminders() -> None:
 
 
 def test_no_reminder_without_a_window_after_closing_or_on_a_day_that_is_not() -> None:
-    waiting = next(each for each in schedule(SHIPPED, {}, None, SHANGHAI) if each.visit == "W6")
-    assert reminders(SHIPPED, waiting) == ()
+    waiting = next(each for each in plan_slots(SHIPPED, {}, None, SHANGHAI) if each.visit == "W6")
+    assert plan_reminders(SHIPPED, waiting) == ()
     closed = AnchorDate("randomisation", RANDOMISED, datetime(2026, 1, 10, 0, 30, tzinfo=UTC))
     known = {**anchored(enrolment=RANDOMISED), "randomisation": closed}
-    baseline = schedule(SHIPPED, known, None, SHANGHAI)[0]
-    assert reminders(SHIPPED, baseline) == ()  # randomised at 08:30, before the reminder of 09:00
-    assert reminders(SHIPPED, slot("D0", on=date(2011, 12, 30), zone=APIA)) == ()
+    baseline = plan_slots(SHIPPED, known, None, SHANGHAI)[0]
+    assert plan_reminders(SHIPPED, baseline) == ()  # randomised at 08:30, before the reminder of 09:00
+    assert plan_reminders(SHIPPED, slot("D0", on=date(2011, 12, 30), zone=APIA)) == ()
 
 
 @given(
@@ -96,7 +104,7 @@ def test_no_reminder_without_a_window_after_closing_or_on_a_day_that_is_not() ->
 def test_reminders_keep_to_the_window_and_to_one_a_day(on: date, zone: str, code: str) -> None:
     planned = slot(code, on=on, zone=zone)
     assert planned.window is not None
-    found = reminders(SHIPPED, planned)
+    found = plan_reminders(SHIPPED, planned)
     assert len({local_day(each.at, zone) for each in found}) == len(found) <= 3
     assert all(planned.window.opens_at <= each.at < planned.window.closes_at for each in found)
     assert [each.at for each in found] == sorted(each.at for each in found)
@@ -106,7 +114,7 @@ def test_only_the_latest_fresh_reminder_is_owed() -> None:
     def due(
         now: datetime, *sent: str, state: Status = Status.due, not_before: datetime = ALWAYS
     ) -> Reminder | None:
-        return owed(PLANNED, sent, state, now, not_before)
+        return find_due_reminder(PLANNED, sent, state, now, not_before)
 
     assert due(FIRST.at - HOUR) is None
     assert due(FIRST.at) is FIRST
@@ -121,8 +129,8 @@ def test_only_the_latest_fresh_reminder_is_owed() -> None:
 
 
 def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
-    def then(now: datetime, *emitted: str, facts: Facts = Facts()) -> datetime | None:  # noqa: B008 - frozen
-        return next_moment(W6, PLANNED, facts, emitted, now)
+    def then(now: datetime, *emitted: str, facts: SlotFacts = SlotFacts()) -> datetime | None:  # noqa: B008 - frozen
+        return next_due_moment(W6, PLANNED, facts, emitted, now)
 
     early = W6.opens_at - DAY
     assert then(early) == W6.opens_at
@@ -135,44 +143,46 @@ def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
     assert then(LAST.at + DAY, OPENED, MISSED) is None
     assert then(W6.closes_at) == W6.closes_at
     assert then(W6.closes_at, MISSED) is None
-    assert then(W6.closes_at, OPENED, facts=Facts(begun_at=W6.due_at)) == W6.grace_until
+    assert then(W6.closes_at, OPENED, facts=SlotFacts(begun_at=W6.due_at)) == W6.grace_until
 
 
 @pytest.mark.parametrize(
     "facts",
     [
-        Facts(submitted_at=W6.due_at),
-        Facts(excused=True),
-        Facts(exit=Exit(ExitKind.death, W6.due_at)),
-        Facts(exit=Exit(ExitKind.withdrew_study, W6.opens_at - DAY)),
+        SlotFacts(submitted_at=W6.due_at),
+        SlotFacts(excused=True),
+        SlotFacts(exit=Exit(ExitKind.death, W6.due_at)),
+        SlotFacts(exit=Exit(ExitKind.withdrew_study, W6.opens_at - DAY)),
     ],
 )
-def test_a_settled_slot_owes_nothing(facts: Facts) -> None:
+def test_a_settled_slot_owes_nothing(facts: SlotFacts) -> None:
     for now in (W6.opens_at - DAY, FIRST.at, W6.grace_until):
-        assert next_moment(W6, PLANNED, facts, (), now) is None
-    assert next_moment(None, (), Facts(), (), W6.opens_at) is None
+        assert next_due_moment(W6, PLANNED, facts, (), now) is None
+    assert next_due_moment(None, (), SlotFacts(), (), W6.opens_at) is None
 
 
 def test_leaving_inside_the_window_stops_reminders_and_owes_the_miss_then() -> None:
-    facts = Facts(exit=Exit(ExitKind.withdrew_questionnaires, FIRST.at + HOUR))
-    assert next_moment(W6, PLANNED, facts, (OPENED, "opening"), FIRST.at) == FIRST.at + HOUR
+    facts = SlotFacts(exit=Exit(ExitKind.withdrew_questionnaires, FIRST.at + HOUR))
+    assert next_due_moment(W6, PLANNED, facts, (OPENED, "opening"), FIRST.at) == FIRST.at + HOUR
 
 
 def test_reminders_before_the_first_allowed_moment_are_not_waited_for() -> None:
-    assert next_moment(W6, PLANNED, Facts(), (OPENED,), W6.opens_at, not_before=MIDDLE.at) == MIDDLE.at
+    assert (
+        next_due_moment(W6, PLANNED, SlotFacts(), (OPENED,), W6.opens_at, not_before=MIDDLE.at) == MIDDLE.at
+    )
 
 
 @given(moments, moments, st.booleans())
 def test_a_ticker_that_wakes_at_each_moment_does_everything_once_and_stops(
     starts_at: datetime, not_before: datetime, begun: bool
 ) -> None:
-    facts = Facts(begun_at=W6.due_at if begun else None)
+    facts = SlotFacts(begun_at=W6.due_at if begun else None)
     emitted: list[str] = []
     now = starts_at
-    while (wakes_at := next_moment(W6, PLANNED, facts, emitted, now, not_before)) is not None:
+    while (wakes_at := next_due_moment(W6, PLANNED, facts, emitted, now, not_before)) is not None:
         now = max(now, wakes_at)
-        state = status(W6, facts, now)
-        reminder = owed(PLANNED, emitted, state, now, not_before)
+        state = derive_status(W6, facts, now)
+        reminder = find_due_reminder(PLANNED, emitted, state, now, not_before)
         if reminder is not None:
             emitted.append(reminder.kind)
         elif state is Status.missed:

@@ -11,10 +11,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.domain.plan import Plan
+from app.domain.plans.plan import Plan
+from app.domain.plans.schedule import (
+    AnchorDate,
+    PlannedSlot,
+    compare_schedules,
+    needs_late_reason,
+    plan_requested_visit,
+    plan_slots,
+)
+from app.domain.plans.windows import Unit, Window, add_units, load_zone, start_of_day
 from app.domain.refusal import BadDefinition, Refused
-from app.domain.schedule import AnchorDate, PlannedSlot, asks_reason, moves, requested, schedule
-from app.domain.window import Unit, Window, day_start, later, zone_of
 from tests.domain.trial import (
     BERLIN,
     DIARY,
@@ -40,7 +47,7 @@ zones = st.sampled_from(ZONES)
 def of(
     plan: Plan, anchors: dict[str, AnchorDate], arm: str | None = "SBRT", zone: str = SHANGHAI
 ) -> dict[str, Window]:
-    return windows(schedule(plan, anchors, arm, zone))
+    return windows(plan_slots(plan, anchors, arm, zone))
 
 
 def span(window: Window) -> tuple[date, date, date]:
@@ -58,7 +65,7 @@ def disjoint(slots: Iterable[PlannedSlot]) -> bool:
 
 @pytest.mark.req("REP-01")
 def test_every_form_to_month_36_is_expected_in_advance() -> None:
-    slots = schedule(SHIPPED, ANCHORS, "SOC", SHANGHAI)
+    slots = plan_slots(SHIPPED, ANCHORS, "SOC", SHANGHAI)
     forms = ["BL", "W6", *(f"W{week}" for week in range(12, 157, 12))]
     entries = [*(f"D{day}" for day in range(84)), *(f"DW{week}" for week in range(12, 157))]
     assert [slot.visit for slot in slots if slot.instrument == "qlq-c30"] == forms
@@ -86,7 +93,7 @@ def test_the_windows_of_the_shipped_plan() -> None:
 
 def test_arms_and_events_decide_which_visits_are_there() -> None:
     def codes(arm: str | None, anchors: dict[str, AnchorDate]) -> set[str]:
-        return {slot.visit for slot in schedule(SHIPPED, anchors, arm, SHANGHAI)}
+        return {slot.visit for slot in plan_slots(SHIPPED, anchors, arm, SHANGHAI)}
 
     withdrawn = {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}
     assert codes("SBRT", ANCHORS) - codes("SOC", ANCHORS) == {"EOT"}
@@ -97,21 +104,21 @@ def test_arms_and_events_decide_which_visits_are_there() -> None:
 
 def test_progression_and_second_line_end_nothing() -> None:
     further = {**ANCHORS, **anchored(progression=RANDOMISED, second_line_start=RANDOMISED)}
-    assert schedule(SHIPPED, further, "SOC", SHANGHAI) == schedule(SHIPPED, ANCHORS, "SOC", SHANGHAI)
+    assert plan_slots(SHIPPED, further, "SOC", SHANGHAI) == plan_slots(SHIPPED, ANCHORS, "SOC", SHANGHAI)
 
 
 def test_slots_wait_for_their_anchor() -> None:
-    slots = {slot.visit: slot for slot in schedule(SHIPPED, {}, "SBRT", SHANGHAI)}
+    slots = {slot.visit: slot for slot in plan_slots(SHIPPED, {}, "SBRT", SHANGHAI)}
     assert all(slot.window is None for slot in slots.values())
     assert slots["D0"].for_day is None
     assert (slots["W12"].anchor, slots["EOT"].anchor) == ("randomisation", "sbrt_end")
 
 
 def test_what_tells_the_arm_is_marked() -> None:
-    slots = schedule(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
+    slots = plan_slots(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
     assert [slot.visit for slot in slots if slot.arm_revealing] == ["EOT"]
     event = small(visit("S1", anchor='"surgery"', anchoring='"event"'))
-    assert [slot.arm_revealing for slot in schedule(event, {}, None, BERLIN)] == [True]
+    assert [slot.arm_revealing for slot in plan_slots(event, {}, None, BERLIN)] == [True]
 
 
 @pytest.mark.req("TIM-06", "TIM-07")
@@ -125,7 +132,7 @@ def test_the_baseline_closes_with_randomisation() -> None:
     assert late == baseline()
     day_zero = baseline(randomisation=AnchorDate("randomisation", RANDOMISED))
     assert day_zero.closes_on == RANDOMISED
-    assert day_zero.closes_at == day_start(RANDOMISED + DAY, SHANGHAI)
+    assert day_zero.closes_at == start_of_day(RANDOMISED + DAY, SHANGHAI)
     at = datetime(2026, 1, 10, 2, 30, tzinfo=UTC)
     assert baseline(randomisation=AnchorDate("randomisation", RANDOMISED, at)).closes_at == at
     before = baseline(randomisation=AnchorDate("randomisation", ENROLLED - 3 * DAY))
@@ -136,7 +143,7 @@ def test_the_baseline_closes_with_randomisation() -> None:
 @given(days, days, zones)
 def test_windows_of_one_series_never_overlap(one: date, other: date, zone: str) -> None:
     known = anchored(enrolment=one, randomisation=other, sbrt_end=one, treatment_withdrawal=other)
-    assert disjoint(schedule(SHIPPED, known, "SBRT", zone))
+    assert disjoint(plan_slots(SHIPPED, known, "SBRT", zone))
 
 
 @given(
@@ -160,15 +167,15 @@ def test_a_plan_is_refused_or_its_windows_are_disjoint(
     except BadDefinition:
         return
     first = of(plan, anchored(randomisation=day), zone=zone)[f"V{step}"]
-    seen_on = max(first.opens_on, min(first.closes_on, later(first.target_on, moved, Unit.days)))
+    seen_on = max(first.opens_on, min(first.closes_on, add_units(first.target_on, moved, Unit.days)))
     visited = AnchorDate(f"visit:V{step}", seen_on)
-    assert disjoint(schedule(plan, {**anchored(randomisation=day), visited.kind: visited}, None, zone))
+    assert disjoint(plan_slots(plan, {**anchored(randomisation=day), visited.kind: visited}, None, zone))
 
 
 @pytest.mark.req("REP-01")
 @given(days, zones)
 def test_the_order_of_codes_is_the_order_of_dates(day: date, zone: str) -> None:
-    slots = schedule(SHIPPED, anchored(randomisation=day), None, zone)
+    slots = plan_slots(SHIPPED, anchored(randomisation=day), None, zone)
     for prefix in ("W", "D", "DW"):
         numbered = [slot for slot in slots if slot.visit.rstrip("0123456789") == prefix]
         by_code = sorted(numbered, key=lambda slot: int(slot.visit.removeprefix(prefix)))
@@ -192,7 +199,7 @@ def test_weeks_never_drift(day: date, zone: str) -> None:
 def test_months_are_counted_once_from_the_anchor(day: date) -> None:
     found = of(MONTHLY, anchored(randomisation=day), zone=BERLIN)
     assert [found[f"M{n}"].target_on for n in range(1, 37)] == [
-        later(day, n, Unit.months) for n in range(1, 37)
+        add_units(day, n, Unit.months) for n in range(1, 37)
     ]
 
 
@@ -202,10 +209,10 @@ def test_moving_an_anchor_moves_every_window_not_begun_by_as_much(
     day: date, zone: str, by: int, begun: set[str]
 ) -> None:
     assume(by != 0)
-    before = schedule(SHIPPED, anchored(randomisation=day), "SOC", zone)
-    after = schedule(SHIPPED, anchored(randomisation=day + by * DAY), "SOC", zone)
+    before = plan_slots(SHIPPED, anchored(randomisation=day), "SOC", zone)
+    after = plan_slots(SHIPPED, anchored(randomisation=day + by * DAY), "SOC", zone)
     touched = {slot.key for slot in before if slot.visit in begun}
-    found = moves(before, after, touched, NOW)
+    found = compare_schedules(before, after, touched, NOW)
     assert {move.key for move in found} == {slot.key for slot in before if slot.window} - touched
     for move in found:
         assert move.old is not None
@@ -215,31 +222,31 @@ def test_moving_an_anchor_moves_every_window_not_begun_by_as_much(
 
 
 def test_moves_show_what_appears_disappears_and_would_be_missed() -> None:
-    waiting = schedule(SHIPPED, anchored(enrolment=ENROLLED), None, SHANGHAI)
-    known = schedule(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
-    found = {move.key[0]: move for move in moves(waiting, known, {("BL", "qlq-c30")}, NOW)}
+    waiting = plan_slots(SHIPPED, anchored(enrolment=ENROLLED), None, SHANGHAI)
+    known = plan_slots(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
+    found = {move.key[0]: move for move in compare_schedules(waiting, known, {("BL", "qlq-c30")}, NOW)}
     assert "BL" not in found
     assert "EOT" not in found  # appears without a window
     assert found["ET"].old is None
     assert found["ET"].would_be_missed
     assert found["W6"].would_be_missed == found["D47"].would_be_missed is True
     assert found["W12"].would_be_missed == found["D48"].would_be_missed is False
-    back = {move.key[0]: move for move in moves(known, waiting, set(), NOW)}
+    back = {move.key[0]: move for move in compare_schedules(known, waiting, set(), NOW)}
     assert back["ET"].new is None
     assert not back["ET"].would_be_missed
-    assert moves(known, known, set(), NOW) == ()
+    assert compare_schedules(known, known, set(), NOW) == ()
 
 
 @pytest.mark.req("TIM-06")
 @given(days, st.sampled_from(ZONES), st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles"]))
 def test_nothing_depends_on_the_servers_zone(day: date, zone: str, server: str) -> None:
-    expected = schedule(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
+    expected = plan_slots(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", server)
         time.tzset()
-        day_start.cache_clear()
-        zone_of.cache_clear()
-        again = schedule(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
+        start_of_day.cache_clear()
+        load_zone.cache_clear()
+        again = plan_slots(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
     time.tzset()
     assert again == expected
 
@@ -260,7 +267,7 @@ def test_previous_visits_count_from_the_last_actual_one() -> None:
 
 
 def test_an_unscheduled_visit_opens_on_the_day_of_request() -> None:
-    slots = requested(SHIPPED, "UNS", 1, RANDOMISED, SHANGHAI, {})
+    slots = plan_requested_visit(SHIPPED, "UNS", 1, RANDOMISED, SHANGHAI, {})
     assert [(slot.key, slot.series, slot.anchor) for slot in slots] == [
         (("UNS-1", "qlq-c30"), "unscheduled", "UNS-1")
     ]
@@ -271,7 +278,7 @@ def test_an_unscheduled_visit_opens_on_the_day_of_request() -> None:
 
 def test_a_repeated_baseline_ends_with_the_baseline() -> None:
     def again(on_day: date, anchors: dict[str, AnchorDate]) -> Window:
-        return windows(requested(SHIPPED, "BL", 2, on_day, SHANGHAI, anchors))["BL-2"]
+        return windows(plan_requested_visit(SHIPPED, "BL", 2, on_day, SHANGHAI, anchors))["BL-2"]
 
     enrolled = anchored(enrolment=ENROLLED)
     assert span(again(ENROLLED + 9 * DAY, enrolled))[2] == ENROLLED + 28 * DAY
@@ -295,13 +302,13 @@ def test_requests_that_the_plan_does_not_allow_are_refused(
     code: str, number: int, on_day: date, anchors: dict[str, AnchorDate], reason: str
 ) -> None:
     with pytest.raises(Refused) as refused:
-        requested(SHIPPED, code, number, on_day, SHANGHAI, anchors)
+        plan_requested_visit(SHIPPED, code, number, on_day, SHANGHAI, anchors)
     assert refused.value.code == reason
 
 
 def test_a_participants_zone_must_exist() -> None:
     with pytest.raises(Refused) as refused:
-        schedule(SHIPPED, ANCHORS, None, "Asia/Atlantis")
+        plan_slots(SHIPPED, ANCHORS, None, "Asia/Atlantis")
     assert refused.value.code == "unknown_zone"
 
 
@@ -309,22 +316,22 @@ def test_a_participants_zone_must_exist() -> None:
 @given(days, zones)
 def test_a_diary_entry_more_than_a_day_late_is_asked_for_its_reason(day: date, zone: str) -> None:
     slot = next(
-        slot for slot in schedule(SHIPPED, anchored(randomisation=day), None, zone) if slot.visit == "D0"
+        slot for slot in plan_slots(SHIPPED, anchored(randomisation=day), None, zone) if slot.visit == "D0"
     )
-    asked_from = day_start(day + 2 * DAY, zone)
+    asked_from = start_of_day(day + 2 * DAY, zone)
     assert slot.for_day == day
-    assert asks_reason(SHIPPED, slot, asked_from)
-    assert not asks_reason(SHIPPED, slot, asked_from - SECOND)
+    assert needs_late_reason(SHIPPED, slot, asked_from)
+    assert not needs_late_reason(SHIPPED, slot, asked_from - SECOND)
 
 
 def test_only_dated_diary_entries_are_asked_for_a_reason() -> None:
-    form, *_, entry = schedule(SHIPPED, ANCHORS, None, SHANGHAI)
+    form, *_, entry = plan_slots(SHIPPED, ANCHORS, None, SHANGHAI)
     late = datetime(2030, 1, 1, tzinfo=UTC)
-    assert not asks_reason(SHIPPED, form, late)
-    assert not asks_reason(SHIPPED, replace(entry, window=None), late)
-    assert not asks_reason(small(visit()), entry, late)
+    assert not needs_late_reason(SHIPPED, form, late)
+    assert not needs_late_reason(SHIPPED, replace(entry, window=None), late)
+    assert not needs_late_reason(small(visit()), entry, late)
 
 
 def test_a_plan_without_a_diary_has_no_entries() -> None:
-    assert [slot.visit for slot in schedule(small(visit()), {}, None, BERLIN)] == ["V1"]
-    assert len(schedule(small(visit(), DIARY), {}, None, BERLIN)) == 12
+    assert [slot.visit for slot in plan_slots(small(visit()), {}, None, BERLIN)] == ["V1"]
+    assert len(plan_slots(small(visit(), DIARY), {}, None, BERLIN)) == 12

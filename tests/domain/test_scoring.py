@@ -8,21 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.answers import Value
-from app.domain.instrument import Instrument, Scale, ScaleKind
+from app.domain.instruments.definition import Instrument, Scale, ScaleKind
+from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.scoring.eortc import (
+    Score,
+    ScoreStatus,
+    change_from_baseline,
+    format_score,
+    score_answers,
+)
 from app.domain.refusal import Refused
-from app.domain.scoring import Score, ScoreStatus, change, printed, score
 from tests.domain.questionnaires import ODDITY, QLQ_C30, QUESTIONNAIRES, reference_rows
 
 TOLERANCE = Fraction(1, 10**9)
 SMALL = [scale for scale in QLQ_C30.scales if scale.items]
 
 
-def by_code(instrument: Instrument, answers: dict[str, Value]) -> dict[str, Score]:
-    return {each.scale: each for each in score(instrument, answers)}
+def by_code(instrument: Instrument, answers: dict[str, AnswerValue]) -> dict[str, Score]:
+    return {each.scale: each for each in score_answers(instrument, answers)}
 
 
-def read_answers(row: dict[str, str]) -> dict[str, Value]:
+def read_answers(row: dict[str, str]) -> dict[str, AnswerValue]:
     return {f"q{n}": int(row[f"q{n}"]) if row[f"q{n}"] else None for n in range(1, 31)}
 
 
@@ -65,7 +71,7 @@ def oracle(scale: Scale, values: tuple[int | None, ...]) -> Fraction | None:
 def test_every_pattern_of_a_scale_agrees_with_an_oracle(scale: Scale) -> None:
     alone = with_one_scale(scale)
     for values in product((None, *range(scale.low, scale.high + 1)), repeat=len(scale.items)):
-        made = score(alone, dict(zip(scale.items, values, strict=True)))[0]
+        made = score_answers(alone, dict(zip(scale.items, values, strict=True)))[0]
         answered = len(values) - values.count(None)
         assert made.value == oracle(scale, values), values
         assert (made.answered, made.asked) == (answered, len(values))
@@ -124,9 +130,9 @@ FORMS = st.fixed_dictionaries(
 
 @pytest.mark.req("CAP-18")
 @given(FORMS)
-def test_scores_lie_within_bounds_and_leave_the_answers_alone(answers: dict[str, Value]) -> None:
+def test_scores_lie_within_bounds_and_leave_the_answers_alone(answers: dict[str, AnswerValue]) -> None:
     before = dict(answers)
-    first, again = score(QLQ_C30, answers), score(QLQ_C30, answers)
+    first, again = score_answers(QLQ_C30, answers), score_answers(QLQ_C30, answers)
     assert answers == before
     assert first == again
     assert [made.scale for made in first] == [scale.code for scale in QLQ_C30.scales]
@@ -138,7 +144,7 @@ def test_scores_lie_within_bounds_and_leave_the_answers_alone(answers: dict[str,
 
 @pytest.mark.req("REP-05")
 @given(FORMS)
-def test_the_summary_needs_all_thirteen(answers: dict[str, Value]) -> None:
+def test_the_summary_needs_all_thirteen(answers: dict[str, AnswerValue]) -> None:
     made = by_code(QLQ_C30, answers)
     good = [made[code].value for code in ("PF", "RF", "EF", "CF", "SF")]
     bad = [made[code].value for code in ("FA", "NV", "PA", "DY", "SL", "AP", "CO", "DI")]
@@ -154,7 +160,7 @@ def test_the_summary_needs_all_thirteen(answers: dict[str, Value]) -> None:
 
 
 def test_a_summary_of_prorated_scales_says_so() -> None:
-    answers: dict[str, Value] = {item.code: 2 for item in QLQ_C30.items}
+    answers: dict[str, AnswerValue] = {item.code: 2 for item in QLQ_C30.items}
     assert by_code(QLQ_C30, answers)["SUM"].status is ScoreStatus.COMPLETE
     assert by_code(QLQ_C30, {**answers, "q1": None})["SUM"].status is ScoreStatus.PRORATED
     assert by_code(QLQ_C30, {**answers, "q8": None})["SUM"].status is ScoreStatus.TOO_FEW
@@ -187,9 +193,9 @@ def test_items_that_are_not_asked_count_neither_way() -> None:
 
 
 @pytest.mark.parametrize(("answers", "code"), [({"q1": 5}, "out_of_range"), ({"zz": 1}, "unknown_item")])
-def test_answers_that_cannot_be_are_refused(answers: dict[str, Value], code: str) -> None:
+def test_answers_that_cannot_be_are_refused(answers: dict[str, AnswerValue], code: str) -> None:
     with pytest.raises(Refused, match=code):
-        score(QLQ_C30, answers)
+        score_answers(QLQ_C30, answers)
 
 
 def test_words_do_not_disturb_scores() -> None:
@@ -212,19 +218,19 @@ def test_words_do_not_disturb_scores() -> None:
     ],
 )
 def test_a_score_is_printed_once_and_canonically(value: Fraction, text: str) -> None:
-    assert printed(value) == text
+    assert format_score(value) == text
 
 
 def test_change_needs_both_scores_and_is_exact() -> None:
     some = by_code(QLQ_C30, {"q1": 1, "q2": 2, "q3": 2})
     later = by_code(QLQ_C30, {"q1": 1, "q2": 1, "q3": 1})
-    assert change(later["PF"], some["PF"]) == Fraction(200, 9)
-    assert change(later["QL"], some["QL"]) is None
-    assert change(later["PF"], by_code(QLQ_C30, {})["PF"]) is None
+    assert change_from_baseline(later["PF"], some["PF"]) == Fraction(200, 9)
+    assert change_from_baseline(later["QL"], some["QL"]) is None
+    assert change_from_baseline(later["PF"], by_code(QLQ_C30, {})["PF"]) is None
 
 
 @pytest.mark.req("CAP-18")
 def test_scores_of_different_kinds_are_not_compared() -> None:
     made = by_code(QLQ_C30, {"q6": 1, "q26": 1})
     with pytest.raises(Refused, match="not_comparable"):
-        change(made["RF"], made["SF"])
+        change_from_baseline(made["RF"], made["SF"])

@@ -6,33 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.status import (
+from app.domain.plans.status import (
     ANSWERABLE,
     Exit,
     ExitKind,
-    Facts,
+    SlotFacts,
     Status,
     answerable_until,
+    derive_status,
     died_in_window,
-    ends_at,
-    status,
+    missed_from,
 )
-from app.domain.window import window_of
+from app.domain.plans.windows import build_window
 from tests.domain.trial import SHANGHAI
 
 SECOND = timedelta(seconds=1)
-WINDOW = window_of(
+WINDOW = build_window(
     date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28), SHANGHAI, overdue_after=3, grace_hours=48
 )
-BEGUN = Facts(begun_at=WINDOW.due_at)
+BEGUN = SlotFacts(begun_at=WINDOW.due_at)
 WITHDRAWALS = [kind for kind in ExitKind if kind is not ExitKind.death]
 moments = st.datetimes(datetime(2026, 2, 1), datetime(2026, 3, 15), timezones=st.just(UTC))  # noqa: DTZ001 - zone is added
 exits = st.none() | st.builds(Exit, st.sampled_from(ExitKind), moments)
-facts = st.builds(Facts, st.none() | moments, st.none() | moments, exits, st.booleans())
+facts = st.builds(SlotFacts, st.none() | moments, st.none() | moments, exits, st.booleans())
 
 
-def left(kind: ExitKind, at: datetime, begun_at: datetime | None = None) -> Facts:
-    return Facts(begun_at=begun_at, exit=Exit(kind, at))
+def left(kind: ExitKind, at: datetime, begun_at: datetime | None = None) -> SlotFacts:
+    return SlotFacts(begun_at=begun_at, exit=Exit(kind, at))
 
 
 @pytest.mark.req("TIM-07", "REP-01")
@@ -52,43 +52,43 @@ def left(kind: ExitKind, at: datetime, begun_at: datetime | None = None) -> Fact
     ],
 )
 def test_time_alone_moves_a_slot_along(now: datetime, untouched: Status, begun: Status) -> None:
-    assert status(WINDOW, Facts(), now) is untouched
-    assert status(WINDOW, BEGUN, now) is begun
+    assert derive_status(WINDOW, SlotFacts(), now) is untouched
+    assert derive_status(WINDOW, BEGUN, now) is begun
 
 
 def test_a_slot_without_an_anchor_waits() -> None:
-    assert status(None, Facts(), WINDOW.due_at) is Status.waiting
-    assert status(None, Facts(excused=True), WINDOW.due_at) is Status.excused
-    assert answerable_until(None, Facts()) is None
+    assert derive_status(None, SlotFacts(), WINDOW.due_at) is Status.waiting
+    assert derive_status(None, SlotFacts(excused=True), WINDOW.due_at) is Status.excused
+    assert answerable_until(None, SlotFacts()) is None
 
 
 @pytest.mark.req("REP-03")
 @pytest.mark.parametrize("kind", ExitKind)
 def test_nothing_is_expected_of_who_left_before(kind: ExitKind) -> None:
     before = left(kind, WINDOW.opens_at - SECOND)
-    assert status(WINDOW, before, WINDOW.due_at) is Status.not_expected
-    assert status(None, before, WINDOW.due_at) is Status.not_expected
-    assert status(None, left(kind, WINDOW.closes_at), WINDOW.due_at) is Status.not_expected
+    assert derive_status(WINDOW, before, WINDOW.due_at) is Status.not_expected
+    assert derive_status(None, before, WINDOW.due_at) is Status.not_expected
+    assert derive_status(None, left(kind, WINDOW.closes_at), WINDOW.due_at) is Status.not_expected
 
 
 @pytest.mark.req("REP-03")
 def test_death_before_closing_is_never_missing_data() -> None:
     inside = left(ExitKind.death, WINDOW.closes_at - SECOND, begun_at=WINDOW.opens_at)
-    assert status(WINDOW, inside, WINDOW.grace_until) is Status.not_expected
+    assert derive_status(WINDOW, inside, WINDOW.grace_until) is Status.not_expected
     assert died_in_window(WINDOW, inside)
     assert died_in_window(WINDOW, left(ExitKind.death, WINDOW.opens_at))
     assert not died_in_window(WINDOW, left(ExitKind.death, WINDOW.opens_at - SECOND))
     assert not died_in_window(WINDOW, left(ExitKind.withdrew_study, WINDOW.opens_at))
-    assert not died_in_window(WINDOW, Facts())
+    assert not died_in_window(WINDOW, SlotFacts())
     assert not died_in_window(None, inside)
-    submitted = Facts(submitted_at=WINDOW.opens_at, exit=inside.exit)
+    submitted = SlotFacts(submitted_at=WINDOW.opens_at, exit=inside.exit)
     assert not died_in_window(WINDOW, submitted)
 
 
 @pytest.mark.req("REP-03")
 def test_death_after_closing_leaves_the_form_missed() -> None:
     after = left(ExitKind.death, WINDOW.closes_at)
-    assert status(WINDOW, after, WINDOW.closes_at) is Status.missed
+    assert derive_status(WINDOW, after, WINDOW.closes_at) is Status.missed
     assert not died_in_window(WINDOW, after)
 
 
@@ -97,9 +97,9 @@ def test_death_after_closing_leaves_the_form_missed() -> None:
 def test_leaving_inside_the_window_ends_it_there_without_grace(kind: ExitKind) -> None:
     for begun_at in (None, WINDOW.opens_at):
         inside = left(kind, WINDOW.due_at, begun_at)
-        assert status(WINDOW, inside, WINDOW.due_at - SECOND) in ANSWERABLE
-        assert status(WINDOW, inside, WINDOW.due_at) is Status.missed
-        assert ends_at(WINDOW, inside) == WINDOW.due_at == answerable_until(WINDOW, inside)
+        assert derive_status(WINDOW, inside, WINDOW.due_at - SECOND) in ANSWERABLE
+        assert derive_status(WINDOW, inside, WINDOW.due_at) is Status.missed
+        assert missed_from(WINDOW, inside) == WINDOW.due_at == answerable_until(WINDOW, inside)
 
 
 @pytest.mark.parametrize("kind", ExitKind)
@@ -110,19 +110,19 @@ def test_leaving_after_closing_takes_the_grace_away(kind: ExitKind) -> None:
 
 
 def test_answers_are_taken_until_closing_and_by_a_begun_form_until_the_grace_ends() -> None:
-    assert answerable_until(WINDOW, Facts()) == WINDOW.closes_at
+    assert answerable_until(WINDOW, SlotFacts()) == WINDOW.closes_at
     assert answerable_until(WINDOW, BEGUN) == WINDOW.grace_until
-    assert answerable_until(WINDOW, Facts(submitted_at=WINDOW.due_at)) is None
-    assert answerable_until(WINDOW, Facts(excused=True)) is None
+    assert answerable_until(WINDOW, SlotFacts(submitted_at=WINDOW.due_at)) is None
+    assert answerable_until(WINDOW, SlotFacts(excused=True)) is None
     assert answerable_until(WINDOW, left(ExitKind.death, WINDOW.due_at)) is None
 
 
 @given(st.sampled_from([WINDOW, None]), facts, moments)
 def test_precedence_submitted_not_expected_excused_missed(
-    window: object, known: Facts, now: datetime
+    window: object, known: SlotFacts, now: datetime
 ) -> None:
     slot = WINDOW if window else None
-    state = status(slot, known, now)
+    state = derive_status(slot, known, now)
     if known.submitted_at is not None:
         assert state is Status.submitted
     elif state is not Status.not_expected and known.excused:
@@ -134,11 +134,11 @@ def test_precedence_submitted_not_expected_excused_missed(
 
 @pytest.mark.req("REP-01")
 @given(facts, moments, moments)
-def test_time_never_turns_a_state_back(known: Facts, one: datetime, other: datetime) -> None:
+def test_time_never_turns_a_state_back(known: SlotFacts, one: datetime, other: datetime) -> None:
     order = [Status.planned, Status.open, Status.in_progress, Status.due, Status.overdue, Status.missed]
     if known.begun_at is not None:  # overdue ends at closing, and the grace of a begun form follows
         order = [Status.planned, Status.overdue, Status.in_progress, Status.missed]
-    states = [status(WINDOW, known, now) for now in sorted([one, other])]
+    states = [derive_status(WINDOW, known, now) for now in sorted([one, other])]
     settled = {Status.submitted, Status.excused, Status.not_expected}
     if states[0] in settled or states[1] in settled:
         assert states[0] is states[1]
@@ -151,8 +151,8 @@ def test_time_never_turns_a_state_back(known: Facts, one: datetime, other: datet
 
 @given(facts, moments)
 def test_what_may_be_answered_is_in_an_answerable_state_until_the_same_instant(
-    known: Facts, now: datetime
+    known: SlotFacts, now: datetime
 ) -> None:
     until = answerable_until(WINDOW, known)
     takes = until is not None and WINDOW.opens_at <= now < until
-    assert takes <= (status(WINDOW, known, now) in ANSWERABLE)
+    assert takes <= (derive_status(WINDOW, known, now) in ANSWERABLE)

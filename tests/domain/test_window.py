@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.plans.windows import (
+    Unit,
+    add_units,
+    build_window,
+    load_zone,
+    local_day,
+    local_moment,
+    start_of_day,
+)
 from app.domain.refusal import Refused
-from app.domain.window import Unit, day_start, later, local_day, local_moment, window_of, zone_of
 from tests.domain.trial import APIA, BERLIN, SAO_PAULO, SHANGHAI, ZONES
 
 SECOND = timedelta(seconds=1)
@@ -35,20 +43,20 @@ def utc(*parts: int) -> datetime:
     ],
 )
 def test_a_day_starts_at_its_first_existing_instant(day: date, zone: str, expected: datetime) -> None:
-    assert day_start(day, zone) == expected
+    assert start_of_day(day, zone) == expected
 
 
 @given(days, zones)
 def test_a_day_starts_where_the_day_before_ends(day: date, zone: str) -> None:
-    start = day_start(day, zone)
+    start = start_of_day(day, zone)
     assert local_day(start, zone) >= day
     assert local_day(start - SECOND, zone) < day
-    assert day_start(day - timedelta(days=1), zone) <= start
+    assert start_of_day(day - timedelta(days=1), zone) <= start
 
 
 @given(days, zones)
 def test_only_a_day_that_does_not_exist_is_empty(day: date, zone: str) -> None:
-    length = day_start(day + timedelta(days=1), zone) - day_start(day, zone)
+    length = start_of_day(day + timedelta(days=1), zone) - start_of_day(day, zone)
     vanished = {(APIA, date(2011, 12, 30)), ("Pacific/Kwajalein", date(1993, 8, 21))}
     assert (length == timedelta(0)) == ((zone, day) in vanished)
 
@@ -61,7 +69,7 @@ def test_a_moment_without_a_zone_has_no_local_day() -> None:
 @pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "", "Asia"])
 def test_an_unknown_zone_is_refused_by_name(name: str) -> None:
     with pytest.raises(Refused) as refused:
-        zone_of(name)
+        load_zone(name)
     assert refused.value.code == "unknown_zone"
     assert refused.value.details["zone"] == name
 
@@ -90,12 +98,12 @@ def test_local_clock_times_follow_the_zone() -> None:
 def test_offsets_are_counted_once_and_month_ends_clip(
     day: date, count: int, unit: Unit, expected: date
 ) -> None:
-    assert later(day, count, unit) == expected
+    assert add_units(day, count, unit) == expected
 
 
 @given(days, st.integers(0, 36))
 def test_months_keep_the_day_or_the_months_last_day(day: date, count: int) -> None:
-    reached = later(day, count, Unit.months)
+    reached = add_units(day, count, Unit.months)
     assert (reached.year * 12 + reached.month) - (day.year * 12 + day.month) == count
     assert reached.day == day.day or (reached.day < day.day and (reached + timedelta(days=1)).day == 1)
 
@@ -104,10 +112,10 @@ def test_months_keep_the_day_or_the_months_last_day(day: date, count: int) -> No
 def test_the_moments_of_a_window_are_in_order(
     target: date, zone: str, before: int, after: int, overdue: int, grace: int
 ) -> None:
-    window = window_of(
-        later(target, -before, Unit.days),
+    window = build_window(
+        add_units(target, -before, Unit.days),
         target,
-        later(target, after, Unit.days),
+        add_units(target, after, Unit.days),
         zone,
         overdue_after=overdue,
         grace_hours=grace,
@@ -121,7 +129,7 @@ def test_the_moments_of_a_window_are_in_order(
 
 @pytest.mark.req("TIM-06", "TIM-07")
 def test_both_ends_count_as_whole_days() -> None:
-    window = window_of(
+    window = build_window(
         date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28), SHANGHAI, overdue_after=1, grace_hours=48
     )
     assert window.days == 15
@@ -133,7 +141,7 @@ def test_both_ends_count_as_whole_days() -> None:
 def test_an_instant_ends_the_last_day_early_but_never_before_opening() -> None:
     def ended(at: datetime) -> datetime:
         day = date(2026, 1, 10)
-        return window_of(day, day, day, SHANGHAI, overdue_after=9, grace_hours=0, ends_at=at).closes_at
+        return build_window(day, day, day, SHANGHAI, overdue_after=9, grace_hours=0, ends_at=at).closes_at
 
     assert ended(utc(2026, 1, 10, 2)) == utc(2026, 1, 10, 2)
     assert ended(utc(2026, 1, 11, 2)) == utc(2026, 1, 10, 16)

@@ -3,10 +3,10 @@
 from datetime import date
 from pathlib import Path
 
-from app.domain.plan import Plan
-from app.domain.plan_parsing import parse_plan
-from app.domain.schedule import AnchorDate, PlannedSlot
-from app.domain.window import Window
+from app.domain.plans.parsing import parse_plan
+from app.domain.plans.plan import Plan
+from app.domain.plans.schedule import AnchorDate, PlannedSlot
+from app.domain.plans.windows import Window
 
 SHIPPED_FILE = "questionnaires/plans/sbrt-nsclc/1.0.toml"
 SHIPPED_TEXT = (Path(__file__).parents[2] / SHIPPED_FILE).read_text(encoding="utf-8")

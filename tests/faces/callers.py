@@ -12,15 +12,15 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlmodel import func, select
 
-from app.domain.access import SYSTEM, Permission, Role, Scope
-from app.services.installation import Installation
-from app.services.studies import NewStaff, create_staff, grant_role
-from app.storage.capture import AnswerEvent
-from app.storage.capture import Response as Answered
-from app.storage.people import Device, ParticipantRequest
-from app.storage.trail import AuditEntry
+from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.services.core.installation import Installation
+from app.services.setup.studies import NewStaff, create_staff, grant_role
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.capture import Response as Answered
+from app.storage.tables.participants import Device, TeamRequest
 from app.web.permissions import Access
-from app.web.permissions import Caller as Kind
+from app.web.permissions import CallerKind as Kind
 from tests.applications import Clock, visitor
 from tests.faces.edc_caller import Edc, answered, begun, signed_in
 from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
@@ -80,26 +80,26 @@ class Ward:
     """The form that somebody of each site sent."""
 
     @property
-    def daybook(self) -> Installation:
+    def installation(self) -> Installation:
         return self.phone.person.installation
 
     def answers(self) -> tuple[int, int]:
         """How many answers and sent forms there are."""
-        with self.daybook.read() as session:
+        with self.installation.read() as session:
             events = session.exec(select(func.count()).select_from(AnswerEvent)).one()
             return events, session.exec(select(func.count()).select_from(Answered)).one()
 
     def trail(self) -> int:
         """How many entries the audit trail has."""
-        with self.daybook.read() as session:
+        with self.installation.read() as session:
             return session.exec(select(func.count()).select_from(AuditEntry)).one()
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""
-        with self.daybook.read() as session:
+        with self.installation.read() as session:
             row = person.row()
             device = session.exec(select(Device.id).where(Device.participant_id == row.id)).first()
-            of_theirs = select(ParticipantRequest.id).where(ParticipantRequest.participant_id == row.id)
+            of_theirs = select(TeamRequest.id).where(TeamRequest.participant_id == row.id)
             request = session.exec(of_theirs).first()
         return {
             "participant": row.public_id,
@@ -251,8 +251,8 @@ def _half(ward: Ward, _who: Who) -> dict[str, str]:
 
 def _colleague(ward: Ward, who: Who) -> dict[str, str]:
     email = f"{who}@example.org"
-    new = create_staff(ward.daybook, SYSTEM, email, "Li Na", PASSWORD, "en", START)
-    grant_role(ward.daybook, SYSTEM, new.staff_id, STAFF[who], "sbrt-nsclc", "0571", START)
+    new = create_staff(ward.installation, SYSTEM, email, "Li Na", PASSWORD, "en", START)
+    grant_role(ward.installation, SYSTEM, new.staff_id, STAFF[who], "sbrt-nsclc", "0571", START)
     client = visitor(ward.app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     done = client.post("/desk/sign-in/code", data={"code": _code(ward, new)})

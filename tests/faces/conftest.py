@@ -4,8 +4,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.services.installation import Installation
-from app.storage.study import Site
+from app.services.core.installation import Installation
+from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import Ward
 from tests.faces.edc_caller import Edc, begun, signed_in

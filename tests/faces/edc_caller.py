@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.domain.access import SYSTEM, Scope
-from app.services.installation import Installation
-from app.services.studies import NewClient, create_client, load_study, open_site
-from app.storage.study import Mode, Site
+from app.domain.records.access import SYSTEM, Scope
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.setup.studies import NewClient, create_client, load_study, open_site
+from app.storage.tables.studies import Site
 from tests.applications import visitor
 from tests.services.people import Person, enrolled, qlq, site_entry
 
@@ -76,7 +77,7 @@ def token_of(http: TestClient, made: NewClient) -> str:
 def begun(app: FastAPI, at: datetime) -> tuple[Site, Site]:
     """The study with two sites."""
     daybook: Installation = app.state.installation
-    load_study(daybook, SYSTEM, STUDY, "1.0", Mode.DEMO, at)
+    load_study(daybook, SYSTEM, STUDY, "1.0", StudyMode.DEMO, at)
     first = open_site(daybook, SYSTEM, STUDY, site_entry("0571"), at)
     return first, open_site(daybook, SYSTEM, STUDY, site_entry("0512"), at)
 

@@ -13,8 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES
-from app.patient.questions import Answer
-from app.web.pages import Page, Pages
+from app.patient.forms.questions import Answer
+from app.web.pages.rendering import Page, Pages
 from tests.faces import page_samples as samples
 from tests.pseudo import ARABIC, PseudoArabic
 from tests.servers import serving

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from app.domain.access import SYSTEM
-from app.services.participants import site_named, study_named
-from app.services.studies import load_study, open_site
-from app.storage.study import Mode
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.setup.studies import load_study, open_site
+from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
 from tests.faces.visitors import Phone, invited, newcomer
 from tests.meta.sources import ROOT
@@ -34,8 +34,8 @@ def offline_app(url: str, clock: Clock, folder: Path, **environ: str) -> FastAPI
 def enrolled(app: FastAPI) -> Phone:
     """Somebody of such a study who holds a link."""
     installation = app.state.installation
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.1", Mode.DEMO, START)
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.1", StudyMode.DEMO, START)
     open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
     with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     return invited(app, newcomer(Person(installation, site, "0571-001")))

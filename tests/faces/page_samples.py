@@ -4,18 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from app.domain.instrument import Instrument
-from app.domain.instrument_parsing import parse_instrument
-from app.domain.instrument_text import InstrumentText, parse_text
-from app.domain.outbox import signs
-from app.patient import entrance_pages as e
-from app.patient import pages as p
-from app.patient import person_pages as own
-from app.patient.form_assets import FormAssets, form_assets
-from app.patient.questions import Answer, questions
-from app.web.error_page import ErrorPage
-from app.web.pages import Page
-from app.web.shell import Shell
+from app.domain.capture.outbox import item_tokens
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.text import InstrumentText, parse_text
+from app.patient.activation import ActivatePage, CheckPage
+from app.patient.devices import DeviceLine, DevicesPage, NewPinPage, OwnCodePage
+from app.patient.forms import pages as p
+from app.patient.forms.assets import FormAssets, load_form_assets
+from app.patient.forms.form_language import LanguagePage
+from app.patient.forms.offline import OfflinePage
+from app.patient.forms.questions import Answer, build_questions
+from app.patient.forms.submitted import AnswersPage, CorrectionAskedPage, SubmittedLine, SubmittedPage
+from app.patient.help_page import HelpPage
+from app.patient.home import FormCard, HomePage
+from app.patient.refusals import LockedPage, NoticePage
+from app.patient.settings import ReminderChoices, SettingsPage
+from app.patient.shared_device import BoundPeoplePage
+from app.patient.welcome import PracticePage, TextSizePage
+from app.web.pages.error_page import ErrorPage
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Page
 from tests.pseudo import ARABIC, arabic_text
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +34,8 @@ QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
 DAY = "Friday 27 November 2026"
 
 
-def shell(code: str) -> Shell:
-    return Shell(
+def shell(code: str) -> PageFrame:
+    return PageFrame(
         TAGS[code],
         ARABIC.dir if code == ARABIC.code else "ltr",
         code,
@@ -40,7 +49,7 @@ def shell(code: str) -> Shell:
 
 def assets() -> FormAssets:
     css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
-    return form_assets(css, (STATIC / "js" / "runner.min.js").read_text(encoding="utf-8"))
+    return load_form_assets(css, (STATIC / "js" / "runner.min.js").read_text(encoding="utf-8"))
 
 
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
@@ -65,7 +74,7 @@ def form(
         name=text.name,
         lang=TAGS[code],
         instruction=text.instruction,
-        questions=questions(parsed, text, answers or {}),
+        questions=build_questions(parsed, text, answers or {}),
         form_url="/f/x",
         submit_url="/f/x/submit",
         submission_id="0f9a3c6e-8a51-4c0e-9d5e-3f4b2a1c7788",
@@ -74,15 +83,15 @@ def form(
         mark=inlined.mark,
         css=inlined.css,
         runner=inlined.runner,
-        key=signs(len(parsed.items), b"x"),
+        key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
     )
 
 
-def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> p.HomePage:
-    cards = tuple(p.Card(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
-    return p.HomePage(cards, "/sent", "/settings", "/help#call", DAY, reminded=True, notices=notices)
+def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> HomePage:
+    cards = tuple(FormCard(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
+    return HomePage(cards, "/sent", "/settings", "/help#call", DAY, reminded=True, notices=notices)
 
 
 def review(urgent: bool = False) -> p.ReviewPage:
@@ -98,72 +107,70 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
     return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who, False, recalls)
 
 
-def sent(asked: str = "") -> own.SentForm:
-    return own.SentForm("Diary", DAY, "/sent/1/correction", late=True, read_url="/sent/1", asked=asked)
+def sent(asked: str = "") -> SubmittedLine:
+    return SubmittedLine("Diary", DAY, "/sent/1/correction", late=True, read_url="/sent/1", asked=asked)
 
 
-def settings(
-    saved: str = "", channel: str = "email", wanted: bool = True, paused: str = ""
-) -> own.SettingsPage:
+def settings(saved: str = "", channel: str = "email", wanted: bool = True, paused: str = "") -> SettingsPage:
     usual, hours, days = ("09:00", "19:00"), (("08:00", "08:00"), ("21:00", "21:00")), (("2026-11-27", DAY),)
-    told = own.Reminders(channel, "l***@example.org", wanted, "21:00", usual, hours, paused, days)
-    return own.SettingsPage("/leave", "large", told, saved)
+    told = ReminderChoices(channel, "l***@example.org", wanted, "21:00", usual, hours, paused, days)
+    return SettingsPage("/leave", "large", told, saved)
 
 
 def person_pages() -> tuple[Page, ...]:
     """Those about the participant rather than a form."""
     answers = ((1, "Pain", "2: Some"), (2, "Sleep", ""))
     return (
-        own.SentPage(()),
-        own.SentPage((sent(), sent(DAY))),
-        own.AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
-        own.AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
-        own.AskedPage("Diary", DAY, "08:00–17:00", "/sent"),
+        SubmittedPage(()),
+        SubmittedPage((sent(), sent(DAY))),
+        AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
+        AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
+        CorrectionAskedPage("Diary", DAY, "08:00–17:00", "/sent"),
         *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
         settings(channel=""),
         settings("reminders", wanted=False),
         settings("pause", paused=DAY),
         settings("hour"),
-        own.HelpPage(),
-        own.HelpPage("08:00–17:00", "/help/call", DAY),
-        own.HelpPage("", "/help/call", DAY),
-        own.HelpPage("08:00–17:00", "/help/call"),
-        own.LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
+        HelpPage(),
+        HelpPage("08:00–17:00", "/help/call", DAY),
+        HelpPage("", "/help/call", DAY),
+        HelpPage("08:00–17:00", "/help/call"),
+        LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
     )
 
 
 def checks() -> tuple[Page, ...]:
     """The second check in all its forms, on the way in and at the lock."""
     return (
-        *(p.CheckPage("new_pin", "/pin", error) for error in ("", "format", "mismatch", "simple")),
-        *(p.CheckPage(asks, "/pin", "wrong") for asks in ("pin", "nothing")),
+        *(CheckPage("new_pin", "/pin", error) for error in ("", "format", "mismatch", "simple")),
+        *(CheckPage(asks, "/pin", "wrong") for asks in ("pin", "nothing")),
         *(
-            p.CheckPage("birth_date", "/pin", error, "ABCD2345", shared=True)
+            CheckPage("birth_date", "/pin", error, "ABCD2345", shared=True)
             for error in ("", "format", "throttled", "wrong")
         ),
-        p.LockedPage("/pin", 0, "none"),
-        p.LockedPage("/pin", 15, "pin", "throttled"),
-        *(p.LockedPage("/pin", 15, "birth_date", error, shared=True) for error in ("", "format", "wrong")),
+        LockedPage("/pin", 0, "none"),
+        LockedPage("/pin", 15, "pin", "throttled"),
+        *(LockedPage("/pin", 15, "birth_date", error, shared=True) for error in ("", "format", "wrong")),
     )
 
 
 def own_pages() -> tuple[Page, ...]:
     """What follows after a browser was bound, and the pages about one's own browsers."""
-    line = e.DeviceLine("MicroMessenger", DAY, DAY, True, "/settings/devices/1")
+    line = DeviceLine("MicroMessenger", DAY, DAY, True, "/settings/devices/1")
     return (
-        e.TextSizePage("/welcome", "/welcome/practice", "large"),
-        e.PracticePage("/welcome/practice", "/home/ready"),
-        e.DevicesPage((line,), "/settings/devices", "/settings"),
-        e.DevicesPage((line, replace(line, here=False)), "/settings/devices", "/settings", removed=True),
+        TextSizePage("/welcome", "/welcome/practice", "large"),
+        PracticePage("/welcome/practice", "/home/ready"),
+        DevicesPage((line,), "/settings/devices", "/settings"),
+        DevicesPage((line, replace(line, here=False)), "/settings/devices", "/settings", removed=True),
         *(
-            e.OwnCodePage("daybook.example.org/code", ("ABCD", "2345"), DAY, asks, "/settings/devices")
+            OwnCodePage("daybook.example.org/code", ("ABCD", "2345"), DAY, asks, "/settings/devices")
             for asks in ("birth_date", "none", "pin")
         ),
-        e.NewPinPage("/settings/pin", "/settings", saved=True),
-        *(e.NewPinPage("/settings/pin", "/settings", error) for error in ("wrong", "throttled", "simple")),
-        e.PeoplePage("/settings/people", "/home", 1, (), left=False),
-        e.PeoplePage("/settings/people", "/home", 1, (2,), left=True),
-        e.PeoplePage("/settings/people", "/home", 1, (2, 3)),
+        NewPinPage("/settings/pin", "/settings", saved=True),
+        *(NewPinPage("/settings/pin", "/settings", error) for error in ("wrong", "throttled", "simple")),
+        BoundPeoplePage("/settings/people", "/home", 1, (), left=False),
+        BoundPeoplePage("/settings/people", "/home", 1, (2,), left=True),
+        BoundPeoplePage("/settings/people", "/home", 1, (2, 3)),
     )
 
 
@@ -180,7 +187,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(
-            p.ActivatePage("/a", asks, error, shared=True, wechat=True)
+            ActivatePage("/a", asks, error, shared=True, wechat=True)
             for asks in (True, False)
             for error in ("", "wrong", "throttled")
         ),
@@ -194,9 +201,9 @@ def every_page(code: str) -> tuple[Page, ...]:
         review(urgent=True),
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
-        *(p.NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
+        *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *person_pages(),
-        p.OfflinePage(assets().css),
+        OfflinePage(assets().css),
         replace(home("due"), opens_offline=True),
         *(ErrorPage(status, "Words.", "r-1") for status in (403, 404, 409, 429, 500)),
     )

@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from app.i18n.catalogues import Catalogues
-from app.patient.pages import FormPage
-from app.web.pages import Pages
+from app.patient.forms.pages import FormPage
+from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
 from tests.servers import serving
 

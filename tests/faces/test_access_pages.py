@@ -3,11 +3,12 @@
 import pytest
 from fastapi import FastAPI
 
-from app.domain.access import SYSTEM, Role
-from app.domain.plan import SecondCheck
-from app.services.installation import Installation
-from app.services.studies import load_study, open_site
-from app.storage.study import Mode, Site
+from app.domain.plans.plan import SecondCheck
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.setup.studies import load_study, open_site
+from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.faces.test_clinic import Ward, enrolment, page
 from tests.faces.visitors import Phone, invited
@@ -21,7 +22,7 @@ BORN = {"birth_year": "1950", "birth_month": "02", "birth_day": "3"}
 def founded(app: FastAPI, clock: Clock) -> Site:
     """The shipped study at one hospital."""
     clock.at = START
-    load_study(app.state.installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    load_study(app.state.installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     return open_site(app.state.installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
 
 

@@ -9,13 +9,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.domain.access import SYSTEM, Role
-from app.domain.audit import Event
-from app.domain.capture import Given
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.services.installation import Installation
-from app.services.studies import create_staff, grant_role, load_study, open_site
-from app.storage.study import Mode, Site
+from app.services.core.installation import Installation
+from app.services.setup.studies import create_staff, grant_role, load_study, open_site
+from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.markup import Element, parsed
 from tests.services.people import START, Person, days, enrolled, site_entry
@@ -53,7 +54,7 @@ class Ward:
 def ward(app: FastAPI, clock: Clock) -> Ward:
     made: Installation = app.state.installation
     clock.at = START
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
     open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
     return Ward(app, clock, site, enrolled(made, site, "0571-001"))
@@ -208,7 +209,7 @@ def test_the_arm_is_never_shown(ward: Ward, nurse: TestClient) -> None:
     with made.work(SYSTEM, START) as work:
         row = work.session.get_one(type(ward.person.row()), ward.person.row().id)
         row.arm = "SOC"
-        work.record(Event.ARM_RECORDED, f"participant:{row.id}")
+        work.record(AuditEvent.ARM_RECORDED, f"participant:{row.id}")
     for url in ("/desk", ward.url, "/desk/participants"):
         assert re.search(r"\bSOC\b", nurse.get(url).text) is None  # ids are made by chance
 
@@ -321,8 +322,8 @@ def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
 def test_a_question_answered_on_two_phones_is_named(ward: Ward, nurse: TestClient) -> None:
     ward.person.begin("BL", START)
     assert "Answered on two phones" not in page(nurse, ward.url).text
-    ward.person.save("BL", START, Given(1, 0, "q5", 3), client="one")
-    ward.person.save("BL", START, Given(1, 0, "q5", 4), client="two")
+    ward.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
+    ward.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
     (told,) = [each for each in page(nurse, ward.url).all("table") if "two answers" in each.text]
     assert "Quality of life · BL 5 2 Mar, 09:30 2 Mar, 09:30" in told.text
 

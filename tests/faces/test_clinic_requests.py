@@ -4,12 +4,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.domain.access import SYSTEM, Role
-from app.services.installation import Installation
-from app.services.participant_requests import ask_for_call, ask_for_correction
-from app.services.participants import site_named
-from app.services.studies import load_study, open_site
-from app.storage.study import Mode
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.patient.team_requests import request_call, request_correction
+from app.services.setup.studies import load_study, open_site
+from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
 from tests.faces.test_clinic import Ward, page
 from tests.services.people import START, days, enrolled, site_entry
@@ -19,7 +19,7 @@ from tests.services.people import START, days, enrolled, site_entry
 def ward(app: FastAPI, clock: Clock) -> Ward:
     made: Installation = app.state.installation
     clock.at = START
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
     open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
     return Ward(app, clock, site, enrolled(made, site, "0571-001"))
@@ -40,12 +40,12 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     person = ward.person
     person.begin("BL", START)
     person.submit("BL", START)
-    ask_for_correction(made, person.visitor(START), person.slot("BL").public_id, START)
-    ask_for_call(made, person.visitor(START), START - days(1))
+    request_correction(made, person.participant(START), person.slot("BL").public_id, START)
+    request_call(made, person.participant(START), START - days(1))
     with made.read() as session:
-        there = site_named(session, ward.site.study_id, "0021")
+        there = get_site_by_code(session, ward.site.study_id, "0021")
     other = enrolled(made, there, "0021-001")
-    ask_for_call(made, other.visitor(START), START)
+    request_call(made, other.participant(START), START)
 
     front = page(nurse, "/desk")
     assert "2 participants' requests are open" in front.text
@@ -78,7 +78,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
 
 
 def test_the_list_speaks_chinese(app: FastAPI, ward: Ward) -> None:
-    ask_for_call(app.state.installation, ward.person.visitor(START), START)
+    request_call(app.state.installation, ward.person.participant(START), START)
     reader = ward.browser(Role.NURSE, language="zh_CN")
     assert "有 1 条参与者请求待处理" in page(reader, "/desk").text
     assert "希望回电" in page(reader, "/desk/requests").text

@@ -21,12 +21,12 @@ from requests_oauthlib import OAuth2Session
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from app.edc.callers import BASE
-from app.edc.limits import Limits
-from app.edc.openapi import document
+from app.edc.authentication import BASE
+from app.edc.openapi import describe_api
+from app.edc.rate_limit import RateLimits
 from app.edc.routes import router
-from app.storage.study import Site
-from app.web.permissions import ROUTES, Caller
+from app.storage.tables.studies import Site
+from app.web.permissions import ROUTES, CallerKind
 from tests import servers
 from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered
@@ -46,17 +46,17 @@ def test_the_published_contract_is_the_frozen_one(edc: Edc) -> None:
 
 
 def test_every_operation_asks_for_the_scope_of_the_table() -> None:
-    told = orjson.loads(document(router))
+    told = orjson.loads(describe_api(router))
     for path, operations in told["paths"].items():
         for verb, operation in operations.items():
             access = ROUTES[verb.upper(), path]
             scopes = [name for each in operation.get("security", []) for name in each["client"]]
-            assert (access.caller is Caller.EDC) is ("security" in operation)
+            assert (access.caller is CallerKind.EDC) is ("security" in operation)
             assert scopes == ([access.scope.value] if access.scope else [])
 
 
 def test_no_operation_deletes() -> None:
-    told = orjson.loads(document(router))
+    told = orjson.loads(describe_api(router))
     assert {verb for operations in told["paths"].values() for verb in operations} == {"get", "put", "post"}
 
 
@@ -66,7 +66,7 @@ def lived_in(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> 
     answered(app, sites[0], "0571-001", clock.at)
     edc.put("/participants/0571-014", REGISTER)
     edc.put("/participants/0571-014/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
-    app.state.edc_limits = Limits(quota=1_000_000)
+    app.state.edc_limits = RateLimits(quota=1_000_000)
     return edc
 
 

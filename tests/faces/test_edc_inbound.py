@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from app.domain.access import Scope
-from app.storage.study import Site
+from app.domain.records.access import Scope
+from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc, answered, later, signed_in
 from tests.services.people import enrolled
@@ -282,7 +282,7 @@ def test_a_death_stops_everything_at_once(
     edc.renew()
     answer = edc.put("/participants/0571-001/status", {"status": "died", "date": "2026-03", "as_of": AS_OF})
     assert answer.status_code == 201
-    assert person.visitor(clock.at).exit_kind == "death"
+    assert person.participant(clock.at).exit_kind == "death"
     seen = edc.get("/participants/0571-001").json()["dispositions"]
     assert seen == [{"kind": "death", "date": "2026-03", "source": "edc"}]
     assert edc.get("/participants/0571-001/visits/W6").json()["forms"][0]["status"] == "not_expected"

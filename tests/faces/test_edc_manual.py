@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from app.storage.study import Site
+from app.storage.tables.studies import Site
 from tests import servers
 from tests.applications import Clock
 from tests.faces.edc_caller import Edc, answered

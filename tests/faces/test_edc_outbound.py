@@ -9,13 +9,13 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import select
 
-from app.domain.access import CLOCK, Scope
-from app.domain.audit import GENESIS, canonical, link, sha256
-from app.domain.feed import envelope_of
-from app.services.installation import Installation
-from app.storage.exchange import Transfer
-from app.storage.study import Site
-from app.storage.trail import DaySeal
+from app.domain.records.access import CLOCK, Scope
+from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_hex
+from app.domain.records.feed import event_envelope
+from app.services.core.installation import Installation
+from app.storage.tables.audit import DaySeal
+from app.storage.tables.edc import Transfer
+from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered, later, signed_in
 
@@ -39,11 +39,11 @@ def check(items: Sequence[dict[str, Any]], previous: str = GENESIS) -> str:
     """What a client checks: numbers, links, digests of the sections it can see."""
     for item in items:
         assert item["prev_hash"] == previous
-        assert item["hash"] == link(item["prev_hash"], item["envelope_sha256"])
+        assert item["hash"] == link_hash(item["prev_hash"], item["envelope_sha256"])
         if item["type"] != "withheld":
-            assert item["envelope_sha256"] == sha256(canonical(envelope_of(item)))
+            assert item["envelope_sha256"] == sha256_hex(canonical_json(event_envelope(item)))
             for name, data in item["data"].items():
-                assert item["digests"][name] == sha256(f"{item['salts'][name]}:{canonical(data)}")
+                assert item["digests"][name] == sha256_hex(f"{item['salts'][name]}:{canonical_json(data)}")
         previous = item["hash"]
     return previous
 

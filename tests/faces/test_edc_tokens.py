@@ -6,16 +6,16 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import select
 
-from app.domain.access import SYSTEM, Scope
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM, Scope
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.edc.limits import Limits
-from app.services.edc_access import add_secret, disable_client, retire_secret
-from app.services.installation import Installation
-from app.services.studies import NewClient
-from app.storage.exchange import EdcToken
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.edc.rate_limit import RateLimits
+from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
+from app.services.core.installation import Installation
+from app.services.setup.studies import NewClient
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.edc import EdcToken
+from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import Edc, signed_in
 
@@ -42,7 +42,7 @@ def test_basic_and_form_give_a_token_that_is_stored_only_as_its_digest(app: Fast
     with daybook.read() as session:
         held = session.exec(select(EdcToken.token_hash)).all()
     assert told["access_token"] not in held
-    assert events(app)[-1] == Event.EDC_TOKEN_ISSUED
+    assert events(app)[-1] == AuditEvent.EDC_TOKEN_ISSUED
 
 
 def test_a_narrower_token_can_be_asked_for(edc: Edc) -> None:
@@ -61,7 +61,7 @@ def test_a_wrong_secret_is_refused_recorded_and_slowed_down(app: FastAPI, edc: E
     assert wrong[0].json() == unknown.json()
     assert wrong[0].json()["error"] == "invalid_client"
     assert wrong[0].headers["www-authenticate"].startswith("Basic")
-    assert events(app).count(Event.EDC_TOKEN_REFUSED) == 6
+    assert events(app).count(AuditEvent.EDC_TOKEN_REFUSED) == 6
     slow = edc.http.post(TOKEN, data=GRANT, auth=(edc.client.client_id, edc.client.secret))
     assert (slow.status_code, slow.json()["error"]) == (429, "slow_down")
     assert int(slow.headers["retry-after"]) == 3600
@@ -122,7 +122,10 @@ def test_two_secrets_live_during_a_rotation(app: FastAPI, edc: Edc, clock: Clock
     assert [_asked(edc, secret) for secret in (old, new)] == [401, 200]
     with pytest.raises(Refused, match="one_secret"):
         retire_secret(daybook, SYSTEM, name, clock.at)
-    assert [Event.EDC_SECRET_ADDED in events(app), Event.EDC_SECRET_RETIRED in events(app)] == [True, True]
+    assert [AuditEvent.EDC_SECRET_ADDED in events(app), AuditEvent.EDC_SECRET_RETIRED in events(app)] == [
+        True,
+        True,
+    ]
 
 
 def _asked(edc: Edc, secret: str) -> int:
@@ -138,12 +141,12 @@ def test_a_disabled_client_stops_at_once(app: FastAPI, edc: Edc, clock: Clock) -
     assert _asked(edc, edc.client.secret) == 401
     with pytest.raises(Refused, match="unknown_client"):
         disable_client(daybook, SYSTEM, "edc-nobody", "", clock.at)
-    assert Event.EDC_CLIENT_DISABLED in events(app)
+    assert AuditEvent.EDC_CLIENT_DISABLED in events(app)
 
 
 @pytest.mark.req("EDC-07")
 def test_a_burst_is_slowed_down(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> None:
-    app.state.edc_limits = Limits(quota=3)
+    app.state.edc_limits = RateLimits(quota=3)
     answers = [edc.get("/whoami") for _ in range(4)]
     assert sites
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

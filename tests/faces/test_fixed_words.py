@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES
-from app.web.pages import Pages
+from app.web.pages.rendering import Pages
 from tests.faces.page_samples import ROOT
 
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.cli.chromium import size_of
+from app.cli.chromium import png_size
 from tests.applications import visitor
 from tests.faces.visitors import Phone
 from tests.icons import FILES, FOLDER, pixels
@@ -39,7 +39,7 @@ def test_every_icon_is_there_in_the_size_that_is_told(client: TestClient) -> Non
     for src, sizes in [*((icon["src"], icon["sizes"]) for icon in icons), (apple, "180x180")]:
         answer = client.get(src)
         assert answer.headers["content-type"] == "image/png"
-        assert "x".join(map(str, size_of(answer.content))) == sizes
+        assert "x".join(map(str, png_size(answer.content))) == sizes
         assert len(answer.content) < 6000
 
 

@@ -10,10 +10,10 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 
-from app.domain.access import SYSTEM
-from app.services.enrolment import Channel, enrol
-from app.services.studies import create_staff
-from app.web.logs import log_to
+from app.domain.records.access import SYSTEM
+from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.setup.studies import create_staff
+from app.web.middleware.logs import configure_logging
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, event, invited
 from tests.services.people import PIN, START, Person, enrolment
@@ -46,9 +46,9 @@ def lines(app: FastAPI) -> Iterator[io.StringIO]:
     """The log, of an application that can fail."""
     app.add_api_route("/broken", broken)
     stream = io.StringIO()
-    log_to(stream)
+    configure_logging(stream)
     yield stream
-    log_to()
+    configure_logging()
 
 
 def visit(phone: Phone, clock: Clock) -> None:
@@ -75,8 +75,8 @@ def visit(phone: Phone, clock: Clock) -> None:
 def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     app: FastAPI, founder: Person, clock: Clock, lines: io.StringIO
 ) -> None:
-    entry = replace(enrolment(founder.subject), channel=Channel.email, address=ADDRESS)
-    enrol(founder.installation, founder.nurse, founder.site, entry, START)
+    entry = replace(enrolment(founder.subject), channel=ContactChannel.email, address=ADDRESS)
+    enrol_participant(founder.installation, founder.nurse, founder.site, entry, START)
     phone = invited(app, founder)
     phone.client.headers["user-agent"] = AGENT
     visit(phone, clock)

@@ -13,11 +13,12 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlalchemy import event
 
-from app.domain.access import SYSTEM
-from app.domain.plan import Owner, SecondCheck
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.installation import Installation
-from app.services.studies import create_staff, disable_staff
+from app.domain.plans.plan import Owner, SecondCheck
+from app.domain.records.access import SYSTEM
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.setup.studies import create_staff, disable_staff
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, invited, newcomer
 from tests.markup import parsed
@@ -96,7 +97,7 @@ def dead(app: FastAPI, founder: Person, clock: Clock) -> dict[str, Secret]:
     revoked = invited(app, revoked.person, clock.at)
     invited(app, revoked.person, clock.at)
     ended = invited(app, ended.person, clock.at)
-    left = DispositionEntry(Kind.withdrew_study, "2026-03-10", Owner.site)
+    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-10", Owner.site)
     person = ended.person
     record_disposition(
         person.installation, person.nurse, person.site.study_id, person.subject, left, clock.at

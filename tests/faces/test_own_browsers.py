@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import col, select
 
-from app.storage.people import Device
-from app.storage.trail import AuditEntry
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Device
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, heading
 from tests.markup import parsed

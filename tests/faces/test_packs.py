@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.clock import now
-from app.domain.access import SYSTEM, Role
-from app.services.installation import Installation
-from app.services.studies import create_staff, grant_role, open_site
+from app.domain.records.access import SYSTEM, Role
+from app.services.core.installation import Installation
+from app.services.setup.studies import create_staff, grant_role, open_site
 from app.storage.engine import writing
-from app.storage.study import Site
+from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.test_clinic import PASSWORD, enrolment, page
 from tests.faces.visitors import Phone, event, heading, invited, newcomer

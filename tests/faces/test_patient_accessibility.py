@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from app.i18n.languages import ENGLISH, language, negotiate
+from app.i18n.languages import ENGLISH, find_language, negotiate_language
 from tests.faces.gallery import CODES, every_page, gallery, one_of_each
 from tests.pseudo import ARABIC
 
@@ -74,5 +74,5 @@ SMALL = """(primary) => Array.from(document.querySelectorAll('a, button, input, 
 
 
 def test_the_made_up_language_is_offered_to_nobody() -> None:
-    assert language(ARABIC.code) is None
-    assert negotiate("ar-EG,ar;q=0.9") is ENGLISH
+    assert find_language(ARABIC.code) is None
+    assert negotiate_language("ar-EG,ar;q=0.9") is ENGLISH

@@ -3,8 +3,9 @@
 import pytest
 from fastapi import FastAPI
 
-from app.domain.plan import Owner
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
+from app.domain.plans.plan import Owner
+from app.domain.records.dispositions import DispositionKind
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, heading
 from tests.services.people import PIN, START
@@ -143,7 +144,7 @@ def test_leaving_forgets_the_browser(phone: Phone) -> None:
 @pytest.mark.req("IAM-06")
 def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
     person, slot = phone.person, phone.begin()
-    left = DispositionEntry(Kind.withdrew_study, "2026-03-02", Owner.site)
+    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
     for path in ("/home", "/sent", "/settings", f"/f/{slot}", f"/f/{slot}/done"):
         answer = phone.client.get(path)

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlmodel import select
 
-from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.applications import Clock
 from tests.faces.visitors import ANSWERS, Phone, event, heading, invited, newcomer
 from tests.services.people import START, Person

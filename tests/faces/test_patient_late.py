@@ -5,9 +5,9 @@ import json
 import pytest
 from httpx2 import Response
 
-from app.domain.capture import Given
-from app.domain.outbox import checksum, signs
-from app.patient.reading_events import moment
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.outbox import item_tokens, record_checksum
+from app.patient.forms.event_parser import parse_instant
 from tests.applications import Clock
 from tests.faces.visitors import Phone
 
@@ -17,12 +17,12 @@ CODES = [f"q{number}" for number in range(1, 31)]
 
 def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
     """Records as the runner keeps them."""
-    of_form = signs(30, phone.person.installation.sealer.keyed("outbox", slot))
+    of_form = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
     kept: list[list[object]] = []
     for seq, code in enumerate(codes, start=1):
         sign = of_form[CODES.index(code)]
-        given = Given(seq, 0, code, value, moment(SHOWN, "at"), 0, True)
-        kept.append([seq, 0, sign, value, SHOWN, checksum(of_form, "box", sign, given), 1])
+        given = SubmittedAnswer(seq, 0, code, value, parse_instant(SHOWN, "at"), 0, True)
+        kept.append([seq, 0, sign, value, SHOWN, record_checksum(of_form, "box", sign, given), 1])
     return kept
 
 

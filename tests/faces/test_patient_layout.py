@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.patient.person_pages import HelpPage
+from app.patient.help_page import HelpPage
 from tests.faces.gallery import CODES, gallery, one_of_each
 
 SPACED = """

@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from app.domain.plan import Owner
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.enrolment import Channel, EnrolmentEntry, IdentityCheck, enrol
-from app.services.participant_requests import Asked, close_request, open_requests
-from app.services.participants import site_named, study_named
+from app.domain.plans.plan import Owner
+from app.domain.records.dispositions import DispositionKind
+from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
+from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor
 from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
 from tests.markup import Element, parsed
@@ -35,12 +36,12 @@ def led(phone: Phone, answer: Response) -> Element:
     return page(phone, answer.headers["location"].partition("#")[0])
 
 
-def asked(phone: Phone) -> tuple[Asked, ...]:
+def asked(phone: Phone) -> tuple[OpenRequest, ...]:
     with phone.person.installation.read() as session:
-        return open_requests(phone.person.installation, session, phone.person.nurse)
+        return list_open_requests(phone.person.installation, session, phone.person.nurse)
 
 
-def leaves(phone: Phone, kind: Kind) -> None:
+def leaves(phone: Phone, kind: DispositionKind) -> None:
     person, entry = phone.person, DispositionEntry(kind, TODAY.isoformat(), Owner.site)
     record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, START)
 
@@ -79,9 +80,16 @@ def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
 ) -> None:
     person = Person(phone.person.installation, phone.person.site, "0571-009")
     entry = EnrolmentEntry(
-        person.subject, "en", TODAY, "2.1", TODAY, IdentityCheck.id_card, Channel.email, "li@example.org"
+        person.subject,
+        "en",
+        TODAY,
+        "2.1",
+        TODAY,
+        IdentityCheck.id_card,
+        ContactChannel.email,
+        "li@example.org",
     )
-    enrol(person.installation, person.nurse, person.site, entry, START)
+    enrol_participant(person.installation, person.nurse, person.site, entry, START)
     reader = invited(app, person)
     reader.activate()
     for each in (phone, reader):
@@ -96,7 +104,7 @@ def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
 def test_who_completed_the_study_is_thanked(phone: Phone) -> None:
     phone.send(phone.begin())
     assert "You have completed the study." not in page(phone, "/home").text
-    leaves(phone, Kind.completed)
+    leaves(phone, DispositionKind.completed)
     assert "You have completed the study. Thank you very much." in page(phone, "/home").text
 
 
@@ -149,7 +157,7 @@ def open_book(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> Phone:
     app = application(migrated_sqlite_url, clock, DAYBOOK_QUESTIONNAIRES=str(folder))
     installation = founded(app)
     with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     phone = invited(app, newcomer(Person(installation, site, "0571-001")))
     phone.activate()
     return phone
@@ -192,7 +200,7 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     assert phone.client.get("/home").status_code == 401
     assert phone.client.post("/help/call").status_code == 303
     close_request(phone.person.installation, phone.person.nurse, asked(phone)[0].request_id, "", START)
-    leaves(phone, Kind.withdrew_study)
+    leaves(phone, DispositionKind.withdrew_study)
     gone = page(phone, "/home", 403)
     assert gone.one("h1").text == "There are no more forms for you"
     assert "We send you no more messages." in gone.text
@@ -204,9 +212,16 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
 @pytest.mark.req("PRI-03")
 def test_each_setting_saves_at_once_and_says_so(app: FastAPI, founder: Person) -> None:
     entry = EnrolmentEntry(
-        founder.subject, "en", TODAY, "2.1", TODAY, IdentityCheck.id_card, Channel.email, "li@example.org"
+        founder.subject,
+        "en",
+        TODAY,
+        "2.1",
+        TODAY,
+        IdentityCheck.id_card,
+        ContactChannel.email,
+        "li@example.org",
     )
-    enrol(founder.installation, founder.nurse, founder.site, entry, START)
+    enrol_participant(founder.installation, founder.nurse, founder.site, entry, START)
     phone = invited(app, founder)
     phone.activate()
 

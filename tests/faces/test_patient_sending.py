@@ -7,12 +7,13 @@ import pytest
 from httpx2 import Response
 from sqlmodel import select
 
-from app.domain.audit import Event
-from app.domain.plan import Owner
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.storage.capture import AnswerEvent, Quarantine
-from app.storage.capture import Response as Sent
-from app.storage.trail import AuditEntry
+from app.domain.plans.plan import Owner
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent, Quarantine
+from app.storage.tables.capture import Response as Sent
 from tests.applications import Clock
 from tests.faces.visitors import ANSWERS, Phone, event, heading
 from tests.services.people import PIN, START
@@ -43,7 +44,7 @@ def test_the_trail_has_every_answer_that_came_along(phone: Phone) -> None:
     assert kept(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
     with phone.person.installation.read() as session:
         told = [entry.event for entry in session.exec(select(AuditEntry).order_by("id")).all()]
-        assert told[-2:] == [Event.ANSWER_SAVED, Event.FORM_SUBMITTED]
+        assert told[-2:] == [AuditEvent.ANSWER_SAVED, AuditEvent.FORM_SUBMITTED]
         assert session.exec(select(Sent)).one().answers["q1"] == 2
 
 
@@ -76,7 +77,7 @@ def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone,
 def test_what_somebody_sends_who_left_is_kept_apart_as_a_whole(phone: Phone) -> None:
     """The disposition was recorded while they answered, as of a day before the form opened."""
     slot, person = phone.begin(), phone.person
-    left = DispositionEntry(Kind.death, "2026-03-02", Owner.site)
+    left = DispositionEntry(DispositionKind.death, "2026-03-02", Owner.site)
     record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
     refused = send(phone, slot, TWICE)
     assert (refused.status_code, refused.json()["state"]) == (409, "kept")

@@ -7,7 +7,7 @@ from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.permissions import ROUTES, Caller
+from app.web.permissions import ROUTES, CallerKind
 from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected
 
 ASKED = sorted(ROUTES.items(), key=lambda row: row[0][1] in ENDING)
@@ -60,7 +60,7 @@ def test_another_hospitals_people_are_not_there(here: Ward, let: Let, who: Who) 
         for row in ROUTES
         if any(f"/{{{name}}}" in row[1] for name in ("participant", "subject", "assessment", "request"))
     ]
-    served = [row for row in about if (ROUTES[row].caller is Caller.EDC) is (who is Who.edc)]
+    served = [row for row in about if (ROUTES[row].caller is CallerKind.EDC) is (who is Who.edc)]
     answers = {
         row: comes.ask(*row, here.address(row[1], here.others.person)).status_code
         for row in served
@@ -75,7 +75,7 @@ def test_a_participant_finds_nobody_elses_forms(here: Ward, let: Let) -> None:
     theirs = here.places(here.others.person)["slot"]
     comes = let(Who.participant)
     about = [row for row in ROUTES if "/{slot}" in row[1] and row[1] != "/f/{slot}/{step}"]
-    about = [row for row in about if ROUTES[row].caller is Caller.PARTICIPANT]
+    about = [row for row in about if ROUTES[row].caller is CallerKind.PARTICIPANT]
     before = here.answers()
     assert {comes.ask(*row, row[1].replace("{slot}", theirs)).status_code for row in about} == {404}
     assert here.answers() == before
@@ -101,7 +101,7 @@ def test_those_who_only_read_change_nothing(here: Ward, let: Let, who: Who) -> N
     refused = [
         comes.ask(method, path, here.address(path, here.phone.person))
         for (method, path), access in ASKED
-        if method != SAFE and (access.permission or access.caller is Caller.PARTICIPANT)
+        if method != SAFE and (access.permission or access.caller is CallerKind.PARTICIPANT)
     ]
     assert len(refused) == 31
     assert all(turned_away(answer) for answer in refused)

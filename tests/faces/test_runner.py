@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.patient import pages as p
+from app.patient.forms import pages as p
 from tests.faces import page_samples as samples
 from tests.faces.phones import PAUSE, Desk, Phone, phone_with
 from tests.runner import TRAVELS, minified

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.domain.capture import Given
-from app.domain.outbox import checksum, item_of, signs
-from app.patient.reading_events import moment
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.outbox import item_of_token, item_tokens, record_checksum
+from app.patient.forms.event_parser import parse_instant
 from tests.faces import page_samples as samples
 from tests.faces.phones import Phone, line, opened, phone_with
 
-KEY = signs(30, b"x")
+KEY = item_tokens(30, b"x")
 CODES = [f"q{number}" for number in range(1, 31)]
 
 
@@ -101,7 +101,7 @@ def test_a_form_sent_without_network_survives_the_phone(phone: Phone, chromium: 
     assert others == []
     assert "q29" not in name + kept
     record = json.loads(kept)["q"][0]
-    assert item_of(record[2], KEY, CODES) == "q29"
+    assert item_of_token(record[2], KEY, CODES) == "q29"
     again = phone.restarted(chromium)
     again.page.wait_for_url("**/done")
     assert [(event["item"], event["value"]) for event in again.desk.events] == [("q29", 5), ("q30", 7)]
@@ -138,10 +138,12 @@ def test_the_checksum_is_the_one_that_the_server_makes(phone: Phone) -> None:
     phone.page.wait_for_selector("#review", state="visible")
     for body in phone.desk.bodies:
         for told in body["events"]:  # type: ignore[attr-defined]  # JSON
-            at = moment(told["at"], "at")
-            given = Given(told["seq"], told["base"], told["item"], told["value"], at, None, True, told["sum"])
+            at = parse_instant(told["at"], "at")
+            given = SubmittedAnswer(
+                told["seq"], told["base"], told["item"], told["value"], at, None, True, told["sum"]
+            )
             sign = KEY[CODES.index(told["item"])]
-            assert checksum(KEY, str(body["client"]), sign, given) == told["sum"]
+            assert record_checksum(KEY, str(body["client"]), sign, given) == told["sum"]
     assert [event["value"] for event in phone.desk.events] == [4, None]
 
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.domain.outbox import item_of, signs
+from app.domain.capture.outbox import item_of_token, item_tokens
 from tests.faces import page_samples as samples
 from tests.faces.phones import line, phone_with
 
-KEY = signs(30, b"x")
+KEY = item_tokens(30, b"x")
 CODES = [f"q{number}" for number in range(1, 31)]
 FORBIDDEN = "Object.defineProperty(window, 'localStorage', {get: function () { throw new Error('no'); }})"
 DIARY_CODES = [item.code for item in samples.instrument(samples.DIARY, "en")[0].items if item.code != "other"]
@@ -28,7 +28,7 @@ def test_a_phone_that_keeps_nothing_says_so_and_loses_nothing(chromium: Browser)
         expect(phone.page).to_have_title("Closed")
         kept = phone.desk.late[0]["kept"]
         assert isinstance(kept, list)
-        assert [item_of(event[2], KEY, CODES) for event in kept] == ["q29"]
+        assert [item_of_token(event[2], KEY, CODES) for event in kept] == ["q29"]
 
 
 @pytest.mark.req("OFF-00")

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route
 
-from app.domain.answers import unanswered
-from app.domain.instrument import Instrument
-from app.domain.instrument_parsing import parse_instrument
-from app.domain.plan import Plan
+from app.definitions.library import load_library
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.responses import unanswered_items
+from app.domain.plans.plan import Plan
 from app.i18n.catalogues import Catalogues
-from app.patient.screens import completed, leading_to, screens
-from app.storage.library import load
-from app.web.pages import Pages
+from app.patient.forms.screens import answers_leading_to, complete_answers, list_screens
+from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
 
 URGENT = """
@@ -50,31 +50,34 @@ condition = { item = "well", op = "==", value = 0 }
 
 
 def plan() -> Plan:
-    return load(samples.ROOT / "questionnaires").plan("sbrt-nsclc", "1.0")
+    return load_library(samples.ROOT / "questionnaires").plan("sbrt-nsclc", "1.0")
 
 
 @pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY])
 def test_the_answers_lead_to_each_item_asked_or_not(named: tuple[str, str]) -> None:
     instrument, _ = samples.instrument(named, "en")
-    first = {item.code: unanswered(instrument, leading_to(instrument, item))[0] for item in instrument.items}
+    first = {
+        item.code: unanswered_items(instrument, answers_leading_to(instrument, item))[0]
+        for item in instrument.items
+    }
     assert all(code == opened for code, opened in first.items())
-    assert unanswered(instrument, completed(instrument)) == ()
-    assert set(completed(instrument)) == {item.code for item in instrument.items}
+    assert unanswered_items(instrument, complete_answers(instrument)) == ()
+    assert set(complete_answers(instrument)) == {item.code for item in instrument.items}
 
 
 def test_an_answer_before_the_item_calls_for_nothing() -> None:
     instrument: Instrument = parse_instrument(URGENT, "tried")
     well, who, how = instrument.items
-    assert leading_to(instrument, who) == {well.code: 1}
-    assert leading_to(instrument, how) == {well.code: 0, who.code: "--"}
-    assert completed(instrument) == {well.code: 0, who.code: "--", how.code: None}
+    assert answers_leading_to(instrument, who) == {well.code: 1}
+    assert answers_leading_to(instrument, how) == {well.code: 0, who.code: "--"}
+    assert complete_answers(instrument) == {well.code: 0, who.code: "--", how.code: None}
 
 
 @pytest.mark.req("CAP-02", "VAL-11")
 def test_the_runner_opens_each_page_at_its_item(chromium: Browser) -> None:
     instrument, text = samples.instrument(samples.DIARY, "zh_CN")
     pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
-    every = list(screens(instrument, text, plan(), samples.assets()))
+    every = list(list_screens(instrument, text, plan(), samples.assets()))
     shown: dict[str, str] = {}
 
     def answer(route: Route) -> None:

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlmodel import func, select
 
-from app.domain.plan import SecondCheck
-from app.services.installation import Installation
-from app.storage.people import Activation, Device
-from app.storage.study import Throttle
-from app.storage.trail import AuditEntry
+from app.domain.plans.plan import SecondCheck
+from app.services.core.installation import Installation
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Activation, Device
+from app.storage.tables.staff import Throttle
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, heading, invited
 from tests.markup import Element, parsed

@@ -1,9 +1,9 @@
-"""One phone, two participants: both stay bound, one is active, neither sees anything of the other (P2.4)."""
+"""One phone, two participants: both stay bound, one is active, neither sees anything of the other."""
 
 import pytest
 from fastapi import FastAPI
 
-from app.patient.tokens import MOST_OTHERS
+from app.patient.device_cookies import MOST_OTHERS
 from tests.faces.visitors import Phone, heading, invited, newcomer
 from tests.markup import parsed
 from tests.services.people import PIN, Person

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clinic.enrolling import qr
+from app.clinic.enrolment import draw_qr
 from tests.applications import BASE_URL, visitor
 from tests.faces.callers import Ward, Who, comer
 from tests.markup import Element, parsed
@@ -55,7 +55,7 @@ def unknown(here: Ward) -> TestClient:
 @given(TOKENS)
 def test_the_square_says_the_link(secret: str) -> None:
     url = f"{BASE_URL}/a/{secret}"
-    assert modules(parsed(str(qr(url))).one("svg")) == drawn_for(url)
+    assert modules(parsed(str(draw_qr(url))).one("svg")) == drawn_for(url)
     assert drawn_for(url) != drawn_for(url[:-1])
 
 

@@ -4,17 +4,19 @@ import gzip
 import re
 from dataclasses import fields
 from html.parser import HTMLParser
+from importlib import import_module
 from inspect import getmembers, isclass
+from pkgutil import walk_packages
 from typing import cast
 
 import pytest
 
+import app.patient
 from app.i18n.catalogues import Catalogues
-from app.patient import entrance_pages, person_pages
-from app.patient import pages as patient_pages
-from app.patient.form_assets import csp_source
-from app.web.compression import compressed
-from app.web.pages import TEMPLATES, Page, Pages
+from app.patient.forms.assets import csp_source
+from app.patient.forms.pages import DonePage
+from app.web.middleware.compression import compress_body
+from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.faces import page_samples as samples
 
 CODES = ("en", "zh_CN")
@@ -53,10 +55,12 @@ def shown(pages: Pages, page: Page, code: str) -> str:
 
 
 def page_classes() -> list[type[Page]]:
-    modules = (patient_pages, entrance_pages, person_pages)
-    found = [kind for module in modules for _, kind in getmembers(module, isclass)]
-    kinds = [kind for kind in found if hasattr(kind, "template")]
-    return cast("list[type[Page]]", kinds)
+    names = [module.name for module in walk_packages(app.patient.__path__, "app.patient.")]
+    found = [kind for name in names for _, kind in getmembers(import_module(name), isclass)]
+    kinds = [
+        kind for kind in found if hasattr(kind, "template") and kind.__module__.startswith("app.patient")
+    ]
+    return cast("list[type[Page]]", list(dict.fromkeys(kinds)))
 
 
 def test_every_page_class_has_a_sample() -> None:
@@ -134,7 +138,7 @@ def test_known_answers_come_back(pages: Pages) -> None:
 
 
 def test_an_instrument_text_is_escaped(pages: Pages) -> None:
-    page = patient_pages.DonePage("<script>alert(1)</script>", "", "")
+    page = DonePage("<script>alert(1)</script>", "", "")
     html = shown(pages, page, "en")
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
@@ -156,8 +160,8 @@ def test_hashes_allow_exactly_the_inlined_texts(pages: Pages) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_thirty_items_fit_into_nine_kilobytes(pages: Pages, code: str) -> None:
     html = shown(pages, samples.form(samples.QLQ, code), code).encode()
-    assert len(compressed(html, "br")) <= 9_000  # what browsers are sent over https
-    assert len(compressed(html, "gzip")) <= 10_100  # and what the others are
+    assert len(compress_body(html, "br")) <= 9_000  # what browsers are sent over https
+    assert len(compress_body(html, "gzip")) <= 10_100  # and what the others are
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.web.places import DEVICE_COOKIE, PATIENT_HOME
+from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
 from tests.applications import Clock, application, visitor
 from tests.markup import parsed
 

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 
 from app.domain.refusal import Refused
 from app.main import BODY_LIMIT
-from app.web.logs import log_to
+from app.web.middleware.logs import configure_logging
 from tests.applications import Clock, visitor
 from tests.markup import parsed
 
@@ -65,9 +65,9 @@ def app(app: FastAPI) -> FastAPI:
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     stream = io.StringIO()
-    log_to(stream)
+    configure_logging(stream)
     yield stream
-    log_to()
+    configure_logging()
 
 
 @pytest.mark.req("SEC-02")

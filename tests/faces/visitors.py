@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.domain.access import SYSTEM
-from app.services.enrolment import enrol, issue_invitation
-from app.services.installation import Installation
-from app.services.studies import load_study, open_site
-from app.storage.study import Mode
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.schedule.enrolment import enrol_participant, issue_invitation
+from app.services.setup.studies import load_study, open_site
 from tests.applications import visitor
 from tests.services.people import PIN, START, Person, enrolment, site_entry
 
@@ -56,7 +56,7 @@ class Phone:
 def founded(app: FastAPI, at: datetime = START) -> Installation:
     """The application's installation with the study and its site 0571."""
     installation: Installation = app.state.installation
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, at)
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, at)
     open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), at)
     return installation
 
@@ -69,7 +69,7 @@ def invited(app: FastAPI, person: Person, at: datetime = START) -> Phone:
 
 def newcomer(person: Person, at: datetime = START) -> Person:
     """Enrol somebody who has no phone yet."""
-    enrol(person.installation, person.nurse, person.site, enrolment(person.subject), at)
+    enrol_participant(person.installation, person.nurse, person.site, enrolment(person.subject), at)
     return person
 
 

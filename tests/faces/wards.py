@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.services.participants import site_named, study_named
-from app.services.studies import NewClient, NewStaff
+from app.services.setup.studies import NewClient, NewStaff
+from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import Ward, ward
 from tests.faces.edc_caller import STUDY, Edc
@@ -35,7 +35,7 @@ def _grow(url: str) -> Sequence[str]:
         "token": made.edc.token,
         "assessments": dict(made.assessments),
     }
-    made.daybook.engine.dispose()
+    made.installation.engine.dispose()
     return [json.dumps(kept)]
 
 
@@ -54,7 +54,7 @@ def _told(phone: Phone) -> dict[str, Any]:
 def _phone(app: FastAPI, told: dict[str, Any]) -> Phone:
     installation = app.state.installation
     with installation.read() as session:
-        site = site_named(session, study_named(session, STUDY).id or 0, told["site"])
+        site = get_site_by_code(session, get_study(session, STUDY).id or 0, told["site"])
     client = visitor(app)
     for name, value, domain, path in told["cookies"]:
         client.cookies.set(name, value, domain=domain, path=path)

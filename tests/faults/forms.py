@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.answers import Value
+from app.domain.instruments.responses import AnswerValue
 
 MARK = "brickwork"
 """Stands in every text that is typed, and nowhere else."""
@@ -36,7 +36,7 @@ class Asked:
     def words(self) -> str:
         return f"How much: {self.code}?"
 
-    def read(self, shown: Value) -> Value:
+    def read(self, shown: AnswerValue) -> AnswerValue:
         """What a page shows of an answer, as it is stored."""
         if not isinstance(shown, str) or self.kind is Kind.words:
             return None if shown == BLANK else shown
@@ -53,7 +53,7 @@ class Asked:
 class Stroke:
     """What a hand does to answer: which option it taps or what it types, and what is to be stored."""
 
-    value: Value
+    value: AnswerValue
     option: int = 0
     typed: str = ""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Error
 
-from app.domain.answers import Value
+from app.domain.instruments.responses import AnswerValue
 from tests.faults.cases import Case, Keeping
 from tests.faults.ledger import Ledger, told
 from tests.faults.phones import Phone
@@ -61,7 +61,7 @@ class Interleaving:
         self.note(f"   {phone.name} sees {seen.kind}{how} {seen.at or seen.heading.strip()[:40]}")
         return seen
 
-    def compare(self, phone: Phone, seen: Screen, held: Mapping[str, Value], before: int) -> None:
+    def compare(self, phone: Phone, seen: Screen, held: Mapping[str, AnswerValue], before: int) -> None:
         """A form that was just opened shows the draft, or what this phone gave and could not send yet.
 
         What arrives while the page is on its way, from the page before it or from another phone, may

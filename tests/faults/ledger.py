@@ -6,18 +6,18 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from app.domain.answers import Value
-from app.domain.capture import LATE_ARRIVAL
-from app.services.installation import Installation
-from app.services.trail import verify
-from app.storage.capture import AnswerEvent, Quarantine, Response
-from app.storage.schedule import Slot
+from app.domain.capture.arrival import LATE_ARRIVAL
+from app.domain.instruments.responses import AnswerValue
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.schedule import Slot
 from tests.faults.phones import Phone
 from tests.faults.screens import Screen
 from tests.faults.times import timed
 
 
-def told(event: AnswerEvent) -> Value:
+def told(event: AnswerEvent) -> AnswerValue:
     """The answer of an event, be it a number or words."""
     return event.value if event.words is None else event.words
 
@@ -51,7 +51,7 @@ class Ledger:
     def receipts(self) -> list[str]:
         return [response.public_id for response in self.responses()]
 
-    def draft(self) -> dict[str, Value]:
+    def draft(self) -> dict[str, AnswerValue]:
         """The answers that the form holds."""
         return {event.item: told(event) for event in self.events()}
 
@@ -59,7 +59,7 @@ class Ledger:
         """Everything in which the database does not bear out what the phones were told."""
         found = [*self._acknowledged(phones), *self._given(phones), *self._sent(phones, claimed)]
         found += timed(phones, self.slot(), self.events(), self.responses(), self.kept_apart())
-        return found + [f"trail: {fault}" for fault in verify(self.installation)]
+        return found + [f"trail: {fault}" for fault in verify_trail(self.installation)]
 
     def lies(self, seen: Screen) -> Iterator[str]:
         """What a screen says and the database does not bear out."""
@@ -74,7 +74,8 @@ class Ledger:
             yield "says that it is kept apart, nothing is"
 
     def in_time(self, sent_at: datetime, arrives_at: datetime) -> bool:
-        """Whether what was sent then and arrives now becomes the response (domain.md)."""
+        """Whether what was sent then and arrives now becomes the response: in the grace, or sent inside the
+        window and here within 72 hours of its closing."""
         slot = self.slot()
         assert slot.closes_at
         assert slot.grace_until

@@ -9,18 +9,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, StorageState
 
-from app.domain.answers import Value
+from app.domain.instruments.responses import AnswerValue
 from tests.faults.forms import Asked, Form, Kind, stroke
-from tests.faults.screens import (
-    ACTIVE,
-    AHEAD,
-    CACHED,
-    CHECKED,
-    REVIEWED,
-    SCREEN,
-    Screen,
-    phone_script,
-)
+from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, Screen, phone_script
 from tests.faults.watch import Watch
 from tests.faults.world import World
 from tests.services.people import PIN
@@ -43,10 +34,10 @@ class Phone:
     wrong_by: int
     """The seconds by which its clock is ahead of the world's."""
     watch: Watch = field(default_factory=Watch)
-    given: list[tuple[str, Value]] = field(default_factory=list)
+    given: list[tuple[str, AnswerValue]] = field(default_factory=list)
     typed: list[str] = field(default_factory=list)
     """The words that were typed on the page that is open now; only the page itself holds them."""
-    reviewed: dict[str, Value] | None = None
+    reviewed: dict[str, AnswerValue] | None = None
     """What stood on the review when Send was tapped last."""
     online: bool = True
     context: BrowserContext | None = None
@@ -55,7 +46,7 @@ class Phone:
     """Whether the worker was given the time to come."""
 
     @property
-    def promised(self) -> list[tuple[str, Value]]:
+    def promised(self) -> list[tuple[str, AnswerValue]]:
         """What it gave and may not lose, whatever happens: choices and numbers where the phone keeps them."""
         spoken = {code for code, item in self.form.items() if item.kind is Kind.words}
         return [(code, value) for code, value in self.given if self.keeps and code not in spoken]
@@ -210,7 +201,7 @@ class Phone:
                 self.page.wait_for_load_state()
         return Screen()
 
-    def checked(self) -> dict[str, Value]:
+    def checked(self) -> dict[str, AnswerValue]:
         """The answers that stand on the form."""
         assert self.page
         rows = [(self.asked(words), given, value) for words, given, value in self.page.evaluate(CHECKED)]

@@ -15,7 +15,7 @@ import uvicorn
 from app.clock import now
 from app.main import create_app
 from app.settings import Settings
-from app.web.logs import log_to
+from app.web.middleware.logs import configure_logging
 from tests.applications import CHEAP
 
 
@@ -34,7 +34,7 @@ def serve(url: str, port: int, ahead: Path, questionnaires: str) -> None:
     def clock() -> datetime:
         return now() + timedelta(seconds=float(ahead.read_text("utf-8")))
 
-    log_to()
+    configure_logging()
     told = {
         "DAYBOOK_DATABASE_URL": url,
         "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",

@@ -8,12 +8,13 @@ from itertools import product
 from pathlib import Path
 from string import Template
 
-from app.domain.access import SYSTEM
-from app.domain.window import local_day
-from app.services.enrolment import enrol
-from app.services.installation import Installation
-from app.services.studies import load_study, open_site
-from app.storage.study import Mode, Site
+from app.domain.plans.windows import local_day
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.schedule.enrolment import enrol_participant
+from app.services.setup.studies import load_study, open_site
+from app.storage.tables.studies import Site
 from tests.faults.cases import Keeping, study_of
 from tests.faults.forms import AMOUNTS, FORMS, Form, Kind
 from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
@@ -126,7 +127,7 @@ def founded(installation: Installation, at: datetime) -> dict[str, Site]:
     sites = {}
     for name, keeping in product(FORMS, Keeping):
         code = study_of(name, keeping)
-        load_study(installation, SYSTEM, code, VERSION, Mode.DEMO, at)
+        load_study(installation, SYSTEM, code, VERSION, StudyMode.DEMO, at)
         sites[code] = open_site(installation, SYSTEM, code, site_entry("0571"), at)
     return sites
 
@@ -136,7 +137,7 @@ def enrolled(installation: Installation, site: Site, number: int, at: datetime) 
     person = Person(installation, site, f"0571-{number:04d}")
     today = local_day(at, "Asia/Shanghai")
     entry = replace(enrolment(person.subject), enrolled_on=today, consented_on=today)
-    enrol(installation, person.nurse, site, entry, at)
+    enrol_participant(installation, person.nurse, site, entry, at)
     cookies = [bound(person, at) for _ in range(2)]
     person.cookie = cookies[0]
     return person, cookies

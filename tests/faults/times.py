@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from app.domain.capture import LATE_ARRIVAL
-from app.storage.capture import AnswerEvent, Quarantine, Response
-from app.storage.schedule import Slot
+from app.domain.capture.arrival import LATE_ARRIVAL
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.schedule import Slot
 from tests.faults.phones import Phone
 
 _NEAR = timedelta(minutes=2)

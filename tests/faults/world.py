@@ -14,10 +14,10 @@ from pathlib import Path
 
 from app.clock import now
 from app.main import open_installation
-from app.services.installation import Installation
+from app.services.core.installation import Installation
 from app.settings import ROOT, Settings
 from app.storage.migrations import migrate
-from app.storage.study import Site
+from app.storage.tables.studies import Site
 from tests.applications import CHEAP
 from tests.faults.study import founded, write_definitions
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.i18n import formats
-from app.i18n.catalogues import Catalogues, compiled
-from app.i18n.languages import CHINESE, ENGLISH, Language, language, negotiate
+from app.i18n.catalogues import Catalogues, compile_catalogue
+from app.i18n.languages import CHINESE, ENGLISH, Language, find_language, negotiate_language
 
 AT = datetime(2026, 11, 27, 20, 3, tzinfo=UTC)
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
@@ -29,11 +29,11 @@ ENTRY = HEADER + '{entry}\nmsgid "Next"\nmsgstr "下一题"\n'
     ],
 )
 def test_language_and_script_decide(accept: str, expected: object) -> None:
-    assert negotiate(accept) == expected
+    assert negotiate_language(accept) == expected
 
 
 def test_a_language_is_known_by_its_code_and_its_tag() -> None:
-    assert [language(code) for code in ("zh_CN", "zh-Hans", "en", "tlh", None)] == [
+    assert [find_language(code) for code in ("zh_CN", "zh-Hans", "en", "tlh", None)] == [
         CHINESE,
         CHINESE,
         ENGLISH,
@@ -65,18 +65,18 @@ def test_days_and_moments_read_as_people_write_them(
     spoken: Language, day: str, short: str, moment: str, clock: str
 ) -> None:
     on = date(2026, 11, 27)
-    assert formats.day(on, spoken) == day
-    assert formats.short_day(on, spoken) == short
-    assert formats.moment(AT, "Asia/Shanghai", spoken) == moment
-    assert formats.clock(AT, "Asia/Shanghai", spoken) == clock
-    assert formats.number(1234.5, spoken) == "1,234.5"
+    assert formats.format_day(on, spoken) == day
+    assert formats.format_short_day(on, spoken) == short
+    assert formats.format_moment(AT, "Asia/Shanghai", spoken) == moment
+    assert formats.format_clock(AT, "Asia/Shanghai", spoken) == clock
+    assert formats.format_number(1234.5, spoken) == "1,234.5"
 
 
 def test_an_unsure_translation_never_shows(tmp_path: Path) -> None:
     folder = tmp_path / "zh_CN" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     (folder / "messages.po").write_text(ENTRY.format(entry="#, fuzzy"), "utf-8")
-    assert compiled(folder / "messages.po").gettext("Next") == "Next"
+    assert compile_catalogue(folder / "messages.po").gettext("Next") == "Next"
     (folder / "messages.po").write_text(ENTRY.format(entry=""), "utf-8")
     words = Catalogues.load(tmp_path)
     assert words.translations(CHINESE).gettext("Next") == "下一题"

@@ -6,14 +6,14 @@ import pytest
 
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH, LANGUAGES
-from app.web.error_page import ErrorPage
-from app.web.own_pages import AboutPage, StartPage
-from app.web.pages import Page, Pages
-from app.web.shell import Shell
+from app.web.pages.error_page import ErrorPage
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Page, Pages
+from app.web.pages.system_pages import AboutPage, StartPage
 from tests.markup import Element, parsed
 from tests.pseudo import Pseudo
 
-SHELL = Shell(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
+SHELL = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
 NAMES = {"", "Daybook", "中文", "English", "·", "qlq-c30 3.0", "1.2.3", "c0ffee", "ref", "told", "-"}
 PAGES = [
     StartPage("/code", "/desk"),

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from app.web.pages import Page, Pages
+from app.web.pages.rendering import Page, Pages
 from tests.faces import page_samples as samples
 from tests.faces.gallery import every_page, pages_in_three_languages
 from tests.markup import Element, parsed

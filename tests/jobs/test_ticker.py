@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, tick
 from app.notify.channel import NotSent
-from app.services.installation import Installation
-from app.services.reminding import PATIENCE
-from app.services.studies import open_site
-from app.services.trail import verify
-from app.storage.study import Site
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.reminders.reminder_delivery import PATIENCE
+from app.services.setup.studies import open_site
+from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
     Counted,
@@ -51,11 +51,11 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site
     tick(installation, outbox(pigeon), lambda: EVENING)
     assert feed_types(installation, "D0") == ["diary.opened"]
     assert len(pigeon.letters) == 1
-    assert recorded(installation, Event.TRAIL_SEALED) == 1
+    assert recorded(installation, AuditEvent.TRAIL_SEALED) == 1
     with Counted(installation.engine) as statements:
         tick(installation, outbox(pigeon), lambda: EVENING)
     assert len(statements) == 1
-    assert verify(installation) == []
+    assert verify_trail(installation) == []
 
 
 def test_a_bad_participant_stops_nobody_else(installation: Installation, site: Site) -> None:
@@ -96,7 +96,7 @@ def test_without_a_database_it_waits_for_the_next_tick(installation: Installatio
     nowhere = Installation(
         sa.create_engine("sqlite:////nowhere/at/all"),
         installation.library,
-        installation.sealer,
+        installation.secret_box,
         "https://d.test",
         "0",
     )

@@ -11,17 +11,17 @@ from datetime import timedelta
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
-from app.services.installation import Installation
-from app.services.reminding import LEASE
-from app.services.studies import open_site
-from app.services.trail import verify
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.reminders.reminder_delivery import LEASE
+from app.services.setup.studies import open_site
 from app.settings import ROOT
-from app.storage.changes import chain_of_participant
-from app.storage.exchange import Message
-from app.storage.people import Contact
-from app.storage.study import Site
+from app.storage.row_changes import participant_chain
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Contact
+from app.storage.tables.studies import Site
 from tests.servers import Mailbox, mailbox
 from tests.services.people import START, site_entry
 from tests.services.reminded import KEY, address, installed, messages
@@ -49,14 +49,14 @@ def queue_reminders(installation: Installation, site: Site) -> None:
             slot = a_slot(participant, "W6", WINDOW)
             work.session.add(slot)
             work.session.flush()
-            sealed = installation.sealer.seal(address(number))
+            sealed = installation.secret_box.encrypt(address(number))
             key = participant.id or 0
             work.session.add(
                 Contact(participant_id=key, channel="email", address_sealed=sealed, recorded_at=AT)
             )
             work.session.add(queued(slot.id or 0, key))
-            work.record(Event.ANCHOR_RECORDED, chain_of_participant(key))
-            work.record(Event.REMINDER_QUEUED, chain_of_participant(key))
+            work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(key))
+            work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key))
 
 
 def queued(slot_id: int, participant_id: int) -> Message:
@@ -102,4 +102,4 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
         assert states["sent"] + states["unconfirmed"] == READERS
         assert states["unconfirmed"] <= 1
         assert len(got) >= states["sent"]
-        assert verify(installation) == []
+        assert verify_trail(installation) == []

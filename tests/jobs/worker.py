@@ -3,12 +3,12 @@
 import sys
 from datetime import datetime
 
-from app.domain.access import CLOCK
+from app.domain.records.access import CLOCK
 from app.jobs.ticker import tick
-from app.notify.smtp import Smtp
-from app.services.installation import Installation
-from app.services.reminding import Outbox
-from app.services.sealing import Sealer
+from app.notify.smtp import SmtpChannel
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.reminders.reminder_delivery import MessageSender
 from app.storage.engine import open_engine
 from tests.services.people import library
 from tests.services.reminded import WORDS
@@ -16,8 +16,12 @@ from tests.services.reminded import WORDS
 
 def main(url: str, relay: str, key: str, moment: str) -> None:
     at = datetime.fromisoformat(moment)
-    installation = Installation(open_engine(url), library(), Sealer(key.encode()), "https://d.test", CLOCK.id)
-    tick(installation, Outbox({"email": Smtp(relay, "daybook@hospital.test")}, WORDS), lambda: at)
+    installation = Installation(
+        open_engine(url), library(), SecretBox(key.encode()), "https://d.test", CLOCK.id
+    )
+    tick(
+        installation, MessageSender({"email": SmtpChannel(relay, "daybook@hospital.test")}, WORDS), lambda: at
+    )
     installation.engine.dispose()
 
 

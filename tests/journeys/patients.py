@@ -9,13 +9,13 @@ from itertools import count
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
-from app.domain.capture import Given
-from app.services.enrolment import issue_invitation
-from app.services.installation import Installation
-from app.services.participants import site_named, study_named
-from app.storage.capture import AnswerEvent, Quarantine, Response
-from app.storage.study import Site
-from app.web.places import DEVICE_COOKIE
+from app.domain.capture.answers import SubmittedAnswer
+from app.services.core.installation import Installation
+from app.services.schedule.enrolment import issue_invitation
+from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.studies import Site
+from app.web.urls import DEVICE_COOKIE
 from tests.applications import Clock, application
 from tests.faces.visitors import founded, newcomer
 from tests.servers import address, free_socket, serving
@@ -57,7 +57,7 @@ class Patient:
     def nearly_done(self, context: BrowserContext) -> Page:
         """The QLQ-C30 at its 29th question: the others were answered with 2 before."""
         self.person.begin("BL", self.clock.at)
-        known = [Given(number, 0, f"q{number}", 2) for number in range(1, 29)]
+        known = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 29)]
         self.person.save("BL", self.clock.at, *known)
         tab = self.bind(context)
         tab.goto(self.form())
@@ -122,7 +122,7 @@ def hospital(database: str, **environ: str) -> Iterator[Hospital]:
     app = application(database, clock, DAYBOOK_PUBLIC_URL=address(held), **environ)
     installation = founded(app)
     with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     with serving(app, held) as url:
         yield Hospital(url, clock, installation, site)
 

@@ -10,11 +10,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.domain.access import SYSTEM, Role
-from app.services.installation import Installation
-from app.services.participant_requests import ask_for_call
-from app.services.studies import create_staff, grant_role, load_study, open_site
-from app.storage.study import Mode
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.patient.team_requests import request_call
+from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from tests import servers
 from tests.applications import Clock, application
 from tests.services.people import START, days, enrolled, site_entry
@@ -38,11 +38,11 @@ def served(migrated_sqlite_url: str) -> Iterator[Served]:
     address = servers.address(listener)
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
     made: Installation = app.state.installation
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     for code in ("0571", "0021"):
         site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry(code), START)
         person = enrolled(made, site, f"{code}-001")
-        ask_for_call(made, person.visitor(START), START)
+        request_call(made, person.participant(START), START)
     new = create_staff(made, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
     for code in ("0571", "0021"):
         grant_role(made, SYSTEM, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code, START)

@@ -21,14 +21,14 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, Page, expect
 
-from app.domain.access import SYSTEM
-from app.domain.status import Status
-from app.services.installation import Installation
-from app.services.sealing import Sealer
-from app.services.studies import load_study
+from app.domain.plans.status import Status
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.setup.studies import load_study
 from app.storage.engine import open_engine
 from app.storage.migrations import migrate
-from app.storage.study import Mode
 from tests import servers
 from tests.services.people import library
 
@@ -102,9 +102,9 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
 def _earlier(folder: Folder) -> None:
     """An older demonstration in the same file, for --reset to throw away."""
     migrate(folder.database)
-    sealer = Sealer(Fernet.generate_key())
+    sealer = SecretBox(Fernet.generate_key())
     installation = Installation(open_engine(folder.database), library(), sealer, "http://old.test", "0")
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, datetime(2020, 1, 1, tzinfo=UTC))
+    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, datetime(2020, 1, 1, tzinfo=UTC))
     installation.engine.dispose()
 
 

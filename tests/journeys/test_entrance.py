@@ -7,14 +7,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.services.participants import site_named, study_named
+from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
 from tests.faces.visitors import Phone, founded, invited, newcomer
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START, Person
 
 MOST_TAPS = 8
-"""From scan to home, the digits not counted (P1.6)."""
+"""From scanning the sheet to the home page; the digits of PIN or date are not counted."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ def held(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(listener))
     installation = founded(app)
     with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     people = [Person(installation, site, f"0571-00{number}") for number in (1, 2)]
     phones = [invited(app, newcomer(person)) for person in people]
     with serving(app, listener) as url:

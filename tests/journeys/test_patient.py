@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
-from app.services.participants import site_named, study_named
-from app.storage.capture import AnswerEvent, Response
+from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.tables.capture import AnswerEvent, Response
 from tests.applications import Clock, application
 from tests.faces.visitors import Phone, founded, invited, newcomer
 from tests.servers import address, free_socket, serving
@@ -49,7 +49,7 @@ def world(migrated_sqlite_url: str) -> Iterator[World]:
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(held))
     installation = founded(app)
     with installation.read() as session:
-        site = site_named(session, study_named(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     phone = invited(app, newcomer(Person(installation, site, "0571-001")))
     with serving(app, held) as url:
         yield World(url, clock, phone)

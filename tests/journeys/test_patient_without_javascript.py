@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from app.services.enrolment import Channel, enrol
-from app.services.participant_requests import open_requests
-from app.services.preferences import reminding
-from app.storage.people import TextSize
+from app.domain.records.participants import TextSize
+from app.services.clinic.open_requests import list_open_requests
+from app.services.reminders.reminder_settings import get_reminder_settings
+from app.services.schedule.enrolment import ContactChannel, enrol_participant
 from tests.journeys.patients import SIZE, Hospital, Patient
 from tests.services.people import PIN, START, Person, enrolment
 
@@ -82,8 +82,8 @@ def reader(scriptless: BrowserContext, served: Hospital, lang: str) -> Reader:
     """Enrolled with an e-mail address, and the language chosen in the settings."""
     served.clock.at = START
     person = Person(served.installation, served.site, f"0571-{next(served.numbers):03}")
-    entry = replace(enrolment(person.subject), channel=Channel.email, address="li@example.org")
-    enrol(person.installation, person.nurse, person.site, entry, START)
+    entry = replace(enrolment(person.subject), channel=ContactChannel.email, address="li@example.org")
+    enrol_participant(person.installation, person.nurse, person.site, entry, START)
     patient = Patient(served.url, served.clock, person)
     opened = Reader(patient, scriptless, patient.bind(scriptless), "en")
     opened.go("/settings")
@@ -107,8 +107,8 @@ def test_every_setting_saves_at_once(reader: Reader) -> None:
     expect(days).to_have_count(7)
     tab.locator("[name=until]").select_option(index=2)
     reader.press("form[action='/settings/reminders/pause'] button", "pause")
-    visitor = replace(person, cookie=_cookie(reader.context)).visitor(START)
-    assert str(reminding(person.installation, visitor, START).paused_until) == "2026-03-04"
+    visitor = replace(person, cookie=_cookie(reader.context)).participant(START)
+    assert str(get_reminder_settings(person.installation, visitor, START).paused_until) == "2026-03-04"
     reader.press("form[action='/settings/reminders/pause'] button", "again")
     reader.press("form[action='/settings/reminders'] button", "off")
     expect(tab.locator("select")).to_have_count(0)
@@ -154,7 +154,7 @@ def test_a_second_browser_comes_in_by_a_code_and_is_removed(
 def _asked(reader: Reader) -> list[str]:
     person = reader.patient.person
     with person.installation.read() as session:
-        found = open_requests(person.installation, session, person.nurse)
+        found = list_open_requests(person.installation, session, person.nurse)
         return [each.kind.value for each in found if each.subject == person.subject]
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.cli import parser
+from app.cli import build_parser
 from tests.dockerfile import Step, steps
 from tests.meta.sources import ROOT
 
@@ -66,4 +66,4 @@ def test_packages_come_from_the_lock_with_hashes() -> None:
 def test_the_program_understands_what_the_image_starts(word: str) -> None:
     program, *arguments = _last(word).command()
     assert program == "daybook"
-    assert parser().parse_args(arguments).command == arguments[0]
+    assert build_parser().parse_args(arguments).command == arguments[0]

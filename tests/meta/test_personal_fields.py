@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.storage.tables import metadata
+from app.storage.tables.columns import metadata
 
 KEPT = {
     "participant": "id public_id study_id site_id subject zone language arm enrolled_at consent_version "

@@ -2,16 +2,7 @@
 
 import re
 
-from tests.meta.requirements import (
-    DOCUMENT,
-    cited,
-    document,
-    evidence,
-    groups,
-    levels,
-    requirements,
-    summary,
-)
+from tests.meta.requirements import DOCUMENT, cited, document, evidence, groups, levels, requirements, summary
 
 LONGEST_TEXT = 200
 

@@ -6,10 +6,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from app.web.permissions import ROUTES, Caller
+from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Clock, application, visitor
 
-CLOSED = [(method, path) for (method, path), access in ROUTES.items() if access.caller is not Caller.PUBLIC]
+CLOSED = [
+    (method, path) for (method, path), access in ROUTES.items() if access.caller is not CallerKind.PUBLIC
+]
 
 
 @pytest.fixture

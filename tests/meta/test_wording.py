@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from app.domain.capture import _NO
-from app.web.wording import WORDINGS
+from app.domain.capture.arrival import _NO
+from app.web.refusal_messages import MESSAGES
 from tests.meta.sources import modules, place, tree
 
 
@@ -29,21 +29,21 @@ def _codes(named: ast.expr) -> Iterator[str]:
 
 
 def test_every_state_that_closes_a_form_has_words() -> None:
-    assert set(_NO.values()) <= WORDINGS.keys()
+    assert set(_NO.values()) <= MESSAGES.keys()
 
 
 def test_every_code_has_words() -> None:
     found = list(refusals())
     assert found
-    assert sorted({f"{where} {code}" for where, code, _ in found if code not in WORDINGS}) == []
+    assert sorted({f"{where} {code}" for where, code, _ in found if code not in MESSAGES}) == []
 
 
 def test_no_sentence_asks_for_a_detail_that_a_refusal_lacks() -> None:
     lacking = [
         f"{where} {code}: {sorted(asked - details)}"
         for where, code, details in refusals()
-        if code in WORDINGS
-        for asked in [set(re.findall(r"%\((\w+)\)s", WORDINGS[code].sentence))]
+        if code in MESSAGES
+        for asked in [set(re.findall(r"%\((\w+)\)s", MESSAGES[code].sentence))]
         if asked - details and "" not in details  # `**details` cannot be read here
     ]
     assert lacking == []
@@ -51,4 +51,4 @@ def test_no_sentence_asks_for_a_detail_that_a_refusal_lacks() -> None:
 
 def test_no_code_stands_in_the_table_that_nobody_uses() -> None:
     text = "\n".join(module.read_text("utf-8") for module in modules("app") if module.name != "wording.py")
-    assert [code for code in WORDINGS if f'"{code}"' not in text] == []
+    assert [code for code in MESSAGES if f'"{code}"' not in text] == []

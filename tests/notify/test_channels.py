@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from app.i18n.catalogues import Catalogues
-from app.notify.channel import Letter, NotSent, Unconfirmed
-from app.notify.console import Console
-from app.notify.smtp import Smtp
-from app.services.reminder_words import Note, Words
+from app.notify.channel import MessageText, NotSent, Unconfirmed
+from app.notify.console import ConsoleChannel
+from app.notify.smtp import SmtpChannel
+from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
 from app.settings import ROOT
 from tests.notify.relays import relay
 from tests.servers import Mailbox, free_socket
 
-LETTER = Letter(
+LETTER = MessageText(
     key="k1",
     to="reader@example.org",
     subject="Daybook study: a form is ready",
@@ -28,7 +28,7 @@ SENDER = "Daybook <daybook@hospital.test>"
 
 
 def test_a_letter_arrives_as_it_was_written(mailbox: Mailbox) -> None:
-    Smtp(mailbox.url, SENDER).send(LETTER)
+    SmtpChannel(mailbox.url, SENDER).send(LETTER)
     (arrived,) = mailbox.letters
     assert arrived["To"] == "reader@example.org"
     assert arrived["From"] == SENDER
@@ -40,7 +40,7 @@ def test_a_letter_arrives_as_it_was_written(mailbox: Mailbox) -> None:
 
 
 def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
-    channel = Smtp(mailbox.url, "daybook")
+    channel = SmtpChannel(mailbox.url, "daybook")
     channel.send(LETTER)
     channel.send(replace(LETTER, at=datetime(2026, 3, 5, tzinfo=UTC)))
     assert [arrived["Message-ID"] for arrived in mailbox.letters] == ["<k1@daybook>"] * 2
@@ -63,21 +63,21 @@ def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
 )
 def test_what_did_not_leave_says_so(replies: dict[str, str], code: str, lasting: bool) -> None:
     with relay(replies) as place, pytest.raises(NotSent) as failed:
-        Smtp(f"smtp://{place}", SENDER).send(LETTER)
+        SmtpChannel(f"smtp://{place}", SENDER).send(LETTER)
     assert (failed.value.code, failed.value.lasting) == (code, lasting)
     assert LETTER.to not in str(failed.value)
 
 
 def test_silence_after_the_text_is_not_taken_for_a_failure() -> None:
     with relay({".": ""}) as place, pytest.raises(Unconfirmed):
-        Smtp(f"smtp://{place}", SENDER).send(LETTER)
+        SmtpChannel(f"smtp://{place}", SENDER).send(LETTER)
 
 
 def test_a_relay_may_ask_for_a_name_and_password() -> None:
     with relay({}) as place:
-        Smtp(f"smtp://me:p%40ss@{place}", SENDER).send(LETTER)
+        SmtpChannel(f"smtp://me:p%40ss@{place}", SENDER).send(LETTER)
     with relay({"AUTH": "535 wrong"}) as place, pytest.raises(NotSent, match="sign_in_refused"):
-        Smtp(f"smtp://me:wrong@{place}", SENDER).send(LETTER)
+        SmtpChannel(f"smtp://me:wrong@{place}", SENDER).send(LETTER)
 
 
 def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
@@ -86,26 +86,26 @@ def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
     )  # the same server, by a name that is not known as near
     for url in (elsewhere, mailbox.url.replace("smtp:", "smtps:")):
         with pytest.raises(NotSent, match="unreachable"):
-            Smtp(url, SENDER, patience_seconds=3).send(LETTER)
+            SmtpChannel(url, SENDER, patience_seconds=3).send(LETTER)
     assert mailbox.letters == []
 
 
 def test_nobody_at_the_address_of_the_relay() -> None:
     held = free_socket()
     with held, pytest.raises(NotSent, match="unreachable"):
-        Smtp(f"smtp://127.0.0.1:{held.getsockname()[1]}", SENDER).send(LETTER)
+        SmtpChannel(f"smtp://127.0.0.1:{held.getsockname()[1]}", SENDER).send(LETTER)
 
 
 def test_an_address_that_cannot_be_written_is_a_lasting_failure(mailbox: Mailbox) -> None:
     with pytest.raises(NotSent) as failed:
-        Smtp(mailbox.url, SENDER).send(replace(LETTER, to="读者@example.org"))
+        SmtpChannel(mailbox.url, SENDER).send(replace(LETTER, to="读者@example.org"))
     assert (failed.value.code, failed.value.lasting) == ("bad_address", True)
 
 
 @pytest.mark.req("PRI-01")
 def test_the_console_shows_the_letter_without_its_address() -> None:
     stream = StringIO()
-    Console(stream).send(LETTER)
+    ConsoleChannel(stream).send(LETTER)
     assert LETTER.text in stream.getvalue()
     assert LETTER.to not in stream.getvalue()
 
@@ -114,8 +114,8 @@ def test_the_console_shows_the_letter_without_its_address() -> None:
 @pytest.mark.parametrize("diary", [True, False])
 @pytest.mark.parametrize("code", ["en", "zh_CN", "xx"])
 def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: bool) -> None:
-    words = Words.load(Catalogues.load(ROOT / "locales"))
-    note = Note("研究", diary, 1, date(2026, 11, 27), "https://d.test/", "0571-0000000", "8-17")
+    words = ReminderTexts.load(Catalogues.load(ROOT / "locales"))
+    note = ReminderContent("研究", diary, 1, date(2026, 11, 27), "https://d.test/", "0571-0000000", "8-17")
     subject, text = words.reminder(note, code)
     assert "研究" in subject
     assert "\n" not in subject

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from app.cli import main
 from app.clock import now
-from app.domain.window import Unit, later
+from app.domain.plans.windows import Unit, add_units
 from tests.meta.sources import ROOT
 from tests.services.moon import STUDY, pack_of, questionnaires
 
@@ -49,7 +49,7 @@ def test_the_manual_s_commands_install_the_manual_s_pack(
     assert told.count(f"{STUDY}: moon-6 1.0 in zh_CN: MISSING") == 2
     assert daybook(*COMMANDS[1]) == 0
     assert "nothing was changed" in capsys.readouterr().out
-    ends = later(now().date(), 30, Unit.days)
+    ends = add_units(now().date(), 30, Unit.days)
     Path("zh.toml").write_text(pack_of("zh_CN", ends), "utf-8")
     assert daybook("import-pack", "zh.toml", "--study", STUDY) == 0
     assert daybook("check-packs") == 0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main, parser
-from app.cli.chromium import camera, size_of
-from app.cli.screens import Picture, manifest, studio, texts_of
+from app.cli import build_parser, main
+from app.cli.chromium import find_camera, png_size
+from app.cli.screens import Picture, describe_export, make_studio, select_texts
+from app.definitions.library import load_library
 from app.settings import ROOT, Settings
-from app.storage.library import load
 
 DIARY = ("symptom-diary", "1.0")
 
@@ -44,18 +44,18 @@ def test_every_picture_stands_in_the_manifest_with_its_digest(
     for each in told["files"]:
         png = (tmp_path / each["file"]).read_bytes()
         assert hashlib.sha256(png).hexdigest() == each["sha256"]
-        assert size_of(png) == (360, 740)
+        assert png_size(png) == (360, 740)
     assert told["text_size"] == "large"
     assert "Directory not empty" in stopped(capsys, *DIARY, "--out", str(tmp_path))
 
 
 def test_the_manifest_names_words_program_and_phone() -> None:
     settings = Settings.from_environment()
-    library = load(settings.questionnaires)
+    library = load_library(settings.questionnaires)
     instrument = library.instrument("qlq-c30", "3.0")
-    texts = texts_of(library, instrument, [])
+    texts = select_texts(library, instrument, [])
     picture = Picture("en/001-q1.png", "en", "q1", "q1", "0" * 64)
-    assert manifest(studio(settings, library, instrument, "standard"), texts, [picture]) == {
+    assert describe_export(make_studio(settings, library, instrument, "standard"), texts, [picture]) == {
         "instrument": "qlq-c30",
         "version": "3.0",
         "instrument_sha256": instrument.sha256,
@@ -74,10 +74,10 @@ def test_the_manifest_names_words_program_and_phone() -> None:
 
 def test_every_screen_is_shown_unless_some_are_named() -> None:
     settings = Settings.from_environment()
-    library = load(settings.questionnaires)
+    library = load_library(settings.questionnaires)
     instrument = library.instrument("qlq-c30", "3.0")
-    used = studio(settings, library, instrument, "extra_large")
-    (text,) = texts_of(library, instrument, ["en"])
+    used = make_studio(settings, library, instrument, "extra_large")
+    (text,) = select_texts(library, instrument, ["en"])
     documents = list(used.documents(text, []))
     assert [screen.name for _, screen, _ in documents] == [
         "begin",
@@ -137,19 +137,19 @@ def test_a_browser_that_makes_no_picture_is_no_success(
     program.write_text("#!/bin/sh\nexec sleep 5\n", "utf-8")
     monkeypatch.setattr("app.cli.chromium.SECONDS", 0.1)
     with pytest.raises(OSError, match=r"nothing within 0\.1 seconds"):
-        camera(360, 740).picture("<!doctype html>")
+        find_camera(360, 740).picture("<!doctype html>")
 
 
 def test_the_manual_names_every_option_and_key(capsys: pytest.CaptureFixture[str]) -> None:
     manual = (ROOT / "docs" / "manual" / "screens.md").read_text("utf-8")
     with pytest.raises(SystemExit):
-        parser().parse_args(["screens", "--help"])
+        build_parser().parse_args(["screens", "--help"])
     options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
     assert options == set(re.findall(r"^\| `(--[a-z]+)", manual, re.MULTILINE))
     keys = set(
         re.findall(r"`([a-z0-9_]+)`", "".join(re.findall(r"^\| (`[a-z].*?) \|", manual, re.MULTILINE)))
     )
     settings = Settings.from_environment()
-    library = load(settings.questionnaires)
-    shown = studio(settings, library, library.instrument(*DIARY), "standard")
-    assert keys == set(manifest(shown, [], []))
+    library = load_library(settings.questionnaires)
+    shown = make_studio(settings, library, library.instrument(*DIARY), "standard")
+    assert keys == set(describe_export(shown, [], []))

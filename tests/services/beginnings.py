@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from app.domain.access import SYSTEM
-from app.services.enrolment import enrol, issue_invitation
-from app.services.installation import Installation
-from app.services.participants import site_named, study_named
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import load_study, open_site
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.schedule.enrolment import enrol_participant, issue_invitation
+from app.services.setup.studies import load_study, open_site
 from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
-from app.storage.study import Mode, Site
+from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
 from tests.stages import Stage
 
@@ -22,7 +23,7 @@ PLAN = ("sbrt-nsclc", "1.0")
 def installed_at(url: str) -> Iterator[Installation]:
     """The installation at an address; the key is one for all, so that a copy can be read."""
     engine = open_engine(url)
-    yield Installation(engine, library(), Sealer(DEMO_KEY, HashCost(1, 8, 1)), "https://d.test", "0")
+    yield Installation(engine, library(), SecretBox(DEMO_KEY, HashCost(1, 8, 1)), "https://d.test", "0")
     engine.dispose()
 
 
@@ -39,11 +40,11 @@ def grown(act: Callable[[Installation], Sequence[str]], before: Stage | None = N
 def site_of(installation: Installation) -> Site:
     """The study's first site."""
     with installation.read() as session:
-        return site_named(session, study_named(session, PLAN[0]).id or 0, "0571")
+        return get_site_by_code(session, get_study(session, PLAN[0]).id or 0, "0571")
 
 
 def _study(installation: Installation) -> Sequence[str]:
-    load_study(installation, SYSTEM, *PLAN, Mode.DEMO, START)
+    load_study(installation, SYSTEM, *PLAN, StudyMode.DEMO, START)
     return ()
 
 
@@ -58,7 +59,7 @@ def _person(installation: Installation) -> Sequence[str]:
 
 def _invited(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-001")
-    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    enrol_participant(installation, person.nurse, person.site, enrolment(person.subject), START)
     told = issue_invitation(installation, person.nurse, person.site.study_id, person.subject, START)
     return told.url.rsplit("/", 1)[1], told.code
 

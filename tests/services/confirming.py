@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import date
 
-from app.domain.plan import SecondCheck
-from app.services.enrolment import enrol
-from app.services.installation import Installation
-from app.storage.study import Site
+from app.domain.plans.plan import SecondCheck
+from app.services.core.installation import Installation
+from app.services.schedule.enrolment import enrol_participant
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolment
 
 BORN = date(1950, 2, 3)
@@ -21,5 +21,5 @@ def confirming(installation: Installation, check: SecondCheck) -> Installation:
 def newcomer(installation: Installation, site: Site, subject: str, born_on: date | None = BORN) -> Person:
     """Somebody enrolled with a birth date, who has no phone yet."""
     person = Person(installation, site, subject)
-    enrol(installation, person.nurse, site, replace(enrolment(subject), born_on=born_on), START)
+    enrol_participant(installation, person.nurse, site, replace(enrolment(subject), born_on=born_on), START)
     return person

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.services.installation import Installation
-from app.storage.study import Site
+from app.services.core.installation import Installation
+from app.storage.tables.studies import Site
 from tests.services.beginnings import begun, installed_at, site_of
 from tests.services.people import Person, enrolled
 from tests.stages import Stage

@@ -4,11 +4,11 @@ import shutil
 from datetime import date, datetime
 from pathlib import Path
 
-from app.domain.access import SYSTEM
-from app.services.installation import Installation
-from app.services.packs import import_pack
-from app.services.studies import load_study
-from app.storage.study import Mode
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
+from app.services.core.installation import Installation
+from app.services.setup.packs import import_pack
+from app.services.setup.studies import load_study
 from tests.services.people import QUESTIONNAIRES
 
 STUDY, OTHER = "moon-trial", "sun-trial"
@@ -113,7 +113,7 @@ def questionnaires(folder: Path) -> Path:
     return folder
 
 
-def open_trial(installation: Installation, at: datetime, mode: Mode = Mode.LIVE) -> None:
+def open_trial(installation: Installation, at: datetime, mode: StudyMode = StudyMode.LIVE) -> None:
     """Load the trial, without any pack."""
     load_study(installation, SYSTEM, STUDY, "1.0", mode, at)
 

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from app.domain.access import Actor, ActorKind, Grant, Role
-from app.domain.capture import Given
-from app.domain.plan import Owner
-from app.services.activation import activate
-from app.services.anchors import AnchorEntry, record_anchor
-from app.services.capture import begin_form
-from app.services.enrolment import EnrolmentEntry, IdentityCheck, enrol, issue_invitation
-from app.services.entry import Visitor, recognise
-from app.services.installation import Installation
-from app.services.participants import participant_of
-from app.services.saving import save_answers
-from app.services.studies import SiteEntry
-from app.services.submission import Receipt, Sending, submit_form
-from app.storage.library import Library, load
-from app.storage.people import Participant
-from app.storage.schedule import Slot
-from app.storage.study import Site
+from app.definitions.library import Library, load_library
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.services.accounts.activation import activate_device
+from app.services.accounts.participant_session import ParticipantSession, authenticate
+from app.services.capture.answer_saving import save_answers
+from app.services.capture.forms import begin_form
+from app.services.capture.submission import SubmissionReceipt, submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.installation import Installation
+from app.services.schedule.anchors import AnchorEntry, record_anchor
+from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
+from app.services.setup.studies import SiteEntry
+from app.storage.queries.participants import get_participant
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
 
 QUESTIONNAIRES = Path(__file__).parents[2] / "questionnaires"
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
@@ -32,7 +33,7 @@ PIN = "135790"
 
 @lru_cache(maxsize=1)
 def library() -> Library:
-    return load(QUESTIONNAIRES)
+    return load_library(QUESTIONNAIRES)
 
 
 def site_entry(code: str) -> SiteEntry:
@@ -58,20 +59,20 @@ class Person:
     def nurse(self) -> Actor:
         return colleague(Role.NURSE, self.site)
 
-    def visitor(self, at: datetime) -> Visitor:
+    def participant(self, at: datetime) -> ParticipantSession:
         with self.installation.read() as session:
-            return recognise(self.installation, session, self.cookie, at)
+            return authenticate(self.installation, session, self.cookie, at)
 
     def slot(self, visit: str) -> Slot:
         with self.installation.read() as session:
-            found = participant_of(session, self.site.study_id, self.subject)
+            found = get_participant(session, self.site.study_id, self.subject)
             return session.exec(
                 select(Slot).where(Slot.visit == visit, Slot.participant_id == found.id)
             ).one()
 
     def row(self) -> Participant:
         with self.installation.read() as session:
-            return participant_of(session, self.site.study_id, self.subject)
+            return get_participant(session, self.site.study_id, self.subject)
 
     def anchor(
         self, kind: str, on: date, at: datetime, confirmed: bool = True, source: Owner = Owner.site
@@ -84,16 +85,18 @@ class Person:
 
     def begin(self, visit: str, at: datetime) -> str:
         slot = self.slot(visit).public_id
-        begin_form(self.installation, self.visitor(at), slot, None, None, at)
+        begin_form(self.installation, self.participant(at), slot, None, None, at)
         return slot
 
-    def save(self, visit: str, at: datetime, *given: Given, client: str = "c1") -> int:
+    def save(self, visit: str, at: datetime, *given: SubmittedAnswer, client: str = "c1") -> int:
         return save_answers(self.installation, self.cookie, self.slot(visit).public_id, client, given, at)
 
-    def submit(self, visit: str, at: datetime, answers: dict[str, int | str | None] | None = None) -> Receipt:
+    def submit(
+        self, visit: str, at: datetime, answers: dict[str, int | str | None] | None = None
+    ) -> SubmissionReceipt:
         document = answers if answers is not None else qlq(2)
-        sending = Sending(document, submission="s1", reviewed=True)
-        return submit_form(self.installation, self.visitor(at), self.slot(visit).public_id, sending, at)
+        sending = SubmittedForm(document, submission="s1", reviewed=True)
+        return submit_form(self.installation, self.participant(at), self.slot(visit).public_id, sending, at)
 
 
 def qlq(value: int) -> dict[str, int | str | None]:
@@ -109,7 +112,7 @@ def enrolment(subject: str) -> EnrolmentEntry:
 def enrolled(installation: Installation, site: Site, subject: str) -> Person:
     """Somebody enrolled on 2 March 2026, with an activated phone."""
     person = Person(installation, site, subject)
-    enrol(installation, person.nurse, site, enrolment(subject), START)
+    enrol_participant(installation, person.nurse, site, enrolment(subject), START)
     person.cookie = bound(person, START)
     return person
 
@@ -118,7 +121,7 @@ def bound(person: Person, at: datetime) -> str:
     """The cookie of one more browser of this person, bound with a fresh link."""
     invited = issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
     secret = invited.url.rsplit("/", 1)[1]
-    return activate(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
+    return activate_device(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
 
 
 def days(count: float) -> timedelta:

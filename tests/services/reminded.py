@@ -10,34 +10,36 @@ from cryptography.fernet import Fernet
 from sqlalchemy.engine import Engine
 from sqlmodel import col, select
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
 from app.i18n.catalogues import Catalogues
-from app.notify.channel import Letter
-from app.services.enrolment import Channel, enrol
-from app.services.installation import Installation
-from app.services.reminder_words import Words
-from app.services.reminding import Outbox
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import load_study
-from app.services.ticking import Pushed, owing, push
+from app.notify.channel import MessageText
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.reminders.due_slots import SlotsProcessed, participants_due, process_due_slots
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ReminderTexts
+from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.setup.studies import load_study
 from app.settings import ROOT
 from app.storage.engine import open_engine
-from app.storage.exchange import FeedEvent, Message
-from app.storage.study import Mode, Site
-from app.storage.trail import AuditEntry
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.messages import Message
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, bound, enrolment, library
 
 KEY = Fernet.generate_key()
-WORDS = Words.load(Catalogues.load(ROOT / "locales"))
+WORDS = ReminderTexts.load(Catalogues.load(ROOT / "locales"))
 
 
 @contextmanager
 def installed(url: str, key: bytes = KEY) -> Iterator[Installation]:
     """An installation with the study loaded, on a migrated database given by its address."""
     engine = open_engine(url)
-    made = Installation(engine, library(), Sealer(key, HashCost(1, 8, 1)), "https://d.test", "0")
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    made = Installation(engine, library(), SecretBox(key, HashCost(1, 8, 1)), "https://d.test", "0")
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     yield made
     engine.dispose()
 
@@ -51,9 +53,9 @@ def reminded(installation: Installation, site: Site, number: int = 1, language: 
     """Somebody enrolled on 2 March 2026 who wants reminders by e-mail."""
     person = Person(installation, site, f"0571-{number:03d}")
     entry = replace(
-        enrolment(person.subject), channel=Channel.email, address=address(number), language=language
+        enrolment(person.subject), channel=ContactChannel.email, address=address(number), language=language
     )
-    enrol(installation, person.nurse, site, entry, START)
+    enrol_participant(installation, person.nurse, site, entry, START)
     person.cookie = bound(person, START)
     return person
 
@@ -62,10 +64,15 @@ def address(number: int) -> str:
     return f"person{number}@example.org"
 
 
-def push_all(installation: Installation, at: datetime) -> Pushed:
+def push_all(installation: Installation, at: datetime) -> SlotsProcessed:
     """One tick's worth of pushing."""
-    done = [push(installation, participant_id, at) for participant_id in owing(installation, at)]
-    return Pushed(*(sum(getattr(each, name) for each in done) for name in ("opened", "missed", "queued")))
+    done = [
+        process_due_slots(installation, participant_id, at)
+        for participant_id in participants_due(installation, at)
+    ]
+    return SlotsProcessed(
+        *(sum(getattr(each, name) for each in done) for name in ("opened", "missed", "queued"))
+    )
 
 
 def feed_types(installation: Installation, visit: str) -> list[str]:
@@ -80,7 +87,7 @@ def messages(installation: Installation) -> list[Message]:
         return list(session.exec(select(Message).order_by(col(Message.id))))
 
 
-def recorded(installation: Installation, event: Event) -> int:
+def recorded(installation: Installation, event: AuditEvent) -> int:
     """How often the trail names this event."""
     with installation.read() as session:
         return session.exec(
@@ -92,17 +99,17 @@ def recorded(installation: Installation, event: Event) -> int:
 class Pigeon:
     """A channel that keeps its letters, or fails in the way that it is told to."""
 
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[MessageText] = field(default_factory=list)
     fails: BaseException | None = None
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: MessageText) -> None:
         if self.fails is not None:
             raise self.fails
         self.letters.append(letter)
 
 
-def outbox(pigeon: Pigeon) -> Outbox:
-    return Outbox({"email": pigeon}, WORDS)
+def outbox(pigeon: Pigeon) -> MessageSender:
+    return MessageSender({"email": pigeon}, WORDS)
 
 
 class Counted:

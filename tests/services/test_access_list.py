@@ -5,34 +5,34 @@ from functools import partial
 
 import pytest
 
-from app.domain.access import Role
-from app.domain.audit import Event
-from app.domain.status import ExitKind
-from app.services.access_list import AccessList, access_list
-from app.services.devices import issue_own_code
-from app.services.entry import unlock
-from app.services.installation import Installation
-from app.services.studies import open_site
-from app.services.throttling import SPAN, TRIES
-from app.storage.study import Site
+from app.domain.plans.status import ExitKind
+from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
+from app.services.accounts.devices import issue_own_code
+from app.services.accounts.participant_session import unlock_device
+from app.services.clinic.sign_in_problems import SignInProblems, list_sign_in_problems
+from app.services.core.installation import Installation
+from app.services.core.throttling import SPAN, TRIES
+from app.services.setup.studies import open_site
+from app.storage.tables.studies import Site
 from tests.services.confirming import newcomer
 from tests.services.people import START, Person, colleague, days, site_entry
 from tests.services.test_entry import enter, refusal
 
 
-def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> AccessList:
+def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> SignInProblems:
     with person.installation.read() as session:
-        return access_list(session, colleague(role, person.site), at)
+        return list_sign_in_problems(session, colleague(role, person.site), at)
 
 
 @pytest.mark.req("IAM-12")
 def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
     assert listed(person, START).count == 0
     later = START + days(1)
-    visitor = person.visitor(later)
+    visitor = person.participant(later)
     own = issue_own_code(person.installation, visitor, later)
     for number in range(TRIES):
-        assert refusal(lambda: unlock(person.installation, visitor, "000001", later)) == "wrong_pin"
+        assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later)) == "wrong_pin"
         guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
         assert refusal(guess) == "wrong_link"
     found = listed(person, later)
@@ -53,7 +53,7 @@ def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Si
     with person.installation.work(person.nurse, START) as work:
         row = work.session.merge(gone.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
-        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+        work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
     assert listed(person, START + days(3)).count == 0
 
 
@@ -63,4 +63,6 @@ def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: P
         installation, colleague(Role.ADMIN, person.site), "sbrt-nsclc", site_entry("0021"), START
     )
     with installation.read() as session:
-        assert access_list(session, colleague(Role.NURSE, from_elsewhere), START + days(9)).count == 0
+        assert (
+            list_sign_in_problems(session, colleague(Role.NURSE, from_elsewhere), START + days(9)).count == 0
+        )

@@ -6,13 +6,14 @@ from datetime import date
 import pytest
 from sqlmodel import select
 
-from app.domain.plan import Owner
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import Status
+from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
-from app.domain.status import Status
-from app.services.anchors import AnchorEntry, preview_anchor, record_anchor
-from app.storage.exchange import FeedEvent
-from app.storage.schedule import Anchor, Standing
-from app.storage.slots import slots_of, status_of
+from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_anchor
+from app.storage.queries.slots import list_slots, slot_status
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.schedule import Anchor
 from tests.services.people import START, Person, days
 
 DAY0 = date(2026, 3, 2)
@@ -27,16 +28,16 @@ def recorded(person: Person) -> list[Anchor]:
 @pytest.mark.req("REP-01")
 def test_every_expected_form_exists_from_enrolment_on(person: Person) -> None:
     with person.installation.read() as session:
-        slots = slots_of(session, person.row().id or 0)
+        slots = list_slots(session, person.row().id or 0)
     assert len(slots) == 244
-    assert {status_of(slot, START) for slot in slots} == {Status.due, Status.waiting}
+    assert {slot_status(slot, START) for slot in slots} == {Status.due, Status.waiting}
     assert [slot.visit for slot in slots][:3] == ["BL", "W6", "W12"]
 
 
 def test_randomisation_places_every_window_and_tells_the_edc_once(person: Person) -> None:
     person.randomise(DAY0, START)
     with person.installation.read() as session:
-        slots = slots_of(session, person.row().id or 0)
+        slots = list_slots(session, person.row().id or 0)
         told = session.exec(select(FeedEvent).where(FeedEvent.type == "anchor.recorded")).all()
     assert all(slot.opens_on for slot in slots)
     assert person.slot("W6").target_on == date(2026, 4, 13)
@@ -60,7 +61,7 @@ def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
     person.randomise(date(2026, 3, 3), START + days(2))
     assert person.slot("D0").opens_on == before[0].opens_on
     assert person.slot("W6").target_on == date(2026, 4, 14)
-    assert [row.standing for row in recorded(person)] == [Standing.SUPERSEDED, Standing.CURRENT]
+    assert [row.standing for row in recorded(person)] == [AnchorStanding.SUPERSEDED, AnchorStanding.CURRENT]
 
 
 def test_a_past_anchor_says_what_would_be_missed_and_waits_for_a_yes(person: Person) -> None:
@@ -73,7 +74,7 @@ def test_a_past_anchor_says_what_would_be_missed_and_waits_for_a_yes(person: Per
     person.anchor("randomisation", DAY0, late, confirmed=True, source=Owner.edc)
     assert person.slot("W6").missed_reason == "administrative"
     assert person.slot("W24").missed_reason is None
-    assert status_of(person.slot("W6"), late) is Status.missed
+    assert slot_status(person.slot("W6"), late) is Status.missed
 
 
 def test_the_owner_s_date_stands_and_a_differing_one_is_listed(person: Person) -> None:
@@ -81,16 +82,16 @@ def test_the_owner_s_date_stands_and_a_differing_one_is_listed(person: Person) -
     person.anchor("randomisation", date(2026, 3, 3), START + days(2), source=Owner.edc)
     person.anchor("randomisation", date(2026, 3, 4), START + days(3), source=Owner.site)
     assert [(row.source, row.standing) for row in recorded(person)] == [
-        ("site", Standing.DIFFERING),
-        ("edc", Standing.CURRENT),
-        ("site", Standing.DIFFERING),
+        ("site", AnchorStanding.DIFFERING),
+        ("edc", AnchorStanding.CURRENT),
+        ("site", AnchorStanding.DIFFERING),
     ]
     assert person.slot("W6").target_on == date(2026, 4, 14)
     person.anchor("randomisation", date(2026, 3, 3), START + days(4), source=Owner.site)
     assert [row.standing for row in recorded(person)][1:] == [
-        Standing.SUPERSEDED,
-        Standing.DIFFERING,
-        Standing.CURRENT,
+        AnchorStanding.SUPERSEDED,
+        AnchorStanding.DIFFERING,
+        AnchorStanding.CURRENT,
     ]
 
 

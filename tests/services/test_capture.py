@@ -9,18 +9,18 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.audit import Event
-from app.domain.capture import Given, HelpedBy, LateReason
-from app.domain.outbox import checksum, signs
+from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
+from app.domain.capture.outbox import item_tokens, record_checksum
+from app.domain.plans.status import ExitKind
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.status import ExitKind
-from app.services.capture import begin_form, definition, open_form
-from app.services.entry import change_language, unlock
-from app.services.installation import Installation
-from app.services.saving import keep_draft, save_answers
-from app.storage.capture import AnswerEvent
+from app.services.accounts.participant_session import change_language, unlock_device
+from app.services.capture.answer_saving import save_answers, save_draft
+from app.services.capture.forms import begin_form, get_form_definition, open_form
+from app.services.core.installation import Installation
 from app.storage.engine import saving
-from app.storage.trail import AuditEntry
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent
 from tests.services.people import PIN, START, Person, days
 
 DIARY_START = date(2026, 3, 2)
@@ -40,7 +40,7 @@ def stored(person: Person, visit: str = "BL") -> list[AnswerEvent]:
         return list(session.exec(found))
 
 
-def trail(installation: Installation, event: Event) -> list[AuditEntry]:
+def trail(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
     with installation.read() as session:
         return list(
             session.exec(select(AuditEntry).where(AuditEntry.event == event.value).order_by(sa.text("seq")))
@@ -48,28 +48,30 @@ def trail(installation: Installation, event: Event) -> list[AuditEntry]:
 
 
 def test_a_form_is_found_by_its_id_with_its_words(person: Person) -> None:
-    visitor, slot = person.visitor(START), person.slot("BL").public_id
+    visitor, slot = person.participant(START), person.slot("BL").public_id
     form = open_form(person.installation, visitor, slot, START)
     assert (form.instrument.id, form.text.lang, form.revision, dict(form.answers)) == ("qlq-c30", "en", 0, {})
     assert (form.slot.begun_at, form.asks_late_reason, form.leave_out) == (None, False, frozenset())
-    assert definition(person.installation, visitor, slot).text == form.text
+    assert get_form_definition(person.installation, visitor, slot).text == form.text
 
 
 @pytest.mark.req("IAM-03")
 def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    visitor = person.visitor(START)
+    visitor = person.participant(START)
     for act in (
         lambda: open_form(person.installation, visitor, theirs, START),
-        lambda: definition(person.installation, visitor, theirs),
+        lambda: get_form_definition(person.installation, visitor, theirs),
         lambda: begin_form(person.installation, visitor, theirs, None, None, START),
-        lambda: save_answers(person.installation, person.cookie, theirs, "c", [Given(1, 0, "q1", 1)], START),
+        lambda: save_answers(
+            person.installation, person.cookie, theirs, "c", [SubmittedAnswer(1, 0, "q1", 1)], START
+        ),
     ):
         assert refused(act).code == "unknown_slot"
 
 
 def test_a_form_waits_for_its_window_and_ends_with_it(person: Person) -> None:
-    visitor = person.visitor(START)
+    visitor = person.participant(START)
     waiting = person.slot("W6").public_id
     assert refused(lambda: open_form(person.installation, visitor, waiting, START)).code == "not_yet_open"
     person.randomise(date(2026, 3, 2), START)
@@ -80,32 +82,41 @@ def test_a_form_waits_for_its_window_and_ends_with_it(person: Person) -> None:
 
 
 def test_beginning_is_recorded_once_with_who_helped(person: Person) -> None:
-    visitor, slot = person.visitor(START), person.slot("BL").public_id
+    visitor, slot = person.participant(START), person.slot("BL").public_id
     begin_form(person.installation, visitor, slot, HelpedBy.nurse, None, START)
     begin_form(person.installation, visitor, slot, None, None, START + days(1))
     row = person.slot("BL")
     assert (row.begun_at, row.helped_by) == (START, "nurse")
-    assert len(trail(person.installation, Event.FORM_BEGUN)) == 1
+    assert len(trail(person.installation, AuditEvent.FORM_BEGUN)) == 1
 
 
 def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
     person.randomise(DIARY_START, START)
     at = START + days(2)
-    unlock(person.installation, person.visitor(at), PIN, at)
+    unlock_device(person.installation, person.participant(at), PIN, at)
     slot = person.slot("D0").public_id
-    form = open_form(person.installation, person.visitor(at), slot, at)
+    form = open_form(person.installation, person.participant(at), slot, at)
     assert form.asks_late_reason
-    told = refused(lambda: begin_form(person.installation, person.visitor(at), slot, None, None, at))
+    told = refused(lambda: begin_form(person.installation, person.participant(at), slot, None, None, at))
     assert (told.code, told.details["field"]) == ("late_reason_needed", "late_reason")
-    begin_form(person.installation, person.visitor(at), slot, None, LateReason.too_ill, at)
+    begin_form(person.installation, person.participant(at), slot, None, LateReason.too_ill, at)
     assert person.slot("D0").late_reason == "too_ill"
 
 
 @pytest.mark.req("AUD-02", "AUD-05", "CAP-07")
 def test_each_answer_is_an_event_and_its_change_is_told(person: Person) -> None:
     person.begin("BL", START)
-    assert person.save("BL", START, Given(1, 0, "q1", 3, DEVICE)) == 1
-    assert person.save("BL", START, Given(2, 1, "q1", 2), Given(3, 1, "q2", None), Given(4, 1, "q1", 4)) == 4
+    assert person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3, DEVICE)) == 1
+    assert (
+        person.save(
+            "BL",
+            START,
+            SubmittedAnswer(2, 1, "q1", 2),
+            SubmittedAnswer(3, 1, "q2", None),
+            SubmittedAnswer(4, 1, "q1", 4),
+        )
+        == 4
+    )
     rows = stored(person)
     assert [(row.revision, row.item, row.value) for row in rows] == [
         (1, "q1", 3),
@@ -115,34 +126,37 @@ def test_each_answer_is_an_event_and_its_change_is_told(person: Person) -> None:
     ]
     assert (rows[0].device_offset, rows[1].device_offset, rows[0].language) == (480, None, "en")
     assert rows[0].device_at == DEVICE
-    first, second = trail(person.installation, Event.ANSWER_SAVED)
+    first, second = trail(person.installation, AuditEvent.ANSWER_SAVED)
     assert first.changes == '[{"field":"q1","new":3,"old":null,"record":"answer:BL/qlq-c30"}]'
     assert second.changes.count('"field"') == 3
     assert '"field":"q1","new":4,"old":2' in second.changes
     assert '"field":"q2","new":"blank"' in second.changes
-    form = open_form(person.installation, person.visitor(START), person.slot("BL").public_id, START)
+    form = open_form(person.installation, person.participant(START), person.slot("BL").public_id, START)
     assert (dict(form.answers), form.revision) == ({"q1": 4, "q2": None}, 4)
 
 
 @pytest.mark.req("CAP-14")
 def test_a_replay_stores_nothing_and_a_mixed_one_only_what_is_new(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3))
-    assert person.save("BL", START, Given(1, 0, "q1", 3)) == 1
-    assert person.save("BL", START, Given(1, 0, "q1", 3), Given(2, 1, "q2", 1)) == 2
-    assert person.save("BL", START, Given(1, 0, "q1", 1), client="c2") == 3
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
+    assert person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3)) == 1
+    assert person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 1, "q2", 1)) == 2
+    assert person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1), client="c2") == 3
     assert [row.value for row in stored(person)] == [3, 1, 1]
 
 
 def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     person.randomise(DIARY_START, START)
     person.begin("D0", START)
-    assert refused(lambda: person.save("D0", START, Given(1, 0, "other", "sore"))).code == "unknown_item"
+    assert (
+        refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))).code
+        == "unknown_item"
+    )
     person.installation = asking_everything(person.installation)
-    person.save("D0", START, Given(1, 0, "other", "a sore shoulder"))
-    form = open_form(person.installation, person.visitor(START), person.slot("D0").public_id, START)
+    person.save("D0", START, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
+    form = open_form(person.installation, person.participant(START), person.slot("D0").public_id, START)
     assert form.answers["other"] == "a sore shoulder"
-    (entry,) = trail(person.installation, Event.ANSWER_SAVED)
+    (entry,) = trail(person.installation, AuditEvent.ANSWER_SAVED)
     assert '"field":"other"' in entry.changes
     assert "shoulder" not in entry.changes
 
@@ -168,12 +182,12 @@ def test_what_the_instrument_does_not_know_is_refused(
     person: Person, item: str, value: int | str, code: str
 ) -> None:
     person.begin("BL", START)
-    assert refused(lambda: person.save("BL", START, Given(1, 0, item, value))).code == code
+    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, item, value))).code == code
     assert stored(person) == []
 
 
 def test_an_answer_needs_a_browser_that_is_known_awake_and_has_begun(person: Person) -> None:
-    given = Given(1, 0, "q1", 1)
+    given = SubmittedAnswer(1, 0, "q1", 1)
     assert refused(lambda: person.save("BL", START, given)).code == "not_begun"
     slot = person.begin("BL", START)
     assert refused(lambda: person.save("BL", START + days(1), given)).code == "locked"
@@ -184,10 +198,10 @@ def test_an_answer_needs_a_browser_that_is_known_awake_and_has_begun(person: Per
 def test_saving_keeps_a_browser_awake(person: Person) -> None:
     person.begin("BL", START)
     moment = START + days(10 / 1440)
-    person.save("BL", moment, Given(1, 0, "q1", 1))
-    assert person.visitor(moment).seen_at == moment
-    person.save("BL", moment + days(10 / 1440), Given(2, 1, "q1", 2))
-    assert person.visitor(moment + days(20 / 1440)).locked is False
+    person.save("BL", moment, SubmittedAnswer(1, 0, "q1", 1))
+    assert person.participant(moment).seen_at == moment
+    person.save("BL", moment + days(10 / 1440), SubmittedAnswer(2, 1, "q1", 2))
+    assert person.participant(moment + days(20 / 1440)).locked is False
 
 
 def test_answers_end_with_the_participation(person: Person) -> None:
@@ -195,17 +209,17 @@ def test_answers_end_with_the_participation(person: Person) -> None:
     with person.installation.work(person.nurse, START) as work:
         slot = work.session.merge(person.slot("BL"))
         slot.exit_kind, slot.exit_at = ExitKind.withdrew_study, START
-        work.record(Event.DISPOSITION_RECORDED, f"participant:{slot.participant_id}")
-    assert refused(lambda: person.save("BL", START, Given(1, 0, "q1", 1))).code == "window_closed"
+        work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{slot.participant_id}")
+    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))).code == "window_closed"
 
 
 def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     slot = person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3))
-    visitor = person.visitor(START)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
+    visitor = person.participant(START)
 
     def kept(answers: dict[str, int | str | None]) -> dict[str, object]:
-        form = keep_draft(person.installation, visitor, person.cookie, slot, answers, 1, START)
+        form = save_draft(person.installation, visitor, person.cookie, slot, answers, 1, START)
         return {**form.answers, "revision": form.revision}
 
     assert kept({"q1": 3}) == {"q1": 3, "revision": 1}
@@ -216,10 +230,10 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
 @pytest.mark.req("CAP-03")
 def test_a_change_of_language_keeps_the_answers_and_marks_the_next(person: Person) -> None:
     slot = person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3))
-    change_language(person.installation, person.visitor(START), "zh_CN", START)
-    person.save("BL", START, Given(2, 1, "q2", 2))
-    form = open_form(person.installation, person.visitor(START), slot, START)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
+    change_language(person.installation, person.participant(START), "zh_CN", START)
+    person.save("BL", START, SubmittedAnswer(2, 1, "q2", 2))
+    form = open_form(person.installation, person.participant(START), slot, START)
     assert (form.text.lang, dict(form.answers)) == ("zh_CN", {"q1": 3, "q2": 2})
     assert [row.language for row in stored(person)] == ["en", "zh_CN"]
 
@@ -228,7 +242,7 @@ def test_saves_from_two_browsers_at_once_are_all_kept(person: Person) -> None:
     person.begin("BL", START)
 
     def give(number: int) -> int:
-        return person.save("BL", START, Given(1, 0, f"q{number}", 2), client=f"phone{number}")
+        return person.save("BL", START, SubmittedAnswer(1, 0, f"q{number}", 2), client=f"phone{number}")
 
     with ThreadPoolExecutor(3) as pool:
         revisions = list(pool.map(give, range(1, 7)))
@@ -242,7 +256,7 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     engine = person.installation.engine
     for pool in {engine, saving(engine)}:
         sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0].upper()))
-    save_answers(person.installation, person.cookie, slot, "c1", [Given(2, 1, "q2", 1)], START)
+    save_answers(person.installation, person.cookie, slot, "c1", [SubmittedAnswer(2, 1, "q2", 1)], START)
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
     assert [word for word in said if word not in ("BEGIN", "SELECT")] == written
     assert said.count("SELECT") <= 2
@@ -263,7 +277,7 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
 
     for pool in (engine, saving(engine)):
         sa.event.listen(pool, "before_cursor_execute", overtake)
-    given = [Given(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
+    given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
     assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
     assert len(stored(person)) == count
     stranger.dispose()
@@ -272,9 +286,9 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
 @pytest.mark.req("OFF-02")
 def test_an_answer_altered_on_the_phone_is_refused(person: Person) -> None:
     person.begin("BL", START)
-    key = person.installation.sealer.keyed("outbox", person.slot("BL").public_id)
-    bare = Given(1, 0, "q1", 3, DEVICE, 0, True)
-    told = replace(bare, checksum=checksum(signs(30, key), "c1", signs(30, key)[0], bare))
+    key = person.installation.secret_box.keyed_digest("outbox", person.slot("BL").public_id)
+    bare = SubmittedAnswer(1, 0, "q1", 3, DEVICE, 0, True)
+    told = replace(bare, checksum=record_checksum(item_tokens(30, key), "c1", item_tokens(30, key)[0], bare))
     assert refused(lambda: person.save("BL", START, replace(told, value=1))).code == "altered_answer"
     assert person.save("BL", START, told) == 1
 
@@ -282,18 +296,18 @@ def test_an_answer_altered_on_the_phone_is_refused(person: Person) -> None:
 @pytest.mark.req("OFF-02")
 def test_a_gap_in_a_phones_numbers_is_told(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3))
-    person.save("BL", START, Given(3, 0, "q3", 3))
-    person.save("BL", START, Given(4, 0, "q4", 3))
-    assert len(trail(person.installation, Event.ANSWERS_AFTER_GAP)) == 1
-    assert len(trail(person.installation, Event.ANSWER_SAVED)) == 2
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
+    person.save("BL", START, SubmittedAnswer(3, 0, "q3", 3))
+    person.save("BL", START, SubmittedAnswer(4, 0, "q4", 3))
+    assert len(trail(person.installation, AuditEvent.ANSWERS_AFTER_GAP)) == 1
+    assert len(trail(person.installation, AuditEvent.ANSWER_SAVED)) == 2
 
 
 @pytest.mark.req("CAP-14")
 def test_late_answers_never_join_a_form_that_was_sent(person: Person) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
-    slot, late = person.slot("BL").public_id, [Given(1, 0, "q1", 3)]
+    slot, late = person.slot("BL").public_id, [SubmittedAnswer(1, 0, "q1", 3)]
     told = refused(
         lambda: save_answers(person.installation, person.cookie, slot, "c1", late, START, late=True)
     )

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.capture import Given
-from app.services.accepting import Sending
-from app.services.conflicts import conflicts_of
-from app.services.submission import submit_form
-from app.storage.slots import slots_of
+from app.domain.capture.answers import SubmittedAnswer
+from app.services.capture.submission import submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.clinic.conflicts import list_conflicts
+from app.storage.queries.slots import list_slots
 from tests.services.people import START, Person, qlq
 
 SOON = START + timedelta(minutes=1)
@@ -17,7 +17,7 @@ SOON = START + timedelta(minutes=1)
 def listed(person: Person) -> list[tuple[str, str]]:
     with person.installation.read() as session:
         key = person.row().id or 0
-        found = conflicts_of(session, key, slots_of(session, key))
+        found = list_conflicts(session, key, list_slots(session, key))
         assert all(each.earlier_at <= each.later_at for each in found)
         return [(each.slot.visit, each.item) for each in found]
 
@@ -25,32 +25,39 @@ def listed(person: Person) -> list[tuple[str, str]]:
 @pytest.mark.req("OFF-05")
 def test_two_phones_that_did_not_know_of_each_other_are_listed(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3), Given(2, 0, "q2", 3), client="first")
-    person.save("BL", SOON, Given(1, 0, "q1", 4), Given(2, 0, "q2", 3), Given(3, 0, "q3", 1), client="second")
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", 3), client="first")
+    person.save(
+        "BL",
+        SOON,
+        SubmittedAnswer(1, 0, "q1", 4),
+        SubmittedAnswer(2, 0, "q2", 3),
+        SubmittedAnswer(3, 0, "q3", 1),
+        client="second",
+    )
     assert listed(person) == [("BL", "q1")]
 
 
 def test_who_changes_what_they_saw_is_no_conflict(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 3), client="first")
-    person.save("BL", SOON, Given(1, 1, "q1", 4), client="second")
-    person.save("BL", SOON, Given(2, 1, "q1", 2), client="second")
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), client="first")
+    person.save("BL", SOON, SubmittedAnswer(1, 1, "q1", 4), client="second")
+    person.save("BL", SOON, SubmittedAnswer(2, 1, "q1", 2), client="second")
     assert listed(person) == []
 
 
 @pytest.mark.req("OFF-05")
 def test_a_whole_form_sent_over_anothers_answer_is_listed_too(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q2", 2), client="first")
-    person.save("BL", START, Given(1, 1, "q1", 4), client="second")
-    sending = Sending(qlq(2), submission="first", reviewed=True, base=1)
-    submit_form(person.installation, person.visitor(SOON), person.slot("BL").public_id, sending, SOON)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q2", 2), client="first")
+    person.save("BL", START, SubmittedAnswer(1, 1, "q1", 4), client="second")
+    sending = SubmittedForm(qlq(2), submission="first", reviewed=True, base=1)
+    submit_form(person.installation, person.participant(SOON), person.slot("BL").public_id, sending, SOON)
     assert listed(person) == [("BL", "q1")]
 
 
 def test_a_page_that_sends_what_it_saved_is_alone(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 4), client="first")
-    sending = Sending(qlq(2), submission="first", reviewed=True, base=0)
-    submit_form(person.installation, person.visitor(SOON), person.slot("BL").public_id, sending, SOON)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4), client="first")
+    sending = SubmittedForm(qlq(2), submission="first", reviewed=True, base=0)
+    submit_form(person.installation, person.participant(SOON), person.slot("BL").public_id, sending, SOON)
     assert listed(person) == []

@@ -11,35 +11,40 @@ from typing import TypeVar
 import pytest
 from sqlmodel import SQLModel, select
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
+from app.demo import answers, calendar, demonstration
+from app.demo.people import PEOPLE
+from app.demo.sites import PLAN, SITES, STAFF, STUDY, ZONE
+from app.domain.plans.status import Status, died_in_window
+from app.domain.records.access import SYSTEM
+from app.domain.records.anchors import AnchorStanding
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.participants import TeamRequestKind
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.domain.status import Status, died_in_window
 from app.i18n.catalogues import Catalogues
-from app.notify.console import Console
-from app.services import demo, demo_answers, demo_days
-from app.services.activation import activate
-from app.services.demo_people import PEOPLE
-from app.services.demo_sites import PLAN, SITES, STAFF, STUDY, ZONE
-from app.services.dispositions import Kind
-from app.services.installation import Installation
-from app.services.reminder_words import Words
-from app.services.reminding import Outbox
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import load_study
-from app.services.ticking import owed_now
-from app.services.trail import verify
-from app.services.waking import stale_wakes
+from app.notify.console import ConsoleChannel
+from app.services.accounts.activation import activate_device
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.reminders.due_slots import find_due_work
+from app.services.reminders.next_due_check import find_stale_next_due
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ReminderTexts
+from app.services.setup.studies import load_study
 from app.settings import DEMO_KEY, ROOT
-from app.storage.capture import AnswerEvent, Quarantine, Response
-from app.storage.changes import chain_of_study
 from app.storage.engine import open_engine
-from app.storage.exchange import FeedEvent, FeedHead, Message
-from app.storage.people import Participant, ParticipantRequest, RequestKind
-from app.storage.schedule import Anchor, Disposition, Slot, Standing
-from app.storage.slots import facts_of, slots_of, status_of, window_of_slot
-from app.storage.study import Mode, RoleGrant, Study
-from app.storage.trail import AuditEntry
+from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
+from app.storage.row_changes import study_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.feed import FeedEvent, FeedHead
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Participant, TeamRequest
+from app.storage.tables.schedule import Anchor, Disposition, Slot
+from app.storage.tables.staff import RoleGrant
+from app.storage.tables.studies import Study
 from tests import postgres
 from tests.services.people import library
 
@@ -54,7 +59,7 @@ class Made:
     """A demonstration, the moment it was made, the letters of its past and its trail then."""
 
     installation: Installation
-    kept: demo.Kept
+    kept: demonstration.DemoSecrets
     at: datetime
     letters: str
     trail: tuple[tuple[str, int, datetime], ...]
@@ -68,11 +73,11 @@ class Made:
 
     def slots(self, subject: str) -> dict[str, Slot]:
         with self.installation.read() as session:
-            return {slot.visit: slot for slot in slots_of(session, self.participant(subject).id or 0)}
+            return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id or 0)}
 
 
 def installed(url: str) -> Installation:
-    sealer = Sealer(DEMO_KEY, HashCost(1, 8, 1))
+    sealer = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
     return Installation(open_engine(url), library(), sealer, "http://demo.test", "0")
 
 
@@ -92,9 +97,11 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def _made(url: str, at: datetime) -> Iterator[Made]:
     installation, letters = installed(url), io.StringIO()
-    outbox = Outbox({"email": Console(letters)}, Words.load(Catalogues.load(ROOT / "locales")))
-    assert not demo.is_made(installation)
-    kept = demo.make(installation, outbox, at)
+    outbox = MessageSender(
+        {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
+    )
+    assert not demonstration.is_made(installation)
+    kept = demonstration.make_demonstration(installation, outbox, at)
     with installation.read() as session:
         entries = session.exec(select(AuditEntry)).all()
     trail = tuple(sorted((entry.chain, entry.seq, entry.at) for entry in entries))
@@ -103,13 +110,14 @@ def _made(url: str, at: datetime) -> Iterator[Made]:
 
 
 def test_every_state_is_to_be_seen(made: Made) -> None:
-    states = {status_of(slot, made.at) for slot in made.rows(Slot) if slot.series != "diary"}
+    states = {slot_status(slot, made.at) for slot in made.rows(Slot) if slot.series != "diary"}
     assert states == set(Status)
 
 
 def test_each_person_shows_what_their_story_says(made: Made) -> None:
     told = {
-        each.subject: each.state for each in demo.sign_ins(made.installation, made.kept, made.at).participants
+        each.subject: each.state
+        for each in demonstration.list_sign_ins(made.installation, made.kept, made.at).participants
     }
     assert told == {
         "0571-001": Status.planned,
@@ -144,11 +152,11 @@ def test_each_person_shows_what_their_story_says(made: Made) -> None:
 def test_every_way_out_is_taken_and_one_is_taken_back(made: Made) -> None:
     rows = made.rows(Disposition)
     undone = [row for row in rows if row.undoes_id is not None]
-    assert {row.kind for row in rows} == set(Kind)
+    assert {row.kind for row in rows} == set(DispositionKind)
     assert [row.reason for row in undone] == ["entered for the wrong participant"]
     before, inside = made.slots("0512-002")["W6"], made.slots("0512-003")["W6"]
-    assert not died_in_window(window_of_slot(before), facts_of(before))
-    assert died_in_window(window_of_slot(inside), facts_of(inside))
+    assert not died_in_window(window_of_slot(before), slot_facts(before))
+    assert died_in_window(window_of_slot(inside), slot_facts(inside))
     assert "ET" in made.slots("0512-006")
 
 
@@ -158,7 +166,7 @@ def test_forms_came_in_time_late_in_grace_too_late_and_not_at_all(made: Made) ->
     assert responses[made.slots("0571-007")["W6"].public_id].out_of_window
     assert responses[made.slots("0571-008")["W6"].public_id].in_grace
     assert [by_slot[each.slot_id].visit for each in made.rows(Quarantine)] == ["W6"]
-    reasons = {slot.missed_reason for slot in by_slot.values() if status_of(slot, made.at) is Status.missed}
+    reasons = {slot.missed_reason for slot in by_slot.values() if slot_status(slot, made.at) is Status.missed}
     assert reasons == {None, "too_ill_staff", "not_reachable"}
     drafts = {each.slot_id for each in made.rows(AnswerEvent)} - {
         each.slot_id for each in made.rows(Response)
@@ -180,18 +188,18 @@ def test_answers_differ_as_those_of_people_do(made: Made) -> None:
 
 
 def test_two_dates_differ_and_an_unscheduled_form_was_asked_for(made: Made) -> None:
-    differing = [row for row in made.rows(Anchor) if row.standing is Standing.DIFFERING]
+    differing = [row for row in made.rows(Anchor) if row.standing is AnchorStanding.DIFFERING]
     assert [(row.kind, row.source) for row in differing] == [("randomisation", "site")]
-    assert status_of(made.slots("0755-006")["UNS-1"], made.at) is Status.due
+    assert slot_status(made.slots("0755-006")["UNS-1"], made.at) is Status.due
 
 
 def test_the_nurse_finds_a_call_and_a_correction_asked_for(made: Made) -> None:
-    assert {request.kind for request in made.rows(ParticipantRequest)} == set(RequestKind)
-    assert all(request.closed_at is None for request in made.rows(ParticipantRequest))
+    assert {request.kind for request in made.rows(TeamRequest)} == set(TeamRequestKind)
+    assert all(request.closed_at is None for request in made.rows(TeamRequest))
 
 
 def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None:
-    assert verify(made.installation) == []
+    assert verify_trail(made.installation) == []
     for _, chain in itertools.groupby(made.trail, key=lambda entry: entry[0]):
         moments = [at for *_, at in chain]
         assert moments == sorted(moments)
@@ -207,17 +215,17 @@ def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> Non
 
 
 def test_nothing_is_owed_that_time_alone_brings(made: Made) -> None:
-    owed = owed_now(made.installation, made.at)
+    owed = find_due_work(made.installation, made.at)
     assert not owed.slots
     assert not owed.seals
-    assert list(stale_wakes(made.installation, made.at)) == []
+    assert list(find_stale_next_due(made.installation, made.at)) == []
     assert {message.state for message in made.rows(Message)} <= {"sent", "dropped"}
     assert "sent" in {message.state for message in made.rows(Message)}
     assert "participant.example" not in made.letters
 
 
 def test_staff_of_each_role_can_be_told_how_to_sign_in(made: Made) -> None:
-    staff = demo.sign_ins(made.installation, made.kept, made.at).staff
+    staff = demonstration.list_sign_ins(made.installation, made.kept, made.at).staff
     assert [(each.email, each.role, each.site) for each in staff] == [
         (each.email, each.role.value, each.site) for each in STAFF
     ]
@@ -227,15 +235,16 @@ def test_staff_of_each_role_can_be_told_how_to_sign_in(made: Made) -> None:
 
 
 def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> None:
-    first = demo.sign_ins(made.installation, made.kept, made.at)
-    again = demo.sign_ins(made.installation, first.kept, made.at + timedelta(days=1))
+    first = demonstration.list_sign_ins(made.installation, made.kept, made.at)
+    again = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=1))
     assert again.kept == first.kept
     person = next(each for each in again.participants if each.subject == "0571-002")
     assert person.activation_url is not None
     secret = person.activation_url.removeprefix("http://demo.test/a/")
-    activate(made.installation, secret, "246802", "246802", "laptop", "192.0.2.9", made.at)
+    activate_device(made.installation, secret, "246802", "246802", "laptop", "192.0.2.9", made.at)
     renewed = {
-        each.subject: each for each in demo.sign_ins(made.installation, again.kept, made.at).participants
+        each.subject: each
+        for each in demonstration.list_sign_ins(made.installation, again.kept, made.at).participants
     }
     assert renewed["0571-002"].activation_url not in (None, person.activation_url)
     assert renewed["0571-003"].activation_url == next(
@@ -245,37 +254,37 @@ def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> 
 
 
 def test_a_link_that_ran_out_is_renewed(made: Made) -> None:
-    first = demo.sign_ins(made.installation, made.kept, made.at)
-    later = demo.sign_ins(made.installation, first.kept, made.at + timedelta(days=15))
+    first = demonstration.list_sign_ins(made.installation, made.kept, made.at)
+    later = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=15))
     assert not set(first.kept.invitations.values()) & set(later.kept.invitations.values())
 
 
 def test_the_printed_pin_opens_the_phone_of_before(made: Made) -> None:
     person = next(
         each
-        for each in demo.sign_ins(made.installation, made.kept, made.at).participants
+        for each in demonstration.list_sign_ins(made.installation, made.kept, made.at).participants
         if each.subject == "0755-006"
     )
     assert person.activation_url is not None
     assert person.pin is not None
     stored = made.participant("0755-006").pin_hash
-    assert made.installation.sealer.matches(stored, person.pin)
+    assert made.installation.secret_box.matches(stored, person.pin)
     not_activated = [story.subject for story in PEOPLE if not story.activated]
     assert [made.participant(subject).pin_hash for subject in not_activated] == [None, None]
 
 
 def test_a_client_whose_secret_nobody_kept_is_replaced(made: Made) -> None:
-    anew = demo.sign_ins(made.installation, None, made.at).kept
+    anew = demonstration.list_sign_ins(made.installation, None, made.at).kept
     assert anew.client_id != made.kept.client_id
     assert anew.client_secret != made.kept.client_secret
 
 
 def test_an_interrupted_demonstration_is_told_from_a_whole_one(migrated_url: str) -> None:
     installation = installed(migrated_url)
-    load_study(installation, SYSTEM, STUDY, PLAN, Mode.DEMO, NOON)
-    assert demo.is_made(installation)
+    load_study(installation, SYSTEM, STUDY, PLAN, StudyMode.DEMO, NOON)
+    assert demonstration.is_made(installation)
     with pytest.raises(Refused, match="demonstration_incomplete"):
-        demo.sign_ins(installation, None, NOON)
+        demonstration.list_sign_ins(installation, None, NOON)
     installation.engine.dispose()
 
 
@@ -288,21 +297,21 @@ def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str)
                 code="real",
                 plan_version="1.0",
                 plan_sha256="0" * 64,
-                mode=Mode.LIVE,
+                mode=StudyMode.LIVE,
                 feed="f",
                 loaded_at=NOON,
             )
         )
-        work.record(Event.STUDY_LOADED, chain_of_study(1))
+        work.record(AuditEvent.STUDY_LOADED, study_chain(1))
     with pytest.raises(Refused, match="mixed_modes"):
-        demo.is_made(installation)
+        demonstration.is_made(installation)
     installation.engine.dispose()
 
 
 @pytest.mark.parametrize("minute", range(0, 24 * 60, 97))
 def test_nothing_happens_after_now_at_whatever_time_it_is_made(minute: int) -> None:
     now = datetime(2027, 3, 28, tzinfo=UTC) + timedelta(minutes=minute)
-    acts = demo_days.acts(library().plan(STUDY, PLAN), now)
+    acts = calendar.list_acts(library().plan(STUDY, PLAN), now)
     assert [act.at for act in acts] == sorted(act.at for act in acts)
     assert acts[-1].at == now
 
@@ -323,19 +332,19 @@ def test_somebody_of_whom_nothing_is_expected_yet_is_planned_or_waits() -> None:
         position=0,
         zone=ZONE,
     )
-    assert demo.state_of([slot], NOON) is Status.waiting
-    assert demo.state_of([], NOON) is Status.submitted
+    assert demonstration.most_pressing_status([slot], NOON) is Status.waiting
+    assert demonstration.most_pressing_status([], NOON) is Status.submitted
 
 
 def test_chance_is_the_same_every_time_and_differs_between_people() -> None:
     instrument = library().instrument("qlq-c30", "3.0")
-    first = demo_answers.answers(instrument, (), "0571-001", "W6", 0.4)
-    assert first == demo_answers.answers(instrument, (), "0571-001", "W6", 0.4)
-    assert first != demo_answers.answers(instrument, (), "0571-002", "W6", 0.4)
+    first = answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
+    assert first == answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
+    assert first != answers.draw_answers(instrument, (), "0571-002", "W6", 0.4)
     assert list(first) == [item.code for item in instrument.items]
 
 
 def test_people_feel_worst_under_treatment() -> None:
-    weeks = [demo_answers.burden("0571-001", each) for each in (-1, 4, 8, 40, 100)]
+    weeks = [answers.symptom_burden("0571-001", each) for each in (-1, 4, 8, 40, 100)]
     assert max(weeks) == weeks[2]
     assert weeks[0] == weeks[4] < weeks[3] < weeks[2]

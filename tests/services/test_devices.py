@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.audit import Event
-from app.services.devices import own_devices, remove_own_device
-from app.services.entry import put_down, unlock
-from app.services.installation import Installation
-from app.services.preferences import choose_text_size
-from app.services.shared_phone import residents
-from app.storage.people import TextSize
-from app.storage.study import Site
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TextSize
+from app.services.accounts.devices import list_own_devices, remove_own_device
+from app.services.accounts.participant_session import lock_device, unlock_device
+from app.services.accounts.shared_device import list_bound_participants
+from app.services.core.installation import Installation
+from app.services.reminders.reminder_settings import choose_text_size
+from app.storage.tables.studies import Site
 from tests.services.people import PIN, START, Person, bound, days, enrolled
 from tests.services.test_entry import events, refusal
 
@@ -25,50 +25,52 @@ def person(lone_installation: Installation, lone_site: Site) -> Person:
 def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -> None:
     later = START + days(1)
     other = replace(person, cookie=bound(person, later))
-    here, there = person.visitor(START), other.visitor(later)
+    here, there = person.participant(START), other.participant(later)
     with person.installation.read() as session:
-        assert [each.id for each in own_devices(session, here)] == [there.device_id, here.device_id]
+        assert [each.id for each in list_own_devices(session, here)] == [there.device_id, here.device_id]
     assert (
         refusal(lambda: remove_own_device(person.installation, here, here.device_id, later)) == "this_device"
     )
     assert refusal(lambda: remove_own_device(person.installation, here, 999, later)) == "unknown_device"
     for _ in range(2):
         remove_own_device(person.installation, here, there.device_id, later)
-    assert refusal(lambda: other.visitor(later)) == "not_signed_in"
-    assert len(events(person.installation, Event.DEVICE_REMOVED)) == 1
+    assert refusal(lambda: other.participant(later)) == "not_signed_in"
+    assert len(events(person.installation, AuditEvent.DEVICE_REMOVED)) == 1
     with person.installation.read() as session:
-        assert [each.id for each in own_devices(session, here)] == [here.device_id]
+        assert [each.id for each in list_own_devices(session, here)] == [here.device_id]
 
 
 def test_another_one_s_browser_is_not_there(person: Person) -> None:
-    stranger = enrolled(person.installation, person.site, "0571-002").visitor(START)
+    stranger = enrolled(person.installation, person.site, "0571-002").participant(START)
     gone = refusal(
-        lambda: remove_own_device(person.installation, person.visitor(START), stranger.device_id, START)
+        lambda: remove_own_device(person.installation, person.participant(START), stranger.device_id, START)
     )
     assert gone == "unknown_device"
 
 
 def test_the_text_size_is_kept_and_told_once(person: Person) -> None:
     for _ in range(2):
-        choose_text_size(person.installation, person.visitor(START), "large", START)
-    assert person.visitor(START).text_size is TextSize.large
-    assert len(events(person.installation, Event.TEXT_SIZE_CHANGED)) == 1
-    huge = refusal(lambda: choose_text_size(person.installation, person.visitor(START), "huge", START))
+        choose_text_size(person.installation, person.participant(START), "large", START)
+    assert person.participant(START).text_size is TextSize.large
+    assert len(events(person.installation, AuditEvent.TEXT_SIZE_CHANGED)) == 1
+    huge = refusal(lambda: choose_text_size(person.installation, person.participant(START), "huge", START))
     assert huge == "unknown_choice"
 
 
 def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> None:
     for _ in range(2):
-        put_down(person.installation, person.visitor(START), START)
-    visitor = person.visitor(START)
+        lock_device(person.installation, person.participant(START), START)
+    visitor = person.participant(START)
     assert (visitor.locked, visitor.put_down) == (True, True)
-    assert len(events(person.installation, Event.DEVICE_LOCKED)) == 1
-    unlock(person.installation, visitor, PIN, START)
-    assert not person.visitor(START).locked
+    assert len(events(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
+    unlock_device(person.installation, visitor, PIN, START)
+    assert not person.participant(START).locked
 
 
 def test_only_those_still_bound_use_a_phone(person: Person) -> None:
     other = enrolled(person.installation, person.site, "0571-002")
     with person.installation.read() as session:
-        found = residents(person.installation, session, ("guess", other.cookie, person.cookie), START)
-    assert [each.visitor.subject for each in found] == ["0571-002", "0571-001"]
+        found = list_bound_participants(
+            person.installation, session, ("guess", other.cookie, person.cookie), START
+        )
+    assert [each.participant.subject for each in found] == ["0571-002", "0571-001"]

@@ -6,24 +6,27 @@ from datetime import date
 import pytest
 from sqlmodel import select
 
-from app.domain.access import Role
-from app.domain.plan import Owner
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import ExitKind, Status, died_in_window
+from app.domain.records.access import Role
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.domain.status import ExitKind, Status, died_in_window
-from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
-from app.services.enrolment import enrol, issue_invitation
-from app.services.installation import Installation
-from app.storage.exchange import FeedEvent
-from app.storage.people import Activation
-from app.storage.schedule import Disposition
-from app.storage.slots import facts_of, status_of, window_of_slot
-from app.storage.study import Site
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.enrolment import enrol_participant, issue_invitation
+from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.participants import Activation
+from app.storage.tables.schedule import Disposition
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, days, enrolment
 
 DAY0 = date(2026, 3, 2)
 
 
-def leaves(person: Person, kind: Kind, stated: str, at_day: float, source: Owner = Owner.site) -> Disposition:
+def leaves(
+    person: Person, kind: DispositionKind, stated: str, at_day: float, source: Owner = Owner.site
+) -> Disposition:
     entry = DispositionEntry(kind, stated, source, "told by telephone")
     return record_disposition(
         person.installation, person.nurse, person.site.study_id, person.subject, entry, START + days(at_day)
@@ -31,58 +34,63 @@ def leaves(person: Person, kind: Kind, stated: str, at_day: float, source: Owner
 
 
 @pytest.mark.req("COR-10", "REP-03")
-@pytest.mark.parametrize("kind", [Kind.withdrew_questionnaires, Kind.withdrew_study, Kind.screen_failure])
-def test_an_exit_stops_what_has_not_opened_and_ends_what_is_open(person: Person, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study, DispositionKind.screen_failure],
+)
+def test_an_exit_stops_what_has_not_opened_and_ends_what_is_open(
+    person: Person, kind: DispositionKind
+) -> None:
     person.randomise(DAY0, START)
     leaves(person, kind, "2026-04-10", 40)
     at = START + days(41)
-    assert status_of(person.slot("W12"), at) is Status.not_expected
-    assert status_of(person.slot("W6"), at) is Status.missed  # its window was open
+    assert slot_status(person.slot("W12"), at) is Status.not_expected
+    assert slot_status(person.slot("W6"), at) is Status.missed  # its window was open
     assert person.row().exit_kind == ExitKind(kind.value)
-    assert person.visitor(at).exit_kind == ExitKind(kind.value)
+    assert person.participant(at).exit_kind == ExitKind(kind.value)
 
 
 @pytest.mark.req("REP-03")
 def test_death_is_never_missing_data(person: Person) -> None:
     person.randomise(DAY0, START)
-    leaves(person, Kind.death, "2026-04-10", 41, Owner.edc)
+    leaves(person, DispositionKind.death, "2026-04-10", 41, Owner.edc)
     at = START + days(60)
     slot = person.slot("W6")
-    assert status_of(slot, at) is Status.not_expected
-    assert died_in_window(window_of_slot(slot), facts_of(slot))
-    assert status_of(person.slot("D0"), at) is Status.missed  # closed while alive
+    assert slot_status(slot, at) is Status.not_expected
+    assert died_in_window(window_of_slot(slot), slot_facts(slot))
+    assert slot_status(person.slot("D0"), at) is Status.missed  # closed while alive
 
 
 def test_a_death_known_to_the_month_counts_at_its_end_but_stops_at_once(person: Person) -> None:
-    assert leaves(person, Kind.death, "2026-03", 60).effective_on == date(2026, 3, 31)
+    assert leaves(person, DispositionKind.death, "2026-03", 60).effective_on == date(2026, 3, 31)
     assert person.row().exit_kind is ExitKind.death
 
 
 def test_a_death_in_the_running_month_counts_today(person: Person) -> None:
-    assert leaves(person, Kind.death, "2026-03", 5).effective_on == date(2026, 3, 7)
+    assert leaves(person, DispositionKind.death, "2026-03", 5).effective_on == date(2026, 3, 7)
 
 
 def test_withdrawal_from_treatment_keeps_questionnaires_and_opens_et(person: Person) -> None:
     person.randomise(DAY0, START)
-    leaves(person, Kind.withdrew_treatment, "2026-03-20", 20)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-20", 20)
     at = START + days(20)
-    assert status_of(person.slot("ET"), at) is Status.overdue or status_of(person.slot("ET"), at) in {
+    assert slot_status(person.slot("ET"), at) is Status.overdue or slot_status(person.slot("ET"), at) in {
         Status.due,
         Status.open,
     }
     assert person.row().exit_kind is None
-    assert status_of(person.slot("W6"), at) is Status.planned
+    assert slot_status(person.slot("W6"), at) is Status.planned
 
 
-@pytest.mark.parametrize("kind", [Kind.lost, Kind.completed])
-def test_loss_and_completion_are_facts_that_stop_nothing(person: Person, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [DispositionKind.lost, DispositionKind.completed])
+def test_loss_and_completion_are_facts_that_stop_nothing(person: Person, kind: DispositionKind) -> None:
     leaves(person, kind, "2026-03-05", 5)
     assert person.row().exit_kind is None
 
 
 def test_an_exit_revokes_invitations(person: Person) -> None:
     issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, START)
-    leaves(person, Kind.withdrew_study, "2026-03-05", 5)
+    leaves(person, DispositionKind.withdrew_study, "2026-03-05", 5)
     with person.installation.read() as session:
         waiting = session.exec(select(Activation).where(Activation.used_at == None)).all()  # noqa: E711 - SQL
     assert [row.revoked_at is not None for row in waiting] == [True]
@@ -96,7 +104,7 @@ def test_an_exit_revokes_invitations(person: Person) -> None:
 @pytest.mark.req("AUD-01")
 def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
     person.randomise(DAY0, START)
-    leaves(person, Kind.withdrew_study, "2026-03-05", 5)
+    leaves(person, DispositionKind.withdrew_study, "2026-03-05", 5)
     undo_disposition(
         person.installation,
         person.nurse,
@@ -106,7 +114,7 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
         START + days(6),
     )
     assert person.row().exit_kind is None
-    assert status_of(person.slot("W12"), START + days(6)) is Status.planned
+    assert slot_status(person.slot("W12"), START + days(6)) is Status.planned
     with person.installation.read() as session:
         rows = session.exec(select(Disposition).order_by("id")).all()
         told = session.exec(select(FeedEvent.type).where(FeedEvent.type.startswith("status"))).all()
@@ -122,31 +130,33 @@ def test_an_exit_is_counted_from_the_enrolment_day_not_from_when_it_was_recorded
 ) -> None:
     nurse = colleague(Role.NURSE, site)
     earlier = replace(enrolment("0571-009"), enrolled_on=date(2026, 2, 20), consented_on=date(2026, 2, 20))
-    enrol(installation, nurse, site, earlier, START)
-    entry = DispositionEntry(Kind.withdrew_study, "2026-02-25", Owner.site)
+    enrol_participant(installation, nurse, site, earlier, START)
+    entry = DispositionEntry(DispositionKind.withdrew_study, "2026-02-25", Owner.site)
     row = record_disposition(installation, nurse, site.study_id, "0571-009", entry, START)
     assert row.effective_on == date(2026, 2, 25)
 
 
 def test_the_earliest_exit_in_force_decides(person: Person) -> None:
-    leaves(person, Kind.withdrew_questionnaires, "2026-03-10", 10)
-    leaves(person, Kind.death, "2026-03-08", 12)
+    leaves(person, DispositionKind.withdrew_questionnaires, "2026-03-10", 10)
+    leaves(person, DispositionKind.death, "2026-03-08", 12)
     assert person.row().exit_kind is ExitKind.death
 
 
 @pytest.mark.parametrize(
     ("kind", "stated", "code"),
     [
-        (Kind.withdrew_study, "2026-03", "bad_date"),
-        (Kind.withdrew_study, "5 March", "bad_date"),
-        (Kind.death, "2026-02-30", "bad_date"),
-        (Kind.death, "2026-13", "bad_date"),
-        (Kind.death, "2026-05", "date_in_future"),
-        (Kind.withdrew_study, "2026-03-20", "date_in_future"),
-        (Kind.withdrew_study, "2026-03-01", "before_enrolment"),
+        (DispositionKind.withdrew_study, "2026-03", "bad_date"),
+        (DispositionKind.withdrew_study, "5 March", "bad_date"),
+        (DispositionKind.death, "2026-02-30", "bad_date"),
+        (DispositionKind.death, "2026-13", "bad_date"),
+        (DispositionKind.death, "2026-05", "date_in_future"),
+        (DispositionKind.withdrew_study, "2026-03-20", "date_in_future"),
+        (DispositionKind.withdrew_study, "2026-03-01", "before_enrolment"),
     ],
 )
-def test_a_date_that_cannot_be_is_refused(person: Person, kind: Kind, stated: str, code: str) -> None:
+def test_a_date_that_cannot_be_is_refused(
+    person: Person, kind: DispositionKind, stated: str, code: str
+) -> None:
     with pytest.raises(Refused) as refused:
         leaves(person, kind, stated, 5)
     assert refused.value.code == code

@@ -13,12 +13,16 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlmodel import col, select
 
-from app.domain.access import SYSTEM, Role, Scope
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM, Role, Scope
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
+from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
-from app.services.edc_access import Caller, issue_token, recognise_client
-from app.services.edc_delivery import Delivery, own_site
-from app.services.edc_inbound import (
+from app.services.accounts.edc_clients import EdcClientSession, authenticate_client, issue_token
+from app.services.core.installation import Installation
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.edc.lookups import describe_participant
+from app.services.edc.participants import (
     ParticipantBody,
     StatusBody,
     StatusWord,
@@ -26,26 +30,35 @@ from app.services.edc_inbound import (
     receive_participant,
     receive_status,
 )
-from app.services.edc_outbound import PageAsked, assessment, head, pull, scores, snapshot
-from app.services.edc_reading import participant_seen
-from app.services.edc_records import Effect, Preconditions
-from app.services.edc_schedule import (
+from app.services.edc.records import Preconditions, StoreEffect
+from app.services.edc.requests import EdcRequest, get_own_site
+from app.services.edc.schedule import (
     AnchorBody,
-    VisitState,
-    preview,
+    preview_edc_anchor,
     receive_anchor,
     receive_arm,
     receive_visit,
 )
-from app.services.enrolment import Channel, add_participant, enrol, issue_invitation
-from app.services.installation import Installation
-from app.services.sealing import HashCost, Sealer
-from app.services.studies import create_client, load_study, open_site
-from app.services.waking import stale_wakes
-from app.storage.changes import chain_of_study
+from app.services.edc.transfers import (
+    FeedQuery,
+    get_assessment,
+    get_feed_head,
+    pull_changes,
+    pull_scores,
+    stream_snapshot,
+)
+from app.services.reminders.next_due_check import find_stale_next_due
+from app.services.schedule.enrolment import (
+    ContactChannel,
+    add_participant,
+    enrol_participant,
+    issue_invitation,
+)
+from app.services.setup.studies import create_client, load_study, open_site
 from app.storage.engine import open_engine
-from app.storage.exchange import FeedEvent
-from app.storage.study import Mode, Site
+from app.storage.row_changes import study_chain
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, enrolment, library, qlq, site_entry
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
@@ -53,16 +66,16 @@ TODAY = START.date()
 WRITERS, EACH = 8, 6
 
 
-def caller_of(installation: Installation, sites: list[str] | None = None) -> Caller:
+def caller_of(installation: Installation, sites: list[str] | None = None) -> EdcClientSession:
     made = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", tuple(Scope), sites, START)
     issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
     with installation.read() as session:
-        return recognise_client(session, issued.token, START)
+        return authenticate_client(session, issued.token, START)
 
 
-def delivery(caller: Caller, subject: str, hours: int = 0) -> Delivery:
+def delivery(caller: EdcClientSession, subject: str, hours: int = 0) -> EdcRequest:
     at = START + timedelta(hours=hours)
-    return Delivery(caller, subject, at, at, Preconditions())
+    return EdcRequest(caller, subject, at, at, Preconditions())
 
 
 def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
@@ -70,32 +83,36 @@ def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
 
 
 @pytest.fixture
-def caller(installation: Installation, site: Site) -> Caller:
+def caller(installation: Installation, site: Site) -> EdcClientSession:
     assert site.code == "0571"
     return caller_of(installation)
 
 
 @pytest.mark.req("PRI-03")
 def test_the_site_completes_whom_the_edc_registered(
-    installation: Installation, caller: Caller, site: Site
+    installation: Installation, caller: EdcClientSession, site: Site
 ) -> None:
     receive_participant(installation, delivery(caller, "0571-100"), body("en"))
     nurse = colleague(Role.NURSE, site)
     with pytest.raises(Refused, match="consent_needed"):
         issue_invitation(installation, nurse, site.study_id, "0571-100", START)
-    entry = replace(enrolment("0571-100"), language="zh_CN", channel=Channel.email, address="p@example.org")
-    participant = enrol(installation, nurse, site, entry, START)
+    entry = replace(
+        enrolment("0571-100"), language="zh_CN", channel=ContactChannel.email, address="p@example.org"
+    )
+    participant = enrol_participant(installation, nurse, site, entry, START)
     assert (participant.language, participant.consent_version) == ("zh_CN", "2.1")
     assert issue_invitation(installation, nurse, site.study_id, "0571-100", START).code
-    assert list(stale_wakes(installation, START)) == []
+    assert list(find_stale_next_due(installation, START)) == []
     with pytest.raises(Refused, match="subject_exists"):
-        enrol(installation, nurse, site, entry, START)
+        enrol_participant(installation, nurse, site, entry, START)
     with installation.read() as session:
         kinds = list(session.exec(select(FeedEvent.type).order_by(col(FeedEvent.seq))))
     assert kinds == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
 
 
-def test_a_participant_is_registered_once_and_updated(installation: Installation, caller: Caller) -> None:
+def test_a_participant_is_registered_once_and_updated(
+    installation: Installation, caller: EdcClientSession
+) -> None:
     first = receive_participant(installation, delivery(caller, "0571-100"), body())
     again = receive_participant(installation, delivery(caller, "0571-100"), body())
     newer = receive_participant(installation, delivery(caller, "0571-100", 1), body())
@@ -103,8 +120,8 @@ def test_a_participant_is_registered_once_and_updated(installation: Installation
         installation, delivery(caller, "0571-100", 30), body("zh_CN", date(2026, 3, 3))
     )
     effects = [kept.effect for kept in (first, again, newer, other)]
-    assert effects == [Effect.created, Effect.none, Effect.newer, Effect.changed]
-    types = [json.loads(line)["type"] for line in pull(installation, caller, PageAsked()).lines]
+    assert effects == [StoreEffect.created, StoreEffect.none, StoreEffect.newer, StoreEffect.changed]
+    types = [json.loads(line)["type"] for line in pull_changes(installation, caller, FeedQuery()).lines]
     assert types == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
     with pytest.raises(Refused, match="stale_update"):
         receive_participant(installation, delivery(caller, "0571-100"), body())
@@ -125,7 +142,7 @@ def test_an_exit_of_the_edc_is_corrected_by_the_edc(installation: Installation, 
     assert earlier is not None
     assert exit_at is not None
     assert exit_at - earlier == timedelta(days=1)
-    assert (kept.version, kept.effect) == (4, Effect.changed)
+    assert (kept.version, kept.effect) == (4, StoreEffect.changed)
     with pytest.raises(Refused, match="undone_by_site"):
         receive_status(installation, delivery(caller, "0571-001", 99), StatusBody(StatusWord.enrolled))
 
@@ -143,14 +160,14 @@ def test_an_exit_that_the_site_stated_stays_beside_the_edcs(
     assert person.row().exit_kind is None
 
 
-def test_schedule_arm_and_visits(installation: Installation, caller: Caller) -> None:
+def test_schedule_arm_and_visits(installation: Installation, caller: EdcClientSession) -> None:
     receive_participant(installation, delivery(caller, "0571-100"), body())
     randomised = AnchorBody("randomisation", START.date(), START, confirm=False)
-    foreseen = preview(installation, caller, "0571-100", randomised, START)
+    foreseen = preview_edc_anchor(installation, caller, "0571-100", randomised, START)
     kept, done = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
     again, nothing = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
     assert (foreseen.standing, foreseen.moves) == (done.standing, done.moves)
-    assert (kept.effect, again.effect, nothing.moves) == (Effect.created, Effect.none, ())
+    assert (kept.effect, again.effect, nothing.moves) == (StoreEffect.created, StoreEffect.none, ())
     assert receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
     assert not receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
     for hours, state in enumerate((VisitState.occurred, VisitState.missed)):
@@ -166,12 +183,12 @@ def test_somebody_elses_site_is_unknown(installation: Installation, person: Pers
     limited = caller_of(installation, ["0512"])
     assert person.subject == "0571-001"
     with pytest.raises(Refused, match="unknown_participant"):
-        preview(
+        preview_edc_anchor(
             installation, limited, "0571-001", AnchorBody("progression", START.date(), None, False), START
         )
-    stubs = pull(installation, limited, PageAsked()).lines
+    stubs = pull_changes(installation, limited, FeedQuery()).lines
     assert all('"type":"withheld"' in line for line in stubs)
-    assert list(snapshot(installation, limited, head(installation, limited))) == [[]]
+    assert list(stream_snapshot(installation, limited, get_feed_head(installation, limited))) == [[]]
 
 
 def test_views_agree_with_the_feed(installation: Installation, people: Callable[[int], Person]) -> None:
@@ -180,28 +197,30 @@ def test_views_agree_with_the_feed(installation: Installation, people: Callable[
         person = people(number)
         person.begin("BL", START)
         person.submit("BL", START, qlq(number))
-    newest = {json.loads(line)["ref"]: line for line in pull(installation, caller, PageAsked()).lines}
-    through = head(installation, caller)
-    told = [line for lines in snapshot(installation, caller, through) for line in lines]
+    newest = {json.loads(line)["ref"]: line for line in pull_changes(installation, caller, FeedQuery()).lines}
+    through = get_feed_head(installation, caller)
+    told = [line for lines in stream_snapshot(installation, caller, through) for line in lines]
     assert sorted(told) == sorted(newest.values())
-    page, rows = scores(installation, caller, PageAsked(limit=1))
-    rest, more = scores(installation, caller, PageAsked(after=page.through))
+    page, rows = pull_scores(installation, caller, FeedQuery(limit=1))
+    rest, more = pull_scores(installation, caller, FeedQuery(after=page.through))
     assert (len(rows), len(more), rest.complete) == (16, 16, True)
-    assert assessment(installation, caller, str(rows[0]["assessment"]), 1) in told
+    assert get_assessment(installation, caller, str(rows[0]["assessment"]), 1) in told
 
 
-def test_a_condition_on_what_is_not_there_is_refused(installation: Installation, caller: Caller) -> None:
+def test_a_condition_on_what_is_not_there_is_refused(
+    installation: Installation, caller: EdcClientSession
+) -> None:
     sent = replace(delivery(caller, "0571-100"), preconditions=Preconditions(if_match="*"))
     with pytest.raises(Refused, match="version_mismatch"):
         receive_participant(installation, sent, body())
-    assert pull(installation, caller, PageAsked()).lines == []
+    assert pull_changes(installation, caller, FeedQuery()).lines == []
 
 
 def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, person: Person) -> None:
     whole = caller_of(installation)
     blind = replace(whole, scopes=frozenset({Scope.SCORES_READ.value}))
-    assert "arm" in participant_seen(installation, whole, person.subject).body
-    assert "arm" not in participant_seen(installation, blind, person.subject).body
+    assert "arm" in describe_participant(installation, whole, person.subject).body
+    assert "arm" not in describe_participant(installation, blind, person.subject).body
 
 
 def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
@@ -215,25 +234,25 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
             refused.append(refusal.code)
 
     with made.work(caller.actor, START) as work:
-        site = own_site(work.session, caller, "0571")
-        work.lock(chain_of_study(caller.study_id))
+        site = get_own_site(work.session, caller, "0571")
+        work.lock(study_chain(caller.study_id))
         work.session.flush()
         waiting = threading.Thread(target=second)
         waiting.start()
         waiting.join(1)
         assert waiting.is_alive()
-        add_participant(work, site, "0571-100", "en", Event.PARTICIPANT_REGISTERED)
+        add_participant(work, site, "0571-100", "en", AuditEvent.PARTICIPANT_REGISTERED)
     waiting.join()
     made.engine.dispose()
     assert refused == ["subject_exists"]
 
 
-def alone(url: str) -> tuple[Installation, Caller]:
+def alone(url: str) -> tuple[Installation, EdcClientSession]:
     """An installation of this test's own, with a study, a site and a client."""
     engine = open_engine(url, pool_size=WRITERS + 2)
-    sealer = Sealer(Fernet.generate_key(), HashCost(1, 8, 1))
+    sealer = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
     made = Installation(engine, library(), sealer, "https://d.test", "0")
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
     return made, caller_of(made)
 
@@ -255,10 +274,10 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
         after, last = 0, False
         while not last:
             last = done.is_set()
-            page = pull(made, caller, PageAsked(after, 7))
+            page = pull_changes(made, caller, FeedQuery(after, 7))
             while page.lines:
                 held.extend(page.lines)
-                page = pull(made, caller, PageAsked(page.through, 7))
+                page = pull_changes(made, caller, FeedQuery(page.through, 7))
             after = page.through
 
     reader = threading.Thread(target=poll)

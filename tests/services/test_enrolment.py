@@ -7,23 +7,22 @@ from datetime import date, timedelta
 import pytest
 from sqlmodel import col, select
 
-from app.domain.audit import Event
+from app.domain.plans.status import ExitKind
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.status import ExitKind
-from app.services.enrolment import (
-    CODE_LIFE,
-    LINK_LIFE,
-    Channel,
+from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
+from app.services.core.installation import Installation
+from app.services.schedule.enrolment import (
+    ContactChannel,
     EnrolmentEntry,
     add_participant,
-    enrol,
+    enrol_participant,
     issue_invitation,
 )
-from app.services.installation import Installation
-from app.storage.people import Activation, Contact
-from app.storage.slots import slots_of
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.storage.queries.slots import list_slots
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Activation, Contact
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolment
 
 TOMORROW = date(2026, 3, 3)
@@ -41,7 +40,7 @@ def newcomer(installation: Installation, site: Site) -> Person:
 
 
 def admit(person: Person, entry: EnrolmentEntry) -> None:
-    enrol(person.installation, person.nurse, person.site, entry, START)
+    enrol_participant(person.installation, person.nurse, person.site, entry, START)
 
 
 @pytest.mark.req("IAM-16")
@@ -51,9 +50,9 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
     assert (row.consent_version, row.consented_on, row.identity_check) == ("2.1", date(2026, 3, 2), "id_card")
     assert (row.zone, row.language, row.reminders_wanted) == ("Asia/Shanghai", "en", False)
     with newcomer.installation.read() as session:
-        slots = slots_of(session, row.id or 0)
+        slots = list_slots(session, row.id or 0)
         told = session.exec(
-            select(AuditEntry).where(AuditEntry.event == Event.PARTICIPANT_ENROLLED.value)
+            select(AuditEntry).where(AuditEntry.event == AuditEvent.PARTICIPANT_ENROLLED.value)
         ).one()
         assert session.exec(select(Contact)).all() == []
     assert {"BL", "W6", "W156", "D0"} <= {slot.visit for slot in slots}
@@ -62,18 +61,18 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
 
 @pytest.mark.req("PRI-01")
 def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
-    entry = replace(enrolment("0571-003"), channel=Channel.email, address=" li@example.org ")
+    entry = replace(enrolment("0571-003"), channel=ContactChannel.email, address=" li@example.org ")
     admit(newcomer, entry)
     assert newcomer.row().reminders_wanted
     with newcomer.installation.read() as session:
         (contact,) = session.exec(select(Contact)).all()
         trail = " ".join(row.changes for row in session.exec(select(AuditEntry)))
     assert "li@example.org" not in contact.address_sealed + trail
-    assert newcomer.installation.sealer.unseal(contact.address_sealed) == "li@example.org"
+    assert newcomer.installation.secret_box.decrypt(contact.address_sealed) == "li@example.org"
 
 
 def test_a_number_needs_no_sign(newcomer: Person) -> None:
-    admit(newcomer, replace(enrolment("0571-003"), channel=Channel.sms, address="+86 571 5550000"))
+    admit(newcomer, replace(enrolment("0571-003"), channel=ContactChannel.sms, address="+86 571 5550000"))
     assert newcomer.row().reminders_wanted
 
 
@@ -86,9 +85,9 @@ def test_a_number_needs_no_sign(newcomer: Person) -> None:
         ({"consented_on": TOMORROW}, "date_in_future"),
         ({"consent_version": "  "}, "consent_needed"),
         ({"enrolled_on": date(2026, 3, 1)}, "consent_needed"),
-        ({"channel": Channel.sms}, "address_needed"),
-        ({"channel": Channel.email, "address": " "}, "address_needed"),
-        ({"channel": Channel.email, "address": "li"}, "bad_address"),
+        ({"channel": ContactChannel.sms}, "address_needed"),
+        ({"channel": ContactChannel.email, "address": " "}, "address_needed"),
+        ({"channel": ContactChannel.email, "address": "li"}, "bad_address"),
     ],
 )
 def test_what_does_not_hold_is_refused_and_nothing_is_kept(
@@ -129,11 +128,11 @@ def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) ->
         return issue_invitation(newcomer.installation, newcomer.nurse, newcomer.site.study_id, subject, START)
 
     with newcomer.installation.work(newcomer.nurse, START) as work:
-        add_participant(work, newcomer.site, "0571-004", "en", Event.PARTICIPANT_REGISTERED)
+        add_participant(work, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
     assert refused(lambda: invite("0571-004")).code == "consent_needed"
     admit(newcomer, enrolment("0571-003"))
     with newcomer.installation.work(newcomer.nurse, START) as work:
         row = work.session.merge(newcomer.row())
         row.exit_kind, row.exit_at = ExitKind.death, START - timedelta(days=1)
-        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+        work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
     assert refused(lambda: invite("0571-003")).code == "participation_ended"

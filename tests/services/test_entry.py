@@ -9,19 +9,26 @@ from functools import partial
 import pytest
 from sqlmodel import select
 
-from app.domain.access import ActorKind
-from app.domain.audit import Event
+from app.domain.plans.status import ExitKind
+from app.domain.records.access import ActorKind
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.status import ExitKind
-from app.services.activation import activate, invitation, take_up
-from app.services.enrolment import Invitation, enrol, issue_invitation
-from app.services.entry import change_language, recognise, sign_out, speak, touch, unlock
-from app.services.installation import Installation
-from app.services.sealing import Sealer
-from app.services.throttling import SPAN, TRIES
-from app.storage.people import Device
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.services.accounts.activation import activate_device, find_invitation, redeem_invitation
+from app.services.accounts.participant_session import (
+    authenticate,
+    change_language,
+    keep_alive,
+    remember_language,
+    sign_out_device,
+    unlock_device,
+)
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.core.throttling import SPAN, TRIES
+from app.services.schedule.enrolment import Invitation, enrol_participant, issue_invitation
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Device
+from app.storage.tables.studies import Site
 from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, bound, days, enrolment
 from tests.stages import Stage
@@ -31,7 +38,7 @@ HERE = "192.0.2.1"
 
 def _nine(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-009")
-    enrol(installation, person.nurse, person.site, enrolment(person.subject), START)
+    enrol_participant(installation, person.nurse, person.site, enrolment(person.subject), START)
     return ()
 
 
@@ -58,7 +65,7 @@ def link_of(told: Invitation) -> str:
 
 
 def enter(person: Person, secret: str, at: datetime = START, pin: str = PIN, again: str = PIN) -> str:
-    return activate(person.installation, secret, pin, again, "Android", HERE, at)
+    return activate_device(person.installation, secret, pin, again, "Android", HERE, at)
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -67,7 +74,7 @@ def refusal(act: Callable[[], object]) -> str:
     return told.value.code
 
 
-def events(installation: Installation, event: Event) -> list[AuditEntry]:
+def events(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
     with installation.read() as session:
         return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
 
@@ -76,13 +83,15 @@ def events(installation: Installation, event: Event) -> list[AuditEntry]:
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
     told = invite(guest)
     with guest.installation.read() as session:
-        found = invitation(guest.installation, session, link_of(told), START)
+        found = find_invitation(guest.installation, session, link_of(told), START)
     assert (found.participant_id, found.language, found.site.code) == (guest.row().id, "en", "0571")
     guest.cookie = enter(guest, link_of(told))
-    visitor = guest.visitor(START)
+    visitor = guest.participant(START)
     assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
     assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
-    (entry,) = [e for e in events(guest.installation, Event.DEVICE_BOUND) if e.actor_id == visitor.public_id]
+    (entry,) = [
+        e for e in events(guest.installation, AuditEvent.DEVICE_BOUND) if e.actor_id == visitor.public_id
+    ]
     assert entry.actor_kind == ActorKind.PARTICIPANT
     assert PIN not in entry.changes
     assert guest.cookie not in entry.changes
@@ -97,18 +106,18 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
     assert refusal(lambda: enter(guest, link_of(second))) == "wrong_link"
     third = invite(guest)
     with guest.installation.read() as session:
-        looks = partial(invitation, guest.installation, session)
+        looks = partial(find_invitation, guest.installation, session)
         assert refusal(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
         assert refusal(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
         assert refusal(lambda: looks(third.code, START)) == "wrong_link"
-    refused = events(guest.installation, Event.ACTIVATION_REFUSED)
+    refused = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
     assert [(entry.actor_id, entry.chain) for entry in refused] == [("stranger", "installation")] * 2
 
 
 def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
     told = invite(guest)
     typed = f" {told.code[:4].lower()} {told.code[4:]}"
-    assert take_up(guest.installation, typed, HERE, START).participant_id == guest.row().id
+    assert redeem_invitation(guest.installation, typed, HERE, START).participant_id == guest.row().id
     assert refusal(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
     assert enter(guest, typed, START + days(0.99))
 
@@ -117,20 +126,22 @@ def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
 def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(guest: Person) -> None:
     told = invite(guest)
     for _ in range(TRIES):
-        assert refusal(lambda: take_up(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
-    assert refusal(lambda: take_up(guest.installation, told.code, HERE, START)) == "throttled"
+        assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+    assert refusal(lambda: redeem_invitation(guest.installation, told.code, HERE, START)) == "throttled"
     assert refusal(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
-    elsewhere = take_up(guest.installation, told.code, "192.0.2.2", START)
-    assert elsewhere == take_up(guest.installation, told.code, HERE, START + SPAN)
+    elsewhere = redeem_invitation(guest.installation, told.code, "192.0.2.2", START)
+    assert elsewhere == redeem_invitation(guest.installation, told.code, HERE, START + SPAN)
     assert enter(guest, link_of(told))
 
 
 def test_failures_of_another_hour_are_forgotten(guest: Person) -> None:
     for hour in (0, 1):
         for _ in range(TRIES - 1):
-            guess = partial(take_up, guest.installation, "ABCD2345", HERE, START + hour * SPAN)
+            guess = partial(redeem_invitation, guest.installation, "ABCD2345", HERE, START + hour * SPAN)
             assert refusal(guess) == "wrong_link"
-    assert refusal(lambda: take_up(guest.installation, "ABCD2345", HERE, START + SPAN)) == "wrong_link"
+    assert (
+        refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START + SPAN)) == "wrong_link"
+    )
 
 
 @pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", "123456", "987654", ""])
@@ -162,14 +173,14 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
     guest: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two threads the slower is mostly refused at the first look; this one comes to the second."""
-    link, hashes = link_of(invite(guest)), Sealer.hash
+    link, hashes = link_of(invite(guest)), SecretBox.hash
 
-    def overtaken(sealer: Sealer, pin: str) -> str:
-        monkeypatch.setattr(Sealer, "hash", hashes)
+    def overtaken(sealer: SecretBox, pin: str) -> str:
+        monkeypatch.setattr(SecretBox, "hash", hashes)
         assert enter(guest, link)
         return hashes(sealer, pin)
 
-    monkeypatch.setattr(Sealer, "hash", overtaken)
+    monkeypatch.setattr(SecretBox, "hash", overtaken)
     assert refusal(lambda: enter(guest, link)) == "wrong_link"
     with guest.installation.read() as session:
         mine = select(Device).where(Device.participant_id == guest.row().id)
@@ -181,82 +192,82 @@ def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
     with guest.installation.work(guest.nurse, START) as work:
         row = work.session.merge(guest.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
-        work.record(Event.DISPOSITION_RECORDED, f"participant:{row.id}")
+        work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
     assert refusal(lambda: enter(guest, link)) == "wrong_link"
 
 
 def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
     with person.installation.read() as session:
         for cookie in (None, "", "guess"):
-            seen = partial(recognise, person.installation, session, cookie, START)
+            seen = partial(authenticate, person.installation, session, cookie, START)
             assert refusal(seen) == "not_signed_in"
 
 
 @pytest.mark.req("IAM-06")
 def test_leaving_unbinds_at_once(person: Person) -> None:
-    sign_out(person.installation, person.visitor(START), START)
-    assert refusal(lambda: person.visitor(START)) == "not_signed_in"
-    assert len(events(person.installation, Event.DEVICE_SIGNED_OUT)) == 1
+    sign_out_device(person.installation, person.participant(START), START)
+    assert refusal(lambda: person.participant(START)) == "not_signed_in"
+    assert len(events(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
 
 
 def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     later = START + days(1)
-    assert not person.visitor(START + days(15 / 1440)).locked
-    visitor = person.visitor(later)
+    assert not person.participant(START + days(15 / 1440)).locked
+    visitor = person.participant(later)
     assert visitor.locked
-    touch(person.installation, visitor, later)
-    assert person.visitor(later).locked
-    unlock(person.installation, visitor, PIN, later)
-    assert not person.visitor(later).locked
-    assert len(events(person.installation, Event.DEVICE_UNLOCKED)) == 1
+    keep_alive(person.installation, visitor, later)
+    assert person.participant(later).locked
+    unlock_device(person.installation, visitor, PIN, later)
+    assert not person.participant(later).locked
+    assert len(events(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
 
 
 def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Person) -> None:
     moment = START + days(0.5 / 1440)
-    touch(person.installation, person.visitor(moment), moment)
-    assert person.visitor(moment).seen_at == START
+    keep_alive(person.installation, person.participant(moment), moment)
+    assert person.participant(moment).seen_at == START
     moment = START + days(10 / 1440)
-    touch(person.installation, person.visitor(moment), moment)
-    assert person.visitor(moment).seen_at == moment
-    assert not person.visitor(START + days(20 / 1440)).locked
+    keep_alive(person.installation, person.participant(moment), moment)
+    assert person.participant(moment).seen_at == moment
+    assert not person.participant(START + days(20 / 1440)).locked
 
 
 @pytest.mark.req("IAM-12", "AUD-07")
 def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: Person) -> None:
     other = replace(person, cookie=bound(person, START))
     later = START + days(1)
-    visitor = person.visitor(later)
+    visitor = person.participant(later)
     for _ in range(TRIES):
-        assert refusal(lambda: unlock(person.installation, visitor, "000001", later)) == "wrong_pin"
-    assert refusal(lambda: unlock(person.installation, visitor, PIN, later)) == "throttled"
-    unlock(person.installation, other.visitor(later), PIN, later)
-    assert not other.visitor(later).locked
-    unlock(person.installation, person.visitor(later + SPAN), PIN, later + SPAN)
-    assert refusal(lambda: unlock(person.installation, visitor, "000001", later + SPAN)) == "wrong_pin"
-    refused = events(person.installation, Event.PIN_REFUSED)
+        assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later)) == "wrong_pin"
+    assert refusal(lambda: unlock_device(person.installation, visitor, PIN, later)) == "throttled"
+    unlock_device(person.installation, other.participant(later), PIN, later)
+    assert not other.participant(later).locked
+    unlock_device(person.installation, person.participant(later + SPAN), PIN, later + SPAN)
+    assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later + SPAN)) == "wrong_pin"
+    refused = events(person.installation, AuditEvent.PIN_REFUSED)
     assert len(refused) == TRIES + 1
     assert all("000001" not in entry.changes for entry in refused)
 
 
 def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
-    visitor = person.visitor(START)
+    visitor = person.participant(START)
     change_language(person.installation, visitor, "zh_CN", START)
     change_language(person.installation, visitor, "zh_CN", START)
-    assert person.visitor(START).language == "zh_CN"
-    assert len(events(person.installation, Event.LANGUAGE_CHANGED)) == 1
+    assert person.participant(START).language == "zh_CN"
+    assert len(events(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
     assert refusal(lambda: change_language(person.installation, visitor, "fr", START)) == "no_language"
 
 
 def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Person) -> None:
-    speak(person.installation, person.cookie, "zh_CN", START)
-    speak(person.installation, person.cookie, "fr", START)
-    speak(person.installation, None, "en", START)
-    assert person.visitor(START).language == "zh_CN"
+    remember_language(person.installation, person.cookie, "zh_CN", START)
+    remember_language(person.installation, person.cookie, "fr", START)
+    remember_language(person.installation, None, "en", START)
+    assert person.participant(START).language == "zh_CN"
 
 
 def test_speaking_hides_no_other_fault(person: Person) -> None:
     hollow = replace(person.installation, library=replace(person.installation.library, plans={}))
-    assert refusal(lambda: speak(hollow, person.cookie, "en", START)) == "unknown_plan"
+    assert refusal(lambda: remember_language(hollow, person.cookie, "en", START)) == "unknown_plan"
 
 
 def test_no_device_row_holds_the_cookie(person: Person) -> None:

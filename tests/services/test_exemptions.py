@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import col, select
 
-from app.domain.access import Role
-from app.domain.audit import Event
+from app.domain.plans.status import Status
+from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.status import Status
-from app.services.exemptions import excusable, excuse_form, excuse_visit
-from app.storage.exchange import FeedEvent
-from app.storage.slots import status_of
-from app.storage.trail import AuditEntry
+from app.services.schedule.exemptions import excuse_form, excuse_visit, is_excusable
+from app.storage.queries.slots import slot_status
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
 from tests.services.people import START, Person, colleague, days
 
 
@@ -29,7 +29,7 @@ def excuse_one(person: Person, slot: str, exemption: str = "no_translation") -> 
 def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
     excuse(person, "BL")
     slot = person.slot("BL")
-    assert status_of(slot, START) is Status.excused
+    assert slot_status(slot, START) is Status.excused
     assert slot.wake_at is None
     with person.installation.read() as session:
         told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
@@ -41,7 +41,7 @@ def test_only_exemptions_of_the_plan_are_taken(person: Person) -> None:
     with pytest.raises(Refused, match="unknown_exemption") as refused:
         excuse(person, "BL", "busy")
     assert refused.value.details["allowed"] == ("no_translation",)
-    assert status_of(person.slot("BL"), START) is not Status.excused
+    assert slot_status(person.slot("BL"), START) is not Status.excused
 
 
 def test_a_visit_that_nobody_expects_cannot_be_excused(person: Person) -> None:
@@ -57,26 +57,26 @@ def test_a_form_that_was_sent_stays_sent(person: Person) -> None:
     person.submit("BL", START)
     with pytest.raises(Refused, match="already_submitted"):
         excuse(person, "BL")
-    assert status_of(person.slot("BL"), START) is Status.submitted
+    assert slot_status(person.slot("BL"), START) is Status.submitted
 
 
 def test_staff_excuse_one_form_and_the_others_are_still_expected(person: Person) -> None:
-    assert excusable(person.slot("BL"), START)
+    assert is_excusable(person.slot("BL"), START)
     excuse_one(person, person.slot("BL").public_id)
     baseline = person.slot("BL")
-    assert (status_of(baseline, START), baseline.excused) == (Status.excused, "no_translation")
-    assert status_of(person.slot("W6"), START) is Status.waiting
+    assert (slot_status(baseline, START), baseline.excused) == (Status.excused, "no_translation")
+    assert slot_status(person.slot("W6"), START) is Status.waiting
     with person.installation.read() as session:
         told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
-        noted = session.exec(select(AuditEntry).where(AuditEntry.event == Event.SLOT_EXCUSED)).one()
+        noted = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.SLOT_EXCUSED)).one()
     assert told is not None
     assert told.type == "assessment.excused"
     assert (noted.actor_id, noted.reason) == (person.nurse.id, "no_translation")
 
 
 def test_a_missed_form_without_an_answer_may_still_be_excused(person: Person) -> None:
-    assert status_of(person.slot("BL"), START + days(40)) is Status.missed
-    assert excusable(person.slot("BL"), START + days(40))
+    assert slot_status(person.slot("BL"), START + days(40)) is Status.missed
+    assert is_excusable(person.slot("BL"), START + days(40))
 
 
 def test_a_form_with_answers_or_already_excused_is_not_excused(person: Person) -> None:

@@ -5,15 +5,19 @@ from datetime import datetime
 
 import pytest
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
-from app.domain.capture import Given
+from app.definitions.library import Library
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.form_languages import asks_first, offered, switch
-from app.services.installation import Installation
-from app.services.site_words import set_urgent_words, urgent_words
-from app.storage.library import Library
-from app.storage.study import Site
+from app.services.capture.form_languages import (
+    list_form_languages,
+    needs_language_confirmation,
+    switch_form_language,
+)
+from app.services.core.installation import Installation
+from app.services.setup.site_words import set_urgent_words, urgent_words
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, days
 from tests.services.reminded import recorded
 
@@ -32,16 +36,16 @@ def test_it_is_asked_once_answers_are_there(installation: Installation, person: 
     def asks(
         language: str, slot_id: str = slot, cookie: str | None = person.cookie, at: datetime = START
     ) -> bool:
-        return asks_first(installation, cookie, slot_id, language, at)
+        return needs_language_confirmation(installation, cookie, slot_id, language, at)
 
     assert not asks("zh_CN")
-    person.save("BL", START, Given(1, 0, "q1", 1))
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))
     assert asks("zh_CN")
     assert not asks("en")
     assert not asks("zh_CN", "nobodys")
     assert not asks("zh_CN", cookie=None)
     assert not asks("zh_CN", at=START + days(1))  # locked
-    switch(installation, person.visitor(START), slot, "zh_CN", START)
+    switch_form_language(installation, person.participant(START), slot, "zh_CN", START)
     assert (person.row().language, person.slot("BL").instrument_version) == ("zh_CN", "3.0")
     person.submit("BL", START)
     assert not asks("en")
@@ -51,14 +55,14 @@ def test_it_is_asked_once_answers_are_there(installation: Installation, person: 
 def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
     installation: Installation, person: Person
 ) -> None:
-    slot, visitor = person.begin("BL", START), person.visitor(START)
-    assert offered(installation, visitor, person.slot("BL")) == ("zh_CN", "en")
+    slot, visitor = person.begin("BL", START), person.participant(START)
+    assert list_form_languages(installation, visitor, person.slot("BL")) == ("zh_CN", "en")
     poorer = english_only(installation)
-    assert offered(poorer, visitor, person.slot("BL")) == ("en",)
+    assert list_form_languages(poorer, visitor, person.slot("BL")) == ("en",)
     with pytest.raises(Refused, match="no_translation"):
-        asks_first(poorer, person.cookie, slot, "zh_CN", START)
+        needs_language_confirmation(poorer, person.cookie, slot, "zh_CN", START)
     with pytest.raises(Refused, match="no_translation"):
-        switch(poorer, visitor, slot, "zh_CN", START)
+        switch_form_language(poorer, visitor, slot, "zh_CN", START)
     assert person.row().language == "en"
 
 
@@ -79,7 +83,7 @@ def test_a_sites_urgent_words_stand_in_place_of_ours(installation: Installation,
         "Call the ward now",
         "",
     ]
-    assert recorded(installation, Event.SITE_UPDATED) == 2
+    assert recorded(installation, AuditEvent.SITE_UPDATED) == 2
     for told, code in (
         ({"words": "x" * 121}, "words_too_long"),
         ({"words": "x", "language": "de"}, "no_language"),

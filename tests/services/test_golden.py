@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from app.definitions.golden import GoldenResult, check_golden
+from app.definitions.library import LOCK, load_library
+from app.definitions.publishing import publish_definitions
 from app.domain.refusal import BadDefinition
-from app.services.golden import Agreed, check_golden
-from app.services.publishing import publish
-from app.storage.library import LOCK, load
 
 SHIPPED = Path(__file__).resolve().parents[2] / "questionnaires"
 Row = dict[str, str]
@@ -35,14 +35,14 @@ def spoil(root: Path, change: Callable[[list[Row]], list[Row]]) -> str:
         writer.writeheader()
         writer.writerows(row for row in rows if any(row.values()))
     with pytest.raises(BadDefinition) as bad:
-        check_golden(load(root))
+        check_golden(load_library(root))
     return str(bad.value)
 
 
 @pytest.mark.req("VAL-07")
 def test_the_shipped_rows_agree() -> None:
-    (agreed,) = check_golden(load(SHIPPED))
-    assert agreed == Agreed("qlq-c30@3.0", 65, 65 * 16)
+    (agreed,) = check_golden(load_library(SHIPPED))
+    assert agreed == GoldenResult("qlq-c30@3.0", 65, 65 * 16)
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,17 @@ def test_rows_are_missed(root: Path) -> None:
     assert "rows = 0" in spoil(root, lambda rows: [dict.fromkeys(rows[0], "")])
     (root / "qlq-c30" / "3.0" / "golden.csv").unlink()
     with pytest.raises(BadDefinition, match="file = 'missing'"):
-        check_golden(load(root))
+        check_golden(load_library(root))
 
 
 @pytest.mark.req("CAP-01")
 def test_publishing_locks_new_files_and_never_changes_a_locked_one(root: Path) -> None:
     (root / LOCK).unlink()
-    assert "qlq-c30/3.0/instrument.toml" in publish(root)
-    assert publish(root) == ()
+    assert "qlq-c30/3.0/instrument.toml" in publish_definitions(root)
+    assert publish_definitions(root) == ()
     locked = (root / LOCK).read_text("utf-8")
     golden = root / "qlq-c30" / "3.0" / "golden.csv"
     golden.write_text(golden.read_text("utf-8") + "\n", "utf-8")
     with pytest.raises(BadDefinition, match=r"golden\.csv"):
-        publish(root)
+        publish_definitions(root)
     assert (root / LOCK).read_text("utf-8") == locked

@@ -8,34 +8,44 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlmodel import col, select
 
-from app.domain.access import SYSTEM, Scope
-from app.domain.audit import Event, sha256
-from app.domain.capture import Given
-from app.domain.instrument import Instrument
-from app.domain.instrument_pack import Standing
+from app.definitions.library import Library, load_library
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.pack import PackValidity
+from app.domain.records.access import SYSTEM, Scope
+from app.domain.records.audit import AuditEvent, sha256_hex
+from app.domain.records.messages import MessageState
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition, Refused
 from app.jobs.ticker import tick
-from app.services.edc_access import Caller
-from app.services.edc_delivery import Delivery as Delivered
-from app.services.edc_inbound import ParticipantBody, receive_participant
-from app.services.edc_records import Preconditions
-from app.services.enrolment import enrol
-from app.services.installation import Installation
-from app.services.packs import check_pack, every_standing, import_pack, refresh, standings, text_used, unsound
-from app.services.patient_home import home, sent_form
-from app.services.readiness import warnings
-from app.services.reminding import Delivery
-from app.services.sealing import HashCost, Sealer
-from app.services.shelf import Shelves
-from app.services.studies import load_study, open_site
-from app.storage.capture import AnswerEvent, Response
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.installation import Installation
+from app.services.core.pack_registry import PackRegistry
+from app.services.core.secrets import HashCost, SecretBox
+from app.services.edc.participants import ParticipantBody, receive_participant
+from app.services.edc.records import Preconditions
+from app.services.edc.requests import EdcRequest as Delivered
+from app.services.patient.home import get_home
+from app.services.patient.submitted_forms import get_submitted_form
+from app.services.schedule.enrolment import enrol_participant
+from app.services.setup.packs import (
+    check_pack,
+    find_text,
+    import_pack,
+    list_all_pack_statuses,
+    list_pack_statuses,
+    packs_needing_attention,
+    refresh_packs,
+)
+from app.services.setup.readiness import find_readiness_warnings
+from app.services.setup.studies import load_study, open_site
 from app.storage.engine import open_engine, writing
-from app.storage.exchange import Message
-from app.storage.library import Library, load
-from app.storage.packs import InstrumentPack
-from app.storage.schedule import Slot
-from app.storage.study import Mode, Site
-from app.storage.trail import AuditEntry
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent, Response
+from app.storage.tables.messages import Message
+from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
 from tests.services.moon import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
 from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
 from tests.services.reminded import Counted, Pigeon, outbox, reminded, shanghai
@@ -47,13 +57,13 @@ LAST = OVER - timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return load(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"))
+    return load_library(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"))
 
 
 @pytest.fixture
 def empty(migrated_sqlite_url: str, library: Library) -> Iterator[Installation]:
     engine = open_engine(migrated_sqlite_url)
-    sealer = Sealer(Fernet.generate_key(), HashCost(1, 8, 1))
+    sealer = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
     yield Installation(engine, library, sealer, "https://d.test", "0")
     engine.dispose()
 
@@ -85,7 +95,7 @@ def brought(trial: Installation, content: str, study: str = STUDY, at: datetime 
 
 def another_process(trial: Installation) -> Installation:
     """The same installation as another worker sees it."""
-    return replace(trial, shelves=Shelves())
+    return replace(trial, pack_registry=PackRegistry())
 
 
 def moons(value: int = 2) -> dict[str, int | str | None]:
@@ -97,7 +107,7 @@ def test_a_pack_is_kept_and_told_in_the_trail(trial: Installation) -> None:
     assert brought(trial, pack_of("en"))
     with trial.read() as session:
         row = session.exec(select(InstrumentPack)).one()
-        entry = session.exec(select(AuditEntry).where(AuditEntry.event == Event.PACK_IMPORTED)).one()
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.PACK_IMPORTED)).one()
     assert (row.content, row.lang, row.valid_until) == (pack_of("en"), "en", ENDS)
     assert (row.licensee, row.permission, row.imported_by) == ("Lunar Hospital", "MOON-2026-17", "daybook")
     assert row.sha256 in entry.changes
@@ -145,14 +155,14 @@ def test_a_pack_that_the_plan_does_not_use_is_refused(trial: Installation) -> No
 def test_a_demonstration_takes_no_pack_and_pays_nothing_for_them(
     empty: Installation, moon: Instrument
 ) -> None:
-    open_trial(empty, START, Mode.DEMO)
+    open_trial(empty, START, StudyMode.DEMO)
     with expect_refusal("demo_takes_no_pack"):
         brought(empty, pack_of("en"))
     assert empty.text(STUDY, moon, "en").wording == "demonstration"
-    assert (standings(empty, STUDY, "1.0", START), every_standing(empty, START)) == ([], [])
+    assert (list_pack_statuses(empty, STUDY, "1.0", START), list_all_pack_statuses(empty, START)) == ([], [])
     with Counted(empty.engine) as statements:
         assert empty.text(STUDY, moon, "zh_CN", START + days(1)).wording == "demonstration"
-        refresh(empty, START)
+        refresh_packs(empty, START)
     assert list(statements) == []
 
 
@@ -161,10 +171,10 @@ def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, 
     nurse = Person(trial, site, "0571-001").nurse
     for lang in ("zh_CN", "en"):
         with expect_refusal("pack_missing") as refused:
-            enrol(trial, nurse, site, enrolment("0571-001"), START)
+            enrol_participant(trial, nurse, site, enrolment("0571-001"), START)
         assert refused.value.details == {"instrument": "moon-6", "language": lang}
         brought(another_process(trial), pack_of(lang))
-    assert enrol(trial, nurse, site, enrolment("0571-001"), START).subject == "0571-001"
+    assert enrol_participant(trial, nurse, site, enrolment("0571-001"), START).subject == "0571-001"
 
 
 @pytest.mark.req("CAP-03")
@@ -184,14 +194,14 @@ def test_answers_and_responses_name_the_words_they_were_given_under(trial: Insta
     supply(trial, START)
     person = enrolled(trial, site, "0571-001")
     slot = person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "m1", 3))
+    person.save("BL", START, SubmittedAnswer(1, 0, "m1", 3))
     person.submit("BL", START, moons())
     with trial.read() as session:
         answers = session.exec(select(AnswerEvent)).all()
         response = session.exec(select(Response)).one()
     official = trial.text(STUDY, trial.library.instrument("moon-6", "1.0"), "en").sha256
     assert {answer.text_sha256 for answer in answers} == {response.text_sha256} == {official}
-    assert sent_form(trial, person.visitor(START), slot).name == "Moonlight"
+    assert get_submitted_form(trial, person.participant(START), slot).name == "Moonlight"
 
 
 @pytest.mark.req("CAP-15")
@@ -224,7 +234,7 @@ def test_a_running_process_sees_a_new_pack_at_its_next_tick(trial: Installation,
     worker = another_process(trial)
     assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1?"
     supply(trial, START + days(1), ENDS, " *")
-    refresh(worker, START + days(1))
+    refresh_packs(worker, START + days(1))
     with Counted(trial.engine) as statements:
         assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1? *"
         assert worker.text(STUDY, moon, "en", START + days(1)).items["m1"] == "How bright 1? *"
@@ -239,15 +249,15 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
     first, second = enrolled(trial, site, "0571-001"), enrolled(trial, site, "0571-002")
     first.cookie, second.cookie = bound(first, LAST), bound(second, LAST)
     first.begin("BL", LAST)
-    assert home(trial, second.visitor(OVER), OVER).due == ()
+    assert get_home(trial, second.participant(OVER), OVER).due == ()
     with expect_refusal("pack_expired") as refused:
         second.begin("BL", OVER)
     assert refused.value.details["day"] == SOON
-    assert [form.name for form in home(trial, first.visitor(OVER), OVER).due] == ["Moonlight"]
-    first.save("BL", OVER, Given(1, 0, "m1", 3))
+    assert [form.name for form in get_home(trial, first.participant(OVER), OVER).due] == ["Moonlight"]
+    first.save("BL", OVER, SubmittedAnswer(1, 0, "m1", 3))
     first.submit("BL", OVER, moons())
     with expect_refusal("pack_expired"):
-        enrol(trial, first.nurse, site, enrolment("0571-003"), OVER)
+        enrol_participant(trial, first.nurse, site, enrolment("0571-003"), OVER)
     supply(another_process(trial), OVER, ENDS, " *")
     second.begin("BL", OVER)
     assert trial.text(STUDY, moon, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
@@ -263,9 +273,9 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
             Message, col(Message.slot_id) == col(Slot.id)
         )
         told = set(session.exec(settled))
-    assert ("moon-6", Delivery.dropped, "no_wording") in told
-    assert {(instrument, state) for instrument, state, _ in told if state != Delivery.dropped} <= {
-        ("symptom-diary", Delivery.sent)
+    assert ("moon-6", MessageState.dropped, "no_wording") in told
+    assert {(instrument, state) for instrument, state, _ in told if state != MessageState.dropped} <= {
+        ("symptom-diary", MessageState.sent)
     }
 
 
@@ -281,7 +291,7 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
 def test_a_stored_pack_that_was_altered_is_not_shown(
     trial: Installation, moon: Instrument, change: str, study: str, lang: str
 ) -> None:
-    load_study(trial, SYSTEM, OTHER, "1.0", Mode.LIVE, START)
+    load_study(trial, SYSTEM, OTHER, "1.0", StudyMode.LIVE, START)
     supply(trial, START)
     with writing(trial.engine).begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
@@ -290,13 +300,13 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
         trial.text(study, moon, lang)
     with expect_refusal("pack_altered"):
         check_pack(trial, trial.library.plan(study, "1.0"), moon, lang, START)
-    altered = [each for each in every_standing(trial, START) if each.standing is Standing.ALTERED]
+    altered = [each for each in list_all_pack_statuses(trial, START) if each.standing is PackValidity.ALTERED]
     assert [(each.study, each.language) for each in altered] == [(study, lang)]
-    assert "pack_altered" in warnings(trial, START)
+    assert "pack_altered" in find_readiness_warnings(trial, START)
     if "content" in change:
         assert trial.text(study, moon, "en").items["m1"] == "How bright 1?"
         with expect_refusal("pack_altered"):
-            text_used(trial, sha256(pack_of("zh_CN")))
+            find_text(trial, sha256_hex(pack_of("zh_CN")))
 
 
 @pytest.mark.req("CAP-03")
@@ -304,11 +314,11 @@ def test_every_words_that_were_ever_used_stay_readable(trial: Installation, moon
     supply(trial, START)
     old = trial.text(STUDY, moon, "zh_CN").sha256
     supply(trial, START + days(1), date(2030, 1, 1), " *")
-    assert text_used(trial, old).items["m1"] == "第1处有多亮？"
+    assert find_text(trial, old).items["m1"] == "第1处有多亮？"
     ours = trial.library.text(moon, "en")
-    assert text_used(trial, ours.sha256) is ours
+    assert find_text(trial, ours.sha256) is ours
     with expect_refusal("unknown_wording"):
-        text_used(trial, "0" * 64)
+        find_text(trial, "0" * 64)
 
 
 def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation) -> None:
@@ -319,18 +329,21 @@ def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation)
         (datetime(2026, 5, 31, 15, 59, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 0),
         (datetime(2026, 5, 31, 16, 1, tzinfo=UTC), ["pack_expired", "pack_missing"], -1),
     ):
-        assert warnings(trial, at) == told
-        by_language = {each.language: each for each in every_standing(trial, at)}
+        assert find_readiness_warnings(trial, at) == told
+        by_language = {each.language: each for each in list_all_pack_statuses(trial, at)}
         assert by_language["en"].days_left == left
         assert by_language["zh_CN"].valid_until is None
     supply(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
-    assert (warnings(trial, at), unsound(standings(trial, STUDY, "1.0", at))) == ([], [])
+    assert (
+        find_readiness_warnings(trial, at),
+        packs_needing_attention(list_pack_statuses(trial, STUDY, "1.0", at)),
+    ) == ([], [])
 
 
 @pytest.mark.req("CAP-01")
 def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation, site: Site) -> None:
     scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id or 0})
-    caller = Caller("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
+    caller = EdcClientSession("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
     delivery = Delivered(caller, "0571-001", START, START, Preconditions())
     body = ParticipantBody("0571", "en", START.date())
     with expect_refusal("pack_missing"):

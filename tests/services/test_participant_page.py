@@ -8,33 +8,39 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import select
 
-from app.domain.access import Actor, Permission, Role
-from app.domain.audit import Event
-from app.domain.capture import Given
-from app.domain.plan import Owner
+from app.definitions.library import Library
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import Status
+from app.domain.records.access import Actor, Permission, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.domain.status import Status
-from app.services.contacts import masked, reveal_contact
-from app.services.devices import revoke_device
-from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
-from app.services.enrolment import Channel, enrol
-from app.services.installation import Installation
-from app.services.missed_reasons import record_missed_reason
-from app.services.participant_page import Overview, form_state, overview, people
-from app.services.stopping import Stop, what_stops
-from app.storage.changes import chain_of_participant
-from app.storage.exchange import FeedEvent
-from app.storage.library import Library
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.services.accounts.contacts import mask_address, reveal_contact
+from app.services.accounts.devices import revoke_device
+from app.services.clinic.participant_overview import (
+    ParticipantOverview,
+    get_form_state,
+    get_participant_overview,
+    list_participants,
+)
+from app.services.core.installation import Installation
+from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.schedule.missed_reasons import record_missed_reason
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, bound, colleague, days, enrolment
 
 CLOSED = START + days(40)  # the baseline's window is over
 
 
-def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> Overview:
+def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> ParticipantOverview:
     with installation.read() as session:
-        return overview(installation, session, actor, person.row().public_id, at)
+        return get_participant_overview(installation, session, actor, person.row().public_id, at)
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -44,7 +50,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def events_of(installation: Installation, person: Person) -> list[tuple[str, str, str | None]]:
-    chain = chain_of_participant(person.row().id or 0)
+    chain = participant_chain(person.row().id or 0)
     with installation.read() as session:
         rows = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
     return [(row.event, row.actor_id, row.reason) for row in rows]
@@ -53,14 +59,14 @@ def events_of(installation: Installation, person: Person) -> list[tuple[str, str
 def reached(installation: Installation, site: Site) -> Person:
     """Somebody who wants text messages."""
     person = Person(installation, site, "0571-009")
-    entry = replace(enrolment(person.subject), channel=Channel.sms, address="13812341234")
-    enrol(installation, person.nurse, site, entry, START)
+    entry = replace(enrolment(person.subject), channel=ContactChannel.sms, address="13812341234")
+    enrol_participant(installation, person.nurse, site, entry, START)
     return person
 
 
 def test_the_page_has_everything_of_the_participant(installation: Installation, person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, Given(1, 0, "q1", 2), Given(2, 1, "q2", 3))
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 2), SubmittedAnswer(2, 1, "q2", 3))
     person.randomise(START.date(), START)
     view = viewed(installation, person.nurse, person, START)
     baseline = view.forms[0]
@@ -72,8 +78,8 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
     assert not {state.slot.visit for state in view.forms} & {"D0", "DW156"}
     assert (len(view.devices), len(view.invitations), view.activated) == (1, 1, True)
     assert {dated.kind.kind: dated.current is not None for dated in view.dates}["enrolment"]
-    assert form_state(view, baseline.slot.public_id) == baseline
-    assert refused(lambda: form_state(view, "none")) == "unknown_slot"
+    assert get_form_state(view, baseline.slot.public_id) == baseline
+    assert refused(lambda: get_form_state(view, "none")) == "unknown_slot"
 
 
 def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, person: Person) -> None:
@@ -86,7 +92,7 @@ def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, 
     person.begin("BL", START)
     event.listen(installation.engine, "before_cursor_execute", note)
     with installation.read() as session:
-        overview(installation, session, person.nurse, public_id, START)
+        get_participant_overview(installation, session, person.nurse, public_id, START)
     event.remove(installation.engine, "before_cursor_execute", note)
     assert len([each for each in said if each.startswith("SELECT")]) <= 12
 
@@ -105,10 +111,10 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     stranger = colleague(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
     assert refused(lambda: viewed(installation, stranger, person, START)) == "unknown_participant"
     with installation.read() as session:
-        assert people(session, stranger, "", "") == ()
-        assert [each.subject for each in people(session, person.nurse, "-001", "")] == ["0571-001"]
-        assert people(session, person.nurse, "%", "") == ()
-        assert people(session, person.nurse, "", "0571-001") == ()
+        assert list_participants(session, stranger, "", "") == ()
+        assert [each.subject for each in list_participants(session, person.nurse, "-001", "")] == ["0571-001"]
+        assert list_participants(session, person.nurse, "%", "") == ()
+        assert list_participants(session, person.nurse, "", "0571-001") == ()
 
 
 def test_differing_and_earlier_dates_are_listed(installation: Installation, person: Person) -> None:
@@ -146,7 +152,7 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     assert shown.address == "138****1234"
     whole = reveal_contact(installation, person.nurse, person.row().public_id, START)
     assert (whole.channel, whole.address) == ("sms", "13812341234")
-    assert events_of(installation, person)[-1] == (Event.CONTACT_REVEALED, person.nurse.id, None)
+    assert events_of(installation, person)[-1] == (AuditEvent.CONTACT_REVEALED, person.nurse.id, None)
     manager = colleague(Role.DATA_MANAGER, site)
     assert viewed(installation, manager, person, START).contact is None
     who = person.row().public_id
@@ -163,7 +169,7 @@ def test_nothing_is_revealed_where_nothing_is_kept(installation: Installation, p
     [("li@example.org", "l***@example.org"), ("13812341234", "138****1234"), ("12345", "****")],
 )
 def test_masking_leaves_just_enough(address: str, shown: str) -> None:
-    assert masked(address) == shown
+    assert mask_address(address) == shown
 
 
 @pytest.mark.req("IAM-13")
@@ -174,11 +180,11 @@ def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Pe
     assert refused(lambda: revoke_device(installation, nurse, who, 999, "lost", START)) == "unknown_device"
     for _ in range(2):
         revoke_device(installation, nurse, who, device, "lost", START)
-    assert refused(lambda: person.visitor(START)) == "not_signed_in"
-    revoked = [each for each in events_of(installation, person) if each[0] == Event.DEVICE_REVOKED]
-    assert revoked == [(Event.DEVICE_REVOKED, nurse.id, "lost")]
+    assert refused(lambda: person.participant(START)) == "not_signed_in"
+    revoked = [each for each in events_of(installation, person) if each[0] == AuditEvent.DEVICE_REVOKED]
+    assert revoked == [(AuditEvent.DEVICE_REVOKED, nurse.id, "lost")]
     person.cookie = bound(person, START)
-    assert person.visitor(START).subject == person.subject
+    assert person.participant(START).subject == person.subject
 
 
 @pytest.mark.req("REP-04")
@@ -212,7 +218,7 @@ def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, pers
     slot = person.slot("BL")
     with installation.work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
-        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     who = person.row().public_id
 
     def say(actor: Actor) -> None:
@@ -223,33 +229,39 @@ def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, pers
     assert person.slot("BL").missed_reason == "unknown"
 
 
-def stops(installation: Installation, person: Person, kind: Kind, on: date, at: datetime) -> Stop:
+def stops(
+    installation: Installation, person: Person, kind: DispositionKind, on: date, at: datetime
+) -> DispositionPreview:
     with installation.read() as session:
         plan = installation.library.plan("sbrt-nsclc", "1.0")
         entry = DispositionEntry(kind, on.isoformat(), Owner.site)
-        return what_stops(session, plan, person.row(), entry, at)
+        return preview_disposition(session, plan, person.row(), entry, at)
 
 
 def test_what_a_withdrawal_stops_is_known_before(installation: Installation, person: Person) -> None:
     person.randomise(date(2026, 3, 4), START + days(3))
     at = START + days(44)
-    stop = stops(installation, person, Kind.withdrew_study, date(2026, 4, 14), at)
+    stop = stops(installation, person, DispositionKind.withdrew_study, date(2026, 4, 14), at)
     assert (stop.ends, stop.forms[0], len(stop.forms)) == (True, "W6", 14)
-    entry = DispositionEntry(Kind.withdrew_study, "2026-04-14", Owner.site)
+    entry = DispositionEntry(DispositionKind.withdrew_study, "2026-04-14", Owner.site)
     record_disposition(installation, person.nurse, person.site.study_id, person.subject, entry, at)
     after = viewed(installation, person.nurse, person, at)
     ahead = {Status.planned, Status.due, Status.overdue, Status.open, Status.in_progress}
     assert not [state for state in (*after.forms, *after.diary) if state.status in ahead]
 
 
-@pytest.mark.parametrize(("kind", "opens"), [(Kind.withdrew_treatment, True), (Kind.lost, False)])
-def test_some_ends_stop_nothing(installation: Installation, person: Person, kind: Kind, opens: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "opens"), [(DispositionKind.withdrew_treatment, True), (DispositionKind.lost, False)]
+)
+def test_some_ends_stop_nothing(
+    installation: Installation, person: Person, kind: DispositionKind, opens: bool
+) -> None:
     stop = stops(installation, person, kind, START.date(), START + days(1))
     assert (stop.ends, stop.forms, stop.diary_days, stop.opens_early_termination) == (False, (), 0, opens)
 
 
 def test_a_disposition_and_its_undoing_stand_side_by_side(installation: Installation, person: Person) -> None:
-    entry = DispositionEntry(Kind.withdrew_questionnaires, "2026-03-03", Owner.site)
+    entry = DispositionEntry(DispositionKind.withdrew_questionnaires, "2026-03-03", Owner.site)
     study, at = person.site.study_id, START + days(1)
     record_disposition(installation, person.nurse, study, person.subject, entry, at)
     investigator = colleague(Role.INVESTIGATOR, person.site)

@@ -5,32 +5,30 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import select
 
-from app.domain.access import SYSTEM, Actor, Role
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM, Actor, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.services.installation import Installation
-from app.services.participant_requests import (
-    Asked,
-    ask_for_call,
-    ask_for_correction,
-    called_for,
-    close_request,
-    corrections_asked,
-    count_requests,
-    open_requests,
+from app.services.clinic.open_requests import OpenRequest, close_request, count_requests, list_open_requests
+from app.services.core.installation import Installation
+from app.services.patient.team_requests import (
+    pending_call_request,
+    pending_corrections,
+    request_call,
+    request_correction,
 )
-from app.services.studies import open_site
-from app.storage.changes import chain_of_participant
-from app.storage.people import ParticipantRequest, RequestKind
-from app.storage.trail import AuditEntry
+from app.services.setup.studies import open_site
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import TeamRequest
 from tests.services.people import START, Person, colleague, days, enrolled, site_entry
 from tests.services.reminded import Counted, installed, recorded
 from tests.services.test_participant_page import blinded
 
 
-def listed(installation: Installation, actor: Actor) -> tuple[Asked, ...]:
+def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
     with installation.read() as session:
-        return open_requests(installation, session, actor)
+        return list_open_requests(installation, session, actor)
 
 
 def counted(installation: Installation, actor: Actor) -> int:
@@ -46,15 +44,15 @@ def refusal(work: Callable[[], None]) -> str:
 
 @pytest.mark.req("COR-02", "AUD-01")
 def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation, person: Person) -> None:
-    visitor, nurse = person.visitor(START), person.nurse
-    assert called_for(installation, visitor) is None
+    visitor, nurse = person.participant(START), person.nurse
+    assert pending_call_request(installation, visitor) is None
     for minute in range(2):
-        ask_for_call(installation, visitor, START + days(minute))
-    assert called_for(installation, visitor) == START
-    assert recorded(installation, Event.CALL_REQUESTED) == 1
+        request_call(installation, visitor, START + days(minute))
+    assert pending_call_request(installation, visitor) == START
+    assert recorded(installation, AuditEvent.CALL_REQUESTED) == 1
     (asked,) = listed(installation, nurse)
     assert (asked.kind, asked.subject, asked.asked_at, asked.instrument) == (
-        RequestKind.call,
+        TeamRequestKind.call,
         "0571-001",
         START,
         None,
@@ -62,8 +60,8 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
     close_request(installation, nurse, asked.request_id, " ", START + days(2))
     assert (listed(installation, nurse), counted(installation, nurse)) == ((), 0)
     again = START + days(3)
-    ask_for_call(installation, visitor, again)
-    assert called_for(installation, visitor) == again
+    request_call(installation, visitor, again)
+    assert pending_call_request(installation, visitor) == again
     closing = lambda: close_request(installation, nurse, asked.request_id, "called", again)  # noqa: E731 - one use
     assert refusal(closing) == "request_closed"
 
@@ -72,14 +70,14 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
 def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     installation: Installation, person: Person
 ) -> None:
-    visitor, nurse, slot = person.visitor(START), person.nurse, person.slot("BL").public_id
+    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
-    assert refusal(lambda: ask_for_correction(installation, visitor, slot, START)) == "unknown_slot"
+    assert refusal(lambda: request_correction(installation, visitor, slot, START)) == "unknown_slot"
     person.submit("BL", START)
     for _ in range(2):
-        ask_for_correction(installation, visitor, slot, START)
-    assert recorded(installation, Event.CORRECTION_REQUESTED) == 1
-    assert corrections_asked(installation, visitor) == {person.slot("BL").id: START}
+        request_correction(installation, visitor, slot, START)
+    assert recorded(installation, AuditEvent.CORRECTION_REQUESTED) == 1
+    assert pending_corrections(installation, visitor) == {person.slot("BL").id: START}
     (asked,) = listed(installation, nurse)
     assert (asked.slot, asked.visit, asked.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
     assert (
@@ -87,11 +85,11 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     )
     close_request(installation, nurse, asked.request_id, "item 5 should be 2", START)
     with installation.read() as session:
-        row = session.exec(select(ParticipantRequest)).one()
-        told = session.exec(select(AuditEntry).where(AuditEntry.event == Event.REQUEST_CLOSED)).one()
+        row = session.exec(select(TeamRequest)).one()
+        told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.REQUEST_CLOSED)).one()
     assert (row.closed_by, row.outcome, told.reason) == (nurse.id, "item 5 should be 2", "item 5 should be 2")
     assert "item 5" not in told.changes
-    assert corrections_asked(installation, visitor) == {}
+    assert pending_corrections(installation, visitor) == {}
     assert person.slot("BL").submitted_at == START
 
 
@@ -99,8 +97,8 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
 def test_another_sites_requests_are_not_there(installation: Installation, person: Person) -> None:
     there = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
     other = enrolled(installation, there, "0021-001")
-    ask_for_call(installation, other.visitor(START), START + days(1))
-    ask_for_call(installation, person.visitor(START), START)
+    request_call(installation, other.participant(START), START + days(1))
+    request_call(installation, person.participant(START), START)
     assert [asked.subject for asked in listed(installation, person.nurse)] == ["0571-001"]
     assert [asked.subject for asked in listed(installation, other.nurse)] == ["0021-001"]
     everywhere = colleague(Role.NURSE, there, everywhere=True)
@@ -133,10 +131,10 @@ def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installati
     slot = person.slot("BL")
     with installation.work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
-        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     person.begin("BL", START)
     person.submit("BL", START)
-    ask_for_correction(installation, person.visitor(START), slot.public_id, START)
+    request_correction(installation, person.participant(START), slot.public_id, START)
     veiled = blinded(installation)
     assert [asked.visit for asked in listed(veiled, person.nurse)] == [""]
     assert [asked.visit for asked in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]

@@ -5,23 +5,23 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from sqlmodel import select
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
-from app.services.installation import Installation
-from app.services.preferences import (
+from app.services.core.installation import Installation
+from app.services.reminders.next_due_check import find_stale_next_due
+from app.services.reminders.reminder_delivery import claim_messages, deliver_message
+from app.services.reminders.reminder_settings import (
     choose_hour,
     choose_reminders,
     choose_text_size,
+    get_reminder_settings,
     pause_reminders,
-    reminding,
 )
-from app.services.reminding import claim, hand_over
-from app.services.studies import open_site
-from app.services.waking import stale_wakes
-from app.storage.people import TextSize
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.services.setup.studies import open_site
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, days, enrolled, site_entry
 from tests.services.reminded import (
     Pigeon,
@@ -56,7 +56,7 @@ def kinds_at(installation: Installation, at: datetime) -> list[str]:
 
 def right(installation: Installation, at: datetime) -> bool:
     """Whether every waking is what the facts say."""
-    return list(stale_wakes(installation, at)) == []
+    return list(find_stale_next_due(installation, at)) == []
 
 
 def refused(choose: object, *told: object) -> str:
@@ -67,25 +67,25 @@ def refused(choose: object, *told: object) -> str:
 
 @pytest.mark.req("AUD-01")
 def test_a_text_size_is_kept_and_told_once(installation: Installation, person: Person) -> None:
-    visitor = person.visitor(START)
+    visitor = person.participant(START)
     for _ in range(2):
         choose_text_size(installation, visitor, "large", START)
     assert person.row().text_size is TextSize.large
-    assert person.visitor(START).text_size is TextSize.large
-    assert recorded(installation, Event.TEXT_SIZE_CHANGED) == 1
+    assert person.participant(START).text_size is TextSize.large
+    assert recorded(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
     assert refused(choose_text_size, installation, visitor, "huge", START) == "unknown_choice"
     with installation.read() as session:
-        told = session.exec(select(AuditEntry).where(AuditEntry.event == Event.TEXT_SIZE_CHANGED)).one()
+        told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.TEXT_SIZE_CHANGED)).one()
     assert '"field":"text_size","new":"large","old":"standard"' in told.changes
 
 
 @pytest.mark.req("PRI-03")
 def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.visitor(at)
+    visitor = reader.participant(at)
     for _ in range(2):
         choose_hour(installation, visitor, "20:00", at)
-    assert recorded(installation, Event.REMINDERS_CHANGED) == 1
+    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 1
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 19, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS, 20)) == ["entry", "opening"]
@@ -102,11 +102,11 @@ def test_an_hour_of_today_that_is_past_reminds_at_once_and_once(
     installation: Installation, reader: Person
 ) -> None:
     at = shanghai(W6_OPENS, 1)
-    choose_hour(installation, reader.visitor(at), "21:00", at)
+    choose_hour(installation, reader.participant(at), "21:00", at)
     later = shanghai(W6_OPENS, 12)
-    choose_hour(installation, reader.visitor(at), "10:00", later)
+    choose_hour(installation, reader.participant(at), "10:00", later)
     assert kinds_at(installation, later) == ["entry", "opening"]
-    choose_hour(installation, reader.visitor(at), "15:00", later)
+    choose_hour(installation, reader.participant(at), "15:00", later)
     assert kinds_at(installation, shanghai(W6_OPENS, 15)) == []
 
 
@@ -115,14 +115,14 @@ def test_a_pause_drops_what_falls_into_it_and_floods_nobody_after(
     installation: Installation, reader: Person
 ) -> None:
     at, last = shanghai(W6_OPENS, 1), W6_OPENS + days(2)
-    visitor = reader.visitor(at)
+    visitor = reader.participant(at)
     pause_reminders(installation, visitor, last, at)
     assert right(installation, at)
     for hour in range(0, 3 * 24, 3):
         assert kinds_at(installation, at + timedelta(hours=hour)) == []
-    assert reminding(installation, visitor, shanghai(last, 23, 59)).paused_until == last
+    assert get_reminder_settings(installation, visitor, shanghai(last, 23, 59)).paused_until == last
     over = shanghai(last + days(1))
-    assert reminding(installation, visitor, over).paused_until is None
+    assert get_reminder_settings(installation, visitor, over).paused_until is None
     assert kinds_at(installation, over) == []
     assert right(installation, over)
     assert kinds_at(installation, shanghai(last + days(1), 19)) == ["entry"]
@@ -134,7 +134,7 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
     installation: Installation, reader: Person
 ) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.visitor(at)
+    visitor = reader.participant(at)
     pause_reminders(installation, visitor, W6_OPENS + days(6), at)
     for day in (W6_OPENS - days(1), W6_OPENS + days(7)):
         assert refused(pause_reminders, installation, visitor, day, at) == "unknown_choice"
@@ -142,35 +142,35 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
     assert kinds_at(installation, noon) == []
     for _ in range(2):
         pause_reminders(installation, visitor, None, noon)
-    assert recorded(installation, Event.REMINDERS_CHANGED) == 2
+    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, noon) == ["opening"]
 
 
 @pytest.mark.req("PRI-03")
 def test_reminders_are_switched_off_and_on(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.visitor(at)
-    told = reminding(installation, visitor, at)
+    visitor = reader.participant(at)
+    told = get_reminder_settings(installation, visitor, at)
     assert (told.channel, told.address, told.wanted) == ("email", "p***@example.org", True)
     assert (told.hour, told.usual, told.usual_diary) == ("", time(9), time(19))
     assert (told.pauses[0], told.pauses[-1], len(told.pauses)) == (W6_OPENS, W6_OPENS + days(6), 7)
     for _ in range(2):
         choose_reminders(installation, visitor, False, at)
-    assert not reminding(installation, visitor, at).wanted
+    assert not get_reminder_settings(installation, visitor, at).wanted
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == []
     choose_reminders(installation, visitor, True, shanghai(W6_OPENS, 9))
-    assert recorded(installation, Event.REMINDERS_CHANGED) == 2
+    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == ["opening"]
 
 
 def test_without_an_address_nothing_can_be_switched_on(installation: Installation, person: Person) -> None:
-    visitor = person.visitor(START)
-    told = reminding(installation, visitor, START)
+    visitor = person.participant(START)
+    told = get_reminder_settings(installation, visitor, START)
     assert (told.channel, told.address, told.wanted) == ("", "", False)
     assert refused(choose_reminders, installation, visitor, True, START) == "no_contact"
     choose_reminders(installation, visitor, False, START)
-    assert recorded(installation, Event.REMINDERS_CHANGED) == 0
+    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0
 
 
 @pytest.mark.req("PRI-03")
@@ -183,8 +183,8 @@ def test_a_message_that_waits_is_dropped_when_a_pause_begins(migrated_sqlite_url
         push_all(installation, opening)
         evening = shanghai(START.date() + days(14), 10)
         push_all(installation, evening)
-        (waiting,) = claim(installation, evening)
-        pause_reminders(installation, person.visitor(evening), evening.date(), evening)
+        (waiting,) = claim_messages(installation, evening)
+        pause_reminders(installation, person.participant(evening), evening.date(), evening)
         pigeon = Pigeon()
-        assert hand_over(installation, outbox(pigeon), waiting, evening) == "dropped"
+        assert deliver_message(installation, outbox(pigeon), waiting, evening) == "dropped"
         assert (pigeon.letters, messages(installation)[-1].failure) == ([], "paused")

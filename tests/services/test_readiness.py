@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.services.installation import Installation
-from app.services.readiness import CLOCK_TOLERANCE, faults
+from app.services.core.installation import Installation
+from app.services.setup.readiness import CLOCK_TOLERANCE, find_readiness_faults
 from app.storage.engine import open_engine
 
 
@@ -17,21 +17,21 @@ def database_now(installation: Installation) -> datetime:
 
 
 def test_a_migrated_database_and_a_true_clock_are_ready(installation: Installation) -> None:
-    assert faults(installation, database_now(installation)) == []
+    assert find_readiness_faults(installation, database_now(installation)) == []
 
 
 def test_a_clock_that_is_off_is_told(installation: Installation) -> None:
     off = CLOCK_TOLERANCE + timedelta(seconds=30)
-    assert faults(installation, database_now(installation) + off) == ["clock"]
-    assert faults(installation, database_now(installation) - off) == ["clock"]
+    assert find_readiness_faults(installation, database_now(installation) + off) == ["clock"]
+    assert find_readiness_faults(installation, database_now(installation) - off) == ["clock"]
 
 
 def test_an_empty_database_needs_its_migrations(installation: Installation, database_url: str) -> None:
     empty = replace(installation, engine=open_engine(database_url))
-    assert faults(empty, database_now(installation)) == ["revision"]
+    assert find_readiness_faults(empty, database_now(installation)) == ["revision"]
     empty.engine.dispose()
 
 
 def test_no_database_is_told(installation: Installation) -> None:
     away = replace(installation, engine=open_engine("sqlite:////nowhere/at/all.sqlite3"))
-    assert faults(away, database_now(installation)) == ["database"]
+    assert find_readiness_faults(away, database_now(installation)) == ["database"]

@@ -11,33 +11,34 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from app.domain.access import CLOCK, SYSTEM
-from app.domain.audit import Event
-from app.domain.plan import Owner
+from app.domain.plans.plan import Owner
+from app.domain.records.access import CLOCK, SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
-from app.notify.channel import Letter, NotSent, Unconfirmed
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.installation import Installation
-from app.services.reminding import (
+from app.notify.channel import MessageText, NotSent, Unconfirmed
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.reminders.reminder_delivery import (
     BACK_OFF,
     LEASE,
     PATIENCE,
-    Claimed,
-    Delivery,
-    Outbox,
-    claim,
-    expire,
-    hand_over,
+    ClaimedMessage,
+    MessageSender,
+    claim_messages,
+    deliver_message,
+    expire_messages,
 )
-from app.services.sealing import Sealer
-from app.services.studies import open_site
-from app.services.trail import verify
-from app.storage.changes import chain_of_participant
-from app.storage.exchange import Message
-from app.storage.people import Contact, Participant
-from app.storage.schedule import Slot
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.setup.studies import open_site
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, days, site_entry
 from tests.services.reminded import (
     KEY,
@@ -69,9 +70,9 @@ def reader(installation: Installation, site: Site) -> Person:
 
 
 @pytest.fixture
-def claimed(installation: Installation, reader: Person) -> Claimed:
+def claimed(installation: Installation, reader: Person) -> ClaimedMessage:
     """That reminder, claimed."""
-    (mine,) = claim(installation, EVENING)
+    (mine,) = claim_messages(installation, EVENING)
     assert mine.participant_id == reader.row().id
     return mine
 
@@ -82,25 +83,29 @@ def state(installation: Installation) -> str:
 
 
 @pytest.mark.req("PRI-01", "AUD-07")
-def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: Claimed) -> None:
+def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: ClaimedMessage) -> None:
     pigeon = Pigeon()
-    assert hand_over(installation, outbox(pigeon), claimed, EVENING) is Delivery.sent
+    assert deliver_message(installation, outbox(pigeon), claimed, EVENING) is MessageState.sent
     (letter,), (message,) = pigeon.letters, messages(installation)
     assert (letter.to, letter.key, letter.language) == (address(1), message.key, "en")
     assert (message.state, message.settled_at, message.failure) == ("sent", EVENING, None)
-    assert recorded(installation, Event.REMINDER_QUEUED) == recorded(installation, Event.REMINDER_SENT) == 1
+    assert (
+        recorded(installation, AuditEvent.REMINDER_QUEUED)
+        == recorded(installation, AuditEvent.REMINDER_SENT)
+        == 1
+    )
     with installation.read() as session:
         told = " ".join(session.exec(select(AuditEntry.changes)))
     assert address(1) not in told
-    assert verify(installation) == []
+    assert verify_trail(installation) == []
 
 
 @pytest.mark.req("PRI-04")
 def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
-    installation: Installation, claimed: Claimed
+    installation: Installation, claimed: ClaimedMessage
 ) -> None:
     pigeon = Pigeon()
-    hand_over(installation, outbox(pigeon), claimed, EVENING)
+    deliver_message(installation, outbox(pigeon), claimed, EVENING)
     (letter,) = pigeon.letters
     assert letter.subject == "Daybook study: a form is ready"
     assert letter.text == (
@@ -117,8 +122,8 @@ def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site
     at = shanghai(START.date() + days(14), 9)  # the middle of the baseline's window
     push_all(installation, at)
     pigeon = Pigeon()
-    (mine,) = claim(installation, at)
-    assert hand_over(installation, outbox(pigeon), mine, at) is Delivery.sent
+    (mine,) = claim_messages(installation, at)
+    assert deliver_message(installation, outbox(pigeon), mine, at) is MessageState.sent
     assert "Your study form is ready.\nIt takes about 10 minutes." in pigeon.letters[0].text
 
 
@@ -129,17 +134,17 @@ def test_two_workers_get_different_messages(
         reminded(installation, site, number)
     push_all(installation, shanghai(START.date() + days(14), 9))
     at = shanghai(START.date() + days(14), 10)
-    first, second = claim(installation, at, limit=3), claim(installation, at)
+    first, second = claim_messages(installation, at, limit=3), claim_messages(installation, at)
     assert (len(first), len(second)) == (3, 1)
     assert not set(first) & set(second)
-    assert claim(installation, at) == []
+    assert claim_messages(installation, at) == []
     assert people(9).subject == "0571-009"
 
 
 @pytest.mark.req("AVL-05")
 def test_many_messages_are_claimed_in_one_statement(installation: Installation, reader: Person) -> None:
     with Counted(installation.engine) as statements:
-        assert len(claim(installation, EVENING)) == 1
+        assert len(claim_messages(installation, EVENING)) == 1
     assert len(statements) == 1
     assert statements[0].startswith("UPDATE message")
     assert reader.subject == "0571-001"
@@ -147,15 +152,15 @@ def test_many_messages_are_claimed_in_one_statement(installation: Installation, 
 
 @pytest.mark.req("AVL-05")
 def test_a_worker_killed_before_sending_leaves_the_message_to_another(
-    installation: Installation, claimed: Claimed
+    installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    assert claim(installation, EVENING + LEASE - timedelta(seconds=1)) == []
-    assert claim(installation, EVENING + LEASE) == [claimed]
+    assert claim_messages(installation, EVENING + LEASE - timedelta(seconds=1)) == []
+    assert claim_messages(installation, EVENING + LEASE) == [claimed]
     pigeon = Pigeon()
     later = EVENING + LEASE
-    assert hand_over(installation, outbox(pigeon), claimed, later) is Delivery.sent
+    assert deliver_message(installation, outbox(pigeon), claimed, later) is MessageState.sent
     # The first worker was only slow and comes back: the message is no longer to be sent.
-    assert hand_over(installation, outbox(pigeon), claimed, later) is None
+    assert deliver_message(installation, outbox(pigeon), claimed, later) is None
     assert len(pigeon.letters) == 1
 
 
@@ -166,73 +171,76 @@ class Killed(BaseException):
 class Deadly(Pigeon):
     """The letter leaves, and the worker dies before it can say so."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: MessageText) -> None:
         self.letters.append(letter)
         raise Killed
 
 
 @pytest.mark.req("AVL-05", "AUD-07")
 def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
-    installation: Installation, claimed: Claimed
+    installation: Installation, claimed: ClaimedMessage
 ) -> None:
     with pytest.raises(Killed):
-        hand_over(installation, outbox(Deadly()), claimed, EVENING)
+        deliver_message(installation, outbox(Deadly()), claimed, EVENING)
     assert state(installation) == "sending"
-    assert expire(installation, EVENING + PATIENCE - timedelta(seconds=1)) == 0
-    assert expire(installation, EVENING + PATIENCE) == 1
+    assert expire_messages(installation, EVENING + PATIENCE - timedelta(seconds=1)) == 0
+    assert expire_messages(installation, EVENING + PATIENCE) == 1
     assert (state(installation), messages(installation)[0].failure) == ("unconfirmed", "worker_lost")
-    assert claim(installation, EVENING + days(9)) == []
-    assert expire(installation, EVENING + days(9)) == 0
-    assert recorded(installation, Event.REMINDER_UNCONFIRMED) == 1
+    assert claim_messages(installation, EVENING + days(9)) == []
+    assert expire_messages(installation, EVENING + days(9)) == 0
+    assert recorded(installation, AuditEvent.REMINDER_UNCONFIRMED) == 1
 
 
-def test_a_slow_worker_may_still_say_that_it_was_sent(installation: Installation, claimed: Claimed) -> None:
+def test_a_slow_worker_may_still_say_that_it_was_sent(
+    installation: Installation, claimed: ClaimedMessage
+) -> None:
     class Slow(Pigeon):
-        def send(self, letter: Letter) -> None:
-            assert expire(installation, letter.at + PATIENCE) == 1
+        def send(self, letter: MessageText) -> None:
+            assert expire_messages(installation, letter.at + PATIENCE) == 1
 
-    assert hand_over(installation, outbox(Slow()), claimed, EVENING) is Delivery.sent
+    assert deliver_message(installation, outbox(Slow()), claimed, EVENING) is MessageState.sent
     assert state(installation) == "sent"
 
 
 def test_a_slow_worker_that_knows_no_more_changes_nothing(
-    installation: Installation, claimed: Claimed
+    installation: Installation, claimed: ClaimedMessage
 ) -> None:
     class Silent(Pigeon):
-        def send(self, letter: Letter) -> None:
-            assert expire(installation, letter.at + PATIENCE) == 1
+        def send(self, letter: MessageText) -> None:
+            assert expire_messages(installation, letter.at + PATIENCE) == 1
             raise Unconfirmed
 
-    assert hand_over(installation, outbox(Silent()), claimed, EVENING) is None
+    assert deliver_message(installation, outbox(Silent()), claimed, EVENING) is None
     assert messages(installation)[0].failure == "worker_lost"
 
 
 def test_silence_after_the_text_is_never_answered_by_sending_again(
-    installation: Installation, claimed: Claimed
+    installation: Installation, claimed: ClaimedMessage
 ) -> None:
     assert (
-        hand_over(installation, outbox(Pigeon(fails=Unconfirmed())), claimed, EVENING) is Delivery.unconfirmed
+        deliver_message(installation, outbox(Pigeon(fails=Unconfirmed())), claimed, EVENING)
+        is MessageState.unconfirmed
     )
-    assert claim(installation, EVENING + days(1)) == []
+    assert claim_messages(installation, EVENING + days(1)) == []
 
 
-def test_what_failed_is_tried_three_times(installation: Installation, claimed: Claimed) -> None:
+def test_what_failed_is_tried_three_times(installation: Installation, claimed: ClaimedMessage) -> None:
     broken, at = outbox(Pigeon(fails=NotSent("unreachable"))), EVENING
     for wait in BACK_OFF:
-        assert hand_over(installation, broken, claimed, at) is Delivery.queued
-        assert claim(installation, at + wait - timedelta(seconds=1)) == []
+        assert deliver_message(installation, broken, claimed, at) is MessageState.queued
+        assert claim_messages(installation, at + wait - timedelta(seconds=1)) == []
         at += wait
-        assert claim(installation, at) == [claimed]
-    assert hand_over(installation, broken, claimed, at) is Delivery.failed
+        assert claim_messages(installation, at) == [claimed]
+    assert deliver_message(installation, broken, claimed, at) is MessageState.failed
     (message,) = messages(installation)
     assert (message.state, message.failure, message.attempts) == ("failed", "unreachable", 3)
-    assert recorded(installation, Event.REMINDER_FAILED) == 1
-    assert claim(installation, at + days(1)) == []
+    assert recorded(installation, AuditEvent.REMINDER_FAILED) == 1
+    assert claim_messages(installation, at + days(1)) == []
 
 
-def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: Claimed) -> None:
+def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: ClaimedMessage) -> None:
     refused = outbox(Pigeon(fails=NotSent("recipient_refused", lasting=True)))
-    assert hand_over(installation, refused, claimed, EVENING) is Delivery.failed
+    assert deliver_message(installation, refused, claimed, EVENING) is MessageState.failed
 
 
 def submit(person: Person, at: datetime) -> None:
@@ -240,10 +248,10 @@ def submit(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         row = work.session.get_one(Slot, entry.id)
         row.begun_at = row.submitted_at = at
-        work.record(Event.FORM_SUBMITTED, chain_of_participant(row.participant_id))
+        work.record(AuditEvent.FORM_SUBMITTED, participant_chain(row.participant_id))
 
 
-def leave(kind: Kind) -> Callable[[Person, datetime], None]:
+def leave(kind: DispositionKind) -> Callable[[Person, datetime], None]:
     def act(person: Person, at: datetime) -> None:
         entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
         record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, at)
@@ -258,20 +266,20 @@ def move(person: Person, at: datetime) -> None:
 def want_no_more(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.get_one(Participant, person.row().id).reminders_wanted = False
-        work.record(Event.PARTICIPANT_UPDATED, chain_of_participant(person.row().id or 0))
+        work.record(AuditEvent.PARTICIPANT_UPDATED, participant_chain(person.row().id or 0))
 
 
 def forget(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.delete(work.session.get_one(Contact, person.row().id))
-        work.record(Event.PARTICIPANT_ENROLLED, chain_of_participant(person.row().id or 0))
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(person.row().id or 0))
 
 
 def excuse(person: Person, at: datetime) -> None:
     entry = person.slot("D0")
     with person.installation.work(CLOCK, at) as work:
         work.session.get_one(Slot, entry.id).excused = "no_translation"
-        work.record(Event.SLOT_EXCUSED, chain_of_participant(entry.participant_id))
+        work.record(AuditEvent.SLOT_EXCUSED, participant_chain(entry.participant_id))
 
 
 @pytest.mark.req("COR-10", "PRI-03", "AUD-07")
@@ -279,9 +287,9 @@ def excuse(person: Person, at: datetime) -> None:
     ("act", "reason"),
     [
         (submit, "submitted"),
-        (leave(Kind.death), "participation_ended"),
-        (leave(Kind.withdrew_questionnaires), "participation_ended"),
-        (leave(Kind.withdrew_study), "participation_ended"),
+        (leave(DispositionKind.death), "participation_ended"),
+        (leave(DispositionKind.withdrew_questionnaires), "participation_ended"),
+        (leave(DispositionKind.withdrew_study), "participation_ended"),
         (move, "window_moved"),
         (want_no_more, "not_wanted"),
         (excuse, "excused"),
@@ -290,16 +298,16 @@ def excuse(person: Person, at: datetime) -> None:
 def test_what_is_owed_no_more_is_dropped(
     installation: Installation,
     reader: Person,
-    claimed: Claimed,
+    claimed: ClaimedMessage,
     act: Callable[[Person, datetime], None],
     reason: str,
 ) -> None:
     act(reader, EVENING)
     pigeon = Pigeon()
-    assert hand_over(installation, outbox(pigeon), claimed, EVENING) is Delivery.dropped
+    assert deliver_message(installation, outbox(pigeon), claimed, EVENING) is MessageState.dropped
     (message,) = messages(installation)
     assert (pigeon.letters, message.state, message.failure) == ([], "dropped", reason)
-    assert recorded(installation, Event.REMINDER_DROPPED) == 1
+    assert recorded(installation, AuditEvent.REMINDER_DROPPED) == 1
 
 
 def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
@@ -310,33 +318,37 @@ def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
         person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
         push_all(installation, EVENING)
         forget(person, EVENING)
-        (mine,) = claim(installation, EVENING)
-        assert hand_over(installation, outbox(Pigeon()), mine, EVENING) is Delivery.dropped
+        (mine,) = claim_messages(installation, EVENING)
+        assert deliver_message(installation, outbox(Pigeon()), mine, EVENING) is MessageState.dropped
         assert messages(installation)[0].failure == "no_contact"
 
 
-def test_a_kind_of_address_that_nobody_serves_is_said(installation: Installation, claimed: Claimed) -> None:
-    assert hand_over(installation, Outbox({}, WORDS), claimed, EVENING) is Delivery.dropped
+def test_a_kind_of_address_that_nobody_serves_is_said(
+    installation: Installation, claimed: ClaimedMessage
+) -> None:
+    assert deliver_message(installation, MessageSender({}, WORDS), claimed, EVENING) is MessageState.dropped
     assert messages(installation)[0].failure == "no_channel"
 
 
 @pytest.mark.parametrize(("late", "reason"), [(days(1), "stale"), (days(3), "missed")])
 def test_what_could_not_be_sent_for_long_is_dropped(
-    installation: Installation, claimed: Claimed, late: timedelta, reason: str
+    installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
 ) -> None:
-    assert hand_over(installation, outbox(Pigeon()), claimed, EVENING + late) is Delivery.dropped
+    assert deliver_message(installation, outbox(Pigeon()), claimed, EVENING + late) is MessageState.dropped
     assert messages(installation)[0].failure == reason
 
 
-def test_another_key_sends_nothing_and_loses_nothing(installation: Installation, claimed: Claimed) -> None:
-    stranger = replace(installation, sealer=Sealer(KEY))
+def test_another_key_sends_nothing_and_loses_nothing(
+    installation: Installation, claimed: ClaimedMessage
+) -> None:
+    stranger = replace(installation, secret_box=SecretBox(KEY))
     with pytest.raises(Refused, match="wrong_key"):
-        hand_over(stranger, outbox(Pigeon()), claimed, EVENING)
+        deliver_message(stranger, outbox(Pigeon()), claimed, EVENING)
     assert state(installation) == "queued"
 
 
-def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: Claimed) -> None:
-    hand_over(installation, outbox(Pigeon()), claimed, EVENING)
+def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: ClaimedMessage) -> None:
+    deliver_message(installation, outbox(Pigeon()), claimed, EVENING)
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0
@@ -344,9 +356,9 @@ def test_nothing_waits_after_everything_was_sent(installation: Installation, cla
 
 STOPS = {
     "submission": submit,
-    "death": leave(Kind.death),
-    "withdrawal from questionnaires": leave(Kind.withdrew_questionnaires),
-    "withdrawal from the study": leave(Kind.withdrew_study),
+    "death": leave(DispositionKind.death),
+    "withdrawal from questionnaires": leave(DispositionKind.withdrew_questionnaires),
+    "withdrawal from the study": leave(DispositionKind.withdrew_study),
 }
 NUMBER = itertools.count(100)
 
@@ -367,17 +379,17 @@ def test_nothing_is_sent_after_the_stop(
     reader = reminded(installation, site, number)
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
-    held: list[Claimed] = []
+    held: list[ClaimedMessage] = []
     for hours in range(0, stops_after, 6):
         push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
     if claims_before:
-        held = claim(installation, stopped_at)
+        held = claim_messages(installation, stopped_at)
     STOPS[stop](reader, stopped_at)
     for hours in ticks:
         at = stopped_at + timedelta(hours=hours)
         push_all(installation, at)
-        for each in [*held, *claim(installation, at)]:
-            hand_over(installation, outbox(pigeon), each, at)
+        for each in [*held, *claim_messages(installation, at)]:
+            deliver_message(installation, outbox(pigeon), each, at)
     mine = [letter for letter in pigeon.letters if letter.to == address(number)]
     if stop == "submission":  # of the first diary day; the days after it are still asked for
         mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]

@@ -5,23 +5,23 @@ from datetime import date
 import pytest
 from sqlmodel import select
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
+from app.domain.plans.status import Status
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.status import Status
-from app.services.scheduling import (
+from app.services.core.plans import get_plan
+from app.services.schedule.slots import (
     NOT_IN_PLAN,
-    anchors_of,
-    carry_out,
-    plan_of,
-    propose,
+    apply_proposal,
+    current_anchors,
+    propose_schedule,
+    queued_kinds,
     request_visit,
-    sent_kinds,
 )
-from app.storage.changes import chain_of_participant
-from app.storage.people import Participant
-from app.storage.schedule import Slot, VisitRecord
-from app.storage.slots import slots_of, status_of
+from app.storage.queries.slots import list_slots, slot_status
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot, VisitRecord
 from tests.services.people import START, Person, days
 
 DAY0 = date(2026, 3, 2)
@@ -32,19 +32,21 @@ def assign(person: Person, arm: str | None, day: float) -> None:
     at = START + days(day)
     with person.installation.work(SYSTEM, at) as work:
         participant = work.session.get_one(Participant, person.row().id)
-        work.lock(chain_of_participant(participant.id or 0))
+        work.lock(participant_chain(participant.id or 0))
         participant.arm = arm
-        plan = plan_of(person.installation, work.session, participant.study_id)
-        anchors = anchors_of(work.session, participant.id or 0)
-        slots = slots_of(work.session, participant.id or 0)
-        carry_out(work.session, plan, participant, propose(plan, participant, slots, anchors, at), at)
-        work.record(Event.ARM_RECORDED, chain_of_participant(participant.id or 0))
+        plan = get_plan(person.installation, work.session, participant.study_id)
+        anchors = current_anchors(work.session, participant.id or 0)
+        slots = list_slots(work.session, participant.id or 0)
+        apply_proposal(
+            work.session, plan, participant, propose_schedule(plan, participant, slots, anchors, at), at
+        )
+        work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
 
 
 def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> None:
     person.randomise(DAY0, START)
     assign(person, "SBRT", 0)
-    assert status_of(person.slot("EOT"), START) is Status.waiting
+    assert slot_status(person.slot("EOT"), START) is Status.waiting
     assign(person, "SOC", 1)
     assert person.slot("EOT").excused == NOT_IN_PLAN
     assign(person, "SOC", 2)
@@ -69,7 +71,7 @@ def test_an_exemption_outlasts_a_move(person: Person) -> None:
     with person.installation.work(SYSTEM, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.visit == "W6")).one()
         slot.excused = "no_translation"
-        work.record(Event.SLOT_EXCUSED, chain_of_participant(slot.participant_id))
+        work.record(AuditEvent.SLOT_EXCUSED, participant_chain(slot.participant_id))
     person.randomise(date(2026, 3, 3), START + days(1))
     assert person.slot("W6").excused == "no_translation"
 
@@ -122,27 +124,27 @@ def test_actual_visits_count_among_the_anchors(person: Person) -> None:
                     recorded_at=START,
                 )
             )
-        work.record(Event.VISIT_RECEIVED, chain_of_participant(person.row().id or 0))
+        work.record(AuditEvent.VISIT_RECEIVED, participant_chain(person.row().id or 0))
     with person.installation.read() as session:
-        assert set(anchors_of(session, person.row().id or 0)) == {"enrolment", "visit:W6"}
+        assert set(current_anchors(session, person.row().id or 0)) == {"enrolment", "visit:W6"}
 
 
 def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Person) -> None:
     with person.installation.read() as session, pytest.raises(Refused) as refused:
-        plan_of(person.installation, session, 99)
+        get_plan(person.installation, session, 99)
     assert refused.value.code == "unknown_study"
     nobody = Participant(**person.row().model_dump() | {"id": None})
     with person.installation.read() as session:
-        plan = plan_of(person.installation, session, person.site.study_id)
-        nothing = propose(plan, nobody, [], {}, START)
+        plan = get_plan(person.installation, session, person.site.study_id)
+        nothing = propose_schedule(plan, nobody, [], {}, START)
         with pytest.raises(Refused) as unknown:
-            carry_out(session, plan, nobody, nothing, START)
+            apply_proposal(session, plan, nobody, nothing, START)
     assert unknown.value.code == "unknown_participant"
 
 
 def test_a_slot_without_reminders_has_sent_none(person: Person) -> None:
     with person.installation.read() as session:
-        assert sent_kinds(session, person.slot("BL")) == ()
+        assert queued_kinds(session, person.slot("BL")) == ()
 
 
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
@@ -152,6 +154,6 @@ def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
         slot = work.session.exec(select(Slot).where(Slot.visit == "UNS-1")).one()
         slot.opens_on = slot.target_on = slot.closes_on = None
         slot.opens_at = slot.due_at = slot.overdue_at = slot.closes_at = slot.grace_until = None
-        work.record(Event.VISIT_REQUESTED, chain_of_participant(slot.participant_id))
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     person.randomise(DAY0, START)
     assert person.slot("UNS-1").opens_on is None

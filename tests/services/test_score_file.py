@@ -10,7 +10,7 @@ from typing import TextIO
 import pytest
 
 from app.domain.refusal import Refused
-from app.services.score_file import Tally, score_file
+from app.services.datasets.score_file import Tally, score_file
 from tests.domain.questionnaires import DIARY, QLQ_C30, REFERENCE, reference_rows
 
 CODES = [item.code for item in QLQ_C30.items]

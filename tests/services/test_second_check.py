@@ -7,19 +7,19 @@ from functools import partial
 import pytest
 from sqlmodel import select
 
-from app.domain.audit import Event
-from app.domain.plan import SecondCheck
-from app.services.activation import WARD_TRIES, Asks, activate, take_up
-from app.services.birth_dates import record_birth_date
-from app.services.devices import issue_own_code
-from app.services.enrolment import enrol, issue_invitation
-from app.services.entry import unlock
-from app.services.installation import Installation
-from app.services.pins import change_pin
-from app.services.sealing import Sealer
-from app.services.throttling import SPAN, TRIES
-from app.storage.study import Site
-from app.storage.trail import AuditEntry
+from app.domain.plans.plan import SecondCheck
+from app.domain.records.audit import AuditEvent
+from app.services.accounts.activation import WARD_TRIES, RequiredCheck, activate_device, redeem_invitation
+from app.services.accounts.birth_dates import record_birth_date
+from app.services.accounts.devices import issue_own_code
+from app.services.accounts.participant_session import unlock_device
+from app.services.accounts.pins import change_pin
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.core.throttling import SPAN, TRIES
+from app.services.schedule.enrolment import enrol_participant, issue_invitation
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.studies import Site
 from tests.services.confirming import BORN, confirming, newcomer
 from tests.services.people import PIN, START, Person, days, enrolment
 from tests.services.test_entry import HERE, events, invite, link_of, refusal
@@ -35,7 +35,7 @@ def guest(lone_installation: Installation, lone_site: Site) -> Person:
 
 
 def enter(person: Person, secret: str, answer: str, source: str = HERE) -> str:
-    return activate(person.installation, secret, answer, "", "Android", source, START)
+    return activate_device(person.installation, secret, answer, "", "Android", source, START)
 
 
 @pytest.mark.req("PRI-02")
@@ -49,8 +49,10 @@ def test_a_birth_date_is_kept_as_a_keyed_digest_and_told_to_nobody(guest: Person
         told = "".join(entry.changes for entry in session.exec(select(AuditEntry)))
     assert "1950" not in told
     assert row.birth_hash not in told
-    other_key = Sealer(b"another", guest.installation.sealer.cost)
-    assert other_key.fingerprint(RIGHT, "x") != guest.installation.sealer.fingerprint(RIGHT, "x")
+    other_key = SecretBox(b"another", guest.installation.secret_box.cost)
+    assert other_key.keyed_fingerprint(RIGHT, "x") != guest.installation.secret_box.keyed_fingerprint(
+        RIGHT, "x"
+    )
 
 
 @pytest.mark.req("PRI-02")
@@ -93,25 +95,25 @@ def test_nobody_is_invited_before_their_birth_date_is_known(
     assert refusal(lambda: _record(person, BORN, " ")) == "reason_needed"
     _record(person, BORN)
     assert enter(person, link_of(invite(person)), RIGHT)
-    (entry,) = events(lone_installation, Event.BIRTH_DATE_RECORDED)
+    (entry,) = events(lone_installation, AuditEvent.BIRTH_DATE_RECORDED)
     assert (entry.reason, "1950" in entry.changes) == ("mistyped", False)
 
 
 @pytest.mark.req("IAM-10", "SEC-07")
 def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
     invited = invite(guest)
-    assert take_up(guest.installation, invited.code, HERE, START).asks is Asks.birth_date
+    assert redeem_invitation(guest.installation, invited.code, HERE, START).asks is RequiredCheck.birth_date
     assert refusal(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
     guest.cookie = enter(guest, invited.code, RIGHT)
     assert guest.row().pin_hash is None
-    visitor = guest.visitor(LATER)
+    visitor = guest.participant(LATER)
     assert visitor.locked
     for wrong in (WRONG, "", PIN):
-        told = refusal(partial(unlock, guest.installation, visitor, wrong, LATER))
+        told = refusal(partial(unlock_device, guest.installation, visitor, wrong, LATER))
         assert told == "wrong_birth_date"
-    unlock(guest.installation, visitor, RIGHT, LATER)
-    assert not guest.visitor(LATER).locked
-    assert len(events(guest.installation, Event.BIRTH_DATE_REFUSED)) == 3
+    unlock_device(guest.installation, visitor, RIGHT, LATER)
+    assert not guest.participant(LATER).locked
+    assert len(events(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
 
 
 @pytest.mark.req("IAM-12")
@@ -121,11 +123,13 @@ def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Pe
     for number in range(TRIES):
         assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.{number}")) == "wrong_link"
     assert refusal(lambda: enter(guest, link, RIGHT)) == "throttled"
-    own = issue_own_code(guest.installation, guest.visitor(START), START)
+    own = issue_own_code(guest.installation, guest.participant(START), START)
     assert refusal(lambda: enter(guest, own.code, RIGHT)) == "throttled"
-    unlock(guest.installation, guest.visitor(LATER), RIGHT, START)  # a bound browser is not affected
+    unlock_device(
+        guest.installation, guest.participant(LATER), RIGHT, START
+    )  # a bound browser is not affected
     assert enter(guest, link_of(invite(guest)), RIGHT)
-    refused = events(guest.installation, Event.ACTIVATION_REFUSED)
+    refused = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
     assert {entry.chain for entry in refused} == {f"participant:{guest.row().id}"}
 
 
@@ -134,7 +138,7 @@ def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
     link = link_of(invite(guest))
     for _ in range(TRIES):
         assert refusal(lambda: enter(guest, link, WRONG)) == "wrong_link"
-    again = activate(guest.installation, link, RIGHT, "", "Android", HERE, START + SPAN)
+    again = activate_device(guest.installation, link, RIGHT, "", "Android", HERE, START + SPAN)
     assert again
 
 
@@ -151,48 +155,48 @@ def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> Non
 def test_without_a_second_check_the_link_is_enough(lone_installation: Installation, lone_site: Site) -> None:
     person = newcomer(confirming(lone_installation, SecondCheck.none), lone_site, "0571-009")
     person.cookie = enter(person, link_of(invite(person)), "")
-    visitor = person.visitor(LATER)
+    visitor = person.participant(LATER)
     assert visitor.locked
-    unlock(person.installation, visitor, "", LATER)
-    assert not person.visitor(LATER).locked
+    unlock_device(person.installation, visitor, "", LATER)
+    assert not person.participant(LATER).locked
 
 
 @pytest.fixture
 def settled(lone_installation: Installation, lone_site: Site) -> Person:
     """Somebody of the shipped study, with a PIN and a phone."""
     person = Person(lone_installation, lone_site, "0571-001")
-    enrol(lone_installation, person.nurse, lone_site, enrolment(person.subject), START)
+    enrol_participant(lone_installation, person.nurse, lone_site, enrolment(person.subject), START)
     link = link_of(invite(person))
-    person.cookie = activate(lone_installation, link, PIN, PIN, "iPhone", HERE, START)
+    person.cookie = activate_device(lone_installation, link, PIN, PIN, "iPhone", HERE, START)
     return person
 
 
 def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> None:
-    made = issue_own_code(settled.installation, settled.visitor(START), START)
+    made = issue_own_code(settled.installation, settled.participant(START), START)
     assert made.expires_at == LATER
     before = settled.row().pin_hash
-    assert take_up(settled.installation, made.code, HERE, START).asks is Asks.pin
+    assert redeem_invitation(settled.installation, made.code, HERE, START).asks is RequiredCheck.pin
     assert refusal(lambda: enter(settled, made.code, "000001")) == "wrong_link"
     assert enter(settled, made.code.lower(), PIN)
     assert settled.row().pin_hash == before
     assert refusal(lambda: enter(settled, made.code, PIN)) == "wrong_link"
-    (entry,) = events(settled.installation, Event.OWN_CODE_ISSUED)
+    (entry,) = events(settled.installation, AuditEvent.OWN_CODE_ISSUED)
     assert (entry.actor_id, made.code in entry.changes) == (settled.row().public_id, False)
 
 
 def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:
     sheet = link_of(invite(settled))
-    visitor = settled.visitor(START)
+    visitor = settled.participant(START)
     first, second = (issue_own_code(settled.installation, visitor, START).code for _ in range(2))
     assert refusal(lambda: enter(settled, first, PIN)) == "wrong_link"
-    assert take_up(settled.installation, second, HERE, START).asks is Asks.pin
-    assert take_up(settled.installation, sheet, HERE, START).asks is Asks.new_pin
+    assert redeem_invitation(settled.installation, second, HERE, START).asks is RequiredCheck.pin
+    assert redeem_invitation(settled.installation, sheet, HERE, START).asks is RequiredCheck.new_pin
     issue_invitation(settled.installation, settled.nurse, settled.site.study_id, settled.subject, START)
     assert refusal(lambda: enter(settled, second, PIN)) == "wrong_link"
 
 
 def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
-    visitor, new = settled.visitor(START), "246802"
+    visitor, new = settled.participant(START), "246802"
 
     def change(now: str, to: str = new, again: str = new) -> None:
         change_pin(settled.installation, visitor, now, to, again, START)
@@ -201,9 +205,9 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     assert refusal(lambda: change(PIN, "111111", "111111")) == "bad_pin"
     assert refusal(lambda: change(PIN, again="135792")) == "pins_differ"
     change(PIN)
-    assert len(events(settled.installation, Event.PIN_CHANGED)) == 1
-    assert refusal(lambda: unlock(settled.installation, visitor, PIN, START)) == "wrong_pin"
-    unlock(settled.installation, visitor, new, START)
+    assert len(events(settled.installation, AuditEvent.PIN_CHANGED)) == 1
+    assert refusal(lambda: unlock_device(settled.installation, visitor, PIN, START)) == "wrong_pin"
+    unlock_device(settled.installation, visitor, new, START)
     for _ in range(TRIES):
         assert refusal(lambda: change("000001")) == "wrong_pin"
     assert refusal(lambda: change(new)) == "throttled"

@@ -9,28 +9,29 @@ import pyotp
 import pytest
 from sqlmodel import select
 
-from app.domain.access import SYSTEM, Permission, Role
-from app.domain.audit import Event
+from app.domain.records.access import SYSTEM, Permission, Role
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.installation import Installation
-from app.services.staff_access import (
+from app.services.accounts.staff_session import (
     ABSOLUTE,
-    HALF,
     IDLE,
+    PENDING,
     SOURCE_TRIES,
-    Colleague,
-    confirm,
-    half_session,
-    recognise_colleague,
-    sign_in,
-    sign_out_colleague,
-    speak,
-    touch_session,
+    SignedInStaff,
+    authenticate_staff,
+    confirm_second_factor,
+    keep_staff_session_alive,
+    pending_second_factor,
+    remember_staff_language,
+    sign_in_staff,
+    sign_out_staff,
 )
-from app.services.studies import create_staff, disable_staff, grant_role
-from app.services.throttling import TRIES
-from app.storage.study import Site, StaffSession
-from app.storage.trail import AuditEntry
+from app.services.core.installation import Installation
+from app.services.core.throttling import TRIES
+from app.services.setup.studies import create_staff, disable_staff, grant_role
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.staff import StaffSession
+from app.storage.tables.studies import Site
 from tests.services.people import START
 
 EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
@@ -49,13 +50,13 @@ def code(secret: str, at: datetime) -> str:
 
 
 def signed_in(installation: Installation, secret: str, at: datetime) -> str:
-    half = sign_in(installation, EMAIL.upper(), PASSWORD, HERE, at)
-    return confirm(installation, half, code(secret, at), HERE, at)
+    half = sign_in_staff(installation, EMAIL.upper(), PASSWORD, HERE, at)
+    return confirm_second_factor(installation, half, code(secret, at), HERE, at)
 
 
-def seen(installation: Installation, cookie: str | None, at: datetime) -> Colleague:
+def seen(installation: Installation, cookie: str | None, at: datetime) -> SignedInStaff:
     with installation.read() as session:
-        return recognise_colleague(session, cookie, at)
+        return authenticate_staff(session, cookie, at)
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -75,24 +76,27 @@ def test_two_factors_open_a_session(installation: Installation, secret: str, sit
     colleague = seen(installation, signed_in(installation, secret, START), START)
     assert (colleague.name, colleague.language, colleague.actor.role) == ("Li Na", "en", "nurse")
     assert colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
-    assert events(installation) == [(Event.STAFF_SIGNED_IN, colleague.actor.id)]
+    assert events(installation) == [(AuditEvent.STAFF_SIGNED_IN, colleague.actor.id)]
 
 
 @pytest.mark.req("IAM-11")
 def test_half_a_session_opens_nothing(installation: Installation, secret: str) -> None:
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
-    late = START + HALF + timedelta(seconds=1)
-    assert refused(lambda: confirm(installation, half, code(secret, late), HERE, late)) == "not_signed_in"
+    late = START + PENDING + timedelta(seconds=1)
+    assert (
+        refused(lambda: confirm_second_factor(installation, half, code(secret, late), HERE, late))
+        == "not_signed_in"
+    )
     whole = signed_in(installation, secret, START)
     with installation.read() as session:
-        assert refused(lambda: half_session(session, whole, START)) == "not_signed_in"
-        assert refused(lambda: half_session(session, None, START)) == "not_signed_in"
+        assert refused(lambda: pending_second_factor(session, whole, START)) == "not_signed_in"
+        assert refused(lambda: pending_second_factor(session, None, START)) == "not_signed_in"
 
 
 def test_a_half_session_is_spent_by_its_code(installation: Installation, secret: str) -> None:
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
-    whole = confirm(installation, half, code(secret, START), HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    whole = confirm_second_factor(installation, half, code(secret, START), HERE, START)
     assert whole != half
     assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
 
@@ -101,15 +105,15 @@ def test_a_half_session_is_spent_by_its_code(installation: Installation, secret:
 def test_a_wrong_password_and_an_unknown_account_read_alike(installation: Installation, secret: str) -> None:
     assert secret
     for email in (EMAIL, "nobody@example.org"):
-        assert refused(partial(sign_in, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
-    assert [event for event, _ in events(installation)] == [Event.STAFF_SIGN_IN_REFUSED] * 2
+        assert refused(partial(sign_in_staff, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
+    assert [event for event, _ in events(installation)] == [AuditEvent.STAFF_SIGN_IN_REFUSED] * 2
 
 
 @pytest.mark.req("IAM-12")
 def test_guessing_is_slowed_per_account_and_never_for_ever(installation: Installation, secret: str) -> None:
     for _ in range(TRIES):
-        assert refused(lambda: sign_in(installation, EMAIL, "wrong", HERE, START)) == "wrong_sign_in"
-    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
+        assert refused(lambda: sign_in_staff(installation, EMAIL, "wrong", HERE, START)) == "wrong_sign_in"
+    assert refused(lambda: sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
     later = START + timedelta(hours=1)
     assert seen(installation, signed_in(installation, secret, later), later).name == "Li Na"
 
@@ -118,38 +122,43 @@ def test_guessing_is_slowed_per_account_and_never_for_ever(installation: Install
 def test_guessing_is_slowed_per_source(installation: Installation, secret: str) -> None:
     for number in range(SOURCE_TRIES):
         email = f"nobody{number}@example.org"
-        assert refused(partial(sign_in, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
-    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
+        assert refused(partial(sign_in_staff, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
+    assert refused(lambda: sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
     assert secret
-    assert sign_in(installation, EMAIL, PASSWORD, "192.0.2.8", START)
+    assert sign_in_staff(installation, EMAIL, PASSWORD, "192.0.2.8", START)
 
 
 @pytest.mark.req("IAM-12")
 def test_codes_are_throttled_and_recorded(installation: Installation, secret: str) -> None:
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     for _ in range(TRIES):
-        assert refused(lambda: confirm(installation, half, "000000x", HERE, START)) == "wrong_code"
+        assert (
+            refused(lambda: confirm_second_factor(installation, half, "000000x", HERE, START)) == "wrong_code"
+        )
     right = code(secret, START)
-    assert refused(lambda: confirm(installation, half, right, HERE, START)) == "throttled"
+    assert refused(lambda: confirm_second_factor(installation, half, right, HERE, START)) == "throttled"
     assert len(events(installation)) == TRIES
 
 
 @pytest.mark.req("IAM-11")
 def test_a_code_is_accepted_once(installation: Installation, secret: str) -> None:
     signed_in(installation, secret, START)
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
-    assert refused(lambda: confirm(installation, half, code(secret, START), HERE, START)) == "wrong_code"
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    assert (
+        refused(lambda: confirm_second_factor(installation, half, code(secret, START), HERE, START))
+        == "wrong_code"
+    )
     later = START + timedelta(seconds=30)
-    assert confirm(installation, half, code(secret, later), HERE, later)
+    assert confirm_second_factor(installation, half, code(secret, later), HERE, later)
 
 
 def test_one_code_sent_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     right = code(secret, START)
 
     def attempt(_: int) -> str:
         try:
-            return confirm(installation, half, right, HERE, START)
+            return confirm_second_factor(installation, half, right, HERE, START)
         except Refused as refusal:
             return refusal.code
 
@@ -160,9 +169,9 @@ def test_one_code_sent_twice_at_once_opens_one_session(installation: Installatio
 
 @pytest.mark.parametrize("drift", [-30, 30])
 def test_a_telephone_may_be_one_step_off(installation: Installation, secret: str, drift: int) -> None:
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     other = code(secret, START + timedelta(seconds=drift))
-    assert confirm(installation, half, f"{other[:3]} {other[3:]}", HERE, START)
+    assert confirm_second_factor(installation, half, f"{other[:3]} {other[3:]}", HERE, START)
 
 
 @pytest.mark.req("SEC-05")
@@ -171,7 +180,7 @@ def test_a_session_ends_idle_and_in_any_case(installation: Installation, secret:
     assert refused(lambda: seen(installation, cookie, START + IDLE + timedelta(seconds=1))) == "not_signed_in"
     while moment + IDLE <= START + ABSOLUTE:
         moment += IDLE
-        touch_session(installation, seen(installation, cookie, moment), cookie, moment)
+        keep_staff_session_alive(installation, seen(installation, cookie, moment), cookie, moment)
     assert refused(lambda: seen(installation, cookie, moment + timedelta(seconds=1))) == "not_signed_in"
 
 
@@ -179,7 +188,7 @@ def test_a_session_is_kept_awake_once_a_minute(installation: Installation, secre
     cookie = signed_in(installation, secret, START)
     for seconds, kept in ((59, 0), (60, 60)):
         at = START + timedelta(seconds=seconds)
-        touch_session(installation, seen(installation, cookie, at), cookie, at)
+        keep_staff_session_alive(installation, seen(installation, cookie, at), cookie, at)
         with installation.read() as session:
             rows = session.exec(select(StaffSession)).all()
         assert max(row.seen_at for row in rows) == START + timedelta(seconds=kept)
@@ -188,27 +197,32 @@ def test_a_session_is_kept_awake_once_a_minute(installation: Installation, secre
 @pytest.mark.req("IAM-06")
 def test_a_disabled_account_stops_at_once(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
-    half = sign_in(installation, EMAIL, PASSWORD, HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     disable_staff(installation, SYSTEM, EMAIL, "left the hospital", START)
     assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
-    assert refused(lambda: confirm(installation, half, code(secret, START), HERE, START)) == "not_signed_in"
-    assert refused(lambda: sign_in(installation, EMAIL, PASSWORD, HERE, START)) == "wrong_sign_in"
+    assert (
+        refused(lambda: confirm_second_factor(installation, half, code(secret, START), HERE, START))
+        == "not_signed_in"
+    )
+    assert refused(lambda: sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)) == "wrong_sign_in"
 
 
 def test_signing_out_ends_the_session(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
-    sign_out_colleague(installation, seen(installation, cookie, START), cookie, START)
+    sign_out_staff(installation, seen(installation, cookie, START), cookie, START)
     assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
-    assert events(installation)[-1][0] == Event.STAFF_SIGNED_OUT
+    assert events(installation)[-1][0] == AuditEvent.STAFF_SIGNED_OUT
 
 
 def test_the_language_is_kept(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
     colleague = seen(installation, cookie, START)
-    assert speak(installation, colleague, "zh-Hans", START) == "zh_CN"
-    assert speak(installation, colleague, "zh_CN", START) == "zh_CN"
+    assert remember_staff_language(installation, colleague, "zh-Hans", START) == "zh_CN"
+    assert remember_staff_language(installation, colleague, "zh_CN", START) == "zh_CN"
     assert seen(installation, cookie, START).language == "zh_CN"
-    assert refused(lambda: speak(installation, colleague, "tlh", START)) == "unknown_language"
+    assert (
+        refused(lambda: remember_staff_language(installation, colleague, "tlh", START)) == "unknown_language"
+    )
 
 
 def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site) -> None:

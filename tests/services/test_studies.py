@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from sqlmodel import select
 
-from app.domain.access import SYSTEM, Permission, Role, Scope
+from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.services.identifiers import hashed
-from app.services.installation import Installation
-from app.services.participants import readable, seen_by, site_named, study_named
-from app.services.studies import (
+from app.services.core.identifiers import token_digest
+from app.services.core.installation import Installation
+from app.services.setup.studies import (
     check_mode,
     create_client,
     create_staff,
@@ -19,8 +19,16 @@ from app.services.studies import (
     load_study,
     open_site,
 )
-from app.storage.exchange import EdcClient, FeedHead
-from app.storage.study import Mode, RoleGrant, Site, Staff, StaffSession
+from app.storage.queries.participants import (
+    get_readable_participant,
+    get_site_by_code,
+    get_study,
+    select_readable,
+)
+from app.storage.tables.edc import EdcClient
+from app.storage.tables.feed import FeedHead
+from app.storage.tables.staff import RoleGrant, Staff, StaffSession
+from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, site_entry
 
 PASSWORD = "a long enough password"
@@ -32,7 +40,7 @@ def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
 
 def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
     with installation.read() as session:
-        study = study_named(session, "sbrt-nsclc")
+        study = get_study(session, "sbrt-nsclc")
         head = session.exec(select(FeedHead).where(FeedHead.study_id == study.id)).one()
     assert (head.seq, head.hash) == (0, "0" * 64)
     assert study.plan_sha256 == installation.library.plan("sbrt-nsclc", "1.0").sha256
@@ -41,18 +49,18 @@ def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
 @pytest.mark.req("VAL-08")
 def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) -> None:
     with expect_refusal("study_exists"):
-        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", Mode.DEMO, START)
+        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
     with expect_refusal("unknown_plan"):
-        load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", Mode.DEMO, START)
+        load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", StudyMode.DEMO, START)
     plans = dict(installation.library.plans)
     free = tuple(used for used in plans["sbrt-nsclc", "1.0"].instruments if used.id == "symptom-diary")
     plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other", instruments=free)
     both = replace(installation, library=replace(installation.library, plans=plans))
     with expect_refusal("mixed_modes"):
-        load_study(both, SYSTEM, "other", "1.0", Mode.LIVE, START)
-    load_study(both, SYSTEM, "other", "1.0", Mode.DEMO, START)
+        load_study(both, SYSTEM, "other", "1.0", StudyMode.LIVE, START)
+    load_study(both, SYSTEM, "other", "1.0", StudyMode.DEMO, START)
     with installation.read() as session:
-        assert study_named(session, "other").mode is Mode.DEMO
+        assert get_study(session, "other").mode is StudyMode.DEMO
 
 
 def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Installation, site: Site) -> None:
@@ -63,16 +71,16 @@ def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Insta
     with expect_refusal("unknown_study"):
         open_site(installation, SYSTEM, "other", site_entry("010"), START)
     with installation.read() as session:
-        assert site_named(session, site.study_id, "0571").id == site.id
+        assert get_site_by_code(session, site.study_id, "0571").id == site.id
         with expect_refusal("unknown_site"):
-            site_named(session, site.study_id, "010")
+            get_site_by_code(session, site.study_id, "010")
 
 
 @pytest.mark.req("VAL-08")
 def test_a_demonstration_is_never_served_as_a_trial(installation: Installation) -> None:
-    check_mode(installation, Mode.DEMO)
+    check_mode(installation, StudyMode.DEMO)
     with expect_refusal("mixed_modes"):
-        check_mode(installation, Mode.LIVE)
+        check_mode(installation, StudyMode.LIVE)
 
 
 @pytest.mark.req("IAM-01", "SEC-06")
@@ -88,7 +96,7 @@ def test_an_address_is_never_used_twice(installation: Installation) -> None:
     assert staff.disabled_at == START
     assert staff.password_hash.startswith("$argon2id$")
     assert made.totp_secret not in staff.totp_sealed
-    assert installation.sealer.unseal(staff.totp_sealed) == made.totp_secret
+    assert installation.secret_box.decrypt(staff.totp_sealed) == made.totp_secret
 
 
 @pytest.mark.req("IAM-06")
@@ -127,7 +135,7 @@ def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: 
         create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [], ["999"], START)
     with installation.read() as session:
         rows = {row.client_id: row for row in session.exec(select(EdcClient))}
-    assert rows[whole.client_id].secret_hash == hashed(whole.secret)
+    assert rows[whole.client_id].secret_hash == token_digest(whole.secret)
     assert (rows[whole.client_id].sites, rows[one.client_id].sites) == (None, ["0571"])
 
 
@@ -142,13 +150,13 @@ def test_staff_see_the_people_of_their_own_sites(installation: Installation, per
         (colleague(Role.ADMIN, person.site), False),
     ):
         with installation.read() as session:
-            assert bool(session.exec(readable(actor)).all()) is sees
+            assert bool(session.exec(select_readable(actor)).all()) is sees
             if sees:
-                found = seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
+                found = get_readable_participant(session, actor, public_id, Permission.PARTICIPANT_SEE)
                 assert found.subject == person.subject
             else:
                 with expect_refusal("unknown_participant"):
-                    seen_by(session, actor, public_id, Permission.PARTICIPANT_SEE)
+                    get_readable_participant(session, actor, public_id, Permission.PARTICIPANT_SEE)
     nurse = colleague(Role.NURSE, person.site)
     assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id or 0)
     assert not nurse.may(Permission.SCORES_SEE, person.site.study_id, person.site.id or 0)

@@ -10,19 +10,21 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.audit import Event, canonical
-from app.domain.capture import Given
-from app.domain.plan import Owner
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.records.audit import AuditEvent, canonical_json
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.installation import Installation
-from app.services.saving import save_answers
-from app.services.submission import Receipt, Sending, arriving, submit_form
-from app.services.trail import verify
-from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.services.audit.audit_verification import verify_trail
+from app.services.capture.answer_saving import save_answers
+from app.services.capture.submission import SubmissionReceipt, read_submission, submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import saving
-from app.storage.exchange import FeedEvent
-from app.storage.trail import AuditEntry
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.feed import FeedEvent
 from tests.services.people import START, Person, days, qlq
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -45,8 +47,8 @@ def response(person: Person) -> Response:
     return found
 
 
-def send(person: Person, visit: str, sending: Sending, at: datetime) -> Receipt:
-    visitor = person.visitor(at)
+def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
+    visitor = person.participant(at)
     return submit_form(person.installation, visitor, person.slot(visit).public_id, sending, at)
 
 
@@ -55,10 +57,12 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
     person.begin("BL", START)
     device = datetime(2026, 3, 2, 9, 29, tzinfo=SHANGHAI)
     shown = {"layout": "single", "width": 360}
-    sending = Sending(qlq(2) | {"q3": None}, "s1", True, device, shown)
+    sending = SubmittedForm(qlq(2) | {"q3": None}, "s1", True, device, shown)
     receipt = send(person, "BL", sending, START)
     kept, slot = response(person), person.slot("BL")
-    assert receipt == Receipt(kept.public_id, START, out_of_window=False, in_grace=False, repeated=False)
+    assert receipt == SubmissionReceipt(
+        kept.public_id, START, out_of_window=False, in_grace=False, repeated=False
+    )
     assert (slot.submitted_at, slot.out_of_window, slot.wake_at) == (START, False, None)
     assert (kept.answers["q3"], kept.answers["q4"], len(kept.answers)) == (None, 2, 30)
     scores = {score["scale"]: score for score in kept.scores}
@@ -78,19 +82,21 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
 @pytest.mark.req("AUD-02", "AUD-05")
 def test_only_what_the_draft_lacks_is_stored_and_told_again(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, *(Given(number, 0, f"q{number}", 2) for number in range(1, 31)))
-    send(person, "BL", Sending(qlq(2) | {"q7": 4}, "s1", True), START)
+    person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
+    send(person, "BL", SubmittedForm(qlq(2) | {"q7": 4}, "s1", True), START)
     events = rows(person, AnswerEvent)
     assert len(events) == 31
     with person.installation.read() as session:
-        told = session.exec(select(AuditEntry).where(AuditEntry.event == Event.FORM_SUBMITTED.value)).one()
+        told = session.exec(
+            select(AuditEntry).where(AuditEntry.event == AuditEvent.FORM_SUBMITTED.value)
+        ).one()
     assert '{"field":"q7","new":4,"old":2,"record":"answer:BL/qlq-c30"}' in told.changes
     assert '"field":"q8"' not in told.changes
 
 
 def test_a_sent_draft_adds_no_event(person: Person) -> None:
     person.begin("BL", START)
-    person.save("BL", START, *(Given(number, 0, f"q{number}", 2) for number in range(1, 31)))
+    person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
     person.submit("BL", START)
     assert len(rows(person, AnswerEvent)) == 30
 
@@ -99,10 +105,10 @@ def test_a_sent_draft_adds_no_event(person: Person) -> None:
 def test_the_same_content_gets_the_same_receipt_and_other_content_is_kept_apart(person: Person) -> None:
     person.begin("BL", START)
     first = person.submit("BL", START)
-    again = send(person, "BL", Sending(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
+    again = send(person, "BL", SubmittedForm(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
     assert again == replace(first, repeated=True)
     for _ in range(2):
-        told = refused(lambda: send(person, "BL", Sending(qlq(3), "s3", True), START))
+        told = refused(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
         assert (told.code, told.details["receipt"]) == ("already_submitted", first.number)
     (held,) = rows(person, Quarantine)
     assert isinstance(held, Quarantine)
@@ -115,7 +121,7 @@ def test_two_senders_at_once_make_one_response(person: Person) -> None:
     person.begin("BL", START)
 
     def attempt(number: int) -> str:
-        return send(person, "BL", Sending(qlq(2), f"s{number}", True), START).number
+        return send(person, "BL", SubmittedForm(qlq(2), f"s{number}", True), START).number
 
     with ThreadPoolExecutor(3) as pool:
         numbers = list(pool.map(attempt, range(6)))
@@ -135,7 +141,7 @@ def test_many_people_sending_at_once_leave_no_gap_in_the_feed(
     with ThreadPoolExecutor(8) as pool:
         receipts = list(pool.map(lambda each: each.submit("BL", START), crowd))
     assert len({receipt.number for receipt in receipts}) == len(crowd)
-    assert list(verify(installation)) == []
+    assert list(verify_trail(installation)) == []
     with installation.read() as session:
         lines = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
     assert all(numbered_as_told(line) for line in lines)
@@ -145,7 +151,7 @@ def test_many_people_sending_at_once_leave_no_gap_in_the_feed(
 def numbered_as_told(kept: FeedEvent) -> bool:
     """Whether the database spelled the line as the domain spells every line."""
     event = json.loads(kept.line)
-    return kept.line == canonical(event) and (event["seq"], event["hash"]) == (kept.seq, kept.hash)
+    return kept.line == canonical_json(event) and (event["seq"], event["hash"]) == (kept.seq, kept.hash)
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
@@ -161,19 +167,19 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
     sa.event.listen(saving(engine), "before_cursor_execute", overtake)
-    sending = Sending(qlq(2), "s1", True)
-    receipt = submit_form(person.installation, person.visitor(START), slot, sending, START)
+    sending = SubmittedForm(qlq(2), "s1", True)
+    receipt = submit_form(person.installation, person.participant(START), slot, sending, START)
     assert (receipt.number, times) == (response(person).public_id, [0])
     stranger.dispose()
 
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = arriving(person.installation, person.cookie, slot, START)
+    found = read_submission(person.installation, person.cookie, slot, START)
     assert found is not None
-    person.save("BL", START, Given(1, 0, "q1", 4))
-    sending = Sending(qlq(2), "s1", True)
-    receipt = submit_form(person.installation, found.visitor, slot, sending, START, found.met)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
+    sending = SubmittedForm(qlq(2), "s1", True)
+    receipt = submit_form(person.installation, found.participant, slot, sending, START, found.met)
     assert receipt.number == response(person).public_id
     assert len(rows(person, AnswerEvent)) == 31
 
@@ -181,8 +187,8 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
 def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
     slot = person.begin("BL", START)
     for number, (item, value) in enumerate((("q1", 4), ("q2", 1), ("q1", 2), ("q3", None)), start=1):
-        person.save("BL", START, Given(number, number - 1, item, value))
-    found = arriving(person.installation, person.cookie, slot, START)
+        person.save("BL", START, SubmittedAnswer(number, number - 1, item, value))
+    found = read_submission(person.installation, person.cookie, slot, START)
     assert found is not None
     told = {item: (answer.told, answer.revision) for item, answer in found.met.draft.items()}
     assert told == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
@@ -190,8 +196,10 @@ def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
 
 def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    assert arriving(person.installation, person.cookie, theirs, START) is None
-    assert arriving(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
+    assert read_submission(person.installation, person.cookie, theirs, START) is None
+    assert (
+        read_submission(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
+    )
 
 
 @pytest.mark.req("CAP-14")
@@ -199,7 +207,7 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
     slot = person.begin("BL", START)
 
     def save(number: int) -> str | None:
-        given = [Given(1, 0, f"q{number}", 3)]
+        given = [SubmittedAnswer(1, 0, f"q{number}", 3)]
         try:
             save_answers(person.installation, person.cookie, slot, f"phone{number}", given, START)
         except Refused as told:
@@ -208,7 +216,7 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
 
     with ThreadPoolExecutor(4) as pool:
         saves = [pool.submit(save, number) for number in range(1, 6)]
-        sent = pool.submit(send, person, "BL", Sending(qlq(2), "s1", True), START)
+        sent = pool.submit(send, person, "BL", SubmittedForm(qlq(2), "s1", True), START)
         later = [pool.submit(save, number) for number in range(6, 11)]
         outcomes = {number: each.result() for number, each in enumerate(saves + later, start=1)}
         sent.result()
@@ -235,14 +243,14 @@ def test_what_is_not_a_finished_form_is_refused(
     person: Person, answers: dict[str, int | str | None], reviewed: bool, code: str
 ) -> None:
     person.begin("BL", START)
-    assert refused(lambda: send(person, "BL", Sending(answers, "s1", reviewed), START)).code == code
+    assert refused(lambda: send(person, "BL", SubmittedForm(answers, "s1", reviewed), START)).code == code
     assert rows(person, Response) == []
 
 
 def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    finished = Sending(qlq(2), "s1", True)
-    visitor = person.visitor(START)
+    finished = SubmittedForm(qlq(2), "s1", True)
+    visitor = person.participant(START)
     assert (
         refused(lambda: submit_form(person.installation, visitor, theirs, finished, START)).code
         == "unknown_slot"
@@ -261,12 +269,12 @@ def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
     assert closes is not None
     before = closes - timedelta(hours=1)
     late = closes + timedelta(hours=71)
-    told = refused(lambda: send(person, "BL", Sending(qlq(2), "s1", True), late))
+    told = refused(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
     assert (told.code, told.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
     (held,) = rows(person, Quarantine)
     assert isinstance(held, Quarantine)
     assert (held.reason, held.received_at) == ("arrived_too_late", late)
-    receipt = send(person, "BL", Sending(qlq(2), "s1", True, before), late)
+    receipt = send(person, "BL", SubmittedForm(qlq(2), "s1", True, before), late)
     assert (receipt.out_of_window, receipt.in_grace) == (True, False)
     assert (person.slot("BL").out_of_window, response(person).out_of_window) == (True, True)
 
@@ -275,16 +283,16 @@ def test_a_begun_form_may_be_finished_in_its_grace(person: Person) -> None:
     person.begin("BL", START)
     closes = person.slot("BL").closes_at
     assert closes is not None
-    receipt = send(person, "BL", Sending(qlq(2), "s1", True), closes + timedelta(hours=47))
+    receipt = send(person, "BL", SubmittedForm(qlq(2), "s1", True), closes + timedelta(hours=47))
     assert (receipt.out_of_window, receipt.in_grace) == (False, True)
 
 
 def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
     person.begin("BL", START)
     at = START + days(3)
-    left = DispositionEntry(Kind.withdrew_study, "2026-03-04", Owner.site, "moved away")
+    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-04", Owner.site, "moved away")
     record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, at)
-    told = refused(lambda: send(person, "BL", Sending(qlq(2), "s1", True), at))
+    told = refused(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
     assert told.code == "arrived_too_late"
     assert len(rows(person, Quarantine)) == 1
 

@@ -7,20 +7,28 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.access import CLOCK, SYSTEM
-from app.domain.audit import Event
-from app.domain.plan import Owner
-from app.services import ticking
-from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
-from app.services.installation import Installation
-from app.services.scheduling import request_visit
-from app.services.studies import open_site
-from app.services.ticking import Owed, Pushed, owed_now, owing, push
-from app.services.trail import seal_days, verify
-from app.services.waking import rebuild_wake, stale_wakes
-from app.storage.changes import chain_of_participant
-from app.storage.schedule import Slot
-from app.storage.study import Site
+from app.domain.plans.plan import Owner
+from app.domain.records.access import CLOCK, SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.services.audit.audit_seals import seal_days
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.reminders import due_slots
+from app.services.reminders.due_slots import (
+    DueWork,
+    SlotsProcessed,
+    find_due_work,
+    participants_due,
+    process_due_slots,
+)
+from app.services.reminders.next_due_check import find_stale_next_due, rebuild_next_due
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.slots import request_visit
+from app.services.setup.studies import open_site
+from app.storage.row_changes import participant_chain
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
 from tests.services.people import START, Person, days, enrolled, site_entry
 from tests.services.reminded import (
@@ -47,20 +55,20 @@ def reader(installation: Installation, site: Site) -> Person:
 
 @pytest.mark.req("AVL-05")
 def test_an_opened_slot_is_told_once(installation: Installation, person: Person) -> None:
-    assert push_all(installation, START) == Pushed(opened=1)
-    assert push_all(installation, START + days(1)) == Pushed()
+    assert push_all(installation, START) == SlotsProcessed(opened=1)
+    assert push_all(installation, START + days(1)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened"]
     assert person.slot("BL").announced == "opened"
-    assert recorded(installation, Event.SLOT_OPENED) == 1
-    assert verify(installation) == []
+    assert recorded(installation, AuditEvent.SLOT_OPENED) == 1
+    assert verify_trail(installation) == []
 
 
 def test_a_missed_slot_is_told_when_its_window_has_closed(installation: Installation, person: Person) -> None:
     push_all(installation, START)
     closed = person.slot("BL").closes_at
     assert closed is not None
-    assert push_all(installation, closed - timedelta(seconds=1)) == Pushed()
-    assert push_all(installation, closed) == Pushed(missed=1)
+    assert push_all(installation, closed - timedelta(seconds=1)) == SlotsProcessed()
+    assert push_all(installation, closed) == SlotsProcessed(missed=1)
     assert feed_types(installation, "BL") == ["assessment.opened", "assessment.missed"]
     assert person.slot("BL").wake_at is None
 
@@ -70,15 +78,15 @@ def test_a_begun_slot_is_missed_only_after_its_grace(installation: Installation,
     person.begin("BL", START)
     slot = person.slot("BL")
     assert slot.closes_at is not None
-    assert push_all(installation, slot.closes_at) == Pushed()
-    assert push_all(installation, slot.closes_at + timedelta(hours=48)) == Pushed(missed=1)
+    assert push_all(installation, slot.closes_at) == SlotsProcessed()
+    assert push_all(installation, slot.closes_at + timedelta(hours=48)) == SlotsProcessed(missed=1)
 
 
 def test_a_submitted_slot_owes_nothing(installation: Installation, person: Person) -> None:
     push_all(installation, START)
     person.begin("BL", START)
     person.submit("BL", START)
-    assert push_all(installation, START + days(60)) == Pushed()
+    assert push_all(installation, START + days(60)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened", "assessment.completed"]
 
 
@@ -98,7 +106,7 @@ def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(
         told = session.execute(sa.text("SELECT line FROM feed_event WHERE type LIKE '%.opened' ORDER BY seq"))
         opened = [line.split('"opens_at":"')[1][:24] for (line,) in told]
     assert opened == sorted(opened)
-    assert push_all(installation, back) == Pushed()
+    assert push_all(installation, back) == SlotsProcessed()
 
 
 def test_a_window_past_before_its_date_was_recorded_is_only_missed(
@@ -146,8 +154,10 @@ def test_who_wants_no_reminders_gets_none_and_wakes_nobody(
 
 
 @pytest.mark.req("COR-10", "PRI-03")
-@pytest.mark.parametrize("kind", [Kind.death, Kind.withdrew_questionnaires, Kind.withdrew_study])
-def test_who_left_is_not_reminded(installation: Installation, reader: Person, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [DispositionKind.death, DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study]
+)
+def test_who_left_is_not_reminded(installation: Installation, reader: Person, kind: DispositionKind) -> None:
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
     at = shanghai(RANDOMISED, 11)
@@ -158,7 +168,7 @@ def test_who_left_is_not_reminded(installation: Installation, reader: Person, ki
 
 
 def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation, reader: Person) -> None:
-    entry = DispositionEntry(Kind.withdrew_treatment, START.date().isoformat(), Owner.site)
+    entry = DispositionEntry(DispositionKind.withdrew_treatment, START.date().isoformat(), Owner.site)
     record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, START)
     assert push_all(installation, shanghai(START.date() + days(1), 10)).opened == 2  # BL and ET
     assert push_all(installation, shanghai(START.date() + days(7), 10)).queued == 1
@@ -169,29 +179,29 @@ def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
         site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
         participant_id = enrolled(installation, site, "0571-001").row().id or 0
         with UnitOfWork(installation.engine, CLOCK, START) as other:
-            other.lock(chain_of_participant(participant_id))
-            assert push(installation, participant_id, START) == Pushed()
-        assert push(installation, participant_id, START) == Pushed(opened=1)
-        assert push(installation, participant_id, START) == Pushed()
+            other.lock(participant_chain(participant_id))
+            assert process_due_slots(installation, participant_id, START) == SlotsProcessed()
+        assert process_due_slots(installation, participant_id, START) == SlotsProcessed(opened=1)
+        assert process_due_slots(installation, participant_id, START) == SlotsProcessed()
 
 
 def test_everybody_owing_is_found_page_by_page(
     installation: Installation, people: Callable[[int], Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {people(number).row().id for number in range(1, 6)}
-    monkeypatch.setattr(ticking, "BATCH", 2)
+    monkeypatch.setattr(due_slots, "BATCH", 2)
     # Nobody is pushed, as if all of them were bad: the pages still go on.
-    assert list(owing(installation, START)) == sorted(key for key in found if key)
-    assert list(owing(installation, START - days(9))) == []
+    assert list(participants_due(installation, START)) == sorted(key for key in found if key)
+    assert list(participants_due(installation, START - days(9))) == []
 
 
 @pytest.mark.req("AVL-05")
 def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -> None:
-    assert owed_now(installation, START) == Owed(slots=True, messages=False, seals=True)
+    assert find_due_work(installation, START) == DueWork(slots=True, messages=False, seals=True)
     push_all(installation, START)
     seal_days(installation, START)
     with Counted(installation.engine) as statements:
-        assert owed_now(installation, START) == Owed(slots=False, messages=False, seals=False)
+        assert find_due_work(installation, START) == DueWork(slots=False, messages=False, seals=False)
     assert len(statements) == 1
     assert person.slot("BL").announced == "opened"
 
@@ -199,7 +209,7 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
 def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
     with installed(migrated_sqlite_url) as installation:
         with Counted(installation.engine) as statements:
-            owed_now(installation, START)
+            find_due_work(installation, START)
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
         with installation.read() as session:
             connection = session.connection()
@@ -213,9 +223,9 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
     installation: Installation, reader: Person
 ) -> None:
     def right(at: datetime) -> bool:
-        return list(stale_wakes(installation, at)) == []
+        return list(find_stale_next_due(installation, at)) == []
 
-    def leave(kind: Kind, on: date, at: datetime) -> None:
+    def leave(kind: DispositionKind, on: date, at: datetime) -> None:
         entry = DispositionEntry(kind, on.isoformat(), Owner.site)
         record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, at)
 
@@ -232,7 +242,7 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
     assert right(at)
     request_visit(installation, reader.nurse, study, subject, "UNS", RANDOMISED, at)
     assert right(at)
-    leave(Kind.withdrew_treatment, RANDOMISED, at)
+    leave(DispositionKind.withdrew_treatment, RANDOMISED, at)
     assert right(at)
     for day in range(4):
         at = shanghai(RANDOMISED + days(day), 19, 30)
@@ -240,11 +250,11 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
         assert right(at)
     reader.randomise(RANDOMISED + days(1), at)
     assert right(at)
-    leave(Kind.withdrew_questionnaires, RANDOMISED + days(3), at)
+    leave(DispositionKind.withdrew_questionnaires, RANDOMISED + days(3), at)
     assert right(at)
     undo_disposition(installation, reader.nurse, study, subject, "entered for somebody else", at)
     assert right(at)
-    leave(Kind.death, RANDOMISED + days(3), at)
+    leave(DispositionKind.death, RANDOMISED + days(3), at)
     assert right(at)
 
 
@@ -256,10 +266,10 @@ def test_wake_moments_can_be_computed_anew(
     with UnitOfWork(installation.engine, CLOCK, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.id == person.slot("BL").id)).one()
         slot.wake_at = None
-    assert list(stale_wakes(installation, START)) == [person.row().id]
-    assert rebuild_wake(installation, START) == 1
+    assert list(find_stale_next_due(installation, START)) == [person.row().id]
+    assert rebuild_next_due(installation, START) == 1
     assert person.slot("BL").wake_at == right
-    assert rebuild_wake(installation, START) == 0
+    assert rebuild_next_due(installation, START) == 0
 
 
 def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
@@ -269,4 +279,4 @@ def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> N
     for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
         at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
         push_all(installation, at)
-        assert not owed_now(installation, at).slots
+        assert not find_due_work(installation, at).slots

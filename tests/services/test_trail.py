@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from app.domain.audit import Event
-from app.services.installation import Installation
-from app.services.trail import day_to_seal, seal_day, seal_days, verify
-from app.storage.study import Study
-from app.storage.trail import AuditChain, DaySeal
+from app.domain.records.audit import AuditEvent
+from app.services.audit.audit_seals import day_to_seal, seal_day, seal_days
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.storage.tables.audit import AuditChain, DaySeal
+from app.storage.tables.studies import Study
 from tests import postgres
 from tests.services.people import START, Person, days
 from tests.services.reminded import recorded
@@ -72,9 +73,9 @@ def history(installation: Installation, person: Person) -> Person:
 @pytest.mark.req("AUD-04")
 def test_a_whole_trail_has_no_faults(installation: Installation, history: Person) -> None:
     history.randomise(date(2026, 3, 4), START + days(3))
-    assert verify(installation) == []
+    assert verify_trail(installation) == []
     assert seal_days(installation, START + days(4)) == 1
-    assert verify(installation) == []
+    assert verify_trail(installation) == []
 
 
 CHAIN = "chain = 'participant:1'"
@@ -109,7 +110,7 @@ def test_tampering_is_found(
 ) -> None:
     assert history.row().id == 1
     tamper(statement)
-    assert what in {fault.what for fault in verify(installation)}
+    assert what in {fault.what for fault in verify_trail(installation)}
 
 
 @pytest.mark.req("AUD-04")
@@ -117,7 +118,7 @@ def test_swapped_entries_are_found(installation: Installation, history: Person, 
     assert history.row().id == 1
     for before, after in ((2, 99), (3, 2), (99, 3)):
         tamper(f"UPDATE audit_entry SET seq = {after} WHERE {CHAIN} AND seq = {before}")
-    faults = verify(installation)
+    faults = verify_trail(installation)
     assert {fault.seq for fault in faults if fault.what == "was altered"} == {2, 3}
 
 
@@ -131,7 +132,7 @@ def test_a_cut_end_with_a_forged_head_is_found_by_the_seal(
     tamper(f"DELETE FROM audit_entry WHERE {CHAIN} AND seq = {last}")
     older = f"SELECT hash FROM audit_entry WHERE {CHAIN} AND seq = {last - 1}"
     tamper(f"UPDATE audit_chain SET seq = {last - 1}, hash = ({older}) WHERE {CHAIN}")
-    assert [fault.what for fault in verify(installation)] == ["2026-03-02 does not hold"]
+    assert [fault.what for fault in verify_trail(installation)] == ["2026-03-02 does not hold"]
 
 
 def test_a_seal_that_the_trail_does_not_tell_of_is_found(
@@ -140,7 +141,7 @@ def test_a_seal_that_the_trail_does_not_tell_of_is_found(
     assert history.row().id == 1
     tamper("INSERT INTO day_seal SELECT study_id, '2026-03-09', chains, hash, sealed_at FROM day_seal")
     assert "2026-03-09 is not the seal that the trail tells of" in {
-        fault.what for fault in verify(installation)
+        fault.what for fault in verify_trail(installation)
     }
 
 
@@ -158,8 +159,8 @@ def test_a_day_is_sealed_once_and_covers_only_what_was_done_in_it(
     assert [seal.sealed_on for seal in seals] == ["2026-03-02", "2026-03-04", "2026-03-05"]
     assert seals[0].chains == 2  # the study's own and the participant's
     assert len({seal.hash for seal in seals}) == 3
-    assert recorded(installation, Event.TRAIL_SEALED) == 3
-    assert verify(installation) == []
+    assert recorded(installation, AuditEvent.TRAIL_SEALED) == 3
+    assert verify_trail(installation) == []
 
 
 @pytest.mark.parametrize(

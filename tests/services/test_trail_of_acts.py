@@ -5,17 +5,18 @@ from datetime import date
 import pytest
 from sqlmodel import col, select
 
-from app.domain.access import SYSTEM, Role
-from app.domain.audit import Event
-from app.domain.plan import MissedReason, Owner
-from app.services.dispositions import DispositionEntry, Kind, record_disposition, undo_disposition
-from app.services.installation import Installation
-from app.services.missed_reasons import record_missed_reason
-from app.services.studies import create_staff, disable_staff, grant_role
-from app.services.ticking import push
-from app.services.trail import verify
-from app.storage.changes import INSTALLATION, chain_of_participant
-from app.storage.trail import AuditEntry
+from app.domain.plans.plan import MissedReason, Owner
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.installation import Installation
+from app.services.reminders.due_slots import process_due_slots
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.missed_reasons import record_missed_reason
+from app.services.setup.studies import create_staff, disable_staff, grant_role
+from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
+from app.storage.tables.audit import AuditEntry
 from tests.services.people import START, Person, colleague, days
 
 DAY0 = date(2026, 3, 2)
@@ -31,29 +32,33 @@ def acts(installation: Installation, chain: str) -> list[str]:
 @pytest.mark.req("AUD-01", "AUD-07")
 def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
     installation, participant = person.installation, person.row()
-    chain = chain_of_participant(participant.id or 0)
+    chain = participant_chain(participant.id or 0)
     person.randomise(DAY0, START)
     late = START + days(60)
-    push(installation, participant.id or 0, late)
+    process_due_slots(installation, participant.id or 0, late)
     nurse, investigator = person.nurse, colleague(Role.INVESTIGATOR, person.site)
     slot = person.slot("W6").public_id
     record_missed_reason(
         installation, nurse, participant.public_id, slot, MissedReason.too_ill_staff, "in hospital", late
     )
-    left = DispositionEntry(Kind.withdrew_study, "2026-05-01", Owner.edc)
+    left = DispositionEntry(DispositionKind.withdrew_study, "2026-05-01", Owner.edc)
     record_disposition(installation, SYSTEM, person.site.study_id, person.subject, left, late)
     undo_disposition(installation, investigator, person.site.study_id, person.subject, "other person", late)
     told = acts(installation, chain)
     assert told[:5] == [
-        Event.PARTICIPANT_ENROLLED,
-        Event.ANCHOR_RECORDED,
-        Event.ACTIVATION_ISSUED,
-        Event.DEVICE_BOUND,
-        Event.ANCHOR_RECEIVED,
+        AuditEvent.PARTICIPANT_ENROLLED,
+        AuditEvent.ANCHOR_RECORDED,
+        AuditEvent.ACTIVATION_ISSUED,
+        AuditEvent.DEVICE_BOUND,
+        AuditEvent.ANCHOR_RECEIVED,
     ]
-    assert {Event.SLOT_OPENED, Event.SLOT_MISSED} <= set(told[5:-3])
-    assert told[-3:] == [Event.MISSED_REASON_RECORDED, Event.DISPOSITION_RECEIVED, Event.DISPOSITION_UNDONE]
-    assert verify(installation) == []
+    assert {AuditEvent.SLOT_OPENED, AuditEvent.SLOT_MISSED} <= set(told[5:-3])
+    assert told[-3:] == [
+        AuditEvent.MISSED_REASON_RECORDED,
+        AuditEvent.DISPOSITION_RECEIVED,
+        AuditEvent.DISPOSITION_UNDONE,
+    ]
+    assert verify_trail(installation) == []
 
 
 @pytest.mark.req("IAM-05")
@@ -62,12 +67,12 @@ def test_who_was_let_in_and_out_is_told(installation: Installation) -> None:
     made = create_staff(installation, SYSTEM, "n@example.org", "N", "a long enough password", "en", START)
     grant_role(installation, SYSTEM, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571", START)
     disable_staff(installation, SYSTEM, "n@example.org", "left the hospital", START)
-    assert acts(installation, INSTALLATION) == [
-        Event.STAFF_CREATED,
-        Event.ROLE_GRANTED,
-        Event.STAFF_DISABLED,
+    assert acts(installation, INSTALLATION_CHAIN) == [
+        AuditEvent.STAFF_CREATED,
+        AuditEvent.ROLE_GRANTED,
+        AuditEvent.STAFF_DISABLED,
     ]
     with installation.read() as session:
-        entries = session.exec(select(AuditEntry).where(AuditEntry.chain == INSTALLATION)).all()
+        entries = session.exec(select(AuditEntry).where(AuditEntry.chain == INSTALLATION_CHAIN)).all()
     assert "a long enough password" not in "".join(entry.changes for entry in entries)
     assert entries[-1].reason == "left the hospital"

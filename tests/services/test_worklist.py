@@ -10,27 +10,35 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import col, select
 
-from app.domain.access import SYSTEM, Actor, ActorKind, Role
-from app.domain.audit import Event
-from app.domain.capture import Given
-from app.domain.plan import Owner
-from app.domain.status import Status
-from app.services.dispositions import DispositionEntry, Kind, record_disposition
-from app.services.entry import unlock
-from app.services.installation import Installation
-from app.services.studies import open_site
-from app.services.worklist import Filter, WorkList, work_list, workplaces_of
-from app.storage.changes import chain_of_participant
-from app.storage.exchange import Message
-from app.storage.schedule import Slot
-from app.storage.slots import status_of
-from app.storage.study import Site
-from app.storage.work import Cursor, Group, Search, Wanted, diary_rows, form_rows
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import Status
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.services.accounts.participant_session import unlock_device
+from app.services.clinic.worklist import Worklist, WorklistFilter, get_worklist, list_staff_sites
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.setup.studies import open_site
+from app.storage.queries.slots import slot_status
+from app.storage.queries.worklist import (
+    Urgency,
+    WorklistCursor,
+    WorklistRow,
+    WorklistSearch,
+    list_diary_rows,
+    list_form_rows,
+)
+from app.storage.row_changes import participant_chain
+from app.storage.tables.messages import Message
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
 from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, colleague, days, enrolled, site_entry
 from tests.stages import Stage
 
-EVERYTHING = Filter()
+EVERYTHING = WorklistFilter()
 RANDOMISED = date(2026, 3, 4)
 WEEK_6 = START + days(2 + 42)  # the target day of W6, 09:30 in Shanghai
 
@@ -67,11 +75,11 @@ def listed(
     installation: Installation,
     person: Person,
     at: datetime,
-    wanted: Filter = EVERYTHING,
+    wanted: WorklistFilter = EVERYTHING,
     actor: Actor | None = None,
-) -> WorkList:
+) -> Worklist:
     with installation.read() as session:
-        return work_list(installation, session, actor or person.nurse, wanted, at)
+        return get_worklist(installation, session, actor or person.nurse, wanted, at)
 
 
 @contextmanager
@@ -98,9 +106,9 @@ def test_overdue_come_first_then_due_each_by_closing(
     first = found.rows[0]
     assert (first.closes_on, first.days_left) == (RANDOMISED + days(49), 6)
     assert (first.answered, first.asked, first.reminded_at) == (0, 30, None)
-    assert found.counts[False, Group.overdue] == found.counts[False, Group.due] == 1
-    assert found.counts[False, Group.open] == 1
-    early = listed(installation, randomised[0], WEEK_6 + days(1), Filter(group=Group.open))
+    assert found.counts[False, Urgency.overdue] == found.counts[False, Urgency.due] == 1
+    assert found.counts[False, Urgency.open] == 1
+    early = listed(installation, randomised[0], WEEK_6 + days(1), WorklistFilter(group=Urgency.open))
     assert [(row.subject, row.status) for row in early.rows] == [("0571-003", Status.open)]
 
 
@@ -110,12 +118,14 @@ def test_the_list_and_status_agree_at_any_moment(
 ) -> None:
     at = WEEK_6 + days(offset)
     rows = [
-        row for group in Group for row in listed(installation, randomised[0], at, Filter(group=group)).rows
+        row
+        for group in Urgency
+        for row in listed(installation, randomised[0], at, WorklistFilter(group=group)).rows
     ]
     with installation.read() as session:
         slots = session.exec(select(Slot).where(col(Slot.for_day).is_(None))).all()
     wanted = {Status.open, Status.due, Status.overdue, Status.in_progress}
-    expected = {slot.public_id: status_of(slot, at) for slot in slots if status_of(slot, at) in wanted}
+    expected = {slot.public_id: slot_status(slot, at) for slot in slots if slot_status(slot, at) in wanted}
     assert {row.slot: row.status for row in rows} == expected
 
 
@@ -123,14 +133,20 @@ def test_progress_and_the_last_reminder_are_shown(
     installation: Installation, randomised: list[Person]
 ) -> None:
     person = randomised[0]
-    unlock(installation, person.visitor(WEEK_6), PIN, WEEK_6)
+    unlock_device(installation, person.participant(WEEK_6), PIN, WEEK_6)
     slot = person.begin("W6", WEEK_6)
-    person.save("W6", WEEK_6, Given(1, 0, "q1", 2), Given(2, 1, "q2", 3), Given(3, 2, "q1", 4))
+    person.save(
+        "W6",
+        WEEK_6,
+        SubmittedAnswer(1, 0, "q1", 2),
+        SubmittedAnswer(2, 1, "q2", 3),
+        SubmittedAnswer(3, 2, "q1", 4),
+    )
     row = person.slot("W6")
     with installation.work(SYSTEM, WEEK_6) as work:
         for kind, hours in (("opening", 1), ("middle", 2)):
             work.session.add(_sent(row, kind, WEEK_6 - timedelta(hours=hours)))
-        work.record(Event.REMINDER_SENT, chain_of_participant(row.participant_id))
+        work.record(AuditEvent.REMINDER_SENT, participant_chain(row.participant_id))
     found = next(each for each in listed(installation, person, WEEK_6).rows if each.slot == slot)
     assert (found.status, found.answered) == (Status.in_progress, 2)
     assert found.reminded_at == WEEK_6 - timedelta(hours=1)
@@ -153,15 +169,17 @@ def _sent(slot: Slot, kind: str, at: datetime) -> Message:
 
 def test_the_diary_has_one_row_per_participant(installation: Installation, randomised: list[Person]) -> None:
     at = START + days(6)
-    found = listed(installation, randomised[0], at, Filter(diary=True))
+    found = listed(installation, randomised[0], at, WorklistFilter(diary=True))
     assert [(row.subject, row.days, row.status) for row in found.rows] == [
         ("0571-001", 3, Status.overdue),
         ("0571-002", 3, Status.overdue),
         ("0571-003", 3, Status.overdue),
     ]
-    assert found.counts[True, Group.overdue] == 3
-    assert found.counts[True, Group.due] == 0
-    first_day = listed(installation, randomised[0], START + days(2), Filter(diary=True, group=Group.due))
+    assert found.counts[True, Urgency.overdue] == 3
+    assert found.counts[True, Urgency.due] == 0
+    first_day = listed(
+        installation, randomised[0], START + days(2), WorklistFilter(diary=True, group=Urgency.due)
+    )
     assert [(row.subject, row.days) for row in first_day.rows] == [("0571-001", 1)]
 
 
@@ -171,7 +189,7 @@ def test_search_finds_by_part_of_a_code_and_takes_signs_as_they_are(
 ) -> None:
     at = WEEK_6 + days(2)
     for typed, expected in (("-002", ["0571-002"]), ("%", []), ("_", []), ("/", [])):
-        found = listed(installation, randomised[0], at, Filter(search=typed, diary=diary))
+        found = listed(installation, randomised[0], at, WorklistFilter(search=typed, diary=diary))
         assert [row.subject for row in found.rows] == expected
 
 
@@ -179,10 +197,10 @@ def test_search_finds_by_part_of_a_code_and_takes_signs_as_they_are(
 def test_pages_follow_each_other_without_a_gap(
     installation: Installation, randomised: list[Person], diary: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.worklist.PAGE", 1)
+    monkeypatch.setattr("app.services.clinic.worklist.PAGE", 1)
     at, seen, after = WEEK_6 + days(1), [], None
     for _ in range(4):
-        found = listed(installation, randomised[0], at, Filter(diary=diary, after=after))
+        found = listed(installation, randomised[0], at, WorklistFilter(diary=diary, after=after))
         seen += [row.subject for row in found.rows]
         after = found.next
         if after is None:
@@ -191,7 +209,7 @@ def test_pages_follow_each_other_without_a_gap(
 
 
 def test_a_page_after_the_last_group_is_empty(installation: Installation, randomised: list[Person]) -> None:
-    found = listed(installation, randomised[0], WEEK_6, Filter(after=Cursor(9, WEEK_6, 0)))
+    found = listed(installation, randomised[0], WEEK_6, WorklistFilter(after=WorklistCursor(9, WEEK_6, 0)))
     assert (found.rows, found.next) == ((), None)
 
 
@@ -206,9 +224,9 @@ def test_a_nurse_sees_their_own_sites_only(installation: Installation, randomise
     everywhere = colleague(Role.DATA_MANAGER, other, everywhere=True)
     found = listed(installation, stranger, at, actor=everywhere)
     assert (len(found.rows), len(found.workplaces)) == (4, 2)
-    one = listed(installation, stranger, at, Filter(site="0571"), everywhere)
+    one = listed(installation, stranger, at, WorklistFilter(site="0571"), everywhere)
     assert {row.subject[:4] for row in one.rows} == {"0571"}
-    nowhere = listed(installation, stranger, at, Filter(site="9999"), everywhere)
+    nowhere = listed(installation, stranger, at, WorklistFilter(site="9999"), everywhere)
     assert (nowhere.rows, nowhere.counts) == ((), {})
 
 
@@ -216,22 +234,26 @@ def test_staff_without_a_site_have_an_empty_list(installation: Installation, per
     nobody = Actor(ActorKind.STAFF, "staff:9", "none")
     assert listed(installation, person, START, actor=nobody).workplaces == ()
     with installation.read() as session:
-        assert workplaces_of(session, colleague(Role.ADMIN, person.site)) == ()
+        assert list_staff_sites(session, colleague(Role.ADMIN, person.site)) == ()
 
 
-@pytest.mark.parametrize("kind", [Kind.death, Kind.withdrew_questionnaires, Kind.withdrew_study])
-def test_whoever_left_never_appears(installation: Installation, randomised: list[Person], kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [DispositionKind.death, DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study]
+)
+def test_whoever_left_never_appears(
+    installation: Installation, randomised: list[Person], kind: DispositionKind
+) -> None:
     person, at = randomised[0], WEEK_6 + days(3)
     entry = DispositionEntry(kind, (WEEK_6 + days(2)).date().isoformat(), Owner.site)
     record_disposition(installation, person.nurse, person.site.study_id, person.subject, entry, at)
     for diary in (False, True):
-        found = listed(installation, person, at, Filter(diary=diary))
+        found = listed(installation, person, at, WorklistFilter(diary=diary))
         assert "0571-001" not in {row.subject for row in found.rows}
 
 
 @pytest.mark.req("IAM-03")
 def test_a_page_costs_three_statements(installation: Installation, randomised: list[Person]) -> None:
-    for wanted in (Filter(), Filter(diary=True), Filter(search="0571")):
+    for wanted in (WorklistFilter(), WorklistFilter(diary=True), WorklistFilter(search="0571")):
         with counted(installation) as said:
             listed(installation, randomised[0], WEEK_6 + days(1), wanted)
         assert len([each for each in said if each.startswith("SELECT")]) == 3
@@ -240,18 +262,20 @@ def test_a_page_costs_three_statements(installation: Installation, randomised: l
 def test_the_partial_indexes_answer_the_list(installation: Installation, randomised: list[Person]) -> None:
     """EXPLAIN of the very statements; small tables are read whole unless that is forbidden."""
     site = randomised[0].site.id or 0
-    search = Search((site,), WEEK_6, WEEK_6 + days(30), (Group.overdue, Group.due), "", None, 51)
+    search = WorklistSearch((site,), WEEK_6, WEEK_6 + days(30), (Urgency.overdue, Urgency.due), "", None, 51)
     with installation.read() as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT set_config('enable_seqscan', 'off', true)"))
-        plans = [_plan(connection, read, search) for read in (form_rows, diary_rows)]
+        plans = [_plan(connection, read, search) for read in (list_form_rows, list_diary_rows)]
     assert "ix_slot_live_site" in plans[0]
     assert "ix_slot_live_diary" in plans[1]
 
 
 def _plan(
-    connection: sa.Connection, read: Callable[[sa.Connection, Search], Sequence[Wanted]], search: Search
+    connection: sa.Connection,
+    read: Callable[[sa.Connection, WorklistSearch], Sequence[WorklistRow]],
+    search: WorklistSearch,
 ) -> str:
     said: list[tuple[str, Any]] = []
 

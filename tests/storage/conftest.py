@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.engine import Engine
 
-from app.domain.access import SYSTEM
+from app.domain.records.access import SYSTEM
 from app.storage.engine import open_engine
 from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import Trial, found_trial

@@ -7,16 +7,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
-from app.domain.feed import Draft
-from app.storage.capture import AnswerEvent, Quarantine, Response
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.feed import FeedEventDraft
 from app.storage.engine import writing
-from app.storage.exchange import EdcClient, Transfer
-from app.storage.packs import InstrumentPack
-from app.storage.schedule import Disposition
-from app.storage.tables import APPEND_ONLY, metadata
-from app.storage.trail import DaySeal
+from app.storage.tables import APPEND_ONLY
+from app.storage.tables.audit import DaySeal
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.columns import metadata
+from app.storage.tables.edc import EdcClient, Transfer
+from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.schedule import Disposition
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.storage.trial import Trial
@@ -30,15 +31,15 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.add_all(kept_rows(trial, at))
         for event in (
-            Event.FORM_SUBMITTED,
-            Event.ANSWERS_QUARANTINED,
-            Event.DISPOSITION_RECORDED,
-            Event.EDC_CLIENT_CREATED,
-            Event.FEED_PULLED,
-            Event.PACK_IMPORTED,
+            AuditEvent.FORM_SUBMITTED,
+            AuditEvent.ANSWERS_QUARANTINED,
+            AuditEvent.DISPOSITION_RECORDED,
+            AuditEvent.EDC_CLIENT_CREATED,
+            AuditEvent.FEED_PULLED,
+            AuditEvent.PACK_IMPORTED,
         ):
             work.record(event, trial.chain)
-        work.publish(trial.study, Draft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
+        work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
     return trial
 
 
@@ -110,12 +111,18 @@ def test_sqlite_cannot_be_told_to_replace(
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         rows = kept_rows(sqlite_trial, at)
         work.session.add_all(rows)
-        for event in (Event.FORM_SUBMITTED, Event.ANSWERS_QUARANTINED, Event.DISPOSITION_RECORDED):
+        for event in (
+            AuditEvent.FORM_SUBMITTED,
+            AuditEvent.ANSWERS_QUARANTINED,
+            AuditEvent.DISPOSITION_RECORDED,
+        ):
             work.record(event, sqlite_trial.chain)
-        work.record(Event.EDC_CLIENT_CREATED, sqlite_trial.chain)
-        work.record(Event.FEED_PULLED, sqlite_trial.chain)
-        work.record(Event.PACK_IMPORTED, sqlite_trial.chain)
-        work.publish(sqlite_trial.study, Draft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {}))
+        work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)
+        work.record(AuditEvent.FEED_PULLED, sqlite_trial.chain)
+        work.record(AuditEvent.PACK_IMPORTED, sqlite_trial.chain)
+        work.publish(
+            sqlite_trial.study, FeedEventDraft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {})
+        )
     for words in ("INSERT OR REPLACE", "REPLACE"):
         statement = f"{words} INTO {table} SELECT * FROM {table}"
         with (

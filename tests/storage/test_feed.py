@@ -7,23 +7,23 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
-from app.domain.feed import Draft, Section, faults
-from app.storage.changes import chain_of_participant
-from app.storage.engine import reading
-from app.storage.exchange import FeedEvent, FeedHead
-from app.storage.feed import head_of, page
-from app.storage.people import Participant
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.domain.records.feed import EventSection, FeedEventDraft, find_feed_faults
+from app.storage.engine import read_only
+from app.storage.queries.feed_pages import read_feed_head, read_feed_page
+from app.storage.row_changes import participant_chain
+from app.storage.tables.feed import FeedEvent, FeedHead
+from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import Trial, a_participant
 
 WRITERS, EACH = 8, 12
 
 
-def draft(trial: Trial, note: int = 0) -> Draft:
-    return Draft(
-        "visit.recorded", "01-001", trial.site, f"r{note}", 1, {}, {"visit": Section({"n": note}, "s")}
+def draft(trial: Trial, note: int = 0) -> FeedEventDraft:
+    return FeedEventDraft(
+        "visit.recorded", "01-001", trial.site, f"r{note}", 1, {}, {"visit": EventSection({"n": note}, "s")}
     )
 
 
@@ -33,13 +33,13 @@ def publish(engine: Engine, trial: Trial, at: datetime, note: int = 0) -> None:
 
 
 def lines_of(engine: Engine, trial: Trial) -> list[tuple[int, str, str]]:
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         rows = select(FeedEvent).where(FeedEvent.study_id == trial.study).order_by(col(FeedEvent.seq))
         return [(row.seq, row.line, row.hash) for row in session.exec(rows)]
 
 
 def head_and_hash(engine: Engine, trial: Trial) -> tuple[int, str]:
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         head = session.get_one(FeedHead, trial.study)
         return head.seq, head.hash
 
@@ -48,12 +48,12 @@ def head_and_hash(engine: Engine, trial: Trial) -> tuple[int, str]:
 def test_pages_follow_each_other(engine: Engine, trial: Trial, at: datetime) -> None:
     for note in range(5):
         publish(engine, trial, at, note)
-    with Session(reading(engine)) as session:
-        first = page(session, trial.study, 0, 3)
-        rest = page(session, trial.study, first[-1].seq, 3)
-        assert head_of(session, trial.study) == 5
+    with Session(read_only(engine)) as session:
+        first = read_feed_page(session, trial.study, 0, 3)
+        rest = read_feed_page(session, trial.study, first[-1].seq, 3)
+        assert read_feed_head(session, trial.study) == 5
     assert [row.seq for row in [*first, *rest]] == [1, 2, 3, 4, 5]
-    assert list(faults(lines_of(engine, trial), head_and_hash(engine, trial), "feed")) == []
+    assert list(find_feed_faults(lines_of(engine, trial), head_and_hash(engine, trial), "feed")) == []
 
 
 @pytest.mark.req("EDC-02")
@@ -61,7 +61,7 @@ def test_a_rollback_leaves_no_gap(engine: Engine, trial: Trial, at: datetime) ->
     def fail() -> None:
         with UnitOfWork(engine, SYSTEM, at) as work:
             work.publish(trial.study, draft(trial))
-            work.record(Event.ANSWERS_QUARANTINED, trial.chain)
+            work.record(AuditEvent.ANSWERS_QUARANTINED, trial.chain)
             work.session.get_one(Participant, trial.participant).language = "en"
 
     publish(engine, trial, at)
@@ -84,12 +84,12 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
         for turn in range(EACH):
             try:
                 with UnitOfWork(engine, SYSTEM, at) as work:
-                    work.lock(chain_of_participant(person))
+                    work.lock(participant_chain(person))
                     wanted = f"l{turn}"
                     work.session.get_one(Participant, person).language = wanted
                     work.publish(trial.study, draft(trial, person))
                     if turn % 3:  # every third transaction is refused and rolled back
-                        work.record(Event.LANGUAGE_CHANGED, chain_of_participant(person))
+                        work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(person))
                         kept += 1
             except RuntimeError:
                 continue
@@ -99,8 +99,8 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
         """A cursor that only ever sees the next number, while the others write."""
         after = 0
         while after < WRITERS * EACH * 2 // 3:
-            with Session(reading(engine)) as session:
-                seen = [row.seq for row in page(session, trial.study, after, 7)]
+            with Session(read_only(engine)) as session:
+                seen = [row.seq for row in read_feed_page(session, trial.study, after, 7)]
             if seen != list(range(after + 1, after + 1 + len(seen))):
                 return False
             after += len(seen)
@@ -111,4 +111,4 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
         kept = sum(pool.map(write, people))
         assert reader.result(timeout=60)
     assert kept == WRITERS * EACH * 2 // 3
-    assert list(faults(lines_of(engine, trial), head_and_hash(engine, trial), "feed")) == []
+    assert list(find_feed_faults(lines_of(engine, trial), head_and_hash(engine, trial), "feed")) == []

@@ -8,15 +8,16 @@ from psycopg import _queries
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app.storage import ahead, answering, meeting, submitting
+from app.storage.queries import submission_context, upcoming_forms
+from app.storage.statements import save_answers, submit_form
 
 DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # it declares no types
 HOT: dict[str, sa.ClauseElement] = {
-    "read before saving": answering._READ,
-    "save": answering._ALL_IN_ONE,
-    "read before sending": meeting._BY_TOKEN,
-    "send": submitting._ALL_IN_ONE,
-    "look ahead": ahead._READ,
+    "read before saving": save_answers._READ,
+    "save": save_answers._ALL_IN_ONE,
+    "read before sending": submission_context._BY_TOKEN,
+    "send": submit_form._ALL_IN_ONE,
+    "look ahead": upcoming_forms._READ,
 }
 
 

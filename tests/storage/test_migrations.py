@@ -4,21 +4,22 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from app.storage import grants
+from app.storage import database_grants
 from app.storage.engine import open_engine, writing
-from app.storage.migrations import drift, head_revision, migrate, revision_of
-from app.storage.tables import APPEND_ONLY, metadata
+from app.storage.migrations import current_revision, head_revision, migrate, schema_drift
+from app.storage.tables import APPEND_ONLY
+from app.storage.tables.columns import metadata
 from tests import postgres
 
 
 def test_a_new_database_gets_the_declared_shape(database_url: str) -> None:
     engine = open_engine(database_url)
-    assert revision_of(engine) is None
+    assert current_revision(engine) is None
     migrate(database_url)
-    assert revision_of(engine) == head_revision()
-    assert drift(database_url) == []
+    assert current_revision(engine) == head_revision()
+    assert schema_drift(database_url) == []
     migrate(database_url)
-    assert drift(database_url) == []
+    assert schema_drift(database_url) == []
     engine.dispose()
 
 
@@ -29,7 +30,7 @@ def test_drift_is_seen(database_url: str) -> None:
         connection.execute(sa.text("DROP INDEX ix_slot_wake"))
         connection.execute(sa.text("ALTER TABLE site ADD COLUMN colour TEXT"))
     engine.dispose()
-    told = str(drift(database_url))
+    told = str(schema_drift(database_url))
     assert "ix_slot_wake" in told
     assert "colour" in told
 
@@ -80,7 +81,7 @@ def test_a_server_without_the_programs_role_gets_no_grants(
 ) -> None:
     engine = sa.create_engine(postgres_cluster.url(migrated_postgres))
     with engine.connect() as connection:
-        assert grants.grant(connection) is True
-        monkeypatch.setattr(grants, "ROLE", "daybook_elsewhere")
-        assert grants.grant(connection) is False
+        assert database_grants.grant_app_role(connection) is True
+        monkeypatch.setattr(database_grants, "ROLE", "daybook_elsewhere")
+        assert database_grants.grant_app_role(connection) is False
     engine.dispose()

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col
 
-from app.domain.access import SYSTEM
-from app.domain.audit import Event
-from app.domain.status import ExitKind, status
-from app.domain.window import Window, window_of
-from app.storage.engine import reading
-from app.storage.people import Participant
-from app.storage.schedule import Slot
-from app.storage.slots import facts_of, planned_of, status_expression, status_of, window_of_slot
+from app.domain.plans.status import ExitKind, derive_status
+from app.domain.plans.windows import Window, build_window
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import AuditEvent
+from app.storage.engine import read_only
+from app.storage.queries.slots import planned_slot, slot_facts, slot_status, status_expression, window_of_slot
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import WINDOW, Trial, a_slot
 
@@ -35,7 +35,7 @@ def windows(draw: st.DrawFn) -> Window:
     zone = draw(st.sampled_from(["Asia/Shanghai", "America/Sao_Paulo"]))
     ends_at = draw(st.none() | moments)
     overdue = draw(st.integers(0, 5))
-    return window_of(opens, target, closes, zone, overdue_after=overdue, grace_hours=48, ends_at=ends_at)
+    return build_window(opens, target, closes, zone, overdue_after=overdue, grace_hours=48, ends_at=ends_at)
 
 
 @st.composite
@@ -62,7 +62,7 @@ def keep(engine: Engine, trial: Trial, at: datetime, drawn: list[dict[str, objec
                 setattr(slot, name, value)
             slots.append(slot)
         work.session.add_all(slots)
-        work.record(Event.ANCHOR_RECORDED, trial.chain)
+        work.record(AuditEvent.ANCHOR_RECORDED, trial.chain)
     return slots
 
 
@@ -87,18 +87,18 @@ def test_the_twin_equals_the_pure_function(
         for step in (timedelta(microseconds=-1), timedelta(0))
     ]
     keys = [slot.id for slot in slots]
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         for now in [*others, *edges]:
             moment = sa.literal(now, type_=sa.inspect(Slot).columns.opens_at.type)
             statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
             told = {row[0]: row[1] for row in session.execute(statement)}
-            assert told == {slot.id: status_of(slot, now).value for slot in slots}
+            assert told == {slot.id: slot_status(slot, now).value for slot in slots}
 
 
 def test_a_row_and_the_domain_speak_of_the_same_slot(engine: Engine, trial: Trial) -> None:
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         slot = session.get_one(Slot, trial.slot)
-    assert window_of_slot(slot) == WINDOW == planned_of(slot).window
-    assert status(WINDOW, facts_of(slot), WINDOW.due_at) is status_of(slot, WINDOW.due_at)
+    assert window_of_slot(slot) == WINDOW == planned_slot(slot).window
+    assert derive_status(WINDOW, slot_facts(slot), WINDOW.due_at) is slot_status(slot, WINDOW.due_at)
     slot.closes_at = None
     assert window_of_slot(slot) is None

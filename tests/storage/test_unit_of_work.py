@@ -9,26 +9,26 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
-from app.domain.access import CLOCK, SYSTEM
-from app.domain.audit import Change, Event, faults
-from app.domain.audit import Entry as Told
-from app.storage.engine import WriteRefused, reading
-from app.storage.people import Contact, Participant
-from app.storage.schedule import Slot
-from app.storage.trail import AuditChain, AuditEntry
-from app.storage.unit_of_work import Unaudited, UnitOfWork
+from app.domain.records.access import CLOCK, SYSTEM
+from app.domain.records.audit import AuditEvent, FieldChange, find_chain_faults
+from app.domain.records.audit import ChainEntry as Told
+from app.storage.engine import WriteRefused, read_only
+from app.storage.tables.audit import AuditChain, AuditEntry
+from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnauditedChange, UnitOfWork
 from tests.storage.trial import Trial
 
 _PARTICIPANT: sa.Table = Participant.__table__  # type: ignore[attr-defined]  # declared at run time
 
 
 def language(engine: Engine, trial: Trial) -> str:
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         return session.get_one(Participant, trial.participant).language
 
 
 def last_entry(engine: Engine, chain: str) -> AuditEntry:
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         newest = select(AuditEntry).where(AuditEntry.chain == chain).order_by(col(AuditEntry.seq).desc())
         return session.exec(newest.limit(1)).one()
 
@@ -44,7 +44,7 @@ def rewrite(engine: Engine, trial: Trial, at: datetime, finish: Callable[[UnitOf
 def test_a_change_is_told_field_by_field(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Participant, trial.participant).language = "en"
-        work.record(Event.LANGUAGE_CHANGED, trial.chain, reason="asked for it")
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain, reason="asked for it")
     entry = last_entry(engine, trial.chain)
     assert json.loads(entry.changes) == [
         {"record": "participant:p01-001", "field": "language", "old": "zh_CN", "new": "en"}
@@ -55,15 +55,15 @@ def test_a_change_is_told_field_by_field(engine: Engine, trial: Trial, at: datet
 
 @pytest.mark.req("AUD-01")
 def test_a_forgotten_event_refuses_the_change(engine: Engine, trial: Trial, at: datetime) -> None:
-    with pytest.raises(Unaudited, match="language changed without an event"):
+    with pytest.raises(UnauditedChange, match="language changed without an event"):
         rewrite(engine, trial, at, lambda _work: None)
     assert language(engine, trial) == "zh_CN"
 
 
 @pytest.mark.req("AUD-01")
 def test_an_event_of_something_else_does_not_cover_it(engine: Engine, trial: Trial, at: datetime) -> None:
-    with pytest.raises(Unaudited):
-        rewrite(engine, trial, at, lambda work: work.record(Event.SLOT_OPENED, trial.chain))
+    with pytest.raises(UnauditedChange):
+        rewrite(engine, trial, at, lambda work: work.record(AuditEvent.SLOT_OPENED, trial.chain))
     assert language(engine, trial) == "zh_CN"
 
 
@@ -71,7 +71,7 @@ def test_an_event_of_something_else_does_not_cover_it(engine: Engine, trial: Tri
 def test_a_change_flushed_early_without_an_event_is_refused(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
-    with pytest.raises(Unaudited):
+    with pytest.raises(UnauditedChange):
         rewrite(engine, trial, at, lambda work: work.session.flush())
     assert language(engine, trial) == "zh_CN"
 
@@ -83,7 +83,7 @@ def test_a_change_that_was_flushed_early_is_told_too(engine: Engine, trial: Tria
         participant.language = "en"
         work.session.flush()
         participant.reminders_wanted = True
-        work.record(Event.PARTICIPANT_UPDATED, trial.chain)
+        work.record(AuditEvent.PARTICIPANT_UPDATED, trial.chain)
     told = {change["field"] for change in json.loads(last_entry(engine, trial.chain).changes)}
     assert told == {"language", "reminders_wanted"}
     assert language(engine, trial) == "en"
@@ -93,7 +93,7 @@ def test_reading_never_flushes(engine: Engine, trial: Trial, at: datetime) -> No
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Participant, trial.participant).language = "en"
         found = work.session.execute(sa.select(_PARTICIPANT.c.language)).scalar_one()
-        work.record(Event.LANGUAGE_CHANGED, trial.chain)
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
     assert found == "zh_CN"
     assert language(engine, trial) == "en"
 
@@ -116,10 +116,10 @@ def test_a_bulk_statement_must_be_declared(
 
 
 def test_a_declared_bulk_statement_is_told_by_its_event(engine: Engine, trial: Trial, at: datetime) -> None:
-    change = Change("participant:p01-001", "language", "zh_CN", "en")
+    change = FieldChange("participant:p01-001", "language", "zh_CN", "en")
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.apply(sa.update(_PARTICIPANT).values(language="en"))
-        work.record(Event.LANGUAGE_CHANGED, trial.chain, changes=[change])
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain, changes=[change])
     assert json.loads(last_entry(engine, trial.chain).changes) == [change.told()]
 
 
@@ -143,7 +143,7 @@ def test_only_the_unit_of_work_commits(engine: Engine, trial: Trial, at: datetim
     ],
 )
 def test_the_engine_itself_only_reads(engine: Engine, trial: Trial, statement: str) -> None:
-    for each in (engine, reading(engine)):
+    for each in (engine, read_only(engine)):
         with pytest.raises(WriteRefused, match="outside a unit of work"), each.connect() as connection:
             connection.execute(sa.text(statement))
     assert language(engine, trial) == "zh_CN"
@@ -160,7 +160,7 @@ def test_a_refusal_rolls_everything_back(engine: Engine, trial: Trial, at: datet
     before = last_entry(engine, trial.chain).seq
 
     def fail(work: UnitOfWork) -> None:
-        work.record(Event.LANGUAGE_CHANGED, trial.chain)
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
         work.session.flush()
         raise LookupError("something else went wrong")
 
@@ -176,7 +176,7 @@ def test_secrets_are_never_told(engine: Engine, trial: Trial, at: datetime) -> N
     )
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.add(sealed)
-        work.record(Event.PARTICIPANT_ENROLLED, trial.chain)
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, trial.chain)
     changes = last_entry(engine, trial.chain).changes
     assert "sealed-text" not in changes
     assert '"address_sealed","new":"secret"' in changes
@@ -188,10 +188,10 @@ def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sql
     )
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         work.session.add(contact)
-        work.record(Event.PARTICIPANT_ENROLLED, sqlite_trial.chain)
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, sqlite_trial.chain)
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         work.session.delete(work.session.get_one(Contact, sqlite_trial.participant))
-        work.record(Event.PARTICIPANT_ENROLLED, sqlite_trial.chain)
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, sqlite_trial.chain)
     told = json.loads(last_entry(migrated_sqlite_engine, sqlite_trial.chain).changes)
     assert {
         "record": f"contact:{sqlite_trial.participant}",
@@ -204,7 +204,7 @@ def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sql
 def test_technical_columns_need_no_event(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, CLOCK, at) as work:
         work.session.get_one(Slot, trial.slot).wake_at = at + timedelta(days=1)
-    with Session(reading(engine)) as session:
+    with Session(read_only(engine)) as session:
         assert session.get_one(Slot, trial.slot).wake_at == at + timedelta(days=1)
 
 
@@ -214,10 +214,10 @@ def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: dat
         with UnitOfWork(engine, SYSTEM, at) as work:
             work.lock(trial.chain)
             work.session.get_one(Participant, trial.participant).language = wanted
-            work.record(Event.LANGUAGE_CHANGED, trial.chain)
-    with Session(reading(engine)) as session:
+            work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+    with Session(read_only(engine)) as session:
         rows = session.exec(select(AuditEntry).order_by(col(AuditEntry.chain), col(AuditEntry.seq))).all()
         heads = {head.chain: (head.seq, head.hash) for head in session.exec(select(AuditChain)) if head.seq}
     entries = [Told(**row.model_dump(exclude={"id"})) for row in rows]
-    assert list(faults(entries, heads)) == []
+    assert list(find_chain_faults(entries, heads)) == []
     assert heads[trial.chain][0] == 5

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from datetime import date
 
-from app.domain.audit import Event
-from app.domain.window import Window, window_of
-from app.storage.changes import chain_of_participant, chain_of_study
-from app.storage.feed import begin
-from app.storage.people import Participant
-from app.storage.schedule import Slot
-from app.storage.slots import place
-from app.storage.study import Mode, Site, Study
+from app.domain.plans.windows import Window, build_window
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
+from app.storage.feed_log import new_feed_head
+from app.storage.queries.slots import set_window
+from app.storage.row_changes import participant_chain, study_chain
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
-WINDOW = window_of(
+WINDOW = build_window(
     date(2026, 3, 1), date(2026, 3, 8), date(2026, 3, 15), "Asia/Shanghai", overdue_after=3, grace_hours=48
 )
 
@@ -30,7 +31,7 @@ class Trial:
     @property
     def chain(self) -> str:
         """The participant's audit chain."""
-        return chain_of_participant(self.participant)
+        return participant_chain(self.participant)
 
 
 def found_trial(work: UnitOfWork) -> Trial:
@@ -39,13 +40,13 @@ def found_trial(work: UnitOfWork) -> Trial:
         code="sbrt-nsclc",
         plan_version="1.0",
         plan_sha256="0" * 64,
-        mode=Mode.DEMO,
+        mode=StudyMode.DEMO,
         feed="f",
         loaded_at=work.at,
     )
     work.session.add(study)
     work.session.flush()
-    work.session.add(begin(study.id or 0))
+    work.session.add(new_feed_head(study.id or 0))
     site = Site(study_id=study.id or 0, code="01", name="One", phone="1", hours="8-17", zone="Asia/Shanghai")
     work.session.add(site)
     work.session.flush()
@@ -53,10 +54,10 @@ def found_trial(work: UnitOfWork) -> Trial:
     slot = a_slot(participant, "W6", WINDOW)
     work.session.add(slot)
     work.session.flush()
-    chain = chain_of_study(study.id or 0)
-    work.record(Event.STUDY_LOADED, chain, study.id)
-    work.record(Event.SITE_OPENED, chain, study.id)
-    work.record(Event.ANCHOR_RECORDED, chain_of_participant(participant.id or 0))
+    chain = study_chain(study.id or 0)
+    work.record(AuditEvent.STUDY_LOADED, chain, study.id)
+    work.record(AuditEvent.SITE_OPENED, chain, study.id)
+    work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(participant.id or 0))
     return Trial(study.id or 0, site.id or 0, participant.id or 0, slot.id or 0)
 
 
@@ -73,9 +74,9 @@ def a_participant(work: UnitOfWork, study: int, site: int, subject: str) -> Part
     )
     work.session.add(participant)
     work.session.flush()
-    chain = chain_of_participant(participant.id or 0)
+    chain = participant_chain(participant.id or 0)
     work.lock(chain, study)
-    work.record(Event.PARTICIPANT_ENROLLED, chain, study)
+    work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, study)
     return participant
 
 
@@ -96,5 +97,5 @@ def a_slot(participant: Participant, visit: str, window: Window | None) -> Slot:
         position=0,
         zone="Asia/Shanghai",
     )
-    place(slot, window)
+    set_window(slot, window)
     return slot

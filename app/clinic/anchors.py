@@ -1,0 +1,171 @@
+"""Dated facts: entered, previewed, and only then recorded."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from app.clinic.participant import instrument_name, participant_url
+from app.clinic.request import (
+    CONFIRM,
+    SignedInRequest,
+    StaffRequest,
+    Typed,
+    get_overview,
+    get_permitted_participant,
+    parse_day,
+    return_to_participant,
+)
+from app.domain.plans.plan import Owner
+from app.domain.plans.schedule import WindowMove
+from app.domain.plans.windows import Window, local_day
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.services.clinic.participant_overview import ParticipantOverview
+from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_anchor
+from app.services.schedule.dispositions import TREATMENT_WITHDRAWAL
+from app.services.schedule.slots import ScheduleProposal
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """How one form's window changes; a run of diary days is told as one, with their number."""
+
+    visit: str
+    form: str
+    old: tuple[date, date] | None
+    new: tuple[date, date] | None
+    missed: bool
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorPage:
+    """A dated fact: first typed, then previewed, then recorded."""
+
+    template: ClassVar[str] = "clinic/dates.html"
+    subject: str
+    back_url: str
+    action_url: str
+    kinds: tuple[tuple[str, str], ...]
+    kind: str
+    on: str
+    reason: str
+    today: str
+    step: str  # "enter" | "confirm"
+    moves: tuple[MoveRow, ...] = ()
+    dated_on: date | None = None
+    missed: str = ""
+    stays: date | None = None
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/desk/participants/{participant}/dates")
+def show_anchor_form(desk: SignedInRequest, participant: str, kind: str = "") -> Response:
+    get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
+    return desk.show(_dates_page(desk, get_overview(desk, participant), kind, "", ""))
+
+
+@router.post("/desk/participants/{participant}/dates")
+def take_anchor(
+    desk: SignedInRequest,
+    participant: str,
+    kind: Typed = "",
+    on: Typed = "",
+    reason: Typed = "",
+    step: Typed = "",
+    missed: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    """Shows what would move; records it once exactly that was confirmed."""
+    found = get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
+    view = get_overview(desk, participant)
+    page = _dates_page(desk, view, kind, on, reason)
+    try:
+        entry = _entry(view, kind, on, reason)
+        with desk.installation.read() as session:
+            proposal = preview_anchor(desk.installation, session, found, entry, desk.at)
+        preview = _preview(desk, view, page, entry, proposal)
+        if step != CONFIRM or preview.missed != missed:
+            return desk.show(preview)
+        record_anchor(
+            desk.installation, desk.actor, found.study_id, found.subject, entry, desk.at, confirmed=True
+        )
+    except Refused as refused:
+        return desk.show(replace(page, error=desk.words(refused)), refused)
+    return return_to_participant(participant, "differing" if preview.stays else "date")
+
+
+def _entry(view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorEntry:
+    if kind not in [dated.kind.kind for dated in view.dates] or kind == TREATMENT_WITHDRAWAL:
+        raise Refused("unknown_anchor", kind=kind, allowed=_kinds(view))
+    return AnchorEntry(kind, parse_day(on, "on"), Owner.site, reason.strip() or None)
+
+
+def _kinds(view: ParticipantOverview) -> tuple[str, ...]:
+    """Dates that site staff type; leaving treatment is recorded as leaving."""
+    return tuple(dated.kind.kind for dated in view.dates if dated.kind.kind != TREATMENT_WITHDRAWAL)
+
+
+def _dates_page(desk: StaffRequest, view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorPage:
+    owners = {dated.kind.kind: dated.kind.owner.value for dated in view.dates}
+    return AnchorPage(
+        subject=view.participant.subject,
+        back_url=participant_url(view),
+        action_url=f"{participant_url(view)}/dates",
+        kinds=tuple((each, owners[each]) for each in _kinds(view)),
+        kind=kind,
+        on=on,
+        reason=reason,
+        today=local_day(desk.at, view.participant.zone).isoformat(),
+        step="enter",
+    )
+
+
+def _preview(
+    desk: StaffRequest,
+    view: ParticipantOverview,
+    page: AnchorPage,
+    entry: AnchorEntry,
+    proposal: ScheduleProposal,
+) -> AnchorPage:
+    dated = next(each for each in view.dates if each.kind.kind == entry.kind)
+    current = dated.current
+    other = current is not None and current.source != entry.source and dated.kind.owner is not entry.source
+    stays = current.dated_on if current and other and current.dated_on != entry.on else None
+    missed = "" if stays else ",".join(f"{visit} {form}" for visit, form in proposal.would_be_missed)
+    moves = () if stays else _move_rows(desk, view, proposal)
+    return replace(page, step=CONFIRM, dated_on=entry.on, moves=moves, missed=missed, stays=stays)
+
+
+def _move_rows(
+    desk: StaffRequest, view: ParticipantOverview, proposal: ScheduleProposal
+) -> tuple[MoveRow, ...]:
+    """The moves visit by visit; diary days are told together, those that would be missed apart."""
+    diary = view.plan.diary.instrument if view.plan.diary else ""
+    rows = [_move_row(desk, view, move) for move in proposal.moves if move.key[1] != diary]
+    for missed in (True, False):
+        days = [move for move in proposal.moves if move.key[1] == diary and move.would_be_missed is missed]
+        if days:
+            first = _move_row(desk, view, days[0])
+            rows.append(replace(first, visit="", new=_span(days), old=None, days=len(days)))
+    return tuple(rows)
+
+
+def _move_row(desk: StaffRequest, view: ParticipantOverview, move: WindowMove) -> MoveRow:
+    visit, instrument = move.key
+    name = instrument_name(desk.installation, view, instrument, desk.shell.code)
+    return MoveRow(visit, name, _days(move.old), _days(move.new), move.would_be_missed)
+
+
+def _days(window: Window | None) -> tuple[date, date] | None:
+    return (window.opens_on, window.closes_on) if window else None
+
+
+def _span(moves: list[WindowMove]) -> tuple[date, date] | None:
+    windows = [move.new for move in moves if move.new is not None]
+    return (windows[0].opens_on, windows[-1].closes_on) if windows else None

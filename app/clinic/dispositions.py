@@ -1,0 +1,111 @@
+"""Withdrawal, death and completion: entered, previewed, and only then recorded."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.participant import participant_url
+from app.clinic.request import (
+    CONFIRM,
+    SignedInRequest,
+    StaffRequest,
+    Typed,
+    get_overview,
+    get_permitted_participant,
+    return_to_participant,
+)
+from app.domain.plans.plan import Owner
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.records.dispositions import DispositionKind
+from app.domain.refusal import Refused
+from app.services.clinic.participant_overview import ParticipantOverview
+from app.services.schedule.disposition_preview import preview_disposition
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionPage:
+    """Leaving: first typed, then what stops is listed, then recorded."""
+
+    template: ClassVar[str] = "clinic/disposition.html"
+    subject: str
+    back_url: str
+    action_url: str
+    kinds: tuple[str, ...]
+    kind: str
+    stated: str
+    reason: str
+    today: str
+    step: str  # "enter" | "confirm"
+    effective_on: date | None = None
+    ends: bool = False
+    forms: tuple[str, ...] = ()
+    diary_days: int = 0
+    opens_early_termination: bool = False
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/desk/participants/{participant}/disposition")
+def show_disposition_form(desk: SignedInRequest, participant: str) -> Response:
+    get_permitted_participant(desk, participant, Permission.DISPOSITION_RECORD)
+    return desk.show(_disposition_page(desk, get_overview(desk, participant), "", "", ""))
+
+
+@router.post("/desk/participants/{participant}/disposition")
+def take_disposition(
+    desk: SignedInRequest,
+    participant: str,
+    kind: Typed = "",
+    stated: Typed = "",
+    reason: Typed = "",
+    step: Typed = "",
+) -> Response:
+    """Lists what stops; records it once confirmed."""
+    found = get_permitted_participant(desk, participant, Permission.DISPOSITION_RECORD)
+    view = get_overview(desk, participant)
+    page = _disposition_page(desk, view, kind, stated, reason)
+    try:
+        if kind not in set(DispositionKind):
+            raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
+        entry = DispositionEntry(DispositionKind(kind), stated.strip(), Owner.site, reason.strip() or None)
+        if step != CONFIRM:
+            with desk.installation.read() as session:
+                stop = preview_disposition(session, view.plan, found, entry, desk.at)
+            return desk.show(
+                replace(
+                    page,
+                    step=CONFIRM,
+                    effective_on=stop.effective_on,
+                    ends=stop.ends,
+                    forms=stop.forms,
+                    diary_days=stop.diary_days,
+                    opens_early_termination=stop.opens_early_termination,
+                )
+            )
+        record_disposition(desk.installation, desk.actor, found.study_id, found.subject, entry, desk.at)
+    except Refused as refused:
+        return desk.show(replace(page, error=desk.words(refused)), refused)
+    return return_to_participant(participant, "disposition")
+
+
+def _disposition_page(
+    desk: StaffRequest, view: ParticipantOverview, kind: str, stated: str, reason: str
+) -> DispositionPage:
+    return DispositionPage(
+        subject=view.participant.subject,
+        back_url=participant_url(view),
+        action_url=f"{participant_url(view)}/disposition",
+        kinds=tuple(each.value for each in DispositionKind),
+        kind=kind,
+        stated=stated,
+        reason=reason,
+        today=local_day(desk.at, view.participant.zone).isoformat(),
+        step="enter",
+    )

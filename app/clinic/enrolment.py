@@ -1,0 +1,324 @@
+"""Enrolment, the sheet with the QR code, and a birth date that was mistyped."""
+
+import io
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+import segno
+from fastapi import APIRouter, Form
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import col
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.clinic.request import (
+    SignedInRequest,
+    StaffRequest,
+    get_permitted_participant,
+    parse_day,
+    return_to_participant,
+    url_of_participant,
+)
+from app.domain.plans.plan import Plan, SecondCheck
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.i18n.languages import ENGLISH, find_language
+from app.i18n.marking import N_
+from app.services.accounts.birth_dates import record_birth_date
+from app.services.clinic.worklist import StaffSite, list_staff_sites
+from app.services.core.plans import get_plan
+from app.services.schedule.enrolment import (
+    ContactChannel,
+    EnrolmentEntry,
+    IdentityCheck,
+    Invitation,
+    enrol_participant,
+    issue_invitation,
+)
+from app.storage.queries.participants import get_readable_participant, get_site, select_readable
+from app.storage.tables.participants import Participant
+from app.storage.tables.studies import Site
+from app.web.form_fields import read_birth_date
+from app.web.pages.rendering import Pages, render
+from app.web.urls import CODE, DESK
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolPage:
+    """The enrolment form, with what was typed when something was refused.
+
+    `asks_birth_date`: one of the studies confirms people by it.
+    """
+
+    template: ClassVar[str] = "clinic/enrol.html"
+    sites: tuple[tuple[str, str], ...]
+    languages: tuple[tuple[str, str], ...]
+    pattern: str
+    shape: str  # the pattern for people
+    today: str
+    values: dict[str, str]
+    field: str = ""
+    error: str = ""
+    existing_url: str = ""
+    asks_birth_date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPage:
+    """The printable sheet with the QR code, in the participant's language: no name, no diagnosis."""
+
+    template: ClassVar[str] = "clinic/sheet.html"
+    subject: str
+    qr: Markup
+    address: str
+    code: tuple[str, str]
+    phone: str
+    hours: str
+    expires_at: datetime
+    code_expires_at: datetime
+    zone: str
+    replaces: bool
+    back_url: str
+    desk_words: tuple[str, str]
+    desk_lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class BirthDatePage:
+    """Record a participant's birth date, or correct it; what is kept already is never shown."""
+
+    template: ClassVar[str] = "clinic/birth_date.html"
+    subject: str
+    url: str
+    back_url: str
+    values: dict[str, str]
+    reason: str = ""
+    field: str = ""
+    error: str = ""
+
+
+PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
+Typed = Annotated[str, Field(max_length=200)]
+
+router = APIRouter(include_in_schema=False)
+
+
+class EnrolmentForm(BaseModel):
+    """The enrolment form as it is typed; nothing else is taken."""
+
+    model_config = ConfigDict(extra="forbid")
+    site: Typed = ""
+    subject: Typed = ""
+    language: Typed = ""
+    enrolled_on: Typed = ""
+    consent_version: Typed = ""
+    consented_on: Typed = ""
+    identity_check: Typed = ""
+    channel: Typed = ""
+    address: Typed = ""
+    birth_year: Typed = ""
+    birth_month: Typed = ""
+    birth_day: Typed = ""
+
+
+FIELDS = tuple(EnrolmentForm.model_fields)
+
+
+@router.get("/desk/enrol")
+def show_enrolment_form(desk: SignedInRequest) -> Response:
+    return desk.show(_form(desk, {}))
+
+
+@router.post("/desk/enrol")
+def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
+    values = {name: text.strip() for name, text in typed.model_dump().items()}
+    form = _form(desk, values)
+    try:
+        place = _site(desk, values["site"])
+        participant = enrol_participant(desk.installation, desk.actor, place, _entry(values), desk.at)
+    except Refused as refused:
+        return desk.show(_refused(desk, form, values, refused), refused)
+    invitation = issue_invitation(
+        desk.installation, desk.actor, participant.study_id, participant.subject, desk.at
+    )
+    return show_sheet(desk, participant, place, invitation, replaces=False)
+
+
+@router.post("/desk/participants/{participant}/invitation")
+def issue_new_invitation(desk: SignedInRequest, participant: str) -> Response:
+    with desk.installation.read() as session:
+        found = get_readable_participant(session, desk.actor, participant, Permission.ACTIVATION_ISSUE)
+        site = get_site(session, found)
+    invitation = issue_invitation(desk.installation, desk.actor, found.study_id, found.subject, desk.at)
+    return show_sheet(desk, found, site, invitation, replaces=True)
+
+
+def show_sheet(
+    desk: StaffRequest, participant: Participant, site: Site, invitation: Invitation, replaces: bool
+) -> Response:
+    """The sheet in the participant's language; link and code stand here and nowhere else, once."""
+    spoken = find_language(participant.language) or ENGLISH
+    pages: Pages = desk.request.app.state.pages
+    page = SheetPage(
+        subject=participant.subject,
+        qr=draw_qr(invitation.url),
+        address=desk.installation.public_url.partition("://")[2] + CODE,
+        code=(invitation.code[:4], invitation.code[4:]),
+        phone=site.phone,
+        hours=site.hours,
+        expires_at=invitation.expires_at,
+        code_expires_at=invitation.code_expires_at,
+        zone=participant.zone,
+        replaces=replaces,
+        back_url=url_of_participant(participant.public_id),
+        desk_words=(pages.word(PRINT, desk.shell), pages.word(BACK, desk.shell)),
+        desk_lang=desk.shell.lang,
+    )
+    return render(desk.request, page, shell=desk.shell.speaking(spoken))
+
+
+def draw_qr(url: str) -> Markup:
+    """A QR code as SVG without a size of its own, level Q, with its quiet zone of four modules."""
+    drawn = io.BytesIO()
+    segno.make(url, error="q", micro=False, boost_error=False).save(
+        drawn, kind="svg", border=4, omitsize=True, xmldecl=False, svgclass=None, lineclass=None
+    )
+    return Markup(drawn.getvalue().decode())  # noqa: S704 - drawn here from our own address
+
+
+def _entry(values: dict[str, str]) -> EnrolmentEntry:
+    check, channel = values["identity_check"], values["channel"]
+    if check not in set(IdentityCheck):
+        raise Refused("identity_needed", field="identity_check")
+    if channel and channel not in set(ContactChannel):
+        raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
+    return EnrolmentEntry(
+        subject=values["subject"],
+        language=values["language"],
+        enrolled_on=parse_day(values["enrolled_on"], "enrolled_on"),
+        consent_version=values["consent_version"],
+        consented_on=parse_day(values["consented_on"], "consented_on"),
+        identity_check=IdentityCheck(check),
+        channel=ContactChannel(channel) if channel else None,
+        address=values["address"] if channel else None,
+        born_on=read_birth_date(values),
+    )
+
+
+def _site(desk: StaffRequest, code: str) -> Site:
+    with desk.installation.read() as session:
+        places = list_staff_sites(session, desk.actor, Permission.PARTICIPANT_ENROL)
+        found = next((place for place in places if f"{place.study}:{place.code}" == code), None)
+        if found is None:
+            raise Refused("unknown_site", field="site", allowed=tuple(place.code for place in places))
+        return session.get_one(Site, found.site_id)
+
+
+def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
+    with desk.installation.read() as session:
+        places = list_staff_sites(session, desk.actor, Permission.PARTICIPANT_ENROL)
+    if not places:
+        raise HTTPException(404)
+    plan = desk.installation.library.plan(places[0].study, places[0].plan_version)
+    today = _today(desk.at, places[0].zone)
+    known = [(code, find_language(code)) for code in plan.languages]
+    return EnrolPage(
+        sites=tuple((f"{place.study}:{place.code}", f"{place.code} {place.name}") for place in places),
+        languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
+        pattern=plan.subject_pattern,
+        shape=_shape(plan),
+        today=today,
+        values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
+        asks_birth_date=any(_asks_birth_date(desk, place) for place in places),
+    )
+
+
+def _asks_birth_date(desk: StaffRequest, place: StaffSite) -> bool:
+    plan = desk.installation.library.plan(place.study, place.plan_version)
+    return plan.second_check is SecondCheck.birth_date
+
+
+def _shape(plan: Plan) -> str:
+    """The form of a participant's code for people: 0000-000 where the plan says [0-9]{4}-[0-9]{3}."""
+    shape = re.sub(r"(?:\[0-9\]|\\d)\{(\d+)\}", lambda digits: "0" * int(digits[1]), plan.subject_pattern)
+    return shape if plan.names_subject(shape) else plan.subject_pattern
+
+
+def _today(at: datetime, zone: str) -> str:
+    return local_day(at, zone).isoformat()
+
+
+_FIELD_OF = {"subject_exists": "subject", "date_in_future": "enrolled_on", "consent": "consent_version"}
+
+
+def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
+    field = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
+    existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
+    return replace(
+        form,
+        field=_FIELD_OF.get(field, field),
+        error=desk.words(refused),
+        existing_url=existing,
+    )
+
+
+def _existing(desk: StaffRequest, subject: str) -> str:
+    """Where the participant of this code is, for those who may see them (a form sent twice)."""
+    with desk.installation.read() as session:
+        found = session.exec(select_readable(desk.actor).where(col(Participant.subject) == subject)).first()
+    return url_of_participant(found.public_id) if found else ""
+
+
+Short = Annotated[str, Field(max_length=10)]
+
+
+class BirthDateForm(BaseModel):
+    """The form as it is typed; nothing else is taken."""
+
+    model_config = ConfigDict(extra="forbid")
+    birth_year: Short = ""
+    birth_month: Short = ""
+    birth_day: Short = ""
+    reason: Annotated[str, Field(max_length=400)] = ""
+
+
+@router.get(DESK + "/participants/{participant}/birth-date")
+def show_birth_date_form(desk: SignedInRequest, participant: str) -> Response:
+    return desk.show(_birth_date_page(desk, participant, {}))
+
+
+@router.post(DESK + "/participants/{participant}/birth-date")
+def take_birth_date(
+    desk: SignedInRequest, participant: str, typed: Annotated[BirthDateForm, Form()]
+) -> Response:
+    fields = typed.model_dump()
+    page = _birth_date_page(desk, participant, fields)
+    try:
+        born_on = read_birth_date(fields)
+        record_birth_date(desk.installation, desk.actor, participant, born_on, page.reason, desk.at)
+    except Refused as refused:
+        return desk.show(_birth_date_page(desk, participant, fields, refused), refused)
+    return return_to_participant(participant, "birth_date")
+
+
+def _birth_date_page(
+    desk: StaffRequest, participant: str, fields: dict[str, str], refused: Refused | None = None
+) -> BirthDatePage:
+    """The form; raises Refused("birth_date_not_asked") in a study that confirms people otherwise."""
+    found = get_permitted_participant(desk, participant, Permission.PARTICIPANT_ENROL)
+    with desk.installation.read() as session:
+        if get_plan(desk.installation, session, found.study_id).second_check is not SecondCheck.birth_date:
+            raise Refused("birth_date_not_asked")
+    return BirthDatePage(
+        subject=found.subject,
+        url=f"{url_of_participant(found.public_id)}/birth-date",
+        back_url=url_of_participant(found.public_id),
+        values=fields,
+        reason=fields.get("reason", ""),
+        field=str(refused.details.get("field", "")) if refused else "",
+        error=desk.words(refused) if refused else "",
+    )

@@ -1,0 +1,126 @@
+"""One expected form as site staff see it: its window, why it was missed, excusing it."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.participant import Cell, build_cell, instrument_name, participant_url
+from app.clinic.request import (
+    CONFIRM,
+    SignedInRequest,
+    StaffRequest,
+    Typed,
+    get_overview,
+    get_permitted_participant,
+    return_to_participant,
+)
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.services.clinic.participant_overview import (
+    get_form_state,
+)
+from app.services.schedule.exemptions import excuse_form, is_excusable
+from app.services.schedule.missed_reasons import record_missed_reason
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPage:
+    """One expected form: its window and what happened; and why it was missed, or is asked no more."""
+
+    template: ClassVar[str] = "clinic/form.html"
+    subject: str
+    back_url: str
+    action_url: str
+    name: str
+    visit: str
+    cell: Cell
+    opens_on: date | None
+    target_on: date | None
+    closes_on: date | None
+    begun_at: datetime | None
+    submitted_at: datetime | None
+    helped_by: str
+    note: str
+    zone: str
+    reasons: tuple[str, ...]
+    excused: str
+    exemptions: tuple[str, ...]  # the plan's, while the form may be excused
+    error: str
+    excusing: str = ""  # the exemption that is to be confirmed
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/desk/participants/{participant}/forms/{slot}")
+def show_slot(desk: SignedInRequest, participant: str, slot: str) -> Response:
+    return desk.show(_slot_page(desk, participant, slot))
+
+
+@router.post("/desk/participants/{participant}/forms/{slot}")
+def record_reason(
+    desk: SignedInRequest, participant: str, slot: str, reason: Typed = "", note: Typed = ""
+) -> Response:
+    try:
+        record_missed_reason(desk.installation, desk.actor, participant, slot, reason, note, desk.at)
+    except Refused as refused:
+        if refused.code in ("unknown_participant", "unknown_slot"):
+            raise
+        return desk.show(_slot_page(desk, participant, slot, desk.words(refused)), refused)
+    return return_to_participant(participant, "reason")
+
+
+@router.post("/desk/participants/{participant}/forms/{slot}/exemption")
+def excuse_slot(
+    desk: SignedInRequest, participant: str, slot: str, exemption: Typed = "", step: Typed = ""
+) -> Response:
+    get_permitted_participant(desk, participant, Permission.REASON_RECORD)
+    try:
+        if step != CONFIRM:
+            return desk.show(_asked_again(_slot_page(desk, participant, slot), exemption))
+        excuse_form(desk.installation, desk.actor, participant, slot, exemption, desk.at)
+    except Refused as refused:
+        if refused.code in ("unknown_participant", "unknown_slot"):
+            raise
+        return desk.show(_slot_page(desk, participant, slot, desk.words(refused)), refused)
+    return return_to_participant(participant, "excused")
+
+
+def _asked_again(page: SlotPage, exemption: str) -> SlotPage:
+    """The page that asks whether to excuse the form indeed; it cannot be taken back."""
+    if not page.exemptions:
+        raise Refused("not_excusable")
+    if exemption not in page.exemptions:
+        raise Refused("unknown_exemption", field="exemption", allowed=page.exemptions)
+    return replace(page, excusing=exemption)
+
+
+def _slot_page(desk: StaffRequest, participant: str, slot_id: str, error: str = "") -> SlotPage:
+    view = get_overview(desk, participant)
+    state = get_form_state(view, slot_id)
+    slot, cell = state.slot, build_cell(view, state)
+    may = Permission.REASON_RECORD in view.may
+    reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
+    return SlotPage(
+        subject=view.participant.subject,
+        back_url=participant_url(view),
+        action_url=cell.url,
+        name=instrument_name(desk.installation, view, slot.instrument, desk.shell.code),
+        visit=slot.visit,
+        cell=cell,
+        opens_on=slot.opens_on,
+        target_on=slot.target_on,
+        closes_on=slot.closes_on,
+        begun_at=slot.begun_at,
+        submitted_at=slot.submitted_at,
+        helped_by=slot.helped_by or "",
+        note=slot.missed_note or "",
+        zone=slot.zone,
+        reasons=tuple(each.value for each in reasons),
+        excused=slot.excused or "",
+        exemptions=view.plan.exemptions if may and is_excusable(slot, desk.at) else (),
+        error=error,
+    )

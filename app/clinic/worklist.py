@@ -1,0 +1,215 @@
+"""The work list: whose form is due or overdue."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Annotated, ClassVar
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.domain.records.access import Permission
+from app.i18n.languages import find_language
+from app.services.clinic.open_requests import count_requests
+from app.services.clinic.sign_in_problems import list_sign_in_problems
+from app.services.clinic.worklist import (
+    Worklist,
+    WorklistEntry,
+    WorklistFilter,
+    get_worklist,
+)
+from app.services.core.installation import Installation
+from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
+from app.storage.queries.worklist import Urgency, WorklistCursor
+from app.web.urls import DESK
+
+
+@dataclass(frozen=True, slots=True)
+class FilterTab:
+    """One choice of a filter, with how many there are (None: not counted)."""
+
+    code: str
+    url: str
+    current: bool
+    count: int | None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistLine:
+    """One form that is wanted; `days` is more than 0 for a participant's diary."""
+
+    status: str
+    subject: str
+    url: str
+    site: str
+    form: str
+    visit: str
+    closes_on: date
+    days_left: int
+    answered: int
+    asked: int
+    days: int
+    reminded_at: datetime | None
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistPage:
+    """Who needs a call."""
+
+    template: ClassVar[str] = "clinic/worklist.html"
+    rows: tuple[WorklistLine, ...]
+    forms: tuple[FilterTab, ...]
+    groups: tuple[FilterTab, ...]
+    sites: tuple[tuple[str, str], ...]
+    site: str
+    search: str
+    form: str
+    group: str
+    next_url: str
+    as_of: datetime
+    zone: str
+    fragment: bool = False
+    cannot_get_in: int = 0
+    packs: tuple[PackStatus, ...] = ()  # with names for codes
+    requests: int = 0
+
+
+DIARY = "diary"
+FORMS = "questionnaires"
+_GROUPS = ("", *(group.value for group in Urgency))
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistQuery:
+    """The work list's address: every part may be missing, and an unknown one means nothing special."""
+
+    site: str = ""
+    form: str = FORMS
+    group: str = ""
+    q: str = ""
+    after: str = ""
+
+    def url(self, **changes: str) -> str:
+        """The address of the same list with some parts changed, from its first page."""
+        parts = {"site": self.site, "form": self.form, "group": self.group, "q": self.q} | changes
+        return f"{DESK}?{urlencode({name: value for name, value in parts.items() if value})}"
+
+    def filter(self) -> WorklistFilter:
+        group = Urgency(self.group) if self.group in _GROUPS[1:] else None
+        return WorklistFilter(self.site, group, self.form == DIARY, self.q[:40], _cursor(self.after))
+
+
+def read_worklist_query(
+    site: Annotated[str, Query(max_length=40)] = "",
+    form: Annotated[str, Query(max_length=40)] = FORMS,
+    group: Annotated[str, Query(max_length=40)] = "",
+    q: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(max_length=80)] = "",
+) -> WorklistQuery:
+    return WorklistQuery(site, form, group, q, after)
+
+
+@router.get("/desk")
+def show_worklist(
+    desk: SignedInRequest, wanted: Annotated[WorklistQuery, Depends(read_worklist_query)]
+) -> Response:
+    fragment = bool(desk.request.headers.get("hx-request"))
+    with desk.installation.read() as session:
+        found = get_worklist(desk.installation, session, desk.actor, wanted.filter(), desk.at)
+        waiting = 0 if fragment else list_sign_in_problems(session, desk.actor, desk.at).count
+        requests = 0 if fragment else count_requests(session, desk.actor)
+    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting, requests=requests)
+    return desk.show_block(page, "results") if fragment else desk.show(page)
+
+
+def _work_page(desk: StaffRequest, wanted: WorklistQuery, found: Worklist, fragment: bool) -> WorklistPage:
+    diary = wanted.filter().diary
+    chosen = wanted.filter().group
+    return WorklistPage(
+        rows=tuple(_work_row(desk.installation, work, desk.shell.code) for work in found.rows),
+        forms=tuple(
+            _tab(code, wanted.url(form=code), diary == (code == DIARY), found, code == DIARY, CALLED)
+            for code in (FORMS, DIARY)
+        ),
+        groups=tuple(
+            _tab(code, wanted.url(group=code), (chosen or "") == code, found, diary, GROUPS[code])
+            for code in _GROUPS
+            if not (diary and code == Urgency.open)
+        ),
+        sites=tuple((place.code, f"{place.code} {place.name}") for place in found.workplaces),
+        site=wanted.site,
+        search=wanted.q,
+        form=wanted.form,
+        group=wanted.group,
+        next_url=f"{wanted.url()}&{urlencode({'after': format_cursor(found.next)})}" if found.next else "",
+        as_of=desk.at,
+        zone=next((place.zone for place in found.workplaces), "UTC"),
+        fragment=fragment,
+        packs=() if fragment else tuple(_pack_notes(desk, found)),
+    )
+
+
+def _pack_notes(desk: StaffRequest, found: Worklist) -> Iterator[PackStatus]:
+    """The licences that somebody must see to, for those who answer for the study's conduct."""
+    if not desk.actor.reach(Permission.TRAIL_SEE):
+        return
+    for study, version in dict.fromkeys((each.study, each.plan_version) for each in found.workplaces):
+        for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):
+            instrument = desk.installation.library.instrument(each.instrument, each.version)
+            name, spoken = (
+                desk.installation.name(study, instrument, desk.shell.code),
+                find_language(each.language),
+            )
+            yield replace(each, instrument=name, language=spoken.name if spoken else each.language)
+
+
+CALLED = (Urgency.overdue, Urgency.due)
+GROUPS = {"": CALLED} | {group.value: (group,) for group in Urgency}
+
+
+def _tab(
+    code: str, url: str, current: bool, found: Worklist, diary: bool, groups: tuple[Urgency, ...]
+) -> FilterTab:
+    counts = [found.counts.get((diary, group), 0) for group in groups]
+    return FilterTab(code, url, current, sum(counts), more=any(count >= found.most for count in counts))
+
+
+def _work_row(daybook: Installation, work: WorklistEntry, code: str) -> WorklistLine:
+    instrument = daybook.library.instrument(work.instrument, work.instrument_version)
+    return WorklistLine(
+        status=work.status.value,
+        subject=work.subject,
+        url=url_of_participant(work.participant),
+        site=work.workplace.name,
+        form=daybook.name(work.workplace.study, instrument, code),
+        visit=work.visit,
+        closes_on=work.closes_on,
+        days_left=work.days_left,
+        answered=work.answered,
+        asked=work.asked,
+        days=work.days,
+        reminded_at=work.reminded_at,
+        zone=work.workplace.zone,
+    )
+
+
+def format_cursor(cursor: WorklistCursor) -> str:
+    """A place in the list as it stands in an address."""
+    return f"{cursor.rank}_{int(cursor.closes_at.timestamp() * 1_000_000)}_{cursor.key}"
+
+
+def _cursor(text: str) -> WorklistCursor | None:
+    parts = text.split("_")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return None
+    rank, moment, key = (int(part) for part in parts)
+    try:
+        return WorklistCursor(rank, datetime.fromtimestamp(moment / 1_000_000, UTC), key)
+    except (ValueError, OverflowError, OSError):
+        return None

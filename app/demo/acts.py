@@ -1,0 +1,232 @@
+"""What people do in the demonstration, each act through the use case that a face would call."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlmodel import select
+
+from app.demo import answers
+from app.demo.people import CALL, DatedFact, DemoExit, FormStory, Story
+from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
+from app.domain.plans.plan import MissedReason, Owner, Plan
+from app.domain.records.access import Actor
+from app.domain.refusal import Refused
+from app.services.accounts.activation import activate_device
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.accounts.participant_session import ParticipantSession, authenticate, unlock_device
+from app.services.capture.answer_saving import save_answers
+from app.services.capture.forms import begin_form, open_form
+from app.services.capture.submission import submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.installation import Installation
+from app.services.edc.records import Preconditions
+from app.services.edc.requests import EdcRequest
+from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
+from app.services.patient.team_requests import request_call, request_correction
+from app.services.reminders.due_slots import participants_due, process_due_slots
+from app.services.reminders.reminder_delivery import MessageSender, claim_messages, deliver_message
+from app.services.schedule.anchors import AnchorEntry, record_anchor
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.enrolment import (
+    ContactChannel,
+    EnrolmentEntry,
+    IdentityCheck,
+    enrol_participant,
+    issue_invitation,
+)
+from app.services.schedule.exemptions import excuse_visit
+from app.services.schedule.missed_reasons import record_missed_reason
+from app.services.schedule.slots import request_visit
+from app.storage.queries.participants import get_participant
+from app.storage.queries.slots import list_slots
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
+
+_BEGUN_ITEMS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStage:
+    """Where the acts happen: the installation, who acts for each site, and the browsers bound so far."""
+
+    installation: Installation
+    study_id: int
+    plan: Plan
+    sites: Mapping[str, Site]
+    nurses: Mapping[str, Actor]
+    investigators: Mapping[str, Actor]
+    edc: EdcClientSession
+    outbox: MessageSender
+    cookies: dict[str, str] = field(default_factory=dict)
+    slots: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How a form is filled: how far, and with which answers (by how ill the person feels)."""
+
+    visit: str
+    burden: float
+    how: FormStory | None = None
+    late: bool = False
+
+
+def demo_pin(subject: str) -> str:
+    """The PIN of a demonstration's participant: known to everybody who has the source."""
+    return f"{100_000 + answers.draw_number(subject, 'pin') * 37:06d}"
+
+
+def enrol_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
+    """A nurse enrols the person on this day."""
+    channel = ContactChannel.email if story.address else None
+    entry = EnrolmentEntry(
+        story.subject, story.language, on, "2.1", on, IdentityCheck.id_card, channel, story.address
+    )
+    enrol_participant(stage.installation, stage.nurses[story.site], stage.sites[story.site], entry, at)
+
+
+def invite_person(stage: DemoStage, at: datetime, story: Story) -> str:
+    """Issue an invitation; returns its link."""
+    nurse = stage.nurses[story.site]
+    return issue_invitation(stage.installation, nurse, stage.study_id, story.subject, at).url
+
+
+def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
+    """The person binds a phone and chooses a PIN."""
+    secret, pin = invite_person(stage, at, story).rsplit("/", 1)[1], demo_pin(story.subject)
+    stage.cookies[story.subject] = activate_device(
+        stage.installation, secret, pin, pin, "phone", "192.0.2.1", at
+    )
+
+
+def randomise_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
+    """The EDC tells arm and day."""
+    sent = EdcRequest(stage.edc, story.subject, at, at, Preconditions())
+    receive_arm(stage.installation, sent, story.arm or "")
+    receive_anchor(stage.installation, sent, AnchorBody("randomisation", on, at, confirm=True))
+
+
+def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact, on: date) -> None:
+    """A nurse records a dated fact."""
+    entry = AnchorEntry(stated.kind, on, stated.source, stated.reason)
+    nurse = stage.nurses[story.site]
+    record_anchor(stage.installation, nurse, stage.study_id, story.subject, entry, at, confirmed=True)
+
+
+def record_exit(stage: DemoStage, at: datetime, story: Story, left: DemoExit, on: date) -> None:
+    """The investigator records a disposition of this day."""
+    entry = DispositionEntry(left.kind, on.isoformat(), Owner.site)
+    actor = stage.investigators[story.site]
+    record_disposition(stage.installation, actor, stage.study_id, story.subject, entry, at)
+
+
+def undo_exit(stage: DemoStage, at: datetime, story: Story) -> None:
+    """The investigator takes back a mistaken disposition."""
+    actor, reason = stage.investigators[story.site], "entered for the wrong participant"
+    undo_disposition(stage.installation, actor, stage.study_id, story.subject, reason, at)
+
+
+def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) -> None:
+    """A nurse excuses a visit's forms by the plan's first exemption."""
+    actor = stage.nurses[story.site]
+    excuse_visit(
+        stage.installation, actor, stage.study_id, story.subject, visit, stage.plan.exemptions[0], at
+    )
+
+
+def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
+    """A nurse asks for a visit beside the schedule."""
+    request_visit(stage.installation, stage.nurses[story.site], stage.study_id, story.subject, visit, on, at)
+
+
+def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
+    """The participant asks to be called, or says that something is wrong in what they sent."""
+    visitor = _awake(stage, at, story)
+    if what == CALL:
+        request_call(stage.installation, visitor, at)
+    else:
+        request_correction(stage.installation, visitor, _slot(stage, visitor, what), at)
+
+
+def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
+    """Wake the phone, open the form, answer it as far as the story goes, and send it."""
+    visitor = _awake(stage, at, story)
+    slot = _slot(stage, visitor, filling.visit)
+    late = LateReason.forgot if filling.late else None
+    helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
+    process_due_slots(
+        stage.installation, visitor.participant_id, at
+    )  # told as opened before it is told as completed
+    begin_form(stage.installation, visitor, slot, helped, late, at)
+    form = open_form(stage.installation, visitor, slot, at)
+    given = answers.draw_answers(
+        form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
+    )
+    sending = SubmittedForm(
+        given, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
+    )
+    if filling.how is None:
+        submit_form(stage.installation, visitor, slot, sending, at)
+        return
+    events = [
+        SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(given.items(), start=1)
+    ]
+    kept = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
+    save_answers(stage.installation, stage.cookies[story.subject], slot, form.client, kept, at)
+
+
+def submit_late(
+    stage: DemoStage, at: datetime, story: Story, filling: Filling, captured_at: datetime
+) -> None:
+    """Send answers that were given while there was no connection."""
+    visitor = _awake(stage, at, story)
+    slot = _slot(stage, visitor, filling.visit)
+    with stage.installation.read() as session:
+        row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
+    instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
+    given = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
+    sending = SubmittedForm(
+        given, f"{filling.visit}-late", True, captured_at, {"width": 360, "layout": "steps"}
+    )
+    refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
+    with refused:
+        submit_form(stage.installation, visitor, slot, sending, at)
+
+
+def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
+    with stage.installation.read() as session:
+        visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
+    if visitor.locked:
+        unlock_device(stage.installation, visitor, demo_pin(story.subject), at)
+    return visitor
+
+
+def _slot(stage: DemoStage, visitor: ParticipantSession, visit: str) -> str:
+    known = stage.slots.get(visitor.subject, {})
+    if visit not in known:
+        with stage.installation.read() as session:
+            known = {slot.visit: slot.public_id for slot in list_slots(session, visitor.participant_id)}
+        stage.slots[visitor.subject] = known
+    return known[visit]
+
+
+def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, reason: MissedReason) -> None:
+    """Site staff say why a form was missed."""
+    with stage.installation.read() as session:
+        participant = get_participant(session, stage.study_id, story.subject)
+        slot = next(slot for slot in list_slots(session, participant.id or 0) if slot.visit == visit)
+    nurse = stage.nurses[story.site]
+    record_missed_reason(
+        stage.installation, nurse, participant.public_id, slot.public_id, reason.value, "", at
+    )
+
+
+def pass_time(stage: DemoStage, at: datetime) -> None:
+    """Time alone: what opened or was missed is told, and reminders leave."""
+    for participant_id in participants_due(stage.installation, at):
+        process_due_slots(stage.installation, participant_id, at)
+    while batch := claim_messages(stage.installation, at):
+        for claimed in batch:
+            deliver_message(stage.installation, stage.outbox, claimed, at)

@@ -1,0 +1,56 @@
+"""Answers of people who do not exist: plausible, and the same in every demonstration."""
+
+import hashlib
+from collections.abc import Collection
+
+from app.domain.instruments.definition import Instrument, Item
+from app.domain.instruments.responses import AnswerValue, unanswered_items
+
+_BLANKS = 60
+"""One item in so many is left blank."""
+_SELDOM = {"blood_in_sputum": 12, "fever": 15, "rash": 3, "vomiting": 3, "mouth_sores": 3, "numbness": 2}
+"""Diary items that are zero unless drawn once in so many entries."""
+
+
+def draw_number(*of: str) -> int:
+    """A number from 0 to 9,999 that depends on these words alone: chance without a generator."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(of).encode()).digest()[:4], "big") % 10_000
+
+
+def draw_answers(
+    instrument: Instrument, leave_out: Collection[str], subject: str, visit: str, burden: float
+) -> dict[str, AnswerValue]:
+    """Every item that the form asks, answered or left blank; `burden` 0..1 is how ill the person feels."""
+    given: dict[str, AnswerValue] = {}
+    while missing := unanswered_items(instrument, given, leave_out):
+        for code in missing:
+            given[code] = _answer(instrument.item(code), subject, visit, burden)
+    return given
+
+
+def _answer(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:
+    chance = draw_number(subject, visit, item.code)
+    if item.skippable and item.condition is None and chance % _BLANKS == 0:
+        return None
+    if item.code in _SELDOM and chance % _SELDOM[item.code]:
+        return item.low
+    if item.code == "any_symptom":
+        return int(chance < 10_000 * (0.35 + burden))
+    if item.code == "temperature":
+        return 374 + chance % 14
+    # Each person has their own complaints, and each day its own luck.
+    own = draw_number(subject, item.code) / 10_000 - 0.5
+    level = min(1.0, max(0.0, burden + 0.35 * own + 0.2 * (chance / 10_000 - 0.5)))
+    if item.high == 7:  # global health: more is better
+        level = 1.0 - level
+    return item.low + round(level * (item.high - item.low))
+
+
+def symptom_burden(subject: str, weeks: float) -> float:
+    """How ill a person feels so many weeks after randomisation: worst under treatment, then easing."""
+    own = 0.18 + 0.25 * draw_number(subject, "course") / 10_000
+    if weeks < 0:
+        return own
+    if weeks < 8:
+        return own + 0.22 * (weeks / 8)
+    return max(0.1, own + 0.22 - 0.006 * (weeks - 8)) if weeks < 60 else own

@@ -1,0 +1,209 @@
+"""From the stories to the days of the demonstration: every act with its moment, in order of time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from itertools import chain
+
+from app.demo import acts
+from app.demo.acts import DemoStage, Filling
+from app.demo.answers import draw_number, symptom_burden
+from app.demo.people import PEOPLE, FormStory, Story
+from app.demo.sites import ZONE
+from app.domain.plans.plan import Plan
+from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
+from app.domain.plans.windows import Window, local_day, local_moment
+
+_MORNING, _NOON = time(9, 30), time(14)
+_AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS = time(0, 1), time(9, 1), time(19, 1)
+_WEEKLY, _DAILY = 91, 14
+_TOO_LATE = timedelta(days=5)
+_JUST_NOW = timedelta(minutes=30)
+_DIARY_KEPT = 8
+"""Of ten diary days, how many have an entry."""
+
+Do = Callable[[DemoStage, datetime], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that somebody does at a moment."""
+
+    at: datetime
+    do: Do
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Days counted back from the demonstration's today; nothing happens after `now`."""
+
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        return local_day(self.now, ZONE)
+
+    def back(self, days: int) -> date:
+        return self.today - timedelta(days=days)
+
+    def moment(self, day: date, clock: time) -> datetime:
+        """This local time of a day; the present moment where that is still to come."""
+        return min(local_moment(day, clock, ZONE) or self.now, self.now)
+
+
+def list_acts(plan: Plan, now: datetime) -> list[Act]:
+    """Every act of every story in order of time; a story's own order stands where moments are equal."""
+    calendar = Calendar(now)
+    told = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
+    return sorted(chain(told, _clock(calendar)), key=lambda act: act.at)
+
+
+def _clock(calendar: Calendar) -> Iterator[Act]:
+    """When the clock looks: thrice on each of the last days, seldom long ago, and at the very end."""
+    for days in range(_first_day(), _WEEKLY, -28):
+        yield Act(calendar.moment(calendar.back(days), _AFTER_MIDNIGHT), acts.pass_time)
+    for days in range(_WEEKLY, _DAILY, -7):
+        yield Act(calendar.moment(calendar.back(days), _AFTER_MIDNIGHT), acts.pass_time)
+    for days in range(_DAILY, 0, -1):
+        for clock in (_AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS):
+            yield Act(calendar.moment(calendar.back(days), clock), acts.pass_time)
+    yield Act(calendar.now, acts.pass_time)
+
+
+def _first_day() -> int:
+    return max(story.enrolled for story in PEOPLE)
+
+
+def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
+    enrolled_on = calendar.back(story.enrolled)
+    enrolled_at = calendar.moment(enrolled_on, _MORNING)
+    yield Act(enrolled_at, partial(acts.enrol_person, story=story, on=enrolled_on))
+    if story.activated:
+        activated_at = enrolled_at + timedelta(minutes=20)
+        yield Act(activated_at, partial(acts.activate_phone, story=story))
+    yield from _dates(story, calendar)
+    yield from _ways_out(story, calendar)
+    if story.activated:
+        yield from _asked(story, calendar)
+        for slot in plan_slots(plan, _anchors(story, calendar), story.arm, ZONE):
+            yield from _filled(story, slot, calendar)
+
+
+def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
+    if story.randomised is not None:
+        day = calendar.back(story.randomised)
+        yield Act(calendar.moment(day, _NOON), partial(acts.randomise_person, story=story, on=day))
+    for stated in story.stated:
+        day = calendar.back(stated.on)
+        recorded = day if stated.recorded is None else calendar.back(stated.recorded)
+        do = partial(acts.record_fact, story=story, stated=stated, on=day)
+        yield Act(calendar.moment(recorded, _NOON), do)
+    if story.requested is not None:
+        visit, ago = story.requested
+        day = calendar.back(ago)
+        yield Act(
+            calendar.moment(day, _MORNING),
+            partial(acts.request_extra_visit, story=story, visit=visit, on=day),
+        )
+
+
+def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
+    if story.asks is not None:
+        yield Act(calendar.now - _JUST_NOW, partial(acts.ask_team, story=story, what=story.asks))
+
+
+def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:
+    for left in story.left:
+        day = calendar.back(left.on)
+        do = partial(acts.record_exit, story=story, left=left, on=day)
+        yield Act(calendar.moment(day, _NOON), do)
+        if left.undone is not None:
+            undone_at = calendar.moment(calendar.back(left.undone), _MORNING)
+            yield Act(undone_at, partial(acts.undo_exit, story=story))
+    if story.excused is not None:
+        visit, ago = story.excused
+        yield Act(
+            calendar.moment(calendar.back(ago), _MORNING),
+            partial(acts.excuse_visit_of, story=story, visit=visit),
+        )
+    if story.reason is not None:
+        visit, code, ago = story.reason
+        do = partial(acts.explain_missed, story=story, visit=visit, reason=code)
+        yield Act(calendar.moment(calendar.back(ago), _MORNING), do)
+
+
+def _anchors(story: Story, calendar: Calendar) -> dict[str, AnchorDate]:
+    days = {"enrolment": story.enrolled, "randomisation": story.randomised}
+    days |= {stated.kind: stated.on for stated in story.stated if stated.kind not in days}
+    return {kind: AnchorDate(kind, calendar.back(ago)) for kind, ago in days.items() if ago is not None}
+
+
+def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act]:
+    """The acts by which one form is answered, as far as its person did so before today."""
+    window = slot.window
+    if window is None or (story.excused is not None and slot.visit == story.excused[0]):
+        return
+    how = story.forms.get(slot.visit)
+    day, clock = (
+        _entered(story, slot, window) if slot.for_day else _answered(story, slot, window, how, calendar)
+    )
+    if how is FormStory.NOT or _silent(story, day, calendar):
+        return
+    if slot.for_day and not _kept(story, slot.for_day, calendar):
+        return
+    at = calendar.moment(day, clock)
+    late = slot.for_day is not None and (day - slot.for_day).days > 1
+    filling = Filling(slot.visit, _burden(story, day, calendar), how, late)
+    yield Act(at, partial(acts.fill_form, story=story, filling=filling))
+    sent_at = _sent_at(window, how)
+    if sent_at is not None:
+        do = partial(acts.submit_late, story=story, filling=filling, captured_at=at + timedelta(minutes=7))
+        yield Act(sent_at, do)
+
+
+def _silent(story: Story, day: date, calendar: Calendar) -> bool:
+    """Whether nothing was answered on this day: today, after the last one, or during a mistaken exit."""
+    away = ((left.on, left.undone) for left in story.left if left.undone is not None)
+    ago = (calendar.today - day).days
+    return ago <= story.quiet or any(undone <= ago <= on for on, undone in away)
+
+
+def _answered(
+    story: Story, slot: PlannedSlot, window: Window, how: FormStory | None, calendar: Calendar
+) -> tuple[date, time]:
+    """Around the target day; a story about the window's end begins on its last day."""
+    luck = draw_number(story.subject, slot.visit)
+    if slot.visit == "BL":
+        return window.opens_on, time(11, luck % 60)
+    clock = time(19, luck % 60)
+    if how is not None:
+        return min(window.closes_on, calendar.back(1)), clock
+    return max(window.opens_on, window.target_on - timedelta(days=luck % 4)), clock
+
+
+def _entered(story: Story, slot: PlannedSlot, window: Window) -> tuple[date, time]:
+    """On its evening, seldom a day or two later."""
+    luck = draw_number(story.subject, slot.visit)
+    after = {0: 1, 1: 2}.get(luck % 16, 0)
+    return min(window.opens_on + timedelta(days=after), window.closes_on), time(20, luck % 60)
+
+
+def _kept(story: Story, day: date, calendar: Calendar) -> bool:
+    return (
+        day >= calendar.back(story.diary) and draw_number(story.subject, day.isoformat()) % 10 < _DIARY_KEPT
+    )
+
+
+def _burden(story: Story, day: date, calendar: Calendar) -> float:
+    weeks = -1.0 if story.randomised is None else (day - calendar.back(story.randomised)).days / 7
+    return symptom_burden(story.subject, weeks)
+
+
+def _sent_at(window: Window, how: FormStory | None) -> datetime | None:
+    """When answers that were kept on the phone arrive."""
+    if how is FormStory.IN_GRACE:
+        return window.closes_at + timedelta(hours=10)
+    if how is FormStory.LATE:
+        return window.grace_until + timedelta(hours=9)
+    return window.closes_at + _TOO_LATE if how is FormStory.TOO_LATE else None

@@ -1,0 +1,239 @@
+"""The demonstration: a study in full swing, made through the real use cases, and how to sign in to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlmodel import Session, select
+
+from app.demo import acts, calendar
+from app.demo.acts import DemoStage
+from app.demo.people import PEOPLE, Story
+from app.demo.sites import PLAN, SITES, STAFF, STUDY, DemoStaff
+from app.domain.plans.status import Status
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role, Scope
+from app.domain.records.studies import StudyMode
+from app.domain.refusal import Refused
+from app.services.accounts.activation import find_invitation
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.audit.audit_seals import seal_days
+from app.services.core.installation import Installation
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.schedule.enrolment import issue_invitation
+from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
+from app.storage.queries.participants import get_study
+from app.storage.queries.slots import list_slots, slot_status
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.staff import Staff
+from app.storage.tables.studies import Site, Study
+
+PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens nothing but a demonstration
+_EDC = "Demonstration EDC"
+_BEFORE_FIRST = timedelta(days=3)
+_EDC_SPEAKS = timedelta(days=2000)
+_DIARY = "diary"
+_PRESSING = (Status.overdue, Status.in_progress, Status.due, Status.open, Status.not_expected)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSecrets:
+    """What cannot be read out of the database again: the EDC client's secret and, by subject, those of
+    the links that were not used yet."""
+
+    client_id: str
+    client_secret: str
+    invitations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSignIn:
+    """How a member of the demonstration's staff signs in; `site` None is every site."""
+
+    email: str
+    password: str
+    totp_secret: str
+    role: str
+    site: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSignIn:
+    """How to become one of the participants. No link after an exit; no PIN until activated."""
+
+    subject: str
+    site: str
+    activation_url: str | None
+    pin: str | None
+    state: Status
+    shows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Everything that is printed."""
+
+    study: str
+    kept: DemoSecrets
+    staff: tuple[StaffSignIn, ...]
+    participants: tuple[ParticipantSignIn, ...]
+
+
+def is_made(installation: Installation) -> bool:
+    """Whether the database holds the demonstration. Raises Refused("mixed_modes") for a real trial's."""
+    with installation.read() as session:
+        studies = session.exec(select(Study)).all()
+    if any(study.mode is not StudyMode.DEMO for study in studies):
+        raise Refused("mixed_modes", mode=StudyMode.DEMO.value)
+    return any(study.code == STUDY for study in studies)
+
+
+def make_demonstration(installation: Installation, outbox: MessageSender, at: datetime) -> DemoSecrets:
+    """Fill an empty database with the study, its people and all that they did until this moment.
+
+    The letters of that past leave through `outbox`.
+    """
+    acts = calendar.list_acts(installation.library.plan(STUDY, PLAN), at)
+    stage, kept = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
+    for act in acts:
+        act.do(stage, act.at)
+    seal_days(installation, at)
+    return kept
+
+
+def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> tuple[DemoStage, DemoSecrets]:
+    """Study, sites, staff and EDC client, as an administrator would set them up."""
+    study = load_study(installation, SYSTEM, STUDY, PLAN, StudyMode.DEMO, at)
+    sites = {entry.code: open_site(installation, SYSTEM, STUDY, entry, at) for entry in SITES}
+    actors = {each.email: _colleague(installation, each, study, sites, at) for each in STAFF}
+    client_id, client_secret = _new_client(installation, at)
+    stage = DemoStage(
+        installation=installation,
+        study_id=study.id or 0,
+        plan=installation.library.plan(STUDY, PLAN),
+        sites=sites,
+        nurses=_by_site(actors, Role.NURSE),
+        investigators=_by_site(actors, Role.INVESTIGATOR),
+        edc=_caller(client_id, study, sites, at),
+        outbox=outbox,
+    )
+    return stage, DemoSecrets(client_id, client_secret, {})
+
+
+def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetime) -> EdcClientSession:
+    site_ids = frozenset(site.id or 0 for site in sites.values())
+    return EdcClientSession(
+        client_id, _EDC, study.id or 0, STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
+    )
+
+
+def _colleague(
+    installation: Installation, each: DemoStaff, study: Study, sites: Mapping[str, Site], at: datetime
+) -> Actor:
+    made = create_staff(installation, SYSTEM, each.email, each.name, PASSWORD, each.language, at)
+    grant_role(installation, SYSTEM, made.staff_id, each.role, STUDY, each.site, at)
+    grant = Grant(each.role, study.id or 0, sites[each.site].id if each.site else None)
+    return Actor(ActorKind.STAFF, f"staff:{made.staff_id}", each.role.value, (grant,))
+
+
+def _by_site(actors: Mapping[str, Actor], role: Role) -> dict[str, Actor]:
+    return {each.site: actors[each.email] for each in STAFF if each.role is role and each.site is not None}
+
+
+def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: datetime) -> Demonstration:
+    """How to sign in now. Links that were used or have run out are issued anew, and so is a client whose
+    secret nobody kept.
+
+    Raises Refused("demonstration_incomplete") when making it was interrupted.
+    """
+    held = kept or DemoSecrets(*_new_client(installation, at), {})
+    with installation.read() as session:
+        people = _people(session)
+        usable = {
+            subject: secret
+            for subject, secret in held.invitations.items()
+            if _usable(installation, session, secret, at)
+        }
+        states = {
+            subject: most_pressing_status(list_slots(session, each.id or 0), at)
+            for subject, each in people.items()
+        }
+        staff = _staff(installation, session)
+    invitations = {
+        subject: usable.get(subject) or _invite(installation, each, at)
+        for subject, each in people.items()
+        if each.exit_kind is None
+    }
+    links = {subject: f"{installation.public_url}/a/{secret}" for subject, secret in invitations.items()}
+    participants = tuple(
+        _participant(story, people[story.subject], links.get(story.subject), states[story.subject])
+        for story in PEOPLE
+    )
+    return Demonstration(STUDY, replace(held, invitations=invitations), staff, participants)
+
+
+def _people(session: Session) -> dict[str, Participant]:
+    """The participants of the stories, by subject; others may have been enrolled since."""
+    study = get_study(session, STUDY)
+    rows = session.exec(select(Participant).where(Participant.study_id == study.id))
+    found = {each.subject: each for each in rows}
+    if any(story.subject not in found for story in PEOPLE):
+        raise Refused("demonstration_incomplete")
+    return {story.subject: found[story.subject] for story in PEOPLE}
+
+
+def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
+    client = create_client(installation, SYSTEM, STUDY, _EDC, tuple(Scope), None, at)
+    return client.client_id, client.secret
+
+
+def _usable(installation: Installation, session: Session, secret: str, at: datetime) -> bool:
+    try:
+        find_invitation(installation, session, secret, at)
+    except Refused:
+        return False
+    return True
+
+
+def _invite(installation: Installation, participant: Participant, at: datetime) -> str:
+    invited = issue_invitation(installation, SYSTEM, participant.study_id, participant.subject, at)
+    return invited.url.rsplit("/", 1)[1]
+
+
+def _staff(installation: Installation, session: Session) -> tuple[StaffSignIn, ...]:
+    rows = {row.email: row for row in session.exec(select(Staff))}
+    return tuple(
+        StaffSignIn(
+            each.email,
+            PASSWORD,
+            installation.secret_box.decrypt(rows[each.email].totp_sealed),
+            each.role.value,
+            each.site,
+        )
+        for each in STAFF
+    )
+
+
+def _participant(story: Story, found: Participant, url: str | None, state: Status) -> ParticipantSignIn:
+    pin = acts.demo_pin(story.subject) if found.pin_hash is not None else None
+    return ParticipantSignIn(story.subject, story.site, url, pin, state, story.shows)
+
+
+def most_pressing_status(slots: Sequence[Slot], at: datetime) -> Status:
+    """The state of the questionnaire that matters most at `at`: one to be answered, else the last one if
+    it went wrong or its window still runs, else what comes next. The diary has its own days."""
+    forms = [slot for slot in slots if slot.series != _DIARY]
+    states = {slot_status(slot, at) for slot in forms}
+    pressing = next((state for state in _PRESSING if state in states), None)
+    if pressing is not None:
+        return pressing
+    last = max((slot for slot in forms if slot.opens_at and slot.opens_at <= at), key=_closing, default=None)
+    if last is not None and slot_status(last, at) in (Status.missed, Status.excused):
+        return slot_status(last, at)
+    if Status.planned not in states:
+        return Status.waiting if Status.waiting in states else Status.submitted
+    return Status.submitted if last is not None and _closing(last) > at else Status.planned
+
+
+def _closing(slot: Slot) -> datetime:
+    return slot.closes_at or datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,41 @@
+"""Where the demonstration takes place: the study, three hospitals that do not exist, and their staff."""
+
+from dataclasses import dataclass
+
+from app.domain.records.access import Role
+from app.services.setup.studies import SiteEntry
+
+STUDY, PLAN = "sbrt-nsclc", "1.0"
+ZONE = "Asia/Shanghai"
+_HOURS = "08:00-17:00"
+
+SITES = (
+    # No Chinese subscriber's number begins with 0, so nobody is ever called by mistake.
+    SiteEntry("0571", "西湖演示医院 · West Lake Demonstration Hospital", "0571-00000001", _HOURS, ZONE),
+    SiteEntry("0512", "金鸡湖演示医院 · Jinji Lake Demonstration Hospital", "0512-00000002", _HOURS, ZONE),
+    SiteEntry("0755", "莲花山演示医院 · Lotus Hill Demonstration Hospital", "0755-00000003", _HOURS, ZONE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStaff:
+    """A member of staff; `site` None is every site of the study."""
+
+    email: str
+    name: str
+    role: Role
+    site: str | None
+    language: str
+
+
+STAFF = (
+    DemoStaff("nurse.0571@daybook.example", "沈小雨 (demo)", Role.NURSE, "0571", "zh_CN"),
+    DemoStaff("doctor.0571@daybook.example", "顾明远 (demo)", Role.INVESTIGATOR, "0571", "zh_CN"),
+    DemoStaff("nurse.0512@daybook.example", "Lin Yue (demo)", Role.NURSE, "0512", "en"),
+    DemoStaff("doctor.0512@daybook.example", "陆思齐 (demo)", Role.INVESTIGATOR, "0512", "zh_CN"),
+    DemoStaff("nurse.0755@daybook.example", "何晓棠 (demo)", Role.NURSE, "0755", "zh_CN"),
+    DemoStaff("doctor.0755@daybook.example", "Fang Wei (demo)", Role.INVESTIGATOR, "0755", "en"),
+    DemoStaff("monitor@daybook.example", "Monitor (demo)", Role.MONITOR, None, "en"),
+    DemoStaff("data@daybook.example", "Data manager (demo)", Role.DATA_MANAGER, None, "en"),
+    DemoStaff("admin@daybook.example", "Administrator (demo)", Role.ADMIN, None, "en"),
+)

@@ -1,0 +1,61 @@
+"""One answer as a device submits it, and the codes that are recorded beside a form."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import AnswerValue, validate_answer
+from app.domain.refusal import Refused
+
+
+class HelpedBy(StrEnum):
+    """Who wrote down the participant's own answers, where somebody did."""
+
+    family = "family"
+    nurse = "nurse"
+    other = "other"
+
+
+class LateReason(StrEnum):
+    """Why a diary entry is made more than a day late."""
+
+    forgot = "forgot"
+    too_ill = "too_ill"
+    no_phone = "no_phone"
+    other = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedAnswer:
+    """One answer as a device sends it: its number there, what it was based on, item and value.
+
+    `skew` is by how many seconds the server's clock was ahead of the device's, where that is known;
+    `offline`: the device could not send it at once; `checksum` then shows that it is as it was given.
+    """
+
+    seq: int
+    base: int
+    item: str
+    value: AnswerValue
+    device_at: datetime | None = None
+    skew: int | None = None
+    offline: bool = False
+    checksum: int | None = None
+
+
+def check_answers(
+    instrument: Instrument, given: Collection[SubmittedAnswer], leave_out: Collection[str]
+) -> None:
+    """Refuse an unknown or left-out item, or a value that the item cannot have."""
+    for answer in given:
+        check_answer(instrument, answer.item, answer.value, leave_out)
+
+
+def check_answer(instrument: Instrument, code: str, value: AnswerValue, leave_out: Collection[str]) -> None:
+    """Refuse one answer as `check_answers` does."""
+    item = instrument.item(code)
+    if code in leave_out:
+        raise Refused("unknown_item", item=code, allowed="items that the plan uses")
+    validate_answer(item, value)

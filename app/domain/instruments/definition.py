@@ -1,0 +1,157 @@
+"""A questionnaire as data: its items, what each may be answered with, and its scales."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.domain.refusal import Refused
+
+
+class ItemKind(StrEnum):
+    """How an item is answered: named codes, a row of numbers, a measured number, or words."""
+
+    CHOICE = "choice"
+    SCALE = "scale"
+    DECIMAL = "decimal"
+    TEXT = "text"
+
+
+class ScaleKind(StrEnum):
+    """What a scale's raw mean says: more of something good, of a symptom, or a mean of scales."""
+
+    GLOBAL = "global"
+    FUNCTIONAL = "functional"
+    SYMPTOM = "symptom"
+    SUMMARY = "summary"
+
+
+class Direction(StrEnum):
+    """Which end of the 0-100 score is the good one."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Comparison(StrEnum):
+    """How a condition compares an answer with its value."""
+
+    EQUAL = "=="
+    AT_LEAST = ">="
+    AT_MOST = "<="
+
+
+@dataclass(frozen=True, slots=True)
+class CdiscCode:
+    """CDISC controlled terms: the short test code and its NCI Thesaurus code."""
+
+    testcd: str
+    ncit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of one item's answer with a value, in the item's own stored unit."""
+
+    item: str
+    op: Comparison
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A period that items look back on; `interval` is ISO 8601 as CDISC writes it (-P1W)."""
+
+    code: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseOptions:
+    """One way of answering, shared by items; `named` are the values that carry words.
+
+    For kind text, `low` and `high` count characters; for kind decimal they count steps
+    of 10 ** -decimals.
+    """
+
+    code: str
+    kind: ItemKind
+    low: int
+    high: int
+    decimals: int
+    named: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question. `condition`: it is asked only then; `urgent`: such an answer means call now."""
+
+    code: str
+    number: int
+    kind: ItemKind
+    low: int
+    high: int
+    decimals: int
+    labels: str
+    recall: str | None
+    cdisc: CdiscCode | None
+    skippable: bool
+    condition: Condition | None
+    urgent: Condition | None
+
+    @property
+    def free_text(self) -> bool:
+        """Whether the answer is the person's own words."""
+        return self.kind is ItemKind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A score from 0 to 100 and what it is made of.
+
+    A summary is made of `parts` (scale codes) and has no `items`; any other scale the
+    other way round. `low` and `high` bound every item (or part); `reversed` names those
+    that are turned round first; `minimum` is how many must be there.
+    """
+
+    code: str
+    name: str
+    kind: ScaleKind
+    items: tuple[str, ...]
+    parts: tuple[str, ...]
+    reversed: frozenset[str]
+    minimum: int
+    low: int
+    high: int
+    better: Direction
+    cdisc: CdiscCode | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A published version of a questionnaire; it never changes, `sha256` proves it.
+
+    `by_code` are its items, to be found by their codes.
+    """
+
+    id: str
+    version: str
+    name: str
+    licensed: bool
+    algorithm: str
+    cdisc: CdiscCode | None
+    items: tuple[Item, ...]
+    scales: tuple[Scale, ...]
+    recalls: tuple[Recall, ...]
+    labels: tuple[ResponseOptions, ...]
+    sha256: str
+    by_code: Mapping[str, Item] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_code", {item.code: item for item in self.items})
+
+    def item(self, code: str) -> Item:
+        """The item of that code; raises Refused("unknown_item") naming what is allowed."""
+        item = self.by_code.get(code)
+        if item is None:
+            raise Refused("unknown_item", item=code, allowed=tuple(self.by_code))
+        return item

@@ -1,0 +1,223 @@
+"""instrument.toml into an Instrument; whatever cannot be meant is refused with its place."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+
+from app.domain.instruments.definition import (
+    CdiscCode,
+    Comparison,
+    Condition,
+    Direction,
+    Instrument,
+    Item,
+    ItemKind,
+    Recall,
+    ResponseOptions,
+    Scale,
+    ScaleKind,
+)
+from app.domain.toml_section import TomlSection, read_toml
+
+ALGORITHMS = ("eortc-linear 1.0", "none")
+LONGEST_TEXT = 200
+LARGEST = 10_000
+ITEM_CODE = (r"[a-z][a-z0-9_]{0,31}", "a lower-case code such as q1 or chest_pain, at most 32 long")
+SCALE_CODE = (r"[A-Z][A-Z0-9]{0,7}", "an upper-case code such as QL2, at most 8 long")
+BOUNDS = {
+    ItemKind.CHOICE: (0, 20),
+    ItemKind.SCALE: (0, 100),
+    ItemKind.DECIMAL: (0, LARGEST),
+    ItemKind.TEXT: (1, LONGEST_TEXT),
+}
+
+
+def parse_instrument(toml: str, file: str) -> Instrument:
+    """The instrument that the text of an instrument.toml defines.
+
+    Raises BadDefinition with file, key, value and what is allowed. `sha256` is that of
+    the text as UTF-8, so it must be read without changing line ends.
+    """
+    root = read_toml(toml, file)
+    recalls = _recalls(root)
+    labels = _label_sets(root)
+    items = _items(root, labels, recalls)
+    algorithm = root.choice("algorithm", ALGORITHMS)
+    instrument = Instrument(
+        id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
+        version=root.code("version", r"\d+(\.\d+)*", "numbers with dots, such as 3.0"),
+        name=root.text("name"),
+        licensed=root.flag("licensed"),
+        algorithm=algorithm,
+        cdisc=_cdisc(root),
+        items=items,
+        scales=_scales(root, items, algorithm),
+        recalls=recalls,
+        labels=labels,
+        sha256=hashlib.sha256(toml.encode()).hexdigest(),
+    )
+    root.done()
+    return instrument
+
+
+def _cdisc(section: TomlSection) -> CdiscCode | None:
+    if not section.has("cdisc"):
+        return None
+    code = section.section("cdisc")
+    return CdiscCode(
+        testcd=code.code("testcd", r"[A-Z][A-Z0-9]{0,7}", "a CDISC short code, at most 8 long"),
+        ncit=code.code("ncit", r"C\d+", "an NCI Thesaurus code such as C161674"),
+    )
+
+
+def _recalls(root: TomlSection) -> tuple[Recall, ...]:
+    if not root.has("recalls"):
+        return ()
+    below = root.section("recalls")
+    interval = (r"-P\d+[DWMY]", "a look back such as -P1W")
+    return tuple(Recall(name, below.code(name, *interval)) for name in below.names())
+
+
+def _label_sets(root: TomlSection) -> tuple[ResponseOptions, ...]:
+    sets = root.section("labels")
+    return tuple(_label_set(name, sets.section(name)) for name in sets.names())
+
+
+def _label_set(name: str, section: TomlSection) -> ResponseOptions:
+    kind = ItemKind(section.choice("kind", list(ItemKind)))
+    least, most = BOUNDS[kind]
+    low = section.integer("low", least, most)
+    high = section.integer("high", low + (kind is not ItemKind.TEXT), most)
+    numbered = kind in (ItemKind.CHOICE, ItemKind.SCALE)
+    named = section.integers("named", low, high) if numbered else ()
+    if len(set(named)) != len(named):
+        section.refuse("named", named, "each value once")
+    if kind is ItemKind.CHOICE and len(named) != high - low + 1:
+        section.refuse("named", named, f"every value from {low} to {high}, for a choice shows words only")
+    decimals = section.integer("decimals", 1, 3) if kind is ItemKind.DECIMAL else 0
+    return ResponseOptions(name, kind, low, high, decimals, named)
+
+
+def _items(
+    root: TomlSection, labels: Iterable[ResponseOptions], recalls: Iterable[Recall]
+) -> tuple[Item, ...]:
+    ways = {way.code: way for way in labels}
+    periods = [recall.code for recall in recalls]
+    items: dict[str, Item] = {}
+    for section in root.sections("items"):
+        item = _item(section, ways, periods, items)
+        items[item.code] = item
+    if not items:
+        root.refuse("items", [], "at least one item")
+    unused = sorted(ways.keys() - {item.labels for item in items.values()})
+    if unused:
+        root.refuse("labels", unused, "only label sets that an item uses")
+    return tuple(items.values())
+
+
+def _item(
+    section: TomlSection,
+    ways: Mapping[str, ResponseOptions],
+    periods: Collection[str],
+    earlier: Mapping[str, Item],
+) -> Item:
+    code = section.code("code", *ITEM_CODE)
+    if code in earlier:
+        section.refuse("code", code, "each item code once")
+    number = section.integer("number", 1, 999)
+    if number != len(earlier) + 1:
+        section.refuse("number", number, f"{len(earlier) + 1}: items are numbered 1, 2, 3 in their order")
+    way = ways[section.choice("labels", ways.keys())]
+    return Item(
+        code=code,
+        number=number,
+        kind=way.kind,
+        low=way.low,
+        high=way.high,
+        decimals=way.decimals,
+        labels=way.code,
+        recall=section.choice("recall", periods) if section.has("recall") else None,
+        cdisc=_cdisc(section),
+        skippable=section.flag("skippable", True),
+        condition=_condition(section, earlier),
+        urgent=_urgent(section, code, way),
+    )
+
+
+def _condition(section: TomlSection, earlier: Mapping[str, Item]) -> Condition | None:
+    if not section.has("condition"):
+        return None
+    below = section.section("condition")
+    numeric = [code for code, item in earlier.items() if not item.free_text]
+    on = earlier[below.choice("item", numeric)]
+    return _comparison(below, on.code, on.low, on.high)
+
+
+def _urgent(section: TomlSection, code: str, way: ResponseOptions) -> Condition | None:
+    if not section.has("urgent"):
+        return None
+    if way.kind is ItemKind.TEXT:
+        section.refuse("urgent", way.code, "not on an item answered in words")
+    return _comparison(section.section("urgent"), code, way.low, way.high)
+
+
+def _comparison(section: TomlSection, item: str, low: int, high: int) -> Condition:
+    op = Comparison(section.choice("op", list(Comparison)))
+    return Condition(item, op, section.integer("value", low, high))
+
+
+def _scales(root: TomlSection, items: Iterable[Item], algorithm: str) -> tuple[Scale, ...]:
+    known = {item.code: item for item in items}
+    scales: dict[str, Scale] = {}
+    for section in root.sections("scales", ()):
+        scale = _scale(section, known, scales)
+        if scale.code in scales:
+            section.refuse("code", scale.code, "each scale code once")
+        scales[scale.code] = scale
+    if bool(scales) is (algorithm == "none"):
+        root.refuse("algorithm", algorithm, '"none" exactly when there are no scales')
+    return tuple(scales.values())
+
+
+def _scale(section: TomlSection, items: Mapping[str, Item], earlier: Mapping[str, Scale]) -> Scale:
+    kind = ScaleKind(section.choice("kind", list(ScaleKind)))
+    low, high = section.integer("low", 0, 100), section.integer("high", 1, 100)
+    if low >= high:
+        section.refuse("high", high, f"more than low = {low}")
+    summary = kind is ScaleKind.SUMMARY
+    parts = _members(section, "parts", [c for c, s in earlier.items() if not s.parts]) if summary else ()
+    codes = () if summary else _items_of_scale(section, items, low, high)
+    members = parts or codes
+    return Scale(
+        code=section.code("code", *SCALE_CODE),
+        name=section.code("name", *SCALE_CODE),
+        kind=kind,
+        items=codes,
+        parts=parts,
+        reversed=frozenset(_members(section, "reversed", members, ())),
+        minimum=section.integer("minimum", 1, len(members)),
+        low=low,
+        high=high,
+        better=Direction(section.choice("better", list(Direction))),
+        cdisc=_cdisc(section),
+    )
+
+
+def _items_of_scale(section: TomlSection, items: Mapping[str, Item], low: int, high: int) -> tuple[str, ...]:
+    codes = _members(section, "items", items.keys())
+    for code in codes:
+        item = items[code]
+        if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE) or (item.low, item.high) != (low, high):
+            section.refuse("items", code, f"items that take whole numbers from {low} to {high}")
+    return codes
+
+
+def _members(
+    section: TomlSection, key: str, allowed: Collection[str], default: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    codes = section.texts(key, default)
+    for code in codes:
+        if code not in allowed or codes.count(code) > 1:
+            section.refuse(key, code, "each once, of: " + ", ".join(allowed))
+    if not codes and default is None:
+        section.refuse(key, [], "at least one of: " + ", ".join(allowed))
+    return codes

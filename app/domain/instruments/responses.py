@@ -1,0 +1,145 @@
+"""What an item may be answered with, and which items a form asks given its answers."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
+
+from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
+from app.domain.refusal import Refused
+
+AnswerValue: TypeAlias = int | str | None
+"""An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
+
+NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
+
+
+def validate_answer(item: Item, value: object) -> AnswerValue:
+    """The value, when the item may be answered so; None is an explicit skip.
+
+    Raises Refused: "must_answer" (a skip where none is allowed), "wrong_kind",
+    "out_of_range" with low and high. The answer itself is never in the refusal.
+    """
+    if value is None:
+        if not item.skippable:
+            raise Refused("must_answer", item=item.code)
+        return None
+    if item.free_text:
+        return _words(item, value)
+    if type(value) is not int:  # a bool is an int, but no answer
+        raise Refused("wrong_kind", item=item.code, allowed="whole number")
+    if not item.low <= value <= item.high:
+        raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
+    return value
+
+
+def parse_answer(item: Item, text: str) -> AnswerValue:
+    """The stored value of what was typed or stands in a file's cell; blank is None.
+
+    A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
+    "3.0" without is 3). Raises as `accept`, but leaves the judgement of skips to it.
+    """
+    if len(text) == 1 and text in "0123456789" and not item.decimals and not item.free_text:
+        return validate_answer(item, int(text))  # nearly every answer of a questionnaire is one digit
+    if not text.strip():
+        return None
+    if item.free_text:
+        return validate_answer(item, text)
+    number = NUMBER.fullmatch(text.strip())
+    if number is None:
+        raise Refused("wrong_kind", item=item.code, allowed="number")
+    sign, whole, part = number.groups(default="")
+    kept, rest = part[: item.decimals], part[item.decimals :]
+    if rest.strip("0"):
+        raise Refused("wrong_kind", item=item.code, allowed=f"number with at most {item.decimals} decimals")
+    return validate_answer(item, int(sign + whole + kept.ljust(item.decimals, "0")))
+
+
+def format_answer(item: Item, value: AnswerValue) -> str:
+    """The answer as text: the inverse of `typed`; a skip is ""."""
+    if value is None:
+        return ""
+    if isinstance(value, str) or not item.decimals:
+        return str(value)
+    whole, part = divmod(value, 10**item.decimals)
+    return f"{whole}.{part:0{item.decimals}d}"
+
+
+def applicable_items(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> tuple[Item, ...]:
+    """The items that the form asks, in order, given the answers so far.
+
+    `leave_out` names items that the plan does not use; what depends on them is not asked
+    either. Raises Refused("unknown_item").
+    """
+    for code in answers:
+        instrument.item(code)
+    met: dict[str, Item] = {}
+    for item in instrument.items:
+        if item.code not in leave_out and _due(item.condition, met, answers):
+            met[item.code] = item
+    return tuple(met.values())
+
+
+def unanswered_items(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> tuple[str, ...]:
+    """The codes of items that are asked and neither answered nor explicitly left blank."""
+    return tuple(
+        item.code for item in applicable_items(instrument, answers, leave_out) if item.code not in answers
+    )
+
+
+def without_unasked(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> dict[str, AnswerValue]:
+    """The answers without those to items that are no longer asked, in the items' order."""
+    items = applicable_items(instrument, answers, leave_out)
+    return {item.code: answers[item.code] for item in items if item.code in answers}
+
+
+def urgent_items(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], marks: Collection[Condition] = ()
+) -> tuple[str, ...]:
+    """The codes of items whose answer the instrument, or a mark of the plan, calls urgent: call now."""
+    return tuple(
+        item.code
+        for item in applicable_items(instrument, answers)
+        if any(is_met(condition, answers) for condition in urgent_conditions(item, marks))
+    )
+
+
+def urgent_conditions(item: Item, marks: Collection[Condition]) -> tuple[Condition, ...]:
+    """When an answer to this item is urgent: by the instrument's own mark, and by those of a plan."""
+    own = (item.urgent,) if item.urgent else ()
+    return (*own, *(mark for mark in marks if mark.item == item.code))
+
+
+def is_met(condition: Condition, answers: Mapping[str, AnswerValue]) -> bool:
+    """Whether the condition's item has an answer and it compares so; a skip never does."""
+    value = answers.get(condition.item)
+    if not isinstance(value, int):
+        return False
+    if condition.op is Comparison.EQUAL:
+        return value == condition.value
+    if condition.op is Comparison.AT_LEAST:
+        return value >= condition.value
+    return value <= condition.value
+
+
+def _due(condition: Condition | None, met: Mapping[str, Item], answers: Mapping[str, AnswerValue]) -> bool:
+    return condition is None or (condition.item in met and is_met(condition, answers))
+
+
+def _words(item: Item, value: object) -> str:
+    if not isinstance(value, str) or not all(map(_writable, value)):
+        raise Refused("wrong_kind", item=item.code, allowed="text")
+    if not item.low <= len(value) <= item.high or not value.strip():
+        raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
+    return value
+
+
+def _writable(character: str) -> bool:
+    # Control characters and lone surrogates break databases and exports; line ends do not.
+    return character in "\r\n\t" or unicodedata.category(character) not in ("Cc", "Cs")

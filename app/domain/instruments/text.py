@@ -1,0 +1,87 @@
+"""The words of an instrument in one language: whole or refused, never filled from another."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from app.domain.instruments.definition import Instrument
+from app.domain.toml_section import TomlSection, read_toml
+
+LANGUAGE = (r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", "a language such as en or zh_CN")
+
+
+class Wording(StrEnum):
+    """Whose words: ours, which show how it works, or the holder's, under a licence."""
+
+    DEMONSTRATION = "demonstration"
+    OFFICIAL = "official"
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentText:
+    """Every word that a participant reads of one instrument version in one language.
+
+    `labels` goes from label set to value to words; `copyright` is "" when nobody claims one.
+    """
+
+    instrument: str
+    version: str
+    lang: str
+    wording: Wording
+    name: str
+    instruction: str
+    copyright: str
+    recalls: Mapping[str, str]
+    items: Mapping[str, str]
+    labels: Mapping[str, Mapping[int, str]]
+    sha256: str
+
+
+def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
+    """The words that a text.<lang>.toml holds for this instrument.
+
+    Raises BadDefinition when a word is missing, unknown, blank or for another instrument.
+    `sha256` is that of the text as UTF-8.
+    """
+    root = read_toml(toml, file)
+    text = read_text(root, toml, instrument)
+    root.done()
+    return text
+
+
+def read_text(root: TomlSection, toml: str, instrument: Instrument) -> InstrumentText:
+    """The words in a table that may hold more; the caller says when it is done with the table."""
+    return InstrumentText(
+        instrument=root.choice("instrument", [instrument.id]),
+        version=root.choice("version", [instrument.version]),
+        lang=root.code("lang", *LANGUAGE),
+        wording=Wording(root.choice("wording", list(Wording))),
+        name=root.text("name"),
+        instruction=root.text("instruction"),
+        copyright=root.text("copyright", ""),
+        recalls=_words(root, "recalls", [recall.code for recall in instrument.recalls]),
+        items=_words(root, "items", [item.code for item in instrument.items]),
+        labels=_labels(root, instrument),
+        sha256=hashlib.sha256(toml.encode()).hexdigest(),
+    )
+
+
+def _words(root: TomlSection, key: str, codes: list[str]) -> Mapping[str, str]:
+    if not codes:
+        return MappingProxyType({})
+    below = root.section(key)
+    return MappingProxyType({code: below.text(code) for code in codes})
+
+
+def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[int, str]]:
+    named = [labels for labels in instrument.labels if labels.named]
+    if not named:
+        return MappingProxyType({})
+    sets = root.section("labels")
+    return MappingProxyType({each.code: _label_words(sets.section(each.code), each.named) for each in named})
+
+
+def _label_words(below: TomlSection, values: tuple[int, ...]) -> Mapping[int, str]:
+    return MappingProxyType({value: below.text(str(value)) for value in values})

@@ -1,0 +1,1 @@
+"""A study's plan: schedule, windows, derived status and reminders."""

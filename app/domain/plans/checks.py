@@ -1,0 +1,173 @@
+"""What a plan must not contradict: names that exist, codes in the order of dates, disjoint windows."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from string import digits
+
+from app.domain.plans.plan import Anchoring, DiaryPhase, DiaryRule, Plan, VisitRule
+from app.domain.plans.windows import ONE_DAY, Unit, add_units
+from app.domain.refusal import BadDefinition
+
+FIRST_SAMPLE = date(2024, 1, 1)
+LEAP_CYCLE = 1461
+"""Days in four years: from each of these anchor days months have their own lengths."""
+Contradiction = tuple[str, object, str]
+"""Key, what stands there, and what may stand there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One dated visit of a plan, with the key under which its rule stands in the file."""
+
+    key: str
+    code: str
+    rule: VisitRule
+    offset: int
+
+
+def check_plan(plan: Plan, file: str) -> None:
+    """Raise BadDefinition for the first contradiction in a plan whose parts are well formed."""
+    for key, value, allowed in _contradictions(plan):
+        raise BadDefinition(file, key, value, allowed)
+
+
+def _contradictions(plan: Plan) -> Iterator[Contradiction]:
+    points = tuple(_points(plan))
+    yield from _twice("arms", [arm.code for arm in plan.arms])
+    yield from _twice("anchors", plan.anchor_kinds)
+    yield from _twice("instruments", [used.id for used in plan.instruments])
+    yield from _twice("visits", [*(point.code for point in points), *_undated(plan), *_diary_codes(plan)])
+    for place, rule in enumerate(plan.visits):
+        yield from _unknown_names(plan, f"visits[{place}]", rule)
+        yield from _bad_anchoring(plan, f"visits[{place}]", rule)
+    yield from _unknown_in_diary(plan)
+    yield from _beyond(plan, points)
+    for series in dict.fromkeys(rule.series for rule in plan.visits):
+        yield from _series(plan, [point for point in points if point.rule.series == series])
+    yield from _diary_order(plan.diary)
+
+
+def _points(plan: Plan) -> Iterator[Point]:
+    for place, rule in enumerate(plan.visits):
+        for offset in rule.offsets:
+            yield Point(f"visits[{place}]", rule.code_of(offset), rule, offset)
+
+
+def _undated(plan: Plan) -> list[str]:
+    return [rule.code for rule in plan.visits if rule.on_request]
+
+
+def _diary_codes(plan: Plan) -> list[str]:
+    return [phase.code_of(offset) for _, phase in _phases(plan.diary) for offset in phase.offsets]
+
+
+def _twice(key: str, names: Collection[str]) -> Iterator[Contradiction]:
+    if not names:
+        yield key, [], "at least one"
+    for name in names:
+        if list(names).count(name) > 1:
+            yield key, name, "each only once"
+
+
+def _one_of(key: str, name: str, allowed: Collection[str]) -> Iterator[Contradiction]:
+    if name not in allowed:
+        yield key, name, "one of: " + ", ".join(allowed)
+
+
+def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
+    for name, anchor in (("anchor", rule.anchor), ("closes_with", rule.closes_with)):
+        if anchor is not None:
+            yield from _one_of(f"{key}.{name}", anchor, plan.anchor_kinds)
+    yield from _twice(f"{key}.instruments", rule.instruments)
+    for instrument in rule.instruments:
+        yield from _one_of(f"{key}.instruments", instrument, [used.id for used in plan.instruments])
+    for arm in rule.arms:
+        yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
+
+
+def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
+    revealing = [anchor.kind for anchor in plan.anchors if anchor.arm_revealing]
+    if rule.anchoring is Anchoring.fixed and rule.anchor in revealing:
+        yield f"{key}.anchor", rule.anchor, "an anchor that both arms share, or anchoring = event"
+    if rule.repeatable and len(rule.offsets) != 1:
+        yield f"{key}.repeatable", True, "only on a visit with one offset"
+
+
+def _unknown_in_diary(plan: Plan) -> Iterator[Contradiction]:
+    if plan.diary is None:
+        return
+    yield from _one_of("diary.anchor", plan.diary.anchor, plan.anchor_kinds)
+    yield from _one_of("diary.instrument", plan.diary.instrument, [used.id for used in plan.instruments])
+    if plan.diary.series in {rule.series for rule in plan.visits}:
+        yield "diary.series", plan.diary.series, "a series that no visit has"
+
+
+def _beyond(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
+    last = add_units(FIRST_SAMPLE, plan.follow_up_weeks, Unit.weeks)
+    dated = [(point.key, point.code, point.offset, point.rule.unit) for point in points]
+    for key, phase in _phases(plan.diary):
+        dated.append((key, phase.code, phase.offsets[-1], phase.unit))
+    for key, code, offset, unit in dated:
+        if add_units(FIRST_SAMPLE, offset, unit) > last:
+            yield key, code, f"no visit later than follow_up_weeks = {plan.follow_up_weeks}"
+
+
+def _phases(diary: DiaryRule | None) -> list[tuple[str, DiaryPhase]]:
+    phases = () if diary is None else diary.phases
+    return [(f"diary.phases[{place}]", phase) for place, phase in enumerate(phases)]
+
+
+def _series(plan: Plan, points: list[Point]) -> Iterator[Contradiction]:
+    """The visits of one series, compared in the file's order as each arm meets them."""
+    for point in points:
+        if point.rule.anchor != points[0].rule.anchor:
+            yield (
+                f"{point.key}.anchor",
+                point.rule.anchor,
+                f"{points[0].rule.anchor}: a series has one anchor",
+            )
+        if point.rule.anchoring is Anchoring.previous and point.key != points[0].key:
+            yield f"{point.key}.anchoring", "previous", "fixed or event, or a series of its own"
+    for arm in plan.arms:
+        met = [point for point in points if not point.rule.arms or arm.code in point.rule.arms]
+        for one, following in pairwise(met):
+            yield from _order(one, following)
+
+
+def _order(one: Point, following: Point) -> Iterator[Contradiction]:
+    gap = _least_days((one.offset, one.rule.unit), (following.offset, following.rule.unit))
+    if gap <= 0 or not _counts_up(one.code, following.code):
+        yield f"{following.key}.code", following.code, f"codes in the order of dates, after {one.code}"
+    early = one.rule.before if following.rule.anchoring is Anchoring.previous else 0
+    if gap <= one.rule.after + following.rule.before + early:
+        yield f"{following.key}.before", following.rule.before, f"windows of one series apart from {one.code}"
+
+
+def _counts_up(code: str, following: str) -> bool:
+    """Whether numbered codes of one prefix, such as W6 and W12, stand in the order of their numbers."""
+    prefix, number = _split(code)
+    next_prefix, next_number = _split(following)
+    return prefix != next_prefix or number < next_number
+
+
+def _split(code: str) -> tuple[str, int]:
+    prefix = code.rstrip(digits)
+    return prefix, int(code[len(prefix) :] or 0)
+
+
+def _least_days(one: tuple[int, Unit], following: tuple[int, Unit]) -> int:
+    """The fewest days between two offsets, over every anchor day of a leap cycle when months count."""
+    months = Unit.months in (one[1], following[1])
+    samples = (FIRST_SAMPLE + ONE_DAY * day for day in range(LEAP_CYCLE if months else 1))
+    return min((add_units(day, *following) - add_units(day, *one)).days for day in samples)
+
+
+def _diary_order(diary: DiaryRule | None) -> Iterator[Contradiction]:
+    """Diary days are disjoint; a diary without phases is none."""
+    if diary is not None and not diary.phases:
+        yield "diary.phases", [], "at least one"
+    for (_, one), (key, following) in pairwise(_phases(diary)):
+        if _least_days((one.offsets[-1], one.unit), (following.offsets[0], following.unit)) <= 0:
+            yield key, following.code, f"days after those of {one.code}"

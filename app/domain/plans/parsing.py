@@ -1,0 +1,235 @@
+"""A plan read from its TOML file; whatever is wrong is refused with file, key and what may stand there."""
+
+import re
+from collections.abc import Mapping
+from datetime import time
+from hashlib import sha256
+from types import MappingProxyType
+
+from app.domain.instruments.definition import Comparison, Condition
+from app.domain.plans.checks import check_plan
+from app.domain.plans.plan import (
+    Anchoring,
+    AnchorKind,
+    Appearance,
+    Arm,
+    DiaryPhase,
+    DiaryRule,
+    MissedReason,
+    Owner,
+    Plan,
+    PlannedInstrument,
+    ReminderKind,
+    ReminderRule,
+    SecondCheck,
+    VisitRule,
+)
+from app.domain.plans.windows import Unit, load_zone
+from app.domain.refusal import Refused
+from app.domain.toml_section import TomlSection, read_toml
+
+CODE = r"[A-Z][A-Z0-9]*"
+EARLIEST, LATEST = time(8), time(21)
+"""A reminder's hour lies between these local times: earlier or later it would wake people."""
+WINDOW_MOMENTS = (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
+FURTHEST = 600
+"""No offset in a plan counts further than this many units; 600 weeks are over eleven years."""
+
+
+def parse_plan(toml: str, file: str) -> Plan:
+    """The plan that a TOML text defines.
+
+    `file` names it in refusals. Raises BadDefinition for anything unknown, missing or
+    contradictory, such as windows of one series that overlap.
+    """
+    root = read_toml(toml, file)
+    languages = _words(root, "languages", r"[a-z]{2,3}(_[A-Z]{2})?")
+    monitoring = root.section("monitoring")
+    plan = Plan(
+        id=_word(root, "id", r"[a-z][a-z0-9-]*"),
+        version=_word(root, "version", r"[0-9]+\.[0-9]+"),
+        title=_in_languages(root, "title", languages),
+        neutral_name=_in_languages(root, "neutral_name", languages),
+        zone=_zone(root),
+        languages=languages,
+        blinded=root.flag("blinded"),
+        participants=root.integer("participants", 1, 1_000_000),
+        subject_pattern=_pattern(root),
+        arms=tuple(_arm(each) for each in root.sections("arms")),
+        anchors=tuple(_anchor(each) for each in root.sections("anchors")),
+        instruments=tuple(_instrument(each) for each in root.sections("instruments")),
+        visits=tuple(_visit(each) for each in root.sections("visits", ())),
+        diary=_diary(root.section("diary")) if root.has("diary") else None,
+        grace_hours=root.integer("grace_hours", 0, 168, 48),
+        follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
+        reminders=_reminders(root.section("reminders")),
+        idle_minutes=root.integer("idle_minutes", 1, 60, 15),
+        second_check=SecondCheck(root.choice("second_check", tuple(SecondCheck), SecondCheck.pin)),
+        outbox=root.flag("outbox", True),
+        opens_offline=root.flag("opens_offline", False),
+        shows_answers=root.flag("shows_answers", False),
+        appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
+        missed_reasons=tuple(
+            MissedReason(each) for each in _listed(root, "missed_reasons", tuple(MissedReason))
+        ),
+        exemptions=_words(root, "exemptions", "[a-z][a-z_]*", ()),
+        monitoring=monitoring.choice("kind", ("none",)),
+        monitoring_reason=_in_languages(monitoring, "reason", languages),
+        sha256=sha256(toml.encode()).hexdigest(),
+    )
+    root.done()
+    check_plan(plan, file)
+    return plan
+
+
+def _word(at: TomlSection, key: str, pattern: str) -> str:
+    value = at.text(key)
+    if not re.fullmatch(pattern, value):
+        at.refuse(key, value, f"a text of the form {pattern}")
+    return value
+
+
+def _words(
+    at: TomlSection, key: str, pattern: str, default: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    values = at.texts(key, default)
+    if not values and default is None:
+        at.refuse(key, [], "at least one")
+    for value in values:
+        if not re.fullmatch(pattern, value) or values.count(value) > 1:
+            at.refuse(key, value, f"each once, of the form {pattern}")
+    return values
+
+
+def _listed(at: TomlSection, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    values = at.texts(key)
+    for value in values:
+        if value not in allowed or values.count(value) > 1:
+            at.refuse(key, value, "each once, out of: " + ", ".join(allowed))
+    return values
+
+
+def _in_languages(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
+    below = at.section(key)
+    return MappingProxyType({language: below.text(language) for language in languages})
+
+
+def _zone(at: TomlSection) -> str:
+    name = at.text("zone")
+    try:
+        load_zone(name)
+    except Refused as unknown:
+        at.refuse("zone", name, str(unknown.details["allowed"]))
+    return name
+
+
+def _pattern(at: TomlSection) -> str:
+    pattern = at.text("subject_pattern")
+    try:
+        empty = re.fullmatch(pattern, "")
+    except re.error as broken:
+        at.refuse("subject_pattern", pattern, f"a regular expression ({broken})")
+    if empty:
+        at.refuse("subject_pattern", pattern, "a regular expression that no empty text matches")
+    return pattern
+
+
+def _arm(at: TomlSection) -> Arm:
+    return Arm(_word(at, "code", CODE), at.text("name"))
+
+
+def _anchor(at: TomlSection) -> AnchorKind:
+    owner = Owner(at.choice("owner", tuple(Owner)))
+    return AnchorKind(_word(at, "kind", "[a-z][a-z_]*"), owner, at.flag("arm_revealing", False))
+
+
+def _instrument(at: TomlSection) -> PlannedInstrument:
+    return PlannedInstrument(
+        _word(at, "id", r"[a-z][a-z0-9-]*"),
+        _word(at, "version", r"[0-9]+\.[0-9]+"),
+        frozenset(at.texts("leave_out", ())),
+        tuple(_mark(each) for each in at.sections("urgent", ())),
+    )
+
+
+def _mark(at: TomlSection) -> Condition:
+    """An answer that the plan calls urgent; that the item can have it is checked with the instrument."""
+    op = Comparison(at.choice("op", tuple(Comparison)))
+    return Condition(at.text("item"), op, at.integer("value", 0, 100_000))
+
+
+def _visit(at: TomlSection) -> VisitRule:
+    on_request = at.flag("on_request", False)
+    unit, offsets = (Unit.days, ()) if on_request else _offsets(at)
+    return VisitRule(
+        code=_code(at, len(offsets) > 1),
+        series=_word(at, "series", "[a-z][a-z_]*"),
+        anchor=None if on_request else at.text("anchor"),
+        anchoring=Anchoring(at.choice("anchoring", tuple(Anchoring), Anchoring.fixed)),
+        unit=unit,
+        offsets=offsets,
+        before=0 if on_request else at.integer("before", 0, FURTHEST),
+        after=at.integer("after", 0, FURTHEST),
+        overdue_after=at.integer("overdue_after", 0, FURTHEST, 1),
+        closes_with=at.text("closes_with") if at.has("closes_with") else None,
+        arms=at.texts("arms", ()),
+        instruments=at.texts("instruments"),
+        waits=at.flag("waits", True),
+        on_request=on_request,
+        repeatable=at.flag("repeatable", False),
+    )
+
+
+def _code(at: TomlSection, several: bool) -> str:
+    """A visit code. No hyphen: those number the visits that staff request."""
+    return _word(at, "code", CODE + r"\{n\}" if several else CODE)
+
+
+def _offsets(at: TomlSection) -> tuple[Unit, tuple[int, ...]]:
+    """One `offset` with its unit, or a `repeat` from, to and step in one unit."""
+    if not at.has("repeat"):
+        return Unit(at.choice("unit", tuple(Unit))), (at.integer("offset", 0, FURTHEST * 7),)
+    repeat = at.section("repeat")
+    first = repeat.integer("from", 0, FURTHEST * 7)
+    last = repeat.integer("to", first + 1, FURTHEST * 7)
+    step = repeat.integer("step", 1, last - first)
+    if (last - first) % step:
+        repeat.refuse("to", last, f"{first} plus a multiple of {step}")
+    return Unit(repeat.choice("unit", tuple(Unit))), tuple(range(first, last + 1, step))
+
+
+def _diary(at: TomlSection) -> DiaryRule:
+    entry_days = at.integer("entry_days", 0, 30)
+    return DiaryRule(
+        instrument=at.text("instrument"),
+        series=_word(at, "series", "[a-z][a-z_]*"),
+        anchor=at.text("anchor"),
+        phases=tuple(_phase(each) for each in at.sections("phases")),
+        entry_days=entry_days,
+        reason_after=at.integer("reason_after", 0, 30, entry_days),
+        overdue_after=at.integer("overdue_after", 0, 30, 1),
+    )
+
+
+def _phase(at: TomlSection) -> DiaryPhase:
+    unit, offsets = _offsets(at)
+    return DiaryPhase(_code(at, len(offsets) > 1), unit, offsets)
+
+
+def _reminders(at: TomlSection) -> ReminderRule:
+    return ReminderRule(
+        moments=tuple(map(ReminderKind, _listed(at, "moments", WINDOW_MOMENTS))),
+        at=_clock(at, "at", "09:00"),
+        diary_at=_clock(at, "diary_at", "19:00"),
+    )
+
+
+def _clock(at: TomlSection, key: str, default: str) -> time:
+    allowed = f"a local time from {EARLIEST:%H:%M} to {LATEST:%H:%M}, such as {default}"
+    written = at.text(key, default)
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", written):
+        at.refuse(key, written, allowed)
+    clock = time.fromisoformat(written)
+    if not EARLIEST <= clock <= LATEST:
+        at.refuse(key, written, allowed)
+    return clock

@@ -1,0 +1,233 @@
+"""A study's plan: its visits, diary, reminders and rules, as frozen data."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+
+from app.domain.instruments.definition import Condition
+from app.domain.plans.windows import Unit
+
+
+class Anchoring(StrEnum):
+    """From what a visit is counted."""
+
+    fixed = "fixed"
+    """From an anchor that both arms share, so that they keep one calendar."""
+    event = "event"
+    """From the day of an event such as the end of radiotherapy."""
+    previous = "previous"
+    """From the last actual visit of the series, or the anchor while there is none."""
+
+
+class SecondCheck(StrEnum):
+    """What a participant shows beside the link or the known browser: six digits, a date, or nothing."""
+
+    pin = "pin"
+    birth_date = "birth_date"
+    none = "none"
+
+
+class Appearance(StrEnum):
+    """How an instrument's pages look: always light, so that all see the same, or as the phone is set."""
+
+    light = "light"
+    auto = "auto"
+
+
+class Owner(StrEnum):
+    """Who records an anchor; a differing value from the other is listed, never written over."""
+
+    site = "site"
+    edc = "edc"
+
+
+class MissedReason(StrEnum):
+    """Why a form was missed: a closed list, so that missing data can be counted by reason (REP-04)."""
+
+    too_ill_patient = "too_ill_patient"
+    too_ill_staff = "too_ill_staff"
+    refused = "refused"
+    language = "language"
+    administrative = "administrative"
+    technical = "technical"
+    not_reachable = "not_reachable"
+    other = "other"
+    unknown = "unknown"
+
+
+class ReminderKind(StrEnum):
+    """The moments of a window at which a reminder is owed."""
+
+    opening = "opening"
+    middle = "middle"
+    last_day = "last_day"
+    """The day before the window closes, so that a day is left."""
+    entry = "entry"
+    """The evening of a diary day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A randomised group."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorKind:
+    """A kind of dated fact that the plan knows; `arm_revealing` ones are hidden from blinded roles."""
+
+    kind: str
+    owner: Owner
+    arm_revealing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInstrument:
+    """An instrument version that the plan uses, and the items of it that the plan leaves out.
+
+    `urgent` adds to the instrument's own marks: such an answer means call now.
+    """
+
+    id: str
+    version: str
+    leave_out: frozenset[str]
+    urgent: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRule:
+    """One visit, or a repeated one whose `code` holds `{n}`, the number of units.
+
+    `before`, `after` and `overdue_after` are days around the target day. `closes_with` names an
+    anchor that ends the window. Empty `arms` means every arm. A rule that does not wait yields
+    slots only once its anchor is known. `on_request` visits are made by staff alone, `repeatable`
+    ones also by the schedule.
+    """
+
+    code: str
+    series: str
+    anchor: str | None
+    anchoring: Anchoring
+    unit: Unit
+    offsets: tuple[int, ...]
+    before: int
+    after: int
+    overdue_after: int
+    closes_with: str | None
+    arms: tuple[str, ...]
+    instruments: tuple[str, ...]
+    waits: bool
+    on_request: bool
+    repeatable: bool
+
+    def code_of(self, offset: int) -> str:
+        """The visit code at this offset, such as `W12`."""
+        return self.code.replace("{n}", str(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryPhase:
+    """A stretch of diary days: a code with `{n}` and the offsets from the anchor."""
+
+    code: str
+    unit: Unit
+    offsets: tuple[int, ...]
+
+    def code_of(self, offset: int) -> str:
+        """The code of one diary day, such as `D0` or `DW12`."""
+        return self.code.replace("{n}", str(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryRule:
+    """The diary: each entry has its own day, and may be entered until `entry_days` after it.
+
+    A reason is asked for an entry made more than `reason_after` days late.
+    """
+
+    instrument: str
+    series: str
+    anchor: str
+    phases: tuple[DiaryPhase, ...]
+    entry_days: int
+    reason_after: int
+    overdue_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderRule:
+    """At which moments of a window, and at what local time of day, a participant is reminded."""
+
+    moments: tuple[ReminderKind, ...]
+    at: time
+    diary_at: time
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One immutable version of a study's schedule. `sha256` is that of the file's bytes.
+
+    `title` is for staff; `neutral_name` is what participants see and names no disease. With
+    `blinded`, arm and arm-revealing anchors and slots are hidden from roles without the grant.
+    `monitoring` is "none" with its reason while a plan has no alerts.
+
+    The phone: `outbox` lets it keep answers that could not be sent (opaque codes only),
+    `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
+    people read what they sent.
+    """
+
+    id: str
+    version: str
+    title: Mapping[str, str] = field(hash=False)
+    neutral_name: Mapping[str, str] = field(hash=False)
+    zone: str
+    languages: tuple[str, ...]
+    blinded: bool
+    participants: int
+    subject_pattern: str
+    arms: tuple[Arm, ...]
+    anchors: tuple[AnchorKind, ...]
+    instruments: tuple[PlannedInstrument, ...]
+    visits: tuple[VisitRule, ...]
+    diary: DiaryRule | None
+    grace_hours: int
+    follow_up_weeks: int
+    reminders: ReminderRule
+    idle_minutes: int
+    second_check: SecondCheck
+    outbox: bool
+    opens_offline: bool
+    shows_answers: bool
+    appearance: Appearance
+    missed_reasons: tuple[MissedReason, ...]
+    exemptions: tuple[str, ...]
+    monitoring: str
+    monitoring_reason: Mapping[str, str] = field(hash=False)
+    sha256: str
+
+    @property
+    def longest_window_days(self) -> int:
+        """The most calendar days that any window of this plan can span, both ends counted."""
+        spans = [rule.before + rule.after + 1 for rule in self.visits]
+        return max(spans if self.diary is None else [*spans, self.diary.entry_days + 1])
+
+    @property
+    def anchor_kinds(self) -> tuple[str, ...]:
+        """The kinds of anchor that may be recorded in this study."""
+        return tuple(anchor.kind for anchor in self.anchors)
+
+    def reveals_arm(self, anchor: str) -> bool:
+        """Whether the very date of this anchor tells a participant's arm."""
+        return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
+
+    def names_subject(self, subject_key: str) -> bool:
+        """Whether a text is a participant's code of this study."""
+        return re.fullmatch(self.subject_pattern, subject_key) is not None
+
+    def version_of(self, instrument: str) -> str:
+        """The version of an instrument that this plan uses; KeyError when it uses none."""
+        return {used.id: used.version for used in self.instruments}[instrument]

@@ -1,0 +1,1 @@
+"""What is recorded: audit entries, feed events, permissions and the codes of dated facts."""

@@ -1,0 +1,120 @@
+"""Who may do what: roles, permissions, scopes, and the actor that every change names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One thing a member of staff may do at a site."""
+
+    PARTICIPANT_SEE = "participant:see"
+    PARTICIPANT_ENROL = "participant:enrol"
+    ACTIVATION_ISSUE = "activation:issue"
+    CONTACT_SEE = "contact:see"
+    ANCHOR_RECORD = "anchor:record"
+    DISPOSITION_RECORD = "disposition:record"
+    DISPOSITION_UNDO = "disposition:undo"
+    REASON_RECORD = "reason:record"
+    REQUEST_CLOSE = "request:close"
+    SCORES_SEE = "scores:see"
+    ARM_SEE = "arm:see"
+    TRAIL_SEE = "trail:see"
+    STAFF_MANAGE = "staff:manage"
+
+
+class Role(StrEnum):
+    """The staff roles of a study; administration never mixes with conduct (IAM-14)."""
+
+    NURSE = "nurse"
+    INVESTIGATOR = "investigator"
+    MONITOR = "monitor"
+    DATA_MANAGER = "data_manager"
+    ADMIN = "admin"
+
+
+_CONDUCT = frozenset(
+    {
+        Permission.PARTICIPANT_SEE,
+        Permission.PARTICIPANT_ENROL,
+        Permission.ACTIVATION_ISSUE,
+        Permission.CONTACT_SEE,
+        Permission.ANCHOR_RECORD,
+        Permission.DISPOSITION_RECORD,
+        Permission.REASON_RECORD,
+        Permission.REQUEST_CLOSE,
+    }
+)
+
+ALLOWS: Mapping[Role, frozenset[Permission]] = {
+    Role.NURSE: _CONDUCT,
+    Role.INVESTIGATOR: _CONDUCT
+    | {Permission.DISPOSITION_UNDO, Permission.SCORES_SEE, Permission.ARM_SEE, Permission.TRAIL_SEE},
+    Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
+    Role.DATA_MANAGER: frozenset({Permission.PARTICIPANT_SEE, Permission.SCORES_SEE, Permission.TRAIL_SEE}),
+    Role.ADMIN: frozenset({Permission.STAFF_MANAGE}),
+}
+"""Nurses see whether a form was sent; scores only roles that the study trusts with them see."""
+
+
+class Scope(StrEnum):
+    """One thing an EDC client may do."""
+
+    PARTICIPANTS_WRITE = "participants:write"
+    VISITS_WRITE = "visits:write"
+    STATUS_WRITE = "status:write"
+    ANCHORS_WRITE = "anchors:write"
+    ARM_WRITE = "arm:write"
+    ARM_READ = "arm:read"
+    ANSWERS_READ = "answers:read"
+    SCORES_READ = "scores:read"
+    DIARY_READ = "diary:read"
+
+
+class ActorKind(StrEnum):
+    """Who stands behind a change."""
+
+    STAFF = "staff"
+    PARTICIPANT = "participant"
+    EDC = "edc"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role in a study, at one site or (`site_id` None) at all of them."""
+
+    role: Role
+    study_id: int
+    site_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person or machine that acts, with the grants in force at that moment."""
+
+    kind: ActorKind
+    id: str
+    role: str
+    grants: tuple[Grant, ...] = ()
+
+    def may(self, permission: Permission, study_id: int, site_id: int) -> bool:
+        """Whether a grant in force allows this at this site."""
+        return any(
+            grant.study_id == study_id
+            and grant.site_id in (None, site_id)
+            and permission in ALLOWS[grant.role]
+            for grant in self.grants
+        )
+
+    def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
+        """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
+        return tuple(
+            dict.fromkeys(
+                (grant.study_id, grant.site_id) for grant in self.grants if permission in ALLOWS[grant.role]
+            )
+        )
+
+
+SYSTEM = Actor(ActorKind.SYSTEM, "daybook", "system")
+CLOCK = Actor(ActorKind.SYSTEM, "clock", "system")

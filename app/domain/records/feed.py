@@ -1,0 +1,175 @@
+"""The change feed's pure half: how an event is numbered, linked, shown and withheld.
+
+The hash covers digests of sections and not the sections themselves, so a client that may not
+see a section (or an event) still verifies contiguous numbers and the chain. Each section is
+salted: a two-valued fact such as the arm cannot be guessed from its digest.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.records.audit import (
+    GENESIS,
+    IntegrityFault,
+    canonical_json,
+    format_instant,
+    link_hash,
+    sha256_hex,
+)
+
+_GAP = "\0"
+"""What stands in no canonical text: JSON writes a control character as its escape."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSection:
+    """A part of an event's data, with the scope that it takes to read it (None: any client)."""
+
+    data: object
+    salt: str
+    scope: str | None = None
+
+    def digest(self, spelled: str) -> str:
+        """The digest of the data's canonical text."""
+        return sha256_hex(f"{self.salt}:{spelled}")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEventDraft:
+    """An event before it has its number: the whole state after the change, in sections.
+
+    `needs` is the scope without which a client receives only a stub of the event.
+    """
+
+    type: str
+    subject: str
+    site_id: int
+    ref: str
+    version: int
+    actor: Mapping[str, str]
+    sections: Mapping[str, EventSection]
+    visit: str | None = None
+    reason: Mapping[str, str] | None = None
+    changed: tuple[str, ...] = ()
+    needs: str | None = None
+    site: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class UnnumberedEvent:
+    """An event's canonical texts in pieces, cut where what only its place in the feed tells will stand.
+
+    Between the two pieces of `envelope` stands the number; between those of `line` stand the envelope's
+    digest, the event's hash, the hash before it and the number.
+    """
+
+    envelope: tuple[str, str]
+    line: tuple[str, str, str, str, str]
+
+    def numbered(self, seq: int, prev_hash: str) -> tuple[str, str]:
+        """The event's JSON line and its hash. Storage says the same in SQL."""
+        envelope_sha256 = sha256_hex(str(seq).join(self.envelope))
+        current = link_hash(prev_hash, envelope_sha256)
+        gaps = (envelope_sha256, current, prev_hash, str(seq), "")
+        return "".join(piece + gap for piece, gap in zip(self.line, gaps, strict=True)), current
+
+
+def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent:
+    """Everything of an event that is known before its number and its predecessor are."""
+    spelled = {name: canonical_json(section.data) for name, section in draft.sections.items()}
+    envelope = {
+        "type": draft.type,
+        "site": draft.site,
+        "subject": draft.subject,
+        "visit": draft.visit,
+        "ref": draft.ref,
+        "version": draft.version,
+        "recorded_at": format_instant(recorded_at),
+        "actor": dict(draft.actor),
+        "reason": dict(draft.reason) if draft.reason else None,
+        "changed": list(draft.changed),
+        "digests": {name: section.digest(spelled[name]) for name, section in draft.sections.items()},
+    }
+    line = envelope | {
+        "salts": {name: section.salt for name, section in draft.sections.items()},
+        "scopes": {name: section.scope for name, section in draft.sections.items() if section.scope},
+        "needs": draft.needs,
+    }
+    first, last = _spelled(envelope, {"seq": _GAP}).split(_GAP)
+    given = dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
+    given |= {"seq": _GAP, "data": _object(spelled)}
+    pieces = _spelled(line, given).split(_GAP)
+    return UnnumberedEvent((first, last), (pieces[0], pieces[1], pieces[2], pieces[3], pieces[4]))
+
+
+def _spelled(told: Mapping[str, object], given: Mapping[str, str]) -> str:
+    """As `canonical`, with these members spelled already, or left open."""
+    return _object({name: canonical_json(value) for name, value in told.items()} | dict(given))
+
+
+def _object(members: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'"{name}":{members[name]}' for name in sorted(members)) + "}"
+
+
+def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
+    """The event's JSON line and its hash, once number and predecessor are known."""
+    return spell_event(draft, recorded_at).numbered(seq, prev_hash)
+
+
+def redact_line(line: str, scopes: Collection[str], in_reach: bool) -> str:
+    """The line as a client with these scopes may read it: whole, without some sections, or a stub."""
+    event = json.loads(line)
+    if not in_reach or (event["needs"] is not None and event["needs"] not in scopes):
+        kept = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
+        return canonical_json(kept | {"type": "withheld"})
+    withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
+    if not withheld:
+        return line
+    for part in ("data", "salts"):
+        event[part] = {name: value for name, value in event[part].items() if name not in withheld}
+    return canonical_json(event)
+
+
+def sees_all_lines(scopes: Collection[str], sites: Collection[str] | None) -> bool:
+    """Whether a client sees every line as it is stored, so that lines can be passed through unread."""
+    return sites is None and {"answers:read", "scores:read", "diary:read", "arm:read"} <= set(scopes)
+
+
+def event_envelope(event: Mapping[str, object]) -> dict[str, object]:
+    """The part of a served event that its `envelope_sha256` covers; what a verifying client recomputes."""
+    outside = {"data", "salts", "scopes", "needs", "envelope_sha256", "prev_hash", "hash"}
+    return {key: value for key, value in event.items() if key not in outside}
+
+
+def find_feed_faults(
+    lines: Iterable[tuple[int, str, str]], head: tuple[int, str], feed: str
+) -> Iterator[IntegrityFault]:
+    """Every place where a feed does not hold; nothing when it is whole.
+
+    `lines` are number, stored line and stored hash in order of number; `head` is the number and hash
+    that the feed should end with; `feed` is how faults name it. Source: AUD-04, EDC-04.
+    """
+    last, prev = 0, GENESIS
+    for seq, line, stored in lines:
+        if seq != last + 1:
+            yield IntegrityFault(feed, seq, f"expected number {last + 1}")
+        if not _holds(seq, line, stored, prev):
+            yield IntegrityFault(feed, seq, "was altered")
+        last, prev = seq, stored
+    if (last, prev) != head:
+        yield IntegrityFault(feed, last, "does not end at its head")
+
+
+def _holds(seq: int, line: str, stored: str, prev: str) -> bool:
+    try:
+        event = json.loads(line)
+        told = {
+            name: sha256_hex(f"{event['salts'][name]}:{canonical_json(data)}")
+            for name, data in event["data"].items()
+        }
+        linked = link_hash(event["prev_hash"], sha256_hex(canonical_json(event_envelope(event))))
+        return (seq, prev, told) == (event["seq"], event["prev_hash"], event["digests"]) and linked == stored
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

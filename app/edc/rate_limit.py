@@ -1,0 +1,32 @@
+"""How many requests a client may make: counted in this process, so each worker grants its own share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.domain.refusal import Refused
+
+QUOTA = 600
+SPAN = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """Requests per client in the running ten minutes; the span begins with a client's first request."""
+
+    quota: int = QUOTA
+    counted: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+
+    def count(self, client_id: str, at: datetime) -> Mapping[str, str]:
+        """The headers that tell what is left; raises Refused("too_fast") with its end."""
+        since, made = self.counted.get(client_id, (at, 0))
+        if at >= since + SPAN:
+            since, made = at, 0
+        wait = max(1, int((since + SPAN - at).total_seconds()))
+        if made >= self.quota:
+            raise Refused("too_fast", until=since + SPAN)
+        self.counted[client_id] = since, made + 1
+        return {
+            "RateLimit-Policy": f'"client";q={self.quota};w={int(SPAN.total_seconds())}',
+            "RateLimit": f'"client";r={self.quota - made - 1};t={wait}',
+        }

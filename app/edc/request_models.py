@@ -1,0 +1,120 @@
+"""What the EDC sends and receives, as the published OpenAPI tells it. Closed: an unknown field is refused."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.domain.records.visits import VisitState
+from app.services.edc.participants import StatusWord, WithdrawalScope
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
+        raise ValueError("must be a date as YYYY-MM-DD")
+    return value
+
+
+def _likely(day: date) -> date:
+    if not EARLIEST <= day <= LATEST:
+        raise ValueError(f"must lie between {EARLIEST} and {LATEST}")
+    return day
+
+
+def _instant(value: object) -> object:
+    if not isinstance(value, str) or _INSTANT.fullmatch(value.upper()) is None:
+        raise ValueError("must be an instant with its offset, as 2026-02-13T03:10:00Z")
+    return value
+
+
+def _in_utc(at: datetime) -> datetime:
+    _likely(at.date())
+    return at.astimezone(UTC)
+
+
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_likely)]
+Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_in_utc)]
+AsOf = Annotated[Instant, Field(description="When this became true in the EDC; an older one is refused")]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+Subject = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", examples=["0571-014"])]
+Visit = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", examples=["W12"])]
+AnchorKind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["randomisation"])]
+Assessment = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
+Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Epoch = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
+Number = Annotated[int, Field(ge=0, le=2**62)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ParticipantIn(_Closed):
+    """A participant by code; names, telephones and birth dates have no place here."""
+
+    site: Code
+    status: Literal["enrolled"] = "enrolled"
+    language: Code = Field(description="Of the study, such as `zh-Hans` or `en`")
+    reference_date: Day = Field(description="Day of enrolment, from which the baseline window counts")
+    as_of: AsOf
+
+
+class StatusIn(_Closed):
+    """What became of a participant. A death may be known to the month only."""
+
+    status: StatusWord
+    date: str | None = Field(default=None, pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$")
+    scope: WithdrawalScope | None = Field(default=None, description="What was withdrawn from")
+    reason: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{0,39}$", description="A code, no text")
+    as_of: AsOf
+
+
+class VisitIn(_Closed):
+    """A visit as the EDC knows it."""
+
+    state: VisitState
+    date: Day | None = None
+    as_of: AsOf
+
+
+class AnchorIn(_Closed):
+    """A dated fact, with its instant where that is known."""
+
+    date: Day
+    at: Instant | None = None
+    as_of: AsOf
+
+
+class ArmIn(_Closed):
+    """The randomised group."""
+
+    arm: Code
+    as_of: AsOf
+
+
+class AnchorAsked(_Closed):
+    """How an anchor is meant."""
+
+    dry_run: bool = Field(default=False, description="Show what would move; change nothing")
+    confirm: bool = Field(default=False, description="Accept forms that are missed at once")
+
+
+class ScoresAsked(_Closed):
+    """Which stretch of the feed."""
+
+    after: Number = Field(default=0, description="The `through` that was stored last")
+    limit: int = Field(default=500, ge=1, le=1000)
+    feed: Epoch | None = Field(default=None, description="The feed id that `after` belongs to")
+
+
+class ChangesAsked(ScoresAsked):
+    """Which stretch of the feed, of which type, and how long to wait for news."""
+
+    wait: int = Field(default=0, ge=0, le=30, description="Seconds to wait when there is nothing new")
+    type: str | None = Field(default=None, pattern=r"^[a-z_]{1,20}\.(\*|[a-z_]{1,20})$")

@@ -1,0 +1,236 @@
+"""The participant's way in: link, short code, second check."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.refusal import Refused
+from app.i18n.languages import ENGLISH, Language, find_language
+from app.patient.device_cookies import other_tokens
+from app.patient.refusals import PatientRoute, locked_page
+from app.patient.request import (
+    DeviceRequest,
+    ParticipantRequest,
+    PostedFields,
+    person_frame,
+    request_with,
+    require_device,
+)
+from app.patient.second_check_form import has_check_answer, read_check_answer
+from app.patient.shared_device import bind_newcomer
+from app.services.accounts.activation import (
+    InvitationContext,
+    RequiredCheck,
+    activate_device,
+    find_invitation,
+    redeem_invitation,
+)
+from app.services.accounts.participant_session import remember_language, unlock_device
+from app.services.accounts.second_check import PIN_DIGITS
+from app.services.core.installation import Installation
+from app.web.cookies import get_cookie
+from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.form_fields import read_field
+from app.web.pages.page_frame import base_frame
+from app.web.pages.rendering import Page, render
+from app.web.refusal_messages import message_of
+from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, WAY_IN, WELCOME
+
+
+@dataclass(frozen=True, slots=True)
+class ActivatePage:
+    """Opened from the QR sheet or by typing the short code; only its POST binds this browser.
+
+    `shared`: somebody else is bound in this browser; `wechat`: it is the one inside WeChat.
+    """
+
+    template: ClassVar[str] = "patient/activate.html"
+    action_url: str
+    asks_code: bool = False
+    error: str = ""  # "" | "wrong" | "throttled"
+    shared: bool = False
+    wechat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """The second check on the way in: choose a PIN, or give what is known already.
+
+    A wrong answer reads like a wrong code: "wrong" does not tell a guesser which of the two it was.
+    """
+
+    template: ClassVar[str] = "patient/check.html"
+    asks: str  # "new_pin" | "pin" | "birth_date" | "nothing"
+    action_url: str
+    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+    code: str = ""  # the short code that was typed, carried on
+    shared: bool = False
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+_WECHAT = "MicroMessenger"
+_BROWSERS = (_WECHAT, "iPhone", "iPad", "Android", "HarmonyOS", "Windows", "Macintosh", "Linux")
+_KNOWN_ALREADY = (RequiredCheck.pin, RequiredCheck.birth_date)
+"""What can be answered wrongly, and is then asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRequest:
+    """Somebody with an invitation, and who is bound in their browser already (None: nobody)."""
+
+    request: Request
+    installation: Installation
+    at: datetime
+    invited: InvitationContext
+    bound: ParticipantRequest | None
+
+    @property
+    def shared(self) -> bool:
+        """Whether another participant is bound in this browser; they stay bound beside the new one."""
+        return self.bound is not None and self.bound.participant.participant_id != self.invited.participant_id
+
+    @property
+    def chosen(self) -> Language | None:
+        """The language chosen on the way in; what the one before chose for themselves is no choice."""
+        chosen = find_language(get_cookie(self.request, LANGUAGE_COOKIE))
+        before = self.bound.participant.language if self.bound else ""
+        return chosen if chosen is None or chosen.code != before else None
+
+    def show(self, page: Page, status: int = 200) -> Response:
+        spoken = self.chosen or find_language(self.invited.language) or ENGLISH
+        frame = person_frame(base_frame(self.request).speaking(spoken), self.installation, self.invited)
+        return render(self.request, page, status, frame)
+
+
+def optional_request(request: Request, daybook: CurrentInstallation, at: At) -> ParticipantRequest | None:
+    """The visit of a browser that may be bound or not."""
+    try:
+        return require_device(request, daybook, at)
+    except Refused:
+        return None
+
+
+def _bound(request: Request, daybook: Installation, at: datetime) -> ParticipantRequest | None:
+    """The same, where a refusal is told to the newcomer and not to whoever was here before."""
+    try:
+        return request_with(request, daybook, get_cookie(request, DEVICE_COOKIE) or "", at)
+    except Refused:
+        return None
+
+
+@router.get(WAY_IN + "{link}")
+def show_link(
+    request: Request,
+    daybook: CurrentInstallation,
+    at: At,
+    link: str,
+    bound: Annotated[ParticipantRequest | None, Depends(optional_request)],
+) -> Response:
+    try:
+        with daybook.read() as session:
+            invited = find_invitation(daybook, session, link, at)
+    except Refused:
+        if bound is None:
+            raise
+        # The sheet was scanned again by the phone that it bound.
+        return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
+    coming = ActivationRequest(request, daybook, at, invited, bound)
+    return coming.show(ActivatePage(f"{WAY_IN}{link}", shared=coming.shared, wechat=_in_wechat(request)))
+
+
+@router.post(WAY_IN + "{link}")
+def use_link(
+    request: Request, daybook: CurrentInstallation, at: At, link: str, fields: PostedFields
+) -> Response:
+    invited = redeem_invitation(daybook, link, _source(request), at, fields.get("pin"))
+    coming = ActivationRequest(request, daybook, at, invited, _bound(request, daybook, at))
+    return _enter(coming, link, fields, CheckPage(invited.asks.value, f"{WAY_IN}{link}"))
+
+
+@router.get(CODE)
+def show_code(request: Request) -> Response:
+    return render(request, ActivatePage(CODE, asks_code=True, wechat=_in_wechat(request)))
+
+
+@router.post(CODE)
+def use_code(request: Request, daybook: CurrentInstallation, at: At, fields: PostedFields) -> Response:
+    code = read_field(fields, "code")
+    try:
+        invited = redeem_invitation(daybook, code, _source(request), at, fields.get("pin"))
+    except Refused as refused:
+        error = "throttled" if refused.code == "throttled" else "wrong"
+        page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
+        return render(request, page, message_of(refused).status)
+    coming = ActivationRequest(request, daybook, at, invited, _bound(request, daybook, at))
+    return _enter(coming, code, fields, CheckPage(invited.asks.value, CODE, code=code, shared=coming.shared))
+
+
+def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], page: CheckPage) -> Response:
+    """Ask for the second check; with a good answer, bind this browser and welcome the person."""
+    asks, request = coming.invited.asks, coming.request
+    if not has_check_answer(fields) and (asks is not RequiredCheck.nothing or page.shared):
+        return coming.show(page)
+    label, source = _browser(request.headers.get("user-agent", "")), _source(request)
+    try:
+        again = read_field(fields, "pin_again")
+        cookie = activate_device(
+            coming.installation, secret, read_check_answer(fields), again, label, source, coming.at
+        )
+    except Refused as refused:
+        error = _fault(refused, asks, fields)
+        if not error:
+            raise
+        return coming.show(replace(page, error=error), message_of(refused).status)
+    if coming.chosen is not None:
+        remember_language(coming.installation, cookie, coming.chosen.code, coming.at)
+    response = RedirectResponse(WELCOME, 303)
+    bind_newcomer(request, response, request_with(request, coming.installation, cookie, coming.at))
+    return response
+
+
+def _fault(refused: Refused, asks: RequiredCheck, fields: Mapping[str, str]) -> str:
+    """How the page tells what was wrong; "" where asking again is of no use."""
+    pin = read_field(fields, "pin")
+    if refused.code == "bad_pin":
+        return "simple" if len(pin) == PIN_DIGITS and pin.isdigit() else "format"
+    if refused.code == "wrong_link":
+        return "wrong" if asks in _KNOWN_ALREADY else ""
+    return {"pins_differ": "mismatch", "bad_birth_date": "format", "throttled": "throttled"}.get(
+        refused.code, ""
+    )
+
+
+def _source(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _in_wechat(request: Request) -> bool:
+    return _WECHAT in request.headers.get("user-agent", "")
+
+
+def _browser(agent: str) -> str:
+    """What the list of devices calls this browser: coarse, so that it tells nothing else."""
+    return next((name for name in _BROWSERS if name in agent), "browser")
+
+
+@router.get("/unlock")
+def show_unlock(visit: DeviceRequest) -> Response:
+    return visit.show(locked_page(visit, "/unlock"))
+
+
+@router.post("/unlock")
+def unlock(visit: DeviceRequest, fields: PostedFields) -> Response:
+    unlock_device(visit.installation, visit.participant, read_check_answer(fields), visit.at)
+    return RedirectResponse(_back(fields.get("back", "")), 303)
+
+
+def _back(path: str) -> str:
+    """Where the lock came down, when that is a page of ours."""
+    ours = r"/(home|sent|settings|welcome|help|f)(/[A-Za-z0-9_-]{1,40}){0,4}"
+    return path if re.fullmatch(ours, path) else PATIENT_HOME

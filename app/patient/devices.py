@@ -1,0 +1,139 @@
+"""A participant's own browsers and PIN: the list, a code for one more, and changing the PIN."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.plans.plan import SecondCheck
+from app.domain.refusal import Refused
+from app.i18n import formats
+from app.patient.refusals import PatientRoute
+from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
+from app.services.accounts.devices import issue_own_code, list_own_devices, remove_own_device
+from app.services.accounts.pins import change_pin
+from app.services.accounts.second_check import PIN_DIGITS
+from app.storage.tables.participants import Device
+from app.web.form_fields import read_field
+from app.web.refusal_messages import message_of
+from app.web.urls import CODE, DEVICES, NEW_PIN, SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    """One browser of somebody's own; `here` is the one that they hold."""
+
+    label: str
+    bound: str
+    seen: str
+    here: bool
+    remove_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesPage:
+    """The browsers that are bound to this person, and a way to bind another one."""
+
+    template: ClassVar[str] = "patient/devices.html"
+    devices: tuple[DeviceLine, ...]
+    code_url: str
+    settings_url: str
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCodePage:
+    """The code that lets one more browser in, shown this once."""
+
+    template: ClassVar[str] = "patient/own_code.html"
+    address: str
+    code: tuple[str, str]
+    until: str
+    asks: str  # "pin" | "birth_date" | "none"
+    devices_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPinPage:
+    """Change the PIN: the one that holds, and the new one twice."""
+
+    template: ClassVar[str] = "patient/new_pin.html"
+    action_url: str
+    settings_url: str
+    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+    saved: bool = False
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+
+@router.get(DEVICES)
+def show_devices(visit: UnlockedRequest, removed: bool = False) -> Response:
+    with visit.installation.read() as session:
+        lines = tuple(_line(visit, device) for device in list_own_devices(session, visit.participant))
+    return visit.show(DevicesPage(lines, DEVICES, SETTINGS, removed))
+
+
+@router.post(DEVICES)
+def issue_code(sent: ParticipantPost) -> Response:
+    visit = sent.visit
+    made = issue_own_code(visit.installation, visit.participant, visit.at)
+    page = OwnCodePage(
+        address=visit.installation.public_url.partition("://")[2] + CODE,
+        code=(made.code[:4], made.code[4:]),
+        until=formats.format_local_time(made.expires_at, visit.participant.zone, visit.language),
+        asks=visit.participant.second_check.value,
+        devices_url=DEVICES,
+    )
+    return visit.show(page)
+
+
+@router.post(DEVICES + "/{device}")
+def remove_device(sent: ParticipantPost, device: int) -> Response:
+    remove_own_device(sent.visit.installation, sent.visit.participant, device, sent.visit.at)
+    return RedirectResponse(f"{DEVICES}?removed=1", 303)
+
+
+@router.get(NEW_PIN)
+def ask_new_pin(visit: UnlockedRequest, saved: bool = False) -> Response:
+    _only_with_pin(visit)
+    return visit.show(NewPinPage(NEW_PIN, SETTINGS, saved=saved))
+
+
+@router.post(NEW_PIN)
+def change_own_pin(sent: ParticipantPost) -> Response:
+    visit = sent.visit
+    _only_with_pin(visit)
+    if "pin_now" not in sent.fields:
+        return RedirectResponse(NEW_PIN, 303)  # the lock came in between; PINs are not carried on
+    now, new, again = (read_field(sent.fields, name) for name in ("pin_now", "pin_new", "pin_again"))
+    try:
+        change_pin(visit.installation, visit.participant, now, new, again, visit.at)
+    except Refused as refused:
+        page = NewPinPage(NEW_PIN, SETTINGS, _fault(refused, new))
+        return visit.show(page, message_of(refused).status)
+    return RedirectResponse(f"{NEW_PIN}?saved=1", 303)
+
+
+def _only_with_pin(visit: ParticipantRequest) -> None:
+    if visit.participant.second_check is not SecondCheck.pin:
+        raise HTTPException(404)
+
+
+def _fault(refused: Refused, new: str) -> str:
+    if refused.code == "bad_pin":
+        return "simple" if len(new) == PIN_DIGITS and new.isdigit() else "format"
+    return {"wrong_pin": "wrong", "pins_differ": "mismatch"}.get(refused.code, "throttled")
+
+
+def _line(visit: ParticipantRequest, device: Device) -> DeviceLine:
+    zone, spoken = visit.participant.zone, visit.language
+    return DeviceLine(
+        label=device.label,
+        bound=formats.format_local_time(device.bound_at, zone, spoken),
+        seen=formats.format_local_time(device.seen_at, zone, spoken),
+        here=device.id == visit.participant.device_id,
+        remove_url=f"{DEVICES}/{device.id}",
+    )

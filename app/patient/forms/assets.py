@@ -1,0 +1,64 @@
+"""The parts of stylesheet and runner that travel inside the form document, and their CSP hashes.
+
+The stylesheet is shrunk here once at start-up; the runner comes with short names already (runner.min.js).
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from app.web.middleware.headers import CSP
+
+MARK = "document.documentElement.className+=' js'"
+APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/* == desk == */"
+
+
+@dataclass(frozen=True, slots=True)
+class FormAssets:
+    """Texts to inline and the sources that a Content-Security-Policy must allow for them.
+
+    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance = "auto"`).
+    """
+
+    mark: Markup
+    css: Markup
+    css_auto: Markup
+    runner: Markup
+    script_sources: tuple[str, ...]
+    style_sources: tuple[str, ...]
+
+
+def load_form_assets(stylesheet: str, runner: str) -> FormAssets:
+    """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
+    css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
+    auto = css + _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
+    return FormAssets(
+        mark=Markup(MARK),  # noqa: S704 our own constant
+        css=Markup(css),  # noqa: S704 our own file
+        css_auto=Markup(auto),  # noqa: S704 our own file
+        runner=Markup(runner),  # noqa: S704 our own file
+        script_sources=(csp_source(MARK), csp_source(runner)),
+        style_sources=(csp_source(css), csp_source(auto)),
+    )
+
+
+def form_policy(assets: FormAssets) -> str:
+    """The Content-Security-Policy of a form document: the usual one, and these inline parts."""
+    scripts = "script-src 'self' " + " ".join(assets.script_sources)
+    styles = "style-src 'self' " + " ".join(assets.style_sources)
+    return CSP.replace("script-src 'self'", scripts).replace("style-src 'self'", styles)
+
+
+def csp_source(text: str) -> str:
+    """The `'sha256-…'` source expression of an inline element's exact text."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _small_css(css: str) -> str:
+    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    tight = re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", bare))
+    return re.sub(r":\s+", ":", tight).replace(";}", "}").strip()

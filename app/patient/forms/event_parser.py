@@ -1,0 +1,152 @@
+"""Answers one by one as the question runner sends them, read strictly: nothing unknown, nothing guessed."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.outbox import clock_skew
+from app.domain.instruments.responses import AnswerValue
+from app.domain.refusal import Refused
+from app.services.capture.offline_sync import OfflineBatch
+
+MOST_EVENTS = 200
+"""Answers in one request; the runner sends at most 50."""
+
+_LARGEST = 2**31 - 1
+_LARGEST_SUM = 2**32
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,27}")
+_SAVED = frozenset({"client", "sent", "events"})
+_LEFT = frozenset({"client", "sent", "reviewed", "kept"})
+_NEEDED = frozenset({"seq", "base", "item", "value"})
+_EVENT = _NEEDED | {"at", "sum", "offline"}
+_KEPT = ("seq", "base", "item", "value", "at", "sum", "offline")
+
+
+def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[SubmittedAnswer]]:
+    """The sender's name and its answers in order.
+
+    Raises Refused: "malformed" for no JSON, "unknown_field" or "bad_field" naming field and what is
+    allowed.
+    """
+    told = _body(body, _SAVED)
+    ahead = clock_skew(parse_instant(told.get("sent"), "sent"), received_at)
+    events = _listed(told.get("events"), "events", 1)
+    return check_client_name(told.get("client"), "client"), [_event(each, ahead) for each in events]
+
+
+def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
+    """Those that come along with the form, because the page did not wait until they were saved.
+
+    `ahead` is the device's skew in seconds. Raises as `saved_events`.
+    """
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        told = None
+    given = [_event(each, ahead) for each in _listed(told, "events", 1)]
+    if any(answer.offline for answer in given):  # those are sent, and judged, before the form
+        raise Refused("bad_field", field="offline", allowed="false")
+    return given
+
+
+def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
+    """What a phone had kept, as it stood there: lists of number, base, sign, value, time, checksum and 1.
+
+    Raises as `saved_events`.
+    """
+    told = _body(body, _LEFT)
+    ahead = clock_skew(parse_instant(told.get("sent"), "sent"), received_at)
+    kept = _listed(told.get("kept"), "kept", 0)
+    return OfflineBatch(
+        client=check_client_name(told.get("client"), "client"),
+        given=[_kept(each, ahead) for each in kept],
+        reviewed_at=parse_instant(told.get("reviewed"), "reviewed"),
+        skew=ahead,
+    )
+
+
+def parse_instant(text: object, name: str) -> datetime | None:
+    """A device's time with its offset; None stays None. Raises Refused("bad_field")."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not 1970 <= at.year < 3000:
+        raise Refused("bad_field", field=name, allowed="a time such as 2026-03-02T09:30:00+08:00")
+    return at
+
+
+def check_integer(value: object, name: str, least: int, most: int = _LARGEST) -> int:
+    """A whole number. Raises Refused("bad_field")."""
+    if type(value) is not int or not least <= value <= most:
+        raise Refused("bad_field", field=name, allowed=f"a whole number from {least}")
+    return value
+
+
+def check_client_name(value: object, name: str) -> str:
+    """What a page calls itself, or its sending. Raises Refused("bad_field")."""
+    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
+        raise Refused("bad_field", field=name, allowed="1 to 27 letters, digits, - or _")
+    return value
+
+
+def _body(body: bytes, allowed: Collection[str]) -> Mapping[str, Any]:
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refused("malformed") from None
+    return _closed(told, allowed, "body")
+
+
+def _listed(value: object, name: str, least: int) -> list[object]:
+    if type(value) is not list or not least <= len(value) <= MOST_EVENTS:
+        raise Refused("bad_field", field=name, allowed=f"a list of {least} to {MOST_EVENTS}")
+    return value
+
+
+def _kept(told: object, ahead: int | None) -> SubmittedAnswer:
+    if type(told) is not list or len(told) != len(_KEPT):
+        raise Refused("bad_field", field="kept", allowed=f"lists of {len(_KEPT)}")
+    return _event({**dict(zip(_KEPT, told, strict=True)), "offline": True}, ahead)
+
+
+def _event(told: object, ahead: int | None) -> SubmittedAnswer:
+    event = _closed(told, _EVENT, "events")
+    for name in _NEEDED - event.keys():
+        raise Refused("bad_field", field=name, allowed="every event has it")
+    if type(event["item"]) is not str:
+        raise Refused("bad_field", field="item", allowed="the code of a question")
+    offline = event.get("offline", False)
+    if type(offline) is not bool:
+        raise Refused("bad_field", field="offline", allowed="true or false")
+    return SubmittedAnswer(
+        seq=check_integer(event["seq"], "seq", 1),
+        base=check_integer(event["base"], "base", 0),
+        item=event["item"],
+        value=_value(event["value"]),
+        device_at=parse_instant(event.get("at"), "at"),
+        skew=ahead,
+        offline=offline,
+        checksum=check_integer(event["sum"], "sum", 0, _LARGEST_SUM) if "sum" in event else None,
+    )
+
+
+def _value(value: object) -> AnswerValue:
+    if value is None or type(value) is int or type(value) is str:
+        return value
+    raise Refused("bad_field", field="value", allowed="a whole number, a text or null")
+
+
+def _closed(told: object, allowed: Collection[str], name: str) -> Mapping[str, Any]:
+    if type(told) is not dict:
+        raise Refused("bad_field", field=name, allowed="an object")
+    for key in told:
+        if key not in allowed:
+            raise Refused("unknown_field", field=key[:40], allowed=sorted(allowed))
+    return told

@@ -1,0 +1,69 @@
+"""Changing the language in the middle of a form: asked first, because answers were given in the other."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.refusal import Refused
+from app.i18n.languages import LANGUAGES, Language, find_language
+from app.i18n.marking import N_
+from app.patient.forms.page_builders import name_with_day, url_of_form
+from app.patient.refusals import PatientRoute
+from app.patient.request import ParticipantPost, UnlockedRequest
+from app.services.capture.form_languages import switch_form_language
+from app.services.capture.forms import get_form_definition
+from app.web.cookies import set_cookie
+from app.web.dependencies import LANGUAGE_COOKIE
+from app.web.pages.rendering import Pages
+from app.web.routes import YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagePage:
+    """Asked once answers are given: whether the questions shall go on in another language."""
+
+    template: ClassVar[str] = "patient/language.html"
+    name: str
+    language: str
+    lang: str
+    told_there: str
+    action_url: str
+    form_url: str
+
+
+STAYS = N_("Your answers stay. The questions will be shown in %(language)s.")
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+
+@router.get("/f/{slot}/language/{code}")
+def ask_language(visit: UnlockedRequest, slot: str, code: str) -> Response:
+    form = get_form_definition(visit.installation, visit.participant, slot)
+    wanted, url = _known(code), url_of_form(slot)
+    pages: Pages = visit.request.app.state.pages
+    page = LanguagePage(
+        name=name_with_day(form.text.name, form.slot.for_day, visit.language),
+        language=wanted.name,
+        lang=wanted.tag,
+        told_there=pages.word(STAYS, visit.shell.speaking(wanted)) % {"language": wanted.name},
+        action_url=f"{url}/language/{wanted.code}",
+        form_url=url,
+    )
+    return visit.show(page)
+
+
+@router.post("/f/{slot}/language/{code}")
+def change_form_language(sent: ParticipantPost, slot: str, code: str) -> Response:
+    switch_form_language(sent.visit.installation, sent.visit.participant, slot, code, sent.visit.at)
+    response = RedirectResponse(url_of_form(slot), 303)
+    set_cookie(response, LANGUAGE_COOKIE, _known(code).code, YEAR)
+    return response
+
+
+def _known(code: str) -> Language:
+    wanted = find_language(code)
+    if wanted is None:
+        raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
+    return wanted

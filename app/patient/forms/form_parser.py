@@ -1,0 +1,101 @@
+"""A form as a participant's page sends it, read strictly: nothing unknown, nothing guessed."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.instruments.definition import Instrument, Item
+from app.domain.instruments.responses import AnswerValue, applicable_items, parse_answer
+from app.domain.refusal import Refused
+from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
+
+_CONTROLS = frozenset(
+    "submission_id revision reviewed action blank_rest at sent offline events width scale theme".split()
+)
+_SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedForm:
+    """A whole form as a page sent it. `invalid` names the items whose answer is not possible.
+
+    `events`: JSON of the answers that the page had sent to be saved and had not heard of yet.
+    """
+
+    answers: Mapping[str, AnswerValue]
+    submission: str
+    revision: int
+    reviewed: bool
+    saves: bool
+    device_at: datetime | None
+    sent_at: datetime | None = None
+    offline: bool = False
+    events: str = ""
+    invalid: tuple[str, ...] = ()
+    presentation: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def parse_form(instrument: Instrument, leave_out: Collection[str], fields: Mapping[str, str]) -> ParsedForm:
+    """A form's fields as answers: `q1=3`, or `blank_q1=1` for one that is left blank.
+
+    Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
+    so that all of them can be shown at once.
+    """
+    items = [item for item in instrument.items if item.code not in leave_out]
+    allowed = {item.code for item in items} | {f"blank_{item.code}" for item in items}
+    for name in fields:
+        if name not in allowed and name not in _CONTROLS:
+            raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
+    answers, invalid = _answers(items, fields)
+    if "blank_rest" in fields:
+        answers |= {
+            item.code: None
+            for item in applicable_items(instrument, answers, leave_out)
+            if item.code not in answers and item.skippable
+        }
+    return ParsedForm(
+        answers=answers,
+        submission=check_client_name(fields.get("submission_id"), "submission_id"),
+        revision=_count(fields.get("revision", "0"), "revision"),
+        reviewed=fields.get("reviewed") == "1",
+        saves=fields.get("action") == "save",
+        device_at=parse_instant(fields.get("at"), "at"),
+        sent_at=parse_instant(fields.get("sent"), "sent"),
+        offline="offline" in fields,
+        events=fields.get("events", ""),
+        invalid=tuple(invalid),
+        presentation=_presentation(fields),
+    )
+
+
+def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[dict[str, AnswerValue], list[str]]:
+    answers: dict[str, AnswerValue] = {}
+    invalid = []
+    for item in items:
+        text = fields.get(item.code, "")
+        try:
+            if f"blank_{item.code}" in fields and item.skippable:
+                answers[item.code] = None
+            elif text.strip():
+                answers[item.code] = parse_answer(item, text if item.free_text else text.replace(",", "."))
+        except Refused:
+            invalid.append(item.code)
+    return answers, invalid
+
+
+def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
+    """How the form was shown, for the analysis: one question at a time by the runner, or as a list."""
+    if "width" not in fields:
+        return {"layout": "list"}
+    shown: dict[str, str | int] = {"layout": "single", "width": _count(fields["width"], "width")}
+    for name, allowed in _SHOWN.items():
+        if name in fields:
+            if fields[name] not in allowed:
+                raise Refused("bad_field", field=name, allowed=allowed)
+            shown[name] = fields[name]
+    return shown
+
+
+def _count(text: str, name: str) -> int:
+    return check_integer(int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None, name, 0)

@@ -1,0 +1,80 @@
+"""Opening a begun form again without a connection: the worker in the browser, and what it may keep.
+
+A study switches it on (`opens_offline`). What the worker keeps is of nobody: forms without any answer,
+and a page that says that there is no connection (OFF-03, OFF-06).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Request
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.domain.refusal import Refused
+from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.page_builders import form_page
+from app.patient.request import ParticipantRequest, UnlockedRequest, require_device
+from app.services.capture.forms import open_form
+from app.web.dependencies import At, CurrentInstallation
+from app.web.statics import StaticFiles
+
+
+@dataclass(frozen=True, slots=True)
+class OfflinePage:
+    """What a phone shows in place of a page that it cannot get; it brings its look along."""
+
+    template: ClassVar[str] = "patient/offline.html"
+    css: Markup
+
+
+# Not PatientRoute: these answers are kept in a browser, so that none may carry the person's cookie.
+router = APIRouter(include_in_schema=False)
+
+
+def require_offline(visit: UnlockedRequest) -> ParticipantRequest:
+    """The visit of somebody whose study allows this; to others the addresses are not there."""
+    if not visit.opens_offline:
+        raise HTTPException(404)
+    return visit
+
+
+Offline = Annotated[ParticipantRequest, Depends(require_offline)]
+
+
+@router.get("/sw.js")
+def get_worker(request: Request, daybook: CurrentInstallation, at: At) -> Response:
+    """The worker, or for everybody else the one that removes it and all that it kept."""
+    statics: StaticFiles = request.app.state.statics
+    file = statics.files["js/sw.js" if _wanted(request, daybook, at) else "js/sw-off.js"]
+    return Response(file.bodies[None], headers={"cache-control": "no-cache"}, media_type=file.kind)
+
+
+def _wanted(request: Request, daybook: CurrentInstallation, at: At) -> bool:
+    try:
+        return require_device(request, daybook, at).opens_offline
+    except Refused:
+        return False
+
+
+@router.get("/offline")
+def show_no_connection(visit: Offline) -> Response:
+    assets: FormAssets = visit.request.app.state.form_assets
+    headers = {"Content-Security-Policy": form_policy(assets)}
+    return visit.show(OfflinePage(assets.css), headers=headers)
+
+
+@router.get("/f/{slot}/blank")
+def show_blank_form(visit: Offline, slot: str) -> Response:
+    """A form of one's own that is begun and can be answered now, as it was before the first answer."""
+    try:
+        form = open_form(visit.installation, visit.participant, slot, visit.at)
+    except Refused:
+        raise HTTPException(404) from None
+    if form.slot.begun_at is None:
+        raise HTTPException(404)
+    assets: FormAssets = visit.request.app.state.form_assets
+    page = form_page(replace(form, answers={}, revision=0), assets, {})
+    headers = {"Content-Security-Policy": form_policy(assets)}
+    return visit.show(replace(page, blank=True), headers=headers)

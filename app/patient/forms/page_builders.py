@@ -1,0 +1,136 @@
+"""From what the use cases tell to the pages of a participant; here dates and codes become words."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from app.domain.instruments.duration import estimate_minutes
+from app.domain.instruments.responses import AnswerValue, applicable_items, urgent_items
+from app.domain.plans.plan import Appearance
+from app.i18n import formats
+from app.i18n.languages import ENGLISH, Language, find_language
+from app.patient.forms.assets import FormAssets
+from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
+from app.patient.forms.questions import build_questions, list_recalls, print_answer, write_answer
+from app.patient.request import ParticipantRequest
+from app.services.capture.forms import FormDefinition, OpenForm
+from app.services.patient import home
+from app.services.patient.submitted_forms import SubmittedFormSummary
+
+
+def url_of_form(slot: str) -> str:
+    return f"/f/{slot}"
+
+
+def begin_page(visit: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
+    count = len(form.instrument.items) - len(form.leave_out)
+    return BeginPage(
+        name=name_with_day(form.text.name, form.slot.for_day, visit.language),
+        lang=_tag(form),
+        instruction=form.text.instruction,
+        questions=count,
+        minutes=estimate_minutes(count),
+        begin_url=f"{url_of_form(form.slot.public_id)}/begin",
+        demonstration=_demonstration(form),
+        error=error,
+        who=who,
+        asks_late_reason=form.asks_late_reason,
+        recalls=list_recalls(form.instrument, form.text, form.leave_out),
+        copyright_line=form.text.copyright,
+    )
+
+
+def form_page(
+    form: OpenForm,
+    assets: FormAssets,
+    answers: Mapping[str, AnswerValue],
+    missing: Collection[str] = (),
+    invalid: Collection[str] = (),
+) -> FormPage:
+    """The whole form; `answers` are those to show, which may be more than the draft holds."""
+    url = url_of_form(form.slot.public_id)
+    return FormPage(
+        name=form.text.name,
+        lang=_tag(form),
+        instruction=form.text.instruction,
+        questions=build_questions(form.instrument, form.text, answers, form.leave_out, form.marks),
+        form_url=url,
+        submit_url=f"{url}/submit",
+        submission_id=form.client,
+        revision=form.revision,
+        demonstration=_demonstration(form),
+        day=format_optional_day(form.slot.for_day, _spoken(form)),
+        mark=assets.mark,
+        css=assets.css_auto if form.plan.appearance is Appearance.auto else assets.css,
+        dark=form.plan.appearance is Appearance.auto,
+        runner=assets.runner,
+        key=form.key,
+        copyright_line=form.text.copyright,
+        urgent_text=form.urgent_words,
+        missing=tuple(missing),
+        invalid=tuple(invalid),
+    )
+
+
+def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPage:
+    url = url_of_form(form.slot.public_id)
+    rows = []
+    for number, item in enumerate(applicable_items(form.instrument, answers, form.leave_out), start=1):
+        value = answers[item.code]
+        rows.append(
+            ReviewRow(
+                code=item.code,
+                number=number,
+                text=form.text.items[item.code],
+                answer="" if value is None else print_answer(item, form.text, value),
+                value="" if value is None else write_answer(item, value),
+                blank=value is None,
+                change_url=f"{url}#s-{item.code}",
+            )
+        )
+    return ReviewPage(
+        name=form.text.name,
+        lang=_tag(form),
+        rows=tuple(rows),
+        submit_url=f"{url}/submit",
+        submission_id=form.client,
+        revision=form.revision,
+        form_url=url,
+        demonstration=_demonstration(form),
+        day=format_optional_day(form.slot.for_day, _spoken(form)),
+        urgent=bool(urgent_items(form.instrument, answers, form.marks)),
+        urgent_text=form.urgent_words,
+        copyright_line=form.text.copyright,
+    )
+
+
+def done_page(visit: ParticipantRequest, sent: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
+    return DonePage(
+        name=name_with_day(sent.name, sent.for_day, visit.language),
+        sent_at=formats.format_local_time(sent.sent_at, visit.participant.zone, visit.language),
+        receipt=sent.receipt,
+        next_on=format_optional_day(ahead.next_on, visit.language),
+        more=ahead.more,
+        late=sent.late,
+    )
+
+
+def name_with_day(name: str, for_day: date | None, spoken: Language) -> str:
+    """A form's name; a diary entry's with its day."""
+    return f"{name} · {formats.format_short_day(for_day, spoken)}" if for_day else name
+
+
+def format_optional_day(day: date | None, spoken: Language) -> str:
+    return formats.format_day(day, spoken) if day else ""
+
+
+def _spoken(form: FormDefinition) -> Language:
+    return find_language(form.text.lang) or ENGLISH
+
+
+def _tag(form: FormDefinition) -> str:
+    spoken = find_language(form.text.lang)
+    return spoken.tag if spoken else form.text.lang
+
+
+def _demonstration(form: FormDefinition) -> bool:
+    return form.text.wording == "demonstration"

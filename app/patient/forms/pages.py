@@ -1,0 +1,140 @@
+"""Pages a participant sees: frozen values and the name of the template that shows them.
+
+Every text in these values is already in the reader's language and every date already written out in
+words; codes (`status`, `error`, `code`) are turned into words by the template.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class BeginPage:
+    """Who fills this in, and the instrument's own instruction; the POST begins the form."""
+
+    template: ClassVar[str] = "patient/begin.html"
+    name: str
+    lang: str
+    instruction: str
+    questions: int
+    minutes: int
+    begin_url: str
+    demonstration: bool
+    error: str = ""  # "" | "who" | "scribe" | "late"
+    who: str = ""  # "" | "self" | "scribe"
+    asks_late_reason: bool = False
+    recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
+    copyright_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer option as the instrument prints it; a scale's unlabelled points have label ""."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item with the answer the server knows.
+
+    `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
+    which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
+    decimal is as a person writes it.
+    """
+
+    code: str
+    number: int
+    kind: str  # "choice" | "scale" | "decimal" | "text"
+    text: str
+    choices: tuple[Choice, ...] = ()
+    recall: str = ""
+    value: str = ""
+    blank: bool = False
+    skippable: bool = True
+    ask_if: str = ""
+    urgent_if: str = ""
+    low: int = 0
+    high: int = 0
+    decimals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """The whole form in one document: every question, known answers, review and sending.
+
+    `dark`: the page may be dark where the phone is; else it keeps one look.
+
+    `key` holds one sign for each question, in their order: what a phone keeps of an answer that it could
+    not send yet stands under it. Empty where the study lets the phone keep nothing.
+    """
+
+    template: ClassVar[str] = "patient/form.html"
+    name: str
+    lang: str
+    instruction: str
+    questions: tuple[Question, ...]
+    form_url: str
+    submit_url: str
+    submission_id: str
+    revision: int
+    demonstration: bool
+    mark: Markup
+    css: Markup
+    runner: Markup
+    dark: bool = False
+    key: str = ""
+    day: str = ""  # the day that a diary entry is about
+    copyright_line: str = ""
+    urgent_text: str = ""
+    missing: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+    blank: bool = False  # opened without a connection, so that answers sent before are not shown
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One line of the check before sending; `value` and `blank` are sent again unchanged."""
+
+    code: str
+    number: int
+    text: str
+    answer: str
+    value: str
+    blank: bool
+    change_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """The check before sending for a browser without JavaScript."""
+
+    template: ClassVar[str] = "patient/review.html"
+    name: str
+    lang: str
+    rows: tuple[ReviewRow, ...]
+    submit_url: str
+    submission_id: str
+    revision: int
+    form_url: str
+    demonstration: bool
+    day: str = ""  # the day that a diary entry is about
+    urgent: bool = False
+    urgent_text: str = ""
+    copyright_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DonePage:
+    """Thanks, shown only once the server has committed the answers."""
+
+    template: ClassVar[str] = "patient/done.html"
+    name: str
+    sent_at: str
+    receipt: str
+    next_on: str = ""
+    more: int = 0
+    late: bool = False

@@ -1,0 +1,81 @@
+"""Turn an instrument, its words and the answers so far into the questions of a form document."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+
+from app.domain.instruments.definition import Condition, Instrument, Item, ItemKind
+from app.domain.instruments.responses import urgent_conditions
+from app.domain.instruments.text import InstrumentText
+from app.patient.forms.pages import Choice, Question
+
+Answer = int | str | None
+
+
+def build_questions(
+    instrument: Instrument,
+    text: InstrumentText,
+    answers: Mapping[str, Answer],
+    leave_out: Collection[str] = (),
+    marks: Collection[Condition] = (),
+) -> tuple[Question, ...]:
+    """Every item in the instrument's order, also those that a condition may leave unasked.
+
+    `leave_out` names items that the plan does not use, `marks` answers that it calls urgent.
+    """
+    return tuple(
+        _question(item, text, answers, marks) for item in instrument.items if item.code not in leave_out
+    )
+
+
+def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
+    """An answer as the review shows it: its label, or the number with its label where it has one."""
+    if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
+        return write_answer(item, value)
+    label = text.labels[item.labels].get(value, "")
+    if item.kind is ItemKind.SCALE:
+        return f"{value}: {label}" if label else str(value)
+    return label
+
+
+def list_recalls(instrument: Instrument, text: InstrumentText, leave_out: Collection[str]) -> tuple[str, ...]:
+    """The times that questions of this form ask about, in the instrument's own words."""
+    codes = (item.recall for item in instrument.items if item.recall and item.code not in leave_out)
+    return tuple(dict.fromkeys(text.recalls[code] for code in codes))
+
+
+def _question(
+    item: Item, text: InstrumentText, answers: Mapping[str, Answer], marks: Collection[Condition]
+) -> Question:
+    value = answers.get(item.code)
+    return Question(
+        code=item.code,
+        number=item.number,
+        kind=item.kind.value,
+        text=text.items[item.code],
+        choices=_choices(item, text),
+        recall=text.recalls[item.recall] if item.recall else "",
+        value="" if value is None else write_answer(item, value),
+        blank=item.code in answers and value is None,
+        skippable=item.skippable,
+        ask_if=_rule(item.condition),
+        urgent_if=" ".join(_rule(condition) for condition in urgent_conditions(item, marks)),
+        low=item.low,
+        high=item.high,
+        decimals=item.decimals,
+    )
+
+
+def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
+    if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE):
+        return ()
+    labels = text.labels[item.labels]
+    return tuple(Choice(str(value), labels.get(value, "")) for value in range(item.low, item.high + 1))
+
+
+def _rule(condition: Condition | None) -> str:
+    return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""
+
+
+def write_answer(item: Item, value: int | str) -> str:
+    """A decimal is stored as an integer number of its smallest steps."""
+    return str(Decimal(value).scaleb(-item.decimals)) if item.decimals else str(value)

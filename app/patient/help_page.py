@@ -1,0 +1,48 @@
+"""Help, which is open to anybody, and asking to be called, for whoever is known."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.i18n import formats
+from app.patient.activation import optional_request
+from app.patient.refusals import PatientRoute
+from app.patient.request import DeviceRequest, ParticipantRequest
+from app.services.patient.team_requests import pending_call_request, request_call
+from app.web.pages.rendering import render
+
+
+@dataclass(frozen=True, slots=True)
+class HelpPage:
+    """Who to call and how to get a new link; open to anybody.
+
+    Whoever is known may ask to be called; `asked` is when they did.
+    """
+
+    template: ClassVar[str] = "patient/help.html"
+    hours: str = ""
+    call_url: str = ""
+    asked: str = ""
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+
+@router.get("/help")
+def show_help(
+    request: Request, bound: Annotated[ParticipantRequest | None, Depends(optional_request)]
+) -> Response:
+    if bound is None:
+        return render(request, HelpPage())
+    asked_at, visitor = pending_call_request(bound.installation, bound.participant), bound.participant
+    asked = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
+    return bound.show(HelpPage(visitor.site.hours, "/help/call", asked))
+
+
+@router.post("/help/call")
+def request_call_back(visit: DeviceRequest) -> Response:
+    """Also for a browser that is locked and for who left: neither shows anything, and both may need us."""
+    request_call(visit.installation, visit.participant, visit.at)
+    return RedirectResponse("/help#call", 303)

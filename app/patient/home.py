@@ -1,0 +1,94 @@
+"""Home: what a participant can fill in now, and what comes next."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.i18n import formats
+from app.patient.forms.page_builders import (
+    format_optional_day,
+    name_with_day,
+    url_of_form,
+)
+from app.patient.refusals import PatientRoute
+from app.patient.request import (
+    ParticipantRequest,
+    UnlockedRequest,
+)
+from app.services.patient import home
+from app.services.patient.home import get_home
+
+
+@dataclass(frozen=True, slots=True)
+class FormCard:
+    """One form that can be filled in now."""
+
+    status: str  # "open" | "due" | "overdue" | "in_progress"
+    name: str
+    questions: int
+    minutes: int
+    answered: int
+    closes: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What is due, soonest closing first; what then; and where to turn.
+
+    `reminded`: the study tells them of the next form. `finished`: they completed the study.
+    """
+
+    template: ClassVar[str] = "patient/home.html"
+    cards: tuple[FormCard, ...]
+    sent_url: str
+    settings_url: str
+    call_url: str
+    next_on: str = ""
+    reminded: bool = False
+    finished: bool = False
+    notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
+    opens_offline: bool = False
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+
+
+@router.get("/home")
+def show_home(visit: UnlockedRequest) -> Response:
+    return visit.show(home_page(visit, get_home(visit.installation, visit.participant, visit.at), ""))
+
+
+@router.get("/home/{news}")
+def show_news(visit: UnlockedRequest, news: Literal["ready", "saved"]) -> Response:
+    return visit.show(home_page(visit, get_home(visit.installation, visit.participant, visit.at), news))
+
+
+def home_page(visit: ParticipantRequest, home: home.HomeOverview, news: str) -> HomePage:
+    cards = tuple(
+        FormCard(
+            status=form.status.value,
+            name=name_with_day(form.name, form.for_day, visit.language),
+            questions=form.questions,
+            minutes=form.minutes,
+            answered=form.answered,
+            closes=formats.format_day(form.until_on, visit.language),
+            url=url_of_form(form.slot),
+        )
+        for form in home.due
+    )
+    notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
+    next_on = format_optional_day(home.next_on, visit.language)
+    return HomePage(
+        cards=cards,
+        sent_url="/sent",
+        settings_url="/settings",
+        call_url="/help#call",
+        next_on=next_on,
+        reminded=home.reminded,
+        finished=home.finished,
+        notices=notices,
+        opens_offline=visit.opens_offline,
+    )

@@ -1,0 +1,1 @@
+"""Who is behind a request: sessions of participants and staff, activation, devices, EDC clients."""

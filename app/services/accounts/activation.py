@@ -1,0 +1,240 @@
+"""The participant's way in: an invitation, the second check, and the browser that is bound by them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NoReturn
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import SecondCheck
+from app.domain.records.access import Actor, ActorKind
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.accounts.participant_session import participant_actor
+from app.services.accounts.second_check import check_new_pin, is_confirmed
+from app.services.core.identifiers import (
+    CODE_LENGTH,
+    new_token,
+    normalise_code,
+    token_digest,
+)
+from app.services.core.installation import Installation
+from app.services.core.throttling import (
+    TRIES,
+    check_tries,
+    count_failure,
+    forget_failures,
+    participant_throttle,
+)
+from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
+from app.storage.tables.participants import Activation, Device, Participant
+from app.storage.tables.studies import Site, Study
+from app.storage.unit_of_work import UnitOfWork
+
+WARD_TRIES = 20
+"""Wrong answers from one source with good invitations: a whole ward may sit behind one address."""
+
+_STRANGER = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
+
+
+class RequiredCheck(StrEnum):
+    """What an invitation asks of whoever holds it."""
+
+    new_pin = "new_pin"
+    pin = "pin"
+    birth_date = "birth_date"
+    nothing = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationContext:
+    """Whom an invitation was made for, as far as its first page needs to know."""
+
+    participant_id: int
+    public_id: str
+    language: str
+    study: str
+    plan_version: str
+    site: Site
+    activation_id: int
+    asks: RequiredCheck
+
+
+def find_invitation(
+    installation: Installation, session: Session, link: str, at: datetime
+) -> InvitationContext:
+    """Whom this link invites. Changes nothing: link scanners and message previews open links too.
+
+    Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (SEC-07). A short
+    code is none: it can be guessed, so that it is looked up by `take_up` alone.
+    """
+    found = None if is_short_code(link) else _invited(installation, session, link, at)
+    if found is None:
+        raise Refused("wrong_link")
+    return found
+
+
+def redeem_invitation(
+    installation: Installation, secret: str, source: str, at: datetime, pin: str | None = None
+) -> InvitationContext:
+    """Whom the link or code that somebody wants to use invites; a failure is counted and recorded.
+
+    Raises Refused: "throttled", "wrong_link". `source` names where the request came from; a good link
+    passes all the same, so that a ward behind one address is never locked out (IAM-12). With a `pin`, to
+    refuse takes as long as for a good link or code with a wrong one (SEC-07).
+    """
+    with installation.read() as session:
+        if is_short_code(secret):
+            check_tries(session, f"link:{source}", at)
+        found = _invited(installation, session, secret, at)
+        if found is None:
+            check_tries(session, f"link:{source}", at)
+    if found is None:
+        if pin is not None:
+            installation.secret_box.matches(None, pin)
+        _refuse(installation, source, at)
+    return found
+
+
+def activate_device(
+    installation: Installation, secret: str, answer: str, again: str, label: str, source: str, at: datetime
+) -> str:
+    """Bind a browser with a link or code and the answer to what it asks; returns the cookie's token.
+
+    `answer` is a new PIN (`again` repeats it), the PIN that there is, a birth date as YYYY-MM-DD, or "".
+    Raises Refused: "bad_pin", "pins_differ", or as `take_up`: a wrong answer reads like a wrong code
+    (SEC-07). Neither PIN nor date is ever stored.
+    """
+    found = redeem_invitation(installation, secret, source, at)
+    pin_hash = None
+    if found.asks is RequiredCheck.new_pin:
+        check_new_pin(answer, again)
+        pin_hash = installation.secret_box.hash(answer)
+    else:
+        _confirm(installation, found, answer, source, at)
+    cookie = new_token()
+    with installation.work(participant_actor(found.public_id), at) as work:
+        _bind(work, found.participant_id, secret, pin_hash, cookie, label)
+    return cookie
+
+
+def is_short_code(secret: str) -> bool:
+    """Whether this is a short code to type, rather than the secret of a link."""
+    return len(normalise_code(secret)) <= CODE_LENGTH
+
+
+def _refuse(installation: Installation, source: str, at: datetime) -> NoReturn:
+    """Count and record the failure, then refuse."""
+    with installation.work(_STRANGER, at) as work:
+        count_failure(work.session, f"link:{source}", at)
+        work.record(AuditEvent.ACTIVATION_REFUSED, INSTALLATION_CHAIN)
+    raise Refused("wrong_link")
+
+
+def _confirm(
+    installation: Installation, found: InvitationContext, answer: str, source: str, at: datetime
+) -> None:
+    """Check the answer; failures count for the invitation, the participant and the source (IAM-12).
+
+    Browsers that are bound already are not affected, and nothing stays locked for longer than an hour.
+    """
+    limits = {**dict.fromkeys(_tries(found), TRIES), f"ward:{source}": WARD_TRIES}
+    with installation.read() as session:
+        for subject, tries in limits.items():
+            check_tries(session, subject, at, tries)
+        participant = session.get_one(Participant, found.participant_id)
+        check = SecondCheck.none if found.asks is RequiredCheck.nothing else SecondCheck(found.asks.value)
+        right = is_confirmed(installation.secret_box, participant, check, answer)
+    if right:
+        return
+    chain = participant_chain(found.participant_id)
+    with installation.work(_STRANGER, at) as work:
+        work.lock(chain)
+        for subject in limits:
+            count_failure(work.session, subject, at)
+        work.record(AuditEvent.ACTIVATION_REFUSED, chain)
+    raise Refused("wrong_link")
+
+
+def _tries(found: InvitationContext) -> tuple[str, str]:
+    return f"token:{found.activation_id}", participant_throttle(found.participant_id)
+
+
+def _bind(
+    work: UnitOfWork, participant_id: int, secret: str, pin_hash: str | None, cookie: str, label: str
+) -> None:
+    chain = participant_chain(participant_id)
+    work.lock(chain)
+    activation = _usable(work.session, secret, work.at)
+    participant = work.session.get_one(Participant, participant_id)
+    if activation is None or participant.exit_kind is not None:
+        raise Refused("wrong_link")  # somebody was quicker with the same link
+    activation.used_at = work.at
+    if pin_hash is not None:
+        participant.pin_hash = pin_hash
+    forget_failures(work.session, participant_throttle(participant_id))
+    work.session.add(
+        Device(
+            participant_id=participant_id,
+            token_hash=token_digest(cookie),
+            label=label,
+            bound_at=work.at,
+            seen_at=work.at,
+        )
+    )
+    work.record(AuditEvent.DEVICE_BOUND, chain)
+
+
+def _usable(session: Session, secret: str, at: datetime) -> Activation | None:
+    """The activation that this link or code may use now."""
+    waiting = col(Activation.used_at).is_(None), col(Activation.revoked_at).is_(None)
+    statement = select(Activation).where(*waiting)
+    if is_short_code(secret):
+        told = token_digest(normalise_code(secret))
+        statement = statement.where(Activation.code_hash == told, col(Activation.code_expires_at) > at)
+    else:
+        statement = statement.where(
+            Activation.token_hash == token_digest(secret), col(Activation.expires_at) > at
+        )
+    return session.exec(statement).one_or_none()
+
+
+def _invited(
+    installation: Installation, session: Session, secret: str, at: datetime
+) -> InvitationContext | None:
+    activation = _usable(session, secret, at)
+    if activation is None:
+        return None
+    statement = (
+        select(Participant, Site, Study)
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Study, col(Study.id) == col(Participant.study_id))
+        .where(Participant.id == activation.participant_id)
+    )
+    participant, site, study = session.exec(statement).one()
+    if participant.exit_kind is not None:
+        return None
+    plan = installation.library.plan(study.code, study.plan_version)
+    return InvitationContext(
+        participant_id=participant.id or 0,
+        public_id=participant.public_id,
+        language=participant.language,
+        study=study.code,
+        plan_version=study.plan_version,
+        site=site,
+        activation_id=activation.id or 0,
+        asks=_asks(plan.second_check, activation),
+    )
+
+
+def _asks(check: SecondCheck, activation: Activation) -> RequiredCheck:
+    if check is SecondCheck.none:
+        return RequiredCheck.nothing
+    if check is SecondCheck.birth_date:
+        return RequiredCheck.birth_date
+    return RequiredCheck.new_pin if activation.resets_pin else RequiredCheck.pin
+
+
+LINK_LIFE = timedelta(days=14)
+CODE_LIFE = timedelta(hours=24)

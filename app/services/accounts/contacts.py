@@ -1,0 +1,56 @@
+"""A participant's contact: masked on every page, and each look at the whole of it is recorded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.domain.records.access import Actor, Permission
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.storage.queries.participants import get_readable_participant
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Contact
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDetails:
+    """How a participant is reached: the channel and the address, masked or whole."""
+
+    channel: str
+    address: str
+
+
+def get_masked_contact(
+    installation: Installation, session: Session, participant_id: int
+) -> ContactDetails | None:
+    """The contact with most of its address hidden; None where none is kept."""
+    contact = session.get(Contact, participant_id)
+    if contact is None:
+        return None
+    return ContactDetails(
+        contact.channel, mask_address(installation.secret_box.decrypt(contact.address_sealed))
+    )
+
+
+def mask_address(address: str) -> str:
+    """Enough of an address to recognise it: `138****1234`, `l***@example.org`."""
+    name, at_sign, domain = address.partition("@")
+    if at_sign:
+        return f"{name[:1]}***@{domain}"
+    return f"{address[:3]}****{address[-4:]}" if len(address) >= 9 else "****"
+
+
+def reveal_contact(installation: Installation, actor: Actor, public_id: str, at: datetime) -> ContactDetails:
+    """The whole address, which pages show masked; an entry in the participant's trail says who looked.
+
+    Raises Refused: "unknown_participant", "no_contact".
+    """
+    with installation.work(actor, at) as work:
+        participant = get_readable_participant(work.session, actor, public_id, Permission.CONTACT_SEE)
+        contact = work.session.get(Contact, participant.id)
+        if contact is None:
+            raise Refused("no_contact")
+        work.record(AuditEvent.CONTACT_REVEALED, participant_chain(contact.participant_id))
+        return ContactDetails(contact.channel, installation.secret_box.decrypt(contact.address_sealed))

@@ -1,0 +1,60 @@
+"""The second check beside link and cookie: a PIN, the birth date, or none, as the plan says (IAM-10)."""
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain.plans.plan import SecondCheck
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.secrets import SecretBox
+from app.storage.tables.participants import Participant
+
+PIN_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRefusal:
+    """How a wrong answer is refused and told in the trail."""
+
+    code: str
+    event: AuditEvent
+
+
+_REFUSALS: Mapping[SecondCheck, CheckRefusal] = {
+    SecondCheck.birth_date: CheckRefusal("wrong_birth_date", AuditEvent.BIRTH_DATE_REFUSED),
+}
+
+
+def refusal_for(check: SecondCheck) -> CheckRefusal:
+    """How a wrong answer to this check is refused; `none` knows no wrong answer."""
+    return _REFUSALS.get(check, CheckRefusal("wrong_pin", AuditEvent.PIN_REFUSED))
+
+
+def is_confirmed(sealer: SecretBox, participant: Participant, check: SecondCheck, answer: str) -> bool:
+    """Whether this answers the check: a PIN, a birth date as YYYY-MM-DD, or anything for `none`."""
+    if check is SecondCheck.none:
+        return True
+    if check is SecondCheck.pin:
+        return sealer.matches(participant.pin_hash, answer)
+    told = birth_date_fingerprint(sealer, participant.public_id, answer)
+    return hmac.compare_digest(told, participant.birth_hash or "")
+
+
+def birth_date_fingerprint(sealer: SecretBox, public_id: str, born_on: str | date) -> str:
+    """What is kept of a birth date: a keyed digest, each participant's own, never the date (PRI-02)."""
+    return sealer.keyed_fingerprint(str(born_on), f"birth-date:{public_id}")
+
+
+def check_new_pin(pin: str, again: str) -> None:
+    """Refuse a PIN that is not six digits, is easy to guess, or was not typed twice alike.
+
+    Raises Refused: "bad_pin", "pins_differ".
+    """
+    in_a_row = pin in "0123456789" or pin in "9876543210"
+    if re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", pin) is None or len(set(pin)) == 1 or in_a_row:
+        raise Refused("bad_pin", field="pin", allowed=f"{PIN_DIGITS} digits, not all alike or in a row")
+    if pin != again:
+        raise Refused("pins_differ", field="pin_again")

@@ -1,0 +1,36 @@
+"""One phone, several participants: who is bound in a browser, and passing it on."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.domain.refusal import Refused
+from app.services.accounts.participant_session import ParticipantSession, authenticate
+from app.services.core.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class BoundParticipant:
+    """Somebody bound in this browser: the cookie's token, and who it is."""
+
+    token: str
+    participant: ParticipantSession
+
+
+def list_bound_participants(
+    installation: Installation, session: Session, tokens: Collection[str], at: datetime
+) -> tuple[BoundParticipant, ...]:
+    """Those of the tokens that still bind somebody, in the order of the tokens."""
+    found = (_resident(installation, session, token, at) for token in tokens)
+    return tuple(known for known in found if known is not None)
+
+
+def _resident(
+    installation: Installation, session: Session, token: str, at: datetime
+) -> BoundParticipant | None:
+    try:
+        return BoundParticipant(token, authenticate(installation, session, token, at))
+    except Refused:
+        return None

@@ -1,0 +1,248 @@
+"""The staff's way in: password, then a one-time code, then a session that ends by itself."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyotp
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.records.access import Actor, ActorKind, Grant
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.i18n.languages import LANGUAGES, find_language
+from app.services.core.identifiers import new_token, token_digest
+from app.services.core.installation import Installation
+from app.services.core.throttling import check_tries, count_failure, forget_failures
+from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.staff import RoleGrant, Staff, StaffSession, UsedCode
+from app.storage.unit_of_work import UnitOfWork
+
+IDLE = timedelta(minutes=30)
+"""A session ends after so long without a request (SEC-05)."""
+ABSOLUTE = timedelta(hours=12)
+"""A session ends so long after sign-in, used or not (SEC-05)."""
+PENDING = timedelta(minutes=10)
+"""How long the one-time code may follow the password."""
+STEP_SECONDS = 30
+SOURCE_TRIES = 50
+"""Failures in an hour from one address; a whole hospital may stand behind it."""
+_SEEN_EVERY = timedelta(seconds=60)
+_DRIFT = (0, -1, 1)
+"""Steps by which a telephone's clock may differ from ours."""
+STRANGER = Actor(ActorKind.STAFF, "stranger", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInStaff:
+    """A signed-in member of staff; `actor` carries the grants in force at this request."""
+
+    staff_id: int
+    name: str
+    language: str
+    actor: Actor
+    seen_at: datetime
+
+
+def sign_in_staff(installation: Installation, email: str, password: str, source: str, at: datetime) -> str:
+    """Check the password; returns the cookie of half a session, good for the second factor only.
+
+    An unknown, a disabled and a known account with a wrong password are refused alike, after the
+    same work. Raises Refused: "throttled" (per account and per source), "wrong_sign_in".
+    """
+    address = email.strip().lower()
+    counters = (f"staff:{token_digest(address)}", f"staff-from:{source}")
+    with installation.read() as session:
+        _check(session, counters, at)
+        staff = session.exec(select(Staff).where(Staff.email == address)).one_or_none()
+    right = installation.secret_box.matches(staff.password_hash if staff else None, password)
+    if staff is None or not right or staff.disabled_at is not None:
+        _refuse(installation, counters, staff, at, "password")
+        raise Refused("wrong_sign_in")
+    cookie = new_token()
+    with installation.work(_actor(staff.id, ()), at) as work:
+        work.session.add(
+            StaffSession(token_hash=token_digest(cookie), staff_id=staff.id or 0, opened_at=at, seen_at=at)
+        )
+        forget_failures(work.session, counters[0])
+    return cookie
+
+
+def pending_second_factor(session: Session, cookie: str | None, at: datetime) -> StaffSession:
+    """The session whose password was given and whose code is awaited; Refused("not_signed_in") otherwise."""
+    found = session.get(StaffSession, token_digest(cookie or ""))
+    if found is None or found.closed_at is not None or found.second_factor_at is not None:
+        raise Refused("not_signed_in")
+    if at - found.opened_at > PENDING:
+        raise Refused("not_signed_in")
+    return found
+
+
+def confirm_second_factor(
+    installation: Installation, cookie: str | None, code: str, source: str, at: datetime
+) -> str:
+    """Check the one-time code; returns the cookie of the whole session, which replaces the half one.
+
+    A code is accepted once. Raises Refused: "not_signed_in", "throttled", "wrong_code".
+    """
+    with installation.read() as session:
+        half = pending_second_factor(session, cookie, at)
+        counters = (f"code:{half.staff_id}", f"staff-from:{source}")
+        _check(session, counters, at)
+        staff = session.get_one(Staff, half.staff_id)
+        grants = _grants(session, half.staff_id)
+    step = _step(installation.secret_box.decrypt(staff.totp_sealed), code, at)
+    fresh = new_token()
+    if step is None or not _opened(installation, staff, grants, half.token_hash, step, fresh, at):
+        _refuse(installation, counters, staff, at, "code")
+        raise Refused("wrong_code")
+    return fresh
+
+
+def _opened(
+    installation: Installation,
+    staff: Staff,
+    grants: tuple[Grant, ...],
+    half_hash: str,
+    step: int,
+    fresh: str,
+    at: datetime,
+) -> bool:
+    """Open the whole session under a new token, unless this code was used before."""
+    with installation.work(_actor(staff.id, grants), at) as work:
+        work.lock(
+            INSTALLATION_CHAIN
+        )  # two tries of one code wait in line here, so that one finds the other's
+        half = work.session.get_one(StaffSession, half_hash)
+        if half.closed_at is not None or work.session.get(UsedCode, (staff.id or 0, step)) is not None:
+            return False
+        half.closed_at = at
+        work.session.add(UsedCode(staff_id=staff.id or 0, step=step))
+        work.session.add(
+            StaffSession(
+                token_hash=token_digest(fresh),
+                staff_id=staff.id or 0,
+                second_factor_at=at,
+                opened_at=at,
+                seen_at=at,
+            )
+        )
+        forget_failures(work.session, f"code:{staff.id}")
+        work.record(AuditEvent.STAFF_SIGNED_IN, INSTALLATION_CHAIN)
+    return True
+
+
+# Every request of the desk begins with this, so it is prepared once and makes no objects of the rows.
+_SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        col(StaffSession.opened_at),
+        col(StaffSession.seen_at),
+        col(Staff.id),
+        col(Staff.name),
+        col(Staff.language),
+        col(RoleGrant.role),
+        col(RoleGrant.study_id),
+        col(RoleGrant.site_id),
+    )
+    .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
+    .outerjoin(RoleGrant, (col(RoleGrant.staff_id) == col(Staff.id)) & col(RoleGrant.revoked_at).is_(None))
+    .where(
+        col(StaffSession.token_hash) == sa.bindparam("token_hash"),
+        col(StaffSession.closed_at).is_(None),
+        col(StaffSession.second_factor_at).is_not(None),
+        col(Staff.disabled_at).is_(None),
+    )
+    .order_by(col(RoleGrant.id))
+)
+
+
+def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> SignedInStaff:
+    """The member of staff behind this cookie, with the grants of this moment.
+
+    Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts.
+    """
+    rows = session.connection().execute(_SIGNED_IN, {"token_hash": token_digest(cookie or "")}).all()
+    if not rows or at - rows[0].seen_at > IDLE or at - rows[0].opened_at > ABSOLUTE:
+        raise Refused("not_signed_in")
+    first = rows[0]
+    grants = tuple(Grant(row.role, row.study_id, row.site_id) for row in rows if row.role is not None)
+    return SignedInStaff(first.id, first.name, first.language, _actor(first.id, grants), first.seen_at)
+
+
+def keep_staff_session_alive(
+    installation: Installation, colleague: SignedInStaff, cookie: str | None, at: datetime
+) -> None:
+    """Keep a session awake; writes at most once a minute."""
+    if at - colleague.seen_at < _SEEN_EVERY:
+        return
+    with installation.work(colleague.actor, at) as work:
+        work.session.get_one(StaffSession, token_digest(cookie or "")).seen_at = at
+
+
+def sign_out_staff(
+    installation: Installation, colleague: SignedInStaff, cookie: str | None, at: datetime
+) -> None:
+    """Close the session; its cookie is worth nothing from now on."""
+    with installation.work(colleague.actor, at) as work:
+        work.session.get_one(StaffSession, token_digest(cookie or "")).closed_at = at
+        work.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
+
+
+def remember_staff_language(
+    installation: Installation, colleague: SignedInStaff, code: str, at: datetime
+) -> str:
+    """Keep the language that this member of staff works in; returns its code. Refused("unknown_language")."""
+    chosen = find_language(code)
+    if chosen is None:
+        raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
+    with installation.work(colleague.actor, at) as work:
+        staff = work.session.get_one(Staff, colleague.staff_id)
+        if staff.language != chosen.code:
+            staff.language = chosen.code
+            work.record(AuditEvent.LANGUAGE_CHANGED, INSTALLATION_CHAIN)
+    return chosen.code
+
+
+def _check(session: Session, counters: tuple[str, str], at: datetime) -> None:
+    account, source = counters
+    check_tries(session, account, at)
+    check_tries(session, source, at, SOURCE_TRIES)
+
+
+def _refuse(
+    installation: Installation, counters: tuple[str, str], staff: Staff | None, at: datetime, factor: str
+) -> None:
+    """Count and record a failure; the refusal itself comes after the commit."""
+    actor = _actor(staff.id, ()) if staff else STRANGER
+    with installation.work(actor, at) as work:
+        _count(work, counters)
+        work.record(AuditEvent.STAFF_SIGN_IN_REFUSED, INSTALLATION_CHAIN, reason=factor)
+
+
+def _count(work: UnitOfWork, counters: tuple[str, str]) -> None:
+    work.lock(INSTALLATION_CHAIN)
+    for counter in counters:
+        count_failure(work.session, counter, work.at)
+
+
+def _actor(staff_id: int | None, grants: tuple[Grant, ...]) -> Actor:
+    roles = "+".join(sorted({grant.role.value for grant in grants})) or "none"
+    return Actor(ActorKind.STAFF, f"staff:{staff_id}", roles, grants)
+
+
+def _grants(session: Session, staff_id: int) -> tuple[Grant, ...]:
+    held = select(RoleGrant).where(RoleGrant.staff_id == staff_id, col(RoleGrant.revoked_at).is_(None))
+    return tuple(Grant(row.role, row.study_id, row.site_id) for row in session.exec(held))
+
+
+def _step(secret: str, code: str, at: datetime) -> int | None:
+    """The time step of which this is the code, within one step of now; None for a wrong code."""
+    typed = "".join(code.split())
+    current = int(at.timestamp()) // STEP_SECONDS
+    generator = pyotp.TOTP(secret, interval=STEP_SECONDS)
+    for drift in _DRIFT:
+        if hmac.compare_digest(generator.generate_otp(current + drift).encode(), typed.encode()):
+            return current + drift
+    return None

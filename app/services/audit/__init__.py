@@ -1,0 +1,1 @@
+"""Sealing the audit trail by day, and verifying it."""

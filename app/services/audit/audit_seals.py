@@ -1,0 +1,98 @@
+"""Sealing the audit trail: one digest per study and day over the heads of all its chains.
+
+A seal of a day covers, for every chain of a study, the last entry made before that day ended (UTC).
+It is made some minutes later, when every transaction of that day has committed, and so it can be
+computed again from the entries alone at any time.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.records.access import CLOCK
+from app.domain.records.audit import (
+    GENESIS,
+    AuditEvent,
+    FieldChange,
+    link_hash,
+)
+from app.services.core.installation import Installation
+from app.storage.row_changes import study_chain
+from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
+from app.storage.tables.studies import Study
+
+SETTLING = timedelta(minutes=15)
+"""How long after a day's end it is sealed: longer than any transaction and any clock's error."""
+_PAGE = 1000
+
+
+def stream_rows(session: Session, statement: sa.Executable) -> Iterable[sa.Row[Any]]:
+    """The rows of a statement, a thousand at a time."""
+    return session.execute(statement.execution_options(yield_per=_PAGE))
+
+
+def day_to_seal(at: datetime) -> date:
+    """The last day (UTC) that is over and settled at `at`."""
+    return (at.astimezone(UTC) - SETTLING).date() - timedelta(days=1)
+
+
+def seal_days(installation: Installation, at: datetime) -> int:
+    """Seal the last settled day of every study that lacks its seal; returns how many were sealed."""
+    with installation.read() as session:
+        studies = list(session.exec(select(Study)))
+    return sum(seal_day(installation, study, day_to_seal(at), at) for study in studies)
+
+
+def seal_day(installation: Installation, study: Study, day: date, at: datetime) -> bool:
+    """Seal one day of a study, once: a second call changes nothing and returns False."""
+    chain, key = study_chain(study.id or 0), (study.id, day.isoformat())
+    with installation.work(CLOCK, at) as work:
+        work.lock(chain)
+        if work.session.get(DaySeal, key) is not None:
+            return False
+        earlier = select(DaySeal).where(DaySeal.study_id == study.id).order_by(col(DaySeal.sealed_on).desc())
+        last = work.session.exec(earlier.limit(1)).first()
+        chains, digest = digest_heads(stream_heads_before(work.session, study.id or 0, day))
+        hash_ = link_hash(last.hash if last else GENESIS, digest)
+        seal = DaySeal(
+            study_id=study.id or 0, sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=at
+        )
+        work.session.add(seal)
+        told = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)
+        work.record(AuditEvent.TRAIL_SEALED, chain, changes=[told])
+    return True
+
+
+def stream_heads_before(session: Session, study_id: int, day: date) -> Iterable[sa.Row[Any]]:
+    """The last entry of each chain before the day ended, in an order that no locale changes."""
+    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    last = (
+        select(AuditEntry.id)
+        .where(col(AuditEntry.chain) == col(AuditChain.chain), col(AuditEntry.at) < end)
+        .order_by(col(AuditEntry.seq).desc())
+        .limit(1)
+        .correlate(AuditChain)
+        .scalar_subquery()
+    )
+    binary = "C" if session.get_bind().dialect.name == "postgresql" else "BINARY"
+    statement = (
+        sa.select(col(AuditEntry.chain), col(AuditEntry.seq), col(AuditEntry.hash))
+        .select_from(AuditChain)
+        .join(AuditEntry, col(AuditEntry.id) == last)
+        .where(col(AuditChain.study_id) == study_id)
+        .order_by(sa.collate(col(AuditEntry.chain), binary))
+    )
+    return stream_rows(session, statement)
+
+
+def digest_heads(heads: Iterable[sa.Row[Any]]) -> tuple[int, str]:
+    """How many chains there are, and one digest over their heads."""
+    chains, running = 0, hashlib.sha256()
+    for head in heads:
+        chains += 1
+        running.update(f"{head.chain}:{head.seq}:{head.hash}\n".encode())
+    return chains, running.hexdigest()

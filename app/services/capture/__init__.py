@@ -1,0 +1,1 @@
+"""Filling a form: opening, saving, submitting, late arrival, quarantine."""

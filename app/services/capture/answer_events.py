@@ -1,0 +1,56 @@
+"""An answer as it was given: its row, and how the trail tells it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.instruments.responses import AnswerValue
+from app.domain.records.audit import FieldChange, salted_digest
+from app.storage.tables.schedule import Slot
+
+
+def answer_row(
+    slot: Slot,
+    client: str,
+    revision: int,
+    answer: SubmittedAnswer,
+    language: str,
+    text_sha256: str,
+    at: datetime,
+) -> dict[str, Any]:
+    """One answer as its row."""
+    offset = answer.device_at.utcoffset() if answer.device_at else None
+    return {
+        "slot_id": slot.id,
+        "revision": revision,
+        "client": client,
+        "seq": answer.seq,
+        "base": answer.base,
+        "item": answer.item,
+        "value": answer.value if isinstance(answer.value, int) else None,
+        "words": answer.value if isinstance(answer.value, str) else None,
+        "language": language,
+        "text_sha256": text_sha256,
+        "device_at": answer.device_at,
+        "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
+        "device_skew": answer.skew,
+        "captured_offline": answer.offline,
+        "received_at": at,
+    }
+
+
+def answer_change(
+    slot: Slot, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
+) -> FieldChange:
+    """How the trail tells one answer: old and new value, "blank" for a deliberate skip, words as a digest."""
+    old = _told(before[answer.item], client) if answer.item in before else None
+    return FieldChange(
+        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _told(answer.value, client)
+    )
+
+
+def _told(value: AnswerValue, salt: str) -> object:
+    if isinstance(value, str):
+        return salted_digest(value, salt)
+    return "blank" if value is None else value

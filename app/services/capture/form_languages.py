@@ -1,0 +1,63 @@
+"""In which languages a form can be shown, and when changing between them needs a word first."""
+
+from datetime import datetime
+
+from app.domain.refusal import Refused
+from app.services.accounts.participant_session import ParticipantSession, authenticate, change_language
+from app.services.capture.forms import get_own_slot
+from app.services.core.installation import Installation
+from app.storage.statements.save_answers import read_draft
+from app.storage.tables.schedule import Slot
+
+
+def list_form_languages(
+    installation: Installation, visitor: ParticipantSession, slot: Slot
+) -> tuple[str, ...]:
+    """The codes of the study's languages in which this slot's very instrument version has words."""
+    plan = installation.library.plan(visitor.study, slot.plan_version)
+    return tuple(code for code in plan.languages if _has_words(installation, visitor.study, slot, code))
+
+
+def _has_words(installation: Installation, study: str, slot: Slot, language: str) -> bool:
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    try:
+        installation.text(study, instrument, language, slot.begun_at)
+    except Refused:
+        return False
+    return True
+
+
+def needs_language_confirmation(
+    installation: Installation, cookie: str | None, slot_id: str, language: str, at: datetime
+) -> bool:
+    """Whether to ask before the language changes, because answers were given in another one (CAP-03).
+
+    False for a form that is not one's own or was sent, and on the lock, where nothing of it is shown.
+    Raises Refused("no_translation") for a language that the form has no words in: it is never shown in
+    a third one, nor in another version.
+    """
+    with installation.read() as session:
+        try:
+            visitor = authenticate(installation, session, cookie, at)
+            slot = get_own_slot(session, visitor, slot_id)
+        except Refused:
+            return False
+        held = read_draft(session.connection(), slot.id or 0)
+    if language not in list_form_languages(installation, visitor, slot):
+        raise Refused("no_translation", instrument=slot.instrument, language=language)
+    shown = slot.submitted_at is None and not visitor.locked
+    return bool(held) and shown and language != visitor.language
+
+
+def switch_form_language(
+    installation: Installation, visitor: ParticipantSession, slot_id: str, language: str, at: datetime
+) -> None:
+    """Go on in another language; the answers so far stay, each with the language it was given in.
+
+    Raises Refused: "unknown_slot", "no_translation", or as `change_language`.
+    """
+    with installation.read() as session:
+        slot = get_own_slot(session, visitor, slot_id)
+    if language not in list_form_languages(installation, visitor, slot):
+        raise Refused("no_translation", instrument=slot.instrument, language=language)
+    change_language(installation, visitor, language, at)

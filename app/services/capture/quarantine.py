@@ -1,0 +1,40 @@
+"""Answers that a form cannot take: kept in sight of the site, never silently dropped."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel import select
+
+from app.domain.capture.document import content_digest
+from app.domain.instruments.responses import AnswerValue
+from app.domain.records.audit import AuditEvent
+from app.storage.row_changes import participant_chain
+from app.storage.tables.capture import Quarantine
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
+
+
+def quarantine_answers(
+    work: UnitOfWork,
+    slot: Slot,
+    answers: Mapping[str, AnswerValue],
+    reason: str,
+    device_at: datetime | None,
+    event: AuditEvent = AuditEvent.ANSWERS_QUARANTINED,
+) -> None:
+    """Keep these answers beside the form, with the reason; the same ones are kept once."""
+    sha256 = content_digest(answers)
+    same = Quarantine.slot_id == slot.id, Quarantine.content_sha256 == sha256, Quarantine.reason == reason
+    if work.session.exec(select(Quarantine.id).where(*same)).first() is not None:
+        return
+    work.session.add(
+        Quarantine(
+            slot_id=slot.id or 0,
+            reason=reason,
+            content_sha256=sha256,
+            answers=dict(answers),
+            device_at=device_at,
+            received_at=work.at,
+        )
+    )
+    work.record(event, participant_chain(slot.participant_id), reason=reason)

@@ -1,0 +1,1 @@
+"""What site staff read and decide."""

@@ -1,0 +1,65 @@
+"""Answers to one question from two phones, neither of which knew of the other's (OFF-05).
+
+Both are kept and the later one is current. Whether one phone knew is told by the revision of the draft on
+which its answer was based.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.columns import table_of
+from app.storage.tables.schedule import Slot
+
+_EARLIER = table_of(AnswerEvent).alias("earlier")
+_LATER = table_of(AnswerEvent).alias("later")
+
+_FOUND = (
+    sa.select(_LATER.c.slot_id, _LATER.c.item, _EARLIER.c.received_at, _LATER.c.received_at.label("later_at"))
+    .join(
+        _EARLIER,
+        sa.and_(
+            _EARLIER.c.slot_id == _LATER.c.slot_id,
+            _EARLIER.c.item == _LATER.c.item,
+            _EARLIER.c.revision < _LATER.c.revision,
+            _EARLIER.c.revision > _LATER.c.base,
+            _EARLIER.c.client != _LATER.c.client,
+            # What a page sends with the whole form comes from the same phone as what it saved before.
+            sa.literal("sent:").concat(_EARLIER.c.client) != _LATER.c.client,
+            sa.or_(
+                _EARLIER.c.value.is_distinct_from(_LATER.c.value),
+                _EARLIER.c.words.is_distinct_from(_LATER.c.words),
+            ),
+        ),
+    )
+    .join(Slot, col(Slot.id) == _LATER.c.slot_id)
+    .where(col(Slot.participant_id) == sa.bindparam("participant"))
+    .order_by(_LATER.c.id, _EARLIER.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConflict:
+    """Two answers to one item of a form: when the earlier and the later, current one were received."""
+
+    slot: Slot
+    item: str
+    earlier_at: datetime
+    later_at: datetime
+
+
+def list_conflicts(
+    session: Session, participant_id: int, slots: Sequence[Slot]
+) -> tuple[AnswerConflict, ...]:
+    """Those of the forms that are shown, in the order in which they came; never the answers themselves."""
+    shown = {slot.id: slot for slot in slots}
+    rows = session.connection().execute(_FOUND, {"participant": participant_id})
+    return tuple(
+        AnswerConflict(shown[row.slot_id], row.item, row.received_at, row.later_at)
+        for row in rows
+        if row.slot_id in shown
+    )

@@ -1,0 +1,140 @@
+"""Open requests of participants as site staff see and close them."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.records.access import Actor, Permission
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TeamRequestKind
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import table_of
+from app.storage.tables.participants import Participant, TeamRequest
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
+
+LISTED = 100
+"""Open requests shown at a time, the oldest first."""
+_REQUEST = table_of(TeamRequest)
+
+
+_CLOSE = Permission.REQUEST_CLOSE
+_WHO = table_of(Participant).alias("who")
+# A look-up for each open request, of which there are few, and never a walk through the participants.
+_THEIRS = sa.exists().where(
+    _WHO.c.id == _REQUEST.c.participant_id,
+    sa.or_(
+        _WHO.c.study_id.in_(sa.bindparam("studies", expanding=True)),
+        _WHO.c.site_id.in_(sa.bindparam("sites", expanding=True)),
+    ),
+)
+_OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
+_COUNT = sa.select(sa.func.count()).select_from(_REQUEST).where(*_OPEN_THERE)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """One open request as staff see it; a call has no form, nor has one that would tell the arm."""
+
+    request_id: int
+    kind: TeamRequestKind
+    participant: str
+    subject: str
+    site: str
+    zone: str
+    asked_at: datetime
+    study: str = ""
+    slot: str = ""
+    instrument: tuple[str, str] | None = None
+    visit: str = ""
+    for_day: date | None = None
+
+
+def count_requests(session: Session, actor: Actor) -> int:
+    """How many requests are open at the sites where this colleague may close them: one query."""
+    studies, sites = _places(actor)
+    if not studies and not sites:
+        return 0
+    counted = session.connection().execute(_COUNT, {"studies": studies, "sites": sites})
+    return int(counted.scalar_one())
+
+
+def list_open_requests(installation: Installation, session: Session, actor: Actor) -> tuple[OpenRequest, ...]:
+    """The open requests at this colleague's sites, oldest first, at most `LISTED`."""
+    studies, sites = _places(actor)
+    bounds = {"studies": studies, "sites": sites}
+    statement = (
+        sa.select(TeamRequest, Participant, Site, col(Study.code), Slot)
+        .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Study, col(Study.id) == col(Participant.study_id))
+        .outerjoin(Slot, col(Slot.id) == col(TeamRequest.slot_id))
+        .where(*_OPEN_THERE)
+        .order_by(col(TeamRequest.asked_at), col(TeamRequest.id))
+        .limit(LISTED)
+    )
+    return tuple(_told(installation, actor, *row) for row in session.execute(statement, bounds))
+
+
+def close_request(
+    installation: Installation, actor: Actor, request_id: int, outcome: str, at: datetime
+) -> None:
+    """Close a request with what came of it; the participant may then ask again.
+
+    Raises Refused: "unknown_request" (also for another site's), "request_closed", and
+    "outcome_needed" for a correction without one (COR-04).
+    """
+    said = outcome.strip()
+    with installation.work(actor, at) as work:
+        found = work.session.get(TeamRequest, request_id)
+        who = work.session.get_one(Participant, found.participant_id) if found else None
+        if found is None or who is None or not actor.may(_CLOSE, who.study_id, who.site_id):
+            raise Refused("unknown_request")
+        chain = participant_chain(found.participant_id)
+        work.lock(chain)
+        if found.closed_at is not None:
+            raise Refused("request_closed")
+        if found.kind is TeamRequestKind.correction and not said:
+            raise Refused("outcome_needed", field="outcome")
+        found.closed_at, found.closed_by, found.outcome = at, actor.id, said or None
+        work.record(AuditEvent.REQUEST_CLOSED, chain, reason=said or None)
+
+
+def _places(actor: Actor) -> tuple[list[int], list[int]]:
+    """The studies of which they may close every request, and the single sites."""
+    reach = actor.reach(_CLOSE)
+    sites = [site for _study, site in reach if site is not None]
+    return [study for study, site in reach if site is None], sites
+
+
+def _told(
+    installation: Installation,
+    actor: Actor,
+    row: TeamRequest,
+    who: Participant,
+    site: Site,
+    study: str,
+    slot: Slot | None,
+) -> OpenRequest:
+    asked = OpenRequest(row.id or 0, row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
+    if slot is None or _hidden(installation, actor, study, slot):
+        return asked
+    return replace(
+        asked,
+        study=study,
+        slot=slot.public_id,
+        instrument=(slot.instrument, slot.instrument_version),
+        visit=slot.visit,
+        for_day=slot.for_day,
+    )
+
+
+def _hidden(installation: Installation, actor: Actor, study: str, slot: Slot) -> bool:
+    """Whether the very form would tell this colleague the arm."""
+    plan = installation.library.plan(study, slot.plan_version)
+    sees = not plan.blinded or actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
+    return slot.arm_revealing and not sees

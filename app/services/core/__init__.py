@@ -1,0 +1,1 @@
+"""The running installation, its secrets, identifiers, throttles and imported packs."""

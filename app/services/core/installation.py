@@ -1,0 +1,87 @@
+"""The running system as the use cases see it: database, library of definitions, keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
+
+from app.definitions.library import Library
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.pack import Pack
+from app.domain.instruments.text import InstrumentText
+from app.domain.records.access import Actor
+from app.domain.refusal import Refused
+from app.services.core.pack_registry import PackRegistry, StudyPacks
+from app.services.core.secrets import SecretBox
+from app.storage.engine import read_only
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation: where its rows are, what its studies and instruments say, and its keys.
+
+    `public_url` is the address that links on paper and in messages begin with, without a slash.
+    """
+
+    engine: Engine
+    library: Library
+    secret_box: SecretBox
+    public_url: str
+    app_version: str
+    pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that can only read; what is changed in its rows is forgotten."""
+        with Session(read_only(self.engine), autoflush=False) as session:
+            yield session
+            session.expunge_all()
+            # Not a rollback, at which the driver would forget every prepared statement.
+            session.commit()
+
+    def work(self, actor: Actor, at: datetime) -> UnitOfWork:
+        """One audited transaction by this actor at this moment; a context manager that commits."""
+        return UnitOfWork(self.engine, actor, at)
+
+    def text(
+        self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None
+    ) -> InstrumentText:
+        """The words in which a study asks an instrument; a form begun at a moment keeps those of then.
+
+        A licensed instrument has in a trial the words of its pack, and no others (CAP-01, CAP-03).
+        Raises Refused: "no_translation", "pack_missing", "pack_altered".
+        """
+        if not instrument.licensed or not self.shelf(study, begun_at).live:
+            return self.library.text(instrument, language)
+        return self.pack(study, instrument, language, begun_at).text
+
+    def name(self, study: str, instrument: Instrument, language: str) -> str:
+        """What staff call an instrument: its pack's name in their language, or the one that is ours."""
+        pack = self.shelf(study).pack(instrument, language) if instrument.licensed else None
+        return pack.name if pack else self.library.text(instrument, language).name
+
+    def pack(
+        self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None
+    ) -> Pack:
+        """The pack in force. Raises Refused: "pack_missing", "pack_altered"."""
+        row = self.shelf(study, begun_at).pack(instrument, language, begun_at)
+        row = row or self.look(study).pack(instrument, language, begun_at)
+        if row is None:
+            raise Refused("pack_missing", instrument=instrument.id, language=language)
+        return self.pack_registry.opened(row, study, instrument)
+
+    def shelf(self, study: str, begun_at: datetime | None = None) -> StudyPacks:
+        """The study's packs as they are known; looked at again for a form begun since the last look."""
+        held = self.pack_registry.held(study)
+        if held is None or (held.live and begun_at is not None and begun_at > held.known_until):
+            return self.look(study, begun_at)
+        return held
+
+    def look(self, study: str, until: datetime | None = None) -> StudyPacks:
+        """Read which packs were imported; `until` is a moment that is not later than now."""
+        with self.read() as session:
+            return self.pack_registry.look(session, study, until)

@@ -1,0 +1,1 @@
+"""What an EDC client sends, pulls and looks up."""

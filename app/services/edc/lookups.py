@@ -1,0 +1,146 @@
+"""Looking one thing up: the study, a participant, a visit, as an EDC client may see them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.records.access import Scope
+from app.domain.records.audit import format_instant
+from app.domain.refusal import Refused
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.edc.records import find_record
+from app.services.edc.requests import find_participant
+from app.services.edc.schedule import anchor_dates, check_visit
+from app.services.edc.transfers import newest_seal
+from app.services.schedule.dispositions import dispositions_in_force
+from app.storage.queries import feed_pages
+from app.storage.queries.participants import get_site
+from app.storage.queries.slots import slot_status
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot, VisitRecord
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A thing as JSON, with the version of what the EDC itself sent about it (0: nothing yet)."""
+
+    body: Json
+    version: int
+
+
+def describe_study(installation: Installation, caller: EdcClientSession, study: str) -> Json:
+    """The client's study: feed, head, plan, instruments, time rule. Raises Refused("unknown_study")."""
+    if study != caller.study:
+        raise Refused("unknown_study", study=study)
+    with installation.read() as session:
+        plan = get_plan(installation, session, caller.study_id)
+        head = feed_pages.read_feed_head(session, caller.study_id)
+        seal = newest_seal(session, caller.study_id)
+    used = [installation.library.instrument(each.id, each.version) for each in plan.instruments]
+    return {
+        "study": study,
+        "feed": caller.feed,
+        "head": head,
+        "plan_version": plan.version,
+        "plan_sha256": plan.sha256,
+        "zone": plan.zone,
+        "time_rule": "Windows are whole local days in the zone of the participant's site; instants are UTC.",
+        "languages": list(plan.languages),
+        "arms": [arm.code for arm in plan.arms],
+        "anchors": [{"kind": each.kind, "owner": each.owner.value} for each in plan.anchors],
+        "visits": [rule.code_of(offset) for rule in plan.visits for offset in rule.offsets],
+        "instruments": [
+            {"id": each.id, "version": each.version, "sha256": each.sha256, "algorithm": each.algorithm}
+            for each in used
+        ],
+        "formats": ["application/json", "application/x-ndjson"],
+        "audit_head": seal,
+    }
+
+
+def describe_participant(
+    installation: Installation, caller: EdcClientSession, subject: str
+) -> Representation:
+    """A participant by code; the arm only with its scope. Raises Refused("unknown_participant")."""
+    with installation.read() as session:
+        participant = find_participant(session, caller, subject)
+        plan = get_plan(installation, session, caller.study_id)
+        record = find_record(session, caller.study_id, f"participants/{subject}")
+        sees_arm = Scope.ARM_READ.value in caller.scopes
+        dates = {
+            kind: {"date": said[0].isoformat(), "source": said[1]}
+            for kind, said in anchor_dates(session, participant).items()
+            if sees_arm or not (plan.blinded and plan.reveals_arm(kind))
+        }
+        body: Json = {
+            "subject": participant.subject,
+            "site": get_site(session, participant).code,
+            "language": participant.language,
+            "zone": participant.zone,
+            "consented": participant.consented_on is not None,
+            "dispositions": [
+                {"kind": row.kind, "date": row.stated_date, "source": row.source}
+                for row in dispositions_in_force(session, participant.id or 0)
+            ],
+            "anchors": dates,
+            "as_of": format_instant(record.as_of) if record else None,
+        }
+        if sees_arm:
+            body["arm"] = participant.arm
+    return Representation(body, record.version if record else 0)
+
+
+def describe_visit(
+    installation: Installation, caller: EdcClientSession, subject: str, visit: str, at: datetime
+) -> Representation:
+    """A visit: what the EDC said of it, and its forms with their state at this moment.
+
+    Raises Refused: "unknown_participant", "no_visit".
+    """
+    with installation.read() as session:
+        participant = find_participant(session, caller, subject)
+        plan = get_plan(installation, session, caller.study_id)
+        check_visit(session, plan, participant, visit)
+        record = find_record(session, caller.study_id, f"participants/{subject}/visits/{visit}")
+        statement = select(VisitRecord).where(
+            VisitRecord.participant_id == participant.id, VisitRecord.visit == visit
+        )
+        said = session.exec(statement).one_or_none()
+        hides = plan.blinded and Scope.ARM_READ.value not in caller.scopes
+        body: Json = {
+            "subject": subject,
+            "visit": visit,
+            "state": said.state if said else None,
+            "date": _day(said.dated_on) if said else None,
+            "forms": _forms(session, participant, visit, hides, at),
+        }
+    return Representation(body, record.version if record else 0)
+
+
+def _forms(
+    session: Session, participant: Participant, visit: str, hides_arm: bool, at: datetime
+) -> list[Json]:
+    statement = select(Slot).where(Slot.participant_id == participant.id, Slot.visit == visit)
+    return [
+        {
+            "assessment": slot.public_id,
+            "instrument": slot.instrument,
+            "instrument_version": slot.instrument_version,
+            "status": slot_status(slot, at).value,
+            "opens_on": _day(slot.opens_on),
+            "target_on": _day(slot.target_on),
+            "closes_on": _day(slot.closes_on),
+            "zone": slot.zone,
+        }
+        for slot in session.exec(statement.order_by(col(Slot.position)))
+        if not (hides_arm and slot.arm_revealing)
+    ]
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None

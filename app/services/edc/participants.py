@@ -1,0 +1,216 @@
+"""Participants and what became of them, as the EDC sends it: idempotent, versioned, attributed (EDC-09)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from app.domain.plans.plan import Owner
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.edc.records import StoreResult
+from app.services.edc.requests import (
+    EDC_UPDATE,
+    EdcRequest,
+    get_own_site,
+    is_date_in_force,
+    lock_participant,
+    lock_participant_if_known,
+    record_event,
+)
+from app.services.feed.feed_events import participant_event
+from app.services.schedule.anchors import AnchorEntry, enter_anchor
+from app.services.schedule.dispositions import DispositionEntry, dispositions_in_force, enter_disposition
+from app.services.schedule.enrolment import add_participant, check_subject
+from app.services.setup.packs import check_packs
+from app.storage.queries.participants import get_site
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Disposition
+from app.storage.tables.studies import Site
+from app.storage.unit_of_work import UnitOfWork
+
+ENROLMENT = "enrolment"
+
+
+class StatusWord(StrEnum):
+    """What the EDC says of a participant's part in the study."""
+
+    enrolled = "enrolled"
+    withdrawn = "withdrawn"
+    completed = "completed"
+    lost = "lost"
+    died = "died"
+    screen_failed = "screen_failed"
+
+
+class WithdrawalScope(StrEnum):
+    """What a participant withdrew from."""
+
+    treatment = "treatment"
+    questionnaires = "questionnaires"
+    study = "study"
+
+
+_KINDS: Mapping[StatusWord, DispositionKind] = {
+    StatusWord.completed: DispositionKind.completed,
+    StatusWord.lost: DispositionKind.lost,
+    StatusWord.died: DispositionKind.death,
+    StatusWord.screen_failed: DispositionKind.screen_failure,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantBody:
+    """A participant as the EDC knows them: site, language code of ours, and the day of enrolment."""
+
+    site: str
+    language: str
+    reference_date: date
+
+    def told(self) -> dict[str, Any]:
+        """The body as it is kept."""
+        day = self.reference_date.isoformat()
+        return {"site": self.site, "language": self.language, "reference_date": day}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusBody:
+    """A status as it was sent; `stated` is the date as known, a year-month for a death if no more is."""
+
+    status: StatusWord
+    stated: str | None = None
+    scope: WithdrawalScope | None = None
+    reason: str | None = None
+
+    @property
+    def kind(self) -> DispositionKind | None:
+        """The disposition that this is; None for `enrolled`. Raises Refused("scope_needed")."""
+        if self.status is not StatusWord.withdrawn:
+            return _KINDS.get(self.status)
+        if self.scope is None:
+            raise Refused("scope_needed", field="scope", allowed=tuple(WithdrawalScope))
+        return DispositionKind(f"withdrew_{self.scope.value}")
+
+    def told(self) -> dict[str, Any]:
+        """The body as it is kept."""
+        scope = self.scope.value if self.scope else None
+        return {"status": self.status.value, "date": self.stated, "scope": scope, "reason": self.reason}
+
+
+def receive_participant(installation: Installation, sent: EdcRequest, body: ParticipantBody) -> StoreResult:
+    """Register a participant, or take over what the EDC changed about one.
+
+    Consent is the site's to record: until then no invitation can be issued. Of a participant whom
+    the site enrolled only a differing enrolment date is noted, never written over. Raises Refused:
+    "unknown_site", "bad_subject", "no_language", "date_in_future", "site_fixed", "subject_exists"
+    (somebody registered the same code at the same moment: send again), "version_mismatch",
+    "stale_update", or as `packs.check_packs` for somebody new.
+    """
+    caller = sent.caller
+    with installation.work(caller.actor, sent.at) as work:
+        site = get_own_site(work.session, caller, body.site)
+        plan = get_plan(installation, work.session, caller.study_id)
+        if body.language not in plan.languages:
+            raise Refused("no_language", field="language", allowed=plan.languages)
+        participant = lock_participant_if_known(work, sent)
+        if participant is None:
+            check_subject(plan, sent.subject)
+            check_packs(installation, plan, sent.at)
+            kept = sent.keep(work.session, "", body.told())
+            _register(installation, work, site, sent.subject, body)
+            return kept
+        if participant.site_id != site.id:
+            raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
+        kept = sent.keep(work.session, "", body.told(), known=True)
+        record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, kept)
+        if kept.acts:
+            _update(installation, work, participant, body, kept)
+        return kept
+
+
+def _register(
+    installation: Installation, work: UnitOfWork, site: Site, subject: str, body: ParticipantBody
+) -> None:
+    participant = add_participant(work, site, subject, body.language, AuditEvent.PARTICIPANT_REGISTERED)
+    work.publish(site.study_id, participant_event(participant, site, work.actor, "created"))
+    entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc)
+    enter_anchor(installation, work, participant, entry, confirmed=True)
+
+
+def _update(
+    installation: Installation,
+    work: UnitOfWork,
+    participant: Participant,
+    body: ParticipantBody,
+    kept: StoreResult,
+) -> None:
+    # Only what the EDC itself changed is taken over: the participant may have chosen a language since.
+    if kept.before is not None and kept.before["language"] != body.language:
+        participant.language = body.language
+        site = get_site(work.session, participant)
+        draft = participant_event(participant, site, work.actor, "updated", ("language",))
+        work.publish(participant.study_id, draft)
+    if not is_date_in_force(work.session, participant, ENROLMENT, body.reference_date, None):
+        entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc, EDC_UPDATE)
+        enter_anchor(installation, work, participant, entry, confirmed=True)
+
+
+def receive_status(installation: Installation, sent: EdcRequest, body: StatusBody) -> StoreResult:
+    """Record what became of a participant; a death stops messages, forms and sign-in in this transaction.
+
+    A later body of the same kind corrects the EDC's own entry; another kind is added to it. What is in
+    force is taken back by the investigator alone. Raises Refused: "scope_needed", "date_needed",
+    "bad_date", "date_in_future", "before_enrolment", "undone_by_site", "unknown_participant",
+    "version_mismatch", "stale_update".
+    """
+    kind = body.kind
+    with installation.work(sent.caller.actor, sent.at) as work:
+        participant = lock_participant(work, sent)
+        kept = sent.keep(work.session, "status", body.told())
+        if not kept.acts or not _dispose(installation, work, participant, kind, body):
+            record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, kept)
+        return kept
+
+
+def _dispose(
+    installation: Installation,
+    work: UnitOfWork,
+    participant: Participant,
+    kind: DispositionKind | None,
+    body: StatusBody,
+) -> bool:
+    """Enter the disposition, unless the same one stands already; whether it was entered."""
+    standing = dispositions_in_force(work.session, participant.id or 0)
+    if kind is None:
+        if standing:
+            raise Refused("undone_by_site", status=standing[-1].kind)
+        return False
+    if body.stated is None:
+        raise Refused("date_needed", field="date")
+    same = [row for row in standing if row.kind == kind]
+    if any(row.stated_date == body.stated for row in same):
+        return False
+    work.session.add_all(_replaced(row, work) for row in same if row.source == Owner.edc)
+    work.session.flush()
+    entry = DispositionEntry(kind, body.stated, Owner.edc, body.reason)
+    enter_disposition(installation, work, participant, entry)
+    return True
+
+
+def _replaced(row: Disposition, work: UnitOfWork) -> Disposition:
+    """The entry by which an earlier one of the EDC gives way to its correction."""
+    return Disposition(
+        participant_id=row.participant_id,
+        kind=row.kind,
+        effective_on=row.effective_on,
+        stated_date=row.stated_date,
+        source=row.source,
+        reason=EDC_UPDATE,
+        recorded_at=work.at,
+        recorded_by=work.actor.id,
+        undoes_id=row.id,
+    )

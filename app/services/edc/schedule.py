@@ -1,0 +1,212 @@
+"""Visits, anchors and arms, as the EDC sends them: what they move, shown before or after."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Owner, Plan
+from app.domain.plans.schedule import WindowMove
+from app.domain.plans.windows import local_day
+from app.domain.records.anchors import AnchorStanding
+from app.domain.records.audit import AuditEvent, format_instant
+from app.domain.records.visits import VisitState
+from app.domain.refusal import Refused
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.edc.records import StoreResult
+from app.services.edc.requests import (
+    EDC_UPDATE,
+    EdcRequest,
+    find_participant,
+    is_date_in_force,
+    lock_participant,
+    record_event,
+)
+from app.services.feed.feed_events import participant_event, visit_event
+from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
+from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
+from app.storage.queries.participants import get_site
+from app.storage.queries.slots import list_slots
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Anchor, Slot, VisitRecord
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorBody:
+    """A dated fact as the EDC sends it. `confirm`: forms that it makes missed at once are accepted."""
+
+    kind: str
+    on: date
+    dated_at: datetime | None
+    confirm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorOutcome:
+    """How an anchor stands (`current`, or `differing` from its owner's), and the windows that it moves."""
+
+    standing: str
+    moves: tuple[WindowMove, ...]
+
+
+def receive_visit(
+    installation: Installation, sent: EdcRequest, visit: str, state: VisitState, on: date | None
+) -> StoreResult:
+    """Record what the EDC says of a visit; its date moves only windows that count from a previous visit.
+
+    Raises Refused: "no_visit" naming those of the plan, "date_needed" and "date_in_future" for a visit
+    that occurred, "unknown_participant", "version_mismatch", "stale_update".
+    """
+    with installation.work(sent.caller.actor, sent.at) as work:
+        participant = lock_participant(work, sent)
+        plan = get_plan(installation, work.session, participant.study_id)
+        check_visit(work.session, plan, participant, visit)
+        if state is VisitState.occurred:
+            _check_day(participant, on, sent.at)
+        body = {"state": state.value, "date": on.isoformat() if on else None}
+        kept = sent.keep(work.session, f"visits/{visit}", body)
+        record_event(work, participant, AuditEvent.VISIT_RECEIVED, kept)
+        if kept.acts:
+            row = _visit_row(work, participant, visit)
+            row.state, row.dated_on = state.value, on
+            work.session.flush()
+            _reschedule(work, plan, participant)
+            site = get_site(work.session, participant)
+            draft = visit_event(participant, site, work.actor, row, kept.version)
+            work.publish(participant.study_id, draft)
+        return kept
+
+
+def check_visit(session: Session, plan: Plan, participant: Participant, visit: str) -> None:
+    """Refuse a code that is neither a visit of the plan nor one made for this participant."""
+    planned = [rule.code_of(offset) for rule in plan.visits if not rule.on_request for offset in rule.offsets]
+    made = select(Slot.visit).where(Slot.participant_id == participant.id, col(Slot.visit).contains("-"))
+    codes = dict.fromkeys([*planned, *session.exec(made)])
+    if visit not in codes:
+        raise Refused("no_visit", visit=visit, allowed=tuple(codes))
+
+
+def _check_day(participant: Participant, on: date | None, at: datetime) -> None:
+    if on is None:
+        raise Refused("date_needed", field="date")
+    today = local_day(at, participant.zone)
+    if on > today:
+        raise Refused("date_in_future", field="date", date=on, latest=today)
+
+
+def _visit_row(work: UnitOfWork, participant: Participant, visit: str) -> VisitRecord:
+    statement = select(VisitRecord).where(
+        VisitRecord.participant_id == participant.id, VisitRecord.visit == visit
+    )
+    row = work.session.exec(statement).one_or_none()
+    if row is None:
+        row = VisitRecord(participant_id=participant.id or 0, visit=visit, state="", recorded_at=work.at)
+        work.session.add(row)
+    row.recorded_at = work.at
+    return row
+
+
+def _reschedule(work: UnitOfWork, plan: Plan, participant: Participant) -> None:
+    anchors = current_anchors(work.session, participant.id or 0)
+    slots = list_slots(work.session, participant.id or 0)
+    proposal = propose_schedule(plan, participant, slots, anchors, work.at)
+    apply_proposal(work.session, plan, participant, proposal, work.at)
+
+
+def preview_edc_anchor(
+    installation: Installation, caller: EdcClientSession, subject: str, body: AnchorBody, at: datetime
+) -> AnchorOutcome:
+    """The windows that this date would move, before and after; nothing is changed or kept.
+
+    Raises as `receive_anchor`, but never "would_be_missed".
+    """
+    with installation.read() as session:
+        participant = find_participant(session, caller, subject)
+        plan = get_plan(installation, session, participant.study_id)
+        entry = _entry(plan, participant, body)
+        moves = preview_anchor(installation, session, participant, entry, at).moves
+        if _differs(session, plan, participant, body):
+            return AnchorOutcome(AnchorStanding.DIFFERING.value, ())
+        return AnchorOutcome(AnchorStanding.CURRENT.value, moves)
+
+
+def receive_anchor(
+    installation: Installation, sent: EdcRequest, body: AnchorBody
+) -> tuple[StoreResult, AnchorOutcome]:
+    """Record a dated fact. The owner's date is in force; another's is listed beside it, never over it.
+
+    A fact whose owner is the EDC stands even where forms are missed by it, which it names; of any other
+    `confirm` is asked first. Raises Refused: "no_anchor" naming those of the plan, "instant_differs",
+    "date_in_future", "before_enrolment", "would_be_missed" naming the forms, "unknown_participant",
+    "version_mismatch", "stale_update".
+    """
+    with installation.work(sent.caller.actor, sent.at) as work:
+        participant = lock_participant(work, sent)
+        plan = get_plan(installation, work.session, participant.study_id)
+        entry = _entry(plan, participant, body)
+        told = {"date": body.on.isoformat(), "at": format_instant(body.dated_at) if body.dated_at else None}
+        kept = sent.keep(work.session, f"anchors/{body.kind}", told)
+        differs = _differs(work.session, plan, participant, body)
+        standing = (AnchorStanding.DIFFERING if differs else AnchorStanding.CURRENT).value
+        if not kept.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
+            record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, kept)
+            return kept, AnchorOutcome(standing, ())
+        confirmed = body.confirm or _owned(plan, body.kind)
+        proposal = enter_anchor(installation, work, participant, entry, confirmed)
+        return kept, AnchorOutcome(standing, () if differs else proposal.moves)
+
+
+def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntry:
+    if body.kind not in plan.anchor_kinds:
+        raise Refused("no_anchor", kind=body.kind, allowed=plan.anchor_kinds)
+    if body.dated_at is not None and local_day(body.dated_at, participant.zone) != body.on:
+        raise Refused("instant_differs", field="at", date=body.on, zone=participant.zone)
+    return AnchorEntry(body.kind, body.on, Owner.edc, EDC_UPDATE, body.dated_at)
+
+
+def _owned(plan: Plan, kind: str) -> bool:
+    """Whether the EDC is the owner of this kind of fact."""
+    return any(anchor.kind == kind and anchor.owner is Owner.edc for anchor in plan.anchors)
+
+
+def _differs(session: Session, plan: Plan, participant: Participant, body: AnchorBody) -> bool:
+    """Whether the site, whose fact it is, has said another day."""
+    said = anchor_dates(session, participant).get(body.kind)
+    if said is None or _owned(plan, body.kind):
+        return False
+    day, source = said
+    return source == Owner.site and day != body.on
+
+
+def receive_arm(installation: Installation, sent: EdcRequest, arm: str) -> StoreResult:
+    """Record the randomised group; visits of that arm are expected, those of the other no more.
+
+    Raises Refused: "unknown_arm" naming those of the plan, "unknown_participant", "version_mismatch",
+    "stale_update".
+    """
+    with installation.work(sent.caller.actor, sent.at) as work:
+        participant = lock_participant(work, sent)
+        plan = get_plan(installation, work.session, participant.study_id)
+        if arm not in {each.code for each in plan.arms}:
+            raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
+        kept = sent.keep(work.session, "arm", {"arm": arm})
+        record_event(work, participant, AuditEvent.ARM_RECORDED, kept)
+        if participant.arm != arm:
+            participant.arm = arm
+            _reschedule(work, plan, participant)
+            site = get_site(work.session, participant)
+            draft = participant_event(participant, site, work.actor, "updated", ("arm",))
+            work.publish(participant.study_id, draft)
+        return kept
+
+
+def anchor_dates(session: Session, participant: Participant) -> dict[str, tuple[date, str]]:
+    """The anchors in force: per kind its date and who said it."""
+    statement = select(Anchor).where(
+        Anchor.participant_id == participant.id, Anchor.standing == AnchorStanding.CURRENT
+    )
+    rows = session.exec(statement.order_by(col(Anchor.dated_on), col(Anchor.id)))
+    return {row.kind: (row.dated_on, row.source) for row in rows}

@@ -1,0 +1,234 @@
+"""What the EDC pulls: every shape is a view of the one feed, and every pull is logged (EDC-02, EDC-05)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.records.audit import AuditEvent, ChainEntry, FieldChange, canonical_json, link_entry
+from app.domain.records.feed import redact_line, sees_all_lines
+from app.domain.refusal import Refused
+from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.installation import Installation
+from app.storage.engine import writing
+from app.storage.queries import feed_pages
+from app.storage.row_changes import study_chain
+from app.storage.statements import record_transfer
+from app.storage.tables.audit import DaySeal
+
+Row = sa.Row[int, int, str, str]
+COMPLETED = "assessment.completed"
+WITHHELD = '"type":"withheld"'
+STREAMED = 500
+"""Events that a stream reads at a time, so that its memory stays flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """Which stretch of the feed: after a number, at most so many events, of a type such as `assessment.*`.
+
+    `feed` is the epoch that the client believes in, or None.
+    """
+
+    after: int = 0
+    limit: int = 500
+    type: str | None = None
+    feed: str | None = None
+
+    def takes(self, type_: str) -> bool:
+        """Whether an event of this type is asked for."""
+        if self.type is None:
+            return True
+        stem, star, _ = self.type.partition("*")
+        return type_.startswith(stem) if star else type_ == self.type
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A stretch of the feed as JSON texts. The client saves `through`, which passes over what is left out."""
+
+    feed: str
+    after: int
+    through: int
+    head: int
+    lines: Sequence[str]
+    audit_head: Mapping[str, object] | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing follows yet."""
+        return self.through >= self.head
+
+
+def pull_changes(installation: Installation, caller: EdcClientSession, asked: FeedQuery) -> FeedPage:
+    """The events after a number as this client may see them. Raises Refused("feed_epoch_changed").
+
+    A number that the client has seen is never skipped: numbers are given under a lock held until commit.
+    """
+    with installation.read() as session:
+        head = _head(session, caller, asked)
+        through, lines = _stretch(session, caller, asked)
+        seal = newest_seal(session, caller.study_id)
+    return FeedPage(caller.feed, asked.after, through, max(head, through), lines, seal)
+
+
+def _stretch(session: Session, caller: EdcClientSession, asked: FeedQuery) -> tuple[int, list[str]]:
+    """Through which number it goes, and the lines of it that this client asks for and may read."""
+    if asked.type is None and sees_all_lines(caller.scopes, caller.sites):
+        return feed_pages.read_feed_lines(session, caller.study_id, asked.after, asked.limit)
+    rows = feed_pages.read_feed_page(session, caller.study_id, asked.after, asked.limit)
+    through = rows[-1].seq if rows else asked.after
+    return through, _readable(caller, [row for row in rows if asked.takes(row.type)], asked.type is None)
+
+
+def _head(session: Session, caller: EdcClientSession, asked: FeedQuery) -> int:
+    """The last number, once the client's cursor is known to be of this feed."""
+    last = feed_pages.read_feed_head(session, caller.study_id)
+    if asked.feed not in (None, caller.feed) or asked.after > last:
+        raise Refused("feed_epoch_changed", feed=caller.feed, head=last)
+    return last
+
+
+def get_feed_head(installation: Installation, caller: EdcClientSession) -> int:
+    """The last number of the client's feed: what a waiting client looks at."""
+    with installation.read() as session:
+        return feed_pages.read_feed_head(session, caller.study_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRange:
+    """What one pull handed over: from which number (exclusive) through which, in how many rows."""
+
+    resource: str
+    after: int
+    through: int
+    rows: int
+
+
+def log_transfer(
+    installation: Installation, caller: EdcClientSession, handed: TransferRange, at: datetime
+) -> None:
+    """Note who got which stretch when; its digest is the feed's hash there, which stands for all before."""
+    chain, actor = study_chain(caller.study_id), caller.actor
+    with writing(installation.engine).begin() as connection:
+        locked = record_transfer.lock_study_chain(connection, chain, caller.study_id, handed.through)
+        told = {
+            "client_id": caller.client_id,
+            "study_id": caller.study_id,
+            "resource": handed.resource,
+            "after": handed.after,
+            "through": handed.through,
+            "rows": handed.rows,
+            "sha256": locked.feed_hash,
+            "pulled_at": at,
+        }
+        record = f"transfer:{record_transfer.insert_transfer(connection, told)}"
+        entry = ChainEntry(
+            chain=chain,
+            seq=locked.seq + 1,
+            event=AuditEvent.FEED_PULLED.value,
+            at=at,
+            actor_kind=actor.kind.value,
+            actor_id=actor.id,
+            actor_role=actor.role,
+            changes=canonical_json(
+                [FieldChange(record, name, None, value).told() for name, value in told.items()]
+            ),
+        )
+        record_transfer.append_entry(connection, link_entry(entry, locked.hash))
+
+
+def stream_snapshot(
+    installation: Installation, caller: EdcClientSession, through: int
+) -> Iterator[list[str]]:
+    """The newest event of every record as of a number, in order, some hundred at a time.
+
+    Whoever stores it and then pulls after `through` holds what a pull from the beginning gives.
+    """
+    after = 0
+    while True:
+        with installation.read() as session:
+            rows = feed_pages.read_latest_events(session, caller.study_id, after, through, STREAMED)
+        if not rows:
+            return
+        after = rows[-1].seq
+        yield list(_readable(caller, rows, stubs=False))
+
+
+def pull_scores(
+    installation: Installation, caller: EdcClientSession, asked: FeedQuery
+) -> tuple[FeedPage, list[dict[str, Any]]]:
+    """Flat score rows of completed assessments after a feed number; a corrected one comes again, newer.
+
+    `limit` counts assessments. Raises Refused("feed_epoch_changed").
+    """
+    with installation.read() as session:
+        head = _head(session, caller, asked)
+        rows = feed_pages.read_latest_events(
+            session, caller.study_id, asked.after, head, asked.limit, COMPLETED
+        )
+        seal = newest_seal(session, caller.study_id)
+    through = rows[-1].seq if len(rows) == asked.limit else head
+    lines = _readable(caller, rows, stubs=False)
+    flat = [row for line in lines for row in _flat(json.loads(line))]
+    return FeedPage(caller.feed, asked.after, through, head, lines, seal), flat
+
+
+def _flat(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    slot, response = event["data"]["slot"], event["data"]["response"]
+    for score in event["data"]["scores"]:
+        yield {
+            "seq": event["seq"],
+            "assessment": event["ref"],
+            "version": event["version"],
+            "site": event["site"],
+            "subject": event["subject"],
+            "visit": event["visit"],
+            "instrument": slot["instrument"],
+            "instrument_version": slot["instrument_version"],
+            "algorithm": response["algorithm"],
+            "completed_at": response["completed_at"],
+            "out_of_window": slot["out_of_window"],
+            **score,
+        }
+
+
+def get_assessment(
+    installation: Installation, caller: EdcClientSession, ref: str, version: int | None
+) -> str:
+    """One assessment or diary day as it is now, or as one of its versions was; the event's JSON text.
+
+    Raises Refused("unknown_assessment"), also for one that this client may not know of.
+    """
+    with installation.read() as session:
+        row = feed_pages.read_event(session, caller.study_id, ref, version)
+    lines = _readable(caller, [row] if row is not None else [], stubs=False)
+    if row is None or not lines or not row.type.startswith(("assessment.", "diary.")):
+        raise Refused("unknown_assessment", assessment=ref)
+    return lines[0]
+
+
+_SEAL = (
+    sa.select(col(DaySeal.sealed_on), col(DaySeal.chains), col(DaySeal.hash))
+    .where(col(DaySeal.study_id) == sa.bindparam("study_id"))
+    .order_by(col(DaySeal.sealed_on).desc())
+    .limit(1)
+)
+
+
+def newest_seal(session: Session, study_id: int) -> Mapping[str, object] | None:
+    """The newest seal over the study's audit trail, for the puller to keep outside (AUD-04); None so far."""
+    seal = session.connection().execute(_SEAL, {"study_id": study_id}).first()
+    return {"day": seal.sealed_on, "chains": seal.chains, "hash": seal.hash} if seal else None
+
+
+def _readable(caller: EdcClientSession, rows: Sequence[Row], stubs: bool) -> list[str]:
+    """The events as this client may read them, with or without those of which it may see nothing."""
+    if sees_all_lines(caller.scopes, caller.sites):
+        return [row.line for row in rows]
+    lines = (redact_line(row.line, caller.scopes, caller.reaches(row.site_id)) for row in rows)
+    return [line for line in lines if stubs or WITHHELD not in line]

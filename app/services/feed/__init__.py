@@ -1,0 +1,1 @@
+"""What the change feed says of each record."""

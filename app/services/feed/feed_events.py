@@ -1,0 +1,236 @@
+"""What the feed says of each record: the whole state after the change, in sections by scope."""
+
+import re
+from collections.abc import Mapping
+
+from app.domain.plans.schedule import AnchorDate
+from app.domain.records.access import Actor
+from app.domain.records.audit import format_instant
+from app.domain.records.feed import EventSection, FeedEventDraft
+from app.services.core.identifiers import new_public_id
+from app.storage.tables.capture import Response
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Disposition, Slot, VisitRecord
+from app.storage.tables.studies import Site
+
+_DIARY = "diary:read"
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+"""What a reason from a closed list looks like; anything else is somebody's own words."""
+
+
+def _by(actor: Actor) -> dict[str, str]:
+    return {"kind": actor.kind.value, "id": actor.id}
+
+
+def _section(data: object, scope: str | None = None) -> EventSection:
+    return EventSection(data, new_public_id(), scope)
+
+
+def _why(reason: str | None) -> Mapping[str, str] | None:
+    """A reason as a code; people's own words stand in a section of their own, outside the hash."""
+    if reason is None:
+        return None
+    return {"code": reason if _CODE.fullmatch(reason) else "STATED"}
+
+
+def _with_words(sections: dict[str, EventSection], words: str | None) -> dict[str, EventSection]:
+    if words is not None and _CODE.fullmatch(words) is None:
+        sections["reason"] = _section({"text": words})
+    return sections
+
+
+def participant_event(
+    participant: Participant, site: Site, actor: Actor, change: str, changed: tuple[str, ...] = ()
+) -> FeedEventDraft:
+    """`participant.created` or `participant.updated`; the arm stands in its own section."""
+    participant.version += 1
+    data = {
+        "subject": participant.subject,
+        "site": site.code,
+        "language": participant.language,
+        "zone": participant.zone,
+        "enrolled_at": format_instant(participant.enrolled_at),
+        "consented_on": participant.consented_on.isoformat() if participant.consented_on else None,
+    }
+    return FeedEventDraft(
+        type=f"participant.{change}",
+        subject=participant.subject,
+        site_id=site.id or 0,
+        site=site.code,
+        ref=participant.public_id,
+        version=participant.version,
+        actor=_by(actor),
+        changed=changed,
+        sections={"participant": _section(data), "arm": _section({"arm": participant.arm}, "arm:read")},
+    )
+
+
+def anchor_event(
+    participant: Participant,
+    site: Site,
+    actor: Actor,
+    anchor: AnchorDate,
+    version: int,
+    source: str,
+    reason: str | None,
+    arm_revealing: bool,
+) -> FeedEventDraft:
+    """`anchor.recorded`: the date now in force."""
+    data = {
+        "kind": anchor.kind,
+        "date": anchor.on.isoformat(),
+        "at": format_instant(anchor.at) if anchor.at else None,
+        "source": source,
+    }
+    return FeedEventDraft(
+        type="anchor.recorded",
+        subject=participant.subject,
+        site_id=site.id or 0,
+        site=site.code,
+        ref=f"{participant.public_id}/{anchor.kind}",
+        version=version,
+        actor=_by(actor),
+        reason=_why(reason),
+        sections=_with_words({"anchor": _section(data)}, reason),
+        needs="arm:read" if arm_revealing else None,
+    )
+
+
+def disposition_event(
+    participant: Participant, site: Site, actor: Actor, disposition: Disposition, version: int
+) -> FeedEventDraft:
+    """`status.recorded` or `status.undone`: what a disposition says, with its date as it was stated."""
+    data = {
+        "kind": disposition.kind,
+        "date": disposition.stated_date,
+        "effective_on": disposition.effective_on.isoformat(),
+        "source": disposition.source,
+    }
+    return FeedEventDraft(
+        type="status.undone" if disposition.undoes_id else "status.recorded",
+        subject=participant.subject,
+        site_id=site.id or 0,
+        site=site.code,
+        ref=f"{participant.public_id}/status",
+        version=version,
+        actor=_by(actor),
+        reason=_why(disposition.reason),
+        sections=_with_words({"status": _section(data)}, disposition.reason),
+    )
+
+
+def visit_event(
+    participant: Participant, site: Site, actor: Actor, visit: VisitRecord, version: int
+) -> FeedEventDraft:
+    """`visit.recorded`: what the EDC says of a visit."""
+    data = {
+        "visit": visit.visit,
+        "state": visit.state,
+        "date": visit.dated_on.isoformat() if visit.dated_on else None,
+    }
+    return FeedEventDraft(
+        type="visit.recorded",
+        subject=participant.subject,
+        site_id=site.id or 0,
+        site=site.code,
+        visit=visit.visit,
+        ref=f"{participant.public_id}/visits/{visit.visit}",
+        version=version,
+        actor=_by(actor),
+        sections={"visit": _section(data)},
+    )
+
+
+def slot_event(
+    slot: Slot,
+    participant: Participant,
+    site: Site,
+    actor: Actor,
+    change: str,
+    response: Response | None = None,
+    blinded: bool = False,
+) -> FeedEventDraft:
+    """`assessment.<change>` (or `diary.<change>`): window, state and, once submitted, answers and scores."""
+    slot.version += 1
+    kind = "assessment" if slot.for_day is None else "diary"
+    needs = _DIARY if slot.for_day is not None else None
+    if blinded and slot.arm_revealing:
+        needs = "arm:read"
+    sections = {"slot": _section(slot_payload(slot))}
+    if change == "missed":
+        sections = _with_words(sections, slot.missed_note)
+    if response is not None:
+        sections["response"] = _section(response_payload(response))
+        sections["answers"] = _section(response.answers, "answers:read")
+        sections["scores"] = _section(response.scores, "scores:read")
+    return FeedEventDraft(
+        type=f"{kind}.{change}",
+        subject=participant.subject,
+        site_id=site.id or 0,
+        site=site.code,
+        visit=slot.visit,
+        ref=slot.public_id,
+        version=slot.version,
+        actor=_by(actor),
+        reason=_why(slot.missed_reason) if change == "missed" else None,
+        sections=sections,
+        needs=needs,
+    )
+
+
+def slot_payload(slot: Slot) -> dict[str, object]:
+    """A slot as JSON: what is expected, and its window in local days and UTC instants."""
+    moments = {
+        "opens_at": slot.opens_at,
+        "due_at": slot.due_at,
+        "closes_at": slot.closes_at,
+        "begun_at": slot.begun_at,
+        "submitted_at": slot.submitted_at,
+    }
+    days = {
+        "for_day": slot.for_day,
+        "opens_on": slot.opens_on,
+        "target_on": slot.target_on,
+        "closes_on": slot.closes_on,
+    }
+    return {
+        "visit": slot.visit,
+        "instrument": slot.instrument,
+        "instrument_version": slot.instrument_version,
+        "plan_version": slot.plan_version,
+        "anchor": slot.anchor,
+        "zone": slot.zone,
+        "window_version": slot.window_version,
+        "out_of_window": slot.out_of_window,
+        "excused": slot.excused,
+        "missed_reason": slot.missed_reason,
+        "exit": slot.exit_kind.value if slot.exit_kind else None,
+        **{name: day.isoformat() if day else None for name, day in days.items()},
+        **{name: format_instant(moment) if moment else None for name, moment in moments.items()},
+    }
+
+
+def response_payload(response: Response) -> dict[str, object]:
+    """How a response came about: language, versions, mode, help and times; no answer in it."""
+    return {
+        "receipt": response.public_id,
+        "response_version": response.version,
+        "language": response.language,
+        "instrument_sha256": response.instrument_sha256,
+        "text_sha256": response.text_sha256,
+        "algorithm": response.algorithm,
+        "originator": response.originator,
+        "helped_by": response.helped_by,
+        "mode": response.mode,
+        "late_reason": response.late_reason,
+        "out_of_window": response.out_of_window,
+        "in_grace": response.in_grace,
+        "begun_at": format_instant(response.begun_at),
+        "completed_at": format_instant(response.device_at or response.submitted_at),
+        "device_offset_minutes": response.device_offset,
+        "device_skew_seconds": response.device_skew,
+        "captured_offline": response.captured_offline,
+        "received_at": format_instant(response.submitted_at),
+        "content_sha256": response.content_sha256,
+        "app_version": response.app_version,
+    }

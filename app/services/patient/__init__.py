@@ -1,0 +1,1 @@
+"""What participants read and ask for."""

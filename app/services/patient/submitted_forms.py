@@ -1,0 +1,130 @@
+"""A participant's own forms as they were submitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
+
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.text import InstrumentText
+from app.domain.refusal import Refused
+from app.services.accounts.participant_session import ParticipantSession
+from app.services.capture.forms import FormDefinition
+from app.services.capture.submission import SubmissionReceipt
+from app.services.core.installation import Installation
+from app.storage.tables.capture import Response
+from app.storage.tables.schedule import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedFormSummary:
+    """A form that was sent: which, when, how its receipt reads, and whether its answers may be read."""
+
+    slot: str
+    slot_key: int
+    name: str
+    for_day: date | None
+    sent_at: datetime
+    receipt: str
+    late: bool
+    readable: bool
+
+
+def list_submitted_forms(
+    installation: Installation, visitor: ParticipantSession
+) -> tuple[SubmittedFormSummary, ...]:
+    """Everything this participant sent, newest first; never the answers."""
+    with installation.read() as session:
+        rows = session.exec(_sent(visitor).order_by(col(Response.submitted_at).desc())).all()
+    return tuple(_told(installation, visitor, slot, response) for slot, response in rows)
+
+
+def get_submitted_form(
+    installation: Installation, visitor: ParticipantSession, slot_id: str
+) -> SubmittedFormSummary:
+    """One's own form as it was sent. Raises Refused("unknown_slot") for any other, and before sending."""
+    with installation.read() as session:
+        row = session.exec(_sent(visitor).where(col(Slot.public_id) == slot_id)).one_or_none()
+    if row is None:
+        raise Refused("unknown_slot")
+    return _told(installation, visitor, *row)
+
+
+def summarise_submission(asked: FormDefinition, receipt: SubmissionReceipt) -> SubmittedFormSummary:
+    """The same of a form whose receipt is at hand, without reading it again."""
+    return SubmittedFormSummary(
+        slot=asked.slot.public_id,
+        slot_key=asked.slot.id or 0,
+        name=asked.text.name,
+        for_day=asked.slot.for_day,
+        sent_at=receipt.received_at,
+        receipt=receipt.number,
+        late=receipt.out_of_window,
+        readable=asked.plan.shows_answers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedAnswers:
+    """A form as it was sent: its words in the language it was answered in, and the answers that count."""
+
+    form: SubmittedFormSummary
+    instrument: Instrument
+    text: InstrumentText
+    answers: Mapping[str, AnswerValue]
+
+
+def get_submitted_answers(
+    installation: Installation, visitor: ParticipantSession, slot_id: str
+) -> SubmittedAnswers:
+    """One's own answers, to read; never scores.
+
+    Raises Refused("unknown_slot") unless the plan shows participants what they sent.
+    """
+    with installation.read() as session:
+        row = session.exec(_sent(visitor).where(col(Slot.public_id) == slot_id)).one_or_none()
+        latest = _latest(session, row[0].id) if row else None
+    if row is None or latest is None or not (form := _told(installation, visitor, *row)).readable:
+        raise Refused("unknown_slot")
+    slot = row[0]
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    text = installation.text(visitor.study, instrument, latest.language, slot.begun_at)
+    return SubmittedAnswers(form, instrument, text, latest.answers)
+
+
+def _latest(session: Session, slot_key: int | None) -> Response | None:
+    versions = select(Response).where(Response.slot_id == slot_key).order_by(col(Response.version).desc())
+    return session.exec(versions.limit(1)).first()
+
+
+def _sent(visitor: ParticipantSession) -> Select[Slot, Response]:
+    return (
+        select(Slot, Response)
+        .join(Response, col(Response.slot_id) == col(Slot.id))
+        .where(col(Slot.participant_id) == visitor.participant_id, col(Response.version) == 1)
+    )
+
+
+def _told(
+    installation: Installation, visitor: ParticipantSession, slot: Slot, response: Response
+) -> SubmittedFormSummary:
+    plan = installation.library.plan(visitor.study, slot.plan_version)
+    return SubmittedFormSummary(
+        slot=slot.public_id,
+        slot_key=slot.id or 0,
+        name=form_name(installation, visitor, slot),
+        for_day=slot.for_day,
+        sent_at=response.submitted_at,
+        receipt=response.public_id,
+        late=response.out_of_window,
+        readable=plan.shows_answers,
+    )
+
+
+def form_name(installation: Installation, visitor: ParticipantSession, slot: Slot) -> str:
+    """What an instrument is called in the participant's language."""
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    return installation.text(visitor.study, instrument, visitor.language, slot.begun_at).name

@@ -1,0 +1,83 @@
+"""What participants ask of their study team: to be called, or to have a submitted form corrected.
+
+Nobody edits what was submitted (COR-01): a request goes to the nurse's list, where it is closed with its
+outcome. One of each kind (and form) is open at a time, so that asking twice changes nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TeamRequestKind
+from app.domain.refusal import Refused
+from app.services.accounts.participant_session import ParticipantSession
+from app.services.capture.forms import get_own_slot
+from app.services.core.installation import Installation
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import TeamRequest
+from app.storage.unit_of_work import UnitOfWork
+
+
+def request_call(installation: Installation, visitor: ParticipantSession, at: datetime) -> None:
+    """Ask the team to call; whoever has asked already has only asked once."""
+    with installation.work(visitor.actor, at) as work:
+        _ask(work, visitor, TeamRequestKind.call, None, AuditEvent.CALL_REQUESTED)
+
+
+def request_correction(
+    installation: Installation, visitor: ParticipantSession, slot_id: str, at: datetime
+) -> None:
+    """Say that something is wrong in a form of one's own that was sent (COR-02).
+
+    Raises Refused("unknown_slot") for one that was not sent, and for anybody else's.
+    """
+    with installation.work(visitor.actor, at) as work:
+        slot = get_own_slot(work.session, visitor, slot_id)
+        if slot.submitted_at is None:
+            raise Refused("unknown_slot")
+        _ask(work, visitor, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED)
+
+
+def pending_call_request(installation: Installation, visitor: ParticipantSession) -> datetime | None:
+    """When this participant asked for the call that is still to come; None when there is none."""
+    with installation.read() as session:
+        found = session.exec(_open(visitor, TeamRequestKind.call)).first()
+    return found.asked_at if found else None
+
+
+def pending_corrections(installation: Installation, visitor: ParticipantSession) -> Mapping[int, datetime]:
+    """The forms (by the key of their slot) with an open request for correction, and when it was made."""
+    with installation.read() as session:
+        found = session.exec(_open(visitor, TeamRequestKind.correction)).all()
+    return {row.slot_key: row.asked_at for row in found}
+
+
+def _ask(
+    work: UnitOfWork, visitor: ParticipantSession, kind: TeamRequestKind, slot: int | None, event: AuditEvent
+) -> None:
+    chain = participant_chain(visitor.participant_id)
+    work.lock(chain)
+    wanted = _open(visitor, kind).where(TeamRequest.slot_key == (slot or 0))
+    if work.session.exec(wanted).first() is not None:
+        return
+    work.session.add(
+        TeamRequest(
+            participant_id=visitor.participant_id,
+            kind=kind,
+            slot_id=slot,
+            slot_key=slot or 0,
+            asked_at=work.at,
+        )
+    )
+    work.record(event, chain)
+
+
+def _open(visitor: ParticipantSession, kind: TeamRequestKind) -> SelectOfScalar[TeamRequest]:
+    return select(TeamRequest).where(
+        TeamRequest.participant_id == visitor.participant_id,
+        TeamRequest.kind == kind,
+        col(TeamRequest.closed_at).is_(None),
+    )

@@ -1,0 +1,224 @@
+"""What time alone makes owed: telling that a slot opened or was missed, and queueing reminders.
+
+Nothing sweeps over slots: one indexed column, `slot.wake_at`, says which of them owe anything now.
+A read finds them; the claim is the participant's audit chain, taken one participant at a time and
+skipped where somebody holds it (the next tick comes soon). So no two workers push the same
+participant, and none of them waits for a chain while it holds another: the order is always one
+chain, then that participant's rows, then the feed's head at commit, as in every other use case,
+and a circle of waiting cannot arise. What the read found is judged anew under the chain.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Plan
+from app.domain.plans.reminders import MISSED, OPENED, SETTLED, find_due_reminder, plan_reminders
+from app.domain.plans.status import Status, missed_from
+from app.domain.records.access import CLOCK
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.services.audit.audit_seals import day_to_seal
+from app.services.core.identifiers import new_public_id
+from app.services.core.installation import Installation
+from app.services.feed.feed_events import slot_event
+from app.services.schedule.reminder_preference import reminder_preference
+from app.services.schedule.slots import ADMINISTRATIVE, next_due_at, queued_kinds_by_slot
+from app.storage.queries.participants import get_site
+from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.audit import AuditChain, DaySeal
+from app.storage.tables.columns import table_of
+from app.storage.tables.messages import MESSAGE_WAITING, Message
+from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
+from app.storage.unit_of_work import UnitOfWork
+
+BATCH = 500
+"""Slots read at a time."""
+NO_CHANNEL = "none"
+_SLOT = table_of(Slot)
+_TELLING = (OPENED, MISSED)
+_EVENTS: Mapping[str, AuditEvent] = {OPENED: AuditEvent.SLOT_OPENED, MISSED: AuditEvent.SLOT_MISSED}
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """What waits for the clock: slots to push, messages to settle, a day to seal."""
+
+    slots: bool
+    messages: bool
+    seals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsProcessed:
+    """What one push did for a participant: slots told opened or missed, and reminders queued."""
+
+    opened: int = 0
+    missed: int = 0
+    queued: int = 0
+
+
+def find_due_work(installation: Installation, at: datetime) -> DueWork:
+    """Whether anything is owed at `at`: one cheap query, and all that an idle tick costs."""
+    # The least of an index: asked whether any is at most `at`, a prepared plan reads the whole table.
+    least = sa.select(sa.func.min(col(Slot.wake_at))).where(col(Slot.wake_at).is_not(None))
+    due = least.scalar_subquery() <= at
+    waiting = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= at)
+    day = day_to_seal(at).isoformat()
+    seal = sa.select(col(DaySeal.study_id)).where(
+        col(DaySeal.study_id) == col(Study.id), col(DaySeal.sealed_on) == day
+    )
+    unsealed = sa.select(col(Study.id)).where(~seal.correlate(Study).exists()).exists()
+    with installation.read() as session:
+        row = session.execute(sa.select(due, waiting, unsealed)).one()
+    return DueWork(bool(row[0]), bool(row[1]), bool(row[2]))
+
+
+def participants_due(installation: Installation, at: datetime) -> Iterator[int]:
+    """The participants with a slot that owes something at `at`, longest owed first, each once.
+
+    Pages go on behind the last row read, so that a participant who cannot be pushed keeps nobody waiting.
+    """
+    place = sa.tuple_(col(Slot.wake_at), col(Slot.id))
+    rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(col(Slot.wake_at) <= at)
+    rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
+    met: set[int] = set()
+    following = rows
+    while True:
+        with installation.read() as session:
+            page = session.execute(following).all()
+        for row in page:
+            if row.participant_id not in met:
+                met.add(row.participant_id)
+                yield row.participant_id
+        if len(page) < BATCH:
+            return
+        following = rows.where(
+            place > sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id)
+        )
+
+
+def process_due_slots(installation: Installation, participant_id: int, at: datetime) -> SlotsProcessed:
+    """Do what a participant's slots owe at `at`, in one transaction; nothing when somebody else is at them.
+
+    After an outage what was missed is told in the order in which it fell due, and of the reminders
+    missed only the latest of each slot is queued, if it is fresh.
+    """
+    chain = participant_chain(participant_id)
+    with installation.work(CLOCK, at) as work:
+        if not _is_free(work.session, chain):
+            return SlotsProcessed()
+        work.lock(chain)
+        slots = _due(work.session, participant_id, at)
+        return (
+            _ParticipantRun.of(installation, work, participant_id, slots).all() if slots else SlotsProcessed()
+        )
+
+
+def _is_free(session: Session, chain: str) -> bool:
+    statement = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == chain)
+    return session.execute(statement.with_for_update(skip_locked=True)).first() is not None
+
+
+def _due(session: Session, participant_id: int, at: datetime) -> Sequence[Slot]:
+    statement = select(Slot).where(Slot.participant_id == participant_id, col(Slot.wake_at) <= at)
+    return session.exec(statement.order_by(col(Slot.wake_at), col(Slot.id))).all()
+
+
+def due_slot_events(slot: Slot, at: datetime) -> Iterator[tuple[datetime, str]]:
+    """What has happened to a slot by time alone and is not told yet, with the moment of each.
+
+    A slot whose window had closed before its date was recorded was never offered: it is told as missed only.
+    """
+    window, state = window_of_slot(slot), slot_status(slot, at)
+    if window is None or state in SETTLED:
+        return
+    offered = state is not Status.missed or slot.missed_reason != ADMINISTRATIVE
+    if slot.announced is None and window.opens_at <= at and offered:
+        yield window.opens_at, OPENED
+    if state is Status.missed and slot.announced != MISSED:
+        yield missed_from(window, slot_facts(slot)), MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class _ParticipantRun:
+    """One participant's turn."""
+
+    installation: Installation
+    work: UnitOfWork
+    study: Study
+    site: Site
+    participant: Participant
+    slots: Sequence[Slot]
+
+    @classmethod
+    def of(
+        cls, installation: Installation, work: UnitOfWork, participant_id: int, slots: Sequence[Slot]
+    ) -> "_ParticipantRun":
+        participant = work.session.get_one(Participant, participant_id)
+        study = work.session.get_one(Study, participant.study_id)
+        return cls(installation, work, study, get_site(work.session, participant), participant, slots)
+
+    def all(self) -> SlotsProcessed:
+        """Tell events in order of time over all slots, then queue reminders and set the next waking."""
+        happened = [
+            (moment, place, _TELLING.index(what), what)
+            for place, slot in enumerate(self.slots)
+            for moment, what in due_slot_events(slot, self.work.at)
+        ]
+        for _moment, place, _order, what in sorted(happened):
+            self._tell(self.slots[place], what)
+        queued = self._remind()
+        told = [what for *_, what in happened]
+        return SlotsProcessed(told.count(OPENED), told.count(MISSED), queued)
+
+    def _plan(self, slot: Slot) -> Plan:
+        return self.installation.library.plan(self.study.code, slot.plan_version)
+
+    def _tell(self, slot: Slot, what: str) -> None:
+        change = FieldChange(record_name(slot), "announced", slot.announced, what)
+        slot.announced = what
+        self.work.record(_EVENTS[what], participant_chain(self.participant.id or 0), changes=[change])
+        blinded = self._plan(slot).blinded
+        draft = slot_event(slot, self.participant, self.site, CLOCK, what, None, blinded)
+        self.work.publish(slot.study_id, draft)
+
+    def _remind(self) -> int:
+        session, at = self.work.session, self.work.at
+        contact = session.get(Contact, self.participant.id)
+        channel = contact.channel if contact else NO_CHANNEL
+        wish, sent, queued = (
+            reminder_preference(self.participant),
+            queued_kinds_by_slot(session, self.slots),
+            0,
+        )
+        for slot in self.slots:
+            plan, kinds = self._plan(slot), sent.get((slot.id, slot.window_version), set())
+            planned = plan_reminders(plan, planned_slot(slot), wish.clock)
+            due = find_due_reminder(planned, kinds, slot_status(slot, at), at, wish.not_before)
+            if due is not None:
+                session.add(_message(slot, due.kind.value, channel, at))
+                kinds, queued = {*kinds, due.kind.value}, queued + 1
+            slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
+        if queued:
+            self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(self.participant.id or 0))
+        return queued
+
+
+def _message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
+    return Message(
+        slot_id=slot.id or 0,
+        participant_id=slot.participant_id,
+        window_version=slot.window_version,
+        kind=kind,
+        state="queued",
+        channel=channel,
+        key=new_public_id(),
+        lease_until=at,
+        queued_at=at,
+    )

@@ -1,0 +1,249 @@
+"""Delivery reminders: at most once, whatever dies in between.
+
+A message is queued by the ticker, claimed by a lease, and judged once more under its participant's
+chain. Only then does it become `sending`, in a transaction of its own, before the channel is asked.
+So a worker killed before that leaves a message whose lease runs out and that another claims; one
+killed after it leaves a message of which nobody knows whether it left: it becomes `unconfirmed`,
+is shown, and is never sent again. Leases and `sending` are the workers' own bookkeeping and no
+record of the trial; every outcome is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from app.domain.instruments.duration import estimate_minutes
+from app.domain.plans.reminders import STALE_AFTER
+from app.domain.plans.status import ANSWERABLE
+from app.domain.records.access import CLOCK
+from app.domain.records.audit import AuditEvent
+from app.domain.records.messages import MessageState
+from app.notify.channel import MessageChannel, MessageText, NotSent, Unconfirmed
+from app.services.core.installation import Installation
+from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
+from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
+from app.services.setup.packs import has_form_wording
+from app.storage.queries.participants import get_site
+from app.storage.queries.slots import slot_status
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import table_of
+from app.storage.tables.messages import MESSAGE_WAITING, Message
+from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+BATCH = 500
+LEASE = timedelta(minutes=10)
+"""How long a claimed message is one worker's; then another may claim it."""
+PATIENCE = timedelta(minutes=5)
+"""How long a message may be `sending`; longer than a channel ever takes."""
+TRIES = 3
+BACK_OFF = (timedelta(minutes=5), timedelta(minutes=30))
+"""How long after the first and the second failure it is tried again."""
+
+
+_EVENTS: Mapping[MessageState, AuditEvent] = {
+    MessageState.sent: AuditEvent.REMINDER_SENT,
+    MessageState.dropped: AuditEvent.REMINDER_DROPPED,
+    MessageState.failed: AuditEvent.REMINDER_FAILED,
+    MessageState.unconfirmed: AuditEvent.REMINDER_UNCONFIRMED,
+}
+_TABLE = table_of(Message)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSender:
+    """How messages leave: a channel for each kind of address, and their words."""
+
+    channels: Mapping[str, MessageChannel]
+    words: ReminderTexts
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMessage:
+    """A message that is this worker's for the length of a lease."""
+
+    message_id: int
+    participant_id: int
+
+
+def claim_messages(installation: Installation, at: datetime, limit: int = BATCH) -> list[ClaimedMessage]:
+    """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
+    free = (
+        sa.select(_TABLE.c.id)
+        .where(MESSAGE_WAITING, _TABLE.c.state == MessageState.queued.value, _TABLE.c.lease_until <= at)
+        .order_by(_TABLE.c.lease_until, _TABLE.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(free)).values(lease_until=at + LEASE)
+    with installation.work(CLOCK, at) as work:
+        rows = work.apply(taken.returning(_TABLE.c.id, _TABLE.c.participant_id)).all()
+    return sorted(
+        (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
+    )
+
+
+def deliver_message(
+    installation: Installation, outbox: MessageSender, claimed: ClaimedMessage, at: datetime
+) -> MessageState | None:
+    """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
+
+    `at` is when handing over began. What certainly failed is tried again later, at most `TRIES` times.
+    """
+    prepared = _prepare(installation, outbox, claimed, at)
+    if not isinstance(prepared, _Ready):
+        return prepared
+    try:
+        prepared.channel.send(prepared.letter)
+    except NotSent as failed:
+        return _fail(installation, claimed, failed, at)
+    except Unconfirmed:
+        return _conclude(installation, claimed, MessageState.unconfirmed, "unconfirmed", at)
+    return _conclude(installation, claimed, MessageState.sent, None, at)
+
+
+def expire_messages(installation: Installation, at: datetime) -> int:
+    """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
+    statement = sa.select(_TABLE.c.id, _TABLE.c.participant_id).where(
+        MESSAGE_WAITING, _TABLE.c.state == MessageState.sending.value, _TABLE.c.lease_until <= at
+    )
+    with installation.read() as session:
+        lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
+    outcomes = [_conclude(installation, each, MessageState.unconfirmed, "worker_lost", at) for each in lost]
+    return outcomes.count(MessageState.unconfirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A letter that is owed and marked as being sent."""
+
+    channel: MessageChannel
+    letter: MessageText
+
+
+def _prepare(
+    installation: Installation, outbox: MessageSender, claimed: ClaimedMessage, at: datetime
+) -> _Ready | MessageState | None:
+    with installation.work(CLOCK, at) as work:
+        work.lock(participant_chain(claimed.participant_id))
+        message = work.session.get_one(Message, claimed.message_id)
+        if message.state != MessageState.queued.value:
+            return None
+        slot = work.session.get_one(Slot, message.slot_id)
+        participant = work.session.get_one(Participant, message.participant_id)
+        contact = work.session.get(Contact, message.participant_id)
+        channel = outbox.channels.get(contact.channel) if contact else None
+        reason = _no_longer_owed(message, slot, participant, at)
+        reason = reason or _not_offered(installation, work, slot, participant, at)
+        if contact is None or channel is None or slot.closes_on is None or reason is not None:
+            _settle(
+                work,
+                message,
+                MessageState.dropped,
+                reason or ("no_contact" if contact is None else "no_channel"),
+            )
+            return MessageState.dropped
+        subject, text = outbox.words.reminder(
+            _note(installation, work, slot, slot.closes_on, participant), participant.language
+        )
+        to = installation.secret_box.decrypt(contact.address_sealed)
+        values = {
+            "state": MessageState.sending.value,
+            "lease_until": at + PATIENCE,
+            "attempts": message.attempts + 1,
+        }
+        work.apply(sa.update(_TABLE).where(_TABLE.c.id == message.id).values(**values))
+    return _Ready(channel, MessageText(message.key, to, subject, text, participant.language, at))
+
+
+def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: datetime) -> str | None:
+    """Why a queued message must not be sent any more; None while it is owed."""
+    if participant.exit_kind is not None:
+        return "participation_ended"
+    if not wants_reminders(participant):
+        return "not_wanted"
+    if reminder_preference(participant).not_before > at:
+        return "paused"
+    if slot.window_version != message.window_version:
+        return "window_moved"
+    state = slot_status(slot, at)
+    if state not in ANSWERABLE:
+        return state.value
+    return "stale" if at - message.queued_at >= STALE_AFTER else None
+
+
+def _not_offered(
+    installation: Installation, work: UnitOfWork, slot: Slot, participant: Participant, at: datetime
+) -> str | None:
+    """Nobody is reminded of a form that cannot be begun, because its words may not be shown."""
+    study = work.session.get_one(Study, slot.study_id)
+    return (
+        None if has_form_wording(installation, study.code, participant.language, slot, at) else "no_wording"
+    )
+
+
+def _note(
+    installation: Installation, work: UnitOfWork, slot: Slot, closes_on: date, participant: Participant
+) -> ReminderContent:
+    study = work.session.get_one(Study, slot.study_id)
+    plan = installation.library.plan(study.code, slot.plan_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    left_out = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
+    site = get_site(work.session, participant)
+    return ReminderContent(
+        study=plan.neutral_name[participant.language],
+        diary=slot.for_day is not None,
+        minutes=estimate_minutes(sum(item.code not in left_out for item in instrument.items)),
+        closes_on=closes_on,
+        link=f"{installation.public_url}/",
+        phone=site.phone,
+        hours=site.hours,
+    )
+
+
+def _fail(
+    installation: Installation, claimed: ClaimedMessage, failed: NotSent, at: datetime
+) -> MessageState | None:
+    with installation.read() as session:
+        attempts = session.exec(select(Message.attempts).where(Message.id == claimed.message_id)).one()
+    if failed.lasting or attempts >= TRIES:
+        return _conclude(installation, claimed, MessageState.failed, failed.code, at)
+    again = {
+        "state": MessageState.queued.value,
+        "lease_until": at + BACK_OFF[attempts - 1],
+        "failure": failed.code,
+    }
+    mine = sa.and_(_TABLE.c.id == claimed.message_id, _TABLE.c.state == MessageState.sending.value)
+    with installation.work(CLOCK, at) as work:
+        work.apply(sa.update(_TABLE).where(mine).values(**again))
+    return MessageState.queued
+
+
+def _conclude(
+    installation: Installation,
+    claimed: ClaimedMessage,
+    outcome: MessageState,
+    failure: str | None,
+    at: datetime,
+) -> MessageState | None:
+    with installation.work(CLOCK, at) as work:
+        work.lock(participant_chain(claimed.participant_id))
+        message = work.session.exec(select(Message).where(col(Message.id) == claimed.message_id)).one()
+        # A worker that was only slow may still say what became of a message thought lost.
+        if (
+            message.state not in (MessageState.sending.value, MessageState.unconfirmed.value)
+            or message.state == outcome.value
+        ):
+            return None
+        _settle(work, message, outcome, failure)
+    return outcome
+
+
+def _settle(work: UnitOfWork, message: Message, outcome: MessageState, failure: str | None) -> None:
+    message.state, message.failure, message.settled_at = outcome.value, failure, work.at
+    work.record(_EVENTS[outcome], participant_chain(message.participant_id), reason=failure)

@@ -1,0 +1,1 @@
+"""From plan and dated facts to slots: enrolment, anchors, dispositions, exemptions."""

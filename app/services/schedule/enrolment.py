@@ -1,0 +1,234 @@
+"""Enrolling a participant and inviting them: consent first, then a single-use link."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Owner, Plan, SecondCheck
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Actor
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
+from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
+from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.core.throttling import forget_failures, participant_throttle
+from app.services.feed.feed_events import participant_event
+from app.services.schedule.anchors import AnchorEntry, enter_anchor
+from app.services.schedule.slots import refresh_next_due
+from app.services.setup.packs import check_packs
+from app.storage.queries.participants import get_participant
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Activation, Contact, Participant
+from app.storage.tables.studies import Site
+from app.storage.unit_of_work import UnitOfWork
+
+ENROLLED = "ENROLLED_AT_SITE"
+"""The reason under which a site's enrolment date replaces the one that the EDC gave."""
+
+
+class IdentityCheck(StrEnum):
+    """How site staff made sure who the person is (IAM-16)."""
+
+    id_card = "id_card"
+    hospital_record = "hospital_record"
+    known_to_staff = "known_to_staff"
+
+
+class ContactChannel(StrEnum):
+    """How a participant is reminded."""
+
+    email = "email"
+    sms = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentEntry:
+    """What is recorded at enrolment. `address` is optional and kept apart, encrypted.
+
+    `born_on` is needed where it is the plan's second check, and is nowhere else looked at (PRI-02).
+    """
+
+    subject: str
+    language: str
+    enrolled_on: date
+    consent_version: str
+    consented_on: date
+    identity_check: IdentityCheck
+    channel: ContactChannel | None = None
+    address: str | None = None
+    born_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the QR sheet shows, once: the link, the short code and until when they work."""
+
+    url: str
+    code: str
+    expires_at: datetime
+    code_expires_at: datetime
+
+
+def enrol_participant(
+    installation: Installation, actor: Actor, site: Site, entry: EnrolmentEntry, at: datetime
+) -> Participant:
+    """Enrol a participant at a site and create every expected form ahead.
+
+    Somebody whom the EDC registered at this site before is completed: consent and identity are recorded,
+    and can be invited from then on.
+
+    Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
+    "address_needed", "bad_address", "birth_date_needed", "bad_birth_date", or as `packs.check_packs`:
+    nobody is enrolled before the words are there.
+    """
+    with installation.work(actor, at) as work:
+        plan = get_plan(installation, work.session, site.study_id)
+        _check(plan, site, entry, at)
+        check_packs(installation, plan, at)
+        registered = _registered(work, site, entry.subject)
+        participant = registered or add_participant(
+            work, site, entry.subject, entry.language, AuditEvent.PARTICIPANT_ENROLLED
+        )
+        participant.language = entry.language
+        participant.consent_version = entry.consent_version.strip()
+        participant.consented_on = entry.consented_on
+        participant.identity_check = entry.identity_check.value
+        participant.reminders_wanted = entry.channel is not None
+        participant.birth_hash = birth_date_hash(installation, plan, participant.public_id, entry.born_on)
+        _keep_contact(installation, work, participant, entry)
+        change = "updated" if registered else "created"
+        work.publish(site.study_id, participant_event(participant, site, actor, change))
+        anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
+        enter_anchor(installation, work, participant, anchor, confirmed=True)
+        if registered:
+            refresh_next_due(work.session, plan, participant, at)
+        return participant
+
+
+def _keep_contact(
+    installation: Installation, work: UnitOfWork, participant: Participant, entry: EnrolmentEntry
+) -> None:
+    if entry.channel is not None and entry.address is not None:
+        contact = Contact(
+            participant_id=participant.id or 0,
+            channel=entry.channel.value,
+            address_sealed=installation.secret_box.encrypt(entry.address.strip()),
+            recorded_at=work.at,
+        )
+        work.session.add(contact)
+
+
+def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
+    """The participant whom the EDC registered at this site and who has not consented here yet."""
+    same = select(Participant).where(Participant.site_id == site.id, Participant.subject == subject)
+    found = work.session.exec(same).one_or_none()
+    if found is None or found.consent_version is not None:
+        return None
+    chain = participant_chain(found.id or 0)
+    work.lock(chain)
+    work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, site.study_id)
+    return found
+
+
+def add_participant(
+    work: UnitOfWork, site: Site, subject: str, language: str, event: AuditEvent
+) -> Participant:
+    """A new participant of a site, with their own audit chain. Raises Refused("subject_exists")."""
+    same = select(Participant.id).where(Participant.study_id == site.study_id, Participant.subject == subject)
+    if work.session.exec(same).first() is not None:
+        raise Refused("subject_exists", subject=subject)
+    participant = Participant(
+        public_id=new_public_id(),
+        study_id=site.study_id,
+        site_id=site.id or 0,
+        subject=subject,
+        zone=site.zone,
+        language=language,
+        enrolled_at=work.at,
+    )
+    work.session.add(participant)
+    work.session.flush()
+    chain = participant_chain(participant.id or 0)
+    work.lock(chain, site.study_id)
+    work.record(event, chain, site.study_id)
+    return participant
+
+
+def check_subject(plan: Plan, subject: str) -> None:
+    """Refuse a code that is not of the study's pattern, naming the pattern."""
+    if re.fullmatch(plan.subject_pattern, subject) is None:
+        raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
+
+
+def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
+    check_subject(plan, entry.subject)
+    if entry.language not in plan.languages:
+        raise Refused("no_language", field="language", allowed=plan.languages)
+    today = local_day(at, site.zone)
+    for day in (entry.enrolled_on, entry.consented_on):
+        if day > today:
+            raise Refused("date_in_future", date=day, latest=today)
+    if plan.second_check is SecondCheck.birth_date:
+        check_birth_date(entry.born_on, today)
+    if not entry.consent_version.strip() or entry.consented_on > entry.enrolled_on:
+        raise Refused("consent_needed", field="consent")
+    if entry.channel is not None and not (entry.address or "").strip():
+        raise Refused("address_needed", field="address")
+    if (
+        entry.channel is ContactChannel.email
+        and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", (entry.address or "").strip()) is None
+    ):
+        raise Refused("bad_address", field="address", allowed="name@example.org")
+
+
+def issue_invitation(
+    installation: Installation, actor: Actor, study_id: int, subject: str, at: datetime
+) -> Invitation:
+    """A new single-use link and code; the ones issued before stop working at once.
+
+    Raises Refused: "consent_needed" (PRI-03), "participation_ended", "birth_date_needed" where the
+    study asks it of whoever opens the link. Earlier wrong tries are forgotten (IAM-12).
+    """
+    link_token, code = new_token(), new_short_code()
+    with installation.work(actor, at) as work:
+        participant = get_participant(work.session, study_id, subject)
+        chain = participant_chain(participant.id or 0)
+        work.lock(chain)
+        if participant.consent_version is None:
+            raise Refused("consent_needed", field="consent")
+        if participant.exit_kind is not None:
+            raise Refused("participation_ended")
+        plan = get_plan(installation, work.session, study_id)
+        if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
+            raise Refused("birth_date_needed", field="born_on")
+        work.record(AuditEvent.ACTIVATION_ISSUED, chain)
+        forget_failures(work.session, participant_throttle(participant.id or 0))
+        for earlier in _waiting(work.session, participant):
+            earlier.revoked_at = at
+        activation = Activation(
+            participant_id=participant.id or 0,
+            token_hash=token_digest(link_token),
+            code_hash=token_digest(code),
+            issued_at=at,
+            issued_by=actor.id,
+            expires_at=at + LINK_LIFE,
+            code_expires_at=at + CODE_LIFE,
+        )
+        work.session.add(activation)
+    url = f"{installation.public_url}/a/{link_token}"
+    return Invitation(url, code, activation.expires_at, activation.code_expires_at)
+
+
+def _waiting(session: Session, participant: Participant) -> list[Activation]:
+    statement = select(Activation).where(
+        Activation.participant_id == participant.id,
+        col(Activation.used_at).is_(None),
+        col(Activation.revoked_at).is_(None),
+    )
+    return list(session.exec(statement))

@@ -1,0 +1,100 @@
+"""Excusing a form: an exemption that the plan lists, recorded by staff."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.domain.plans.plan import Plan
+from app.domain.plans.status import Status
+from app.domain.records.access import Actor, Permission
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.feed.feed_events import slot_event
+from app.storage.queries.participants import (
+    get_participant,
+    get_readable_participant,
+    get_readable_slot,
+    get_site,
+)
+from app.storage.queries.slots import list_slots, slot_status
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
+
+_SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused})
+
+
+def excuse_visit(
+    installation: Installation,
+    actor: Actor,
+    study_id: int,
+    subject: str,
+    visit: str,
+    exemption: str,
+    at: datetime,
+) -> None:
+    """Excuse every form of a visit that was not sent, for a reason that the plan lists (an exemption).
+
+    Raises Refused: "unknown_participant", "unknown_exemption" naming those of the plan, "unknown_visit",
+    "already_submitted".
+    """
+    with installation.work(actor, at) as work:
+        participant = get_participant(work.session, study_id, subject)
+        chain = participant_chain(participant.id or 0)
+        work.lock(chain)
+        plan = get_plan(installation, work.session, study_id)
+        _check(plan, exemption)
+        expected = list_slots(work.session, participant.id or 0)
+        slots = [slot for slot in expected if slot.visit == visit]
+        if not slots:
+            raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in expected))
+        if any(slot.submitted_at for slot in slots):
+            raise Refused("already_submitted")
+        _excuse(work, actor, plan, participant, slots, exemption)
+
+
+def excuse_form(
+    installation: Installation, actor: Actor, public_id: str, slot_id: str, exemption: str, at: datetime
+) -> None:
+    """Excuse one form that nobody has begun, as site staff of the participant; the EDC is told.
+
+    Raises Refused: "unknown_participant", "unknown_slot" (also for one that this actor may not see),
+    "not_excusable", "unknown_exemption" naming those of the plan.
+    """
+    with installation.work(actor, at) as work:
+        participant = get_readable_participant(work.session, actor, public_id, Permission.REASON_RECORD)
+        work.lock(participant_chain(participant.id or 0))
+        plan = get_plan(installation, work.session, participant.study_id)
+        slot = get_readable_slot(work.session, actor, plan, participant, slot_id)
+        if not is_excusable(slot, at):
+            raise Refused("not_excusable")
+        _check(plan, exemption)
+        _excuse(work, actor, plan, participant, [slot], exemption)
+
+
+def is_excusable(slot: Slot, at: datetime) -> bool:
+    """Whether staff may excuse this form at this moment: it is expected, or was, and holds no answers."""
+    return slot.begun_at is None and slot_status(slot, at) not in _SETTLED
+
+
+def _check(plan: Plan, exemption: str) -> None:
+    if exemption not in plan.exemptions:
+        raise Refused("unknown_exemption", field="exemption", allowed=plan.exemptions)
+
+
+def _excuse(
+    work: UnitOfWork,
+    actor: Actor,
+    plan: Plan,
+    participant: Participant,
+    slots: Sequence[Slot],
+    exemption: str,
+) -> None:
+    work.record(AuditEvent.SLOT_EXCUSED, participant_chain(participant.id or 0), reason=exemption)
+    site = get_site(work.session, participant)
+    for slot in slots:
+        slot.excused, slot.wake_at = exemption, None
+        told = slot_event(slot, participant, site, actor, "excused", blinded=plan.blinded)
+        work.publish(participant.study_id, told)

@@ -1,0 +1,27 @@
+"""When a participant may be reminded: consent, wish, pause and hour, as one value."""
+
+from datetime import UTC, datetime, time
+
+from app.domain.plans.reminders import ReminderPreference
+from app.domain.plans.windows import ONE_DAY, start_of_day
+from app.storage.tables.participants import Participant
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def reminder_preference(participant: Participant) -> ReminderPreference:
+    """When this participant may be reminded; without wish or consent never (PRI-03).
+
+    A pause lasts through its last local day. What falls into it is dropped and not made up for.
+    """
+    if not wants_reminders(participant):
+        return ReminderPreference(_NEVER)
+    clock = time.fromisoformat(participant.remind_at) if participant.remind_at else None
+    paused = participant.reminders_paused_until
+    ends_at = start_of_day(paused + ONE_DAY, participant.zone) if paused else participant.enrolled_at
+    return ReminderPreference(max(ends_at, participant.enrolled_at), clock)
+
+
+def wants_reminders(participant: Participant) -> bool:
+    """Whether they consented to the study and want to be reminded."""
+    return participant.reminders_wanted and participant.consent_version is not None

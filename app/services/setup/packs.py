@@ -1,0 +1,231 @@
+"""Instrument packs in use: importing them, what must be there before a form begins, and what ends soon."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.pack import Pack, PackValidity, parse_pack
+from app.domain.instruments.text import InstrumentText
+from app.domain.plans.plan import Plan
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Actor
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.services.core.pack_registry import open_stored_pack
+from app.storage.queries.packs import find_pack
+from app.storage.queries.participants import get_study
+from app.storage.row_changes import study_chain
+from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+
+
+@dataclass(frozen=True, slots=True)
+class PackStatus:
+    """How a study stands with one instrument in one language; `valid_until` is None without a pack."""
+
+    study: str
+    instrument: str
+    version: str
+    language: str
+    standing: PackValidity
+    valid_until: date | None = None
+    days_left: int = 0
+
+
+def import_pack(
+    installation: Installation, actor: Actor, study: str, content: str, file: str, at: datetime
+) -> tuple[Pack, bool]:
+    """Store a pack for a study; the newest replaces those before it. Whether it is new: the same file
+    again changes nothing.
+
+    Raises BadDefinition for words that are not whole, and Refused: "unknown_study", "demo_takes_no_pack",
+    "pack_of_other_study", "not_in_plan", "no_language", "pack_expired".
+    """
+    pack = parse_pack(content, file, installation.library.instrument)
+    with installation.work(actor, at) as work:
+        found = get_study(work.session, study)
+        chain = study_chain(found.id or 0)
+        work.lock(chain)
+        _check_fits(installation, found, pack)
+        if _is_stored(work.session, found, pack):
+            return pack, False
+        plan = installation.library.plan(found.code, found.plan_version)
+        _check_runs(pack, plan, at)
+        work.session.add(_row(found, pack, content, actor, at))
+        work.record(AuditEvent.PACK_IMPORTED, chain, found.id)
+    return pack, True
+
+
+def _check_fits(installation: Installation, study: Study, pack: Pack) -> None:
+    if study.mode is StudyMode.DEMO:
+        raise Refused("demo_takes_no_pack")
+    if pack.study != study.code:
+        raise Refused("pack_of_other_study", study=pack.study)
+    plan = installation.library.plan(study.code, study.plan_version)
+    used = [f"{each.id}@{each.version}" for each in plan.instruments]
+    named = f"{pack.text.instrument}@{pack.text.version}"
+    if named not in used:
+        raise Refused("not_in_plan", instrument=named, allowed=", ".join(used))
+    if pack.text.lang not in plan.languages:
+        raise Refused("no_language", field="lang", allowed=", ".join(plan.languages))
+
+
+def _is_stored(session: Session, study: Study, pack: Pack) -> bool:
+    same = select(InstrumentPack.id).where(
+        InstrumentPack.study_id == study.id, InstrumentPack.sha256 == pack.text.sha256
+    )
+    return session.exec(same).first() is not None
+
+
+def _row(study: Study, pack: Pack, content: str, actor: Actor, at: datetime) -> InstrumentPack:
+    text = pack.text
+    return InstrumentPack(
+        study_id=study.id or 0,
+        instrument=text.instrument,
+        version=text.version,
+        lang=text.lang,
+        name=text.name,
+        copyright=text.copyright,
+        licensee=pack.licensee,
+        permission=pack.permission,
+        valid_until=pack.valid_until,
+        sha256=text.sha256,
+        content=content,
+        imported_at=at,
+        imported_by=actor.id,
+    )
+
+
+def check_packs(installation: Installation, plan: Plan, at: datetime) -> None:
+    """Refuse where the plan's licensed instruments lack words in one of its languages.
+
+    Nobody is enrolled before all are there. Raises as `check_pack`.
+    """
+    for instrument in _licensed(installation, plan):
+        for language in plan.languages:
+            check_pack(installation, plan, instrument, language, at)
+
+
+def check_form_wording(
+    installation: Installation, study: str, language: str, slot: Slot, at: datetime
+) -> None:
+    """Refuse a form that may not be begun in this language; a begun one may be finished (CAP-15).
+
+    Raises as `check_pack`.
+    """
+    if slot.begun_at is None:
+        plan = installation.library.plan(study, slot.plan_version)
+        instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+        check_pack(installation, plan, instrument, language, at)
+
+
+def has_form_wording(installation: Installation, study: str, language: str, slot: Slot, at: datetime) -> bool:
+    """Whether `check_begin` lets the form pass."""
+    try:
+        check_form_wording(installation, study, language, slot, at)
+    except Refused:
+        return False
+    return True
+
+
+def check_pack(
+    installation: Installation, plan: Plan, instrument: Instrument, language: str, at: datetime
+) -> None:
+    """Refuse an instrument whose official words may not be shown today in this study.
+
+    Raises Refused: "pack_missing", "pack_altered", "pack_expired". A demonstration and what is not
+    licensed need none.
+    """
+    if not instrument.licensed or not installation.shelf(plan.id).live:
+        return
+    pack = installation.pack(plan.id, instrument, language)
+    if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
+        installation.look(plan.id, at)  # perhaps another process imported its successor
+        _check_runs(installation.pack(plan.id, instrument, language), plan, at)
+
+
+def _check_runs(pack: Pack, plan: Plan, at: datetime) -> None:
+    if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
+        told = pack.text
+        raise Refused("pack_expired", instrument=told.instrument, language=told.lang, day=pack.valid_until)
+
+
+def refresh_packs(installation: Installation, at: datetime) -> None:
+    """Look for new packs of the trials that this process serves; a demonstration costs nothing."""
+    for study in installation.pack_registry.live_studies():
+        installation.look(study, at)
+
+
+def list_pack_statuses(
+    installation: Installation, study: str, plan_version: str, at: datetime
+) -> list[PackStatus]:
+    """Every licensed instrument of a study's plan in each of its languages; none in a demonstration."""
+    if not installation.shelf(study).live:
+        return []
+    plan = installation.library.plan(study, plan_version)
+    return [
+        _standing(installation, plan, instrument, language, at)
+        for instrument in _licensed(installation, plan)
+        for language in plan.languages
+    ]
+
+
+def list_all_pack_statuses(installation: Installation, at: datetime) -> list[PackStatus]:
+    """The standings of every trial of the installation, as they are now."""
+    with installation.read() as session:
+        trials = session.exec(
+            select(Study).where(Study.mode == StudyMode.LIVE).order_by(col(Study.code))
+        ).all()
+    for study in trials:
+        installation.look(study.code, at)
+    return [
+        each
+        for study in trials
+        for each in list_pack_statuses(installation, study.code, study.plan_version, at)
+    ]
+
+
+def packs_needing_attention(found: Iterable[PackStatus]) -> list[PackStatus]:
+    """Those that somebody must see to."""
+    return [each for each in found if each.standing is not PackValidity.VALID]
+
+
+def find_text(installation: Installation, sha256: str) -> InstrumentText:
+    """The words of this digest, as a response names them, however old; Refused("unknown_wording")."""
+    for text in installation.library.texts.values():
+        if text.sha256 == sha256:
+            return text
+    with installation.read() as session:
+        found = find_pack(session, sha256)
+    if found is None:
+        raise Refused("unknown_wording")
+    row, study = found
+    return open_stored_pack(row, study, installation.library.instrument(row.instrument, row.version)).text
+
+
+def _licensed(installation: Installation, plan: Plan) -> Iterator[Instrument]:
+    for used in plan.instruments:
+        instrument = installation.library.instrument(used.id, used.version)
+        if instrument.licensed:
+            yield instrument
+
+
+_STANDINGS = {"pack_missing": PackValidity.MISSING, "pack_altered": PackValidity.ALTERED}
+
+
+def _standing(
+    installation: Installation, plan: Plan, instrument: Instrument, language: str, at: datetime
+) -> PackStatus:
+    of = (plan.id, instrument.id, instrument.version, language)
+    try:
+        pack = installation.pack(plan.id, instrument, language)
+    except Refused as refused:
+        return PackStatus(*of, _STANDINGS[refused.code])
+    today = local_day(at, plan.zone)
+    return PackStatus(*of, pack.standing(today), pack.valid_until, pack.days_left(today))

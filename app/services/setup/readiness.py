@@ -1,0 +1,47 @@
+"""Whether this installation can serve: database reachable, its revision current, its clock sane."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.services.core.installation import Installation
+from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
+from app.storage.migrations import current_revision, head_revision
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""Beyond this the database's clock and ours disagree, and windows would open and close wrongly."""
+
+
+def find_readiness_faults(installation: Installation, at: datetime) -> list[str]:
+    """What keeps it from serving: "database", "revision" or "clock"; empty when it is ready."""
+    try:
+        current = current_revision(installation.engine) == _needed()
+        apart = abs(_database_clock(installation) - at)
+    except SQLAlchemyError:
+        return ["database"]
+    return [name for name, wrong in (("revision", not current), ("clock", apart > CLOCK_TOLERANCE)) if wrong]
+
+
+def find_readiness_warnings(installation: Installation, at: datetime) -> list[str]:
+    """What keeps it from nothing now, but must be seen to: `pack_missing`, `pack_expired`, `pack_ends_soon`
+    or `pack_altered`. Codes only, because everybody may ask; `daybook check-packs` tells which.
+    """
+    return sorted(
+        {
+            f"pack_{each.standing.value}"
+            for each in packs_needing_attention(list_all_pack_statuses(installation, at))
+        }
+    )
+
+
+@cache
+def _needed() -> str:
+    return head_revision()
+
+
+def _database_clock(installation: Installation) -> datetime:
+    with installation.read() as session:
+        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

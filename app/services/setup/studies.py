@@ -1,0 +1,223 @@
+"""Setting up: a study from its plan, its sites, the staff and what they are granted."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyotp
+from sqlmodel import col, select
+
+from app.domain.plans.windows import load_zone
+from app.domain.records.access import Actor, Role, Scope
+from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
+from app.domain.refusal import Refused
+from app.services.core.identifiers import new_public_id, new_token, token_digest
+from app.services.core.installation import Installation
+from app.storage.feed_log import new_feed_head
+from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
+from app.storage.tables.edc import EdcClient
+from app.storage.tables.staff import RoleGrant, Staff, StaffSession
+from app.storage.tables.studies import Site, Study
+
+LEAST_PASSWORD = 12
+"""Characters of a staff password; any characters, no composition rules (SEC-06)."""
+
+
+def load_study(
+    installation: Installation, actor: Actor, code: str, version: str, mode: StudyMode, at: datetime
+) -> Study:
+    """Open a study under a plan of the library, with an empty feed.
+
+    A trial's licensed instruments then wait for their packs: `packs.check_packs`. Raises Refused:
+    "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share a database, VAL-08).
+    """
+    plan = installation.library.plan(code, version)
+    with installation.work(actor, at) as work:
+        studies = work.session.exec(select(Study)).all()
+        if any(study.code == code for study in studies):
+            raise Refused("study_exists", study=code)
+        if any(study.mode != mode for study in studies):
+            raise Refused("mixed_modes", mode=mode.value)
+        study = Study(
+            code=code,
+            plan_version=version,
+            plan_sha256=plan.sha256,
+            mode=mode,
+            feed=new_public_id(),
+            loaded_at=at,
+        )
+        work.session.add(study)
+        work.session.flush()
+        work.session.add(new_feed_head(study.id or 0))
+        work.record(AuditEvent.STUDY_LOADED, study_chain(study.id or 0), study.id)
+        return study
+
+
+def check_mode(installation: Installation, mode: StudyMode) -> None:
+    """Refuse to serve a trial as a demonstration, or the other way round: Refused("mixed_modes") (VAL-08)."""
+    with installation.read() as session:
+        if session.exec(select(Study.id).where(Study.mode != mode)).first() is not None:
+            raise Refused("mixed_modes", mode=mode.value)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEntry:
+    """A site as it is entered: code, name, telephone and hours that its participants are shown."""
+
+    code: str
+    name: str
+    phone: str
+    hours: str
+    zone: str
+
+
+def open_site(installation: Installation, actor: Actor, study: str, entry: SiteEntry, at: datetime) -> Site:
+    """Open a site of a study. Raises Refused: "unknown_study", "unknown_zone", "site_exists"."""
+    load_zone(entry.zone)
+    with installation.work(actor, at) as work:
+        found = get_study(work.session, study)
+        if work.session.exec(select(Site).where(Site.study_id == found.id, Site.code == entry.code)).first():
+            raise Refused("site_exists", site=entry.code)
+        site = Site(
+            study_id=found.id or 0,
+            code=entry.code,
+            name=entry.name,
+            phone=entry.phone,
+            hours=entry.hours,
+            zone=entry.zone,
+        )
+        work.session.add(site)
+        work.record(AuditEvent.SITE_OPENED, study_chain(found.id or 0), found.id)
+        return site
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    """A new member of staff, and the secret to be put into their authenticator, shown once."""
+
+    staff_id: int
+    totp_secret: str
+
+
+def create_staff(
+    installation: Installation,
+    actor: Actor,
+    email: str,
+    name: str,
+    password: str,
+    language: str,
+    at: datetime,
+) -> NewStaff:
+    """Create an account; the address of a disabled one stays taken (IAM-01).
+
+    Raises Refused: "weak_password", "staff_exists".
+    """
+    if len(password) < LEAST_PASSWORD:
+        raise Refused("weak_password", least=LEAST_PASSWORD)
+    address = email.strip().lower()
+    secret = pyotp.random_base32()
+    hashed_password = installation.secret_box.hash(password)
+    with installation.work(actor, at) as work:
+        if work.session.exec(select(Staff).where(Staff.email == address)).first():
+            raise Refused("staff_exists", email=address)
+        staff = Staff(
+            email=address,
+            name=name,
+            language=language,
+            password_hash=hashed_password,
+            totp_sealed=installation.secret_box.encrypt(secret),
+            created_at=at,
+        )
+        work.session.add(staff)
+        work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
+        work.session.flush()
+        return NewStaff(staff.id or 0, secret)
+
+
+def grant_role(
+    installation: Installation,
+    actor: Actor,
+    staff_id: int,
+    role: Role,
+    study: str,
+    site: str | None,
+    at: datetime,
+) -> None:
+    """Give a role in a study, at one site or at all.
+
+    Raises Refused: "unknown_study", "unknown_site", "admin_conduct" (IAM-14).
+    """
+    with installation.work(actor, at) as work:
+        found = get_study(work.session, study)
+        site_id = get_site_by_code(work.session, found.id or 0, site).id if site else None
+        held = work.session.exec(
+            select(RoleGrant).where(
+                RoleGrant.staff_id == staff_id,
+                RoleGrant.study_id == found.id,
+                col(RoleGrant.revoked_at).is_(None),
+            )
+        ).all()
+        if any((grant.role is Role.ADMIN) != (role is Role.ADMIN) for grant in held):
+            raise Refused("admin_conduct", role=role.value)
+        work.session.add(
+            RoleGrant(
+                staff_id=staff_id,
+                role=role,
+                study_id=found.id or 0,
+                site_id=site_id,
+                granted_at=at,
+                granted_by=actor.id,
+            )
+        )
+        work.record(AuditEvent.ROLE_GRANTED, INSTALLATION_CHAIN, reason=None)
+
+
+def disable_staff(installation: Installation, actor: Actor, email: str, reason: str, at: datetime) -> None:
+    """Disable an account and close its sessions at once. Raises Refused("unknown_staff")."""
+    with installation.work(actor, at) as work:
+        staff = work.session.exec(select(Staff).where(Staff.email == email.strip().lower())).one_or_none()
+        if staff is None:
+            raise Refused("unknown_staff", email=email)
+        staff.disabled_at = at
+        for opened in work.session.exec(select(StaffSession).where(StaffSession.staff_id == staff.id)):
+            opened.closed_at = opened.closed_at or at
+        work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A new EDC client and its secret, shown once."""
+
+    client_id: str
+    secret: str
+
+
+def create_client(
+    installation: Installation,
+    actor: Actor,
+    study: str,
+    name: str,
+    scopes: Collection[Scope],
+    sites: Sequence[str] | None,
+    at: datetime,
+) -> NewClient:
+    """Create an EDC client of one study, for all its sites or some. Raises Refused: "unknown_study|site"."""
+    secret = new_token()
+    with installation.work(actor, at) as work:
+        found = get_study(work.session, study)
+        for site in sites or ():
+            get_site_by_code(work.session, found.id or 0, site)
+        client = EdcClient(
+            client_id=f"edc-{new_public_id().lower()}",
+            study_id=found.id or 0,
+            name=name,
+            secret_hash=token_digest(secret),
+            scopes=" ".join(sorted(scope.value for scope in scopes)),
+            sites=list(sites) if sites is not None else None,
+            created_at=at,
+        )
+        work.session.add(client)
+        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(found.id or 0), found.id)
+        return NewClient(client.client_id, secret)

@@ -1,0 +1,1 @@
+"""Reads: each takes a session or connection and changes nothing."""

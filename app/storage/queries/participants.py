@@ -1,0 +1,84 @@
+"""Finding participants: only those whom the actor may read, and strangers never."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from app.domain.plans.plan import Plan
+from app.domain.records.access import Actor, Permission
+from app.domain.refusal import Refused
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
+
+
+def select_readable(
+    actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
+) -> SelectOfScalar[Participant]:
+    """The participants whom this member of staff may see; every read of participant data begins here."""
+    reach = actor.reach(permission)
+    places = [
+        col(Participant.study_id) == study if site is None else col(Participant.site_id) == site
+        for study, site in reach
+    ]
+    return select(Participant).where(sa.or_(sa.false(), *places))
+
+
+def get_readable_participant(
+    session: Session, actor: Actor, public_id: str, permission: Permission
+) -> Participant:
+    """The participant, when this actor may do this to them; otherwise Refused("unknown_participant").
+
+    Somebody else's participant and one that does not exist are refused alike (IAM-03).
+    """
+    found = session.exec(
+        select_readable(actor, permission).where(Participant.public_id == public_id)
+    ).one_or_none()
+    if found is None:
+        raise Refused("unknown_participant")
+    return found
+
+
+def get_participant(session: Session, study_id: int, subject: str) -> Participant:
+    """The participant of a study by code; raises Refused("unknown_participant")."""
+    statement = select(Participant).where(Participant.study_id == study_id, Participant.subject == subject)
+    found = session.exec(statement).one_or_none()
+    if found is None:
+        raise Refused("unknown_participant", subject=subject)
+    return found
+
+
+def get_readable_slot(
+    session: Session, actor: Actor, plan: Plan, participant: Participant, slot_id: str
+) -> Slot:
+    """One form of a participant; raises Refused("unknown_slot") also for one that would tell the arm."""
+    statement = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.id)
+    slot = session.exec(statement).one_or_none()
+    sees_arm = not plan.blinded or actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+    if slot is None or (slot.arm_revealing and not sees_arm):
+        raise Refused("unknown_slot")
+    return slot
+
+
+def get_site(session: Session, participant: Participant) -> Site:
+    """The participant's site."""
+    return session.exec(select(Site).where(Site.id == participant.site_id)).one()
+
+
+def get_study(session: Session, code: str) -> Study:
+    """The study of this code; raises Refused("unknown_study")."""
+    found = session.exec(select(Study).where(Study.code == code)).one_or_none()
+    if found is None:
+        raise Refused("unknown_study", study=code)
+    return found
+
+
+def get_site_by_code(session: Session, study_id: int, code: str) -> Site:
+    """The study's site of this code; raises Refused("unknown_site") naming those there are."""
+    sites: Sequence[Site] = session.exec(select(Site).where(Site.study_id == study_id)).all()
+    for site in sites:
+        if site.code == code:
+            return site
+    raise Refused("unknown_site", site=code, allowed=tuple(sorted(site.code for site in sites)))

@@ -1,0 +1,110 @@
+"""Slots between rows and the domain: windows, facts, and the SQL twin of status."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Plan
+from app.domain.plans.schedule import PlannedSlot
+from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
+from app.domain.plans.windows import Window
+from app.storage.tables.schedule import Slot
+
+
+def is_diary_slot(plan: Plan, slot: Slot) -> bool:
+    """Whether a form is a day of the diary, also while its day waits for a date."""
+    return plan.diary is not None and slot.series == plan.diary.series
+
+
+def window_of_slot(slot: Slot) -> Window | None:
+    """The window that a row holds; None while its anchor is not known."""
+    if slot.opens_on is None or slot.target_on is None or slot.closes_on is None:
+        return None
+    if not (slot.opens_at and slot.due_at and slot.overdue_at and slot.closes_at and slot.grace_until):
+        return None
+    return Window(
+        opens_on=slot.opens_on,
+        target_on=slot.target_on,
+        closes_on=slot.closes_on,
+        zone=slot.zone,
+        opens_at=slot.opens_at,
+        due_at=slot.due_at,
+        overdue_at=slot.overdue_at,
+        closes_at=slot.closes_at,
+        grace_until=slot.grace_until,
+    )
+
+
+def slot_facts(slot: Slot) -> SlotFacts:
+    """What the row knows of its slot beside the window."""
+    left = Exit(slot.exit_kind, slot.exit_at) if slot.exit_kind and slot.exit_at else None
+    return SlotFacts(slot.begun_at, slot.submitted_at, left, slot.excused is not None)
+
+
+def slot_status(slot: Slot, at: datetime) -> Status:
+    """The slot's state at this moment."""
+    return derive_status(window_of_slot(slot), slot_facts(slot), at)
+
+
+def planned_slot(slot: Slot) -> PlannedSlot:
+    """The row as the domain's schedule names it."""
+    return PlannedSlot(
+        visit=slot.visit,
+        series=slot.series,
+        instrument=slot.instrument,
+        instrument_version=slot.instrument_version,
+        for_day=slot.for_day,
+        anchor=slot.anchor,
+        window=window_of_slot(slot),
+        arm_revealing=slot.arm_revealing,
+    )
+
+
+def set_window(slot: Slot, window: Window | None) -> None:
+    """Put a window into the row, or take it away; a new version of the window begins."""
+    slot.opens_on = window.opens_on if window else None
+    slot.target_on = window.target_on if window else None
+    slot.closes_on = window.closes_on if window else None
+    slot.opens_at = window.opens_at if window else None
+    slot.due_at = window.due_at if window else None
+    slot.overdue_at = window.overdue_at if window else None
+    slot.closes_at = window.closes_at if window else None
+    slot.grace_until = window.grace_until if window else None
+    slot.window_version += 1
+    slot.announced = None
+
+
+def list_slots(session: Session, participant_id: int) -> Sequence[Slot]:
+    """All slots of a participant in the plan's order."""
+    statement = select(Slot).where(Slot.participant_id == participant_id)
+    return session.exec(statement.order_by(col(Slot.position), col(Slot.id))).all()
+
+
+def code_literal(code: StrEnum) -> sa.ColumnElement[str]:
+    """A code in a query, written out: constants that are bound are sent and typed anew each time."""
+    return sa.literal_column(f"'{code.value}'", sa.String)
+
+
+def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
+    """The SQL twin of `app.domain.plans.status.derive_status`; a test proves the two equal."""
+    opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
+    died = col(Slot.exit_kind) == code_literal(ExitKind.death)
+    exited = col(Slot.exit_kind).is_not(None)
+    inside = sa.and_(exited, opens <= left, left < closes)
+    ends = sa.case((inside, left), (col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
+    gone = sa.and_(exited, sa.or_(opens.is_(None), left < sa.case((died, closes), else_=opens)))
+    return sa.case(
+        (col(Slot.submitted_at).is_not(None), code_literal(Status.submitted)),
+        (gone, code_literal(Status.not_expected)),
+        (col(Slot.excused).is_not(None), code_literal(Status.excused)),
+        (opens.is_(None), code_literal(Status.waiting)),
+        (now >= ends, code_literal(Status.missed)),
+        (now < opens, code_literal(Status.planned)),
+        (sa.and_(now >= col(Slot.overdue_at), now < closes), code_literal(Status.overdue)),
+        (col(Slot.begun_at).is_not(None), code_literal(Status.in_progress)),
+        (col(Slot.due_at) <= now, code_literal(Status.due)),
+        else_=code_literal(Status.open),
+    )

@@ -1,0 +1,56 @@
+"""What lies before a participant, in one small read: forms that take answers now, and the next opening."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.domain.plans.status import ANSWERABLE
+from app.storage.queries.slots import code_literal, status_expression
+from app.storage.tables.columns import table_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+
+_NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
+_LATER = table_of(Slot).alias("later")
+_NEXT = sa.select(sa.func.min(_LATER.c.opens_on)).where(
+    _LATER.c.participant_id == col(Participant.id), _LATER.c.excused.is_(None), _LATER.c.opens_at > _NOW
+)
+# The two moments let the index find the few rows that the states are then made of.
+_OPEN = sa.and_(
+    col(Slot.participant_id) == col(Participant.id),
+    col(Slot.opens_at) <= _NOW,
+    col(Slot.grace_until) > _NOW,
+    status_expression(_NOW).in_([code_literal(state) for state in sorted(ANSWERABLE)]),
+)
+_READ = (
+    sa.select(
+        col(Participant.exit_kind),
+        _NEXT.scalar_subquery().label("next_on"),
+        col(Slot.plan_version),
+        col(Slot.instrument),
+        col(Slot.instrument_version),
+        col(Slot.begun_at),
+    )
+    .select_from(sa.outerjoin(Participant, Slot, _OPEN))
+    .where(col(Participant.id) == sa.bindparam("participant"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingForms:
+    """`open`: of each form that takes answers now, its plan, instrument and beginning; no other column."""
+
+    open: Sequence[Slot]
+    next_on: date | None
+
+
+def read_upcoming_forms(connection: Connection, participant_id: int, at: datetime) -> UpcomingForms:
+    """What this participant can answer at `at`, and the day on which the next form opens, if they stay."""
+    rows = connection.execute(_READ, {"participant": participant_id, "at": at}).all()
+    slots = [row for row in rows if row.instrument is not None]
+    return UpcomingForms(cast(Sequence[Slot], slots), None if rows[0].exit_kind else rows[0].next_on)

@@ -1,0 +1,171 @@
+"""What changed in a row, as the audit trail tells it: old → new per field, secrets never."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import PassiveFlag
+from sqlalchemy.orm.attributes import History
+from sqlmodel import Session, SQLModel
+
+from app.domain.records.audit import FieldChange
+from app.storage.tables.schedule import Slot
+
+TECHNICAL_TABLES = frozenset(
+    {
+        "audit_chain",
+        "audit_entry",
+        "feed_head",
+        "feed_event",
+        "staff_session",
+        "used_code",
+        "throttle",
+        "edc_token",
+        "day_seal",
+    }
+)
+"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters."""
+
+_NOT_AUDITED = frozenset(
+    {
+        "device.seen_at",
+        "slot.wake_at",
+        "slot.opens_on",
+        "slot.target_on",
+        "slot.closes_on",
+        "slot.for_day",
+        "slot.opens_at",
+        "slot.due_at",
+        "slot.overdue_at",
+        "slot.closes_at",
+        "slot.grace_until",
+        "slot.window_version",
+        "slot.announced",
+        "slot.version",
+        "participant.version",
+        "message.lease_until",
+        "anchor.reason",
+        "disposition.reason",
+        "slot.missed_note",
+        "participant_request.slot_key",
+        "participant_request.outcome",
+        "edc_record.body",
+        "response.answers",
+        "response.scores",
+        "quarantine.answers",
+        "instrument_pack.content",
+    }
+)
+"""Columns computed from others that are told, kept alive by every request, append-only themselves, or
+people's own words, which stand in the entry's reason."""
+
+_SECRET = frozenset(
+    {
+        "password_hash",
+        "pin_hash",
+        "birth_hash",
+        "totp_sealed",
+        "address_sealed",
+        "token_hash",
+        "code_hash",
+        "secret_hash",
+        "next_secret_hash",
+    }
+)
+
+_WINDOW = ("opens_on", "target_on", "closes_on")
+"""The days of a slot's window, told together: a participant has some 245 of them."""
+
+
+def participant_chain(participant_id: int) -> str:
+    """The name of a participant's audit chain."""
+    return f"participant:{participant_id}"
+
+
+def study_chain(study_id: int) -> str:
+    """The name of a study's audit chain."""
+    return f"study:{study_id}"
+
+
+INSTALLATION_CHAIN = "installation"
+
+
+def chain_of_row(row: SQLModel, session: Session) -> str | None:
+    """The chain that a row's changes belong to; None where any event of the transaction may tell them."""
+    if row.__tablename__ == "participant":
+        return participant_chain(row.id)  # type: ignore[attr-defined]  # the table was just tested
+    participant_id = getattr(row, "participant_id", None)
+    if participant_id is None and (slot_id := getattr(row, "slot_id", None)) is not None:
+        slot = session.get(Slot, slot_id)
+        participant_id = slot.participant_id if slot else None
+    return participant_chain(participant_id) if participant_id is not None else None
+
+
+def record_name(row: SQLModel) -> str:
+    """How the trail names a record: its table and public id (or key)."""
+    public = getattr(row, "public_id", None)
+    if row.__tablename__ == "slot":
+        return f"slot:{row.visit}/{row.instrument}"  # type: ignore[attr-defined]  # the table was just tested
+    if public is not None:
+        return f"{row.__tablename__}:{public}"
+    keys = sa.inspect(row).identity or sa.inspect(type(row)).primary_key_from_instance(row)
+    return f"{row.__tablename__}:{'/'.join(str(key) for key in keys)}"
+
+
+def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:
+    """The told changes of one flushed row."""
+    table = str(row.__tablename__)
+    if table in TECHNICAL_TABLES:
+        return
+    state: sa.orm.InstanceState[Any] = sa.inspect(row)
+    name = record_name(row)
+    fresh = state.key is None
+    if table == "slot":
+        yield from _window_change(state, name, fresh)
+    for column in state.mapper.column_attrs:
+        if f"{table}.{column.key}" in _NOT_AUDITED or (fresh and (column.key == "id" or table == "slot")):
+            continue
+        history = state.get_history(column.key, PassiveFlag.PASSIVE_NO_FETCH)
+        if deleted:
+            yield FieldChange(name, column.key, _told(column.key, getattr(row, column.key)), None)
+        elif history.has_changes() and _old(history) != _new(history):
+            yield FieldChange(
+                name, column.key, _told(column.key, _old(history)), _told(column.key, _new(history))
+            )
+
+
+def _window_change(state: sa.orm.InstanceState[Any], name: str, fresh: bool) -> Iterator[FieldChange]:
+    histories = [state.get_history(day, PassiveFlag.PASSIVE_NO_FETCH) for day in _WINDOW]
+    if not fresh and not any(history.has_changes() for history in histories):
+        return
+    before = None if fresh else _days([_was(history) for history in histories])
+    after = _days([_is(history) for history in histories])
+    yield FieldChange(name, "window", before, after)
+
+
+def _days(days: list[object]) -> str:
+    return "waiting" if None in days else "/".join(str(day) for day in days)
+
+
+def _was(history: History) -> object:
+    return next(iter([*history.deleted, *history.unchanged]), None)
+
+
+def _is(history: History) -> object:
+    return next(iter([*history.added, *history.unchanged]), None)
+
+
+def _old(history: History) -> object:
+    return history.deleted[0] if history.deleted else None
+
+
+def _new(history: History) -> object:
+    return history.added[0] if history.added else None
+
+
+def _told(column: str, value: object) -> object:
+    if value is None:
+        return None
+    if column in _SECRET:
+        return "secret"
+    return value

@@ -1,0 +1,204 @@
+"""The hot path of a sending: everything it changes, written only if the participant's head has not moved.
+
+On PostgreSQL that is one statement, a transaction by itself: head, audit entry, answers, response, slot,
+and last of all the feed, whose head stays locked for hardly longer than the commit takes. The number and
+the hashes of the feed event are put together by the database, from pieces that the domain has spelled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, SQLModel, col
+
+from app.domain.records.audit import ChainEntry
+from app.domain.records.feed import FeedEventDraft, spell_event
+from app.storage.feed_log import append_feed_event
+from app.storage.statements.save_answers import MOVE_HEAD, chain_head_values, insert_answers_statement
+from app.storage.tables.audit import AuditChain, AuditEntry
+from app.storage.tables.capture import AnswerEvent, Response
+from app.storage.tables.columns import table_of
+from app.storage.tables.feed import FeedEvent, FeedHead
+from app.storage.tables.schedule import Slot
+
+_SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_at", "version")
+"""The columns of a slot that a sending changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """All that one sending writes: `slot` as it will be, and answers that the draft did not hold yet."""
+
+    entry: ChainEntry
+    answers: Sequence[dict[str, Any]]
+    response: Response
+    slot: Slot
+    told: FeedEventDraft
+
+
+def write_submission(connection: Connection, made: Submission) -> bool:
+    """Store the sending and append it to the feed, if the chain still ends where it was read; else False."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(_ALL_IN_ONE, _as_one(made)).rowcount == 1
+    if connection.execute(MOVE_HEAD, chain_head_values(made.entry)).rowcount != 1:
+        return False
+    connection.execute(sa.insert(AuditEntry), [made.entry.row()])
+    if made.answers:
+        connection.execute(*insert_answers_statement(connection, made.answers))
+    connection.execute(sa.insert(Response), [response_values(made.response)])
+    sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
+    connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
+    with Session(connection) as session:
+        append_feed_event(session, made.slot.study_id, made.told, made.entry.at)
+    return True
+
+
+def _as_one(made: Submission) -> dict[str, Any]:
+    pieces = spell_event(made.told, made.entry.at)
+    event = {
+        "study_id": made.slot.study_id,
+        "type": made.told.type,
+        "ref": made.told.ref,
+        "version": made.told.version,
+        "site_id": made.told.site_id,
+        "recorded_at": made.entry.at,
+    }
+    rows = {
+        "new_entry": made.entry.row(),
+        "new_answers": made.answers,
+        "new_response": response_values(made.response),
+        "new_slot": {name: getattr(made.slot, name) for name in ("id", *_SENT)},
+        "new_event": event,
+    }
+    return chain_head_values(made.entry) | {
+        **{name: orjson.dumps(told).decode() for name, told in rows.items()},
+        "sent_study": made.slot.study_id,
+        **{f"envelope_{place}": piece for place, piece in enumerate(pieces.envelope)},
+        **{f"line_{place}": piece for place, piece in enumerate(pieces.line)},
+    }
+
+
+def response_values(response: Response) -> dict[str, Any]:
+    """A new response by the names of its columns."""
+    return {name: getattr(response, name) for name in _RESPONSE}
+
+
+def _names(table: sa.Table) -> list[str]:
+    """The columns that a new row is given."""
+    return [column.name for column in table.columns if column.name != "id"]
+
+
+_RESPONSE = _names(table_of(Response))
+
+
+def _unfolded(kind: type[SQLModel], member: str, names: Sequence[str]) -> sa.TableValuedAlias:
+    """A document as rows of a table, none for an empty list; the server knows the types."""
+    table = table_of(kind)
+    document = sa.cast(sa.bindparam(member, type_=sa.Text), JSONB)
+    many = member == "new_answers"
+    unfold = sa.func.jsonb_populate_recordset if many else sa.func.jsonb_populate_record
+    rows = unfold(sa.literal_column(f'NULL::"{table.name}"'), document)
+    return rows.table_valued(*(sa.column(name, table.c[name].type) for name in names), name="n")
+
+
+def _of(names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """Columns of `_unfolded` without a label each: the driver takes long statements apart anew each time."""
+    return [sa.literal_column(f"n.{name}") for name in names]
+
+
+def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
+    table = table_of(kind)
+    names = _names(table)
+    rows = _unfolded(kind, member, names)
+    chosen = sa.select(*_of(names)).select_from(sa.join(rows, moved, sa.true()))
+    added = sa.insert(table).from_select(names, chosen)
+    return added.returning(sa.literal_column("1").label("one")).cte(f"add_{member}")
+
+
+def _joined(*pieces: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    return sa.func.concat(*pieces, type_=sa.Text)
+
+
+def _text(name: str) -> sa.BindParameter[str]:
+    return sa.bindparam(name, type_=sa.Text)
+
+
+def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The twin of `app.domain.records.audit.sha256_hex`."""
+    utf8 = sa.func.convert_to(text, sa.literal_column("'UTF8'"))
+    return sa.func.encode(sa.func.sha256(utf8), sa.literal_column("'hex'"), type_=sa.Text)
+
+
+def _placed(moved: sa.CTE) -> sa.CTE:
+    slot = table_of(Slot)
+    given = _unfolded(Slot, "new_slot", ("id", *_SENT))
+    sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
+    placed = sent.values({name: given.c[name] for name in _SENT})
+    return placed.returning(sa.literal_column("1").label("one")).cte("placed")
+
+
+def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
+    """Number and hashes of the event, with the feed's head locked once everything else is written.
+
+    Locking only then keeps the order of locks (participant, slot, feed) and the lock short.
+    """
+    head = table_of(FeedHead)
+    counts = [sa.select(sa.func.count().label("rows")).select_from(each).subquery() for each in written]
+    source: sa.FromClause = head
+    for count, least in zip(counts, (1, 0, 0, 0), strict=True):
+        source = sa.join(source, count, count.c.rows >= sa.literal_column(str(least)))
+    locked = (
+        sa.select(
+            head.c.study_id,
+            (head.c.seq + sa.literal_column("1")).label("seq"),
+            head.c.hash.label("prev_hash"),
+        )
+        .select_from(source)
+        .where(head.c.study_id == sa.bindparam("sent_study"))
+        .with_for_update(of=head)
+        .cte("locked")
+    )
+    envelope = _sha256(_joined(_text("envelope_0"), locked.c.seq, _text("envelope_1"))).label("envelope")
+    known = sa.select(locked, envelope).cte("known")
+    linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
+    return sa.select(known, linked.label("hash")).cte("linked")
+
+
+def _one_statement() -> sa.Insert:
+    moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    added = [
+        _added(kind, member, moved)
+        for kind, member in (
+            (AuditEntry, "new_entry"),
+            (AnswerEvent, "new_answers"),
+            (Response, "new_response"),
+        )
+    ]
+    linked = _linked((_placed(moved), *added))
+    head = table_of(FeedHead)
+    led = (
+        sa.update(head)
+        .where(head.c.study_id == linked.c.study_id)
+        .values(seq=linked.c.seq, hash=linked.c.hash)
+        .cte("led")
+    )
+    return _event(linked).add_cte(led).execution_options(preserve_rowcount=True)
+
+
+def _event(linked: sa.CTE) -> sa.Insert:
+    """The feed event, its line put together from the pieces and what stands between them."""
+    gaps = (linked.c.envelope, linked.c.hash, linked.c.prev_hash, linked.c.seq)
+    filled = [part for place, gap in enumerate(gaps) for part in (_text(f"line_{place}"), gap)]
+    event, late = table_of(FeedEvent), ("seq", "line", "hash")
+    names = [name for name in _names(event) if name not in late]
+    rows = _unfolded(FeedEvent, "new_event", names)
+    line = _joined(*filled, _text("line_4"))
+    chosen = sa.select(*_of(names), linked.c.seq, line, linked.c.hash)
+    return sa.insert(event).from_select([*names, *late], chosen.select_from(sa.join(rows, linked, sa.true())))
+
+
+_ALL_IN_ONE = _one_statement()

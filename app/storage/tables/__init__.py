@@ -1,0 +1,46 @@
+"""Every table, so that migrations and tests see all of them."""
+
+from app.storage.tables import (
+    audit,
+    capture,
+    edc,
+    feed,
+    messages,
+    packs,
+    participants,
+    schedule,
+    staff,
+    studies,
+)
+from app.storage.tables.columns import metadata
+
+__all__ = [
+    "audit",
+    "capture",
+    "edc",
+    "feed",
+    "messages",
+    "metadata",
+    "packs",
+    "participants",
+    "schedule",
+    "staff",
+    "studies",
+]
+
+APPEND_ONLY = (
+    "answer_event",
+    "audit_entry",
+    "day_seal",
+    "disposition",
+    "feed_event",
+    "instrument_pack",
+    "quarantine",
+    "response",
+    "transfer",
+)
+"""Tables whose rows the database itself refuses to change or delete (AUD-03)."""
+
+for _table in metadata.tables.values():
+    # A strict table refuses text in a number's place instead of storing it.
+    _table.dialect_options["sqlite"]["strict"] = True

@@ -1,0 +1,89 @@
+"""Answers as they were given, the response they became, and late ones kept apart."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.storage.tables.columns import big_key_type, json_type
+
+
+class AnswerEvent(SQLModel, table=True):
+    """One answer given or changed, append-only; the draft is the latest event of each item.
+
+    `device_at` is what the phone's clock showed, `device_offset` its minutes from UTC, and
+    `device_skew` the seconds by which the server's clock was ahead of it when the answer arrived.
+    `captured_offline`: it could not be sent at once.
+    """
+
+    __tablename__ = "answer_event"
+    __table_args__ = (
+        sa.UniqueConstraint("slot_id", "revision"),
+        sa.UniqueConstraint("slot_id", "client", "seq"),
+        sa.CheckConstraint("NOT (value IS NOT NULL AND words IS NOT NULL)", name="one_value"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
+    revision: int
+    client: str = Field(max_length=32)
+    seq: int
+    base: int
+    item: str = Field(max_length=40)
+    value: int | None = None
+    words: str | None = Field(default=None, max_length=200)
+    language: str = Field(max_length=10)
+    text_sha256: str = Field(max_length=64)
+    device_at: datetime | None = None
+    device_offset: int | None = None
+    device_skew: int | None = None
+    captured_offline: bool = False
+    received_at: datetime
+
+
+class Response(SQLModel, table=True):
+    """The one answer document of a slot; corrections add versions, nothing is replaced."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("slot_id", "version"),
+        sa.UniqueConstraint("public_id", "version"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    public_id: str = Field(max_length=24, index=True)
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
+    study_id: int = Field(foreign_key="study.id")
+    version: int
+    submission: str = Field(max_length=40)
+    content_sha256: str = Field(max_length=64)
+    answers: dict[str, Any] = Field(sa_type=json_type())
+    scores: list[dict[str, Any]] = Field(sa_type=json_type())
+    instrument_sha256: str = Field(max_length=64)
+    text_sha256: str = Field(max_length=64)
+    algorithm: str = Field(max_length=40)
+    language: str = Field(max_length=10)
+    originator: str = Field(max_length=20)
+    helped_by: str | None = Field(default=None, max_length=20)
+    mode: str = Field(max_length=20)
+    late_reason: str | None = Field(default=None, max_length=40)
+    presentation: dict[str, Any] = Field(sa_type=json_type())
+    app_version: str = Field(max_length=20)
+    out_of_window: bool
+    in_grace: bool
+    device_at: datetime | None = None
+    device_offset: int | None = None
+    device_skew: int | None = None
+    captured_offline: bool = False
+    begun_at: datetime
+    submitted_at: datetime
+
+
+class Quarantine(SQLModel, table=True):
+    """Answers that came when the slot could not take them: kept in sight, never silently dropped."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger, index=True)
+    reason: str = Field(max_length=40)
+    content_sha256: str = Field(max_length=64)
+    answers: dict[str, Any] = Field(sa_type=json_type())
+    device_at: datetime | None = None
+    received_at: datetime

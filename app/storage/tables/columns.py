@@ -1,0 +1,63 @@
+"""Column types and naming shared by every table, the same on SQLite and PostgreSQL."""
+
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlmodel import SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = SQLModel.metadata
+
+
+def table_of(kind: type[SQLModel]) -> sa.Table:
+    """The table of a class, for statements without the ORM."""
+    return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
+
+
+def json_type() -> sa.types.TypeEngine[Any]:
+    """A JSON document, replaced whole and never changed in place."""
+    return sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+def enum_type(kind: type[StrEnum]) -> sa.Enum:
+    """A closed list of codes, stored as text and checked by the database."""
+    return sa.Enum(
+        kind,
+        native_enum=False,
+        values_callable=lambda members: [member.value for member in members],
+        create_constraint=True,
+        length=40,
+        name=kind.__name__.lower(),
+    )
+
+
+def big_key_type() -> sa.types.TypeEngine[Any]:
+    """A 64-bit key; SQLite numbers rows only in a plain INTEGER key."""
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+@compiles(sa.String, "sqlite")
+@compiles(sa.Text, "sqlite")
+@compiles(sa.JSON, "sqlite")
+@compiles(sa.Date, "sqlite")
+@compiles(sa.DateTime, "sqlite")
+@compiles(sa.Enum, "sqlite")
+def _as_text(_type: object, _compiler: object, **_options: object) -> str:
+    """Strict tables know TEXT and INTEGER; SQLAlchemy writes dates and JSON as text."""
+    return "TEXT"
+
+
+@compiles(sa.Boolean, "sqlite")
+@compiles(sa.BigInteger, "sqlite")
+def _as_integer(_type: object, _compiler: object, **_options: object) -> str:
+    return "INTEGER"

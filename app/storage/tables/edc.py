@@ -1,0 +1,61 @@
+"""EDC clients, their tokens, what they sent and what they pulled."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.storage.tables.columns import json_type
+
+
+class EdcClient(SQLModel, table=True):
+    """A machine that may pull and send, bound to one study; two secrets during rotation."""
+
+    __tablename__ = "edc_client"
+    client_id: str = Field(primary_key=True, max_length=40)
+    study_id: int = Field(foreign_key="study.id")
+    name: str = Field(max_length=80)
+    secret_hash: str = Field(max_length=64)
+    next_secret_hash: str | None = Field(default=None, max_length=64)
+    scopes: str = Field(max_length=400)
+    sites: list[str] | None = Field(default=None, sa_type=json_type())
+    created_at: datetime
+    disabled_at: datetime | None = None
+
+
+class EdcToken(SQLModel, table=True):
+    """A short-lived access token, stored only as its hash."""
+
+    __tablename__ = "edc_token"
+    token_hash: str = Field(primary_key=True, max_length=64)
+    client_id: str = Field(foreign_key="edc_client.client_id")
+    scopes: str = Field(max_length=400)
+    expires_at: datetime
+
+
+class EdcRecord(SQLModel, table=True):
+    """The last body that the EDC sent to one address, with its version and `as_of` watermark."""
+
+    __tablename__ = "edc_record"
+    __table_args__ = (sa.UniqueConstraint("study_id", "resource"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    resource: str = Field(max_length=120)
+    version: int
+    as_of: datetime
+    body: dict[str, Any] = Field(sa_type=json_type())
+
+
+class Transfer(SQLModel, table=True):
+    """One pull: who, when, which range, how many rows and their digest (EDC-05)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: str = Field(foreign_key="edc_client.client_id", index=True)
+    study_id: int = Field(foreign_key="study.id")
+    resource: str = Field(max_length=40)
+    after: int
+    through: int
+    rows: int
+    sha256: str = Field(max_length=64)
+    pulled_at: datetime

@@ -1,0 +1,31 @@
+"""The change feed of a study: its numbered events and the head that numbers them."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+
+class FeedHead(SQLModel, table=True):
+    """The last feed number of a study; its row is the lock that makes commit order number order."""
+
+    __tablename__ = "feed_head"
+    study_id: int = Field(foreign_key="study.id", primary_key=True)
+    seq: int
+    hash: str = Field(max_length=64)
+
+
+class FeedEvent(SQLModel, table=True):
+    """One numbered, whole state after a change; `line` is the JSON text that is served."""
+
+    __tablename__ = "feed_event"
+    __table_args__ = (sa.Index("ix_feed_event_ref", "study_id", "ref", "seq"),)
+    study_id: int = Field(foreign_key="study.id", primary_key=True)
+    seq: int = Field(primary_key=True)
+    type: str = Field(max_length=40)
+    ref: str = Field(max_length=80)
+    version: int
+    site_id: int = Field(foreign_key="site.id")
+    recorded_at: datetime
+    line: str
+    hash: str = Field(max_length=64)

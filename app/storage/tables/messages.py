@@ -1,0 +1,36 @@
+"""Reminder messages, each an intent that is unique per slot and kind."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
+"""What the index of waiting messages holds; a query must say it word for word to use that index."""
+
+
+class Message(SQLModel, table=True):
+    """The intent to send one reminder; unique per slot and kind, so that none goes twice."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("slot_id", "window_version", "kind"),
+        sa.Index(
+            "ix_message_waiting",
+            "lease_until",
+            sqlite_where=MESSAGE_WAITING,
+            postgresql_where=MESSAGE_WAITING,
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    window_version: int
+    kind: str = Field(max_length=20)
+    state: str = Field(max_length=20)
+    channel: str = Field(max_length=20)
+    key: str = Field(max_length=40, unique=True)
+    lease_until: datetime
+    attempts: int = 0
+    queued_at: datetime
+    settled_at: datetime | None = None
+    failure: str | None = Field(default=None, max_length=80)

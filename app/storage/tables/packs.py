@@ -1,0 +1,31 @@
+"""Instrument packs as they were imported: append-only, so that every form can be shown again as it was."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+
+class InstrumentPack(SQLModel, table=True):
+    """The official words of one instrument version in one language, licensed to one study.
+
+    `content` is the file as it was read; `sha256` is that of its bytes, which is what answers and
+    responses name as `text_sha256`. The other columns repeat what stands in it.
+    """
+
+    __tablename__ = "instrument_pack"
+    __table_args__ = (sa.UniqueConstraint("study_id", "sha256"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    instrument: str = Field(max_length=40)
+    version: str = Field(max_length=20)
+    lang: str = Field(max_length=20)
+    name: str
+    copyright: str
+    licensee: str
+    permission: str
+    valid_until: date
+    sha256: str = Field(max_length=64, index=True)
+    content: str
+    imported_at: datetime
+    imported_by: str = Field(max_length=80)

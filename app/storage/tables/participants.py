@@ -1,0 +1,114 @@
+"""Participants, how to reach them, and the browsers they use."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.domain.plans.status import ExitKind
+from app.domain.records.participants import TeamRequestKind, TextSize
+from app.storage.tables.columns import enum_type
+
+
+class Participant(SQLModel, table=True):
+    """A person in a study, known by a code and never by a name.
+
+    `birth_hash` is a keyed digest (HMAC), never the date. `remind_at` is the local time of day
+    that the participant chose (HH:MM); reminders rest through `reminders_paused_until`.
+
+    `exit_kind`/`exit_at` repeat the disposition in force, so that one row decides sign-in.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("study_id", "subject"), sa.Index(None, "site_id"))
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True, max_length=24)
+    study_id: int = Field(foreign_key="study.id")
+    site_id: int = Field(foreign_key="site.id")
+    subject: str = Field(max_length=40)
+    zone: str = Field(max_length=40)
+    language: str = Field(max_length=10)
+    arm: str | None = Field(default=None, max_length=20)
+    enrolled_at: datetime
+    consent_version: str | None = Field(default=None, max_length=40)
+    consented_on: date | None = None
+    reminders_wanted: bool = False
+    identity_check: str | None = Field(default=None, max_length=40)
+    pin_hash: str | None = Field(default=None, max_length=200)
+    birth_hash: str | None = Field(default=None, max_length=64)
+    text_size: TextSize = Field(default=TextSize.standard, sa_type=enum_type(TextSize))
+    remind_at: str | None = Field(default=None, max_length=5)
+    reminders_paused_until: date | None = None
+    exit_kind: ExitKind | None = Field(default=None, sa_type=enum_type(ExitKind))
+    exit_at: datetime | None = None
+    version: int = 0
+
+
+class Contact(SQLModel, table=True):
+    """Where reminders go: encrypted, apart from study data, optional (PRI-01)."""
+
+    participant_id: int = Field(foreign_key="participant.id", primary_key=True)
+    channel: str = Field(max_length=20)
+    address_sealed: str = Field(max_length=600)
+    recorded_at: datetime
+
+
+class Activation(SQLModel, table=True):
+    """A single-use, expiring invitation: a link for the QR sheet and a short code to type.
+
+    One that staff issue lets a new PIN be chosen; one that participants make on a bound browser for
+    their next one (`resets_pin` False) asks for the PIN that they have.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    token_hash: str = Field(unique=True, max_length=64)
+    code_hash: str = Field(unique=True, max_length=64)
+    issued_at: datetime
+    issued_by: str = Field(max_length=80)
+    expires_at: datetime
+    code_expires_at: datetime
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+    resets_pin: bool = True
+
+
+class Device(SQLModel, table=True):
+    """A browser bound to a participant; the cookie is stored only as its hash.
+
+    `locked_at`: put down on purpose, so that the second check is asked however short ago it was used.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    token_hash: str = Field(unique=True, max_length=64)
+    label: str = Field(max_length=40)
+    bound_at: datetime
+    seen_at: datetime
+    revoked_at: datetime | None = None
+    locked_at: datetime | None = None
+
+
+class TeamRequest(SQLModel, table=True):
+    """A participant asks to be called, or to have a form that was sent corrected; staff close it."""
+
+    __tablename__ = "participant_request"
+    __table_args__ = (
+        sa.Index(
+            "uq_participant_request_open",
+            "participant_id",
+            "kind",
+            "slot_key",
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    kind: TeamRequestKind = Field(sa_type=enum_type(TeamRequestKind))
+    slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
+    slot_key: int = Field(default=0, sa_type=sa.BigInteger)
+    asked_at: datetime
+    closed_at: datetime | None = None
+    closed_by: str | None = Field(default=None, max_length=80)
+    outcome: str | None = Field(default=None, max_length=400)

@@ -1,0 +1,39 @@
+"""Studies and their sites."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.domain.records.studies import StudyMode
+from app.storage.tables.columns import enum_type, json_type
+
+
+class Study(SQLModel, table=True):
+    """One trial and the plan version that new slots follow."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    code: str = Field(unique=True, max_length=40)
+    plan_version: str = Field(max_length=20)
+    plan_sha256: str = Field(max_length=64)
+    mode: StudyMode = Field(sa_type=enum_type(StudyMode))
+    feed: str = Field(max_length=32)
+    loaded_at: datetime
+
+
+class Site(SQLModel, table=True):
+    """A hospital of a study, with the telephone that its participants are shown.
+
+    `urgent_words`, by language, stand in place of our own beside an answer that means "call now".
+    """
+
+    __table_args__ = (sa.UniqueConstraint("study_id", "code"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    code: str = Field(max_length=20)
+    name: str = Field(max_length=120)
+    phone: str = Field(max_length=40)
+    hours: str = Field(max_length=80)
+    zone: str = Field(max_length=40)
+    urgent_words: dict[str, Any] | None = Field(default=None, sa_type=json_type())

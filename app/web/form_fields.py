@@ -1,0 +1,28 @@
+"""A birth date as people type it in three boxes, at the desk and on the phone."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import date
+
+from app.domain.refusal import Refused
+
+BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
+
+
+def read_field(fields: Mapping[str, str], name: str) -> str:
+    """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
+    return unicodedata.normalize("NFKC", fields.get(name, "")).strip()
+
+
+def read_birth_date(fields: Mapping[str, str]) -> date | None:
+    """The date in the boxes, None when all are empty; a year has four digits.
+
+    Raises Refused("bad_birth_date") for what is no date at all.
+    """
+    year, month, day = (read_field(fields, name) for name in BIRTH_FIELDS)
+    if not (year or month or day):
+        return None
+    try:
+        return date.fromisoformat(f"{year}-{month:0>2}-{day:0>2}")
+    except ValueError as bad:
+        raise Refused("bad_birth_date", field="born_on") from bad

@@ -1,0 +1,1 @@
+"""ASGI middleware: compression, security headers and checks, logs."""

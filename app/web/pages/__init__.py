@@ -1,0 +1,1 @@
+"""Pages: rendering, the frame around every page, pages that belong to no face."""

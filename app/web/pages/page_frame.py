@@ -1,0 +1,48 @@
+"""What surrounds every page: language, banner, links. Templates read it as `shell.*`."""
+
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+
+from app.i18n.languages import ENGLISH, LANGUAGES, Language
+
+
+@dataclass(frozen=True, slots=True)
+class PageFrame:
+    """The frame of a page; `lang` and `dir` are for HTML, `code` names the catalogue.
+
+    `size` is how large the reader wants text. `static_root` is the hashed address of the static
+    files, e.g. `/static/1f2e3d4c`.
+    """
+
+    lang: str
+    dir: str
+    code: str
+    demo: bool
+    version: str
+    static_root: str
+    study_name: str = "Daybook"
+    phone: str = ""
+    languages: tuple[tuple[str, str], ...] = tuple((known.code, known.name) for known in LANGUAGES)
+    size: str = ""  # "" | "large" | "extra_large"
+    home_url: str = "/"
+    help_url: str = "/help"
+    date_order: tuple[str, ...] = ENGLISH.date_order
+
+    @property
+    def css_href(self) -> str:
+        return f"{self.static_root}/css/daybook.css"
+
+    @property
+    def htmx_href(self) -> str:
+        return f"{self.static_root}/vendor/htmx/htmx.min.js"
+
+    def speaking(self, spoken: Language) -> "PageFrame":
+        """The same frame in another language."""
+        return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code, date_order=spoken.date_order)
+
+
+def base_frame(request: Request) -> PageFrame:
+    """The installation's frame in the source language; faces add the language, study and phone."""
+    shell: PageFrame = request.app.state.shell
+    return shell

@@ -1,0 +1,107 @@
+"""Pages: a frozen dataclass names its template and carries plain values; a test compares the two."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.i18n import formats
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import LANGUAGES, Language
+from app.web.dependencies import get_language
+from app.web.pages.compiled_translations import POLICY, CompiledTranslations
+from app.web.pages.page_frame import PageFrame, base_frame
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+class Page(Protocol):
+    """What a page must tell: which template shows it."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """One environment per language: words are bound once, never looked up per request."""
+
+    environments: Mapping[str, Environment]
+    catalogues: Catalogues
+
+    @classmethod
+    def load(
+        cls,
+        catalogues: Catalogues,
+        templates: Path = TEMPLATES,
+        languages: Sequence[Language] = LANGUAGES,
+    ) -> "Pages":
+        """Environments for every language; templates are compiled when first shown."""
+        return cls(
+            {known.code: _environment(known, catalogues, templates) for known in languages}, catalogues
+        )
+
+    def word(self, sentence: str, shell: PageFrame) -> str:
+        """A marked sentence in the reader's language."""
+        return str(self.catalogues.by_code[shell.code].gettext(sentence))
+
+    def text(self, page: Page, shell: PageFrame) -> str:
+        """The whole document."""
+        template = self.environments[shell.code].get_template(page.template)
+        return template.render(page=page, shell=shell)
+
+    def block(self, page: Page, shell: PageFrame, block: str) -> str:
+        """One named block of the page's template; macros must be imported inside the block."""
+        template = self.environments[shell.code].get_template(page.template)
+        context = template.new_context({"page": page, "shell": shell})
+        return "".join(template.blocks[block](context))
+
+
+def render(
+    request: Request,
+    page: Page,
+    status: int = 200,
+    shell: PageFrame | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """The page as a response; without a shell in the language that the browser asks for."""
+    pages: Pages = request.app.state.pages
+    return HTMLResponse(pages.text(page, shell or frame_for(request)), status, headers)
+
+
+def render_block(request: Request, page: Page, block: str, shell: PageFrame | None = None) -> HTMLResponse:
+    """A fragment of the page for htmx: one named block of its template."""
+    pages: Pages = request.app.state.pages
+    return HTMLResponse(pages.block(page, shell or frame_for(request), block))
+
+
+def frame_for(request: Request, stored: str | None = None) -> PageFrame:
+    """The frame in the reader's language; `stored` is the language kept for a known person."""
+    return base_frame(request).speaking(get_language(request, stored))
+
+
+def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    words = catalogues.translations(spoken)
+    environment.policies[POLICY] = words
+    environment.code_generator_class = CompiledTranslations
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
+    environment.filters["day"] = partial(formats.format_day, language=spoken)
+    environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
+    environment.filters["moment"] = partial(formats.format_moment, language=spoken)
+    environment.filters["clock"] = partial(formats.format_clock, language=spoken)
+    environment.filters["number"] = partial(formats.format_number, language=spoken)
+    return environment

@@ -1,0 +1,226 @@
+"""Words and status for every code with which the core refuses; a test holds the table complete.
+
+`%(name)s` in a sentence is a detail of the refusal. A 404 has no sentence of its own: what is not
+there and what is somebody else's look the same.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+
+
+class RefusalMessage(NamedTuple):
+    """How a refusal is told: HTTP status, a sentence for people, and the slug of its problem type."""
+
+    status: int
+    sentence: str
+    kind: str
+
+
+def _conflict(sentence: str, kind: str = "not-acceptable") -> RefusalMessage:
+    return RefusalMessage(409, sentence, kind)
+
+
+def _invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
+    return RefusalMessage(422, sentence, kind)
+
+
+def _absent(kind: str) -> RefusalMessage:
+    return RefusalMessage(404, "", kind)
+
+
+MESSAGES: Mapping[str, RefusalMessage] = {
+    # requests
+    "cross_site": RefusalMessage(
+        403, N_("This request came from another site. Please open the page again."), "forbidden"
+    ),
+    "too_large": RefusalMessage(413, N_("This is too much at once."), "too-large"),
+    "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
+    "unknown_language": _invalid(N_("This language is not offered.")),
+    # answers
+    "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
+    "out_of_range": _invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
+    "wrong_kind": _invalid(N_("%(item)s: this answer must be a %(allowed)s.")),
+    "altered_answer": _invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
+    "must_answer": _invalid(N_("%(item)s: please answer this question.")),
+    "unanswered": _invalid(N_("Questions without an answer: %(items)s.")),
+    "not_reviewed": _invalid(N_("Please check your answers before you send them.")),
+    "not_comparable": _conflict(N_("These scores cannot be compared.")),
+    "not_yet_open": _conflict(N_("This form is not open yet."), "locked"),
+    "window_closed": _conflict(N_("This form closed on %(day)s."), "locked"),
+    "not_expected": _conflict(N_("This form is not expected any more."), "locked"),
+    "malformed": RefusalMessage(400, N_("This could not be read."), "malformed"),
+    "unknown_field": _invalid(N_("%(field)s is not expected here. Allowed: %(allowed)s.")),
+    "bad_field": _invalid(N_("%(field)s must be %(allowed)s.")),
+    "invalid_answers": _invalid(N_("These answers are not possible: %(items)s.")),
+    "not_begun": _conflict(N_("This form has not been begun."), "locked"),
+    "already_submitted": _conflict(N_("This form was already sent. The first answers stand."), "locked"),
+    "arrived_too_late": _conflict(
+        N_("These answers came after the form closed on %(day)s. They are kept."), "locked"
+    ),
+    "late_reason_needed": _invalid(N_("Please say why this entry is late.")),
+    # coming in
+    "not_signed_in": RefusalMessage(401, N_("Please sign in again."), "unauthorized"),
+    "locked": RefusalMessage(401, N_("Please confirm that it is you."), "unauthorized"),
+    "wrong_link": RefusalMessage(404, "", "not-found"),
+    "wrong_pin": RefusalMessage(403, N_("This PIN is not the right one."), "forbidden"),
+    "wrong_birth_date": RefusalMessage(403, N_("This date is not the right one."), "forbidden"),
+    "unknown_choice": _invalid(N_("This is not offered. Allowed: %(allowed)s.")),
+    "this_device": _conflict(N_("This is the phone in your hand. To leave it, log out.")),
+    "bad_pin": _invalid(N_("The PIN must be %(allowed)s.")),
+    "pins_differ": _invalid(N_("The two PINs are not the same.")),
+    "throttled": RefusalMessage(
+        429, N_("There were too many tries. Please try again in one hour."), "rate-limited"
+    ),
+    "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
+    "participation_ended": _conflict(N_("This person does not take part any more.")),
+    # what participants set and ask for
+    "unknown_request": _absent("unknown-request"),
+    "request_closed": _conflict(N_("This request was closed already.")),
+    "outcome_needed": _invalid(N_("Please write what came of it.")),
+    "words_too_long": _invalid(N_("These words are too long. At most %(most)s characters.")),
+    # enrolment and setting up
+    "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
+    "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
+    "consent_needed": _invalid(N_("Version and date of the consent are needed.")),
+    "birth_date_needed": _conflict(
+        N_("This study confirms people by their birth date. Please record it first.")
+    ),
+    "bad_birth_date": _invalid(N_("Please check the birth date.")),
+    "birth_date_not_asked": _conflict(N_("This study does not ask for the birth date.")),
+    "no_language": _invalid(N_("The study is not done in this language. Allowed: %(allowed)s.")),
+    "address_needed": _invalid(N_("Reminders need an address.")),
+    "bad_address": _invalid(N_("This is no address for reminders. Allowed: %(allowed)s.")),
+    "study_exists": _conflict(N_("The study %(study)s exists already."), "exists"),
+    "site_exists": _conflict(N_("The site %(site)s exists already."), "exists"),
+    "staff_exists": _conflict(N_("There is an account for %(email)s already."), "exists"),
+    "pack_missing": _conflict(
+        N_("The official wording of %(instrument)s in %(language)s is missing. Its pack must be imported.")
+    ),
+    "pack_expired": _conflict(
+        N_("The licence for the wording of %(instrument)s in %(language)s ended on %(day)s.")
+    ),
+    "pack_altered": _conflict(
+        N_("The stored wording of %(instrument)s in %(language)s was altered. It is not shown.")
+    ),
+    "demo_takes_no_pack": _conflict(N_("A demonstration never shows licensed wording.")),
+    "pack_of_other_study": _conflict(N_("This pack is licensed to the study %(study)s.")),
+    "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
+    "unknown_wording": _absent("unknown-wording"),
+    "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
+    "demonstration_incomplete": _conflict(
+        N_("The demonstration was interrupted while it was made. Begin anew with --reset.")
+    ),
+    "not_a_demonstration": _conflict(
+        N_("%(database)s holds no demonstration. It is left as it is; choose another file.")
+    ),
+    "admin_conduct": _conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
+    "unknown_staff": _absent("unknown-staff"),
+    "unknown_slot": _absent("unknown-assessment"),
+    # site staff
+    "wrong_sign_in": RefusalMessage(403, N_("E-mail address and password do not fit."), "forbidden"),
+    "wrong_code": RefusalMessage(
+        403, N_("This code is not the right one, or it was used already."), "forbidden"
+    ),
+    "unknown_device": _absent("unknown-device"),
+    "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
+    "not_excusable": _conflict(N_("Only an expected form that nobody has begun can be excused.")),
+    "unknown_reason": _invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
+    "note_needed": _invalid(N_("Please write what the other reason is.")),
+    "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),
+    "no_contact": _conflict(N_("There is no address for this person.")),
+    "identity_needed": _invalid(N_("Please say how identity was checked.")),
+    "unknown_channel": _invalid(N_("Reminders go by one of these: %(allowed)s.")),
+    "unknown_disposition": _invalid(N_("Please choose what happened.")),
+    # the EDC
+    "invalid_client": RefusalMessage(401, N_("Client and secret do not fit."), "unauthorized"),
+    "invalid_token": RefusalMessage(401, N_("This token is not valid any more."), "unauthorized"),
+    "invalid_scope": RefusalMessage(
+        400, N_("This client may ask for these scopes only: %(allowed)s."), "insufficient-scope"
+    ),
+    "invalid_request": RefusalMessage(
+        400, N_("This request lacks something. Needed: %(allowed)s."), "malformed"
+    ),
+    "unsupported_grant_type": RefusalMessage(
+        400, N_("Tokens are given in one way only: %(allowed)s."), "malformed"
+    ),
+    "insufficient_scope": RefusalMessage(
+        403, N_("The token lacks the scope %(scope)s."), "insufficient-scope"
+    ),
+    "scope_needed": _invalid(N_("%(field)s must be %(allowed)s.")),
+    "unknown_client": _absent("unknown-client"),
+    "one_secret": _conflict(N_("This client has one secret only; add another first.")),
+    "two_secrets": _conflict(N_("This client has two secrets already; retire one first.")),
+    "stale_update": _conflict(N_("A newer state of %(stored)s is stored already."), "stale-update"),
+    "version_mismatch": RefusalMessage(412, N_("The stored version is %(version)s."), "version-mismatch"),
+    "feed_epoch_changed": _conflict(
+        N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
+    ),
+    "unknown_assessment": _absent("unknown-assessment"),
+    "unknown_arm": _invalid(N_("This arm is not part of the plan. Allowed: %(allowed)s.")),
+    "no_anchor": _absent("unknown-anchor"),
+    "no_visit": _absent("unknown-visit"),
+    "too_fast": RefusalMessage(429, N_("There were too many requests. Please slow down."), "rate-limited"),
+    "date_needed": _invalid(N_("%(field)s: a date is needed.")),
+    "instant_differs": _invalid(N_("%(field)s does not fall on %(date)s in %(zone)s.")),
+    "site_fixed": _conflict(N_("The site of a participant cannot change. Allowed: %(allowed)s.")),
+    "undone_by_site": _conflict(N_("Only the site can undo %(status)s.")),
+    # studies, plans and dates
+    "unknown_instrument": _absent("unknown-instrument"),
+    "unknown_plan": _absent("unknown-plan"),
+    "unknown_study": _absent("unknown-study"),
+    "unknown_site": _invalid(N_("This site is not part of the study. Allowed: %(allowed)s.")),
+    "unknown_participant": _absent("unknown-participant"),
+    "unknown_visit": _invalid(
+        N_("This visit is not part of the plan. Allowed: %(allowed)s."), "unknown-visit"
+    ),
+    "unknown_anchor": _invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
+    "unknown_zone": _invalid(N_("This time zone is not known. Allowed: %(allowed)s.")),
+    "no_translation": _conflict(N_("This form is not there in this language.")),
+    "anchor_unknown": _conflict(
+        N_("The date that visit %(visit)s counts from is not known yet: %(anchor)s.")
+    ),
+    "bad_date": _invalid(N_("%(field)s: please write a date as %(allowed)s.")),
+    "bad_visit_number": _invalid(N_("The number of visit %(visit)s starts at %(low)s.")),
+    "before_enrolment": _invalid(N_("This date is before the enrolment. Earliest: %(earliest)s.")),
+    "date_in_future": _invalid(N_("This date is in the future. Latest: %(latest)s.")),
+    "outside_window": _invalid(N_("Visit %(visit)s must lie between %(low)s and %(high)s.")),
+    "nothing_to_undo": _conflict(N_("There is nothing to undo.")),
+    "reason_needed": _invalid(N_("Please give a reason.")),
+    "would_be_missed": _conflict(N_("These forms would be missed at once: %(slots)s. Please confirm.")),
+    # files of answers
+    "no_header": _invalid(N_("The file has no header. Expected columns: %(allowed)s.")),
+    "missing_columns": _invalid(N_("The file lacks the columns %(columns)s.")),
+    "duplicate_columns": _invalid(N_("The file has columns twice: %(columns)s.")),
+    "reserved_columns": _invalid(N_("The file already has the columns %(columns)s, which scoring adds.")),
+    "not_utf8": _invalid(N_("The file is not written in UTF-8.")),
+    "bad_csv": _invalid(N_("The file is no valid CSV at line %(line)s.")),
+    "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
+    # the installation
+    "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
+}
+
+UNKNOWN_MESSAGE = _conflict(N_("That is not possible."))
+
+
+class _Details(dict[str, object]):
+    """A detail that a refusal does not carry reads as a dash, rather than failing while failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def message_of(refused: Refused) -> RefusalMessage:
+    """The status and words of a refusal."""
+    return MESSAGES.get(refused.code, UNKNOWN_MESSAGE)
+
+
+def fill_message(sentence: str, refused: Refused, write: Callable[[object], str] = str) -> str:
+    """A (translated) sentence with the refusal's details in their places, each as `write` puts it."""
+    return sentence % _Details({name: _listed(value, write) for name, value in refused.details.items()})
+
+
+def _listed(value: object, write: Callable[[object], str]) -> str:
+    return ", ".join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
