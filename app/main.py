@@ -116,7 +116,7 @@ def create_app(
     app.state.pages = read.pages
     words = ReminderTexts.load(read.pages.catalogues)
     app.state.ticker = Ticker(app.state.installation, MessageSender(build_channels(settings), words), clock)
-    app.state.shell = PageFrame(
+    app.state.frame = PageFrame(
         ENGLISH.tag,
         ENGLISH.dir,
         ENGLISH.code,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from statistics import median
 
 from app.services.audit.audit_seals import seal_days
+from app.services.core.context import ClockContext
 from app.services.reminders.due_slots import find_due_work
 from app.services.reminders.reminder_delivery import BATCH, claim_messages
 from bench.figures import Figure, at_most, milliseconds
@@ -31,7 +32,7 @@ def clockwork(run: Run) -> Iterator[Figure]:
     with trial(run.cluster, 40) as made:
         add_participants(made, people)
         add_live(made, people, SLOTS_EACH)
-        seal_days(made.installation, made.at)
+        seal_days(ClockContext(made.installation, made.at))
         idle = _idle(made)
         yield at_most(f"idle tick beside {people * SLOTS_EACH:,} slots, SQL", idle, 1, milliseconds)
         made.execute(_QUEUED.format(at=made.at.isoformat(), count=BATCH * (BATCHES + 1)))
@@ -43,7 +44,7 @@ def _idle(made: Trial) -> float:
     taken: list[float] = []
     for _tick in range(TICKS):
         with listening(made.installation.engine) as heard:
-            owed = find_due_work(made.installation, made.at)
+            owed = find_due_work(ClockContext(made.installation, made.at))
         if owed.slots or owed.messages or owed.seals:
             raise RuntimeError(f"the clock is not idle: {owed}")
         taken.append(heard.seconds * 1000)
@@ -55,7 +56,7 @@ def _claims(made: Trial) -> float:
     at, taken = made.at + timedelta(seconds=1), []
     for _batch in range(BATCHES):
         began = time.perf_counter()
-        claimed = claim_messages(made.installation, at)
+        claimed = claim_messages(ClockContext(made.installation, at))
         taken.append((time.perf_counter() - began) * 1000)
         if len(claimed) != BATCH:
             raise RuntimeError(f"{len(claimed)} reminders claimed")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.services.clinic.worklist import WorklistFilter, get_worklist
+from app.services.core.context import StaffContext
 from app.storage.queries.worklist import Urgency
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_closed, add_live, add_participants
@@ -50,6 +51,6 @@ def _looks(made: Trial, site_id: int | None) -> float:
     taken: list[float] = []
     for _look in range(LOOKS):
         with listening(made.installation.engine) as heard, made.installation.read() as session:
-            get_worklist(made.installation, session, actor, wanted, made.at)
+            get_worklist(StaffContext(made.installation, actor, made.at), session, wanted)
         taken.append(heard.seconds * 1000)
     return p95(taken[10:])

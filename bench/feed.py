@@ -6,9 +6,10 @@ from sqlmodel import select
 
 from app.domain.records.feed import finalise_event
 from app.services.accounts.edc_clients import issue_token
-from app.services.accounts.participant_session import authenticate, participant_actor
+from app.services.accounts.participant_session import authenticate
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext, participant_actor
 from app.services.feed.feed_events import slot_event
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Participant
@@ -68,7 +69,9 @@ def _completed(made: Trial, form: Begun) -> str:
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
     with made.installation.read() as session:
         visitor = authenticate(made.installation, session, form.cookie, made.at)
-    submit_form(made.installation, visitor, form.slot, SubmittedForm(answers, "s", True), made.at)
+    submit_form(
+        ParticipantContext(made.installation, visitor, made.at), form.slot, SubmittedForm(answers, "s", True)
+    )
     with made.installation.read() as session:
         return _escaped(session.exec(select(FeedEvent.line).where(FeedEvent.seq == 1)).one())
 

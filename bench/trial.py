@@ -13,6 +13,7 @@ from app.clock import now
 from app.definitions import library
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
@@ -92,13 +93,13 @@ def _template(cluster: Cluster) -> str:
 
 def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
     at = now()
-    study = load_study(made, SYSTEM, STUDY, PLAN_VERSION, StudyMode.DEMO, at)
+    study = load_study(StaffContext(made, SYSTEM, at), STUDY, PLAN_VERSION, StudyMode.DEMO)
     entries = [
         SiteEntry(f"{1000 + number}", f"Hospital {number}", "0571-000", "8-17", ZONE)
         for number in range(sites)
     ]
-    opened = tuple(open_site(made, SYSTEM, STUDY, entry, at) for entry in entries)
-    client = create_client(made, SYSTEM, STUDY, "bench", tuple(Scope), None, at)
+    opened = tuple(open_site(StaffContext(made, SYSTEM, at), STUDY, entry) for entry in entries)
+    client = create_client(StaffContext(made, SYSTEM, at), STUDY, "bench", tuple(Scope), None)
     found = Trial(made, study, opened, client, url, conninfo, at)
     for cookie, role, site in ((ONE_SITE, Role.NURSE, opened[0].code), (ALL_SITES, Role.MONITOR, None)):
         _sign_in(found, cookie, role, site)
@@ -107,9 +108,13 @@ def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
 
 def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
     staff = create_staff(
-        made.installation, SYSTEM, f"{cookie}@example.org", cookie, "a password of a bench", "en", made.at
+        StaffContext(made.installation, SYSTEM, made.at),
+        f"{cookie}@example.org",
+        cookie,
+        "a password of a bench",
+        "en",
     )
-    grant_role(made.installation, SYSTEM, staff.staff_id, role, STUDY, site, made.at)
+    grant_role(StaffContext(made.installation, SYSTEM, made.at), staff.staff_id, role, STUDY, site)
     moment = made.at.isoformat()
     made.copy(
         "staff_session",

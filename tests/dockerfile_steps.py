@@ -73,7 +73,7 @@ class Build:
             case "COPY":
                 self._copy(step)
             case "RUN":
-                self._shell(step)
+                self._frame(step)
             case "USER":
                 self.user = int(step.rest)
             case "HEALTHCHECK":
@@ -102,7 +102,7 @@ class Build:
             else:
                 shutil.copy(SOURCE / name, goal)
 
-    def _shell(self, step: Step) -> None:
+    def _frame(self, step: Step) -> None:
         line = NOT_HERE.sub("", self._mapped(step.rest))
         line = line.replace("-o daybook -g daybook", f"-o {IMAGE_USER} -g {IMAGE_USER}")
         line = BASE_PYTHON.sub(shlex.quote(_python(IMAGE_USER)), line)

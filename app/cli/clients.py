@@ -6,6 +6,7 @@ from app.cli.commands import OPERATOR, Commands, add_command
 from app.clock import now
 from app.main import open_installation
 from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
+from app.services.core.context import StaffContext
 from app.settings import Settings
 
 
@@ -25,19 +26,19 @@ def add_to(commands: Commands) -> None:
 
 def run_add_secret(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
-    print(f"client_secret {add_secret(installation, OPERATOR, arguments.client, now())}")
+    print(f"client_secret {add_secret(StaffContext(installation, OPERATOR, now()), arguments.client)}")
     return 0
 
 
 def run_retire_secret(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
-    retire_secret(installation, OPERATOR, arguments.client, now())
+    retire_secret(StaffContext(installation, OPERATOR, now()), arguments.client)
     print(f"Only the newer secret of {arguments.client} works now.")
     return 0
 
 
 def run_disable_client(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
-    disable_client(installation, OPERATOR, arguments.client, arguments.reason, now())
+    disable_client(StaffContext(installation, OPERATOR, now()), arguments.client, arguments.reason)
     print(f"{arguments.client} is disabled.")
     return 0

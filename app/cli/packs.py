@@ -9,6 +9,7 @@ from app.clock import now
 from app.domain.instruments.pack import PackValidity
 from app.domain.refusal import BadDefinition
 from app.main import open_installation
+from app.services.core.context import StaffContext
 from app.services.setup.packs import PackStatus, import_pack, list_all_pack_statuses, packs_needing_attention
 from app.settings import Settings
 
@@ -34,7 +35,9 @@ def add_to(commands: Commands) -> None:
 def run_import(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
     content = _read(arguments.file)
-    pack, is_new = import_pack(installation, OPERATOR, arguments.study, content, arguments.file.name, now())
+    pack, is_new = import_pack(
+        StaffContext(installation, OPERATOR, now()), arguments.study, content, arguments.file.name
+    )
     words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
     if not is_new:
         print(f"{words}: this very pack is there already; nothing was changed.")

@@ -56,14 +56,14 @@ class Studio:
 
     def documents(self, text: InstrumentText, wanted: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
         """File name, screen and HTML document of every screen, or of the wanted ones."""
-        shell = self._shell(text.lang)
+        frame = self._frame(text.lang)
         every = tuple(list_screens(self.instrument, text, self.plan, self.assets))
         for number, screen in enumerate(every):
             if not wanted or screen.name in wanted:
                 name = f"{text.lang}/{number:03}-{screen.name}.png"
-                yield name, screen, self.pages.text(screen.page, shell)
+                yield name, screen, self.pages.text(screen.page, frame)
 
-    def _shell(self, lang: str) -> PageFrame:
+    def _frame(self, lang: str) -> PageFrame:
         """The frame as in a live study: no banner of a demonstration, and files instead of addresses."""
         spoken = find_language(lang) or ENGLISH
         return PageFrame(

@@ -10,6 +10,7 @@ from app.clock import now
 from app.domain.records.access import Role, Scope
 from app.i18n.languages import ENGLISH, LANGUAGES
 from app.main import open_installation
+from app.services.core.context import StaffContext
 from app.services.setup import studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
 from app.services.setup.site_words import set_urgent_words
@@ -70,7 +71,9 @@ def _add_sites(commands: Commands) -> None:
 def run_load_study(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     installation = open_installation(settings)
-    studies.load_study(installation, OPERATOR, arguments.study, arguments.plan, settings.mode, now())
+    studies.load_study(
+        StaffContext(installation, OPERATOR, now()), arguments.study, arguments.plan, settings.mode
+    )
     print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
     print_statuses(packs_needing_attention(list_all_pack_statuses(installation, now())))
     return 0
@@ -81,7 +84,7 @@ def run_open_site(arguments: argparse.Namespace) -> int:
     entry = studies.SiteEntry(
         arguments.site, arguments.name, arguments.phone, arguments.hours, arguments.zone
     )
-    studies.open_site(installation, OPERATOR, arguments.study, entry, now())
+    studies.open_site(StaffContext(installation, OPERATOR, now()), arguments.study, entry)
     print(f"Site {arguments.site} of {arguments.study} is open.")
     return 0
 
@@ -89,7 +92,7 @@ def run_open_site(arguments: argparse.Namespace) -> int:
 def run_set_urgent(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
     study, site, language = arguments.study, arguments.site, arguments.language
-    set_urgent_words(installation, OPERATOR, study, site, language, arguments.words, now())
+    set_urgent_words(StaffContext(installation, OPERATOR, now()), study, site, language, arguments.words)
     print(f"The urgent words of site {site} of {study} in {language} are kept.")
     return 0
 
@@ -104,10 +107,18 @@ def run_create_user(arguments: argparse.Namespace) -> int:
             get_site_by_code(session, study_id, arguments.site)
     at, password = now(), _password()
     made = studies.create_staff(
-        installation, OPERATOR, arguments.email, arguments.name, password, arguments.language, at
+        StaffContext(installation, OPERATOR, at),
+        arguments.email,
+        arguments.name,
+        password,
+        arguments.language,
     )
     studies.grant_role(
-        installation, OPERATOR, made.staff_id, arguments.role, arguments.study, arguments.site, at
+        StaffContext(installation, OPERATOR, at),
+        made.staff_id,
+        arguments.role,
+        arguments.study,
+        arguments.site,
     )
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {made.totp_secret}")
     return 0
@@ -115,7 +126,7 @@ def run_create_user(arguments: argparse.Namespace) -> int:
 
 def run_disable_user(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
-    studies.disable_staff(installation, OPERATOR, arguments.email, arguments.reason, now())
+    studies.disable_staff(StaffContext(installation, OPERATOR, now()), arguments.email, arguments.reason)
     print(f"{arguments.email} is disabled.")
     return 0
 
@@ -123,7 +134,11 @@ def run_disable_user(arguments: argparse.Namespace) -> int:
 def run_create_client(arguments: argparse.Namespace) -> int:
     installation = open_installation(Settings.from_environment())
     made = studies.create_client(
-        installation, OPERATOR, arguments.study, arguments.name, arguments.scope, arguments.site, now()
+        StaffContext(installation, OPERATOR, now()),
+        arguments.study,
+        arguments.name,
+        arguments.scope,
+        arguments.site,
     )
     print(f"client_id {made.client_id}\nclient_secret {made.secret} (shown once)")
     return 0

@@ -92,9 +92,7 @@ def take_anchor(
         preview = _preview(desk, view, page, entry, proposal)
         if step != CONFIRM or preview.missed != missed:
             return desk.show(preview)
-        record_anchor(
-            desk.installation, desk.actor, found.study_id, found.subject, entry, desk.at, confirmed=True
-        )
+        record_anchor(desk.context, found.study_id, found.subject, entry, confirmed=True)
     except Refused as refused:
         return desk.show(replace(page, error=desk.words(refused)), refused)
     return return_to_participant(participant, "differing" if preview.stays else "date")
@@ -158,7 +156,7 @@ def _move_rows(
 
 def _move_row(desk: StaffRequest, view: ParticipantOverview, move: WindowMove) -> MoveRow:
     visit, instrument = move.key
-    name = instrument_name(desk.installation, view, instrument, desk.shell.code)
+    name = instrument_name(desk.installation, view, instrument, desk.frame.code)
     return MoveRow(visit, name, _days(move.old), _days(move.new), move.would_be_missed)
 
 

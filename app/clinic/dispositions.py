@@ -89,7 +89,7 @@ def take_disposition(
                     opens_early_termination=stop.opens_early_termination,
                 )
             )
-        record_disposition(desk.installation, desk.actor, found.study_id, found.subject, entry, desk.at)
+        record_disposition(desk.context, found.study_id, found.subject, entry)
     except Refused as refused:
         return desk.show(replace(page, error=desk.words(refused)), refused)
     return return_to_participant(participant, "disposition")

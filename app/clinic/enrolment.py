@@ -139,12 +139,10 @@ def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()
     form = _form(desk, values)
     try:
         place = _site(desk, values["site"])
-        participant = enrol_participant(desk.installation, desk.actor, place, _entry(values), desk.at)
+        participant = enrol_participant(desk.context, place, _entry(values))
     except Refused as refused:
         return desk.show(_refused(desk, form, values, refused), refused)
-    invitation = issue_invitation(
-        desk.installation, desk.actor, participant.study_id, participant.subject, desk.at
-    )
+    invitation = issue_invitation(desk.context, participant.study_id, participant.subject)
     return show_sheet(desk, participant, place, invitation, replaces=False)
 
 
@@ -153,7 +151,7 @@ def issue_new_invitation(desk: SignedInRequest, participant: str) -> Response:
     with desk.installation.read() as session:
         found = get_readable_participant(session, desk.actor, participant, Permission.ACTIVATION_ISSUE)
         site = get_site(session, found)
-    invitation = issue_invitation(desk.installation, desk.actor, found.study_id, found.subject, desk.at)
+    invitation = issue_invitation(desk.context, found.study_id, found.subject)
     return show_sheet(desk, found, site, invitation, replaces=True)
 
 
@@ -175,10 +173,10 @@ def show_sheet(
         zone=participant.zone,
         replaces=replaces,
         back_url=url_of_participant(participant.public_id),
-        desk_words=(pages.word(PRINT, desk.shell), pages.word(BACK, desk.shell)),
-        desk_lang=desk.shell.lang,
+        desk_words=(pages.word(PRINT, desk.frame), pages.word(BACK, desk.frame)),
+        desk_lang=desk.frame.lang,
     )
-    return render(desk.request, page, shell=desk.shell.speaking(spoken))
+    return render(desk.request, page, frame=desk.frame.speaking(spoken))
 
 
 def draw_qr(url: str) -> Markup:
@@ -299,7 +297,7 @@ def take_birth_date(
     page = _birth_date_page(desk, participant, fields)
     try:
         born_on = read_birth_date(fields)
-        record_birth_date(desk.installation, desk.actor, participant, born_on, page.reason, desk.at)
+        record_birth_date(desk.context, participant, born_on, page.reason)
     except Refused as refused:
         return desk.show(_birth_date_page(desk, participant, fields, refused), refused)
     return return_to_participant(participant, "birth_date")

@@ -65,7 +65,7 @@ def record_reason(
     desk: SignedInRequest, participant: str, slot: str, reason: Typed = "", note: Typed = ""
 ) -> Response:
     try:
-        record_missed_reason(desk.installation, desk.actor, participant, slot, reason, note, desk.at)
+        record_missed_reason(desk.context, participant, slot, reason, note)
     except Refused as refused:
         if refused.code in ("unknown_participant", "unknown_slot"):
             raise
@@ -81,7 +81,7 @@ def excuse_slot(
     try:
         if step != CONFIRM:
             return desk.show(_asked_again(_slot_page(desk, participant, slot), exemption))
-        excuse_form(desk.installation, desk.actor, participant, slot, exemption, desk.at)
+        excuse_form(desk.context, participant, slot, exemption)
     except Refused as refused:
         if refused.code in ("unknown_participant", "unknown_slot"):
             raise
@@ -108,7 +108,7 @@ def _slot_page(desk: StaffRequest, participant: str, slot_id: str, error: str = 
         subject=view.participant.subject,
         back_url=participant_url(view),
         action_url=cell.url,
-        name=instrument_name(desk.installation, view, slot.instrument, desk.shell.code),
+        name=instrument_name(desk.installation, view, slot.instrument, desk.frame.code),
         visit=slot.visit,
         cell=cell,
         opens_on=slot.opens_on,

@@ -183,7 +183,7 @@ def participant_url(view: ParticipantOverview) -> str:
 
 
 def build_participant_page(
-    daybook: Installation,
+    installation: Installation,
     view: ParticipantOverview,
     code: str,
     at: datetime,
@@ -206,13 +206,15 @@ def build_participant_page(
         consent=(who.consent_version or "", who.consented_on),
         identity=who.identity_check or "",
         exit=who.exit_kind.value if who.exit_kind else "",
-        forms=tuple(instrument_name(daybook, view, instrument, code) for instrument in instruments),
+        forms=tuple(instrument_name(installation, view, instrument, code) for instrument in instruments),
         visits=_visits(view, instruments),
-        diary_name=instrument_name(daybook, view, view.diary[0].slot.instrument, code) if view.diary else "",
+        diary_name=instrument_name(installation, view, view.diary[0].slot.instrument, code)
+        if view.diary
+        else "",
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
-        kept_apart=tuple(_kept_apart_row(daybook, view, each, code) for each in view.kept_apart),
-        conflicts=tuple(_conflict_row(daybook, view, each, code) for each in view.conflicts),
+        kept_apart=tuple(_kept_apart_row(installation, view, each, code) for each in view.kept_apart),
+        conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
         undoable=any(stated.undone is None for stated in view.dispositions),
@@ -231,10 +233,10 @@ def build_participant_page(
     )
 
 
-def instrument_name(daybook: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
+def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
     """An instrument's name in the reader's language."""
     version = view.plan.version_of(instrument)
-    return daybook.name(view.plan.id, daybook.library.instrument(instrument, version), code)
+    return installation.name(view.plan.id, installation.library.instrument(instrument, version), code)
 
 
 def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
@@ -265,11 +267,11 @@ def _visits(view: ParticipantOverview, instruments: tuple[str, ...]) -> tuple[Vi
 
 
 def _kept_apart_row(
-    daybook: Installation, view: ParticipantOverview, apart: QuarantinedAnswers, code: str
+    installation: Installation, view: ParticipantOverview, apart: QuarantinedAnswers, code: str
 ) -> QuarantineRow:
     slot = apart.slot
     return QuarantineRow(
-        form=instrument_name(daybook, view, slot.instrument, code),
+        form=instrument_name(installation, view, slot.instrument, code),
         visit=slot.visit,
         cell=build_cell(view, get_form_state(view, slot.public_id)),
         received_at=apart.received_at,
@@ -278,12 +280,12 @@ def _kept_apart_row(
 
 
 def _conflict_row(
-    daybook: Installation, view: ParticipantOverview, met: AnswerConflict, code: str
+    installation: Installation, view: ParticipantOverview, met: AnswerConflict, code: str
 ) -> ConflictRow:
     slot = met.slot
-    instrument = daybook.library.instrument(slot.instrument, slot.instrument_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     return ConflictRow(
-        form=instrument_name(daybook, view, slot.instrument, code),
+        form=instrument_name(installation, view, slot.instrument, code),
         visit=slot.visit,
         cell=build_cell(view, get_form_state(view, slot.public_id)),
         question=instrument.item(met.item).number,
@@ -342,15 +344,15 @@ router = APIRouter(include_in_schema=False)
 def show_participant(desk: SignedInRequest, participant: str, done: str = "") -> Response:
     notice = done if done in NOTICES else ""
     view = get_overview(desk, participant)
-    return desk.show(build_participant_page(desk.installation, view, desk.shell.code, desk.at, notice))
+    return desk.show(build_participant_page(desk.installation, view, desk.frame.code, desk.at, notice))
 
 
 @router.post("/desk/participants/{participant}/contact")
 def reveal_participant_contact(desk: SignedInRequest, participant: str) -> Response:
-    contact = reveal_contact(desk.installation, desk.actor, participant, desk.at)
+    contact = reveal_contact(desk.context, participant)
     view = get_overview(desk, participant)
     return desk.show(
-        build_participant_page(desk.installation, view, desk.shell.code, desk.at, revealed=contact)
+        build_participant_page(desk.installation, view, desk.frame.code, desk.at, revealed=contact)
     )
 
 
@@ -359,7 +361,7 @@ def revoke_participant_device(
     desk: SignedInRequest, participant: str, device: int, reason: Typed = ""
 ) -> Response:
     try:
-        revoke_device(desk.installation, desk.actor, participant, device, reason, desk.at)
+        revoke_device(desk.context, participant, device, reason)
     except Refused as refused:
         return _refused(desk, participant, refused)
     return return_to_participant(participant, "device")
@@ -369,7 +371,7 @@ def revoke_participant_device(
 def undo_last_disposition(desk: SignedInRequest, participant: str, reason: Typed = "") -> Response:
     found = get_permitted_participant(desk, participant, Permission.DISPOSITION_UNDO)
     try:
-        undo_disposition(desk.installation, desk.actor, found.study_id, found.subject, reason, desk.at)
+        undo_disposition(desk.context, found.study_id, found.subject, reason)
     except Refused as refused:
         return _refused(desk, participant, refused)
     return return_to_participant(participant, "undone")
@@ -380,7 +382,7 @@ def add_visit(desk: SignedInRequest, participant: str, visit: Typed = "", on: Ty
     found = get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
     try:
         day = parse_day(on, "on")
-        request_visit(desk.installation, desk.actor, found.study_id, found.subject, visit, day, desk.at)
+        request_visit(desk.context, found.study_id, found.subject, visit, day)
     except Refused as refused:
         return _refused(desk, participant, refused)
     return return_to_participant(participant, "visit")
@@ -391,6 +393,6 @@ def _refused(desk: StaffRequest, participant: str, refused: Refused) -> Response
         raise refused
     view = get_overview(desk, participant)
     page = build_participant_page(
-        desk.installation, view, desk.shell.code, desk.at, error=desk.words(refused)
+        desk.installation, view, desk.frame.code, desk.at, error=desk.words(refused)
     )
     return desk.show(page, refused)

@@ -62,7 +62,7 @@ def show_requests(desk: SignedInRequest, done: str = "") -> Response:
 @router.post("/desk/requests/{request}")
 def close_participant_request(desk: SignedInRequest, request: int, outcome: Typed = "") -> Response:
     try:
-        close_request(desk.installation, desk.actor, request, outcome, desk.at)
+        close_request(desk.context, request, outcome)
     except Refused as refused:
         if refused.code == "unknown_request":
             raise
@@ -73,7 +73,7 @@ def close_participant_request(desk: SignedInRequest, request: int, outcome: Type
 
 def _page(desk: StaffRequest) -> RequestsPage:
     with desk.installation.read() as session:
-        found = list_open_requests(desk.installation, session, desk.actor)
+        found = list_open_requests(desk.context, session)
     return RequestsPage(tuple(_row(desk, asked) for asked in found), LISTED)
 
 
@@ -81,7 +81,7 @@ def _row(desk: StaffRequest, asked: OpenRequest) -> RequestRow:
     person, form = url_of_participant(asked.participant), ""
     if asked.instrument:
         instrument = desk.installation.library.instrument(*asked.instrument)
-        form = desk.installation.name(asked.study, instrument, desk.shell.code)
+        form = desk.installation.name(asked.study, instrument, desk.frame.code)
     return RequestRow(
         key=asked.request_id,
         kind=asked.kind.value,

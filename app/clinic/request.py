@@ -13,6 +13,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.refusal import Refused
 from app.services.accounts.staff_session import SignedInStaff, authenticate_staff, keep_staff_session_alive
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.queries.participants import get_readable_participant
 from app.storage.tables.participants import Participant
@@ -36,9 +37,9 @@ class DeskFrame(PageFrame):
     def desk_js_href(self) -> str:
         return f"{self.static_root}/js/desk.js"
 
-    def of(self, colleague: str, enrols: bool, answers: bool = False) -> "DeskFrame":
+    def of(self, staff: str, enrols: bool, answers: bool = False) -> "DeskFrame":
         """The frame as this member of staff has it."""
-        return replace(self, staff=colleague, enrols=enrols, answers=answers, home_url="/desk")
+        return replace(self, staff=staff, enrols=enrols, answers=answers, home_url="/desk")
 
 
 SIGN_IN = "/desk/sign-in"
@@ -51,46 +52,53 @@ class StaffRequest:
     """One request of a signed-in member of staff."""
 
     request: Request
-    installation: Installation
-    at: datetime
+    context: StaffContext
     staff: SignedInStaff
-    shell: DeskFrame
+    frame: DeskFrame
+
+    @property
+    def installation(self) -> Installation:
+        return self.context.installation
 
     @property
     def actor(self) -> Actor:
-        return self.staff.actor
+        return self.context.actor
+
+    @property
+    def at(self) -> datetime:
+        return self.context.at
 
     def show(self, page: Page, refused: Refused | None = None) -> Response:
         """The page; with the status of a refusal where it tells one."""
-        return render(self.request, page, message_of(refused).status if refused else 200, self.shell)
+        return render(self.request, page, message_of(refused).status if refused else 200, self.frame)
 
     def show_block(self, page: Page, block: str) -> Response:
-        return render_block(self.request, page, block, self.shell)
+        return render_block(self.request, page, block, self.frame)
 
     def words(self, refused: Refused) -> str:
-        return translate_refusal(self.request, refused, self.shell)
+        return translate_refusal(self.request, refused, self.frame)
 
 
-def require_staff(request: Request, daybook: CurrentInstallation, at: At) -> StaffRequest:
+def require_staff(request: Request, installation: CurrentInstallation, at: At) -> StaffRequest:
     """The desk of whoever is signed in; anybody else is sent to sign in."""
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        with daybook.read() as session:
-            colleague = authenticate_staff(session, cookie, at)
+        with installation.read() as session:
+            staff = authenticate_staff(session, cookie, at)
     except Refused as refused:
         raise _to_sign_in(request) from refused
-    keep_staff_session_alive(daybook, colleague, cookie, at)
-    return StaffRequest(request, daybook, at, colleague, _shell(request, colleague))
+    keep_staff_session_alive(installation, staff, cookie, at)
+    return StaffRequest(request, StaffContext(installation, staff.actor, at), staff, _frame(request, staff))
 
 
 SignedInRequest = Annotated[StaffRequest, Depends(require_staff)]
 
 
-def translate_refusal(request: Request, refused: Refused, shell: PageFrame) -> str:
+def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
     """A refusal in the words of this page's language."""
     pages: Pages = request.app.state.pages
     sentence = message_of(refused).sentence
-    return fill_message(pages.word(sentence, shell), refused) if sentence else ""
+    return fill_message(pages.word(sentence, frame), refused) if sentence else ""
 
 
 def url_of_participant(public_id: str) -> str:
@@ -111,12 +119,12 @@ def parse_day(text: str, field: str) -> date:
         raise Refused("bad_date", field=field, allowed="YYYY-MM-DD") from bad
 
 
-def _shell(request: Request, colleague: SignedInStaff) -> DeskFrame:
-    spoken = base_frame(request).speaking(get_language(request, colleague.language))
+def _frame(request: Request, staff: SignedInStaff) -> DeskFrame:
+    spoken = base_frame(request).speaking(get_language(request, staff.language))
     told: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
-    enrols = bool(colleague.actor.reach(Permission.PARTICIPANT_ENROL))
+    enrols = bool(staff.actor.reach(Permission.PARTICIPANT_ENROL))
     frame = DeskFrame(**told)  # type: ignore[arg-type]  # the same fields by name
-    return frame.of(colleague.name, enrols, bool(colleague.actor.reach(Permission.REQUEST_CLOSE)))
+    return frame.of(staff.name, enrols, bool(staff.actor.reach(Permission.REQUEST_CLOSE)))
 
 
 def _to_sign_in(request: Request) -> HTTPException:
@@ -128,7 +136,7 @@ def _to_sign_in(request: Request) -> HTTPException:
 def get_overview(desk: StaffRequest, participant: str) -> ParticipantOverview:
     """The overview of a participant of one's own sites."""
     with desk.installation.read() as session:
-        return get_participant_overview(desk.installation, session, desk.actor, participant, desk.at)
+        return get_participant_overview(desk.context, session, participant)
 
 
 def get_permitted_participant(desk: StaffRequest, participant: str, permission: Permission) -> Participant:

@@ -56,10 +56,10 @@ def ask_password(request: Request) -> Response:
 
 @router.post("/desk/sign-in")
 def take_password(
-    request: Request, daybook: CurrentInstallation, at: At, email: Short = "", password: Short = ""
+    request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Short = ""
 ) -> Response:
     try:
-        cookie = sign_in_staff(daybook, email, password, client_address(request), at)
+        cookie = sign_in_staff(installation, email, password, client_address(request), at)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
         return render(request, SignInPage(SIGN_IN, email, words), message_of(refused).status)
@@ -67,9 +67,9 @@ def take_password(
 
 
 @router.get("/desk/sign-in/code")
-def ask_code(request: Request, daybook: CurrentInstallation, at: At) -> Response:
+def ask_code(request: Request, installation: CurrentInstallation, at: At) -> Response:
     try:
-        with daybook.read() as session:
+        with installation.read() as session:
             pending_second_factor(session, get_cookie(request, SESSION_COOKIE), at)
     except Refused:
         return RedirectResponse(SIGN_IN, 303)
@@ -77,10 +77,10 @@ def ask_code(request: Request, daybook: CurrentInstallation, at: At) -> Response
 
 
 @router.post("/desk/sign-in/code")
-def take_code(request: Request, daybook: CurrentInstallation, at: At, code: Short = "") -> Response:
+def take_code(request: Request, installation: CurrentInstallation, at: At, code: Short = "") -> Response:
     try:
         cookie = confirm_second_factor(
-            daybook, get_cookie(request, SESSION_COOKIE), code, client_address(request), at
+            installation, get_cookie(request, SESSION_COOKIE), code, client_address(request), at
         )
     except Refused as refused:
         if refused.code == "not_signed_in":

@@ -121,7 +121,7 @@ def show_worklist(
 ) -> Response:
     fragment = bool(desk.request.headers.get("hx-request"))
     with desk.installation.read() as session:
-        found = get_worklist(desk.installation, session, desk.actor, wanted.filter(), desk.at)
+        found = get_worklist(desk.context, session, wanted.filter())
         waiting = 0 if fragment else list_sign_in_problems(session, desk.actor, desk.at).count
         requests = 0 if fragment else count_requests(session, desk.actor)
     page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting, requests=requests)
@@ -132,7 +132,7 @@ def _work_page(desk: StaffRequest, wanted: WorklistQuery, found: Worklist, fragm
     diary = wanted.filter().diary
     chosen = wanted.filter().group
     return WorklistPage(
-        rows=tuple(_work_row(desk.installation, work, desk.shell.code) for work in found.rows),
+        rows=tuple(_work_row(desk.installation, work, desk.frame.code) for work in found.rows),
         forms=tuple(
             _tab(code, wanted.url(form=code), diary == (code == DIARY), found, code == DIARY, CALLED)
             for code in (FORMS, DIARY)
@@ -163,7 +163,7 @@ def _pack_notes(desk: StaffRequest, found: Worklist) -> Iterator[PackStatus]:
         for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):
             instrument = desk.installation.library.instrument(each.instrument, each.version)
             name, spoken = (
-                desk.installation.name(study, instrument, desk.shell.code),
+                desk.installation.name(study, instrument, desk.frame.code),
                 find_language(each.language),
             )
             yield replace(each, instrument=name, language=spoken.name if spoken else each.language)
@@ -180,14 +180,14 @@ def _tab(
     return FilterTab(code, url, current, sum(counts), more=any(count >= found.most for count in counts))
 
 
-def _work_row(daybook: Installation, work: WorklistEntry, code: str) -> WorklistLine:
-    instrument = daybook.library.instrument(work.instrument, work.instrument_version)
+def _work_row(installation: Installation, work: WorklistEntry, code: str) -> WorklistLine:
+    instrument = installation.library.instrument(work.instrument, work.instrument_version)
     return WorklistLine(
         status=work.status.value,
         subject=work.subject,
         url=url_of_participant(work.participant),
         site=work.workplace.name,
-        form=daybook.name(work.workplace.study, instrument, code),
+        form=installation.name(work.workplace.study, instrument, code),
         visit=work.visit,
         closes_on=work.closes_on,
         days_left=work.days_left,

@@ -14,12 +14,19 @@ from app.domain.plans.plan import MissedReason, Owner, Plan
 from app.domain.records.access import Actor
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
-from app.services.accounts.edc_clients import EdcClientSession
-from app.services.accounts.participant_session import ParticipantSession, authenticate, unlock_device
+from app.services.accounts.participant_session import authenticate, unlock_device
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import (
+    ClockContext,
+    EdcClientSession,
+    EdcContext,
+    ParticipantContext,
+    ParticipantSession,
+    StaffContext,
+)
 from app.services.core.installation import Installation
 from app.services.edc.records import Preconditions
 from app.services.edc.requests import EdcRequest
@@ -84,13 +91,15 @@ def enrol_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None
     entry = EnrolmentEntry(
         story.subject, story.language, on, "2.1", on, IdentityCheck.id_card, channel, story.address
     )
-    enrol_participant(stage.installation, stage.nurses[story.site], stage.sites[story.site], entry, at)
+    enrol_participant(
+        StaffContext(stage.installation, stage.nurses[story.site], at), stage.sites[story.site], entry
+    )
 
 
 def invite_person(stage: DemoStage, at: datetime, story: Story) -> str:
     """Issue an invitation; returns its link."""
     nurse = stage.nurses[story.site]
-    return issue_invitation(stage.installation, nurse, stage.study_id, story.subject, at).url
+    return issue_invitation(StaffContext(stage.installation, nurse, at), stage.study_id, story.subject).url
 
 
 def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
@@ -103,51 +112,63 @@ def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
 
 def randomise_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
     """The EDC tells arm and day."""
-    sent = EdcRequest(stage.edc, story.subject, at, at, Preconditions())
-    receive_arm(stage.installation, sent, story.arm or "")
-    receive_anchor(stage.installation, sent, AnchorBody("randomisation", on, at, confirm=True))
+    sent = EdcRequest(EdcContext(stage.installation, stage.edc, at), story.subject, at, Preconditions())
+    receive_arm(sent, story.arm or "")
+    receive_anchor(sent, AnchorBody("randomisation", on, at, confirm=True))
 
 
 def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact, on: date) -> None:
     """A nurse records a dated fact."""
     entry = AnchorEntry(stated.kind, on, stated.source, stated.reason)
     nurse = stage.nurses[story.site]
-    record_anchor(stage.installation, nurse, stage.study_id, story.subject, entry, at, confirmed=True)
+    record_anchor(
+        StaffContext(stage.installation, nurse, at), stage.study_id, story.subject, entry, confirmed=True
+    )
 
 
 def record_exit(stage: DemoStage, at: datetime, story: Story, left: DemoExit, on: date) -> None:
     """The investigator records a disposition of this day."""
     entry = DispositionEntry(left.kind, on.isoformat(), Owner.site)
     actor = stage.investigators[story.site]
-    record_disposition(stage.installation, actor, stage.study_id, story.subject, entry, at)
+    record_disposition(StaffContext(stage.installation, actor, at), stage.study_id, story.subject, entry)
 
 
 def undo_exit(stage: DemoStage, at: datetime, story: Story) -> None:
     """The investigator takes back a mistaken disposition."""
     actor, reason = stage.investigators[story.site], "entered for the wrong participant"
-    undo_disposition(stage.installation, actor, stage.study_id, story.subject, reason, at)
+    undo_disposition(StaffContext(stage.installation, actor, at), stage.study_id, story.subject, reason)
 
 
 def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) -> None:
     """A nurse excuses a visit's forms by the plan's first exemption."""
     actor = stage.nurses[story.site]
     excuse_visit(
-        stage.installation, actor, stage.study_id, story.subject, visit, stage.plan.exemptions[0], at
+        StaffContext(stage.installation, actor, at),
+        stage.study_id,
+        story.subject,
+        visit,
+        stage.plan.exemptions[0],
     )
 
 
 def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
     """A nurse asks for a visit beside the schedule."""
-    request_visit(stage.installation, stage.nurses[story.site], stage.study_id, story.subject, visit, on, at)
+    request_visit(
+        StaffContext(stage.installation, stage.nurses[story.site], at),
+        stage.study_id,
+        story.subject,
+        visit,
+        on,
+    )
 
 
 def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
     visitor = _awake(stage, at, story)
     if what == CALL:
-        request_call(stage.installation, visitor, at)
+        request_call(ParticipantContext(stage.installation, visitor, at))
     else:
-        request_correction(stage.installation, visitor, _slot(stage, visitor, what), at)
+        request_correction(ParticipantContext(stage.installation, visitor, at), _slot(stage, visitor, what))
 
 
 def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
@@ -157,10 +178,10 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
     process_due_slots(
-        stage.installation, visitor.participant_id, at
+        ClockContext(stage.installation, at), visitor.participant_id
     )  # told as opened before it is told as completed
-    begin_form(stage.installation, visitor, slot, helped, late, at)
-    form = open_form(stage.installation, visitor, slot, at)
+    begin_form(ParticipantContext(stage.installation, visitor, at), slot, helped, late)
+    form = open_form(ParticipantContext(stage.installation, visitor, at), slot)
     given = answers.draw_answers(
         form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
     )
@@ -168,7 +189,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         given, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
     )
     if filling.how is None:
-        submit_form(stage.installation, visitor, slot, sending, at)
+        submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
         return
     events = [
         SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(given.items(), start=1)
@@ -192,14 +213,14 @@ def submit_late(
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:
-        submit_form(stage.installation, visitor, slot, sending, at)
+        submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
 
 
 def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
     with stage.installation.read() as session:
         visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
     if visitor.locked:
-        unlock_device(stage.installation, visitor, demo_pin(story.subject), at)
+        unlock_device(ParticipantContext(stage.installation, visitor, at), demo_pin(story.subject))
     return visitor
 
 
@@ -219,14 +240,14 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
         slot = next(slot for slot in list_slots(session, participant.id or 0) if slot.visit == visit)
     nurse = stage.nurses[story.site]
     record_missed_reason(
-        stage.installation, nurse, participant.public_id, slot.public_id, reason.value, "", at
+        StaffContext(stage.installation, nurse, at), participant.public_id, slot.public_id, reason.value, ""
     )
 
 
 def pass_time(stage: DemoStage, at: datetime) -> None:
     """Time alone: what opened or was missed is told, and reminders leave."""
-    for participant_id in participants_due(stage.installation, at):
-        process_due_slots(stage.installation, participant_id, at)
-    while batch := claim_messages(stage.installation, at):
+    for participant_id in participants_due(ClockContext(stage.installation, at)):
+        process_due_slots(ClockContext(stage.installation, at), participant_id)
+    while batch := claim_messages(ClockContext(stage.installation, at)):
         for claimed in batch:
-            deliver_message(stage.installation, stage.outbox, claimed, at)
+            deliver_message(ClockContext(stage.installation, at), stage.outbox, claimed)

@@ -15,8 +15,8 @@ from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role, Sco
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.accounts.activation import find_invitation
-from app.services.accounts.edc_clients import EdcClientSession
 from app.services.audit.audit_seals import seal_days
+from app.services.core.context import ClockContext, EdcClientSession, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
@@ -97,14 +97,14 @@ def make_demonstration(installation: Installation, outbox: MessageSender, at: da
     stage, kept = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
     for act in acts:
         act.do(stage, act.at)
-    seal_days(installation, at)
+    seal_days(ClockContext(installation, at))
     return kept
 
 
 def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> tuple[DemoStage, DemoSecrets]:
     """Study, sites, staff and EDC client, as an administrator would set them up."""
-    study = load_study(installation, SYSTEM, STUDY, PLAN, StudyMode.DEMO, at)
-    sites = {entry.code: open_site(installation, SYSTEM, STUDY, entry, at) for entry in SITES}
+    study = load_study(StaffContext(installation, SYSTEM, at), STUDY, PLAN, StudyMode.DEMO)
+    sites = {entry.code: open_site(StaffContext(installation, SYSTEM, at), STUDY, entry) for entry in SITES}
     actors = {each.email: _colleague(installation, each, study, sites, at) for each in STAFF}
     client_id, client_secret = _new_client(installation, at)
     stage = DemoStage(
@@ -130,8 +130,10 @@ def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetim
 def _colleague(
     installation: Installation, each: DemoStaff, study: Study, sites: Mapping[str, Site], at: datetime
 ) -> Actor:
-    made = create_staff(installation, SYSTEM, each.email, each.name, PASSWORD, each.language, at)
-    grant_role(installation, SYSTEM, made.staff_id, each.role, STUDY, each.site, at)
+    made = create_staff(
+        StaffContext(installation, SYSTEM, at), each.email, each.name, PASSWORD, each.language
+    )
+    grant_role(StaffContext(installation, SYSTEM, at), made.staff_id, each.role, STUDY, each.site)
     grant = Grant(each.role, study.id or 0, sites[each.site].id if each.site else None)
     return Actor(ActorKind.STAFF, f"staff:{made.staff_id}", each.role.value, (grant,))
 
@@ -183,7 +185,7 @@ def _people(session: Session) -> dict[str, Participant]:
 
 
 def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
-    client = create_client(installation, SYSTEM, STUDY, _EDC, tuple(Scope), None, at)
+    client = create_client(StaffContext(installation, SYSTEM, at), STUDY, _EDC, tuple(Scope), None)
     return client.client_id, client.secret
 
 
@@ -196,7 +198,9 @@ def _usable(installation: Installation, session: Session, secret: str, at: datet
 
 
 def _invite(installation: Installation, participant: Participant, at: datetime) -> str:
-    invited = issue_invitation(installation, SYSTEM, participant.study_id, participant.subject, at)
+    invited = issue_invitation(
+        StaffContext(installation, SYSTEM, at), participant.study_id, participant.subject
+    )
     return invited.url.rsplit("/", 1)[1]
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from app.domain.records.access import Scope
 from app.edc.rate_limit import RateLimits
-from app.services.accounts.edc_clients import EdcClientSession, authenticate_client
+from app.services.accounts.edc_clients import authenticate_client
+from app.services.core.context import EdcContext
 from app.services.edc.records import Preconditions
 from app.web.dependencies import At, CurrentInstallation
 
@@ -39,18 +40,18 @@ def require_client(
     request: Request,
     needed: SecurityScopes,
     authorization: Annotated[str | None, Security(_scheme)],
-    daybook: CurrentInstallation,
+    installation: CurrentInstallation,
     at: At,
-) -> EdcClientSession:
+) -> EdcContext:
     """The client of this request. Raises Refused: "invalid_token", "too_fast", "insufficient_scope"."""
     kind, _, bearer = (authorization or "").partition(" ")
-    with daybook.read() as session:
+    with installation.read() as session:
         found = authenticate_client(session, bearer.strip() if kind.lower() == "bearer" else None, at)
     limits: RateLimits = request.app.state.edc_limits
     request.state.rate = limits.count(found.client_id, at)
     for scope in needed.scopes:
         found.require(Scope(scope))
-    return found
+    return EdcContext(installation, found, at)
 
 
 async def read_preconditions(
@@ -62,15 +63,13 @@ async def read_preconditions(
 
 
 Conditions = Annotated[Preconditions, Depends(read_preconditions)]
-AnyClient = Annotated[EdcClientSession, Security(require_client)]
-ParticipantsWriter = Annotated[
-    EdcClientSession, Security(require_client, scopes=[Scope.PARTICIPANTS_WRITE.value])
-]
-VisitsWriter = Annotated[EdcClientSession, Security(require_client, scopes=[Scope.VISITS_WRITE.value])]
-StatusWriter = Annotated[EdcClientSession, Security(require_client, scopes=[Scope.STATUS_WRITE.value])]
-AnchorsWriter = Annotated[EdcClientSession, Security(require_client, scopes=[Scope.ANCHORS_WRITE.value])]
-ArmWriter = Annotated[EdcClientSession, Security(require_client, scopes=[Scope.ARM_WRITE.value])]
-ScoresReader = Annotated[EdcClientSession, Security(require_client, scopes=[Scope.SCORES_READ.value])]
+AnyClient = Annotated[EdcContext, Security(require_client)]
+ParticipantsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.PARTICIPANTS_WRITE.value])]
+VisitsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.VISITS_WRITE.value])]
+StatusWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.STATUS_WRITE.value])]
+AnchorsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.ANCHORS_WRITE.value])]
+ArmWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.ARM_WRITE.value])]
+ScoresReader = Annotated[EdcContext, Security(require_client, scopes=[Scope.SCORES_READ.value])]
 
 
 class RateCountedRoute(APIRoute):

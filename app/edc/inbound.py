@@ -29,7 +29,6 @@ from app.services.edc.schedule import (
     receive_arm,
     receive_visit,
 )
-from app.web.dependencies import At, CurrentInstallation
 
 router = APIRouter(route_class=RateCountedRoute)
 
@@ -38,31 +37,27 @@ router = APIRouter(route_class=RateCountedRoute)
 def put_participant(
     subject: request_models.Subject,
     sent: request_models.ParticipantIn,
-    client: ParticipantsWriter,
+    context: ParticipantsWriter,
     conditions: Conditions,
-    daybook: CurrentInstallation,
-    at: At,
 ) -> Response:
     """Register a participant, or update one."""
     spoken = find_language(sent.language)
     body = ParticipantBody(sent.site, spoken.code if spoken else sent.language, sent.reference_date)
-    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
-    return receipt_response(delivery.place(), receive_participant(daybook, delivery, body))
+    request = EdcRequest(context, subject, sent.as_of, conditions)
+    return receipt_response(request.resource(), receive_participant(request, body))
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
 def put_status(
     subject: request_models.Subject,
     sent: request_models.StatusIn,
-    client: StatusWriter,
+    context: StatusWriter,
     conditions: Conditions,
-    daybook: CurrentInstallation,
-    at: At,
 ) -> Response:
     """Record withdrawal, completion, loss to follow-up or death."""
     body = StatusBody(sent.status, sent.date, sent.scope, sent.reason)
-    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
-    return receipt_response(delivery.place("status"), receive_status(daybook, delivery, body))
+    request = EdcRequest(context, subject, sent.as_of, conditions)
+    return receipt_response(request.resource("status"), receive_status(request, body))
 
 
 @router.put("/participants/{subject}/visits/{visit}", responses=WRITTEN)
@@ -70,15 +65,13 @@ def put_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
     sent: request_models.VisitIn,
-    client: VisitsWriter,
+    context: VisitsWriter,
     conditions: Conditions,
-    daybook: CurrentInstallation,
-    at: At,
 ) -> Response:
     """Record a visit."""
-    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
-    kept = receive_visit(daybook, delivery, visit, sent.state, sent.date)
-    return receipt_response(delivery.place(f"visits/{visit}"), kept)
+    request = EdcRequest(context, subject, sent.as_of, conditions)
+    stored = receive_visit(request, visit, sent.state, sent.date)
+    return receipt_response(request.resource(f"visits/{visit}"), stored)
 
 
 @router.put(
@@ -94,36 +87,32 @@ def put_anchor(
     kind: request_models.AnchorKind,
     sent: request_models.AnchorIn,
     asked: Annotated[request_models.AnchorAsked, Query()],
-    client: AnchorsWriter,
+    context: AnchorsWriter,
     conditions: Conditions,
-    daybook: CurrentInstallation,
-    at: At,
 ) -> Response:
     """Record a dated fact, or show what it would move."""
     body = AnchorBody(kind, sent.date, sent.at, asked.confirm)
     if asked.dry_run:
-        seen = preview_edc_anchor(daybook, client, subject, body, at)
+        seen = preview_edc_anchor(context, subject, body)
         return json_response(
             {"changed": False, "dry_run": True, "standing": seen.standing, "windows": _moves(seen.moves)}
         )
-    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
-    kept, done = receive_anchor(daybook, delivery, body)
+    request = EdcRequest(context, subject, sent.as_of, conditions)
+    stored, done = receive_anchor(request, body)
     more = {"dry_run": False, "standing": done.standing, "windows": _moves(done.moves)}
-    return receipt_response(delivery.place(f"anchors/{kind}"), kept, **more)
+    return receipt_response(request.resource(f"anchors/{kind}"), stored, **more)
 
 
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
 def put_arm(
     subject: request_models.Subject,
     sent: request_models.ArmIn,
-    client: ArmWriter,
+    context: ArmWriter,
     conditions: Conditions,
-    daybook: CurrentInstallation,
-    at: At,
 ) -> Response:
     """Record the randomised arm."""
-    delivery = EdcRequest(client, subject, sent.as_of, at, conditions)
-    return receipt_response(delivery.place("arm"), receive_arm(daybook, delivery, sent.arm))
+    request = EdcRequest(context, subject, sent.as_of, conditions)
+    return receipt_response(request.resource("arm"), receive_arm(request, sent.arm))
 
 
 def _moves(moves: tuple[WindowMove, ...]) -> list[dict[str, object]]:

@@ -13,12 +13,11 @@ from starlette.responses import Response, StreamingResponse
 from app.edc import request_models, response_models, responses
 from app.edc.authentication import AnyClient, Conditions, RateCountedRoute, ScoresReader
 from app.edc.openapi import GET, STREAM, json_or_lines
-from app.services.accounts.edc_clients import EdcClientSession
-from app.services.core.installation import Installation
+from app.services.core.context import EdcContext
 from app.services.edc import transfers
 from app.services.edc.lookups import describe_participant, describe_study, describe_visit
 from app.services.edc.transfers import FeedPage, FeedQuery, TransferRange, log_transfer, pull_changes
-from app.web.dependencies import At, CurrentInstallation, get_now
+from app.web.dependencies import get_now
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the feed's head while a client waits."""
@@ -27,8 +26,9 @@ router = APIRouter(route_class=RateCountedRoute)
 
 
 @router.get("/whoami", responses=GET | {200: {"model": response_models.ClientOut}})
-def whoami(client: AnyClient) -> Response:
+def whoami(context: AnyClient) -> Response:
     """The client itself: its study, sites and scopes."""
+    client = context.client
     return responses.json_response(
         {
             "client": client.client_id,
@@ -42,17 +42,15 @@ def whoami(client: AnyClient) -> Response:
 
 
 @router.get("/studies/{study}", responses=GET | {200: {"model": response_models.StudyOut}})
-def get_study(study: request_models.Subject, client: AnyClient, daybook: CurrentInstallation) -> Response:
+def get_study(study: request_models.Subject, context: AnyClient) -> Response:
     """The client's study: feed, versions, rules."""
-    return responses.json_response(describe_study(daybook, client, study))
+    return responses.json_response(describe_study(context, study))
 
 
 @router.get("/participants/{subject}", responses=GET | {200: {"model": response_models.ParticipantOut}})
-def get_participant(
-    subject: request_models.Subject, client: AnyClient, conditions: Conditions, daybook: CurrentInstallation
-) -> Response:
+def get_participant(subject: request_models.Subject, context: AnyClient, conditions: Conditions) -> Response:
     """A participant by code."""
-    return responses.representation_response(describe_participant(daybook, client, subject), conditions)
+    return responses.representation_response(describe_participant(context, subject), conditions)
 
 
 @router.get(
@@ -61,12 +59,10 @@ def get_participant(
 def get_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
-    client: AnyClient,
-    daybook: CurrentInstallation,
-    at: At,
+    context: AnyClient,
 ) -> Response:
     """A visit and its forms, with their state now."""
-    seen = describe_visit(daybook, client, subject, visit, at)
+    seen = describe_visit(context, subject, visit)
     return responses.json_response(seen.body, version=seen.version)
 
 
@@ -74,33 +70,31 @@ def get_visit(
 async def get_changes(
     request: Request,
     asked: Annotated[request_models.ChangesAsked, Query()],
-    client: AnyClient,
-    daybook: CurrentInstallation,
+    context: AnyClient,
 ) -> Response:
     """The feed after a number, in order, each number exactly once."""
     stretch = FeedQuery(asked.after, asked.limit, asked.type, asked.feed)
-    page = await _waited(request, daybook, client, stretch, asked.wait)
-    return await run_in_threadpool(_handed, request, daybook, client, page, page.lines, "changes")
+    page = await _waited(request, context, stretch, asked.wait)
+    return await run_in_threadpool(_handed, request, context, page, page.lines, "changes")
 
 
 @router.get("/scores", responses=json_or_lines(response_models.ScoresOut))
 def get_scores(
     request: Request,
     asked: Annotated[request_models.ScoresAsked, Query()],
-    client: ScoresReader,
-    daybook: CurrentInstallation,
+    context: ScoresReader,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
-    page, rows = transfers.pull_scores(daybook, client, FeedQuery(asked.after, asked.limit, feed=asked.feed))
-    return _handed(request, daybook, client, page, [orjson.dumps(row).decode() for row in rows], "scores")
+    page, rows = transfers.pull_scores(context, FeedQuery(asked.after, asked.limit, feed=asked.feed))
+    return _handed(request, context, page, [orjson.dumps(row).decode() for row in rows], "scores")
 
 
 @router.get("/snapshot", responses=STREAM)
-def get_snapshot(request: Request, client: AnyClient, daybook: CurrentInstallation) -> Response:
+def get_snapshot(request: Request, context: AnyClient) -> Response:
     """The newest event of every record, one per line; go on with `/changes` after X-Through."""
-    through = transfers.get_feed_head(daybook, client)
-    parts = _streamed(request, daybook, client, through)
-    headers = {"X-Feed": client.feed, "X-Through": str(through), "Vary": "Accept-Encoding"}
+    through = transfers.get_feed_head(context)
+    parts = _streamed(request, context, through)
+    headers = {"X-Feed": context.client.feed, "X-Through": str(through), "Vary": "Accept-Encoding"}
     if responses.takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         parts = responses.gzip_parts(parts)
@@ -108,11 +102,9 @@ def get_snapshot(request: Request, client: AnyClient, daybook: CurrentInstallati
 
 
 @router.get("/assessments/{assessment}", responses=GET | {200: {"model": response_models.Event}})
-def get_assessment(
-    assessment: request_models.Assessment, client: AnyClient, daybook: CurrentInstallation
-) -> Response:
+def get_assessment(assessment: request_models.Assessment, context: AnyClient) -> Response:
     """An assessment as it is now."""
-    return _one(transfers.get_assessment(daybook, client, assessment, None))
+    return _one(transfers.get_assessment(context, assessment, None))
 
 
 @router.get(
@@ -121,11 +113,10 @@ def get_assessment(
 def get_assessment_version(
     assessment: request_models.Assessment,
     version: request_models.Version,
-    client: AnyClient,
-    daybook: CurrentInstallation,
+    context: AnyClient,
 ) -> Response:
     """An assessment as one of its versions was; every one stays readable."""
-    return _one(transfers.get_assessment(daybook, client, assessment, version))
+    return _one(transfers.get_assessment(context, assessment, version))
 
 
 def _one(line: str) -> Response:
@@ -134,24 +125,21 @@ def _one(line: str) -> Response:
     )
 
 
-async def _waited(
-    request: Request, daybook: Installation, client: EdcClientSession, asked: FeedQuery, seconds: int
-) -> FeedPage:
+async def _waited(request: Request, context: EdcContext, asked: FeedQuery, seconds: int) -> FeedPage:
     """The page, once there is one: waiting clients hold no thread and no connection between looks."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
-    page = await run_in_threadpool(pull_changes, daybook, client, asked)
+    page = await run_in_threadpool(pull_changes, context, asked)
     while page.through == asked.after and clock() < until and not await request.is_disconnected():
         await asyncio.sleep(min(LOOKS_EVERY, max(0.0, until - clock())))
-        if await run_in_threadpool(transfers.get_feed_head, daybook, client) > page.through:
-            page = await run_in_threadpool(pull_changes, daybook, client, replace(asked, after=page.through))
+        if await run_in_threadpool(transfers.get_feed_head, context) > page.through:
+            page = await run_in_threadpool(pull_changes, context, replace(asked, after=page.through))
     return page
 
 
 def _handed(
     request: Request,
-    daybook: Installation,
-    client: EdcClientSession,
+    context: EdcContext,
     page: FeedPage,
     lines: Sequence[str],
     resource: str,
@@ -159,15 +147,13 @@ def _handed(
     """The page as a response, and its transfer noted; a page of nothing is no transfer."""
     if lines:
         handed = TransferRange(resource, page.after, page.through, len(lines))
-        log_transfer(daybook, client, handed, get_now(request))
+        log_transfer(replace(context, at=get_now(request)), handed)
     return responses.page_response(request, page, lines)
 
 
-def _streamed(
-    request: Request, daybook: Installation, client: EdcClientSession, through: int
-) -> Iterator[bytes]:
+def _streamed(request: Request, context: EdcContext, through: int) -> Iterator[bytes]:
     sent = 0
-    for lines in transfers.stream_snapshot(daybook, client, through):
+    for lines in transfers.stream_snapshot(context, through):
         sent += len(lines)
         yield "".join(f"{line}\n" for line in lines).encode()
-    log_transfer(daybook, client, TransferRange("snapshot", 0, through, sent), get_now(request))
+    log_transfer(replace(context, at=get_now(request)), TransferRange("snapshot", 0, through, sent))

@@ -22,14 +22,14 @@ router = APIRouter()
 
 
 @router.post("/oauth/token", responses=TOKEN, openapi_extra=TOKEN_BODY)
-async def post_token(request: Request, daybook: CurrentInstallation, at: At) -> Response:
+async def post_token(request: Request, installation: CurrentInstallation, at: At) -> Response:
     """A short-lived access token for a client's id and secret."""
     try:
         form = _form(request, await request.body())
         client_id, secret = _credentials(request, form)
         asked = form.get("scope", "").split()
         source = request.client.host if request.client else ""
-        issued = await run_in_threadpool(issue_token, daybook, client_id, secret, asked, source, at)
+        issued = await run_in_threadpool(issue_token, installation, client_id, secret, asked, source, at)
     except Refused as refused:
         return _refusal(refused, at)
     body = {"access_token": issued.token, "token_type": "Bearer", "expires_in": issued.seconds}

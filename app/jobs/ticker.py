@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
 from app.services.audit.audit_seals import seal_days
+from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import (
@@ -58,7 +59,7 @@ def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> Non
     """Do everything that is owed now. A part that fails is logged, and the rest goes on."""
     owed = DueWork(slots=False, messages=False, seals=False)
     with _going_on("look"):
-        owed = find_due_work(installation, clock())
+        owed = find_due_work(ClockContext(installation, clock()))
     with _going_on("packs"):
         refresh_packs(installation, clock())
     if owed.slots:
@@ -67,28 +68,28 @@ def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> Non
         send_messages(installation, outbox, clock)
     if owed.seals:
         with _going_on("seal"):
-            seal_days(installation, clock())
+            seal_days(ClockContext(installation, clock()))
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:
     """Push every participant who owes something, one transaction each."""
     with _going_on("owing"):
-        for participant_id in participants_due(installation, clock()):
+        for participant_id in participants_due(ClockContext(installation, clock())):
             with _going_on("push", participant=participant_id):
-                process_due_slots(installation, participant_id, clock())
+                process_due_slots(ClockContext(installation, clock()), participant_id)
 
 
 def send_messages(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
     """Send what is queued, batch by batch, and give up what a dead worker left behind."""
     with _going_on("expire"):
-        lost = expire_messages(installation, clock())
+        lost = expire_messages(ClockContext(installation, clock()))
         if lost:
             structlog.get_logger("clock").warning("unconfirmed", messages=lost)
     with _going_on("claim"):
-        while batch := claim_messages(installation, clock(), SHARE):
+        while batch := claim_messages(ClockContext(installation, clock()), SHARE):
             for claimed in batch:
                 with _going_on("send", message=claimed.message_id):
-                    outcome = deliver_message(installation, outbox, claimed, clock())
+                    outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
                     if outcome in (MessageState.failed, MessageState.unconfirmed):
                         structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
 

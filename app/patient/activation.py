@@ -108,18 +108,20 @@ class ActivationRequest:
         return render(self.request, page, status, frame)
 
 
-def optional_request(request: Request, daybook: CurrentInstallation, at: At) -> ParticipantRequest | None:
-    """The visit of a browser that may be bound or not."""
+def optional_request(
+    request: Request, installation: CurrentInstallation, at: At
+) -> ParticipantRequest | None:
+    """The request of a browser that may be bound or not."""
     try:
-        return require_device(request, daybook, at)
+        return require_device(request, installation, at)
     except Refused:
         return None
 
 
-def _bound(request: Request, daybook: Installation, at: datetime) -> ParticipantRequest | None:
+def _bound(request: Request, installation: Installation, at: datetime) -> ParticipantRequest | None:
     """The same, where a refusal is told to the newcomer and not to whoever was here before."""
     try:
-        return request_with(request, daybook, get_cookie(request, DEVICE_COOKIE) or "", at)
+        return request_with(request, installation, get_cookie(request, DEVICE_COOKIE) or "", at)
     except Refused:
         return None
 
@@ -127,29 +129,29 @@ def _bound(request: Request, daybook: Installation, at: datetime) -> Participant
 @router.get(WAY_IN + "{link}")
 def show_link(
     request: Request,
-    daybook: CurrentInstallation,
+    installation: CurrentInstallation,
     at: At,
     link: str,
     bound: Annotated[ParticipantRequest | None, Depends(optional_request)],
 ) -> Response:
     try:
-        with daybook.read() as session:
-            invited = find_invitation(daybook, session, link, at)
+        with installation.read() as session:
+            invited = find_invitation(installation, session, link, at)
     except Refused:
         if bound is None:
             raise
         # The sheet was scanned again by the phone that it bound.
         return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
-    coming = ActivationRequest(request, daybook, at, invited, bound)
+    coming = ActivationRequest(request, installation, at, invited, bound)
     return coming.show(ActivatePage(f"{WAY_IN}{link}", shared=coming.shared, wechat=_in_wechat(request)))
 
 
 @router.post(WAY_IN + "{link}")
 def use_link(
-    request: Request, daybook: CurrentInstallation, at: At, link: str, fields: PostedFields
+    request: Request, installation: CurrentInstallation, at: At, link: str, fields: PostedFields
 ) -> Response:
-    invited = redeem_invitation(daybook, link, _source(request), at, fields.get("pin"))
-    coming = ActivationRequest(request, daybook, at, invited, _bound(request, daybook, at))
+    invited = redeem_invitation(installation, link, _source(request), at, fields.get("pin"))
+    coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     return _enter(coming, link, fields, CheckPage(invited.asks.value, f"{WAY_IN}{link}"))
 
 
@@ -159,15 +161,15 @@ def show_code(request: Request) -> Response:
 
 
 @router.post(CODE)
-def use_code(request: Request, daybook: CurrentInstallation, at: At, fields: PostedFields) -> Response:
+def use_code(request: Request, installation: CurrentInstallation, at: At, fields: PostedFields) -> Response:
     code = read_field(fields, "code")
     try:
-        invited = redeem_invitation(daybook, code, _source(request), at, fields.get("pin"))
+        invited = redeem_invitation(installation, code, _source(request), at, fields.get("pin"))
     except Refused as refused:
         error = "throttled" if refused.code == "throttled" else "wrong"
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
         return render(request, page, message_of(refused).status)
-    coming = ActivationRequest(request, daybook, at, invited, _bound(request, daybook, at))
+    coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     return _enter(coming, code, fields, CheckPage(invited.asks.value, CODE, code=code, shared=coming.shared))
 
 
@@ -220,13 +222,13 @@ def _browser(agent: str) -> str:
 
 
 @router.get("/unlock")
-def show_unlock(visit: DeviceRequest) -> Response:
-    return visit.show(locked_page(visit, "/unlock"))
+def show_unlock(current: DeviceRequest) -> Response:
+    return current.show(locked_page(current, "/unlock"))
 
 
 @router.post("/unlock")
-def unlock(visit: DeviceRequest, fields: PostedFields) -> Response:
-    unlock_device(visit.installation, visit.participant, read_check_answer(fields), visit.at)
+def unlock(current: DeviceRequest, fields: PostedFields) -> Response:
+    unlock_device(current.context, read_check_answer(fields))
     return RedirectResponse(_back(fields.get("back", "")), 303)
 
 

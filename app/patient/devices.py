@@ -70,55 +70,55 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get(DEVICES)
-def show_devices(visit: UnlockedRequest, removed: bool = False) -> Response:
-    with visit.installation.read() as session:
-        lines = tuple(_line(visit, device) for device in list_own_devices(session, visit.participant))
-    return visit.show(DevicesPage(lines, DEVICES, SETTINGS, removed))
+def show_devices(current: UnlockedRequest, removed: bool = False) -> Response:
+    with current.installation.read() as session:
+        lines = tuple(_line(current, device) for device in list_own_devices(session, current.participant))
+    return current.show(DevicesPage(lines, DEVICES, SETTINGS, removed))
 
 
 @router.post(DEVICES)
 def issue_code(sent: ParticipantPost) -> Response:
-    visit = sent.visit
-    made = issue_own_code(visit.installation, visit.participant, visit.at)
+    current = sent.current
+    made = issue_own_code(current.context)
     page = OwnCodePage(
-        address=visit.installation.public_url.partition("://")[2] + CODE,
+        address=current.installation.public_url.partition("://")[2] + CODE,
         code=(made.code[:4], made.code[4:]),
-        until=formats.format_local_time(made.expires_at, visit.participant.zone, visit.language),
-        asks=visit.participant.second_check.value,
+        until=formats.format_local_time(made.expires_at, current.participant.zone, current.language),
+        asks=current.participant.second_check.value,
         devices_url=DEVICES,
     )
-    return visit.show(page)
+    return current.show(page)
 
 
 @router.post(DEVICES + "/{device}")
 def remove_device(sent: ParticipantPost, device: int) -> Response:
-    remove_own_device(sent.visit.installation, sent.visit.participant, device, sent.visit.at)
+    remove_own_device(sent.current.context, device)
     return RedirectResponse(f"{DEVICES}?removed=1", 303)
 
 
 @router.get(NEW_PIN)
-def ask_new_pin(visit: UnlockedRequest, saved: bool = False) -> Response:
-    _only_with_pin(visit)
-    return visit.show(NewPinPage(NEW_PIN, SETTINGS, saved=saved))
+def ask_new_pin(current: UnlockedRequest, saved: bool = False) -> Response:
+    _only_with_pin(current)
+    return current.show(NewPinPage(NEW_PIN, SETTINGS, saved=saved))
 
 
 @router.post(NEW_PIN)
 def change_own_pin(sent: ParticipantPost) -> Response:
-    visit = sent.visit
-    _only_with_pin(visit)
+    current = sent.current
+    _only_with_pin(current)
     if "pin_now" not in sent.fields:
         return RedirectResponse(NEW_PIN, 303)  # the lock came in between; PINs are not carried on
     now, new, again = (read_field(sent.fields, name) for name in ("pin_now", "pin_new", "pin_again"))
     try:
-        change_pin(visit.installation, visit.participant, now, new, again, visit.at)
+        change_pin(current.context, now, new, again)
     except Refused as refused:
         page = NewPinPage(NEW_PIN, SETTINGS, _fault(refused, new))
-        return visit.show(page, message_of(refused).status)
+        return current.show(page, message_of(refused).status)
     return RedirectResponse(f"{NEW_PIN}?saved=1", 303)
 
 
-def _only_with_pin(visit: ParticipantRequest) -> None:
-    if visit.participant.second_check is not SecondCheck.pin:
+def _only_with_pin(current: ParticipantRequest) -> None:
+    if current.participant.second_check is not SecondCheck.pin:
         raise HTTPException(404)
 
 
@@ -128,12 +128,12 @@ def _fault(refused: Refused, new: str) -> str:
     return {"wrong_pin": "wrong", "pins_differ": "mismatch"}.get(refused.code, "throttled")
 
 
-def _line(visit: ParticipantRequest, device: Device) -> DeviceLine:
-    zone, spoken = visit.participant.zone, visit.language
+def _line(current: ParticipantRequest, device: Device) -> DeviceLine:
+    zone, spoken = current.participant.zone, current.language
     return DeviceLine(
         label=device.label,
         bound=formats.format_local_time(device.bound_at, zone, spoken),
         seen=formats.format_local_time(device.seen_at, zone, spoken),
-        here=device.id == visit.participant.device_id,
+        here=device.id == current.participant.device_id,
         remove_url=f"{DEVICES}/{device.id}",
     )

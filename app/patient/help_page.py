@@ -36,13 +36,13 @@ def show_help(
 ) -> Response:
     if bound is None:
         return render(request, HelpPage())
-    asked_at, visitor = pending_call_request(bound.installation, bound.participant), bound.participant
+    asked_at, visitor = pending_call_request(bound.context), bound.participant
     asked = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
     return bound.show(HelpPage(visitor.site.hours, "/help/call", asked))
 
 
 @router.post("/help/call")
-def request_call_back(visit: DeviceRequest) -> Response:
+def request_call_back(current: DeviceRequest) -> Response:
     """Also for a browser that is locked and for who left: neither shows anything, and both may need us."""
-    request_call(visit.installation, visit.participant, visit.at)
+    request_call(current.context)
     return RedirectResponse("/help#call", 303)

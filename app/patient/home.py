@@ -57,30 +57,30 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/home")
-def show_home(visit: UnlockedRequest) -> Response:
-    return visit.show(home_page(visit, get_home(visit.installation, visit.participant, visit.at), ""))
+def show_home(current: UnlockedRequest) -> Response:
+    return current.show(home_page(current, get_home(current.context), ""))
 
 
 @router.get("/home/{news}")
-def show_news(visit: UnlockedRequest, news: Literal["ready", "saved"]) -> Response:
-    return visit.show(home_page(visit, get_home(visit.installation, visit.participant, visit.at), news))
+def show_news(current: UnlockedRequest, news: Literal["ready", "saved"]) -> Response:
+    return current.show(home_page(current, get_home(current.context), news))
 
 
-def home_page(visit: ParticipantRequest, home: home.HomeOverview, news: str) -> HomePage:
+def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -> HomePage:
     cards = tuple(
         FormCard(
             status=form.status.value,
-            name=name_with_day(form.name, form.for_day, visit.language),
+            name=name_with_day(form.name, form.for_day, current.language),
             questions=form.questions,
             minutes=form.minutes,
             answered=form.answered,
-            closes=formats.format_day(form.until_on, visit.language),
+            closes=formats.format_day(form.until_on, current.language),
             url=url_of_form(form.slot),
         )
         for form in home.due
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
-    next_on = format_optional_day(home.next_on, visit.language)
+    next_on = format_optional_day(home.next_on, current.language)
     return HomePage(
         cards=cards,
         sent_url="/sent",
@@ -90,5 +90,5 @@ def home_page(visit: ParticipantRequest, home: home.HomeOverview, news: str) -> 
         reminded=home.reminded,
         finished=home.finished,
         notices=notices,
-        opens_offline=visit.opens_offline,
+        opens_offline=current.opens_offline,
     )

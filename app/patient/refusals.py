@@ -97,9 +97,9 @@ class PatientRoute(APIRoute):
                 response = await answer(request)
             except Refused as refused:
                 response = await refusal_page(request, refused)
-            visit: ParticipantRequest | None = getattr(request.state, "visit", None)
-            if visit is not None and "set-cookie" not in response.headers:
-                renew_device_cookies(response, visit.cookie, other_tokens(request))
+            current: ParticipantRequest | None = getattr(request.state, "current", None)
+            if current is not None and "set-cookie" not in response.headers:
+                renew_device_cookies(response, current.cookie, other_tokens(request))
             return response
 
         return answering
@@ -109,15 +109,15 @@ async def refusal_page(request: Request, refused: Refused) -> Response:
     """The refusal as a page, or as JSON for the runner."""
     if wants_json(request):
         return refusal_as_json(refused)
-    visit: ParticipantRequest | None = getattr(request.state, "visit", None)
+    current: ParticipantRequest | None = getattr(request.state, "current", None)
     if refused.code == "not_begun":
         return RedirectResponse(url_of_form(request.path_params["slot"]), 303)
-    if visit is not None and (refused.code in _LOCKED or refused.code == "throttled"):
+    if current is not None and (refused.code in _LOCKED or refused.code == "throttled"):
         form = await request.form() if request.method == "POST" else {}
-        return visit.show(_locked(visit, refused, form), message_of(refused).status)
+        return current.show(_locked(current, refused, form), message_of(refused).status)
     if refused.code in _NOTICES:
-        page, status = _notice(request, visit, refused)
-        return _shown(request, visit, page, status)
+        page, status = _notice(request, current, refused)
+        return _shown(request, current, page, status)
     return refusal_response(request, refused)
 
 
@@ -136,34 +136,32 @@ def refusal_as_json(refused: Refused) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
-def _shown(request: Request, visit: ParticipantRequest | None, page: Page, status: int) -> Response:
-    return visit.show(page, status) if visit else render(request, page, status)
+def _shown(request: Request, current: ParticipantRequest | None, page: Page, status: int) -> Response:
+    return current.show(page, status) if current else render(request, page, status)
 
 
-def _notice(request: Request, visit: ParticipantRequest | None, refused: Refused) -> tuple[NoticePage, int]:
+def _notice(request: Request, current: ParticipantRequest | None, refused: Refused) -> tuple[NoticePage, int]:
     code, status = _NOTICES[refused.code]
     if code == "wrong_link" and request.url.path in _ARRIVALS:
         return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
     slot = request.path_params.get("slot")
-    if visit is None or slot is None or refused.code in _NAMELESS:
+    if current is None or slot is None or refused.code in _NAMELESS:
         return NoticePage(code), status
-    return _about(visit, slot, code, refused), status
+    return _about(current, slot, code, refused), status
 
 
-def _about(visit: ParticipantRequest, slot: str, code: str, refused: Refused) -> NoticePage:
+def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) -> NoticePage:
     """A notice about one form: what it was, what became of it, and what comes next; without blame."""
-    spoken, receipt = visit.language, ""
+    spoken, receipt = current.language, ""
     if refused.code == "already_submitted":
-        sent = get_submitted_form(visit.installation, visit.participant, slot)
+        sent = get_submitted_form(current.context, slot)
         name, receipt = name_with_day(sent.name, sent.for_day, spoken), sent.receipt
-        when = formats.format_local_time(sent.sent_at, visit.participant.zone, spoken)
+        when = formats.format_local_time(sent.sent_at, current.participant.zone, spoken)
     else:
-        form = get_form_definition(visit.installation, visit.participant, slot)
+        form = get_form_definition(current.context, slot)
         name = name_with_day(form.text.name, form.slot.for_day, spoken)
         when = format_optional_day(_date(refused.details.get("day")), spoken)
-    next_on = (
-        get_home(visit.installation, visit.participant, visit.at).next_on if code != "not_open" else None
-    )
+    next_on = get_home(current.context).next_on if code != "not_open" else None
     return NoticePage(code, name, when, format_optional_day(next_on, spoken), receipt)
 
 
@@ -171,25 +169,25 @@ def _date(day: object) -> date | None:
     return day if isinstance(day, date) else None
 
 
-def _locked(visit: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:
-    error, path = _LOCKED.get(refused.code, "throttled"), visit.request.url.path
-    if visit.request.method != "POST":
-        return locked_page(visit, "/unlock", error, (("back", path),))
+def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:
+    error, path = _LOCKED.get(refused.code, "throttled"), current.request.url.path
+    if current.request.method != "POST":
+        return locked_page(current, "/unlock", error, (("back", path),))
     carried = ((name, value) for name, value in form.items() if isinstance(value, str))
-    return locked_page(visit, path, error, tuple(pair for pair in carried if pair[0] not in CHECK_FIELDS))
+    return locked_page(current, path, error, tuple(pair for pair in carried if pair[0] not in CHECK_FIELDS))
 
 
 def locked_page(
-    visit: ParticipantRequest, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
+    current: ParticipantRequest, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
 ) -> LockedPage:
     """The second check of this person's study, in place of what was asked for."""
-    plan = visit.installation.library.plan(visit.participant.study, visit.participant.plan_version)
-    idle = visit.participant.locked and not visit.participant.put_down
+    plan = current.installation.library.plan(current.participant.study, current.participant.plan_version)
+    idle = current.participant.locked and not current.participant.put_down
     return LockedPage(
         action_url=action_url,
         minutes=plan.idle_minutes if idle else 0,
-        asks=visit.participant.second_check.value,
+        asks=current.participant.second_check.value,
         error=error,
         carried=carried,
-        shared=bool(other_tokens(visit.request)),
+        shared=bool(other_tokens(current.request)),
     )

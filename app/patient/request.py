@@ -14,14 +14,10 @@ from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.second_check_form import ANSWER_FIELDS, has_check_answer, read_check_answer
 from app.services.accounts.activation import InvitationContext
-from app.services.accounts.participant_session import (
-    ParticipantSession,
-    authenticate,
-    keep_alive,
-    unlock_device,
-)
+from app.services.accounts.participant_session import authenticate, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
 from app.services.capture.submission import read_submission
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.storage.queries.submission_context import SubmissionContext
 from app.storage.tables.schedule import Slot
@@ -40,10 +36,20 @@ class ParticipantRequest:
     """One request of a participant whose browser is known."""
 
     request: Request
-    installation: Installation
-    at: datetime
+    context: ParticipantContext
     cookie: str
-    participant: ParticipantSession
+
+    @property
+    def installation(self) -> Installation:
+        return self.context.installation
+
+    @property
+    def participant(self) -> ParticipantSession:
+        return self.context.participant
+
+    @property
+    def at(self) -> datetime:
+        return self.context.at
 
     @property
     def language(self) -> Language:
@@ -51,7 +57,7 @@ class ParticipantRequest:
         return find_language(self.participant.language) or ENGLISH
 
     @property
-    def shell(self) -> PageFrame:
+    def frame(self) -> PageFrame:
         frame = person_frame(
             base_frame(self.request).speaking(self.language), self.installation, self.participant
         )
@@ -65,20 +71,20 @@ class ParticipantRequest:
         return plan.opens_offline and plan.outbox and self.participant.exit_kind is None
 
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        return render(self.request, page, status, self.shell, headers)
+        return render(self.request, page, status, self.frame, headers)
 
     def show_form(self, slot: Slot, page: Page, status: int, headers: Mapping[str, str]) -> Response:
         """A page of a form: no other language is offered than those that the form has words in."""
-        told = list_form_languages(self.installation, self.participant, slot)
-        names = tuple((code, name) for code, name in self.shell.languages if code in told)
-        return render(self.request, page, status, replace(self.shell, languages=names), headers)
+        told = list_form_languages(self.context, slot)
+        names = tuple((code, name) for code, name in self.frame.languages if code in told)
+        return render(self.request, page, status, replace(self.frame, languages=names), headers)
 
 
 @dataclass(frozen=True, slots=True)
 class FormPost:
     """A form that a known participant sent: its fields, without the answer that may have come along."""
 
-    visit: ParticipantRequest
+    current: ParticipantRequest
     fields: Mapping[str, str]
 
 
@@ -90,50 +96,56 @@ class SubmissionPost(FormPost):
 
 
 def person_frame(
-    shell: PageFrame, daybook: Installation, person: ParticipantSession | InvitationContext
+    frame: PageFrame, installation: Installation, person: ParticipantSession | InvitationContext
 ) -> PageFrame:
     """The frame with the study's neutral name and the telephone of the person's site."""
-    names = daybook.library.plan(person.study, person.plan_version).neutral_name
+    names = installation.library.plan(person.study, person.plan_version).neutral_name
     return replace(
-        shell,
-        study_name=names.get(shell.code, shell.study_name),
+        frame,
+        study_name=names.get(frame.code, frame.study_name),
         phone=person.site.phone,
         home_url=PATIENT_HOME,
     )
 
 
-def request_with(request: Request, daybook: Installation, cookie: str, at: datetime) -> ParticipantRequest:
-    """The visit of whoever this token binds. Raises Refused("not_signed_in")."""
-    with daybook.read() as session:
-        return ParticipantRequest(request, daybook, at, cookie, authenticate(daybook, session, cookie, at))
+def request_with(
+    request: Request, installation: Installation, cookie: str, at: datetime
+) -> ParticipantRequest:
+    """The request of whoever this token binds. Raises Refused("not_signed_in")."""
+    with installation.read() as session:
+        return ParticipantRequest(
+            request,
+            ParticipantContext(installation, authenticate(installation, session, cookie, at), at),
+            cookie,
+        )
 
 
-def require_device(request: Request, daybook: CurrentInstallation, at: At) -> ParticipantRequest:
-    """The visit of a bound browser, even of one that must confirm who it is."""
-    visit = request_with(request, daybook, get_cookie(request, DEVICE_COOKIE) or "", at)
-    request.state.visit = visit  # a refusal further on is told in this person's language
-    return visit
+def require_device(request: Request, installation: CurrentInstallation, at: At) -> ParticipantRequest:
+    """The request of a bound browser, even of one that must confirm who it is."""
+    current = request_with(request, installation, get_cookie(request, DEVICE_COOKIE) or "", at)
+    request.state.current = current  # a refusal further on is told in this person's language
+    return current
 
 
 DeviceRequest = Annotated[ParticipantRequest, Depends(require_device)]
 
 
-def require_unlocked(visit: DeviceRequest) -> ParticipantRequest:
-    """The visit of somebody who may see their forms now."""
-    if visit.participant.exit_kind is not None:
+def require_unlocked(current: DeviceRequest) -> ParticipantRequest:
+    """The request of somebody who may see their forms now."""
+    if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
-    if visit.participant.locked:
+    if current.participant.locked:
         raise Refused("locked")
-    keep_alive(visit.installation, visit.participant, visit.at)
-    return visit
+    keep_alive(current.context)
+    return current
 
 
-def require_device_or_left(visit: DeviceRequest) -> ParticipantRequest:
-    """The visit of a browser that brings something kept: of somebody unlocked, or who left the study.
+def require_device_or_left(current: DeviceRequest) -> ParticipantRequest:
+    """The request of a browser that brings something kept: of somebody unlocked, or who left the study.
 
     Whoever left sees nothing, but what they answered before is judged and never dropped.
     """
-    return visit if visit.participant.exit_kind is not None else require_unlocked(visit)
+    return current if current.participant.exit_kind is not None else require_unlocked(current)
 
 
 async def read_fields(request: Request) -> Mapping[str, str]:
@@ -156,42 +168,42 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 PostedFields = Annotated[Mapping[str, str], Depends(read_fields)]
 
 
-def read_form_post(visit: DeviceRequest, fields: PostedFields) -> FormPost:
+def read_form_post(current: DeviceRequest, fields: PostedFields) -> FormPost:
     """A form as it is sent, even by somebody who left the study: what came is judged, never dropped.
 
     A browser that idled too long may bring the answer to the second check along with the form, so that
     nothing is lost.
     """
-    if visit.participant.locked:
+    if current.participant.locked:
         if not has_check_answer(fields):
             raise Refused("locked")
-        unlock_device(visit.installation, visit.participant, read_check_answer(fields), visit.at)
+        unlock_device(current.context, read_check_answer(fields))
     else:
-        keep_alive(visit.installation, visit.participant, visit.at)
-    return FormPost(visit, {name: value for name, value in fields.items() if name not in ANSWER_FIELDS})
+        keep_alive(current.context)
+    return FormPost(current, {name: value for name, value in fields.items() if name not in ANSWER_FIELDS})
 
 
 def read_submission_post(
-    request: Request, daybook: Installation, at: datetime, slot: str, fields: Mapping[str, str]
+    request: Request, installation: Installation, at: datetime, slot: str, fields: Mapping[str, str]
 ) -> SubmissionPost:
     """A form that is sent to this slot, with all that is known of it read at once.
 
     Raises Refused: "not_signed_in", "unknown_slot", or as `sending`.
     """
     cookie = get_cookie(request, DEVICE_COOKIE) or ""
-    found = read_submission(daybook, cookie, slot, at)
+    found = read_submission(installation, cookie, slot, at)
     if found is None:
-        require_device(request, daybook, at)
+        require_device(request, installation, at)
         raise Refused("unknown_slot")
-    visit = ParticipantRequest(request, daybook, at, cookie, found.participant)
-    request.state.visit = visit  # as above
-    sent = read_form_post(visit, fields)
-    return SubmissionPost(visit, sent.fields, found.met)
+    current = ParticipantRequest(request, ParticipantContext(installation, found.participant, at), cookie)
+    request.state.current = current  # as above
+    sent = read_form_post(current, fields)
+    return SubmissionPost(current, sent.fields, found.met)
 
 
 def require_participating(sent: Annotated[FormPost, Depends(read_form_post)]) -> FormPost:
     """A form of somebody who still takes part."""
-    if sent.visit.participant.exit_kind is not None:
+    if sent.current.participant.exit_kind is not None:
         raise Refused("participation_ended")
     return sent
 

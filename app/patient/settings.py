@@ -60,22 +60,20 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/settings")
-def show_settings(visit: UnlockedRequest) -> Response:
-    return visit.show(_page(visit))
+def show_settings(current: UnlockedRequest) -> Response:
+    return current.show(_page(current))
 
 
 @router.get("/settings/saved/{what}")
 def show_saved(
-    visit: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
+    current: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
 ) -> Response:
-    return visit.show(_page(visit, what))
+    return current.show(_page(current, what))
 
 
 @router.post("/settings/text-size")
 def set_text_size(sent: ParticipantPost) -> Response:
-    choose_text_size(
-        sent.visit.installation, sent.visit.participant, sent.fields.get("size", ""), sent.visit.at
-    )
+    choose_text_size(sent.current.context, sent.fields.get("size", ""))
     return _saved("text_size")
 
 
@@ -84,19 +82,19 @@ def set_reminders(sent: ParticipantPost) -> Response:
     wanted = sent.fields.get("wanted", "")
     if wanted not in ("yes", "no"):
         raise Refused("unknown_choice", field="wanted", allowed=("yes", "no"))
-    choose_reminders(sent.visit.installation, sent.visit.participant, wanted == "yes", sent.visit.at)
+    choose_reminders(sent.current.context, wanted == "yes")
     return _saved("reminders")
 
 
 @router.post("/settings/reminders/hour")
 def set_reminder_hour(sent: ParticipantPost) -> Response:
-    choose_hour(sent.visit.installation, sent.visit.participant, sent.fields.get("hour", ""), sent.visit.at)
+    choose_hour(sent.current.context, sent.fields.get("hour", ""))
     return _saved("hour")
 
 
 @router.post("/settings/reminders/pause")
 def set_reminder_pause(sent: ParticipantPost) -> Response:
-    pause_reminders(sent.visit.installation, sent.visit.participant, _until(sent.fields), sent.visit.at)
+    pause_reminders(sent.current.context, _until(sent.fields))
     return _saved("pause")
 
 
@@ -112,9 +110,9 @@ def _saved(what: str) -> Response:
     return RedirectResponse(f"{SETTINGS_SAVED}/{what}", 303)
 
 
-def _page(visit: ParticipantRequest, saved: str = "") -> SettingsPage:
-    spoken = visit.language
-    now = get_reminder_settings(visit.installation, visit.participant, visit.at)
+def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:
+    spoken = current.language
+    now = get_reminder_settings(current.context)
     reminders = ReminderChoices(
         channel=now.channel,
         address=now.address,
@@ -127,9 +125,9 @@ def _page(visit: ParticipantRequest, saved: str = "") -> SettingsPage:
     )
     return SettingsPage(
         leave_url=f"{SETTINGS}/leave",
-        size=visit.participant.text_size.value,
+        size=current.participant.text_size.value,
         reminders=reminders,
         saved=saved,
-        changes_pin=visit.participant.second_check is SecondCheck.pin,
-        shared=bool(other_tokens(visit.request)),
+        changes_pin=current.participant.second_check is SecondCheck.pin,
+        shared=bool(other_tokens(current.request)),
     )

@@ -13,6 +13,7 @@ from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields
 from app.services.accounts.participant_session import lock_device, sign_out_device
 from app.services.accounts.shared_device import BoundParticipant, list_bound_participants
+from app.services.core.context import ParticipantContext
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE
@@ -43,55 +44,55 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
     own = [each for each in here if each.participant.participant_id == newcomer.participant.participant_id]
     others = [each for each in here if each not in own]
     for gone in (*own, *others[MOST_OTHERS:]):
-        sign_out_device(newcomer.installation, gone.participant, newcomer.at)
+        sign_out_device(ParticipantContext(newcomer.installation, gone.participant, newcomer.at))
     for other in others[:MOST_OTHERS]:
-        lock_device(newcomer.installation, other.participant, newcomer.at)
+        lock_device(ParticipantContext(newcomer.installation, other.participant, newcomer.at))
     set_device_cookies(response, (newcomer.cookie, *(each.token for each in others)))
     set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, COOKIE_SECONDS)
 
 
-def list_bound_here(visit: ParticipantRequest) -> tuple[BoundParticipant, ...]:
+def list_bound_here(current: ParticipantRequest) -> tuple[BoundParticipant, ...]:
     """Everybody bound in this browser, in the order in which they were bound."""
-    found = _residents(visit, (visit.cookie, *other_tokens(visit.request)))
+    found = _residents(current, (current.cookie, *other_tokens(current.request)))
     return tuple(sorted(found, key=lambda each: each.participant.device_id))
 
 
-def _residents(visit: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
-    with visit.installation.read() as session:
-        return list_bound_participants(visit.installation, session, tokens, visit.at)
+def _residents(current: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
+    with current.installation.read() as session:
+        return list_bound_participants(current.installation, session, tokens, current.at)
 
 
 @router.get(PEOPLE)
-def show_people(visit: DeviceRequest, left: bool = False) -> Response:
-    here = list_bound_here(visit)
+def show_people(current: DeviceRequest, left: bool = False) -> Response:
+    here = list_bound_here(current)
     numbers = {each.token: number for number, each in enumerate(here, start=1)}
-    others = tuple(number for token, number in numbers.items() if token != visit.cookie)
-    page = BoundPeoplePage(PEOPLE, PATIENT_HOME, numbers[visit.cookie], others, left)
-    return visit.show(page)
+    others = tuple(number for token, number in numbers.items() if token != current.cookie)
+    page = BoundPeoplePage(PEOPLE, PATIENT_HOME, numbers[current.cookie], others, left)
+    return current.show(page)
 
 
 @router.post(PEOPLE)
-def switch_person(visit: DeviceRequest, fields: PostedFields) -> Response:
-    here = list_bound_here(visit)
+def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
+    here = list_bound_here(current)
     chosen = fields.get("person", "")
     if chosen not in {str(number) for number in range(1, len(here) + 1)}:
         raise Refused("unknown_choice", field="person", allowed=tuple(range(1, len(here) + 1)))
     entered = here[int(chosen) - 1]
-    if entered.token == visit.cookie:
+    if entered.token == current.cookie:
         return RedirectResponse(PATIENT_HOME, 303)
-    lock_device(visit.installation, visit.participant, visit.at)
-    rest = [each.token for each in here if each.token not in (visit.cookie, entered.token)]
+    lock_device(current.context)
+    rest = [each.token for each in here if each.token not in (current.cookie, entered.token)]
     response = RedirectResponse(PATIENT_HOME, 303)
-    set_device_cookies(response, (entered.token, visit.cookie, *rest))
+    set_device_cookies(response, (entered.token, current.cookie, *rest))
     set_cookie(response, LANGUAGE_COOKIE, entered.participant.language, COOKIE_SECONDS)
     return response
 
 
 @router.post("/settings/leave")
-def log_out(visit: DeviceRequest) -> Response:
+def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
-    others = [each.token for each in list_bound_here(visit) if each.token != visit.cookie]
-    sign_out_device(visit.installation, visit.participant, visit.at)
+    others = [each.token for each in list_bound_here(current) if each.token != current.cookie]
+    sign_out_device(current.context)
     if others:
         response = RedirectResponse(f"{PEOPLE}?left=1", 303)
         set_device_cookies(response, others)

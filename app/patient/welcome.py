@@ -35,21 +35,19 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get(WELCOME)
-def ask_text_size(visit: UnlockedRequest) -> Response:
-    return visit.show(TextSizePage(WELCOME, PRACTICE, visit.participant.text_size.value))
+def ask_text_size(current: UnlockedRequest) -> Response:
+    return current.show(TextSizePage(WELCOME, PRACTICE, current.participant.text_size.value))
 
 
 @router.post(WELCOME)
 def set_text_size(sent: ParticipantPost) -> Response:
-    choose_text_size(
-        sent.visit.installation, sent.visit.participant, sent.fields.get("size", ""), sent.visit.at
-    )
+    choose_text_size(sent.current.context, sent.fields.get("size", ""))
     return RedirectResponse(PRACTICE, 303)
 
 
 @router.get(PRACTICE)
-def show_practice(visit: UnlockedRequest) -> Response:
-    return visit.show(PracticePage(PRACTICE, READY))
+def show_practice(current: UnlockedRequest) -> Response:
+    return current.show(PracticePage(PRACTICE, READY))
 
 
 @router.post(PRACTICE)

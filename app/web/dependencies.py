@@ -28,8 +28,8 @@ async def provide_language(request: Request) -> Language:
 
 
 def get_installation(request: Request) -> Installation:
-    daybook: Installation = request.app.state.installation
-    return daybook
+    installation: Installation = request.app.state.installation
+    return installation
 
 
 def get_now(request: Request) -> datetime:

@@ -35,9 +35,11 @@ def show_start(request: Request) -> Response:
 
 
 @router.get("/about")
-def show_about(request: Request, daybook: CurrentInstallation) -> Response:
-    names = tuple(f"{name} {version}" for name, version in sorted(daybook.library.instruments))
-    shown = daybook.library.texts.values() if base_frame(request).demo else ()  # a trial never shows them
+def show_about(request: Request, installation: CurrentInstallation) -> Response:
+    names = tuple(f"{name} {version}" for name, version in sorted(installation.library.instruments))
+    shown = (
+        installation.library.texts.values() if base_frame(request).demo else ()
+    )  # a trial never shows them
     words = any(text.wording == "demonstration" for text in shown)
     return render(request, AboutPage(request.app.state.commit, names, words))
 
@@ -48,26 +50,28 @@ async def get_health() -> Response:
 
 
 @router.get("/readyz")
-def get_readiness(daybook: CurrentInstallation, at: At) -> Response:
-    if found := find_readiness_faults(daybook, at):
+def get_readiness(installation: CurrentInstallation, at: At) -> Response:
+    if found := find_readiness_faults(installation, at):
         return JSONResponse({"status": "not ready", "faults": found}, 503)
-    return JSONResponse({"status": "ready", "faults": [], "warnings": find_readiness_warnings(daybook, at)})
+    return JSONResponse(
+        {"status": "ready", "faults": [], "warnings": find_readiness_warnings(installation, at)}
+    )
 
 
 @router.post("/language")
 def choose_language(
-    request: Request, daybook: CurrentInstallation, at: At, lang: Annotated[str, Form(max_length=20)]
+    request: Request, installation: CurrentInstallation, at: At, lang: Annotated[str, Form(max_length=20)]
 ) -> Response:
     chosen = find_language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
     back, cookie = _came_from(request), get_cookie(request, DEVICE_COOKIE)
     form = _FORM.fullmatch(back)
-    if form and needs_language_confirmation(daybook, cookie, form[1], chosen.code, at):
+    if form and needs_language_confirmation(installation, cookie, form[1], chosen.code, at):
         return RedirectResponse(f"/f/{form[1]}/language/{chosen.code}", 303)
     if back != CODE and not back.startswith(WAY_IN):
         # On the way in the choice is the newcomer's, who may not be the one that is bound here.
-        remember_language(daybook, cookie, chosen.code, at)
+        remember_language(installation, cookie, chosen.code, at)
     response = RedirectResponse(_answering(back), 303)
     set_cookie(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response

@@ -15,7 +15,7 @@ from app.web.urls import PATIENT_HOME
 
 NAME = N_("My forms")
 """Neutral, without disease or hospital: whoever sees the phone reads it."""
-THEME, BACKGROUND = "#00615b", "#f4f6f5"  # as in daybook.css
+THEME, BACKGROUND = "#00615b", "#f4f6f5"  # as in installation.css
 ICONS = (
     ("icon-192.png", "192x192", "any"),
     ("icon-512.png", "512x512", "any"),
@@ -29,15 +29,15 @@ router = APIRouter(include_in_schema=False)
 def get_manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = "") -> Response:
     """Browsers ask for it without cookies, so the page that names it also names its language."""
     spoken = find_language(lang) or get_language(request)
-    shell = base_frame(request).speaking(spoken)
+    frame = base_frame(request).speaking(spoken)
     pages: Pages = request.app.state.pages
-    name = pages.word(NAME, shell)
+    name = pages.word(NAME, frame)
     told = {
         "id": PATIENT_HOME,
         "name": name,
         "short_name": name,
-        "lang": shell.lang,
-        "dir": shell.dir,
+        "lang": frame.lang,
+        "dir": frame.dir,
         # On an iPhone the icon is a browser of its own: whoever is not known there types a code.
         "start_url": "/",
         "scope": "/",
@@ -46,7 +46,7 @@ def get_manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = 
         "background_color": BACKGROUND,
         "icons": [
             {
-                "src": f"{shell.static_root}/icons/{file}",
+                "src": f"{frame.static_root}/icons/{file}",
                 "sizes": sizes,
                 "type": "image/png",
                 "purpose": purpose,

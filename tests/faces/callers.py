@@ -13,6 +13,7 @@ from httpx2 import Response
 from sqlmodel import func, select
 
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
@@ -147,7 +148,7 @@ def ward(app: FastAPI, clock: Clock) -> Ward:
         each.client.post("/help/call")
     for site in (here, there):
         answered(app, site, f"{site.code}-004", START)
-    member = create_staff(daybook, SYSTEM, HALF, "Li Na", PASSWORD, "en", START)
+    member = create_staff(StaffContext(daybook, SYSTEM, START), HALF, "Li Na", PASSWORD, "en")
     edc = signed_in(app, START)
     sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
@@ -251,8 +252,8 @@ def _half(ward: Ward, _who: Who) -> dict[str, str]:
 
 def _colleague(ward: Ward, who: Who) -> dict[str, str]:
     email = f"{who}@example.org"
-    new = create_staff(ward.installation, SYSTEM, email, "Li Na", PASSWORD, "en", START)
-    grant_role(ward.installation, SYSTEM, new.staff_id, STAFF[who], "sbrt-nsclc", "0571", START)
+    new = create_staff(StaffContext(ward.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    grant_role(StaffContext(ward.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", "0571")
     client = visitor(ward.app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     done = client.post("/desk/sign-in/code", data={"code": _code(ward, new)})

@@ -11,6 +11,7 @@ from httpx2 import Response
 
 from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient, create_client, load_study, open_site
 from app.storage.tables.studies import Site
@@ -63,7 +64,7 @@ def signed_in(
 ) -> Edc:
     """A new client with a token."""
     daybook: Installation = app.state.installation
-    made = create_client(daybook, SYSTEM, STUDY, "EDC", scopes, sites, at)
+    made = create_client(StaffContext(daybook, SYSTEM, at), STUDY, "EDC", scopes, sites)
     http = visitor(app)
     return Edc(http, made, token_of(http, made))
 
@@ -77,9 +78,9 @@ def token_of(http: TestClient, made: NewClient) -> str:
 def begun(app: FastAPI, at: datetime) -> tuple[Site, Site]:
     """The study with two sites."""
     daybook: Installation = app.state.installation
-    load_study(daybook, SYSTEM, STUDY, "1.0", StudyMode.DEMO, at)
-    first = open_site(daybook, SYSTEM, STUDY, site_entry("0571"), at)
-    return first, open_site(daybook, SYSTEM, STUDY, site_entry("0512"), at)
+    load_study(StaffContext(daybook, SYSTEM, at), STUDY, "1.0", StudyMode.DEMO)
+    first = open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0571"))
+    return first, open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0512"))
 
 
 def answered(app: FastAPI, site: Site, subject: str, at: datetime) -> Person:

@@ -56,16 +56,16 @@ def gallery() -> Iterator[str]:
     def show(request: Request) -> Response:
         code = request.path_params["code"]
         page = shelves[request.path_params["shelf"]](code)[request.path_params["number"]]
-        shell = replace(samples.shell(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(page, shell))
+        frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
+        return HTMLResponse(pages.text(page, frame))
 
     def form(request: Request) -> Response:
         """One instrument's form: `/form/<code>/<qlq|diary>`; `?at=<item>` answers everything before it."""
         code, named = request.path_params["code"], INSTRUMENTS[request.path_params["named"]]
         answers = before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
-        shell = replace(samples.shell(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(page, shell))
+        frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
+        return HTMLResponse(pages.text(page, frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]

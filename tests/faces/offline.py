@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study, open_site
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
@@ -34,8 +35,8 @@ def offline_app(url: str, clock: Clock, folder: Path, **environ: str) -> FastAPI
 def enrolled(app: FastAPI) -> Phone:
     """Somebody of such a study who holds a link."""
     installation = app.state.installation
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.1", StudyMode.DEMO, START)
-    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "1.1", StudyMode.DEMO)
+    open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     return invited(app, newcomer(Person(installation, site, "0571-001")))

@@ -34,7 +34,7 @@ QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
 DAY = "Friday 27 November 2026"
 
 
-def shell(code: str) -> PageFrame:
+def frame(code: str) -> PageFrame:
     return PageFrame(
         TAGS[code],
         ARABIC.dir if code == ARABIC.code else "ltr",

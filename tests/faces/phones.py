@@ -66,7 +66,7 @@ class Desk:
             f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
         )
-        html = pages.text(self.page, samples.shell("en"))
+        html = pages.text(self.page, samples.frame("en"))
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     async def _save(self, request: Request) -> Response:

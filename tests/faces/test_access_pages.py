@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from app.domain.plans.plan import SecondCheck
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
@@ -22,8 +23,8 @@ BORN = {"birth_year": "1950", "birth_month": "02", "birth_day": "3"}
 def founded(app: FastAPI, clock: Clock) -> Site:
     """The shipped study at one hospital."""
     clock.at = START
-    load_study(app.state.installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
-    return open_site(app.state.installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    load_study(StaffContext(app.state.installation, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    return open_site(StaffContext(app.state.installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
 
 
 @pytest.fixture

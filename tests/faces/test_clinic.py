@@ -14,6 +14,7 @@ from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from app.storage.tables.studies import Site
@@ -37,8 +38,8 @@ class Ward:
         """A signed-in browser of a new member of staff."""
         made: Installation = self.app.state.installation
         email = f"{role.value}.{site}.{language}@example.org"
-        new = create_staff(made, SYSTEM, email, "Li Na", PASSWORD, language, START)
-        grant_role(made, SYSTEM, new.staff_id, role, "sbrt-nsclc", site, START)
+        new = create_staff(StaffContext(made, SYSTEM, START), email, "Li Na", PASSWORD, language)
+        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, role, "sbrt-nsclc", site)
         client = visitor(self.app)
         client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
         code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
@@ -54,9 +55,9 @@ class Ward:
 def ward(app: FastAPI, clock: Clock) -> Ward:
     made: Installation = app.state.installation
     clock.at = START
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
-    site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
-    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     return Ward(app, clock, site, enrolled(made, site, "0571-001"))
 
 
@@ -88,7 +89,7 @@ def enrolment(**changes: str) -> dict[str, str]:
 @pytest.mark.req("IAM-11")
 def test_a_password_alone_opens_nothing(ward: Ward) -> None:
     made: Installation = ward.app.state.installation
-    create_staff(made, SYSTEM, "half@example.org", "Li Na", PASSWORD, "en", START)
+    create_staff(StaffContext(made, SYSTEM, START), "half@example.org", "Li Na", PASSWORD, "en")
     client = visitor(ward.app)
     assert client.get("/desk").headers["location"] == "/desk/sign-in"
     assert client.get("/desk/sign-in/code").headers["location"] == "/desk/sign-in"

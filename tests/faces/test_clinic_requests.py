@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call, request_correction
 from app.services.setup.studies import load_study, open_site
@@ -19,9 +20,9 @@ from tests.services.people import START, days, enrolled, site_entry
 def ward(app: FastAPI, clock: Clock) -> Ward:
     made: Installation = app.state.installation
     clock.at = START
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
-    site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
-    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     return Ward(app, clock, site, enrolled(made, site, "0571-001"))
 
 
@@ -40,12 +41,14 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     person = ward.person
     person.begin("BL", START)
     person.submit("BL", START)
-    request_correction(made, person.participant(START), person.slot("BL").public_id, START)
-    request_call(made, person.participant(START), START - days(1))
+    request_correction(
+        ParticipantContext(made, person.participant(START), START), person.slot("BL").public_id
+    )
+    request_call(ParticipantContext(made, person.participant(START), START - days(1)))
     with made.read() as session:
         there = get_site_by_code(session, ward.site.study_id, "0021")
     other = enrolled(made, there, "0021-001")
-    request_call(made, other.participant(START), START)
+    request_call(ParticipantContext(made, other.participant(START), START))
 
     front = page(nurse, "/desk")
     assert "2 participants' requests are open" in front.text
@@ -78,7 +81,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
 
 
 def test_the_list_speaks_chinese(app: FastAPI, ward: Ward) -> None:
-    request_call(app.state.installation, ward.person.participant(START), START)
+    request_call(ParticipantContext(app.state.installation, ward.person.participant(START), START))
     reader = ward.browser(Role.NURSE, language="zh_CN")
     assert "有 1 条参与者请求待处理" in page(reader, "/desk").text
     assert "希望回电" in page(reader, "/desk/requests").text

@@ -11,6 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.edc.rate_limit import RateLimits
 from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient
 from app.storage.tables.audit import AuditEntry
@@ -114,14 +115,14 @@ def test_no_token_and_no_bearer_are_refused(edc: Edc) -> None:
 def test_two_secrets_live_during_a_rotation(app: FastAPI, edc: Edc, clock: Clock) -> None:
     daybook: Installation = app.state.installation
     name, old = edc.client.client_id, edc.client.secret
-    new = add_secret(daybook, SYSTEM, name, clock.at)
+    new = add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     with pytest.raises(Refused, match="two_secrets"):
-        add_secret(daybook, SYSTEM, name, clock.at)
+        add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     assert [_asked(edc, secret) for secret in (old, new)] == [200, 200]
-    retire_secret(daybook, SYSTEM, name, clock.at)
+    retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     assert [_asked(edc, secret) for secret in (old, new)] == [401, 200]
     with pytest.raises(Refused, match="one_secret"):
-        retire_secret(daybook, SYSTEM, name, clock.at)
+        retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     assert [AuditEvent.EDC_SECRET_ADDED in events(app), AuditEvent.EDC_SECRET_RETIRED in events(app)] == [
         True,
         True,
@@ -136,11 +137,11 @@ def _asked(edc: Edc, secret: str) -> int:
 @pytest.mark.req("EDC-07")
 def test_a_disabled_client_stops_at_once(app: FastAPI, edc: Edc, clock: Clock) -> None:
     daybook: Installation = app.state.installation
-    disable_client(daybook, SYSTEM, edc.client.client_id, "contract ended", clock.at)
+    disable_client(StaffContext(daybook, SYSTEM, clock.at), edc.client.client_id, "contract ended")
     assert edc.get("/whoami").status_code == 401
     assert _asked(edc, edc.client.secret) == 401
     with pytest.raises(Refused, match="unknown_client"):
-        disable_client(daybook, SYSTEM, "edc-nobody", "", clock.at)
+        disable_client(StaffContext(daybook, SYSTEM, clock.at), "edc-nobody", "")
     assert AuditEvent.EDC_CLIENT_DISABLED in events(app)
 
 

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.records.access import SYSTEM
+from app.services.core.context import StaffContext
 from app.services.schedule.enrolment import ContactChannel, enrol_participant
 from app.services.setup.studies import create_staff
 from app.web.middleware.logs import configure_logging
@@ -76,11 +77,11 @@ def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     app: FastAPI, founder: Person, clock: Clock, lines: io.StringIO
 ) -> None:
     entry = replace(enrolment(founder.subject), channel=ContactChannel.email, address=ADDRESS)
-    enrol_participant(founder.installation, founder.nurse, founder.site, entry, START)
+    enrol_participant(StaffContext(founder.installation, founder.nurse, START), founder.site, entry)
     phone = invited(app, founder)
     phone.client.headers["user-agent"] = AGENT
     visit(phone, clock)
-    new = create_staff(founder.installation, SYSTEM, STAFF, "Wang Fang", PASSWORD, "en", START)
+    new = create_staff(StaffContext(founder.installation, SYSTEM, START), STAFF, "Wang Fang", PASSWORD, "en")
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)
     desk = visitor(app)
     desk.post("/desk/sign-in", data={"email": STAFF, "password": PASSWORD})

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from app.domain.plans.plan import Owner, SecondCheck
 from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff, disable_staff
@@ -100,7 +101,7 @@ def dead(app: FastAPI, founder: Person, clock: Clock) -> dict[str, Secret]:
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-10", Owner.site)
     person = ended.person
     record_disposition(
-        person.installation, person.nurse, person.site.study_id, person.subject, left, clock.at
+        StaffContext(person.installation, person.nurse, clock.at), person.site.study_id, person.subject, left
     )
     kinds = {"expired": expired, "used": used, "revoked": revoked, "ended": ended}
     return {"unknown": Secret("x" * 32, "ABCD2345")} | {
@@ -197,8 +198,8 @@ def test_staff_who_are_unknown_disabled_or_mistaken_are_refused_alike(
     app: FastAPI, founder: Person, clock: Clock, work: Work
 ) -> None:
     for email in ("known@example.org", "gone@example.org"):
-        create_staff(founder.installation, SYSTEM, email, "Li Na", PASSWORD, "en", START)
-    disable_staff(founder.installation, SYSTEM, "gone@example.org", "left", START)
+        create_staff(StaffContext(founder.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    disable_staff(StaffContext(founder.installation, SYSTEM, START), "gone@example.org", "left")
     tries = [
         (f"{who}@example.org", said) for who in ("known", "nobody", "gone") for said in (PASSWORD, "guess")
     ]
@@ -220,7 +221,9 @@ def test_staff_who_are_unknown_disabled_or_mistaken_are_refused_alike(
 def test_guesses_at_an_unknown_account_are_slowed_down_like_those_at_a_known_one(
     app: FastAPI, founder: Person, work: Work
 ) -> None:
-    create_staff(founder.installation, SYSTEM, "known@example.org", "Li Na", PASSWORD, "en", START)
+    create_staff(
+        StaffContext(founder.installation, SYSTEM, START), "known@example.org", "Li Na", PASSWORD, "en"
+    )
     ends = []
     for email in ("known@example.org", "nobody@example.org"):
         told = {"email": email, "password": "guess"}

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.clock import now
 from app.domain.records.access import SYSTEM, Role
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, open_site
 from app.storage.engine import writing
@@ -46,7 +47,7 @@ def app(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> FastAPI:
 
 @pytest.fixture
 def site(app: FastAPI) -> Site:
-    return open_site(app.state.installation, SYSTEM, STUDY, site_entry("0571"), START)
+    return open_site(StaffContext(app.state.installation, SYSTEM, START), STUDY, site_entry("0571"))
 
 
 @pytest.fixture
@@ -114,8 +115,8 @@ def browser(app: FastAPI, role: Role, clock: Clock) -> TestClient:
     """A signed-in browser of a new member of the trial's staff."""
     made: Installation = app.state.installation
     email = f"{role.value}@example.org"
-    new = create_staff(made, SYSTEM, email, "Li Na", PASSWORD, "en", START)
-    grant_role(made, SYSTEM, new.staff_id, role, STUDY, "0571", START)
+    new = create_staff(StaffContext(made, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    grant_role(StaffContext(made, SYSTEM, START), new.staff_id, role, STUDY, "0571")
     client = visitor(app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)

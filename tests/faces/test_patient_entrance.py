@@ -5,6 +5,7 @@ from fastapi import FastAPI
 
 from app.domain.plans.plan import Owner
 from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, heading
@@ -145,7 +146,9 @@ def test_leaving_forgets_the_browser(phone: Phone) -> None:
 def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
     person, slot = phone.person, phone.begin()
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+    )
     for path in ("/home", "/sent", "/settings", f"/f/{slot}", f"/f/{slot}/done"):
         answer = phone.client.get(path)
         assert (answer.status_code, heading(answer)) == (403, "There are no more forms for you")

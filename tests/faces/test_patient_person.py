@@ -12,6 +12,7 @@ from httpx2 import Response
 from app.domain.plans.plan import Owner
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
+from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
@@ -38,12 +39,14 @@ def led(phone: Phone, answer: Response) -> Element:
 
 def asked(phone: Phone) -> tuple[OpenRequest, ...]:
     with phone.person.installation.read() as session:
-        return list_open_requests(phone.person.installation, session, phone.person.nurse)
+        return list_open_requests(StaffContext(phone.person.installation, phone.person.nurse, START), session)
 
 
 def leaves(phone: Phone, kind: DispositionKind) -> None:
     person, entry = phone.person, DispositionEntry(kind, TODAY.isoformat(), Owner.site)
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, START)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, entry
+    )
 
 
 @pytest.mark.req("CAP-10")
@@ -89,7 +92,7 @@ def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
         ContactChannel.email,
         "li@example.org",
     )
-    enrol_participant(person.installation, person.nurse, person.site, entry, START)
+    enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
     reader = invited(app, person)
     reader.activate()
     for each in (phone, reader):
@@ -136,7 +139,11 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert "You told us on 2 March 2026, 09:30 that something is wrong." in again.text
     assert phone.client.put(f"/f/{slot}/answers").status_code == 405
     assert phone.save(slot, event(1, "q1", 4)).status_code == 409
-    close_request(phone.person.installation, phone.person.nurse, asked(phone)[0].request_id, "noted", START)
+    close_request(
+        StaffContext(phone.person.installation, phone.person.nurse, START),
+        asked(phone)[0].request_id,
+        "noted",
+    )
     assert page(phone, "/sent").all("form", action=f"/sent/{slot}/correction")
 
 
@@ -199,7 +206,9 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     clock.forward(minutes=16)
     assert phone.client.get("/home").status_code == 401
     assert phone.client.post("/help/call").status_code == 303
-    close_request(phone.person.installation, phone.person.nurse, asked(phone)[0].request_id, "", START)
+    close_request(
+        StaffContext(phone.person.installation, phone.person.nurse, START), asked(phone)[0].request_id, ""
+    )
     leaves(phone, DispositionKind.withdrew_study)
     gone = page(phone, "/home", 403)
     assert gone.one("h1").text == "There are no more forms for you"
@@ -221,7 +230,7 @@ def test_each_setting_saves_at_once_and_says_so(app: FastAPI, founder: Person) -
         ContactChannel.email,
         "li@example.org",
     )
-    enrol_participant(founder.installation, founder.nurse, founder.site, entry, START)
+    enrol_participant(StaffContext(founder.installation, founder.nurse, START), founder.site, entry)
     phone = invited(app, founder)
     phone.activate()
 

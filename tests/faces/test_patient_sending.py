@@ -10,6 +10,7 @@ from sqlmodel import select
 from app.domain.plans.plan import Owner
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine
@@ -78,7 +79,9 @@ def test_what_somebody_sends_who_left_is_kept_apart_as_a_whole(phone: Phone) -> 
     """The disposition was recorded while they answered, as of a day before the form opened."""
     slot, person = phone.begin(), phone.person
     left = DispositionEntry(DispositionKind.death, "2026-03-02", Owner.site)
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+    )
     refused = send(phone, slot, TWICE)
     assert (refused.status_code, refused.json()["state"]) == (409, "kept")
     assert kept(phone) == []

@@ -51,7 +51,7 @@ def pages() -> Pages:
 
 
 def shown(pages: Pages, page: Page, code: str) -> str:
-    return pages.text(page, samples.shell(code))
+    return pages.text(page, samples.frame(code))
 
 
 def page_classes() -> list[type[Page]]:

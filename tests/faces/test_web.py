@@ -80,7 +80,7 @@ def test_health_says_alive_and_ready_says_what_is_wrong(client: TestClient) -> N
 
 
 def test_static_files_are_cached_for_ever_under_their_digest(app: FastAPI, client: TestClient) -> None:
-    address = app.state.shell.css_href
+    address = app.state.frame.css_href
     answer = client.get(address, headers={"accept-encoding": "br"})
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -96,7 +96,7 @@ def test_static_files_are_cached_for_ever_under_their_digest(app: FastAPI, clien
 
 @pytest.mark.parametrize("name", ["nope.css", "vendor/htmx/LICENSE", "../main.py", "..%2fmain.py"])
 def test_nothing_else_is_served_as_a_static_file(app: FastAPI, client: TestClient, name: str) -> None:
-    assert client.get(f"{app.state.shell.static_root}/{name}").status_code == 404
+    assert client.get(f"{app.state.frame.static_root}/{name}").status_code == 404
 
 
 def test_pages_are_compressed_as_the_browser_can_read(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from httpx2 import Response
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.services.setup.studies import load_study, open_site
@@ -56,20 +57,24 @@ class Phone:
 def founded(app: FastAPI, at: datetime = START) -> Installation:
     """The application's installation with the study and its site 0571."""
     installation: Installation = app.state.installation
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, at)
-    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), at)
+    load_study(StaffContext(installation, SYSTEM, at), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    open_site(StaffContext(installation, SYSTEM, at), "sbrt-nsclc", site_entry("0571"))
     return installation
 
 
 def invited(app: FastAPI, person: Person, at: datetime = START) -> Phone:
     """A browser of somebody's who holds a fresh link."""
-    told = issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+    told = issue_invitation(
+        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
+    )
     return Phone(person, visitor(app), told.url.rsplit("/", 1)[1], told.code)
 
 
 def newcomer(person: Person, at: datetime = START) -> Person:
     """Enrol somebody who has no phone yet."""
-    enrol_participant(person.installation, person.nurse, person.site, enrolment(person.subject), at)
+    enrol_participant(
+        StaffContext(person.installation, person.nurse, at), person.site, enrolment(person.subject)
+    )
     return person
 
 

@@ -11,6 +11,7 @@ from string import Template
 from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import load_study, open_site
@@ -127,8 +128,8 @@ def founded(installation: Installation, at: datetime) -> dict[str, Site]:
     sites = {}
     for name, keeping in product(FORMS, Keeping):
         code = study_of(name, keeping)
-        load_study(installation, SYSTEM, code, VERSION, StudyMode.DEMO, at)
-        sites[code] = open_site(installation, SYSTEM, code, site_entry("0571"), at)
+        load_study(StaffContext(installation, SYSTEM, at), code, VERSION, StudyMode.DEMO)
+        sites[code] = open_site(StaffContext(installation, SYSTEM, at), code, site_entry("0571"))
     return sites
 
 
@@ -137,7 +138,7 @@ def enrolled(installation: Installation, site: Site, number: int, at: datetime) 
     person = Person(installation, site, f"0571-{number:04d}")
     today = local_day(at, "Asia/Shanghai")
     entry = replace(enrolment(person.subject), enrolled_on=today, consented_on=today)
-    enrol_participant(installation, person.nurse, site, entry, at)
+    enrol_participant(StaffContext(installation, person.nurse, at), site, entry)
     cookies = [bound(person, at) for _ in range(2)]
     person.cookie = cookies[0]
     return person, cookies

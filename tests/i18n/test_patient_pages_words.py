@@ -61,7 +61,7 @@ def test_every_sentence_of_a_patient_page_can_be_translated(pages: Pages, kind: 
 def left_behind(pages: Pages, page: Page) -> list[str]:
     known = sorted({*given(page), *NAMES}, key=len, reverse=True)
     left = []
-    for text in met(parsed(pages.text(page, samples.shell(ARABIC.code)))):
+    for text in met(parsed(pages.text(page, samples.frame(ARABIC.code)))):
         rest = text
         for one in filter(None, known):
             rest = rest.replace(one, "")

@@ -13,6 +13,7 @@ from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, tick
 from app.notify.channel import NotSent
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import PATIENCE
 from app.services.setup.studies import open_site
@@ -41,7 +42,7 @@ def installation(migrated_url: str) -> Iterator[Installation]:
 
 @pytest.fixture
 def site(installation: Installation) -> Site:
-    return open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    return open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
 
 
 @pytest.mark.req("AVL-05")

@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import LEASE
 from app.services.setup.studies import open_site
@@ -85,7 +86,8 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
         installation = stack.enter_context(installed(migrated_postgres_url))
         box = stack.enter_context(mailbox(SlowMailbox()))
         queue_reminders(
-            installation, open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+            installation,
+            open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571")),
         )
         workers = [worker(migrated_postgres_url, box.url, AT.isoformat()) for _ in range(4)]
         until = time.monotonic() + 120

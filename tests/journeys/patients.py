@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import issue_invitation
 from app.storage.queries.participants import get_site_by_code, get_study
@@ -111,7 +112,7 @@ class Hospital:
         self.clock.at = START
         person = newcomer(Person(self.installation, self.site, f"0571-{next(self.numbers):03}"))
         told = issue_invitation(
-            self.installation, person.nurse, person.site.study_id, person.subject, self.clock.at
+            StaffContext(self.installation, person.nurse, self.clock.at), person.site.study_id, person.subject
         )
         return Patient(self.url, self.clock, person), told.url
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
@@ -38,14 +39,14 @@ def served(migrated_sqlite_url: str) -> Iterator[Served]:
     address = servers.address(listener)
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
     made: Installation = app.state.installation
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     for code in ("0571", "0021"):
-        site = open_site(made, SYSTEM, "sbrt-nsclc", site_entry(code), START)
+        site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry(code))
         person = enrolled(made, site, f"{code}-001")
-        request_call(made, person.participant(START), START)
-    new = create_staff(made, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
+        request_call(ParticipantContext(made, person.participant(START), START))
+    new = create_staff(StaffContext(made, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
     for code in ("0571", "0021"):
-        grant_role(made, SYSTEM, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code, START)
+        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code)
     clock.at = START + days(8)
     with servers.serving(app, listener):
         yield Served(address, new.totp_secret, clock.at)

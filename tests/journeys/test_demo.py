@@ -1,4 +1,4 @@
-"""`daybook demo` from the shell: made once, kept, served, and open to everybody whom it prints."""
+"""`daybook demo` from the frame: made once, kept, served, and open to everybody whom it prints."""
 
 import base64
 import json
@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.domain.plans.status import Status
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.setup.studies import load_study
@@ -104,7 +105,12 @@ def _earlier(folder: Folder) -> None:
     migrate(folder.database)
     sealer = SecretBox(Fernet.generate_key())
     installation = Installation(open_engine(folder.database), library(), sealer, "http://old.test", "0")
-    load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, datetime(2020, 1, 1, tzinfo=UTC))
+    load_study(
+        StaffContext(installation, SYSTEM, datetime(2020, 1, 1, tzinfo=UTC)),
+        "sbrt-nsclc",
+        "1.0",
+        StudyMode.DEMO,
+    )
     installation.engine.dispose()
 
 

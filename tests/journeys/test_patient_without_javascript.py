@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from app.domain.records.participants import TextSize
 from app.services.clinic.open_requests import list_open_requests
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.reminders.reminder_settings import get_reminder_settings
 from app.services.schedule.enrolment import ContactChannel, enrol_participant
 from tests.journeys.patients import SIZE, Hospital, Patient
@@ -83,7 +84,7 @@ def reader(scriptless: BrowserContext, served: Hospital, lang: str) -> Reader:
     served.clock.at = START
     person = Person(served.installation, served.site, f"0571-{next(served.numbers):03}")
     entry = replace(enrolment(person.subject), channel=ContactChannel.email, address="li@example.org")
-    enrol_participant(person.installation, person.nurse, person.site, entry, START)
+    enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
     patient = Patient(served.url, served.clock, person)
     opened = Reader(patient, scriptless, patient.bind(scriptless), "en")
     opened.go("/settings")
@@ -108,7 +109,10 @@ def test_every_setting_saves_at_once(reader: Reader) -> None:
     tab.locator("[name=until]").select_option(index=2)
     reader.press("form[action='/settings/reminders/pause'] button", "pause")
     visitor = replace(person, cookie=_cookie(reader.context)).participant(START)
-    assert str(get_reminder_settings(person.installation, visitor, START).paused_until) == "2026-03-04"
+    assert (
+        str(get_reminder_settings(ParticipantContext(person.installation, visitor, START)).paused_until)
+        == "2026-03-04"
+    )
     reader.press("form[action='/settings/reminders/pause'] button", "again")
     reader.press("form[action='/settings/reminders'] button", "off")
     expect(tab.locator("select")).to_have_count(0)
@@ -154,7 +158,7 @@ def test_a_second_browser_comes_in_by_a_code_and_is_removed(
 def _asked(reader: Reader) -> list[str]:
     person = reader.patient.person
     with person.installation.read() as session:
-        found = list_open_requests(person.installation, session, person.nurse)
+        found = list_open_requests(StaffContext(person.installation, person.nurse, START), session)
         return [each.kind.value for each in found if each.subject == person.subject]
 
 

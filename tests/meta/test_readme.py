@@ -12,7 +12,7 @@ from tests.meta.sources import ROOT
 
 DEMO = "sh .ci/setup && .venv/bin/daybook demo"
 TESTS = "sh .ci/setup dev && .venv/bin/python -m tests"
-BLOCK = re.compile(r"^```(?:sh|shell|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:sh|frame|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"^(?:\S*/)?daybook$")
 ENDS = {"&&", "||", "|", ";", ">", ">>", "<", "2>", "&"}
 
@@ -23,7 +23,7 @@ def _lines(document: Path) -> Iterator[str]:
 
 
 def _quoted(document: Path) -> Iterator[list[str]]:
-    """The arguments of each call of the program in the document's shell blocks."""
+    """The arguments of each call of the program in the document's frame blocks."""
     for line in _lines(document):
         words = shlex.split(line.removeprefix("$ "), comments=True)
         for start, word in enumerate(words):

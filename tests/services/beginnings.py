@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
@@ -44,12 +45,12 @@ def site_of(installation: Installation) -> Site:
 
 
 def _study(installation: Installation) -> Sequence[str]:
-    load_study(installation, SYSTEM, *PLAN, StudyMode.DEMO, START)
+    load_study(StaffContext(installation, SYSTEM, START), *PLAN, StudyMode.DEMO)
     return ()
 
 
 def _site(installation: Installation) -> Sequence[str]:
-    open_site(installation, SYSTEM, PLAN[0], site_entry("0571"), START)
+    open_site(StaffContext(installation, SYSTEM, START), PLAN[0], site_entry("0571"))
     return ()
 
 
@@ -59,8 +60,10 @@ def _person(installation: Installation) -> Sequence[str]:
 
 def _invited(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-001")
-    enrol_participant(installation, person.nurse, person.site, enrolment(person.subject), START)
-    told = issue_invitation(installation, person.nurse, person.site.study_id, person.subject, START)
+    enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
+    told = issue_invitation(
+        StaffContext(installation, person.nurse, START), person.site.study_id, person.subject
+    )
     return told.url.rsplit("/", 1)[1], told.code
 
 

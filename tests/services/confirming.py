@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from app.domain.plans.plan import SecondCheck
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant
 from app.storage.tables.studies import Site
@@ -21,5 +22,7 @@ def confirming(installation: Installation, check: SecondCheck) -> Installation:
 def newcomer(installation: Installation, site: Site, subject: str, born_on: date | None = BORN) -> Person:
     """Somebody enrolled with a birth date, who has no phone yet."""
     person = Person(installation, site, subject)
-    enrol_participant(installation, person.nurse, site, replace(enrolment(subject), born_on=born_on), START)
+    enrol_participant(
+        StaffContext(installation, person.nurse, START), site, replace(enrolment(subject), born_on=born_on)
+    )
     return person

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.packs import import_pack
 from app.services.setup.studies import load_study
@@ -115,7 +116,7 @@ def questionnaires(folder: Path) -> Path:
 
 def open_trial(installation: Installation, at: datetime, mode: StudyMode = StudyMode.LIVE) -> None:
     """Load the trial, without any pack."""
-    load_study(installation, SYSTEM, STUDY, "1.0", mode, at)
+    load_study(StaffContext(installation, SYSTEM, at), STUDY, "1.0", mode)
 
 
 def supply(
@@ -123,4 +124,9 @@ def supply(
 ) -> None:
     """Import the packs of the trial's languages."""
     for lang in langs or tuple(_WORDS):
-        import_pack(installation, SYSTEM, STUDY, pack_of(lang, valid_until, mark=mark), f"{lang}.toml", at)
+        import_pack(
+            StaffContext(installation, SYSTEM, at),
+            STUDY,
+            pack_of(lang, valid_until, mark=mark),
+            f"{lang}.toml",
+        )

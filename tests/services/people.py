@@ -12,11 +12,12 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.services.accounts.activation import activate_device
-from app.services.accounts.participant_session import ParticipantSession, authenticate
+from app.services.accounts.participant_session import authenticate
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form
 from app.services.capture.submission import SubmissionReceipt, submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
@@ -78,14 +79,20 @@ class Person:
         self, kind: str, on: date, at: datetime, confirmed: bool = True, source: Owner = Owner.site
     ) -> None:
         entry = AnchorEntry(kind, on, source, reason="stated by the site")
-        record_anchor(self.installation, self.nurse, self.site.study_id, self.subject, entry, at, confirmed)
+        record_anchor(
+            StaffContext(self.installation, self.nurse, at),
+            self.site.study_id,
+            self.subject,
+            entry,
+            confirmed,
+        )
 
     def randomise(self, on: date, at: datetime) -> None:
         self.anchor("randomisation", on, at, source=Owner.edc)
 
     def begin(self, visit: str, at: datetime) -> str:
         slot = self.slot(visit).public_id
-        begin_form(self.installation, self.participant(at), slot, None, None, at)
+        begin_form(ParticipantContext(self.installation, self.participant(at), at), slot, None, None)
         return slot
 
     def save(self, visit: str, at: datetime, *given: SubmittedAnswer, client: str = "c1") -> int:
@@ -96,7 +103,11 @@ class Person:
     ) -> SubmissionReceipt:
         document = answers if answers is not None else qlq(2)
         sending = SubmittedForm(document, submission="s1", reviewed=True)
-        return submit_form(self.installation, self.participant(at), self.slot(visit).public_id, sending, at)
+        return submit_form(
+            ParticipantContext(self.installation, self.participant(at), at),
+            self.slot(visit).public_id,
+            sending,
+        )
 
 
 def qlq(value: int) -> dict[str, int | str | None]:
@@ -112,14 +123,16 @@ def enrolment(subject: str) -> EnrolmentEntry:
 def enrolled(installation: Installation, site: Site, subject: str) -> Person:
     """Somebody enrolled on 2 March 2026, with an activated phone."""
     person = Person(installation, site, subject)
-    enrol_participant(installation, person.nurse, site, enrolment(subject), START)
+    enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment(subject))
     person.cookie = bound(person, START)
     return person
 
 
 def bound(person: Person, at: datetime) -> str:
     """The cookie of one more browser of this person, bound with a fresh link."""
-    invited = issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+    invited = issue_invitation(
+        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
+    )
     secret = invited.url.rsplit("/", 1)[1]
     return activate_device(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
 

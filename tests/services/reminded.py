@@ -15,6 +15,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText
+from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.reminders.due_slots import SlotsProcessed, participants_due, process_due_slots
@@ -39,7 +40,7 @@ def installed(url: str, key: bytes = KEY) -> Iterator[Installation]:
     """An installation with the study loaded, on a migrated database given by its address."""
     engine = open_engine(url)
     made = Installation(engine, library(), SecretBox(key, HashCost(1, 8, 1)), "https://d.test", "0")
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     yield made
     engine.dispose()
 
@@ -55,7 +56,7 @@ def reminded(installation: Installation, site: Site, number: int = 1, language: 
     entry = replace(
         enrolment(person.subject), channel=ContactChannel.email, address=address(number), language=language
     )
-    enrol_participant(installation, person.nurse, site, entry, START)
+    enrol_participant(StaffContext(installation, person.nurse, START), site, entry)
     person.cookie = bound(person, START)
     return person
 
@@ -67,8 +68,8 @@ def address(number: int) -> str:
 def push_all(installation: Installation, at: datetime) -> SlotsProcessed:
     """One tick's worth of pushing."""
     done = [
-        process_due_slots(installation, participant_id, at)
-        for participant_id in participants_due(installation, at)
+        process_due_slots(ClockContext(installation, at), participant_id)
+        for participant_id in participants_due(ClockContext(installation, at))
     ]
     return SlotsProcessed(
         *(sum(getattr(each, name) for each in done) for name in ("opened", "missed", "queued"))

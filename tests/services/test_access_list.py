@@ -11,6 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.sign_in_problems import SignInProblems, list_sign_in_problems
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import SPAN, TRIES
 from app.services.setup.studies import open_site
@@ -30,9 +31,12 @@ def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
     assert listed(person, START).count == 0
     later = START + days(1)
     visitor = person.participant(later)
-    own = issue_own_code(person.installation, visitor, later)
+    own = issue_own_code(ParticipantContext(person.installation, visitor, later))
     for number in range(TRIES):
-        assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later)) == "wrong_pin"
+        assert (
+            refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            == "wrong_pin"
+        )
         guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
         assert refusal(guess) == "wrong_link"
     found = listed(person, later)
@@ -60,7 +64,9 @@ def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Si
 def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: Person) -> None:
     newcomer(installation, person.site, "0571-002")
     from_elsewhere = open_site(
-        installation, colleague(Role.ADMIN, person.site), "sbrt-nsclc", site_entry("0021"), START
+        StaffContext(installation, colleague(Role.ADMIN, person.site), START),
+        "sbrt-nsclc",
+        site_entry("0021"),
     )
     with installation.read() as session:
         assert (

@@ -10,6 +10,7 @@ from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_anchor
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.tables.feed import FeedEvent
@@ -114,12 +115,10 @@ def test_a_change_needs_a_reason(person: Person) -> None:
     entry = AnchorEntry("randomisation", date(2026, 3, 3), Owner.edc)
     with pytest.raises(Refused) as refused:
         record_anchor(
-            person.installation,
-            person.nurse,
+            StaffContext(person.installation, person.nurse, START + days(2)),
             person.site.study_id,
             person.subject,
             entry,
-            START + days(2),
             True,
         )
     assert refused.value.code == "reason_needed"

@@ -17,6 +17,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.participant_session import change_language, unlock_device
 from app.services.capture.answer_saving import save_answers, save_draft
 from app.services.capture.forms import begin_form, get_form_definition, open_form
+from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.engine import saving
 from app.storage.tables.audit import AuditEntry
@@ -49,10 +50,13 @@ def trail(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
 
 def test_a_form_is_found_by_its_id_with_its_words(person: Person) -> None:
     visitor, slot = person.participant(START), person.slot("BL").public_id
-    form = open_form(person.installation, visitor, slot, START)
+    form = open_form(ParticipantContext(person.installation, visitor, START), slot)
     assert (form.instrument.id, form.text.lang, form.revision, dict(form.answers)) == ("qlq-c30", "en", 0, {})
     assert (form.slot.begun_at, form.asks_late_reason, form.leave_out) == (None, False, frozenset())
-    assert get_form_definition(person.installation, visitor, slot).text == form.text
+    assert (
+        get_form_definition(ParticipantContext(person.installation, visitor, visitor.seen_at), slot).text
+        == form.text
+    )
 
 
 @pytest.mark.req("IAM-03")
@@ -60,9 +64,11 @@ def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[
     theirs = people(2).slot("BL").public_id
     visitor = person.participant(START)
     for act in (
-        lambda: open_form(person.installation, visitor, theirs, START),
-        lambda: get_form_definition(person.installation, visitor, theirs),
-        lambda: begin_form(person.installation, visitor, theirs, None, None, START),
+        lambda: open_form(ParticipantContext(person.installation, visitor, START), theirs),
+        lambda: get_form_definition(
+            ParticipantContext(person.installation, visitor, visitor.seen_at), theirs
+        ),
+        lambda: begin_form(ParticipantContext(person.installation, visitor, START), theirs, None, None),
         lambda: save_answers(
             person.installation, person.cookie, theirs, "c", [SubmittedAnswer(1, 0, "q1", 1)], START
         ),
@@ -73,18 +79,25 @@ def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[
 def test_a_form_waits_for_its_window_and_ends_with_it(person: Person) -> None:
     visitor = person.participant(START)
     waiting = person.slot("W6").public_id
-    assert refused(lambda: open_form(person.installation, visitor, waiting, START)).code == "not_yet_open"
+    assert (
+        refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting)).code
+        == "not_yet_open"
+    )
     person.randomise(date(2026, 3, 2), START)
-    early = refused(lambda: open_form(person.installation, visitor, waiting, START))
+    early = refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
     assert (early.code, early.details["day"]) == ("not_yet_open", date(2026, 4, 6))
-    late = refused(lambda: begin_form(person.installation, visitor, waiting, None, None, START + days(60)))
+    late = refused(
+        lambda: begin_form(
+            ParticipantContext(person.installation, visitor, START + days(60)), waiting, None, None
+        )
+    )
     assert (late.code, late.details["day"]) == ("window_closed", date(2026, 4, 20))
 
 
 def test_beginning_is_recorded_once_with_who_helped(person: Person) -> None:
     visitor, slot = person.participant(START), person.slot("BL").public_id
-    begin_form(person.installation, visitor, slot, HelpedBy.nurse, None, START)
-    begin_form(person.installation, visitor, slot, None, None, START + days(1))
+    begin_form(ParticipantContext(person.installation, visitor, START), slot, HelpedBy.nurse, None)
+    begin_form(ParticipantContext(person.installation, visitor, START + days(1)), slot, None, None)
     row = person.slot("BL")
     assert (row.begun_at, row.helped_by) == (START, "nurse")
     assert len(trail(person.installation, AuditEvent.FORM_BEGUN)) == 1
@@ -93,13 +106,19 @@ def test_beginning_is_recorded_once_with_who_helped(person: Person) -> None:
 def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
     person.randomise(DIARY_START, START)
     at = START + days(2)
-    unlock_device(person.installation, person.participant(at), PIN, at)
+    unlock_device(ParticipantContext(person.installation, person.participant(at), at), PIN)
     slot = person.slot("D0").public_id
-    form = open_form(person.installation, person.participant(at), slot, at)
+    form = open_form(ParticipantContext(person.installation, person.participant(at), at), slot)
     assert form.asks_late_reason
-    told = refused(lambda: begin_form(person.installation, person.participant(at), slot, None, None, at))
+    told = refused(
+        lambda: begin_form(
+            ParticipantContext(person.installation, person.participant(at), at), slot, None, None
+        )
+    )
     assert (told.code, told.details["field"]) == ("late_reason_needed", "late_reason")
-    begin_form(person.installation, person.participant(at), slot, None, LateReason.too_ill, at)
+    begin_form(
+        ParticipantContext(person.installation, person.participant(at), at), slot, None, LateReason.too_ill
+    )
     assert person.slot("D0").late_reason == "too_ill"
 
 
@@ -131,7 +150,9 @@ def test_each_answer_is_an_event_and_its_change_is_told(person: Person) -> None:
     assert second.changes.count('"field"') == 3
     assert '"field":"q1","new":4,"old":2' in second.changes
     assert '"field":"q2","new":"blank"' in second.changes
-    form = open_form(person.installation, person.participant(START), person.slot("BL").public_id, START)
+    form = open_form(
+        ParticipantContext(person.installation, person.participant(START), START), person.slot("BL").public_id
+    )
     assert (dict(form.answers), form.revision) == ({"q1": 4, "q2": None}, 4)
 
 
@@ -154,7 +175,9 @@ def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     )
     person.installation = asking_everything(person.installation)
     person.save("D0", START, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
-    form = open_form(person.installation, person.participant(START), person.slot("D0").public_id, START)
+    form = open_form(
+        ParticipantContext(person.installation, person.participant(START), START), person.slot("D0").public_id
+    )
     assert form.answers["other"] == "a sore shoulder"
     (entry,) = trail(person.installation, AuditEvent.ANSWER_SAVED)
     assert '"field":"other"' in entry.changes
@@ -219,7 +242,9 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     visitor = person.participant(START)
 
     def kept(answers: dict[str, int | str | None]) -> dict[str, object]:
-        form = save_draft(person.installation, visitor, person.cookie, slot, answers, 1, START)
+        form = save_draft(
+            ParticipantContext(person.installation, visitor, START), person.cookie, slot, answers, 1
+        )
         return {**form.answers, "revision": form.revision}
 
     assert kept({"q1": 3}) == {"q1": 3, "revision": 1}
@@ -231,9 +256,9 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
 def test_a_change_of_language_keeps_the_answers_and_marks_the_next(person: Person) -> None:
     slot = person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
-    change_language(person.installation, person.participant(START), "zh_CN", START)
+    change_language(ParticipantContext(person.installation, person.participant(START), START), "zh_CN")
     person.save("BL", START, SubmittedAnswer(2, 1, "q2", 2))
-    form = open_form(person.installation, person.participant(START), slot, START)
+    form = open_form(ParticipantContext(person.installation, person.participant(START), START), slot)
     assert (form.text.lang, dict(form.answers)) == ("zh_CN", {"q1": 3, "q2": 2})
     assert [row.language for row in stored(person)] == ["en", "zh_CN"]
 

@@ -8,6 +8,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
 from app.services.clinic.conflicts import list_conflicts
+from app.services.core.context import ParticipantContext
 from app.storage.queries.slots import list_slots
 from tests.services.people import START, Person, qlq
 
@@ -51,7 +52,11 @@ def test_a_whole_form_sent_over_anothers_answer_is_listed_too(person: Person) ->
     person.save("BL", START, SubmittedAnswer(1, 0, "q2", 2), client="first")
     person.save("BL", START, SubmittedAnswer(1, 1, "q1", 4), client="second")
     sending = SubmittedForm(qlq(2), submission="first", reviewed=True, base=1)
-    submit_form(person.installation, person.participant(SOON), person.slot("BL").public_id, sending, SOON)
+    submit_form(
+        ParticipantContext(person.installation, person.participant(SOON), SOON),
+        person.slot("BL").public_id,
+        sending,
+    )
     assert listed(person) == [("BL", "q1")]
 
 
@@ -59,5 +64,9 @@ def test_a_page_that_sends_what_it_saved_is_alone(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4), client="first")
     sending = SubmittedForm(qlq(2), submission="first", reviewed=True, base=0)
-    submit_form(person.installation, person.participant(SOON), person.slot("BL").public_id, sending, SOON)
+    submit_form(
+        ParticipantContext(person.installation, person.participant(SOON), SOON),
+        person.slot("BL").public_id,
+        sending,
+    )
     assert listed(person) == []

@@ -26,6 +26,7 @@ from app.i18n.catalogues import Catalogues
 from app.notify.console import ConsoleChannel
 from app.services.accounts.activation import activate_device
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.reminders.due_slots import find_due_work
@@ -215,10 +216,10 @@ def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> Non
 
 
 def test_nothing_is_owed_that_time_alone_brings(made: Made) -> None:
-    owed = find_due_work(made.installation, made.at)
+    owed = find_due_work(ClockContext(made.installation, made.at))
     assert not owed.slots
     assert not owed.seals
-    assert list(find_stale_next_due(made.installation, made.at)) == []
+    assert list(find_stale_next_due(ClockContext(made.installation, made.at))) == []
     assert {message.state for message in made.rows(Message)} <= {"sent", "dropped"}
     assert "sent" in {message.state for message in made.rows(Message)}
     assert "participant.example" not in made.letters
@@ -281,7 +282,7 @@ def test_a_client_whose_secret_nobody_kept_is_replaced(made: Made) -> None:
 
 def test_an_interrupted_demonstration_is_told_from_a_whole_one(migrated_url: str) -> None:
     installation = installed(migrated_url)
-    load_study(installation, SYSTEM, STUDY, PLAN, StudyMode.DEMO, NOON)
+    load_study(StaffContext(installation, SYSTEM, NOON), STUDY, PLAN, StudyMode.DEMO)
     assert demonstration.is_made(installation)
     with pytest.raises(Refused, match="demonstration_incomplete"):
         demonstration.list_sign_ins(installation, None, NOON)

@@ -9,6 +9,7 @@ from app.domain.records.participants import TextSize
 from app.services.accounts.devices import list_own_devices, remove_own_device
 from app.services.accounts.participant_session import lock_device, unlock_device
 from app.services.accounts.shared_device import list_bound_participants
+from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_settings import choose_text_size
 from app.storage.tables.studies import Site
@@ -29,11 +30,17 @@ def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -
     with person.installation.read() as session:
         assert [each.id for each in list_own_devices(session, here)] == [there.device_id, here.device_id]
     assert (
-        refusal(lambda: remove_own_device(person.installation, here, here.device_id, later)) == "this_device"
+        refusal(
+            lambda: remove_own_device(ParticipantContext(person.installation, here, later), here.device_id)
+        )
+        == "this_device"
     )
-    assert refusal(lambda: remove_own_device(person.installation, here, 999, later)) == "unknown_device"
+    assert (
+        refusal(lambda: remove_own_device(ParticipantContext(person.installation, here, later), 999))
+        == "unknown_device"
+    )
     for _ in range(2):
-        remove_own_device(person.installation, here, there.device_id, later)
+        remove_own_device(ParticipantContext(person.installation, here, later), there.device_id)
     assert refusal(lambda: other.participant(later)) == "not_signed_in"
     assert len(events(person.installation, AuditEvent.DEVICE_REMOVED)) == 1
     with person.installation.read() as session:
@@ -43,27 +50,33 @@ def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -
 def test_another_one_s_browser_is_not_there(person: Person) -> None:
     stranger = enrolled(person.installation, person.site, "0571-002").participant(START)
     gone = refusal(
-        lambda: remove_own_device(person.installation, person.participant(START), stranger.device_id, START)
+        lambda: remove_own_device(
+            ParticipantContext(person.installation, person.participant(START), START), stranger.device_id
+        )
     )
     assert gone == "unknown_device"
 
 
 def test_the_text_size_is_kept_and_told_once(person: Person) -> None:
     for _ in range(2):
-        choose_text_size(person.installation, person.participant(START), "large", START)
+        choose_text_size(ParticipantContext(person.installation, person.participant(START), START), "large")
     assert person.participant(START).text_size is TextSize.large
     assert len(events(person.installation, AuditEvent.TEXT_SIZE_CHANGED)) == 1
-    huge = refusal(lambda: choose_text_size(person.installation, person.participant(START), "huge", START))
+    huge = refusal(
+        lambda: choose_text_size(
+            ParticipantContext(person.installation, person.participant(START), START), "huge"
+        )
+    )
     assert huge == "unknown_choice"
 
 
 def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> None:
     for _ in range(2):
-        lock_device(person.installation, person.participant(START), START)
+        lock_device(ParticipantContext(person.installation, person.participant(START), START))
     visitor = person.participant(START)
     assert (visitor.locked, visitor.put_down) == (True, True)
     assert len(events(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
-    unlock_device(person.installation, visitor, PIN, START)
+    unlock_device(ParticipantContext(person.installation, visitor, START), PIN)
     assert not person.participant(START).locked
 
 

@@ -11,6 +11,7 @@ from app.domain.plans.status import ExitKind, Status, died_in_window
 from app.domain.records.access import Role
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
@@ -29,7 +30,10 @@ def leaves(
 ) -> Disposition:
     entry = DispositionEntry(kind, stated, source, "told by telephone")
     return record_disposition(
-        person.installation, person.nurse, person.site.study_id, person.subject, entry, START + days(at_day)
+        StaffContext(person.installation, person.nurse, START + days(at_day)),
+        person.site.study_id,
+        person.subject,
+        entry,
     )
 
 
@@ -89,14 +93,18 @@ def test_loss_and_completion_are_facts_that_stop_nothing(person: Person, kind: D
 
 
 def test_an_exit_revokes_invitations(person: Person) -> None:
-    issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, START)
+    issue_invitation(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject
+    )
     leaves(person, DispositionKind.withdrew_study, "2026-03-05", 5)
     with person.installation.read() as session:
         waiting = session.exec(select(Activation).where(Activation.used_at == None)).all()  # noqa: E711 - SQL
     assert [row.revoked_at is not None for row in waiting] == [True]
     with pytest.raises(Refused) as refused:
         issue_invitation(
-            person.installation, person.nurse, person.site.study_id, person.subject, START + days(6)
+            StaffContext(person.installation, person.nurse, START + days(6)),
+            person.site.study_id,
+            person.subject,
         )
     assert refused.value.code == "participation_ended"
 
@@ -106,12 +114,10 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
     person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_study, "2026-03-05", 5)
     undo_disposition(
-        person.installation,
-        person.nurse,
+        StaffContext(person.installation, person.nurse, START + days(6)),
         person.site.study_id,
         person.subject,
         "another person",
-        START + days(6),
     )
     assert person.row().exit_kind is None
     assert slot_status(person.slot("W12"), START + days(6)) is Status.planned
@@ -130,9 +136,9 @@ def test_an_exit_is_counted_from_the_enrolment_day_not_from_when_it_was_recorded
 ) -> None:
     nurse = colleague(Role.NURSE, site)
     earlier = replace(enrolment("0571-009"), enrolled_on=date(2026, 2, 20), consented_on=date(2026, 2, 20))
-    enrol_participant(installation, nurse, site, earlier, START)
+    enrol_participant(StaffContext(installation, nurse, START), site, earlier)
     entry = DispositionEntry(DispositionKind.withdrew_study, "2026-02-25", Owner.site)
-    row = record_disposition(installation, nurse, site.study_id, "0571-009", entry, START)
+    row = record_disposition(StaffContext(installation, nurse, START), site.study_id, "0571-009", entry)
     assert row.effective_on == date(2026, 2, 25)
 
 
@@ -167,6 +173,9 @@ def test_undoing_needs_a_reason_and_something_to_undo(person: Person) -> None:
     for reason, code in ((" ", "reason_needed"), ("mistake", "nothing_to_undo")):
         with pytest.raises(Refused) as refused:
             undo_disposition(
-                person.installation, person.nurse, person.site.study_id, person.subject, reason, START
+                StaffContext(person.installation, person.nurse, START),
+                person.site.study_id,
+                person.subject,
+                reason,
             )
         assert refused.value.code == code

@@ -18,7 +18,8 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
-from app.services.accounts.edc_clients import EdcClientSession, authenticate_client, issue_token
+from app.services.accounts.edc_clients import authenticate_client, issue_token
+from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.edc.lookups import describe_participant
@@ -67,15 +68,17 @@ WRITERS, EACH = 8, 6
 
 
 def caller_of(installation: Installation, sites: list[str] | None = None) -> EdcClientSession:
-    made = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", tuple(Scope), sites, START)
+    made = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", tuple(Scope), sites)
     issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
     with installation.read() as session:
         return authenticate_client(session, issued.token, START)
 
 
-def delivery(caller: EdcClientSession, subject: str, hours: int = 0) -> EdcRequest:
+def request_about(
+    installation: Installation, caller: EdcClientSession, subject: str, hours: int = 0
+) -> EdcRequest:
     at = START + timedelta(hours=hours)
-    return EdcRequest(caller, subject, at, at, Preconditions())
+    return EdcRequest(EdcContext(installation, caller, at), subject, at, Preconditions())
 
 
 def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
@@ -92,19 +95,19 @@ def caller(installation: Installation, site: Site) -> EdcClientSession:
 def test_the_site_completes_whom_the_edc_registered(
     installation: Installation, caller: EdcClientSession, site: Site
 ) -> None:
-    receive_participant(installation, delivery(caller, "0571-100"), body("en"))
+    receive_participant(request_about(installation, caller, "0571-100"), body("en"))
     nurse = colleague(Role.NURSE, site)
     with pytest.raises(Refused, match="consent_needed"):
-        issue_invitation(installation, nurse, site.study_id, "0571-100", START)
+        issue_invitation(StaffContext(installation, nurse, START), site.study_id, "0571-100")
     entry = replace(
         enrolment("0571-100"), language="zh_CN", channel=ContactChannel.email, address="p@example.org"
     )
-    participant = enrol_participant(installation, nurse, site, entry, START)
+    participant = enrol_participant(StaffContext(installation, nurse, START), site, entry)
     assert (participant.language, participant.consent_version) == ("zh_CN", "2.1")
-    assert issue_invitation(installation, nurse, site.study_id, "0571-100", START).code
-    assert list(find_stale_next_due(installation, START)) == []
+    assert issue_invitation(StaffContext(installation, nurse, START), site.study_id, "0571-100").code
+    assert list(find_stale_next_due(ClockContext(installation, START))) == []
     with pytest.raises(Refused, match="subject_exists"):
-        enrol_participant(installation, nurse, site, entry, START)
+        enrol_participant(StaffContext(installation, nurse, START), site, entry)
     with installation.read() as session:
         kinds = list(session.exec(select(FeedEvent.type).order_by(col(FeedEvent.seq))))
     assert kinds == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
@@ -113,38 +116,41 @@ def test_the_site_completes_whom_the_edc_registered(
 def test_a_participant_is_registered_once_and_updated(
     installation: Installation, caller: EdcClientSession
 ) -> None:
-    first = receive_participant(installation, delivery(caller, "0571-100"), body())
-    again = receive_participant(installation, delivery(caller, "0571-100"), body())
-    newer = receive_participant(installation, delivery(caller, "0571-100", 1), body())
+    first = receive_participant(request_about(installation, caller, "0571-100"), body())
+    again = receive_participant(request_about(installation, caller, "0571-100"), body())
+    newer = receive_participant(request_about(installation, caller, "0571-100", 1), body())
     other = receive_participant(
-        installation, delivery(caller, "0571-100", 30), body("zh_CN", date(2026, 3, 3))
+        request_about(installation, caller, "0571-100", 30), body("zh_CN", date(2026, 3, 3))
     )
     effects = [kept.effect for kept in (first, again, newer, other)]
     assert effects == [StoreEffect.created, StoreEffect.none, StoreEffect.newer, StoreEffect.changed]
-    types = [json.loads(line)["type"] for line in pull_changes(installation, caller, FeedQuery()).lines]
+    types = [
+        json.loads(line)["type"]
+        for line in pull_changes(EdcContext(installation, caller, START), FeedQuery()).lines
+    ]
     assert types == ["participant.created", "anchor.recorded", "participant.updated", "anchor.recorded"]
     with pytest.raises(Refused, match="stale_update"):
-        receive_participant(installation, delivery(caller, "0571-100"), body())
+        receive_participant(request_about(installation, caller, "0571-100"), body())
 
 
 def test_an_exit_of_the_edc_is_corrected_by_the_edc(installation: Installation, person: Person) -> None:
     caller = caller_of(installation)
     withdrawn = StatusBody(StatusWord.withdrawn, "2026-03-04", WithdrawalScope.study)
-    receive_status(installation, delivery(caller, "0571-001", 72), withdrawn)
+    receive_status(request_about(installation, caller, "0571-001", 72), withdrawn)
     earlier = person.row().exit_at
     corrected = StatusBody(StatusWord.withdrawn, "2026-03-05", WithdrawalScope.study)
-    receive_status(installation, delivery(caller, "0571-001", 96), corrected)
+    receive_status(request_about(installation, caller, "0571-001", 96), corrected)
     died = StatusBody(StatusWord.died, "2026-03-05")
-    receive_status(installation, delivery(caller, "0571-001", 97), died)
+    receive_status(request_about(installation, caller, "0571-001", 97), died)
     same = StatusBody(StatusWord.died, "2026-03-05", reason="OTHER")
-    kept = receive_status(installation, delivery(caller, "0571-001", 98), same)
+    kept = receive_status(request_about(installation, caller, "0571-001", 98), same)
     exit_at = person.row().exit_at
     assert earlier is not None
     assert exit_at is not None
     assert exit_at - earlier == timedelta(days=1)
     assert (kept.version, kept.effect) == (4, StoreEffect.changed)
     with pytest.raises(Refused, match="undone_by_site"):
-        receive_status(installation, delivery(caller, "0571-001", 99), StatusBody(StatusWord.enrolled))
+        receive_status(request_about(installation, caller, "0571-001", 99), StatusBody(StatusWord.enrolled))
 
 
 def test_an_exit_that_the_site_stated_stays_beside_the_edcs(
@@ -152,43 +158,50 @@ def test_an_exit_that_the_site_stated_stays_beside_the_edcs(
 ) -> None:
     caller = caller_of(installation)
     person.anchor("progression", START.date(), START)
-    receive_status(installation, delivery(caller, "0571-001"), StatusBody(StatusWord.lost, "2026-03-02"))
+    receive_status(request_about(installation, caller, "0571-001"), StatusBody(StatusWord.lost, "2026-03-02"))
     kept = receive_status(
-        installation, delivery(caller, "0571-001", 1), StatusBody(StatusWord.completed, "2026-03-02")
+        request_about(installation, caller, "0571-001", 1), StatusBody(StatusWord.completed, "2026-03-02")
     )
     assert kept.version == 2
     assert person.row().exit_kind is None
 
 
 def test_schedule_arm_and_visits(installation: Installation, caller: EdcClientSession) -> None:
-    receive_participant(installation, delivery(caller, "0571-100"), body())
+    receive_participant(request_about(installation, caller, "0571-100"), body())
     randomised = AnchorBody("randomisation", START.date(), START, confirm=False)
-    foreseen = preview_edc_anchor(installation, caller, "0571-100", randomised, START)
-    kept, done = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
-    again, nothing = receive_anchor(installation, delivery(caller, "0571-100"), randomised)
+    foreseen = preview_edc_anchor(EdcContext(installation, caller, START), "0571-100", randomised)
+    kept, done = receive_anchor(request_about(installation, caller, "0571-100"), randomised)
+    again, nothing = receive_anchor(request_about(installation, caller, "0571-100"), randomised)
     assert (foreseen.standing, foreseen.moves) == (done.standing, done.moves)
     assert (kept.effect, again.effect, nothing.moves) == (StoreEffect.created, StoreEffect.none, ())
-    assert receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
-    assert not receive_arm(installation, delivery(caller, "0571-100"), "SBRT").acts
+    assert receive_arm(request_about(installation, caller, "0571-100"), "SBRT").acts
+    assert not receive_arm(request_about(installation, caller, "0571-100"), "SBRT").acts
     for hours, state in enumerate((VisitState.occurred, VisitState.missed)):
-        sent = delivery(caller, "0571-100", hours + 1)
-        assert receive_visit(installation, sent, "W6", state, START.date()).acts
+        sent = request_about(installation, caller, "0571-100", hours + 1)
+        assert receive_visit(sent, "W6", state, START.date()).acts
     assert not receive_visit(
-        installation, delivery(caller, "0571-100", 2), "W6", VisitState.missed, START.date()
+        request_about(installation, caller, "0571-100", 2), "W6", VisitState.missed, START.date()
     ).acts
 
 
 def test_somebody_elses_site_is_unknown(installation: Installation, person: Person) -> None:
-    open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0512"), START)
+    open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0512"))
     limited = caller_of(installation, ["0512"])
     assert person.subject == "0571-001"
     with pytest.raises(Refused, match="unknown_participant"):
         preview_edc_anchor(
-            installation, limited, "0571-001", AnchorBody("progression", START.date(), None, False), START
+            EdcContext(installation, limited, START),
+            "0571-001",
+            AnchorBody("progression", START.date(), None, False),
         )
-    stubs = pull_changes(installation, limited, FeedQuery()).lines
+    stubs = pull_changes(EdcContext(installation, limited, START), FeedQuery()).lines
     assert all('"type":"withheld"' in line for line in stubs)
-    assert list(stream_snapshot(installation, limited, get_feed_head(installation, limited))) == [[]]
+    assert list(
+        stream_snapshot(
+            EdcContext(installation, limited, START),
+            get_feed_head(EdcContext(installation, limited, START)),
+        )
+    ) == [[]]
 
 
 def test_views_agree_with_the_feed(installation: Installation, people: Callable[[int], Person]) -> None:
@@ -197,30 +210,35 @@ def test_views_agree_with_the_feed(installation: Installation, people: Callable[
         person = people(number)
         person.begin("BL", START)
         person.submit("BL", START, qlq(number))
-    newest = {json.loads(line)["ref"]: line for line in pull_changes(installation, caller, FeedQuery()).lines}
-    through = get_feed_head(installation, caller)
-    told = [line for lines in stream_snapshot(installation, caller, through) for line in lines]
+    newest = {
+        json.loads(line)["ref"]: line
+        for line in pull_changes(EdcContext(installation, caller, START), FeedQuery()).lines
+    }
+    through = get_feed_head(EdcContext(installation, caller, START))
+    told = [
+        line for lines in stream_snapshot(EdcContext(installation, caller, START), through) for line in lines
+    ]
     assert sorted(told) == sorted(newest.values())
-    page, rows = pull_scores(installation, caller, FeedQuery(limit=1))
-    rest, more = pull_scores(installation, caller, FeedQuery(after=page.through))
+    page, rows = pull_scores(EdcContext(installation, caller, START), FeedQuery(limit=1))
+    rest, more = pull_scores(EdcContext(installation, caller, START), FeedQuery(after=page.through))
     assert (len(rows), len(more), rest.complete) == (16, 16, True)
-    assert get_assessment(installation, caller, str(rows[0]["assessment"]), 1) in told
+    assert get_assessment(EdcContext(installation, caller, START), str(rows[0]["assessment"]), 1) in told
 
 
 def test_a_condition_on_what_is_not_there_is_refused(
     installation: Installation, caller: EdcClientSession
 ) -> None:
-    sent = replace(delivery(caller, "0571-100"), preconditions=Preconditions(if_match="*"))
+    sent = replace(request_about(installation, caller, "0571-100"), preconditions=Preconditions(if_match="*"))
     with pytest.raises(Refused, match="version_mismatch"):
-        receive_participant(installation, sent, body())
-    assert pull_changes(installation, caller, FeedQuery()).lines == []
+        receive_participant(sent, body())
+    assert pull_changes(EdcContext(installation, caller, START), FeedQuery()).lines == []
 
 
 def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, person: Person) -> None:
     whole = caller_of(installation)
     blind = replace(whole, scopes=frozenset({Scope.SCORES_READ.value}))
-    assert "arm" in describe_participant(installation, whole, person.subject).body
-    assert "arm" not in describe_participant(installation, blind, person.subject).body
+    assert "arm" in describe_participant(EdcContext(installation, whole, START), person.subject).body
+    assert "arm" not in describe_participant(EdcContext(installation, blind, START), person.subject).body
 
 
 def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
@@ -229,7 +247,7 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
 
     def second() -> None:
         try:
-            receive_participant(made, delivery(caller, "0571-100"), body())
+            receive_participant(request_about(made, caller, "0571-100"), body())
         except Refused as refusal:
             refused.append(refusal.code)
 
@@ -252,8 +270,8 @@ def alone(url: str) -> tuple[Installation, EdcClientSession]:
     engine = open_engine(url, pool_size=WRITERS + 2)
     sealer = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
     made = Installation(engine, library(), sealer, "https://d.test", "0")
-    load_study(made, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
-    open_site(made, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     return made, caller_of(made)
 
 
@@ -267,17 +285,17 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
     def write(writer: int) -> None:
         for number in range(EACH):
             subject = f"0571-{writer * EACH + number:03d}"
-            receive_participant(made, delivery(caller, subject), body())
-            receive_status(made, delivery(caller, subject), StatusBody(StatusWord.lost, "2026-03-02"))
+            receive_participant(request_about(made, caller, subject), body())
+            receive_status(request_about(made, caller, subject), StatusBody(StatusWord.lost, "2026-03-02"))
 
     def poll() -> None:
         after, last = 0, False
         while not last:
             last = done.is_set()
-            page = pull_changes(made, caller, FeedQuery(after, 7))
+            page = pull_changes(EdcContext(made, caller, START), FeedQuery(after, 7))
             while page.lines:
                 held.extend(page.lines)
-                page = pull_changes(made, caller, FeedQuery(page.through, 7))
+                page = pull_changes(EdcContext(made, caller, START), FeedQuery(page.through, 7))
             after = page.through
 
     reader = threading.Thread(target=poll)

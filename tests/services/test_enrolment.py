@@ -11,6 +11,7 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import (
     ContactChannel,
@@ -40,7 +41,7 @@ def newcomer(installation: Installation, site: Site) -> Person:
 
 
 def admit(person: Person, entry: EnrolmentEntry) -> None:
-    enrol_participant(person.installation, person.nurse, person.site, entry, START)
+    enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
 
 
 @pytest.mark.req("IAM-16")
@@ -108,7 +109,9 @@ def test_a_code_is_given_once(newcomer: Person) -> None:
 def test_an_invitation_is_shown_once_and_ends_the_ones_before(newcomer: Person) -> None:
     admit(newcomer, enrolment("0571-003"))
     made = [
-        issue_invitation(newcomer.installation, newcomer.nurse, newcomer.site.study_id, "0571-003", START)
+        issue_invitation(
+            StaffContext(newcomer.installation, newcomer.nurse, START), newcomer.site.study_id, "0571-003"
+        )
         for _ in range(2)
     ]
     assert made[1].url.startswith("https://d.test/a/")
@@ -125,7 +128,9 @@ def test_an_invitation_is_shown_once_and_ends_the_ones_before(newcomer: Person) 
 @pytest.mark.req("PRI-03")
 def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) -> None:
     def invite(subject: str) -> object:
-        return issue_invitation(newcomer.installation, newcomer.nurse, newcomer.site.study_id, subject, START)
+        return issue_invitation(
+            StaffContext(newcomer.installation, newcomer.nurse, START), newcomer.site.study_id, subject
+        )
 
     with newcomer.installation.work(newcomer.nurse, START) as work:
         add_participant(work, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)

@@ -22,6 +22,7 @@ from app.services.accounts.participant_session import (
     sign_out_device,
     unlock_device,
 )
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.core.throttling import SPAN, TRIES
@@ -38,7 +39,7 @@ HERE = "192.0.2.1"
 
 def _nine(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-009")
-    enrol_participant(installation, person.nurse, person.site, enrolment(person.subject), START)
+    enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
     return ()
 
 
@@ -57,7 +58,9 @@ def guest(installation: Installation, site: Site) -> Person:
 
 
 def invite(person: Person, at: datetime = START) -> Invitation:
-    return issue_invitation(person.installation, person.nurse, person.site.study_id, person.subject, at)
+    return issue_invitation(
+        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
+    )
 
 
 def link_of(told: Invitation) -> str:
@@ -205,7 +208,7 @@ def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
 
 @pytest.mark.req("IAM-06")
 def test_leaving_unbinds_at_once(person: Person) -> None:
-    sign_out_device(person.installation, person.participant(START), START)
+    sign_out_device(ParticipantContext(person.installation, person.participant(START), START))
     assert refusal(lambda: person.participant(START)) == "not_signed_in"
     assert len(events(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
 
@@ -215,19 +218,19 @@ def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     assert not person.participant(START + days(15 / 1440)).locked
     visitor = person.participant(later)
     assert visitor.locked
-    keep_alive(person.installation, visitor, later)
+    keep_alive(ParticipantContext(person.installation, visitor, later))
     assert person.participant(later).locked
-    unlock_device(person.installation, visitor, PIN, later)
+    unlock_device(ParticipantContext(person.installation, visitor, later), PIN)
     assert not person.participant(later).locked
     assert len(events(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
 
 
 def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Person) -> None:
     moment = START + days(0.5 / 1440)
-    keep_alive(person.installation, person.participant(moment), moment)
+    keep_alive(ParticipantContext(person.installation, person.participant(moment), moment))
     assert person.participant(moment).seen_at == START
     moment = START + days(10 / 1440)
-    keep_alive(person.installation, person.participant(moment), moment)
+    keep_alive(ParticipantContext(person.installation, person.participant(moment), moment))
     assert person.participant(moment).seen_at == moment
     assert not person.participant(START + days(20 / 1440)).locked
 
@@ -238,12 +241,25 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
     later = START + days(1)
     visitor = person.participant(later)
     for _ in range(TRIES):
-        assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later)) == "wrong_pin"
-    assert refusal(lambda: unlock_device(person.installation, visitor, PIN, later)) == "throttled"
-    unlock_device(person.installation, other.participant(later), PIN, later)
+        assert (
+            refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            == "wrong_pin"
+        )
+    assert (
+        refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), PIN))
+        == "throttled"
+    )
+    unlock_device(ParticipantContext(person.installation, other.participant(later), later), PIN)
     assert not other.participant(later).locked
-    unlock_device(person.installation, person.participant(later + SPAN), PIN, later + SPAN)
-    assert refusal(lambda: unlock_device(person.installation, visitor, "000001", later + SPAN)) == "wrong_pin"
+    unlock_device(
+        ParticipantContext(person.installation, person.participant(later + SPAN), later + SPAN), PIN
+    )
+    assert (
+        refusal(
+            lambda: unlock_device(ParticipantContext(person.installation, visitor, later + SPAN), "000001")
+        )
+        == "wrong_pin"
+    )
     refused = events(person.installation, AuditEvent.PIN_REFUSED)
     assert len(refused) == TRIES + 1
     assert all("000001" not in entry.changes for entry in refused)
@@ -251,11 +267,14 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
 
 def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
     visitor = person.participant(START)
-    change_language(person.installation, visitor, "zh_CN", START)
-    change_language(person.installation, visitor, "zh_CN", START)
+    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
+    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
     assert person.participant(START).language == "zh_CN"
     assert len(events(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
-    assert refusal(lambda: change_language(person.installation, visitor, "fr", START)) == "no_language"
+    assert (
+        refusal(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
+        == "no_language"
+    )
 
 
 def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Person) -> None:

@@ -9,6 +9,7 @@ from app.domain.plans.status import Status
 from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.schedule.exemptions import excuse_form, excuse_visit, is_excusable
 from app.storage.queries.slots import slot_status
 from app.storage.tables.audit import AuditEntry
@@ -18,12 +19,18 @@ from tests.services.people import START, Person, colleague, days
 
 def excuse(person: Person, visit: str, exemption: str = "no_translation") -> None:
     excuse_visit(
-        person.installation, person.nurse, person.site.study_id, person.subject, visit, exemption, START
+        StaffContext(person.installation, person.nurse, START),
+        person.site.study_id,
+        person.subject,
+        visit,
+        exemption,
     )
 
 
 def excuse_one(person: Person, slot: str, exemption: str = "no_translation") -> None:
-    excuse_form(person.installation, person.nurse, person.row().public_id, slot, exemption, START)
+    excuse_form(
+        StaffContext(person.installation, person.nurse, START), person.row().public_id, slot, exemption
+    )
 
 
 def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
@@ -100,5 +107,7 @@ def test_nobody_excuses_what_is_not_theirs(person: Person, people: Callable[[int
     monitor = colleague(Role.MONITOR, person.site)
     slot, row = person.slot("BL"), person.row()
     with pytest.raises(Refused, match="unknown_participant"):
-        excuse_form(person.installation, monitor, row.public_id, slot.public_id, "no_translation", START)
+        excuse_form(
+            StaffContext(person.installation, monitor, START), row.public_id, slot.public_id, "no_translation"
+        )
     assert person.slot("BL").excused is None

@@ -15,6 +15,7 @@ from app.services.capture.form_languages import (
     needs_language_confirmation,
     switch_form_language,
 )
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.site_words import set_urgent_words, urgent_words
 from app.storage.tables.studies import Site
@@ -45,7 +46,7 @@ def test_it_is_asked_once_answers_are_there(installation: Installation, person: 
     assert not asks("zh_CN", "nobodys")
     assert not asks("zh_CN", cookie=None)
     assert not asks("zh_CN", at=START + days(1))  # locked
-    switch_form_language(installation, person.participant(START), slot, "zh_CN", START)
+    switch_form_language(ParticipantContext(installation, person.participant(START), START), slot, "zh_CN")
     assert (person.row().language, person.slot("BL").instrument_version) == ("zh_CN", "3.0")
     person.submit("BL", START)
     assert not asks("en")
@@ -56,19 +57,23 @@ def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
     installation: Installation, person: Person
 ) -> None:
     slot, visitor = person.begin("BL", START), person.participant(START)
-    assert list_form_languages(installation, visitor, person.slot("BL")) == ("zh_CN", "en")
+    assert list_form_languages(
+        ParticipantContext(installation, visitor, visitor.seen_at), person.slot("BL")
+    ) == ("zh_CN", "en")
     poorer = english_only(installation)
-    assert list_form_languages(poorer, visitor, person.slot("BL")) == ("en",)
+    assert list_form_languages(ParticipantContext(poorer, visitor, visitor.seen_at), person.slot("BL")) == (
+        "en",
+    )
     with pytest.raises(Refused, match="no_translation"):
         needs_language_confirmation(poorer, person.cookie, slot, "zh_CN", START)
     with pytest.raises(Refused, match="no_translation"):
-        switch_form_language(poorer, visitor, slot, "zh_CN", START)
+        switch_form_language(ParticipantContext(poorer, visitor, START), slot, "zh_CN")
     assert person.row().language == "en"
 
 
 def test_a_sites_urgent_words_stand_in_place_of_ours(installation: Installation, site: Site) -> None:
     def say(words: str, language: str = "zh_CN", place: str = "0571") -> None:
-        set_urgent_words(installation, SYSTEM, "sbrt-nsclc", place, language, words, START)
+        set_urgent_words(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", place, language, words)
 
     def stored() -> Site:
         with installation.read() as session:

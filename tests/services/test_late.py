@@ -16,6 +16,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, SyncResult, accept_offline_answers
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
@@ -50,7 +51,7 @@ def bring(
     left = OfflineBatch("box", given, reviewed_at, skew)
     slot = person.slot("BL").public_id
     return accept_offline_answers(
-        person.installation, person.participant(START), person.cookie, slot, left, at
+        ParticipantContext(person.installation, person.participant(START), at), person.cookie, slot, left
     )
 
 
@@ -204,13 +205,17 @@ def test_sent_too_late_for_every_rule_is_kept_apart_as_a_whole(begun: Person) ->
 def test_who_left_the_study_before_answering_is_kept_apart(begun: Person) -> None:
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-03", Owner.site, "asked to")
     study = begun.site.study_id
-    record_disposition(begun.installation, begun.nurse, study, begun.subject, left, START + days(1))
+    record_disposition(
+        StaffContext(begun.installation, begun.nurse, START + days(1)), study, begun.subject, left
+    )
     before = kept(begun, (1, "q1", 3), at=START)
     after = kept(begun, (2, "q2", 3), at=START + days(2))
     visitor = begun.participant(START + days(2))
     slot = begun.slot("BL").public_id
     box = OfflineBatch("box", [*before, *after], None, 0)
-    done = accept_offline_answers(begun.installation, visitor, begun.cookie, slot, box, START + days(2))
+    done = accept_offline_answers(
+        ParticipantContext(begun.installation, visitor, START + days(2)), begun.cookie, slot, box
+    )
     assert done == SyncResult(SyncOutcome.kept)
     assert held(begun)[0] == [("q1", 3, True)]
 
@@ -220,10 +225,8 @@ def test_what_was_never_begun_or_is_somebody_elses_is_refused(person: Person) ->
         bring(person, [], START)
     with pytest.raises(Refused, match="unknown_slot"):
         accept_offline_answers(
-            person.installation,
-            person.participant(START),
+            ParticipantContext(person.installation, person.participant(START), START),
             person.cookie,
             "x",
             OfflineBatch("b", [], None, 0),
-            START,
         )

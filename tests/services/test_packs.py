@@ -18,13 +18,13 @@ from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition, Refused
 from app.jobs.ticker import tick
-from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.records import Preconditions
-from app.services.edc.requests import EdcRequest as Delivered
+from app.services.edc.requests import EdcRequest
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
 from app.services.schedule.enrolment import enrol_participant
@@ -77,7 +77,7 @@ def trial(empty: Installation) -> Installation:
 
 @pytest.fixture
 def site(trial: Installation) -> Site:
-    return open_site(trial, SYSTEM, STUDY, site_entry("0571"), START)
+    return open_site(StaffContext(trial, SYSTEM, START), STUDY, site_entry("0571"))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
 
 
 def brought(trial: Installation, content: str, study: str = STUDY, at: datetime = START) -> bool:
-    return import_pack(trial, SYSTEM, study, content, "pack.toml", at)[1]
+    return import_pack(StaffContext(trial, SYSTEM, at), study, content, "pack.toml")[1]
 
 
 def another_process(trial: Installation) -> Installation:
@@ -171,10 +171,13 @@ def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, 
     nurse = Person(trial, site, "0571-001").nurse
     for lang in ("zh_CN", "en"):
         with expect_refusal("pack_missing") as refused:
-            enrol_participant(trial, nurse, site, enrolment("0571-001"), START)
+            enrol_participant(StaffContext(trial, nurse, START), site, enrolment("0571-001"))
         assert refused.value.details == {"instrument": "moon-6", "language": lang}
         brought(another_process(trial), pack_of(lang))
-    assert enrol_participant(trial, nurse, site, enrolment("0571-001"), START).subject == "0571-001"
+    assert (
+        enrol_participant(StaffContext(trial, nurse, START), site, enrolment("0571-001")).subject
+        == "0571-001"
+    )
 
 
 @pytest.mark.req("CAP-03")
@@ -201,7 +204,12 @@ def test_answers_and_responses_name_the_words_they_were_given_under(trial: Insta
         response = session.exec(select(Response)).one()
     official = trial.text(STUDY, trial.library.instrument("moon-6", "1.0"), "en").sha256
     assert {answer.text_sha256 for answer in answers} == {response.text_sha256} == {official}
-    assert get_submitted_form(trial, person.participant(START), slot).name == "Moonlight"
+    assert (
+        get_submitted_form(
+            ParticipantContext(trial, person.participant(START), person.participant(START).seen_at), slot
+        ).name
+        == "Moonlight"
+    )
 
 
 @pytest.mark.req("CAP-15")
@@ -249,15 +257,17 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
     first, second = enrolled(trial, site, "0571-001"), enrolled(trial, site, "0571-002")
     first.cookie, second.cookie = bound(first, LAST), bound(second, LAST)
     first.begin("BL", LAST)
-    assert get_home(trial, second.participant(OVER), OVER).due == ()
+    assert get_home(ParticipantContext(trial, second.participant(OVER), OVER)).due == ()
     with expect_refusal("pack_expired") as refused:
         second.begin("BL", OVER)
     assert refused.value.details["day"] == SOON
-    assert [form.name for form in get_home(trial, first.participant(OVER), OVER).due] == ["Moonlight"]
+    assert [form.name for form in get_home(ParticipantContext(trial, first.participant(OVER), OVER)).due] == [
+        "Moonlight"
+    ]
     first.save("BL", OVER, SubmittedAnswer(1, 0, "m1", 3))
     first.submit("BL", OVER, moons())
     with expect_refusal("pack_expired"):
-        enrol_participant(trial, first.nurse, site, enrolment("0571-003"), OVER)
+        enrol_participant(StaffContext(trial, first.nurse, OVER), site, enrolment("0571-003"))
     supply(another_process(trial), OVER, ENDS, " *")
     second.begin("BL", OVER)
     assert trial.text(STUDY, moon, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
@@ -291,7 +301,7 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
 def test_a_stored_pack_that_was_altered_is_not_shown(
     trial: Installation, moon: Instrument, change: str, study: str, lang: str
 ) -> None:
-    load_study(trial, SYSTEM, OTHER, "1.0", StudyMode.LIVE, START)
+    load_study(StaffContext(trial, SYSTEM, START), OTHER, "1.0", StudyMode.LIVE)
     supply(trial, START)
     with writing(trial.engine).begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
@@ -344,9 +354,9 @@ def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation)
 def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation, site: Site) -> None:
     scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id or 0})
     caller = EdcClientSession("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
-    delivery = Delivered(caller, "0571-001", START, START, Preconditions())
+    request = EdcRequest(EdcContext(trial, caller, START), "0571-001", START, Preconditions())
     body = ParticipantBody("0571", "en", START.date())
     with expect_refusal("pack_missing"):
-        receive_participant(trial, delivery, body)
+        receive_participant(request, body)
     supply(trial, START)
-    assert receive_participant(trial, delivery, body).acts
+    assert receive_participant(request, body).acts

@@ -24,6 +24,7 @@ from app.services.clinic.participant_overview import (
     get_participant_overview,
     list_participants,
 )
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
@@ -40,7 +41,9 @@ CLOSED = START + days(40)  # the baseline's window is over
 
 def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> ParticipantOverview:
     with installation.read() as session:
-        return get_participant_overview(installation, session, actor, person.row().public_id, at)
+        return get_participant_overview(
+            StaffContext(installation, actor, at), session, person.row().public_id
+        )
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -60,7 +63,7 @@ def reached(installation: Installation, site: Site) -> Person:
     """Somebody who wants text messages."""
     person = Person(installation, site, "0571-009")
     entry = replace(enrolment(person.subject), channel=ContactChannel.sms, address="13812341234")
-    enrol_participant(installation, person.nurse, site, entry, START)
+    enrol_participant(StaffContext(installation, person.nurse, START), site, entry)
     return person
 
 
@@ -92,7 +95,7 @@ def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, 
     person.begin("BL", START)
     event.listen(installation.engine, "before_cursor_execute", note)
     with installation.read() as session:
-        get_participant_overview(installation, session, person.nurse, public_id, START)
+        get_participant_overview(StaffContext(installation, person.nurse, START), session, public_id)
     event.remove(installation.engine, "before_cursor_execute", note)
     assert len([each for each in said if each.startswith("SELECT")]) <= 12
 
@@ -150,18 +153,23 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     shown = viewed(installation, person.nurse, person, START).contact
     assert shown is not None
     assert shown.address == "138****1234"
-    whole = reveal_contact(installation, person.nurse, person.row().public_id, START)
+    whole = reveal_contact(StaffContext(installation, person.nurse, START), person.row().public_id)
     assert (whole.channel, whole.address) == ("sms", "13812341234")
     assert events_of(installation, person)[-1] == (AuditEvent.CONTACT_REVEALED, person.nurse.id, None)
     manager = colleague(Role.DATA_MANAGER, site)
     assert viewed(installation, manager, person, START).contact is None
     who = person.row().public_id
-    assert refused(lambda: reveal_contact(installation, manager, who, START)) == "unknown_participant"
+    assert (
+        refused(lambda: reveal_contact(StaffContext(installation, manager, START), who))
+        == "unknown_participant"
+    )
 
 
 def test_nothing_is_revealed_where_nothing_is_kept(installation: Installation, person: Person) -> None:
     who = person.row().public_id
-    assert refused(lambda: reveal_contact(installation, person.nurse, who, START)) == "no_contact"
+    assert (
+        refused(lambda: reveal_contact(StaffContext(installation, person.nurse, START), who)) == "no_contact"
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,10 +184,16 @@ def test_masking_leaves_just_enough(address: str, shown: str) -> None:
 def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Person) -> None:
     who, nurse = person.row().public_id, person.nurse
     device = viewed(installation, nurse, person, START).devices[0].id or 0
-    assert refused(lambda: revoke_device(installation, nurse, who, device, " ", START)) == "reason_needed"
-    assert refused(lambda: revoke_device(installation, nurse, who, 999, "lost", START)) == "unknown_device"
+    assert (
+        refused(lambda: revoke_device(StaffContext(installation, nurse, START), who, device, " "))
+        == "reason_needed"
+    )
+    assert (
+        refused(lambda: revoke_device(StaffContext(installation, nurse, START), who, 999, "lost"))
+        == "unknown_device"
+    )
     for _ in range(2):
-        revoke_device(installation, nurse, who, device, "lost", START)
+        revoke_device(StaffContext(installation, nurse, START), who, device, "lost")
     assert refused(lambda: person.participant(START)) == "not_signed_in"
     revoked = [each for each in events_of(installation, person) if each[0] == AuditEvent.DEVICE_REVOKED]
     assert revoked == [(AuditEvent.DEVICE_REVOKED, nurse.id, "lost")]
@@ -192,7 +206,7 @@ def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installat
     who, nurse, slot = person.row().public_id, person.nurse, person.slot("BL").public_id
 
     def say(reason: str, note: str = "", at: datetime = CLOSED, slot_id: str = slot) -> None:
-        record_missed_reason(installation, nurse, who, slot_id, reason, note, at)
+        record_missed_reason(StaffContext(installation, nurse, at), who, slot_id, reason, note)
 
     assert refused(lambda: say("unknown", at=START)) == "not_missed"
     assert refused(lambda: say("unknown", slot_id="none")) == "unknown_slot"
@@ -222,7 +236,7 @@ def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, pers
     who = person.row().public_id
 
     def say(actor: Actor) -> None:
-        record_missed_reason(veiled, actor, who, slot.public_id, "unknown", "", CLOSED)
+        record_missed_reason(StaffContext(veiled, actor, CLOSED), who, slot.public_id, "unknown", "")
 
     assert refused(lambda: say(person.nurse)) == "unknown_slot"
     say(colleague(Role.INVESTIGATOR, person.site))
@@ -244,7 +258,9 @@ def test_what_a_withdrawal_stops_is_known_before(installation: Installation, per
     stop = stops(installation, person, DispositionKind.withdrew_study, date(2026, 4, 14), at)
     assert (stop.ends, stop.forms[0], len(stop.forms)) == (True, "W6", 14)
     entry = DispositionEntry(DispositionKind.withdrew_study, "2026-04-14", Owner.site)
-    record_disposition(installation, person.nurse, person.site.study_id, person.subject, entry, at)
+    record_disposition(
+        StaffContext(installation, person.nurse, at), person.site.study_id, person.subject, entry
+    )
     after = viewed(installation, person.nurse, person, at)
     ahead = {Status.planned, Status.due, Status.overdue, Status.open, Status.in_progress}
     assert not [state for state in (*after.forms, *after.diary) if state.status in ahead]
@@ -263,9 +279,9 @@ def test_some_ends_stop_nothing(
 def test_a_disposition_and_its_undoing_stand_side_by_side(installation: Installation, person: Person) -> None:
     entry = DispositionEntry(DispositionKind.withdrew_questionnaires, "2026-03-03", Owner.site)
     study, at = person.site.study_id, START + days(1)
-    record_disposition(installation, person.nurse, study, person.subject, entry, at)
+    record_disposition(StaffContext(installation, person.nurse, at), study, person.subject, entry)
     investigator = colleague(Role.INVESTIGATOR, person.site)
-    undo_disposition(installation, investigator, study, person.subject, "wrong person", at)
+    undo_disposition(StaffContext(installation, investigator, at), study, person.subject, "wrong person")
     view = viewed(installation, investigator, person, at)
     assert [(each.entry.kind, each.undone is not None) for each in view.dispositions] == [
         ("withdrew_questionnaires", True)

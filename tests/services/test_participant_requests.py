@@ -1,6 +1,7 @@
 """A participant asks once, the right nurse sees it, and closing it says what came of it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -10,6 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.clinic.open_requests import OpenRequest, close_request, count_requests, list_open_requests
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import (
     pending_call_request,
@@ -28,7 +30,7 @@ from tests.services.test_participant_page import blinded
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
     with installation.read() as session:
-        return list_open_requests(installation, session, actor)
+        return list_open_requests(StaffContext(installation, actor, START), session)
 
 
 def counted(installation: Installation, actor: Actor) -> int:
@@ -45,10 +47,10 @@ def refusal(work: Callable[[], None]) -> str:
 @pytest.mark.req("COR-02", "AUD-01")
 def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation, person: Person) -> None:
     visitor, nurse = person.participant(START), person.nurse
-    assert pending_call_request(installation, visitor) is None
+    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) is None
     for minute in range(2):
-        request_call(installation, visitor, START + days(minute))
-    assert pending_call_request(installation, visitor) == START
+        request_call(ParticipantContext(installation, visitor, START + days(minute)))
+    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == START
     assert recorded(installation, AuditEvent.CALL_REQUESTED) == 1
     (asked,) = listed(installation, nurse)
     assert (asked.kind, asked.subject, asked.asked_at, asked.instrument) == (
@@ -57,12 +59,12 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
         START,
         None,
     )
-    close_request(installation, nurse, asked.request_id, " ", START + days(2))
+    close_request(StaffContext(installation, nurse, START + days(2)), asked.request_id, " ")
     assert (listed(installation, nurse), counted(installation, nurse)) == ((), 0)
     again = START + days(3)
-    request_call(installation, visitor, again)
-    assert pending_call_request(installation, visitor) == again
-    closing = lambda: close_request(installation, nurse, asked.request_id, "called", again)  # noqa: E731 - one use
+    request_call(ParticipantContext(installation, visitor, again))
+    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
+    closing = lambda: close_request(StaffContext(installation, nurse, again), asked.request_id, "called")  # noqa: E731 - one use
     assert refusal(closing) == "request_closed"
 
 
@@ -72,33 +74,39 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
 ) -> None:
     visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
-    assert refusal(lambda: request_correction(installation, visitor, slot, START)) == "unknown_slot"
+    assert (
+        refusal(lambda: request_correction(ParticipantContext(installation, visitor, START), slot))
+        == "unknown_slot"
+    )
     person.submit("BL", START)
     for _ in range(2):
-        request_correction(installation, visitor, slot, START)
+        request_correction(ParticipantContext(installation, visitor, START), slot)
     assert recorded(installation, AuditEvent.CORRECTION_REQUESTED) == 1
-    assert pending_corrections(installation, visitor) == {person.slot("BL").id: START}
+    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {
+        person.slot("BL").id: START
+    }
     (asked,) = listed(installation, nurse)
     assert (asked.slot, asked.visit, asked.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
     assert (
-        refusal(lambda: close_request(installation, nurse, asked.request_id, " ", START)) == "outcome_needed"
+        refusal(lambda: close_request(StaffContext(installation, nurse, START), asked.request_id, " "))
+        == "outcome_needed"
     )
-    close_request(installation, nurse, asked.request_id, "item 5 should be 2", START)
+    close_request(StaffContext(installation, nurse, START), asked.request_id, "item 5 should be 2")
     with installation.read() as session:
         row = session.exec(select(TeamRequest)).one()
         told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.REQUEST_CLOSED)).one()
     assert (row.closed_by, row.outcome, told.reason) == (nurse.id, "item 5 should be 2", "item 5 should be 2")
     assert "item 5" not in told.changes
-    assert pending_corrections(installation, visitor) == {}
+    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {}
     assert person.slot("BL").submitted_at == START
 
 
 @pytest.mark.req("IAM-03", "COR-02")
 def test_another_sites_requests_are_not_there(installation: Installation, person: Person) -> None:
-    there = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    there = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     other = enrolled(installation, there, "0021-001")
-    request_call(installation, other.participant(START), START + days(1))
-    request_call(installation, person.participant(START), START)
+    request_call(ParticipantContext(installation, other.participant(START), START + days(1)))
+    request_call(ParticipantContext(installation, person.participant(START), START))
     assert [asked.subject for asked in listed(installation, person.nurse)] == ["0571-001"]
     assert [asked.subject for asked in listed(installation, other.nurse)] == ["0021-001"]
     everywhere = colleague(Role.NURSE, there, everywhere=True)
@@ -106,7 +114,7 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
     assert [counted(installation, who) for who in (person.nurse, everywhere)] == [1, 2]
     theirs = listed(installation, other.nurse)[0].request_id
     for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
-        closing = lambda who=who, which=which: close_request(installation, who, which, "x", START)  # noqa: E731 - as above
+        closing = partial(close_request, StaffContext(installation, who, START), which, "x")
         assert refusal(closing) == "unknown_request"
     assert counted(installation, colleague(Role.MONITOR, there)) == 0
     assert listed(installation, colleague(Role.DATA_MANAGER, there, everywhere=True)) == ()
@@ -115,7 +123,7 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
 def test_the_count_is_one_query_over_the_open_ones(migrated_sqlite_url: str) -> None:
     with installed(migrated_sqlite_url) as installation:
         nurse = colleague(
-            Role.NURSE, open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+            Role.NURSE, open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         )
         with Counted(installation.engine) as statements:
             assert counted(installation, nurse) == 0
@@ -134,7 +142,7 @@ def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installati
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     person.begin("BL", START)
     person.submit("BL", START)
-    request_correction(installation, person.participant(START), slot.public_id, START)
+    request_correction(ParticipantContext(installation, person.participant(START), START), slot.public_id)
     veiled = blinded(installation)
     assert [asked.visit for asked in listed(veiled, person.nurse)] == [""]
     assert [asked.visit for asked in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]

@@ -12,6 +12,7 @@ from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.patient.home import NextForms, get_home, get_next_forms
 from app.services.patient.submitted_forms import get_submitted_form, list_submitted_forms
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -22,7 +23,7 @@ TODAY = date(2026, 3, 2)
 
 
 def test_a_newcomer_finds_the_baseline(person: Person) -> None:
-    found = get_home(person.installation, person.participant(START), START)
+    found = get_home(ParticipantContext(person.installation, person.participant(START), START))
     (form,) = found.due
     assert (form.slot, form.name, form.for_day) == (person.slot("BL").public_id, "Quality of life", None)
     assert (form.status, form.questions, form.minutes, form.answered) == (Status.due, 30, 10, 0)
@@ -40,7 +41,7 @@ def test_what_closes_soonest_comes_first_but_a_day_gone_by_comes_last(person: Pe
     )
     person.randomise(TODAY, START)
     at = START + days(1)
-    found = get_home(person.installation, person.participant(at), at)
+    found = get_home(ParticipantContext(person.installation, person.participant(at), at))
     assert [(form.name, form.for_day, form.until_on.day) for form in found.due] == [
         ("Symptom diary", date(2026, 3, 3), 5),
         ("Quality of life", None, 30),
@@ -55,23 +56,25 @@ def test_a_begun_form_stays_through_its_grace(person: Person) -> None:
     person.begin("BL", START)
     closes = person.slot("BL").closes_at
     assert closes is not None
-    (form,) = get_home(person.installation, person.participant(closes), closes).due
+    (form,) = get_home(ParticipantContext(person.installation, person.participant(closes), closes)).due
     assert form.until_on == date(2026, 4, 1)
     later = closes + timedelta(hours=48)
-    assert get_home(person.installation, person.participant(later), later).due == ()
+    assert get_home(ParticipantContext(person.installation, person.participant(later), later)).due == ()
 
 
 def test_a_form_not_begun_has_no_grace(person: Person) -> None:
     closes = person.slot("BL").closes_at
     assert closes is not None
-    assert get_home(person.installation, person.participant(closes), closes).due == ()
+    assert get_home(ParticipantContext(person.installation, person.participant(closes), closes)).due == ()
 
 
 def test_who_left_is_promised_nothing(person: Person) -> None:
     person.randomise(TODAY, START)
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
-    found = get_home(person.installation, person.participant(START), START)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+    )
+    found = get_home(ParticipantContext(person.installation, person.participant(START), START))
     assert found.next_on is None
 
 
@@ -83,19 +86,33 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
     person.begin("BL", at)
     baseline = person.submit("BL", at)
     visitor = person.participant(at)
-    listed = list_submitted_forms(person.installation, visitor)
+    listed = list_submitted_forms(ParticipantContext(person.installation, visitor, visitor.seen_at))
     assert [(form.name, form.for_day, form.receipt, form.sent_at) for form in listed] == [
         ("Quality of life", None, baseline.number, at),
         ("Symptom diary", TODAY, diary.number, START),
     ]
     assert not any(form.late for form in listed)
-    one = get_submitted_form(person.installation, visitor, person.slot("BL").public_id)
+    one = get_submitted_form(
+        ParticipantContext(person.installation, visitor, visitor.seen_at), person.slot("BL").public_id
+    )
     assert one == listed[0]
     stranger = people(2)
-    assert list_submitted_forms(person.installation, stranger.participant(at)) == ()
+    assert (
+        list_submitted_forms(
+            ParticipantContext(
+                person.installation, stranger.participant(at), stranger.participant(at).seen_at
+            )
+        )
+        == ()
+    )
     for slot in (person.slot("BL").public_id, stranger.slot("BL").public_id):
         with pytest.raises(Refused, match="unknown_slot"):
-            get_submitted_form(person.installation, stranger.participant(at), slot)
+            get_submitted_form(
+                ParticipantContext(
+                    person.installation, stranger.participant(at), stranger.participant(at).seen_at
+                ),
+                slot,
+            )
 
 
 def test_minutes_are_never_none() -> None:
@@ -105,11 +122,13 @@ def test_minutes_are_never_none() -> None:
 def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
     person.randomise(TODAY, START)
     visitor, said = person.participant(START), []
-    get_home(person.installation, visitor, START)  # whether the study has packs is asked once per process
+    get_home(
+        ParticipantContext(person.installation, visitor, START)
+    )  # whether the study has packs is asked once per process
     sa.event.listen(
         person.installation.engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0])
     )
-    get_home(person.installation, visitor, START)
+    get_home(ParticipantContext(person.installation, visitor, START))
     assert said.count("SELECT") == 3
 
 
@@ -122,17 +141,21 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)
         visitor = person.participant(at)
-        shown = get_home(person.installation, visitor, at)
+        shown = get_home(ParticipantContext(person.installation, visitor, at))
         said.clear()
-        seen = get_next_forms(person.installation, visitor, at)
+        seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
         assert [word for word in said if word != "BEGIN"] == ["SELECT"]
-    assert get_next_forms(person.installation, person.participant(START), START).more > 0
+    assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
 
 
 def test_who_left_has_no_outlook(person: Person) -> None:
     person.randomise(TODAY, START)
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, START)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+    )
     later = START + timedelta(days=1)
-    assert get_next_forms(person.installation, person.participant(START), later) == NextForms(0, None)
+    assert get_next_forms(
+        ParticipantContext(person.installation, person.participant(START), later)
+    ) == NextForms(0, None)

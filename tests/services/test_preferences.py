@@ -9,6 +9,7 @@ from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
+from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
@@ -56,7 +57,7 @@ def kinds_at(installation: Installation, at: datetime) -> list[str]:
 
 def right(installation: Installation, at: datetime) -> bool:
     """Whether every waking is what the facts say."""
-    return list(find_stale_next_due(installation, at)) == []
+    return list(find_stale_next_due(ClockContext(installation, at))) == []
 
 
 def refused(choose: object, *told: object) -> str:
@@ -69,7 +70,7 @@ def refused(choose: object, *told: object) -> str:
 def test_a_text_size_is_kept_and_told_once(installation: Installation, person: Person) -> None:
     visitor = person.participant(START)
     for _ in range(2):
-        choose_text_size(installation, visitor, "large", START)
+        choose_text_size(ParticipantContext(installation, visitor, START), "large")
     assert person.row().text_size is TextSize.large
     assert person.participant(START).text_size is TextSize.large
     assert recorded(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
@@ -84,7 +85,7 @@ def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installat
     at = shanghai(W6_OPENS, 1)
     visitor = reader.participant(at)
     for _ in range(2):
-        choose_hour(installation, visitor, "20:00", at)
+        choose_hour(ParticipantContext(installation, visitor, at), "20:00")
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 1
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 19, 59)) == []
@@ -92,7 +93,7 @@ def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installat
     assert refused(choose_hour, installation, visitor, "07:00", at) == "unknown_choice"
     assert refused(choose_hour, installation, visitor, "22:00", at) == "unknown_choice"
     back = shanghai(W6_OPENS + days(1), 1)
-    choose_hour(installation, visitor, "", back)
+    choose_hour(ParticipantContext(installation, visitor, back), "")
     assert right(installation, back)
     assert kinds_at(installation, shanghai(W6_OPENS + days(1), 18, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS + days(1), 19)) == ["entry"]
@@ -102,11 +103,11 @@ def test_an_hour_of_today_that_is_past_reminds_at_once_and_once(
     installation: Installation, reader: Person
 ) -> None:
     at = shanghai(W6_OPENS, 1)
-    choose_hour(installation, reader.participant(at), "21:00", at)
+    choose_hour(ParticipantContext(installation, reader.participant(at), at), "21:00")
     later = shanghai(W6_OPENS, 12)
-    choose_hour(installation, reader.participant(at), "10:00", later)
+    choose_hour(ParticipantContext(installation, reader.participant(at), later), "10:00")
     assert kinds_at(installation, later) == ["entry", "opening"]
-    choose_hour(installation, reader.participant(at), "15:00", later)
+    choose_hour(ParticipantContext(installation, reader.participant(at), later), "15:00")
     assert kinds_at(installation, shanghai(W6_OPENS, 15)) == []
 
 
@@ -116,13 +117,16 @@ def test_a_pause_drops_what_falls_into_it_and_floods_nobody_after(
 ) -> None:
     at, last = shanghai(W6_OPENS, 1), W6_OPENS + days(2)
     visitor = reader.participant(at)
-    pause_reminders(installation, visitor, last, at)
+    pause_reminders(ParticipantContext(installation, visitor, at), last)
     assert right(installation, at)
     for hour in range(0, 3 * 24, 3):
         assert kinds_at(installation, at + timedelta(hours=hour)) == []
-    assert get_reminder_settings(installation, visitor, shanghai(last, 23, 59)).paused_until == last
+    assert (
+        get_reminder_settings(ParticipantContext(installation, visitor, shanghai(last, 23, 59))).paused_until
+        == last
+    )
     over = shanghai(last + days(1))
-    assert get_reminder_settings(installation, visitor, over).paused_until is None
+    assert get_reminder_settings(ParticipantContext(installation, visitor, over)).paused_until is None
     assert kinds_at(installation, over) == []
     assert right(installation, over)
     assert kinds_at(installation, shanghai(last + days(1), 19)) == ["entry"]
@@ -135,13 +139,13 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
 ) -> None:
     at = shanghai(W6_OPENS, 1)
     visitor = reader.participant(at)
-    pause_reminders(installation, visitor, W6_OPENS + days(6), at)
+    pause_reminders(ParticipantContext(installation, visitor, at), W6_OPENS + days(6))
     for day in (W6_OPENS - days(1), W6_OPENS + days(7)):
         assert refused(pause_reminders, installation, visitor, day, at) == "unknown_choice"
     noon = shanghai(W6_OPENS, 12)
     assert kinds_at(installation, noon) == []
     for _ in range(2):
-        pause_reminders(installation, visitor, None, noon)
+        pause_reminders(ParticipantContext(installation, visitor, noon), None)
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, noon) == ["opening"]
 
@@ -150,41 +154,43 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
 def test_reminders_are_switched_off_and_on(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
     visitor = reader.participant(at)
-    told = get_reminder_settings(installation, visitor, at)
+    told = get_reminder_settings(ParticipantContext(installation, visitor, at))
     assert (told.channel, told.address, told.wanted) == ("email", "p***@example.org", True)
     assert (told.hour, told.usual, told.usual_diary) == ("", time(9), time(19))
     assert (told.pauses[0], told.pauses[-1], len(told.pauses)) == (W6_OPENS, W6_OPENS + days(6), 7)
     for _ in range(2):
-        choose_reminders(installation, visitor, False, at)
-    assert not get_reminder_settings(installation, visitor, at).wanted
+        choose_reminders(ParticipantContext(installation, visitor, at), False)
+    assert not get_reminder_settings(ParticipantContext(installation, visitor, at)).wanted
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == []
-    choose_reminders(installation, visitor, True, shanghai(W6_OPENS, 9))
+    choose_reminders(ParticipantContext(installation, visitor, shanghai(W6_OPENS, 9)), True)
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == ["opening"]
 
 
 def test_without_an_address_nothing_can_be_switched_on(installation: Installation, person: Person) -> None:
     visitor = person.participant(START)
-    told = get_reminder_settings(installation, visitor, START)
+    told = get_reminder_settings(ParticipantContext(installation, visitor, START))
     assert (told.channel, told.address, told.wanted) == ("", "", False)
     assert refused(choose_reminders, installation, visitor, True, START) == "no_contact"
-    choose_reminders(installation, visitor, False, START)
+    choose_reminders(ParticipantContext(installation, visitor, START), False)
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0
 
 
 @pytest.mark.req("PRI-03")
 def test_a_message_that_waits_is_dropped_when_a_pause_begins(migrated_sqlite_url: str) -> None:
     with installed(migrated_sqlite_url) as installation:
-        site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         person = reminded(installation, site)
         enrolled(installation, site, "0571-002")
         opening = shanghai(START.date(), 10)
         push_all(installation, opening)
         evening = shanghai(START.date() + days(14), 10)
         push_all(installation, evening)
-        (waiting,) = claim_messages(installation, evening)
-        pause_reminders(installation, person.participant(evening), evening.date(), evening)
+        (waiting,) = claim_messages(ClockContext(installation, evening))
+        pause_reminders(
+            ParticipantContext(installation, person.participant(evening), evening), evening.date()
+        )
         pigeon = Pigeon()
-        assert deliver_message(installation, outbox(pigeon), waiting, evening) == "dropped"
+        assert deliver_message(ClockContext(installation, evening), outbox(pigeon), waiting) == "dropped"
         assert (pigeon.letters, messages(installation)[-1].failure) == ([], "paused")

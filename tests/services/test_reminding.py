@@ -19,6 +19,7 @@ from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
 from app.notify.channel import MessageText, NotSent, Unconfirmed
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.reminders.reminder_delivery import (
@@ -72,7 +73,7 @@ def reader(installation: Installation, site: Site) -> Person:
 @pytest.fixture
 def claimed(installation: Installation, reader: Person) -> ClaimedMessage:
     """That reminder, claimed."""
-    (mine,) = claim_messages(installation, EVENING)
+    (mine,) = claim_messages(ClockContext(installation, EVENING))
     assert mine.participant_id == reader.row().id
     return mine
 
@@ -85,7 +86,7 @@ def state(installation: Installation) -> str:
 @pytest.mark.req("PRI-01", "AUD-07")
 def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: ClaimedMessage) -> None:
     pigeon = Pigeon()
-    assert deliver_message(installation, outbox(pigeon), claimed, EVENING) is MessageState.sent
+    assert deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed) is MessageState.sent
     (letter,), (message,) = pigeon.letters, messages(installation)
     assert (letter.to, letter.key, letter.language) == (address(1), message.key, "en")
     assert (message.state, message.settled_at, message.failure) == ("sent", EVENING, None)
@@ -105,7 +106,7 @@ def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     pigeon = Pigeon()
-    deliver_message(installation, outbox(pigeon), claimed, EVENING)
+    deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed)
     (letter,) = pigeon.letters
     assert letter.subject == "Daybook study: a form is ready"
     assert letter.text == (
@@ -122,8 +123,8 @@ def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site
     at = shanghai(START.date() + days(14), 9)  # the middle of the baseline's window
     push_all(installation, at)
     pigeon = Pigeon()
-    (mine,) = claim_messages(installation, at)
-    assert deliver_message(installation, outbox(pigeon), mine, at) is MessageState.sent
+    (mine,) = claim_messages(ClockContext(installation, at))
+    assert deliver_message(ClockContext(installation, at), outbox(pigeon), mine) is MessageState.sent
     assert "Your study form is ready.\nIt takes about 10 minutes." in pigeon.letters[0].text
 
 
@@ -134,17 +135,20 @@ def test_two_workers_get_different_messages(
         reminded(installation, site, number)
     push_all(installation, shanghai(START.date() + days(14), 9))
     at = shanghai(START.date() + days(14), 10)
-    first, second = claim_messages(installation, at, limit=3), claim_messages(installation, at)
+    first, second = (
+        claim_messages(ClockContext(installation, at), limit=3),
+        claim_messages(ClockContext(installation, at)),
+    )
     assert (len(first), len(second)) == (3, 1)
     assert not set(first) & set(second)
-    assert claim_messages(installation, at) == []
+    assert claim_messages(ClockContext(installation, at)) == []
     assert people(9).subject == "0571-009"
 
 
 @pytest.mark.req("AVL-05")
 def test_many_messages_are_claimed_in_one_statement(installation: Installation, reader: Person) -> None:
     with Counted(installation.engine) as statements:
-        assert len(claim_messages(installation, EVENING)) == 1
+        assert len(claim_messages(ClockContext(installation, EVENING))) == 1
     assert len(statements) == 1
     assert statements[0].startswith("UPDATE message")
     assert reader.subject == "0571-001"
@@ -154,13 +158,13 @@ def test_many_messages_are_claimed_in_one_statement(installation: Installation, 
 def test_a_worker_killed_before_sending_leaves_the_message_to_another(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    assert claim_messages(installation, EVENING + LEASE - timedelta(seconds=1)) == []
-    assert claim_messages(installation, EVENING + LEASE) == [claimed]
+    assert claim_messages(ClockContext(installation, EVENING + LEASE - timedelta(seconds=1))) == []
+    assert claim_messages(ClockContext(installation, EVENING + LEASE)) == [claimed]
     pigeon = Pigeon()
     later = EVENING + LEASE
-    assert deliver_message(installation, outbox(pigeon), claimed, later) is MessageState.sent
+    assert deliver_message(ClockContext(installation, later), outbox(pigeon), claimed) is MessageState.sent
     # The first worker was only slow and comes back: the message is no longer to be sent.
-    assert deliver_message(installation, outbox(pigeon), claimed, later) is None
+    assert deliver_message(ClockContext(installation, later), outbox(pigeon), claimed) is None
     assert len(pigeon.letters) == 1
 
 
@@ -181,13 +185,13 @@ def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     with pytest.raises(Killed):
-        deliver_message(installation, outbox(Deadly()), claimed, EVENING)
+        deliver_message(ClockContext(installation, EVENING), outbox(Deadly()), claimed)
     assert state(installation) == "sending"
-    assert expire_messages(installation, EVENING + PATIENCE - timedelta(seconds=1)) == 0
-    assert expire_messages(installation, EVENING + PATIENCE) == 1
+    assert expire_messages(ClockContext(installation, EVENING + PATIENCE - timedelta(seconds=1))) == 0
+    assert expire_messages(ClockContext(installation, EVENING + PATIENCE)) == 1
     assert (state(installation), messages(installation)[0].failure) == ("unconfirmed", "worker_lost")
-    assert claim_messages(installation, EVENING + days(9)) == []
-    assert expire_messages(installation, EVENING + days(9)) == 0
+    assert claim_messages(ClockContext(installation, EVENING + days(9))) == []
+    assert expire_messages(ClockContext(installation, EVENING + days(9))) == 0
     assert recorded(installation, AuditEvent.REMINDER_UNCONFIRMED) == 1
 
 
@@ -196,9 +200,9 @@ def test_a_slow_worker_may_still_say_that_it_was_sent(
 ) -> None:
     class Slow(Pigeon):
         def send(self, letter: MessageText) -> None:
-            assert expire_messages(installation, letter.at + PATIENCE) == 1
+            assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
 
-    assert deliver_message(installation, outbox(Slow()), claimed, EVENING) is MessageState.sent
+    assert deliver_message(ClockContext(installation, EVENING), outbox(Slow()), claimed) is MessageState.sent
     assert state(installation) == "sent"
 
 
@@ -207,10 +211,10 @@ def test_a_slow_worker_that_knows_no_more_changes_nothing(
 ) -> None:
     class Silent(Pigeon):
         def send(self, letter: MessageText) -> None:
-            assert expire_messages(installation, letter.at + PATIENCE) == 1
+            assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
             raise Unconfirmed
 
-    assert deliver_message(installation, outbox(Silent()), claimed, EVENING) is None
+    assert deliver_message(ClockContext(installation, EVENING), outbox(Silent()), claimed) is None
     assert messages(installation)[0].failure == "worker_lost"
 
 
@@ -218,29 +222,29 @@ def test_silence_after_the_text_is_never_answered_by_sending_again(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     assert (
-        deliver_message(installation, outbox(Pigeon(fails=Unconfirmed())), claimed, EVENING)
+        deliver_message(ClockContext(installation, EVENING), outbox(Pigeon(fails=Unconfirmed())), claimed)
         is MessageState.unconfirmed
     )
-    assert claim_messages(installation, EVENING + days(1)) == []
+    assert claim_messages(ClockContext(installation, EVENING + days(1))) == []
 
 
 def test_what_failed_is_tried_three_times(installation: Installation, claimed: ClaimedMessage) -> None:
     broken, at = outbox(Pigeon(fails=NotSent("unreachable"))), EVENING
     for wait in BACK_OFF:
-        assert deliver_message(installation, broken, claimed, at) is MessageState.queued
-        assert claim_messages(installation, at + wait - timedelta(seconds=1)) == []
+        assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.queued
+        assert claim_messages(ClockContext(installation, at + wait - timedelta(seconds=1))) == []
         at += wait
-        assert claim_messages(installation, at) == [claimed]
-    assert deliver_message(installation, broken, claimed, at) is MessageState.failed
+        assert claim_messages(ClockContext(installation, at)) == [claimed]
+    assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.failed
     (message,) = messages(installation)
     assert (message.state, message.failure, message.attempts) == ("failed", "unreachable", 3)
     assert recorded(installation, AuditEvent.REMINDER_FAILED) == 1
-    assert claim_messages(installation, at + days(1)) == []
+    assert claim_messages(ClockContext(installation, at + days(1))) == []
 
 
 def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: ClaimedMessage) -> None:
     refused = outbox(Pigeon(fails=NotSent("recipient_refused", lasting=True)))
-    assert deliver_message(installation, refused, claimed, EVENING) is MessageState.failed
+    assert deliver_message(ClockContext(installation, EVENING), refused, claimed) is MessageState.failed
 
 
 def submit(person: Person, at: datetime) -> None:
@@ -254,7 +258,9 @@ def submit(person: Person, at: datetime) -> None:
 def leave(kind: DispositionKind) -> Callable[[Person, datetime], None]:
     def act(person: Person, at: datetime) -> None:
         entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
-        record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, entry, at)
+        record_disposition(
+            StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, entry
+        )
 
     return act
 
@@ -304,7 +310,9 @@ def test_what_is_owed_no_more_is_dropped(
 ) -> None:
     act(reader, EVENING)
     pigeon = Pigeon()
-    assert deliver_message(installation, outbox(pigeon), claimed, EVENING) is MessageState.dropped
+    assert (
+        deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed) is MessageState.dropped
+    )
     (message,) = messages(installation)
     assert (pigeon.letters, message.state, message.failure) == ([], "dropped", reason)
     assert recorded(installation, AuditEvent.REMINDER_DROPPED) == 1
@@ -313,20 +321,26 @@ def test_what_is_owed_no_more_is_dropped(
 def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
     # On PostgreSQL the program's role may delete nothing: a contact goes there by the owner's hand alone.
     with installed(migrated_sqlite_url) as installation:
-        site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         person = reminded(installation, site)
         person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
         push_all(installation, EVENING)
         forget(person, EVENING)
-        (mine,) = claim_messages(installation, EVENING)
-        assert deliver_message(installation, outbox(Pigeon()), mine, EVENING) is MessageState.dropped
+        (mine,) = claim_messages(ClockContext(installation, EVENING))
+        assert (
+            deliver_message(ClockContext(installation, EVENING), outbox(Pigeon()), mine)
+            is MessageState.dropped
+        )
         assert messages(installation)[0].failure == "no_contact"
 
 
 def test_a_kind_of_address_that_nobody_serves_is_said(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    assert deliver_message(installation, MessageSender({}, WORDS), claimed, EVENING) is MessageState.dropped
+    assert (
+        deliver_message(ClockContext(installation, EVENING), MessageSender({}, WORDS), claimed)
+        is MessageState.dropped
+    )
     assert messages(installation)[0].failure == "no_channel"
 
 
@@ -334,7 +348,10 @@ def test_a_kind_of_address_that_nobody_serves_is_said(
 def test_what_could_not_be_sent_for_long_is_dropped(
     installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
 ) -> None:
-    assert deliver_message(installation, outbox(Pigeon()), claimed, EVENING + late) is MessageState.dropped
+    assert (
+        deliver_message(ClockContext(installation, EVENING + late), outbox(Pigeon()), claimed)
+        is MessageState.dropped
+    )
     assert messages(installation)[0].failure == reason
 
 
@@ -343,12 +360,12 @@ def test_another_key_sends_nothing_and_loses_nothing(
 ) -> None:
     stranger = replace(installation, secret_box=SecretBox(KEY))
     with pytest.raises(Refused, match="wrong_key"):
-        deliver_message(stranger, outbox(Pigeon()), claimed, EVENING)
+        deliver_message(ClockContext(stranger, EVENING), outbox(Pigeon()), claimed)
     assert state(installation) == "queued"
 
 
 def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: ClaimedMessage) -> None:
-    deliver_message(installation, outbox(Pigeon()), claimed, EVENING)
+    deliver_message(ClockContext(installation, EVENING), outbox(Pigeon()), claimed)
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0
@@ -383,13 +400,13 @@ def test_nothing_is_sent_after_the_stop(
     for hours in range(0, stops_after, 6):
         push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
     if claims_before:
-        held = claim_messages(installation, stopped_at)
+        held = claim_messages(ClockContext(installation, stopped_at))
     STOPS[stop](reader, stopped_at)
     for hours in ticks:
         at = stopped_at + timedelta(hours=hours)
         push_all(installation, at)
-        for each in [*held, *claim_messages(installation, at)]:
-            deliver_message(installation, outbox(pigeon), each, at)
+        for each in [*held, *claim_messages(ClockContext(installation, at))]:
+            deliver_message(ClockContext(installation, at), outbox(pigeon), each)
     mine = [letter for letter in pigeon.letters if letter.to == address(number)]
     if stop == "submission":  # of the first diary day; the days after it are still asked for
         mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]

@@ -9,6 +9,7 @@ from app.domain.plans.status import Status
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.slots import (
     NOT_IN_PLAN,
@@ -80,13 +81,13 @@ def test_visits_on_request_keep_their_day_when_an_anchor_moves(person: Person) -
     study = person.site.study_id
     at = START + days(3)
     again = request_visit(
-        person.installation, person.nurse, study, person.subject, "BL", date(2026, 3, 5), at
+        StaffContext(person.installation, person.nurse, at), study, person.subject, "BL", date(2026, 3, 5)
     )
     extra = request_visit(
-        person.installation, person.nurse, study, person.subject, "UNS", date(2026, 3, 5), at
+        StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 5)
     )
     second = request_visit(
-        person.installation, person.nurse, study, person.subject, "UNS", date(2026, 3, 5), at
+        StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 5)
     )
     assert (again, extra, second) == (("BL-2",), ("UNS-1",), ("UNS-2",))
     person.randomise(date(2026, 3, 10), START + days(10))
@@ -98,7 +99,9 @@ def test_visits_on_request_keep_their_day_when_an_anchor_moves(person: Person) -
 def test_a_requested_baseline_outside_the_moved_window_stays_as_it_was(person: Person) -> None:
     at = START + days(5)
     study = person.site.study_id
-    request_visit(person.installation, person.nurse, study, person.subject, "BL", date(2026, 3, 7), at)
+    request_visit(
+        StaffContext(person.installation, person.nurse, at), study, person.subject, "BL", date(2026, 3, 7)
+    )
     before = person.slot("BL-2").closes_on
     person.randomise(date(2026, 3, 4), at)
     assert person.slot("BL-2").closes_on == before
@@ -107,7 +110,11 @@ def test_a_requested_baseline_outside_the_moved_window_stays_as_it_was(person: P
 def test_a_visit_that_cannot_be_requested_is_refused(person: Person) -> None:
     with pytest.raises(Refused) as refused:
         request_visit(
-            person.installation, person.nurse, person.site.study_id, person.subject, "W6", DAY0, START
+            StaffContext(person.installation, person.nurse, START),
+            person.site.study_id,
+            person.subject,
+            "W6",
+            DAY0,
         )
     assert refused.value.code == "unknown_visit"
 
@@ -149,7 +156,7 @@ def test_a_slot_without_reminders_has_sent_none(person: Person) -> None:
 
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
     study = person.site.study_id
-    request_visit(person.installation, person.nurse, study, person.subject, "UNS", DAY0, START)
+    request_visit(StaffContext(person.installation, person.nurse, START), study, person.subject, "UNS", DAY0)
     with person.installation.work(SYSTEM, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.visit == "UNS-1")).one()
         slot.opens_on = slot.target_on = slot.closes_on = None

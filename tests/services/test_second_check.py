@@ -14,6 +14,7 @@ from app.services.accounts.birth_dates import record_birth_date
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import unlock_device
 from app.services.accounts.pins import change_pin
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.core.throttling import SPAN, TRIES
@@ -81,7 +82,9 @@ def test_enrolment_needs_a_birth_date_that_somebody_can_have(
 
 
 def _record(person: Person, born_on: date | None, reason: str = "mistyped") -> None:
-    record_birth_date(person.installation, person.nurse, person.row().public_id, born_on, reason, START)
+    record_birth_date(
+        StaffContext(person.installation, person.nurse, START), person.row().public_id, born_on, reason
+    )
 
 
 def test_nobody_is_invited_before_their_birth_date_is_known(
@@ -109,9 +112,9 @@ def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
     visitor = guest.participant(LATER)
     assert visitor.locked
     for wrong in (WRONG, "", PIN):
-        told = refusal(partial(unlock_device, guest.installation, visitor, wrong, LATER))
+        told = refusal(partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong))
         assert told == "wrong_birth_date"
-    unlock_device(guest.installation, visitor, RIGHT, LATER)
+    unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
     assert not guest.participant(LATER).locked
     assert len(events(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
 
@@ -123,10 +126,10 @@ def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Pe
     for number in range(TRIES):
         assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.{number}")) == "wrong_link"
     assert refusal(lambda: enter(guest, link, RIGHT)) == "throttled"
-    own = issue_own_code(guest.installation, guest.participant(START), START)
+    own = issue_own_code(ParticipantContext(guest.installation, guest.participant(START), START))
     assert refusal(lambda: enter(guest, own.code, RIGHT)) == "throttled"
     unlock_device(
-        guest.installation, guest.participant(LATER), RIGHT, START
+        ParticipantContext(guest.installation, guest.participant(LATER), START), RIGHT
     )  # a bound browser is not affected
     assert enter(guest, link_of(invite(guest)), RIGHT)
     refused = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
@@ -157,7 +160,7 @@ def test_without_a_second_check_the_link_is_enough(lone_installation: Installati
     person.cookie = enter(person, link_of(invite(person)), "")
     visitor = person.participant(LATER)
     assert visitor.locked
-    unlock_device(person.installation, visitor, "", LATER)
+    unlock_device(ParticipantContext(person.installation, visitor, LATER), "")
     assert not person.participant(LATER).locked
 
 
@@ -165,14 +168,16 @@ def test_without_a_second_check_the_link_is_enough(lone_installation: Installati
 def settled(lone_installation: Installation, lone_site: Site) -> Person:
     """Somebody of the shipped study, with a PIN and a phone."""
     person = Person(lone_installation, lone_site, "0571-001")
-    enrol_participant(lone_installation, person.nurse, lone_site, enrolment(person.subject), START)
+    enrol_participant(
+        StaffContext(lone_installation, person.nurse, START), lone_site, enrolment(person.subject)
+    )
     link = link_of(invite(person))
     person.cookie = activate_device(lone_installation, link, PIN, PIN, "iPhone", HERE, START)
     return person
 
 
 def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> None:
-    made = issue_own_code(settled.installation, settled.participant(START), START)
+    made = issue_own_code(ParticipantContext(settled.installation, settled.participant(START), START))
     assert made.expires_at == LATER
     before = settled.row().pin_hash
     assert redeem_invitation(settled.installation, made.code, HERE, START).asks is RequiredCheck.pin
@@ -187,11 +192,15 @@ def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> 
 def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:
     sheet = link_of(invite(settled))
     visitor = settled.participant(START)
-    first, second = (issue_own_code(settled.installation, visitor, START).code for _ in range(2))
+    first, second = (
+        issue_own_code(ParticipantContext(settled.installation, visitor, START)).code for _ in range(2)
+    )
     assert refusal(lambda: enter(settled, first, PIN)) == "wrong_link"
     assert redeem_invitation(settled.installation, second, HERE, START).asks is RequiredCheck.pin
     assert redeem_invitation(settled.installation, sheet, HERE, START).asks is RequiredCheck.new_pin
-    issue_invitation(settled.installation, settled.nurse, settled.site.study_id, settled.subject, START)
+    issue_invitation(
+        StaffContext(settled.installation, settled.nurse, START), settled.site.study_id, settled.subject
+    )
     assert refusal(lambda: enter(settled, second, PIN)) == "wrong_link"
 
 
@@ -199,15 +208,18 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     visitor, new = settled.participant(START), "246802"
 
     def change(now: str, to: str = new, again: str = new) -> None:
-        change_pin(settled.installation, visitor, now, to, again, START)
+        change_pin(ParticipantContext(settled.installation, visitor, START), now, to, again)
 
     assert refusal(lambda: change("000001")) == "wrong_pin"
     assert refusal(lambda: change(PIN, "111111", "111111")) == "bad_pin"
     assert refusal(lambda: change(PIN, again="135792")) == "pins_differ"
     change(PIN)
     assert len(events(settled.installation, AuditEvent.PIN_CHANGED)) == 1
-    assert refusal(lambda: unlock_device(settled.installation, visitor, PIN, START)) == "wrong_pin"
-    unlock_device(settled.installation, visitor, new, START)
+    assert (
+        refusal(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
+        == "wrong_pin"
+    )
+    unlock_device(ParticipantContext(settled.installation, visitor, START), new)
     for _ in range(TRIES):
         assert refusal(lambda: change("000001")) == "wrong_pin"
     assert refusal(lambda: change(new)) == "throttled"

@@ -26,6 +26,7 @@ from app.services.accounts.staff_session import (
     sign_in_staff,
     sign_out_staff,
 )
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import TRIES
 from app.services.setup.studies import create_staff, disable_staff, grant_role
@@ -40,8 +41,8 @@ EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7
 @pytest.fixture
 def secret(installation: Installation, site: Site) -> str:
     """The second factor of a nurse of the site."""
-    new = create_staff(installation, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
-    grant_role(installation, SYSTEM, new.staff_id, Role.NURSE, "sbrt-nsclc", site.code, START)
+    new = create_staff(StaffContext(installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
+    grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, Role.NURSE, "sbrt-nsclc", site.code)
     return new.totp_secret
 
 
@@ -198,7 +199,7 @@ def test_a_session_is_kept_awake_once_a_minute(installation: Installation, secre
 def test_a_disabled_account_stops_at_once(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    disable_staff(installation, SYSTEM, EMAIL, "left the hospital", START)
+    disable_staff(StaffContext(installation, SYSTEM, START), EMAIL, "left the hospital")
     assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
     assert (
         refused(lambda: confirm_second_factor(installation, half, code(secret, START), HERE, START))
@@ -226,7 +227,7 @@ def test_the_language_is_kept(installation: Installation, secret: str) -> None:
 
 
 def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site) -> None:
-    new = create_staff(installation, SYSTEM, EMAIL, "Li Na", PASSWORD, "en", START)
+    new = create_staff(StaffContext(installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
     colleague = seen(installation, signed_in(installation, new.totp_secret, START), START)
     assert (colleague.actor.role, colleague.actor.grants) == ("none", ())
     assert not colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)

@@ -8,6 +8,7 @@ from sqlmodel import select
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.setup.studies import (
@@ -49,27 +50,31 @@ def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
 @pytest.mark.req("VAL-08")
 def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) -> None:
     with expect_refusal("study_exists"):
-        load_study(installation, SYSTEM, "sbrt-nsclc", "1.0", StudyMode.DEMO, START)
+        load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     with expect_refusal("unknown_plan"):
-        load_study(installation, SYSTEM, "sbrt-nsclc", "9.9", StudyMode.DEMO, START)
+        load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "9.9", StudyMode.DEMO)
     plans = dict(installation.library.plans)
     free = tuple(used for used in plans["sbrt-nsclc", "1.0"].instruments if used.id == "symptom-diary")
     plans["other", "1.0"] = replace(plans["sbrt-nsclc", "1.0"], id="other", instruments=free)
     both = replace(installation, library=replace(installation.library, plans=plans))
     with expect_refusal("mixed_modes"):
-        load_study(both, SYSTEM, "other", "1.0", StudyMode.LIVE, START)
-    load_study(both, SYSTEM, "other", "1.0", StudyMode.DEMO, START)
+        load_study(StaffContext(both, SYSTEM, START), "other", "1.0", StudyMode.LIVE)
+    load_study(StaffContext(both, SYSTEM, START), "other", "1.0", StudyMode.DEMO)
     with installation.read() as session:
         assert get_study(session, "other").mode is StudyMode.DEMO
 
 
 def test_a_site_has_a_code_of_its_own_and_a_zone_that_exists(installation: Installation, site: Site) -> None:
     with expect_refusal("site_exists"):
-        open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     with expect_refusal("unknown_zone"):
-        open_site(installation, SYSTEM, "sbrt-nsclc", replace(site_entry("010"), zone="Mars/Olympus"), START)
+        open_site(
+            StaffContext(installation, SYSTEM, START),
+            "sbrt-nsclc",
+            replace(site_entry("010"), zone="Mars/Olympus"),
+        )
     with expect_refusal("unknown_study"):
-        open_site(installation, SYSTEM, "other", site_entry("010"), START)
+        open_site(StaffContext(installation, SYSTEM, START), "other", site_entry("010"))
     with installation.read() as session:
         assert get_site_by_code(session, site.study_id, "0571").id == site.id
         with expect_refusal("unknown_site"):
@@ -85,12 +90,12 @@ def test_a_demonstration_is_never_served_as_a_trial(installation: Installation) 
 
 @pytest.mark.req("IAM-01", "SEC-06")
 def test_an_address_is_never_used_twice(installation: Installation) -> None:
-    made = create_staff(installation, SYSTEM, "Nurse@Example.org ", "N", PASSWORD, "en", START)
-    disable_staff(installation, SYSTEM, "nurse@example.org", "left", START)
+    made = create_staff(StaffContext(installation, SYSTEM, START), "Nurse@Example.org ", "N", PASSWORD, "en")
+    disable_staff(StaffContext(installation, SYSTEM, START), "nurse@example.org", "left")
     with expect_refusal("staff_exists"):
-        create_staff(installation, SYSTEM, "nurse@example.org", "N", PASSWORD, "en", START)
+        create_staff(StaffContext(installation, SYSTEM, START), "nurse@example.org", "N", PASSWORD, "en")
     with expect_refusal("weak_password"):
-        create_staff(installation, SYSTEM, "other@example.org", "N", "short", "en", START)
+        create_staff(StaffContext(installation, SYSTEM, START), "other@example.org", "N", "short", "en")
     with installation.read() as session:
         staff = session.get_one(Staff, made.staff_id)
     assert staff.disabled_at == START
@@ -101,23 +106,25 @@ def test_an_address_is_never_used_twice(installation: Installation) -> None:
 
 @pytest.mark.req("IAM-06")
 def test_disabling_closes_sessions(installation: Installation) -> None:
-    made = create_staff(installation, SYSTEM, "n@example.org", "N", PASSWORD, "en", START)
+    made = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
     with installation.work(SYSTEM, START) as work:
         work.session.add(StaffSession(token_hash="t", staff_id=made.staff_id, opened_at=START, seen_at=START))
-    disable_staff(installation, SYSTEM, "n@example.org", "left", START)
+    disable_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "left")
     with installation.read() as session:
         assert session.get_one(StaffSession, "t").closed_at == START
     with expect_refusal("unknown_staff"):
-        disable_staff(installation, SYSTEM, "nobody@example.org", "left", START)
+        disable_staff(StaffContext(installation, SYSTEM, START), "nobody@example.org", "left")
 
 
 @pytest.mark.req("IAM-02", "IAM-14")
 def test_administration_never_mixes_with_conduct(installation: Installation, site: Site) -> None:
-    made = create_staff(installation, SYSTEM, "n@example.org", "N", PASSWORD, "en", START)
-    grant_role(installation, SYSTEM, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571", START)
-    grant_role(installation, SYSTEM, made.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None, START)
+    made = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
+    grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    grant_role(
+        StaffContext(installation, SYSTEM, START), made.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None
+    )
     with expect_refusal("admin_conduct"):
-        grant_role(installation, SYSTEM, made.staff_id, Role.ADMIN, "sbrt-nsclc", None, START)
+        grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.ADMIN, "sbrt-nsclc", None)
     with installation.read() as session:
         grants = session.exec(select(RoleGrant).where(RoleGrant.staff_id == made.staff_id)).all()
     assert [(grant.role, grant.site_id) for grant in grants] == [
@@ -129,10 +136,14 @@ def test_administration_never_mixes_with_conduct(installation: Installation, sit
 @pytest.mark.req("EDC-07")
 @pytest.mark.usefixtures("site")
 def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: Installation) -> None:
-    whole = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], None, START)
-    one = create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [Scope.SCORES_READ], ["0571"], START)
+    whole = create_client(
+        StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [Scope.SCORES_READ], None
+    )
+    one = create_client(
+        StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [Scope.SCORES_READ], ["0571"]
+    )
     with expect_refusal("unknown_site"):
-        create_client(installation, SYSTEM, "sbrt-nsclc", "EDC", [], ["999"], START)
+        create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [], ["999"])
     with installation.read() as session:
         rows = {row.client_id: row for row in session.exec(select(EdcClient))}
     assert rows[whole.client_id].secret_hash == token_digest(whole.secret)
@@ -141,7 +152,7 @@ def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: 
 
 @pytest.mark.req("IAM-03")
 def test_staff_see_the_people_of_their_own_sites(installation: Installation, person: Person) -> None:
-    elsewhere = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("010"), START)
+    elsewhere = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("010"))
     public_id = person.row().public_id
     for actor, sees in (
         (colleague(Role.NURSE, person.site), True),

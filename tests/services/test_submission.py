@@ -19,6 +19,7 @@ from app.services.audit.audit_verification import verify_trail
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.submission import SubmissionReceipt, read_submission, submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import saving
@@ -49,7 +50,9 @@ def response(person: Person) -> Response:
 
 def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
     visitor = person.participant(at)
-    return submit_form(person.installation, visitor, person.slot(visit).public_id, sending, at)
+    return submit_form(
+        ParticipantContext(person.installation, visitor, at), person.slot(visit).public_id, sending
+    )
 
 
 @pytest.mark.req("CAP-14", "CAP-16", "CAP-18")
@@ -168,7 +171,9 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
 
     sa.event.listen(saving(engine), "before_cursor_execute", overtake)
     sending = SubmittedForm(qlq(2), "s1", True)
-    receipt = submit_form(person.installation, person.participant(START), slot, sending, START)
+    receipt = submit_form(
+        ParticipantContext(person.installation, person.participant(START), START), slot, sending
+    )
     assert (receipt.number, times) == (response(person).public_id, [0])
     stranger.dispose()
 
@@ -179,7 +184,9 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
     assert found is not None
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
     sending = SubmittedForm(qlq(2), "s1", True)
-    receipt = submit_form(person.installation, found.participant, slot, sending, START, found.met)
+    receipt = submit_form(
+        ParticipantContext(person.installation, found.participant, START), slot, sending, found.met
+    )
     assert receipt.number == response(person).public_id
     assert len(rows(person, AnswerEvent)) == 31
 
@@ -252,7 +259,9 @@ def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[i
     finished = SubmittedForm(qlq(2), "s1", True)
     visitor = person.participant(START)
     assert (
-        refused(lambda: submit_form(person.installation, visitor, theirs, finished, START)).code
+        refused(
+            lambda: submit_form(ParticipantContext(person.installation, visitor, START), theirs, finished)
+        ).code
         == "unknown_slot"
     )
     assert refused(lambda: send(person, "W6", finished, START)).code == "not_yet_open"
@@ -291,7 +300,9 @@ def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
     person.begin("BL", START)
     at = START + days(3)
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-04", Owner.site, "moved away")
-    record_disposition(person.installation, person.nurse, person.site.study_id, person.subject, left, at)
+    record_disposition(
+        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, left
+    )
     told = refused(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
     assert told.code == "arrived_too_late"
     assert len(rows(person, Quarantine)) == 1

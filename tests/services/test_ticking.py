@@ -13,6 +13,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders import due_slots
 from app.services.reminders.due_slots import (
@@ -161,7 +162,9 @@ def test_who_left_is_not_reminded(installation: Installation, reader: Person, ki
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
     at = shanghai(RANDOMISED, 11)
-    record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, at)
+    record_disposition(
+        StaffContext(installation, reader.nurse, at), reader.site.study_id, reader.subject, entry
+    )
     done = [push_all(installation, shanghai(RANDOMISED, 20) + days(day)) for day in range(60)]
     assert sum(each.queued for each in done) == 0
     assert messages(installation) == []
@@ -169,20 +172,24 @@ def test_who_left_is_not_reminded(installation: Installation, reader: Person, ki
 
 def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation, reader: Person) -> None:
     entry = DispositionEntry(DispositionKind.withdrew_treatment, START.date().isoformat(), Owner.site)
-    record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, START)
+    record_disposition(
+        StaffContext(installation, reader.nurse, START), reader.site.study_id, reader.subject, entry
+    )
     assert push_all(installation, shanghai(START.date() + days(1), 10)).opened == 2  # BL and ET
     assert push_all(installation, shanghai(START.date() + days(7), 10)).queued == 1
 
 
 def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
     with installed(migrated_postgres_url) as installation:
-        site = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0571"), START)
+        site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         participant_id = enrolled(installation, site, "0571-001").row().id or 0
         with UnitOfWork(installation.engine, CLOCK, START) as other:
             other.lock(participant_chain(participant_id))
-            assert process_due_slots(installation, participant_id, START) == SlotsProcessed()
-        assert process_due_slots(installation, participant_id, START) == SlotsProcessed(opened=1)
-        assert process_due_slots(installation, participant_id, START) == SlotsProcessed()
+            assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed()
+        assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed(
+            opened=1
+        )
+        assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed()
 
 
 def test_everybody_owing_is_found_page_by_page(
@@ -191,17 +198,19 @@ def test_everybody_owing_is_found_page_by_page(
     found = {people(number).row().id for number in range(1, 6)}
     monkeypatch.setattr(due_slots, "BATCH", 2)
     # Nobody is pushed, as if all of them were bad: the pages still go on.
-    assert list(participants_due(installation, START)) == sorted(key for key in found if key)
-    assert list(participants_due(installation, START - days(9))) == []
+    assert list(participants_due(ClockContext(installation, START))) == sorted(key for key in found if key)
+    assert list(participants_due(ClockContext(installation, START - days(9)))) == []
 
 
 @pytest.mark.req("AVL-05")
 def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -> None:
-    assert find_due_work(installation, START) == DueWork(slots=True, messages=False, seals=True)
+    assert find_due_work(ClockContext(installation, START)) == DueWork(slots=True, messages=False, seals=True)
     push_all(installation, START)
-    seal_days(installation, START)
+    seal_days(ClockContext(installation, START))
     with Counted(installation.engine) as statements:
-        assert find_due_work(installation, START) == DueWork(slots=False, messages=False, seals=False)
+        assert find_due_work(ClockContext(installation, START)) == DueWork(
+            slots=False, messages=False, seals=False
+        )
     assert len(statements) == 1
     assert person.slot("BL").announced == "opened"
 
@@ -209,7 +218,7 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
 def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
     with installed(migrated_sqlite_url) as installation:
         with Counted(installation.engine) as statements:
-            find_due_work(installation, START)
+            find_due_work(ClockContext(installation, START))
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
         with installation.read() as session:
             connection = session.connection()
@@ -223,11 +232,13 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
     installation: Installation, reader: Person
 ) -> None:
     def right(at: datetime) -> bool:
-        return list(find_stale_next_due(installation, at)) == []
+        return list(find_stale_next_due(ClockContext(installation, at))) == []
 
     def leave(kind: DispositionKind, on: date, at: datetime) -> None:
         entry = DispositionEntry(kind, on.isoformat(), Owner.site)
-        record_disposition(installation, reader.nurse, reader.site.study_id, reader.subject, entry, at)
+        record_disposition(
+            StaffContext(installation, reader.nurse, at), reader.site.study_id, reader.subject, entry
+        )
 
     study, subject = reader.site.study_id, reader.subject
     assert right(START)
@@ -240,7 +251,7 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
     at = shanghai(RANDOMISED, 10)
     reader.randomise(RANDOMISED, at)
     assert right(at)
-    request_visit(installation, reader.nurse, study, subject, "UNS", RANDOMISED, at)
+    request_visit(StaffContext(installation, reader.nurse, at), study, subject, "UNS", RANDOMISED)
     assert right(at)
     leave(DispositionKind.withdrew_treatment, RANDOMISED, at)
     assert right(at)
@@ -252,7 +263,9 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(
     assert right(at)
     leave(DispositionKind.withdrew_questionnaires, RANDOMISED + days(3), at)
     assert right(at)
-    undo_disposition(installation, reader.nurse, study, subject, "entered for somebody else", at)
+    undo_disposition(
+        StaffContext(installation, reader.nurse, at), study, subject, "entered for somebody else"
+    )
     assert right(at)
     leave(DispositionKind.death, RANDOMISED + days(3), at)
     assert right(at)
@@ -266,10 +279,10 @@ def test_wake_moments_can_be_computed_anew(
     with UnitOfWork(installation.engine, CLOCK, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.id == person.slot("BL").id)).one()
         slot.wake_at = None
-    assert list(find_stale_next_due(installation, START)) == [person.row().id]
-    assert rebuild_next_due(installation, START) == 1
+    assert list(find_stale_next_due(ClockContext(installation, START))) == [person.row().id]
+    assert rebuild_next_due(ClockContext(installation, START)) == 1
     assert person.slot("BL").wake_at == right
-    assert rebuild_next_due(installation, START) == 0
+    assert rebuild_next_due(ClockContext(installation, START)) == 0
 
 
 def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
@@ -279,4 +292,4 @@ def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> N
     for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
         at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
         push_all(installation, at)
-        assert not find_due_work(installation, at).slots
+        assert not find_due_work(ClockContext(installation, at)).slots

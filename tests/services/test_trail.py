@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_seals import day_to_seal, seal_day, seal_days
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.studies import Study
@@ -66,7 +67,7 @@ def history(installation: Installation, person: Person) -> Person:
     """Somebody with a form sent, and a sealed day."""
     person.begin("BL", START)
     person.submit("BL", START)
-    assert seal_days(installation, SEALING) == 1
+    assert seal_days(ClockContext(installation, SEALING)) == 1
     return person
 
 
@@ -74,7 +75,7 @@ def history(installation: Installation, person: Person) -> Person:
 def test_a_whole_trail_has_no_faults(installation: Installation, history: Person) -> None:
     history.randomise(date(2026, 3, 4), START + days(3))
     assert verify_trail(installation) == []
-    assert seal_days(installation, START + days(4)) == 1
+    assert seal_days(ClockContext(installation, START + days(4))) == 1
     assert verify_trail(installation) == []
 
 
@@ -149,11 +150,11 @@ def test_a_day_is_sealed_once_and_covers_only_what_was_done_in_it(
     installation: Installation, history: Person
 ) -> None:
     study = study_of(installation)
-    assert seal_days(installation, SEALING) == 0
-    assert not seal_day(installation, study, date(2026, 3, 2), SEALING)
+    assert seal_days(ClockContext(installation, SEALING)) == 0
+    assert not seal_day(ClockContext(installation, SEALING), study, date(2026, 3, 2))
     history.randomise(date(2026, 3, 4), START + days(3))
-    assert seal_day(installation, study, date(2026, 3, 4), START + days(4))
-    assert seal_day(installation, study, date(2026, 3, 5), START + days(5))
+    assert seal_day(ClockContext(installation, START + days(4)), study, date(2026, 3, 4))
+    assert seal_day(ClockContext(installation, START + days(5)), study, date(2026, 3, 5))
     with installation.read() as session:
         seals = session.exec(select(DaySeal).order_by(col(DaySeal.sealed_on))).all()
     assert [seal.sealed_on for seal in seals] == ["2026-03-02", "2026-03-04", "2026-03-05"]

@@ -10,6 +10,7 @@ from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import process_due_slots
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
@@ -35,15 +36,21 @@ def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
     chain = participant_chain(participant.id or 0)
     person.randomise(DAY0, START)
     late = START + days(60)
-    process_due_slots(installation, participant.id or 0, late)
+    process_due_slots(ClockContext(installation, late), participant.id or 0)
     nurse, investigator = person.nurse, colleague(Role.INVESTIGATOR, person.site)
     slot = person.slot("W6").public_id
     record_missed_reason(
-        installation, nurse, participant.public_id, slot, MissedReason.too_ill_staff, "in hospital", late
+        StaffContext(installation, nurse, late),
+        participant.public_id,
+        slot,
+        MissedReason.too_ill_staff,
+        "in hospital",
     )
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-05-01", Owner.edc)
-    record_disposition(installation, SYSTEM, person.site.study_id, person.subject, left, late)
-    undo_disposition(installation, investigator, person.site.study_id, person.subject, "other person", late)
+    record_disposition(StaffContext(installation, SYSTEM, late), person.site.study_id, person.subject, left)
+    undo_disposition(
+        StaffContext(installation, investigator, late), person.site.study_id, person.subject, "other person"
+    )
     told = acts(installation, chain)
     assert told[:5] == [
         AuditEvent.PARTICIPANT_ENROLLED,
@@ -64,9 +71,11 @@ def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
 @pytest.mark.req("IAM-05")
 @pytest.mark.usefixtures("site")
 def test_who_was_let_in_and_out_is_told(installation: Installation) -> None:
-    made = create_staff(installation, SYSTEM, "n@example.org", "N", "a long enough password", "en", START)
-    grant_role(installation, SYSTEM, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571", START)
-    disable_staff(installation, SYSTEM, "n@example.org", "left the hospital", START)
+    made = create_staff(
+        StaffContext(installation, SYSTEM, START), "n@example.org", "N", "a long enough password", "en"
+    )
+    grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    disable_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "left the hospital")
     assert acts(installation, INSTALLATION_CHAIN) == [
         AuditEvent.STAFF_CREATED,
         AuditEvent.ROLE_GRANTED,

@@ -18,6 +18,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.worklist import Worklist, WorklistFilter, get_worklist, list_staff_sites
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import open_site
@@ -79,7 +80,7 @@ def listed(
     actor: Actor | None = None,
 ) -> Worklist:
     with installation.read() as session:
-        return get_worklist(installation, session, actor or person.nurse, wanted, at)
+        return get_worklist(StaffContext(installation, actor or person.nurse, at), session, wanted)
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def test_progress_and_the_last_reminder_are_shown(
     installation: Installation, randomised: list[Person]
 ) -> None:
     person = randomised[0]
-    unlock_device(installation, person.participant(WEEK_6), PIN, WEEK_6)
+    unlock_device(ParticipantContext(installation, person.participant(WEEK_6), WEEK_6), PIN)
     slot = person.begin("W6", WEEK_6)
     person.save(
         "W6",
@@ -215,7 +216,7 @@ def test_a_page_after_the_last_group_is_empty(installation: Installation, random
 
 @pytest.mark.req("IAM-03")
 def test_a_nurse_sees_their_own_sites_only(installation: Installation, randomised: list[Person]) -> None:
-    other = open_site(installation, SYSTEM, "sbrt-nsclc", site_entry("0021"), START)
+    other = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     stranger = enrolled(installation, other, "0021-001")
     stranger.randomise(RANDOMISED, START + days(6))
     at = WEEK_6 + days(3)
@@ -245,7 +246,9 @@ def test_whoever_left_never_appears(
 ) -> None:
     person, at = randomised[0], WEEK_6 + days(3)
     entry = DispositionEntry(kind, (WEEK_6 + days(2)).date().isoformat(), Owner.site)
-    record_disposition(installation, person.nurse, person.site.study_id, person.subject, entry, at)
+    record_disposition(
+        StaffContext(installation, person.nurse, at), person.site.study_id, person.subject, entry
+    )
     for diary in (False, True):
         found = listed(installation, person, at, WorklistFilter(diary=diary))
         assert "0571-001" not in {row.subject for row in found.rows}

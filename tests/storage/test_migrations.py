@@ -82,6 +82,6 @@ def test_a_server_without_the_programs_role_gets_no_grants(
     engine = sa.create_engine(postgres_cluster.url(migrated_postgres))
     with engine.connect() as connection:
         assert database_grants.grant_app_role(connection) is True
-        monkeypatch.setattr(database_grants, "ROLE", "daybook_elsewhere")
+        monkeypatch.setattr(database_grants, "APP_ROLE", "daybook_elsewhere")
         assert database_grants.grant_app_role(connection) is False
     engine.dispose()

@@ -39,24 +39,24 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/f/{slot}/language/{code}")
-def ask_language(visit: UnlockedRequest, slot: str, code: str) -> Response:
-    form = get_form_definition(visit.installation, visit.participant, slot)
+def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
+    form = get_form_definition(current.context, slot)
     wanted, url = _known(code), url_of_form(slot)
-    pages: Pages = visit.request.app.state.pages
+    pages: Pages = current.request.app.state.pages
     page = LanguagePage(
-        name=name_with_day(form.text.name, form.slot.for_day, visit.language),
+        name=name_with_day(form.text.name, form.slot.for_day, current.language),
         language=wanted.name,
         lang=wanted.tag,
-        told_there=pages.word(STAYS, visit.shell.speaking(wanted)) % {"language": wanted.name},
+        told_there=pages.word(STAYS, current.frame.speaking(wanted)) % {"language": wanted.name},
         action_url=f"{url}/language/{wanted.code}",
         form_url=url,
     )
-    return visit.show(page)
+    return current.show(page)
 
 
 @router.post("/f/{slot}/language/{code}")
 def change_form_language(sent: ParticipantPost, slot: str, code: str) -> Response:
-    switch_form_language(sent.visit.installation, sent.visit.participant, slot, code, sent.visit.at)
+    switch_form_language(sent.current.context, slot, code)
     response = RedirectResponse(url_of_form(slot), 303)
     set_cookie(response, LANGUAGE_COOKIE, _known(code).code, YEAR)
     return response

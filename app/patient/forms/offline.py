@@ -33,48 +33,48 @@ class OfflinePage:
 router = APIRouter(include_in_schema=False)
 
 
-def require_offline(visit: UnlockedRequest) -> ParticipantRequest:
-    """The visit of somebody whose study allows this; to others the addresses are not there."""
-    if not visit.opens_offline:
+def require_offline(current: UnlockedRequest) -> ParticipantRequest:
+    """The request of somebody whose study allows this; to others the addresses are not there."""
+    if not current.opens_offline:
         raise HTTPException(404)
-    return visit
+    return current
 
 
 Offline = Annotated[ParticipantRequest, Depends(require_offline)]
 
 
 @router.get("/sw.js")
-def get_worker(request: Request, daybook: CurrentInstallation, at: At) -> Response:
+def get_worker(request: Request, installation: CurrentInstallation, at: At) -> Response:
     """The worker, or for everybody else the one that removes it and all that it kept."""
     statics: StaticFiles = request.app.state.statics
-    file = statics.files["js/sw.js" if _wanted(request, daybook, at) else "js/sw-off.js"]
+    file = statics.files["js/sw.js" if _wanted(request, installation, at) else "js/sw-off.js"]
     return Response(file.bodies[None], headers={"cache-control": "no-cache"}, media_type=file.kind)
 
 
-def _wanted(request: Request, daybook: CurrentInstallation, at: At) -> bool:
+def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool:
     try:
-        return require_device(request, daybook, at).opens_offline
+        return require_device(request, installation, at).opens_offline
     except Refused:
         return False
 
 
 @router.get("/offline")
-def show_no_connection(visit: Offline) -> Response:
-    assets: FormAssets = visit.request.app.state.form_assets
+def show_no_connection(current: Offline) -> Response:
+    assets: FormAssets = current.request.app.state.form_assets
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show(OfflinePage(assets.css), headers=headers)
+    return current.show(OfflinePage(assets.css), headers=headers)
 
 
 @router.get("/f/{slot}/blank")
-def show_blank_form(visit: Offline, slot: str) -> Response:
+def show_blank_form(current: Offline, slot: str) -> Response:
     """A form of one's own that is begun and can be answered now, as it was before the first answer."""
     try:
-        form = open_form(visit.installation, visit.participant, slot, visit.at)
+        form = open_form(current.context, slot)
     except Refused:
         raise HTTPException(404) from None
     if form.slot.begun_at is None:
         raise HTTPException(404)
-    assets: FormAssets = visit.request.app.state.form_assets
+    assets: FormAssets = current.request.app.state.form_assets
     page = form_page(replace(form, answers={}, revision=0), assets, {})
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show(replace(page, blank=True), headers=headers)
+    return current.show(replace(page, blank=True), headers=headers)

@@ -21,10 +21,10 @@ def url_of_form(slot: str) -> str:
     return f"/f/{slot}"
 
 
-def begin_page(visit: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
+def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
     count = len(form.instrument.items) - len(form.leave_out)
     return BeginPage(
-        name=name_with_day(form.text.name, form.slot.for_day, visit.language),
+        name=name_with_day(form.text.name, form.slot.for_day, current.language),
         lang=_tag(form),
         instruction=form.text.instruction,
         questions=count,
@@ -103,12 +103,12 @@ def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPag
     )
 
 
-def done_page(visit: ParticipantRequest, sent: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
+def done_page(current: ParticipantRequest, sent: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
     return DonePage(
-        name=name_with_day(sent.name, sent.for_day, visit.language),
-        sent_at=formats.format_local_time(sent.sent_at, visit.participant.zone, visit.language),
+        name=name_with_day(sent.name, sent.for_day, current.language),
+        sent_at=formats.format_local_time(sent.sent_at, current.participant.zone, current.language),
         receipt=sent.receipt,
-        next_on=format_optional_day(ahead.next_on, visit.language),
+        next_on=format_optional_day(ahead.next_on, current.language),
         more=ahead.more,
         late=sent.late,
     )

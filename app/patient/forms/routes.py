@@ -34,6 +34,7 @@ from app.services.capture.forms import FormDefinition, OpenForm, begin_form, for
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext
 from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import (
     SubmittedFormSummary,
@@ -68,18 +69,18 @@ async def submit_form_post(request: Request) -> Response:
 
 
 @router.get("/f/{slot}")
-def show_form(visit: UnlockedRequest, slot: str) -> Response:
-    form = open_form(visit.installation, visit.participant, slot, visit.at)
+def show_form(current: UnlockedRequest, slot: str) -> Response:
+    form = open_form(current.context, slot)
     if form.slot.begun_at is None:
-        return visit.show(begin_page(visit, form))
-    return _form(visit, form, form.answers)
+        return current.show(begin_page(current, form))
+    return _form(current, form, form.answers)
 
 
 @router.post("/f/{slot}/begin")
 def begin_form_post(sent: ParticipantPost, slot: str) -> Response:
     who, scribe, late = (sent.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
     if who == "proxy":
-        return sent.visit.show(NoticePage("proxy"))
+        return sent.current.show(NoticePage("proxy"))
     if who not in ("self", "scribe"):
         return _begin_again(sent, slot, "who", "")
     if who == "scribe" and scribe not in tuple(HelpedBy):
@@ -87,7 +88,7 @@ def begin_form_post(sent: ParticipantPost, slot: str) -> Response:
     try:
         reason = LateReason(late) if late in tuple(LateReason) else None
         helped_by = HelpedBy(scribe) if who == "scribe" else None
-        begin_form(sent.visit.installation, sent.visit.participant, slot, helped_by, reason, sent.visit.at)
+        begin_form(sent.current.context, slot, helped_by, reason)
     except Refused as refused:
         if refused.code != "late_reason_needed":
             raise
@@ -96,51 +97,49 @@ def begin_form_post(sent: ParticipantPost, slot: str) -> Response:
 
 
 def _begin_again(sent: FormPost, slot: str, error: str, who: str) -> Response:
-    form = open_form(sent.visit.installation, sent.visit.participant, slot, sent.visit.at)
-    return sent.visit.show(begin_page(sent.visit, form, error, who), 422)
+    form = open_form(sent.current.context, slot)
+    return sent.current.show(begin_page(sent.current, form, error, who), 422)
 
 
 @router.get("/f/{slot}/done")
-def show_done(visit: UnlockedRequest, slot: str) -> Response:
-    return visit.show(_thanks(visit, get_submitted_form(visit.installation, visit.participant, slot)))
+def show_done(current: UnlockedRequest, slot: str) -> Response:
+    return current.show(_thanks(current, get_submitted_form(current.context, slot)))
 
 
-def _thanks(visit: ParticipantRequest, sent: SubmittedFormSummary) -> DonePage:
-    return done_page(visit, sent, get_next_forms(visit.installation, visit.participant, visit.at))
+def _thanks(current: ParticipantRequest, sent: SubmittedFormSummary) -> DonePage:
+    return done_page(current, sent, get_next_forms(current.context))
 
 
 @router.get("/f/{slot}/{step}")
-def step_back(_visit: UnlockedRequest, slot: str, step: Literal["begin", "submit"]) -> Response:  # noqa: ARG001 - a part of the path
+def step_back(_current: UnlockedRequest, slot: str, step: Literal["begin", "submit"]) -> Response:  # noqa: ARG001 - a part of the path
     """Where a language switch on the answer to a POST leads."""
     return RedirectResponse(url_of_form(slot), 303)
 
 
 def _saved(request: Request, slot: str, body: bytes) -> Response:
-    daybook, at, cookie = get_installation(request), get_now(request), get_cookie(request, DEVICE_COOKIE)
+    installation, at, cookie = get_installation(request), get_now(request), get_cookie(request, DEVICE_COOKIE)
     try:
         if cookie is None:
             raise Refused("not_signed_in")
         client, given = parse_saved_events(body, at)
-        revision = save_answers(daybook, cookie, slot, client, given, at)
+        revision = save_answers(installation, cookie, slot, client, given, at)
     except Refused as refused:
         if refused.code == "altered_answer":
-            record_altered_answers(daybook, require_device(request, daybook, at).participant, slot, at)
+            record_altered_answers(
+                ParticipantContext(installation, require_device(request, installation, at).participant, at),
+                slot,
+            )
         return refusal_as_json(refused)
     return Response(status_code=204, headers={"X-Revision": str(revision)})
 
 
 @router.post("/f/{slot}/late")
 def accept_offline(
-    visit: ReachableRequest, slot: str, body: Annotated[bytes, Depends(read_body)]
+    current: ReachableRequest, slot: str, body: Annotated[bytes, Depends(read_body)]
 ) -> Response:
     """What a phone had kept of a form that is not open on its screen; the answer lets it forget that."""
     found = accept_offline_answers(
-        visit.installation,
-        visit.participant,
-        visit.cookie,
-        slot,
-        parse_offline_batch(body, visit.at),
-        visit.at,
+        current.context, current.cookie, slot, parse_offline_batch(body, current.at)
     )
     told = {"state": found.fate, "late": found.late, "receipt": found.receipt}
     return Response(orjson.dumps(told), media_type="application/json")
@@ -148,26 +147,24 @@ def accept_offline(
 
 def _sent(request: Request, slot: str, fields: Mapping[str, str]) -> Response:
     sent = read_submission_post(request, get_installation(request), get_now(request), slot, fields)
-    visit = sent.visit
-    asked = form_definition(visit.installation, visit.participant, sent.met.slot)
+    current = sent.current
+    asked = form_definition(current.context, sent.met.slot)
     page = parse_form(asked.instrument, asked.leave_out, sent.fields)
     if page.reviewed and not page.invalid:
         return _submitted(sent, asked, page)
     if wants_json(request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
-    if visit.participant.exit_kind is not None:
+    if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
-    form = save_draft(
-        visit.installation, visit.participant, visit.cookie, slot, page.answers, page.revision, visit.at
-    )
-    return _drafted(visit, form, page)
+    form = save_draft(current.context, current.cookie, slot, page.answers, page.revision)
+    return _drafted(current, form, page)
 
 
 def _submitted(sent: SubmissionPost, asked: FormDefinition, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    visit, slot = sent.visit, asked.slot.public_id
-    ahead = clock_skew(page.sent_at, visit.at)
-    met = None if page.events and _waiting(visit, slot, page, ahead) else sent.met
+    current, slot = sent.current, asked.slot.public_id
+    ahead = clock_skew(page.sent_at, current.at)
+    met = None if page.events and _waiting(current, slot, page, ahead) else sent.met
     sending = SubmittedForm(
         answers=page.answers,
         submission=page.submission,
@@ -179,23 +176,23 @@ def _submitted(sent: SubmissionPost, asked: FormDefinition, page: ParsedForm) ->
         offline=page.offline,
     )
     try:
-        receipt = submit_form(visit.installation, visit.participant, slot, sending, visit.at, met)
+        receipt = submit_form(current.context, slot, sending, met)
     except Refused as refused:
-        if refused.code != "unanswered" or wants_json(visit.request):
+        if refused.code != "unanswered" or wants_json(current.request):
             raise
-        form = open_form(visit.installation, visit.participant, slot, visit.at)
-        return _form(visit, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
-    return _received(visit, summarise_submission(asked, receipt))
+        form = open_form(current.context, slot)
+        return _form(current, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
+    return _received(current, summarise_submission(asked, receipt))
 
 
-def _waiting(visit: ParticipantRequest, slot: str, page: ParsedForm, ahead: int | None) -> bool:
+def _waiting(current: ParticipantRequest, slot: str, page: ParsedForm, ahead: int | None) -> bool:
     """Save first the answers that the page did not wait for, with their own times; whether that was done.
 
     Where the form takes none any more, the sending is judged as a whole: it holds every answer.
     """
     given = parse_pending_events(page.events, ahead)
     try:
-        save_answers(visit.installation, visit.cookie, slot, page.submission, given, visit.at)
+        save_answers(current.installation, current.cookie, slot, page.submission, given, current.at)
     except Refused as refused:
         if refused.code not in ("already_submitted", "window_closed", "not_expected"):
             raise
@@ -203,22 +200,22 @@ def _waiting(visit: ParticipantRequest, slot: str, page: ParsedForm, ahead: int 
     return True
 
 
-def _received(visit: ParticipantRequest, form: SubmittedFormSummary) -> Response:
+def _received(current: ParticipantRequest, form: SubmittedFormSummary) -> Response:
     """The thanks; the runner is given them at once, so that it needs no second request."""
-    if not wants_json(visit.request):
+    if not wants_json(current.request):
         return RedirectResponse(f"{url_of_form(form.slot)}/done", 303)
-    return render_block(visit.request, _thanks(visit, form), "main", visit.shell)
+    return render_block(current.request, _thanks(current, form), "main", current.frame)
 
 
-def _drafted(visit: ParticipantRequest, form: OpenForm, page: ParsedForm) -> Response:
+def _drafted(current: ParticipantRequest, form: OpenForm, page: ParsedForm) -> Response:
     """Without the runner: the draft is kept, then shown for review, or again for what is missing."""
     answers = {**form.answers, **page.answers}
     missing = () if page.saves else _missing(form, answers)
     if page.invalid or missing:
-        return _form(visit, form, answers, missing, page.invalid)
+        return _form(current, form, answers, missing, page.invalid)
     if page.saves:
         return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
-    return visit.show(review_page(form, answers))
+    return current.show(review_page(form, answers))
 
 
 def _missing(form: OpenForm, answers: Mapping[str, AnswerValue]) -> tuple[str, ...]:
@@ -226,13 +223,13 @@ def _missing(form: OpenForm, answers: Mapping[str, AnswerValue]) -> tuple[str, .
 
 
 def _form(
-    visit: ParticipantRequest,
+    current: ParticipantRequest,
     form: OpenForm,
     answers: Mapping[str, AnswerValue],
     missing: tuple[str, ...] = (),
     invalid: tuple[str, ...] = (),
 ) -> Response:
-    assets: FormAssets = visit.request.app.state.form_assets
+    assets: FormAssets = current.request.app.state.form_assets
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return visit.show_form(form.slot, page, 422 if missing or invalid else 200, headers)
+    return current.show_form(form.slot, page, 422 if missing or invalid else 200, headers)

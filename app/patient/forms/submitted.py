@@ -74,39 +74,39 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/sent")
-def show_submitted(visit: UnlockedRequest) -> Response:
-    asked = pending_corrections(visit.installation, visit.participant)
-    forms = list_submitted_forms(visit.installation, visit.participant)
-    return visit.show(SubmittedPage(tuple(_line(visit, form, asked) for form in forms)))
+def show_submitted(current: UnlockedRequest) -> Response:
+    asked = pending_corrections(current.context)
+    forms = list_submitted_forms(current.context)
+    return current.show(SubmittedPage(tuple(_line(current, form, asked) for form in forms)))
 
 
 @router.get("/sent/{slot}")
-def show_answers(visit: UnlockedRequest, slot: str) -> Response:
-    sent = get_submitted_answers(visit.installation, visit.participant, slot)
-    return visit.show(_answers(visit, sent, pending_corrections(visit.installation, visit.participant)))
+def show_answers(current: UnlockedRequest, slot: str) -> Response:
+    sent = get_submitted_answers(current.context, slot)
+    return current.show(_answers(current, sent, pending_corrections(current.context)))
 
 
 @router.post("/sent/{slot}/correction")
 def request_form_correction(sent: ParticipantPost, slot: str) -> Response:
-    request_correction(sent.visit.installation, sent.visit.participant, slot, sent.visit.at)
+    request_correction(sent.current.context, slot)
     return RedirectResponse(f"{SENT}/{slot}/asked", 303)
 
 
 @router.get("/sent/{slot}/asked")
-def show_correction_asked(visit: UnlockedRequest, slot: str) -> Response:
+def show_correction_asked(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
-    form = get_submitted_form(visit.installation, visit.participant, slot)
-    asked = pending_corrections(visit.installation, visit.participant)
+    form = get_submitted_form(current.context, slot)
+    asked = pending_corrections(current.context)
     if form.slot_key not in asked:
         return RedirectResponse(SENT, 303)
-    line = _line(visit, form, asked)
-    return visit.show(CorrectionAskedPage(line.name, line.sent_at, visit.participant.site.hours, SENT))
+    line = _line(current, form, asked)
+    return current.show(CorrectionAskedPage(line.name, line.sent_at, current.participant.site.hours, SENT))
 
 
 def _line(
-    visit: ParticipantRequest, form: SubmittedFormSummary, asked: Mapping[int, datetime]
+    current: ParticipantRequest, form: SubmittedFormSummary, asked: Mapping[int, datetime]
 ) -> SubmittedLine:
-    spoken, zone = visit.language, visit.participant.zone
+    spoken, zone = current.language, current.participant.zone
     moment = asked.get(form.slot_key)
     return SubmittedLine(
         name=name_with_day(form.name, form.for_day, spoken),
@@ -118,7 +118,9 @@ def _line(
     )
 
 
-def _answers(visit: ParticipantRequest, sent: SubmittedAnswers, asked: Mapping[int, datetime]) -> AnswersPage:
+def _answers(
+    current: ParticipantRequest, sent: SubmittedAnswers, asked: Mapping[int, datetime]
+) -> AnswersPage:
     rows = []
     for item in sent.instrument.items:
         if item.code in sent.answers:
@@ -127,7 +129,7 @@ def _answers(visit: ParticipantRequest, sent: SubmittedAnswers, asked: Mapping[i
             rows.append((item.number, sent.text.items[item.code], answer))
     spoken = find_language(sent.text.lang)
     return AnswersPage(
-        form=_line(visit, sent.form, asked),
+        form=_line(current, sent.form, asked),
         lang=spoken.tag if spoken else sent.text.lang,
         rows=tuple(rows),
         back_url=SENT,

@@ -11,8 +11,8 @@ from app.domain.plans.plan import SecondCheck
 from app.domain.records.access import Actor, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import participant_actor
 from app.services.accounts.second_check import check_new_pin, is_confirmed
+from app.services.core.context import participant_actor
 from app.services.core.identifiers import (
     CODE_LENGTH,
     new_token,

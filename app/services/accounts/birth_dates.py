@@ -1,13 +1,14 @@
 """Birth dates where a plan asks for one as second check: turned into a digest, then forgotten (PRI-02)."""
 
-from datetime import date, datetime
+from datetime import date
 
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Actor, Permission
+from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import birth_date_fingerprint
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.throttling import forget_failures, participant_throttle
@@ -36,28 +37,28 @@ def birth_date_hash(
 
 
 def record_birth_date(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     public_id: str,
     born_on: date | None,
     reason: str,
-    at: datetime,
 ) -> None:
     """Record or correct a participant's birth date, which was mistyped or came with no enrolment.
 
     Raises Refused: "unknown_participant", "birth_date_not_asked", "birth_date_needed",
     "bad_birth_date", "reason_needed".
     """
-    with installation.work(actor, at) as work:
-        participant = get_readable_participant(work.session, actor, public_id, Permission.PARTICIPANT_ENROL)
+    with context.unit_of_work() as work:
+        participant = get_readable_participant(
+            work.session, context.actor, public_id, Permission.PARTICIPANT_ENROL
+        )
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan(context.installation, work.session, participant.study_id)
         if plan.second_check is not SecondCheck.birth_date:
             raise Refused("birth_date_not_asked")
-        check_birth_date(born_on, local_day(at, participant.zone))
+        check_birth_date(born_on, local_day(context.at, participant.zone))
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
-        participant.birth_hash = birth_date_hash(installation, plan, public_id, born_on)
+        participant.birth_hash = birth_date_hash(context.installation, plan, public_id, born_on)
         forget_failures(work.session, participant_throttle(participant.id or 0))
         work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=reason.strip())

@@ -6,13 +6,12 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.domain.records.access import Actor, Permission
+from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE
-from app.services.accounts.participant_session import ParticipantSession
+from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.identifiers import new_short_code, new_token, token_digest
-from app.services.core.installation import Installation
 from app.storage.queries.participants import get_readable_participant
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Activation, Device
@@ -26,22 +25,22 @@ class OwnCode:
     expires_at: datetime
 
 
-def revoke_device(
-    installation: Installation, actor: Actor, public_id: str, device_id: int, reason: str, at: datetime
-) -> None:
+def revoke_device(context: StaffContext, public_id: str, device_id: int, reason: str) -> None:
     """Unbind one browser of a participant; one that is unbound already stays so.
 
     Raises Refused: "unknown_participant", "unknown_device", "reason_needed".
     """
-    with installation.work(actor, at) as work:
-        participant = get_readable_participant(work.session, actor, public_id, Permission.ACTIVATION_ISSUE)
+    with context.unit_of_work() as work:
+        participant = get_readable_participant(
+            work.session, context.actor, public_id, Permission.ACTIVATION_ISSUE
+        )
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
         device = _device(work.session, participant.id or 0, device_id)
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
         if device.revoked_at is None:
-            device.revoked_at = at
+            device.revoked_at = context.at
             work.record(AuditEvent.DEVICE_REVOKED, chain, reason=reason.strip())
 
 
@@ -53,41 +52,39 @@ def list_own_devices(session: Session, visitor: ParticipantSession) -> tuple[Dev
     return tuple(session.exec(statement.order_by(col(Device.seen_at).desc(), col(Device.id).desc())))
 
 
-def remove_own_device(
-    installation: Installation, visitor: ParticipantSession, device_id: int, at: datetime
-) -> None:
+def remove_own_device(context: ParticipantContext, device_id: int) -> None:
     """Unbind another browser of one's own; one that is unbound already stays so.
 
     Raises Refused: "unknown_device", "this_device" (that is what logging out is for).
     """
-    with installation.work(visitor.actor, at) as work:
-        chain = participant_chain(visitor.participant_id)
+    with context.unit_of_work() as work:
+        chain = participant_chain(context.participant.participant_id)
         work.lock(chain)
-        device = _device(work.session, visitor.participant_id, device_id)
-        if device_id == visitor.device_id:
+        device = _device(work.session, context.participant.participant_id, device_id)
+        if device_id == context.participant.device_id:
             raise Refused("this_device")
         if device.revoked_at is None:
-            device.revoked_at = at
+            device.revoked_at = context.at
             work.record(AuditEvent.DEVICE_REMOVED, chain)
 
 
-def issue_own_code(installation: Installation, visitor: ParticipantSession, at: datetime) -> OwnCode:
+def issue_own_code(context: ParticipantContext) -> OwnCode:
     """A code for one more browser of one's own; one made before stops working. It leaves the PIN as it is."""
     code = new_short_code()
-    with installation.work(visitor.actor, at) as work:
-        chain = participant_chain(visitor.participant_id)
+    with context.unit_of_work() as work:
+        chain = participant_chain(context.participant.participant_id)
         work.lock(chain)
         work.record(AuditEvent.OWN_CODE_ISSUED, chain)
-        for earlier in work.session.exec(_own_codes(visitor)):
-            earlier.revoked_at = at
+        for earlier in work.session.exec(_own_codes(context.participant)):
+            earlier.revoked_at = context.at
         activation = Activation(
-            participant_id=visitor.participant_id,
+            participant_id=context.participant.participant_id,
             token_hash=token_digest(new_token()),  # nobody is told: there is no link beside this code
             code_hash=token_digest(code),
-            issued_at=at,
-            issued_by=visitor.public_id,
-            expires_at=at + CODE_LIFE,
-            code_expires_at=at + CODE_LIFE,
+            issued_at=context.at,
+            issued_by=context.participant.public_id,
+            expires_at=context.at + CODE_LIFE,
+            code_expires_at=context.at + CODE_LIFE,
             resets_pin=False,
         )
         work.session.add(activation)

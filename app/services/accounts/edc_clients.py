@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.records.access import Actor, ActorKind, Scope
+from app.domain.records.access import Actor, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import EdcClientSession, StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.core.throttling import check_tries, count_failure, forget_failures
@@ -32,35 +33,6 @@ class IssuedToken:
     token: str
     seconds: int
     scopes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EdcClientSession:
-    """The EDC client behind a request. `sites` are the codes it is bound to; None means all of the study."""
-
-    client_id: str
-    name: str
-    study_id: int
-    study: str
-    feed: str
-    scopes: frozenset[str]
-    sites: tuple[str, ...] | None
-    site_ids: frozenset[int]
-    expires_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """The client as the trail names it."""
-        return Actor(ActorKind.EDC, self.client_id, "edc")
-
-    def reaches(self, site_id: int) -> bool:
-        """Whether this site is one of the client's."""
-        return self.sites is None or site_id in self.site_ids
-
-    def require(self, scope: Scope) -> None:
-        """Raises Refused("insufficient_scope") naming the scope that is missing."""
-        if scope.value not in self.scopes:
-            raise Refused("insufficient_scope", scope=scope.value)
 
 
 def issue_token(
@@ -164,13 +136,13 @@ def authenticate_client(session: Session, bearer: str | None, at: datetime) -> E
     )
 
 
-def add_secret(installation: Installation, actor: Actor, client_id: str, at: datetime) -> str:
+def add_secret(context: StaffContext, client_id: str) -> str:
     """A second secret beside the first, shown once; both work until `retire_secret`.
 
     Raises Refused: "unknown_client", "two_secrets" while there are two already.
     """
     secret = new_token()
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         client = _lock_client(work, client_id)
         if client.next_secret_hash is not None:
             raise Refused("two_secrets")
@@ -179,9 +151,9 @@ def add_secret(installation: Installation, actor: Actor, client_id: str, at: dat
     return secret
 
 
-def retire_secret(installation: Installation, actor: Actor, client_id: str, at: datetime) -> None:
+def retire_secret(context: StaffContext, client_id: str) -> None:
     """Stop the older of two secrets. Raises Refused: "unknown_client", "one_secret"."""
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         client = _lock_client(work, client_id)
         if client.next_secret_hash is None:
             raise Refused("one_secret")
@@ -189,13 +161,11 @@ def retire_secret(installation: Installation, actor: Actor, client_id: str, at: 
         work.record(AuditEvent.EDC_SECRET_RETIRED, study_chain(client.study_id), client.study_id)
 
 
-def disable_client(
-    installation: Installation, actor: Actor, client_id: str, reason: str, at: datetime
-) -> None:
+def disable_client(context: StaffContext, client_id: str, reason: str) -> None:
     """Stop a client and every token of it at once. Raises Refused("unknown_client")."""
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         client = _lock_client(work, client_id)
-        client.disabled_at = client.disabled_at or at
+        client.disabled_at = client.disabled_at or context.at
         chain = study_chain(client.study_id)
         work.record(AuditEvent.EDC_CLIENT_DISABLED, chain, client.study_id, reason=reason)
 

@@ -1,17 +1,13 @@
 """The participant behind a bound browser: who it is, its idle lock, how they read, leaving."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import SecondCheck
-from app.domain.plans.status import ExitKind
-from app.domain.records.access import Actor, ActorKind
 from app.domain.records.audit import AuditEvent
-from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import is_confirmed, refusal_for
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -21,38 +17,6 @@ from app.storage.tables.participants import Device, Participant
 from app.storage.tables.studies import Site, Study
 
 _SEEN_EVERY = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantSession:
-    """The participant behind a bound browser. `locked`: idle too long or put down; the check is asked."""
-
-    device_id: int
-    participant_id: int
-    public_id: str
-    study_id: int
-    study: str
-    plan_version: str
-    subject: str
-    language: str
-    text_size: TextSize
-    zone: str
-    site: Site
-    exit_kind: ExitKind | None
-    enrolled_at: datetime
-    seen_at: datetime
-    locked: bool
-    put_down: bool
-    second_check: SecondCheck
-
-    @property
-    def actor(self) -> Actor:
-        return participant_actor(self.public_id)
-
-
-def participant_actor(public_id: str) -> Actor:
-    """The participant as the trail names them."""
-    return Actor(ActorKind.PARTICIPANT, public_id, "participant")
 
 
 def authenticate(
@@ -103,70 +67,70 @@ def build_session(
     )
 
 
-def keep_alive(installation: Installation, visitor: ParticipantSession, at: datetime) -> None:
+def keep_alive(context: ParticipantContext) -> None:
     """Keep an unlocked browser awake; writes at most once a minute."""
-    if visitor.locked or at - visitor.seen_at < _SEEN_EVERY:
+    if context.participant.locked or context.at - context.participant.seen_at < _SEEN_EVERY:
         return
-    with installation.work(visitor.actor, at) as work:
-        work.session.get_one(Device, visitor.device_id).seen_at = at
+    with context.unit_of_work() as work:
+        work.session.get_one(Device, context.participant.device_id).seen_at = context.at
 
 
-def unlock_device(installation: Installation, visitor: ParticipantSession, answer: str, at: datetime) -> None:
+def unlock_device(context: ParticipantContext, answer: str) -> None:
     """Wake a browser with the answer to the study's second check: PIN, birth date, or nothing at all.
 
     Raises Refused: "throttled" (this browser alone), "wrong_pin", "wrong_birth_date"; all are recorded.
     """
-    subject = device_throttle(visitor.participant_id, visitor.device_id)
-    chain = participant_chain(visitor.participant_id)
-    with installation.read() as session:
-        check_tries(session, subject, at)
-        participant = session.get_one(Participant, visitor.participant_id)
-        right = is_confirmed(installation.secret_box, participant, visitor.second_check, answer)
-    refusal = refusal_for(visitor.second_check)
-    with installation.work(visitor.actor, at) as work:
+    subject = device_throttle(context.participant.participant_id, context.participant.device_id)
+    chain = participant_chain(context.participant.participant_id)
+    with context.read() as session:
+        check_tries(session, subject, context.at)
+        participant = session.get_one(Participant, context.participant.participant_id)
+        right = is_confirmed(
+            context.installation.secret_box, participant, context.participant.second_check, answer
+        )
+    refusal = refusal_for(context.participant.second_check)
+    with context.unit_of_work() as work:
         work.lock(chain)
         if right:
-            device = work.session.get_one(Device, visitor.device_id)
-            device.seen_at, device.locked_at = at, None
+            device = work.session.get_one(Device, context.participant.device_id)
+            device.seen_at, device.locked_at = context.at, None
             forget_failures(work.session, subject)
             work.record(AuditEvent.DEVICE_UNLOCKED, chain)
         else:
-            count_failure(work.session, subject, at)
+            count_failure(work.session, subject, context.at)
             work.record(refusal.event, chain)
     if not right:
         raise Refused(refusal.code)
 
 
-def lock_device(installation: Installation, visitor: ParticipantSession, at: datetime) -> None:
+def lock_device(context: ParticipantContext) -> None:
     """Lock this browser at once: the phone passes to another participant."""
-    with installation.work(visitor.actor, at) as work:
-        chain = participant_chain(visitor.participant_id)
+    with context.unit_of_work() as work:
+        chain = participant_chain(context.participant.participant_id)
         work.lock(chain)
-        device = work.session.get_one(Device, visitor.device_id)
+        device = work.session.get_one(Device, context.participant.device_id)
         if device.locked_at is None:
-            device.locked_at = at
+            device.locked_at = context.at
             work.record(AuditEvent.DEVICE_LOCKED, chain)
 
 
-def sign_out_device(installation: Installation, visitor: ParticipantSession, at: datetime) -> None:
+def sign_out_device(context: ParticipantContext) -> None:
     """Unbind this browser; a fresh link binds it again."""
-    with installation.work(visitor.actor, at) as work:
-        work.session.get_one(Device, visitor.device_id).revoked_at = at
-        work.record(AuditEvent.DEVICE_SIGNED_OUT, participant_chain(visitor.participant_id))
+    with context.unit_of_work() as work:
+        work.session.get_one(Device, context.participant.device_id).revoked_at = context.at
+        work.record(AuditEvent.DEVICE_SIGNED_OUT, participant_chain(context.participant.participant_id))
 
 
-def change_language(
-    installation: Installation, visitor: ParticipantSession, language: str, at: datetime
-) -> None:
+def change_language(context: ParticipantContext, language: str) -> None:
     """Set the participant's language; raises Refused("no_language") naming those of the study."""
-    with installation.work(visitor.actor, at) as work:
-        plan = get_plan(installation, work.session, visitor.study_id)
+    with context.unit_of_work() as work:
+        plan = get_plan(context.installation, work.session, context.participant.study_id)
         if language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
-        participant = work.session.get_one(Participant, visitor.participant_id)
+        participant = work.session.get_one(Participant, context.participant.participant_id)
         if participant.language != language:
             participant.language = language
-            work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(visitor.participant_id))
+            work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(context.participant.participant_id))
 
 
 def remember_language(installation: Installation, cookie: str | None, language: str, at: datetime) -> None:
@@ -177,7 +141,7 @@ def remember_language(installation: Installation, cookie: str | None, language: 
     try:
         with installation.read() as session:
             visitor = authenticate(installation, session, cookie, at)
-        change_language(installation, visitor, language, at)
+        change_language(ParticipantContext(installation, visitor, at), language)
     except Refused as refused:
         if refused.code not in ("not_signed_in", "no_language"):
             raise

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession, authenticate
+from app.services.accounts.participant_session import authenticate
+from app.services.core.context import ParticipantSession
 from app.services.core.installation import Installation
 
 

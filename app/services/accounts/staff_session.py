@@ -172,35 +172,33 @@ def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> Si
 
 
 def keep_staff_session_alive(
-    installation: Installation, colleague: SignedInStaff, cookie: str | None, at: datetime
+    installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
     """Keep a session awake; writes at most once a minute."""
-    if at - colleague.seen_at < _SEEN_EVERY:
+    if at - staff.seen_at < _SEEN_EVERY:
         return
-    with installation.work(colleague.actor, at) as work:
+    with installation.work(staff.actor, at) as work:
         work.session.get_one(StaffSession, token_digest(cookie or "")).seen_at = at
 
 
 def sign_out_staff(
-    installation: Installation, colleague: SignedInStaff, cookie: str | None, at: datetime
+    installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
     """Close the session; its cookie is worth nothing from now on."""
-    with installation.work(colleague.actor, at) as work:
+    with installation.work(staff.actor, at) as work:
         work.session.get_one(StaffSession, token_digest(cookie or "")).closed_at = at
         work.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
 
 
-def remember_staff_language(
-    installation: Installation, colleague: SignedInStaff, code: str, at: datetime
-) -> str:
+def remember_staff_language(installation: Installation, staff: SignedInStaff, code: str, at: datetime) -> str:
     """Keep the language that this member of staff works in; returns its code. Refused("unknown_language")."""
     chosen = find_language(code)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    with installation.work(colleague.actor, at) as work:
-        staff = work.session.get_one(Staff, colleague.staff_id)
-        if staff.language != chosen.code:
-            staff.language = chosen.code
+    with installation.work(staff.actor, at) as work:
+        account = work.session.get_one(Staff, staff.staff_id)
+        if account.language != chosen.code:
+            account.language = chosen.code
             work.record(AuditEvent.LANGUAGE_CHANGED, INSTALLATION_CHAIN)
     return chosen.code
 

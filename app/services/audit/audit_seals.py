@@ -13,14 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.records.access import CLOCK
 from app.domain.records.audit import (
     GENESIS,
     AuditEvent,
     FieldChange,
     link_hash,
 )
-from app.services.core.installation import Installation
+from app.services.core.context import ClockContext
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.studies import Study
@@ -40,17 +39,17 @@ def day_to_seal(at: datetime) -> date:
     return (at.astimezone(UTC) - SETTLING).date() - timedelta(days=1)
 
 
-def seal_days(installation: Installation, at: datetime) -> int:
+def seal_days(context: ClockContext) -> int:
     """Seal the last settled day of every study that lacks its seal; returns how many were sealed."""
-    with installation.read() as session:
+    with context.read() as session:
         studies = list(session.exec(select(Study)))
-    return sum(seal_day(installation, study, day_to_seal(at), at) for study in studies)
+    return sum(seal_day(context, study, day_to_seal(context.at)) for study in studies)
 
 
-def seal_day(installation: Installation, study: Study, day: date, at: datetime) -> bool:
+def seal_day(context: ClockContext, study: Study, day: date) -> bool:
     """Seal one day of a study, once: a second call changes nothing and returns False."""
     chain, key = study_chain(study.id or 0), (study.id, day.isoformat())
-    with installation.work(CLOCK, at) as work:
+    with context.unit_of_work() as work:
         work.lock(chain)
         if work.session.get(DaySeal, key) is not None:
             return False
@@ -59,7 +58,7 @@ def seal_day(installation: Installation, study: Study, day: date, at: datetime) 
         chains, digest = digest_heads(stream_heads_before(work.session, study.id or 0, day))
         hash_ = link_hash(last.hash if last else GENESIS, digest)
         seal = DaySeal(
-            study_id=study.id or 0, sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=at
+            study_id=study.id or 0, sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
         )
         work.session.add(seal)
         told = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)

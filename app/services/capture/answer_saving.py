@@ -14,9 +14,9 @@ from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import AuditEvent, ChainEntry, canonical_json, link_entry
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession, participant_actor
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
+from app.services.core.context import ParticipantContext, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
@@ -69,36 +69,32 @@ def save_answers(
 
 
 def save_draft(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     cookie: str,
     slot_id: str,
     answers: Mapping[str, AnswerValue],
     base: int,
-    at: datetime,
 ) -> OpenForm:
     """Store those answers of a whole page that differ from the draft, and return the form with them.
 
     `base` is the revision that the page was made from. Raises as `open_form` and `save_answers`.
     """
-    form = open_form(installation, visitor, slot_id, at)
+    form = open_form(context, slot_id)
     changed = [
         item for item, value in answers.items() if item not in form.answers or form.answers[item] != value
     ]
     if not changed:
         return form
     given = [SubmittedAnswer(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
-    save_answers(installation, cookie, slot_id, form.client, given, at)
-    return open_form(installation, visitor, slot_id, at)
+    save_answers(context.installation, cookie, slot_id, form.client, given, context.at)
+    return open_form(context, slot_id)
 
 
-def record_altered_answers(
-    installation: Installation, visitor: ParticipantSession, slot_id: str, at: datetime
-) -> None:
+def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
     """Put into the trail that a record was changed on the phone after it was written (OFF-02)."""
-    get_form_definition(installation, visitor, slot_id)
-    with installation.work(visitor.actor, at) as work:
-        work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(visitor.participant_id))
+    get_form_definition(context, slot_id)
+    with context.unit_of_work() as work:
+        work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(context.participant.participant_id))
 
 
 def _save(installation: Installation, saved: AnswerBatch, *, waits: bool) -> int:

@@ -3,19 +3,22 @@
 from datetime import datetime
 
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession, authenticate, change_language
+from app.services.accounts.participant_session import authenticate, change_language
 from app.services.capture.forms import get_own_slot
+from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.statements.save_answers import read_draft
 from app.storage.tables.schedule import Slot
 
 
-def list_form_languages(
-    installation: Installation, visitor: ParticipantSession, slot: Slot
-) -> tuple[str, ...]:
+def list_form_languages(context: ParticipantContext, slot: Slot) -> tuple[str, ...]:
     """The codes of the study's languages in which this slot's very instrument version has words."""
-    plan = installation.library.plan(visitor.study, slot.plan_version)
-    return tuple(code for code in plan.languages if _has_words(installation, visitor.study, slot, code))
+    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    return tuple(
+        code
+        for code in plan.languages
+        if _has_words(context.installation, context.participant.study, slot, code)
+    )
 
 
 def _has_words(installation: Installation, study: str, slot: Slot, language: str) -> bool:
@@ -43,21 +46,19 @@ def needs_language_confirmation(
         except Refused:
             return False
         held = read_draft(session.connection(), slot.id or 0)
-    if language not in list_form_languages(installation, visitor, slot):
+    if language not in list_form_languages(ParticipantContext(installation, visitor, visitor.seen_at), slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
     shown = slot.submitted_at is None and not visitor.locked
     return bool(held) and shown and language != visitor.language
 
 
-def switch_form_language(
-    installation: Installation, visitor: ParticipantSession, slot_id: str, language: str, at: datetime
-) -> None:
+def switch_form_language(context: ParticipantContext, slot_id: str, language: str) -> None:
     """Go on in another language; the answers so far stay, each with the language it was given in.
 
     Raises Refused: "unknown_slot", "no_translation", or as `change_language`.
     """
-    with installation.read() as session:
-        slot = get_own_slot(session, visitor, slot_id)
-    if language not in list_form_languages(installation, visitor, slot):
+    with context.read() as session:
+        slot = get_own_slot(session, context.participant, slot_id)
+    if language not in list_form_languages(context, slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
-    change_language(installation, visitor, language, at)
+    change_language(context, language)

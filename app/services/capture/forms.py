@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlmodel import Session, select
 
@@ -16,7 +15,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
@@ -68,20 +67,20 @@ class OpenForm(FormDefinition):
     urgent_words: str = ""
 
 
-def open_form(
-    installation: Installation, visitor: ParticipantSession, slot_id: str, at: datetime
-) -> OpenForm:
+def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:
     """The form of one's own slot, found by its id alone; begun or not.
 
     Raises Refused: "unknown_slot" (also for somebody else's), "not_yet_open", "window_closed",
     "already_submitted", "not_expected", "no_translation", or as `packs.check_begin`.
     """
-    with installation.read() as session:
-        slot = get_own_slot(session, visitor, slot_id)
-        check_open(window_of_slot(slot), slot_facts(slot), at)
+    with context.read() as session:
+        slot = get_own_slot(session, context.participant, slot_id)
+        check_open(window_of_slot(slot), slot_facts(slot), context.at)
         held = read_draft(session.connection(), slot.id or 0)
-    check_form_wording(installation, visitor.study, visitor.language, slot, at)
-    asked = form_definition(installation, visitor, slot)
+    check_form_wording(
+        context.installation, context.participant.study, context.participant.language, slot, context.at
+    )
+    asked = form_definition(context, slot)
     return OpenForm(
         slot=slot,
         plan=asked.plan,
@@ -91,19 +90,17 @@ def open_form(
         answers={item: answer.told for item, answer in held.items()},
         revision=max((answer.revision for answer in held.values()), default=0),
         client=new_public_id(),
-        key=form_item_tokens(installation, asked.plan, slot_id, len(asked.items)),
-        asks_late_reason=needs_late_reason(asked.plan, planned_slot(slot), at),
-        urgent_words=urgent_words(visitor.site, visitor.language),
+        key=form_item_tokens(context.installation, asked.plan, slot_id, len(asked.items)),
+        asks_late_reason=needs_late_reason(asked.plan, planned_slot(slot), context.at),
+        urgent_words=urgent_words(context.participant.site, context.participant.language),
     )
 
 
-def get_form_definition(
-    installation: Installation, visitor: ParticipantSession, slot_id: str
-) -> FormDefinition:
+def get_form_definition(context: ParticipantContext, slot_id: str) -> FormDefinition:
     """What one's own slot asks, whatever its state. Raises Refused: "unknown_slot", "no_translation"."""
-    with installation.read() as session:
-        slot = get_own_slot(session, visitor, slot_id)
-    return form_definition(installation, visitor, slot)
+    with context.read() as session:
+        slot = get_own_slot(session, context.participant, slot_id)
+    return form_definition(context, slot)
 
 
 def get_own_slot(session: Session, visitor: ParticipantSession, slot_id: str) -> Slot:
@@ -115,42 +112,44 @@ def get_own_slot(session: Session, visitor: ParticipantSession, slot_id: str) ->
     return slot
 
 
-def form_definition(installation: Installation, visitor: ParticipantSession, slot: Slot) -> FormDefinition:
+def form_definition(context: ParticipantContext, slot: Slot) -> FormDefinition:
     """What a slot at hand asks of this visitor. Raises Refused("no_translation")."""
-    plan = installation.library.plan(visitor.study, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.text(visitor.study, instrument, visitor.language, slot.begun_at)
+    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    text = context.installation.text(
+        context.participant.study, instrument, context.participant.language, slot.begun_at
+    )
     return FormDefinition(slot, plan, instrument, text, items_left_out(plan, slot.instrument))
 
 
 def begin_form(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     helped_by: HelpedBy | None,
     late_reason: LateReason | None,
-    at: datetime,
 ) -> None:
     """Begin one's own form; a begun one stays as it is. From here on its window never moves.
 
     Raises as `open_form`, and Refused("late_reason_needed") for a diary entry made late without one.
     """
-    chain = participant_chain(visitor.participant_id)
-    with installation.work(visitor.actor, at) as work:
+    chain = participant_chain(context.participant.participant_id)
+    with context.unit_of_work() as work:
         work.lock(chain)
-        slot = get_own_slot(work.session, visitor, slot_id)
-        check_open(window_of_slot(slot), slot_facts(slot), at)
+        slot = get_own_slot(work.session, context.participant, slot_id)
+        check_open(window_of_slot(slot), slot_facts(slot), context.at)
         if slot.begun_at is not None:
             return
-        check_form_wording(installation, visitor.study, visitor.language, slot, at)
-        plan = installation.library.plan(visitor.study, slot.plan_version)
-        if late_reason is None and needs_late_reason(plan, planned_slot(slot), at):
+        check_form_wording(
+            context.installation, context.participant.study, context.participant.language, slot, context.at
+        )
+        plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+        if late_reason is None and needs_late_reason(plan, planned_slot(slot), context.at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
-        slot.begun_at = at
+        slot.begun_at = context.at
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
-        wish = reminder_preference(work.session.get_one(Participant, visitor.participant_id))
-        slot.wake_at = next_due_at(plan, slot, queued_kinds(work.session, slot), at, wish)
+        wish = reminder_preference(work.session.get_one(Participant, context.participant.participant_id))
+        slot.wake_at = next_due_at(plan, slot, queued_kinds(work.session, slot), context.at, wish)
         work.record(AuditEvent.FORM_BEGUN, chain)
 
 

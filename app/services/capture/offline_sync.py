@@ -18,12 +18,12 @@ from app.domain.plans.status import SlotFacts
 from app.domain.plans.windows import Window
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import FormDefinition, form_definition, form_item_tokens, get_own_slot
 from app.services.capture.quarantine import quarantine_answers
 from app.services.capture.submission import SubmissionReceipt, get_first_response, submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
@@ -59,43 +59,41 @@ class SyncResult:
 
 
 def accept_offline_answers(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     cookie: str,
     slot_id: str,
     left: OfflineBatch,
-    at: datetime,
 ) -> SyncResult:
     """Judge every event by the slot's rules; send the form when that was asked for and may still be.
 
     Told again, it is not stored again. Raises Refused: "unknown_slot", "not_begun", "unknown_item",
     "out_of_range", "wrong_kind".
     """
-    with installation.read() as session:
-        slot = get_own_slot(session, visitor, slot_id)
+    with context.read() as session:
+        slot = get_own_slot(session, context.participant, slot_id)
         known = _known(session, slot.id or 0, left.client)
         first = get_first_response(session, slot) if slot.submitted_at is not None else None
         session.expunge_all()
-    asked = form_definition(installation, visitor, slot)
-    given, altered = _read(installation, asked, left)
+    asked = form_definition(context, slot)
+    given, altered = _read(context.installation, asked, left)
     fresh = [answer for answer in given if answer.seq not in known]
     if altered:
-        _keep_apart(installation, visitor, slot_id, altered, "altered", at)
+        _keep_apart(context, slot_id, altered, "altered")
     if first is not None:
-        return _after(installation, visitor, slot_id, first, fresh, at)
+        return _after(context, slot_id, first, fresh)
     window = window_of_slot(slot)
     if slot.begun_at is None or window is None:
         raise Refused("not_begun")
-    good = [answer for answer in fresh if _in_time(window, slot_facts(slot), answer, at)]
+    good = [answer for answer in fresh if _in_time(window, slot_facts(slot), answer, context.at)]
     apart = [answer for answer in fresh if answer not in good]
     if good:
-        save_answers(installation, cookie, slot_id, left.client, good, at, late=True)
+        save_answers(context.installation, cookie, slot_id, left.client, good, context.at, late=True)
     if apart:
-        _keep_apart(installation, visitor, slot_id, apart, "arrived_too_late", at)
+        _keep_apart(context, slot_id, apart, "arrived_too_late")
     fate = SyncOutcome.kept if apart or altered else SyncOutcome.saved
     if left.reviewed_at is None or altered:
         return SyncResult(fate)
-    return _sent(installation, visitor, slot_id, left, fate, at)
+    return _sent(context, slot_id, left, fate)
 
 
 def _known(session: Session, slot_id: int, client: str) -> frozenset[int]:
@@ -119,18 +117,16 @@ def _read(
 
 
 def _after(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     first: Response,
     fresh: Sequence[SubmittedAnswer],
-    at: datetime,
 ) -> SyncResult:
     """The form was sent before: what says something else than the response is kept beside it."""
     other = [answer for answer in fresh if first.answers.get(answer.item, answer) != answer.value]
     if not other:
         return SyncResult(SyncOutcome.submitted, first.out_of_window, first.public_id)
-    _keep_apart(installation, visitor, slot_id, other, "already_submitted", at)
+    _keep_apart(context, slot_id, other, "already_submitted")
     return SyncResult(SyncOutcome.kept)
 
 
@@ -140,17 +136,15 @@ def _in_time(window: Window, facts: SlotFacts, answer: SubmittedAnswer, at: date
 
 
 def _keep_apart(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     given: Sequence[SubmittedAnswer],
     reason: str,
-    at: datetime,
 ) -> None:
     event = AuditEvent.ANSWERS_ALTERED if reason == "altered" else AuditEvent.ANSWERS_QUARANTINED
-    with installation.work(visitor.actor, at) as work:
-        work.lock(participant_chain(visitor.participant_id))
-        slot = get_own_slot(work.session, visitor, slot_id)
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(context.participant.participant_id))
+        slot = get_own_slot(work.session, context.participant, slot_id)
         for answers in _layers(given):
             quarantine_answers(work, slot, answers, reason, given[-1].device_at, event)
 
@@ -167,16 +161,14 @@ def _layers(given: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue]]:
 
 
 def _sent(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     left: OfflineBatch,
     unsent: SyncOutcome,
-    at: datetime,
 ) -> SyncResult:
     """The draft as the response, because Send was pressed on it; what is missing leaves it `unsent`."""
-    with installation.read() as session:
-        slot = get_own_slot(session, visitor, slot_id)
+    with context.read() as session:
+        slot = get_own_slot(session, context.participant, slot_id)
         draft = read_draft(session.connection(), slot.id or 0)
     sending = SubmittedForm(
         answers={item: answer.told for item, answer in draft.items()},
@@ -188,7 +180,7 @@ def _sent(
         offline=True,
     )
     try:
-        receipt: SubmissionReceipt = submit_form(installation, visitor, slot_id, sending, at)
+        receipt: SubmissionReceipt = submit_form(context, slot_id, sending)
     except Refused as refused:
         fates = {
             "unanswered": unsent,

@@ -10,10 +10,11 @@ from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import capture_instant
 from app.domain.plans.status import Status, derive_status
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession, build_session
+from app.services.accounts.participant_session import build_session
 from app.services.capture.forms import FormDefinition, form_definition, get_own_slot
 from app.services.capture.quarantine import quarantine_answers
 from app.services.capture.submission_builder import CheckedSubmission, SubmittedForm, build_submission
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.storage.engine import saving, writing
@@ -63,11 +64,9 @@ def read_submission(
 
 
 def submit_form(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     sending: SubmittedForm,
-    at: datetime,
     met: SubmissionContext | None = None,
 ) -> SubmissionReceipt:
     """Make the answers the slot's one response, scored, audited and in the feed, or return the receipt
@@ -77,39 +76,37 @@ def submit_form(
     "out_of_range", "wrong_kind"; "already_submitted" with the first receipt for other content,
     and "arrived_too_late" - in both cases the answers are kept in quarantine.
     """
-    receipt = _try_to_submit(installation, visitor, slot_id, sending, at, met, waits=False)
+    receipt = _try_to_submit(context, slot_id, sending, met, waits=False)
     while receipt is None:
         # Whoever is overtaken once waits in line the second time, and is then overtaken no more.
-        receipt = _try_to_submit(installation, visitor, slot_id, sending, at, None, waits=True)
+        receipt = _try_to_submit(context, slot_id, sending, None, waits=True)
     return receipt
 
 
 def _try_to_submit(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     slot_id: str,
     sending: SubmittedForm,
-    at: datetime,
     met: SubmissionContext | None,
     *,
     waits: bool,
 ) -> SubmissionReceipt | None:
     """None when something else happened to this participant since it was read; not when it `waits`."""
     pool = writing if waits else saving
-    with pool(installation.engine).connect() as connection:
+    with pool(context.installation.engine).connect() as connection:
         if waits:
-            lock_chain(connection, participant_chain(visitor.participant_id))
-        met = met or read_submission_by_device(connection, visitor.device_id, slot_id)
+            lock_chain(connection, participant_chain(context.participant.participant_id))
+        met = met or read_submission_by_device(connection, context.participant.device_id, slot_id)
         if met is None:
             raise Refused("unknown_slot")
-        asked = form_definition(installation, visitor, met.slot)
-        judged = None if met.slot.submitted_at is not None else _judged(asked, sending, at)
+        asked = form_definition(context, met.slot)
+        judged = None if met.slot.submitted_at is not None else _judged(asked, sending, context.at)
         if judged is not None and judged.stands is not Arrival.quarantined:
-            made = build_submission(met, asked, sending, judged, installation.app_version, at)
+            made = build_submission(met, asked, sending, judged, context.installation.app_version, context.at)
             written = write_submission(connection, made)
             connection.commit()
             return _receipt(made.response, repeated=False) if written else None
-    return _set_apart(installation, visitor, asked, sending, judged, at)
+    return _set_apart(context, asked, sending, judged)
 
 
 def _judged(asked: FormDefinition, sending: SubmittedForm, at: datetime) -> CheckedSubmission:
@@ -125,17 +122,15 @@ def _judged(asked: FormDefinition, sending: SubmittedForm, at: datetime) -> Chec
 
 
 def _set_apart(
-    installation: Installation,
-    visitor: ParticipantSession,
+    context: ParticipantContext,
     asked: FormDefinition,
     sending: SubmittedForm,
     judged: CheckedSubmission | None,
-    at: datetime,
 ) -> SubmissionReceipt:
     """What cannot become the response is kept in quarantine, and said to the sender after the commit."""
-    with installation.work(visitor.actor, at) as work:
-        work.lock(participant_chain(visitor.participant_id))
-        slot = get_own_slot(work.session, visitor, asked.slot.public_id)
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(context.participant.participant_id))
+        slot = get_own_slot(work.session, context.participant, asked.slot.public_id)
         if slot.submitted_at is None and judged is not None:
             refusal = Refused("arrived_too_late", day=slot.closes_on)
             quarantine_answers(work, slot, judged.document, refusal.code, sending.device_at)

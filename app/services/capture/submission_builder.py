@@ -12,9 +12,9 @@ from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.scoring.eortc import Score, format_score, score_answers
 from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent, ChainEntry, FieldChange, canonical_json, link_entry
-from app.services.accounts.participant_session import participant_actor
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import FormDefinition
+from app.services.core.context import participant_actor
 from app.services.core.identifiers import new_public_id
 from app.services.feed.feed_events import slot_event
 from app.storage.plain_rows import plain_row

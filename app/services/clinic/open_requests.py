@@ -10,7 +10,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.services.core.installation import Installation
+from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant, TeamRequest
@@ -63,9 +63,9 @@ def count_requests(session: Session, actor: Actor) -> int:
     return int(counted.scalar_one())
 
 
-def list_open_requests(installation: Installation, session: Session, actor: Actor) -> tuple[OpenRequest, ...]:
+def list_open_requests(context: StaffContext, session: Session) -> tuple[OpenRequest, ...]:
     """The open requests at this colleague's sites, oldest first, at most `LISTED`."""
-    studies, sites = _places(actor)
+    studies, sites = _places(context.actor)
     bounds = {"studies": studies, "sites": sites}
     statement = (
         sa.select(TeamRequest, Participant, Site, col(Study.code), Slot)
@@ -77,22 +77,20 @@ def list_open_requests(installation: Installation, session: Session, actor: Acto
         .order_by(col(TeamRequest.asked_at), col(TeamRequest.id))
         .limit(LISTED)
     )
-    return tuple(_told(installation, actor, *row) for row in session.execute(statement, bounds))
+    return tuple(_describe(context, *row) for row in session.execute(statement, bounds))
 
 
-def close_request(
-    installation: Installation, actor: Actor, request_id: int, outcome: str, at: datetime
-) -> None:
+def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     """Close a request with what came of it; the participant may then ask again.
 
     Raises Refused: "unknown_request" (also for another site's), "request_closed", and
     "outcome_needed" for a correction without one (COR-04).
     """
     said = outcome.strip()
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         found = work.session.get(TeamRequest, request_id)
         who = work.session.get_one(Participant, found.participant_id) if found else None
-        if found is None or who is None or not actor.may(_CLOSE, who.study_id, who.site_id):
+        if found is None or who is None or not context.actor.may(_CLOSE, who.study_id, who.site_id):
             raise Refused("unknown_request")
         chain = participant_chain(found.participant_id)
         work.lock(chain)
@@ -100,7 +98,7 @@ def close_request(
             raise Refused("request_closed")
         if found.kind is TeamRequestKind.correction and not said:
             raise Refused("outcome_needed", field="outcome")
-        found.closed_at, found.closed_by, found.outcome = at, actor.id, said or None
+        found.closed_at, found.closed_by, found.outcome = context.at, context.actor.id, said or None
         work.record(AuditEvent.REQUEST_CLOSED, chain, reason=said or None)
 
 
@@ -111,9 +109,8 @@ def _places(actor: Actor) -> tuple[list[int], list[int]]:
     return [study for study, site in reach if site is None], sites
 
 
-def _told(
-    installation: Installation,
-    actor: Actor,
+def _describe(
+    context: StaffContext,
     row: TeamRequest,
     who: Participant,
     site: Site,
@@ -121,7 +118,7 @@ def _told(
     slot: Slot | None,
 ) -> OpenRequest:
     asked = OpenRequest(row.id or 0, row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
-    if slot is None or _hidden(installation, actor, study, slot):
+    if slot is None or _hidden(context, study, slot):
         return asked
     return replace(
         asked,
@@ -133,8 +130,8 @@ def _told(
     )
 
 
-def _hidden(installation: Installation, actor: Actor, study: str, slot: Slot) -> bool:
+def _hidden(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
-    plan = installation.library.plan(study, slot.plan_version)
-    sees = not plan.blinded or actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
+    plan = context.installation.library.plan(study, slot.plan_version)
+    sees = not plan.blinded or context.actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
     return slot.arm_revealing and not sees

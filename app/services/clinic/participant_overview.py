@@ -14,6 +14,7 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan, items_left_out
 from app.storage.queries.participants import get_readable_participant, get_site, select_readable
@@ -88,23 +89,23 @@ class ParticipantOverview:
         return bool(self.devices)
 
 
-def get_participant_overview(
-    installation: Installation, session: Session, actor: Actor, public_id: str, at: datetime
-) -> ParticipantOverview:
+def get_participant_overview(context: StaffContext, session: Session, public_id: str) -> ParticipantOverview:
     """Everything for the participant page, in a bounded number of queries.
 
     Raises Refused("unknown_participant") for a stranger's and for none. In a blinded plan what
     reveals the arm is left out for those without that grant.
     """
-    participant = get_readable_participant(session, actor, public_id, Permission.PARTICIPANT_SEE)
+    participant = get_readable_participant(session, context.actor, public_id, Permission.PARTICIPANT_SEE)
     key = participant.id or 0
-    may = _permissions(actor, participant)
-    plan = get_plan(installation, session, participant.study_id)
+    may = _permissions(context.actor, participant)
+    plan = get_plan(context.installation, session, participant.study_id)
     hides = plan.blinded and Permission.ARM_SEE not in may
     slots = [slot for slot in list_slots(session, key) if not (hides and slot.arm_revealing)]
     counts = _answered(session, slots)
-    states = [_state(installation, plan, slot, counts, at) for slot in slots]
-    seen_contact = get_masked_contact(installation, session, key) if Permission.CONTACT_SEE in may else None
+    states = [_state(context.installation, plan, slot, counts, context.at) for slot in slots]
+    seen_contact = (
+        get_masked_contact(context.installation, session, key) if Permission.CONTACT_SEE in may else None
+    )
     return ParticipantOverview(
         participant=participant,
         site=get_site(session, participant),

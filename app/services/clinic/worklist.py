@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Actor, Permission
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
 from app.storage.queries.worklist import (
@@ -127,25 +128,23 @@ def list_staff_sites(
     return tuple(StaffSite(*row) for row in found)
 
 
-def get_worklist(
-    installation: Installation, session: Session, actor: Actor, wanted: WorklistFilter, at: datetime
-) -> Worklist:
+def get_worklist(context: StaffContext, session: Session, wanted: WorklistFilter) -> Worklist:
     """The forms that are wanted at this colleague's sites, overdue first, soonest closing first.
 
     Three queries. A participant whose exit is recorded never appears: their slots are not live.
     """
-    workplaces = list_staff_sites(session, actor)
+    workplaces = list_staff_sites(session, context.actor)
     chosen = {place.site_id: place for place in workplaces if wanted.site in ("", place.code)}
-    longest = _longest(installation, workplaces)
+    longest = _longest(context.installation, workplaces)
     groups = CALL if wanted.group is None else (wanted.group,)
     search = WorklistSearch(
-        tuple(chosen), at, at + longest, groups, wanted.search.strip(), wanted.after, PAGE + 1
+        tuple(chosen), context.at, context.at + longest, groups, wanted.search.strip(), wanted.after, PAGE + 1
     )
     found = (
         (list_diary_rows if wanted.diary else list_form_rows)(session.connection(), search) if chosen else []
     )
     counts = count_by_urgency(session.connection(), search) if chosen else {}
-    rows = tuple(_work(installation, row, chosen[row.site_id], at) for row in found[:PAGE])
+    rows = tuple(_work(context.installation, row, chosen[row.site_id], context.at) for row in found[:PAGE])
     return Worklist(rows, counts, workplaces, found[PAGE - 1].cursor if len(found) > PAGE else None)
 
 

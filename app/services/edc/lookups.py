@@ -8,8 +8,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import Scope
 from app.domain.records.audit import format_instant
 from app.domain.refusal import Refused
-from app.services.accounts.edc_clients import EdcClientSession
-from app.services.core.installation import Installation
+from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan
 from app.services.edc.records import find_record
 from app.services.edc.requests import find_participant
@@ -33,18 +32,18 @@ class Representation:
     version: int
 
 
-def describe_study(installation: Installation, caller: EdcClientSession, study: str) -> Json:
+def describe_study(context: EdcContext, study: str) -> Json:
     """The client's study: feed, head, plan, instruments, time rule. Raises Refused("unknown_study")."""
-    if study != caller.study:
+    if study != context.client.study:
         raise Refused("unknown_study", study=study)
-    with installation.read() as session:
-        plan = get_plan(installation, session, caller.study_id)
-        head = feed_pages.read_feed_head(session, caller.study_id)
-        seal = newest_seal(session, caller.study_id)
-    used = [installation.library.instrument(each.id, each.version) for each in plan.instruments]
+    with context.read() as session:
+        plan = get_plan(context.installation, session, context.client.study_id)
+        head = feed_pages.read_feed_head(session, context.client.study_id)
+        seal = newest_seal(session, context.client.study_id)
+    used = [context.installation.library.instrument(each.id, each.version) for each in plan.instruments]
     return {
         "study": study,
-        "feed": caller.feed,
+        "feed": context.client.feed,
         "head": head,
         "plan_version": plan.version,
         "plan_sha256": plan.sha256,
@@ -63,15 +62,13 @@ def describe_study(installation: Installation, caller: EdcClientSession, study: 
     }
 
 
-def describe_participant(
-    installation: Installation, caller: EdcClientSession, subject: str
-) -> Representation:
+def describe_participant(context: EdcContext, subject: str) -> Representation:
     """A participant by code; the arm only with its scope. Raises Refused("unknown_participant")."""
-    with installation.read() as session:
-        participant = find_participant(session, caller, subject)
-        plan = get_plan(installation, session, caller.study_id)
-        record = find_record(session, caller.study_id, f"participants/{subject}")
-        sees_arm = Scope.ARM_READ.value in caller.scopes
+    with context.read() as session:
+        participant = find_participant(session, context.client, subject)
+        plan = get_plan(context.installation, session, context.client.study_id)
+        record = find_record(session, context.client.study_id, f"participants/{subject}")
+        sees_arm = Scope.ARM_READ.value in context.client.scopes
         dates = {
             kind: {"date": said[0].isoformat(), "source": said[1]}
             for kind, said in anchor_dates(session, participant).items()
@@ -95,29 +92,27 @@ def describe_participant(
     return Representation(body, record.version if record else 0)
 
 
-def describe_visit(
-    installation: Installation, caller: EdcClientSession, subject: str, visit: str, at: datetime
-) -> Representation:
+def describe_visit(context: EdcContext, subject: str, visit: str) -> Representation:
     """A visit: what the EDC said of it, and its forms with their state at this moment.
 
     Raises Refused: "unknown_participant", "no_visit".
     """
-    with installation.read() as session:
-        participant = find_participant(session, caller, subject)
-        plan = get_plan(installation, session, caller.study_id)
+    with context.read() as session:
+        participant = find_participant(session, context.client, subject)
+        plan = get_plan(context.installation, session, context.client.study_id)
         check_visit(session, plan, participant, visit)
-        record = find_record(session, caller.study_id, f"participants/{subject}/visits/{visit}")
+        record = find_record(session, context.client.study_id, f"participants/{subject}/visits/{visit}")
         statement = select(VisitRecord).where(
             VisitRecord.participant_id == participant.id, VisitRecord.visit == visit
         )
         said = session.exec(statement).one_or_none()
-        hides = plan.blinded and Scope.ARM_READ.value not in caller.scopes
+        hides = plan.blinded and Scope.ARM_READ.value not in context.client.scopes
         body: Json = {
             "subject": subject,
             "visit": visit,
             "state": said.state if said else None,
             "date": _day(said.dated_on) if said else None,
-            "forms": _forms(session, participant, visit, hides, at),
+            "forms": _forms(session, participant, visit, hides, context.at),
         }
     return Representation(body, record.version if record else 0)
 

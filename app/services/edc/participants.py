@@ -71,8 +71,8 @@ class ParticipantBody:
     language: str
     reference_date: date
 
-    def told(self) -> dict[str, Any]:
-        """The body as it is kept."""
+    def as_document(self) -> dict[str, Any]:
+        """The body as it is stored."""
         day = self.reference_date.isoformat()
         return {"site": self.site, "language": self.language, "reference_date": day}
 
@@ -95,13 +95,13 @@ class StatusBody:
             raise Refused("scope_needed", field="scope", allowed=tuple(WithdrawalScope))
         return DispositionKind(f"withdrew_{self.scope.value}")
 
-    def told(self) -> dict[str, Any]:
-        """The body as it is kept."""
+    def as_document(self) -> dict[str, Any]:
+        """The body as it is stored."""
         scope = self.scope.value if self.scope else None
         return {"status": self.status.value, "date": self.stated, "scope": scope, "reason": self.reason}
 
 
-def receive_participant(installation: Installation, sent: EdcRequest, body: ParticipantBody) -> StoreResult:
+def receive_participant(sent: EdcRequest, body: ParticipantBody) -> StoreResult:
     """Register a participant, or take over what the EDC changed about one.
 
     Consent is the site's to record: until then no invitation can be issued. Of a participant whom
@@ -110,26 +110,26 @@ def receive_participant(installation: Installation, sent: EdcRequest, body: Part
     (somebody registered the same code at the same moment: send again), "version_mismatch",
     "stale_update", or as `packs.check_packs` for somebody new.
     """
-    caller = sent.caller
-    with installation.work(caller.actor, sent.at) as work:
+    caller = sent.client
+    with sent.context.installation.work(caller.actor, sent.at) as work:
         site = get_own_site(work.session, caller, body.site)
-        plan = get_plan(installation, work.session, caller.study_id)
+        plan = get_plan(sent.context.installation, work.session, caller.study_id)
         if body.language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
         participant = lock_participant_if_known(work, sent)
         if participant is None:
             check_subject(plan, sent.subject)
-            check_packs(installation, plan, sent.at)
-            kept = sent.keep(work.session, "", body.told())
-            _register(installation, work, site, sent.subject, body)
-            return kept
+            check_packs(sent.context.installation, plan, sent.at)
+            stored = sent.store(work.session, "", body.as_document())
+            _register(sent.context.installation, work, site, sent.subject, body)
+            return stored
         if participant.site_id != site.id:
             raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
-        kept = sent.keep(work.session, "", body.told(), known=True)
-        record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, kept)
-        if kept.acts:
-            _update(installation, work, participant, body, kept)
-        return kept
+        stored = sent.store(work.session, "", body.as_document(), known=True)
+        record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, stored)
+        if stored.acts:
+            _update(sent.context.installation, work, participant, body, stored)
+        return stored
 
 
 def _register(
@@ -146,10 +146,10 @@ def _update(
     work: UnitOfWork,
     participant: Participant,
     body: ParticipantBody,
-    kept: StoreResult,
+    stored: StoreResult,
 ) -> None:
     # Only what the EDC itself changed is taken over: the participant may have chosen a language since.
-    if kept.before is not None and kept.before["language"] != body.language:
+    if stored.before is not None and stored.before["language"] != body.language:
         participant.language = body.language
         site = get_site(work.session, participant)
         draft = participant_event(participant, site, work.actor, "updated", ("language",))
@@ -159,7 +159,7 @@ def _update(
         enter_anchor(installation, work, participant, entry, confirmed=True)
 
 
-def receive_status(installation: Installation, sent: EdcRequest, body: StatusBody) -> StoreResult:
+def receive_status(sent: EdcRequest, body: StatusBody) -> StoreResult:
     """Record what became of a participant; a death stops messages, forms and sign-in in this transaction.
 
     A later body of the same kind corrects the EDC's own entry; another kind is added to it. What is in
@@ -168,12 +168,12 @@ def receive_status(installation: Installation, sent: EdcRequest, body: StatusBod
     "version_mismatch", "stale_update".
     """
     kind = body.kind
-    with installation.work(sent.caller.actor, sent.at) as work:
+    with sent.context.unit_of_work() as work:
         participant = lock_participant(work, sent)
-        kept = sent.keep(work.session, "status", body.told())
-        if not kept.acts or not _dispose(installation, work, participant, kind, body):
-            record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, kept)
-        return kept
+        stored = sent.store(work.session, "status", body.as_document())
+        if not stored.acts or not _dispose(sent.context.installation, work, participant, kind, body):
+            record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, stored)
+        return stored
 
 
 def _dispose(

@@ -65,7 +65,7 @@ class StoreResult:
         return self.effect in (StoreEffect.created, StoreEffect.changed)
 
     @property
-    def told(self) -> bool:
+    def is_audited(self) -> bool:
         """Whether anything changed that the trail must tell."""
         return self.effect is not StoreEffect.none
 

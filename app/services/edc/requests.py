@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
-from app.services.accounts.edc_clients import EdcClientSession
+from app.services.core.context import EdcClientSession, EdcContext
 from app.services.edc.records import Preconditions, StoreResult, store_record
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
@@ -30,18 +30,25 @@ CLOCKS_DIFFER = timedelta(hours=24)
 class EdcRequest:
     """Whose request, about whom, how new it is (`as_of`), when it came, and under which conditions."""
 
-    caller: EdcClientSession
+    context: EdcContext
     subject: str
     as_of: datetime
-    at: datetime
     preconditions: Preconditions
 
-    def place(self, part: str = "") -> str:
+    @property
+    def client(self) -> EdcClientSession:
+        return self.context.client
+
+    @property
+    def at(self) -> datetime:
+        return self.context.at
+
+    def resource(self, part: str = "") -> str:
         """The address under which a body about this participant is kept."""
         return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
 
-    def keep(self, session: Session, part: str, body: Mapping[str, Any], known: bool = False) -> StoreResult:
-        """Store the body under its address; raises Refused as `edc_records.keep`, and "date_in_future".
+    def store(self, session: Session, part: str, body: Mapping[str, Any], known: bool = False) -> StoreResult:
+        """Store the body under its address; raises Refused as `store_record`, and "date_in_future".
 
         An `as_of` far ahead would make every true message after it stale.
         """
@@ -52,36 +59,36 @@ class EdcRequest:
                 date=format_instant(self.as_of),
                 latest=format_instant(self.at),
             )
-        study_id, place = self.caller.study_id, self.place(part)
-        return store_record(session, study_id, place, body, self.as_of, self.preconditions, known)
+        study_id, resource = self.client.study_id, self.resource(part)
+        return store_record(session, study_id, resource, body, self.as_of, self.preconditions, known)
 
 
-def find_participant(session: Session, caller: EdcClientSession, subject: str) -> Participant:
+def find_participant(session: Session, client: EdcClientSession, subject: str) -> Participant:
     """The participant, when this client may know of them; otherwise Refused("unknown_participant")."""
     statement = select(Participant).where(
-        Participant.study_id == caller.study_id, Participant.subject == subject
+        Participant.study_id == client.study_id, Participant.subject == subject
     )
     found = session.exec(statement).one_or_none()
-    if found is None or not caller.reaches(found.site_id):
+    if found is None or not client.can_reach(found.site_id):
         raise Refused("unknown_participant", subject=subject)
     return found
 
 
 def lock_participant(work: UnitOfWork, sent: EdcRequest) -> Participant:
-    """The participant of a delivery, as they are once everybody else's change is done."""
-    participant = find_participant(work.session, sent.caller, sent.subject)
+    """The participant of a request, as they are once everybody else's change is done."""
+    participant = find_participant(work.session, sent.client, sent.subject)
     work.lock(participant_chain(participant.id or 0))
     work.session.refresh(participant)
     return participant
 
 
 def lock_participant_if_known(work: UnitOfWork, sent: EdcRequest) -> Participant | None:
-    """As `locked`, or None for a code that nobody has; no two requests can then both create it.
+    """As `lock_participant`, or None for a code that nobody has; no two requests can then both create it.
 
     Raises Refused: "unknown_participant" for a code of another client's site, "subject_exists" when
     somebody created it a moment ago.
     """
-    study_id = sent.caller.study_id
+    study_id = sent.client.study_id
     same = select(Participant.id).where(Participant.study_id == study_id, Participant.subject == sent.subject)
     if work.session.exec(same).first() is not None:
         return lock_participant(work, sent)
@@ -92,18 +99,18 @@ def lock_participant_if_known(work: UnitOfWork, sent: EdcRequest) -> Participant
     return None
 
 
-def record_event(work: UnitOfWork, participant: Participant, event: AuditEvent, kept: StoreResult) -> None:
+def record_event(work: UnitOfWork, participant: Participant, event: AuditEvent, stored: StoreResult) -> None:
     """Record the event in the participant's chain, unless the request changed nothing at all."""
-    if kept.told:
+    if stored.is_audited:
         work.record(event, participant_chain(participant.id or 0), participant.study_id)
 
 
-def get_own_site(session: Session, caller: EdcClientSession, code: str) -> Site:
+def get_own_site(session: Session, client: EdcClientSession, code: str) -> Site:
     """The site of this code, when it is one of the client's; raises Refused("unknown_site")."""
-    if caller.sites is not None and code not in caller.sites:
-        raise Refused("unknown_site", field="site", allowed=tuple(sorted(caller.sites)))
+    if client.sites is not None and code not in client.sites:
+        raise Refused("unknown_site", field="site", allowed=tuple(sorted(client.sites)))
     try:
-        return get_site_by_code(session, caller.study_id, code)
+        return get_site_by_code(session, client.study_id, code)
     except Refused as unknown:
         raise Refused(unknown.code, field="site", allowed=unknown.details["allowed"]) from unknown
 

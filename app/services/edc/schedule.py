@@ -12,8 +12,7 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
-from app.services.accounts.edc_clients import EdcClientSession
-from app.services.core.installation import Installation
+from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan
 from app.services.edc.records import StoreResult
 from app.services.edc.requests import (
@@ -52,32 +51,30 @@ class AnchorOutcome:
     moves: tuple[WindowMove, ...]
 
 
-def receive_visit(
-    installation: Installation, sent: EdcRequest, visit: str, state: VisitState, on: date | None
-) -> StoreResult:
+def receive_visit(sent: EdcRequest, visit: str, state: VisitState, on: date | None) -> StoreResult:
     """Record what the EDC says of a visit; its date moves only windows that count from a previous visit.
 
     Raises Refused: "no_visit" naming those of the plan, "date_needed" and "date_in_future" for a visit
     that occurred, "unknown_participant", "version_mismatch", "stale_update".
     """
-    with installation.work(sent.caller.actor, sent.at) as work:
+    with sent.context.unit_of_work() as work:
         participant = lock_participant(work, sent)
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan(sent.context.installation, work.session, participant.study_id)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(participant, on, sent.at)
         body = {"state": state.value, "date": on.isoformat() if on else None}
-        kept = sent.keep(work.session, f"visits/{visit}", body)
-        record_event(work, participant, AuditEvent.VISIT_RECEIVED, kept)
-        if kept.acts:
+        stored = sent.store(work.session, f"visits/{visit}", body)
+        record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
+        if stored.acts:
             row = _visit_row(work, participant, visit)
             row.state, row.dated_on = state.value, on
             work.session.flush()
             _reschedule(work, plan, participant)
             site = get_site(work.session, participant)
-            draft = visit_event(participant, site, work.actor, row, kept.version)
+            draft = visit_event(participant, site, work.actor, row, stored.version)
             work.publish(participant.study_id, draft)
-        return kept
+        return stored
 
 
 def check_visit(session: Session, plan: Plan, participant: Participant, visit: str) -> None:
@@ -116,26 +113,22 @@ def _reschedule(work: UnitOfWork, plan: Plan, participant: Participant) -> None:
     apply_proposal(work.session, plan, participant, proposal, work.at)
 
 
-def preview_edc_anchor(
-    installation: Installation, caller: EdcClientSession, subject: str, body: AnchorBody, at: datetime
-) -> AnchorOutcome:
-    """The windows that this date would move, before and after; nothing is changed or kept.
+def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> AnchorOutcome:
+    """The windows that this date would move, before and after; nothing is changed or stored.
 
     Raises as `receive_anchor`, but never "would_be_missed".
     """
-    with installation.read() as session:
-        participant = find_participant(session, caller, subject)
-        plan = get_plan(installation, session, participant.study_id)
+    with context.read() as session:
+        participant = find_participant(session, context.client, subject)
+        plan = get_plan(context.installation, session, participant.study_id)
         entry = _entry(plan, participant, body)
-        moves = preview_anchor(installation, session, participant, entry, at).moves
+        moves = preview_anchor(context.installation, session, participant, entry, context.at).moves
         if _differs(session, plan, participant, body):
             return AnchorOutcome(AnchorStanding.DIFFERING.value, ())
         return AnchorOutcome(AnchorStanding.CURRENT.value, moves)
 
 
-def receive_anchor(
-    installation: Installation, sent: EdcRequest, body: AnchorBody
-) -> tuple[StoreResult, AnchorOutcome]:
+def receive_anchor(sent: EdcRequest, body: AnchorBody) -> tuple[StoreResult, AnchorOutcome]:
     """Record a dated fact. The owner's date is in force; another's is listed beside it, never over it.
 
     A fact whose owner is the EDC stands even where forms are missed by it, which it names; of any other
@@ -143,20 +136,20 @@ def receive_anchor(
     "date_in_future", "before_enrolment", "would_be_missed" naming the forms, "unknown_participant",
     "version_mismatch", "stale_update".
     """
-    with installation.work(sent.caller.actor, sent.at) as work:
+    with sent.context.unit_of_work() as work:
         participant = lock_participant(work, sent)
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan(sent.context.installation, work.session, participant.study_id)
         entry = _entry(plan, participant, body)
         told = {"date": body.on.isoformat(), "at": format_instant(body.dated_at) if body.dated_at else None}
-        kept = sent.keep(work.session, f"anchors/{body.kind}", told)
+        stored = sent.store(work.session, f"anchors/{body.kind}", told)
         differs = _differs(work.session, plan, participant, body)
         standing = (AnchorStanding.DIFFERING if differs else AnchorStanding.CURRENT).value
-        if not kept.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
-            record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, kept)
-            return kept, AnchorOutcome(standing, ())
+        if not stored.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
+            record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
+            return stored, AnchorOutcome(standing, ())
         confirmed = body.confirm or _owned(plan, body.kind)
-        proposal = enter_anchor(installation, work, participant, entry, confirmed)
-        return kept, AnchorOutcome(standing, () if differs else proposal.moves)
+        proposal = enter_anchor(sent.context.installation, work, participant, entry, confirmed)
+        return stored, AnchorOutcome(standing, () if differs else proposal.moves)
 
 
 def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntry:
@@ -181,26 +174,26 @@ def _differs(session: Session, plan: Plan, participant: Participant, body: Ancho
     return source == Owner.site and day != body.on
 
 
-def receive_arm(installation: Installation, sent: EdcRequest, arm: str) -> StoreResult:
+def receive_arm(sent: EdcRequest, arm: str) -> StoreResult:
     """Record the randomised group; visits of that arm are expected, those of the other no more.
 
     Raises Refused: "unknown_arm" naming those of the plan, "unknown_participant", "version_mismatch",
     "stale_update".
     """
-    with installation.work(sent.caller.actor, sent.at) as work:
+    with sent.context.unit_of_work() as work:
         participant = lock_participant(work, sent)
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan(sent.context.installation, work.session, participant.study_id)
         if arm not in {each.code for each in plan.arms}:
             raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
-        kept = sent.keep(work.session, "arm", {"arm": arm})
-        record_event(work, participant, AuditEvent.ARM_RECORDED, kept)
+        stored = sent.store(work.session, "arm", {"arm": arm})
+        record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:
             participant.arm = arm
             _reschedule(work, plan, participant)
             site = get_site(work.session, participant)
             draft = participant_event(participant, site, work.actor, "updated", ("arm",))
             work.publish(participant.study_id, draft)
-        return kept
+        return stored
 
 
 def anchor_dates(session: Session, participant: Participant) -> dict[str, tuple[date, str]]:

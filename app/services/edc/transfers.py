@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,8 +11,7 @@ from sqlmodel import Session, col
 from app.domain.records.audit import AuditEvent, ChainEntry, FieldChange, canonical_json, link_entry
 from app.domain.records.feed import redact_line, sees_all_lines
 from app.domain.refusal import Refused
-from app.services.accounts.edc_clients import EdcClientSession
-from app.services.core.installation import Installation
+from app.services.core.context import EdcClientSession, EdcContext
 from app.storage.engine import writing
 from app.storage.queries import feed_pages
 from app.storage.row_changes import study_chain
@@ -64,16 +62,16 @@ class FeedPage:
         return self.through >= self.head
 
 
-def pull_changes(installation: Installation, caller: EdcClientSession, asked: FeedQuery) -> FeedPage:
+def pull_changes(context: EdcContext, asked: FeedQuery) -> FeedPage:
     """The events after a number as this client may see them. Raises Refused("feed_epoch_changed").
 
     A number that the client has seen is never skipped: numbers are given under a lock held until commit.
     """
-    with installation.read() as session:
-        head = _head(session, caller, asked)
-        through, lines = _stretch(session, caller, asked)
-        seal = newest_seal(session, caller.study_id)
-    return FeedPage(caller.feed, asked.after, through, max(head, through), lines, seal)
+    with context.read() as session:
+        head = _head(session, context.client, asked)
+        through, lines = _stretch(session, context.client, asked)
+        seal = newest_seal(session, context.client.study_id)
+    return FeedPage(context.client.feed, asked.after, through, max(head, through), lines, seal)
 
 
 def _stretch(session: Session, caller: EdcClientSession, asked: FeedQuery) -> tuple[int, list[str]]:
@@ -93,10 +91,10 @@ def _head(session: Session, caller: EdcClientSession, asked: FeedQuery) -> int:
     return last
 
 
-def get_feed_head(installation: Installation, caller: EdcClientSession) -> int:
+def get_feed_head(context: EdcContext) -> int:
     """The last number of the client's feed: what a waiting client looks at."""
-    with installation.read() as session:
-        return feed_pages.read_feed_head(session, caller.study_id)
+    with context.read() as session:
+        return feed_pages.read_feed_head(session, context.client.study_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,29 +107,27 @@ class TransferRange:
     rows: int
 
 
-def log_transfer(
-    installation: Installation, caller: EdcClientSession, handed: TransferRange, at: datetime
-) -> None:
+def log_transfer(context: EdcContext, handed: TransferRange) -> None:
     """Note who got which stretch when; its digest is the feed's hash there, which stands for all before."""
-    chain, actor = study_chain(caller.study_id), caller.actor
-    with writing(installation.engine).begin() as connection:
-        locked = record_transfer.lock_study_chain(connection, chain, caller.study_id, handed.through)
+    chain, actor = study_chain(context.client.study_id), context.actor
+    with writing(context.installation.engine).begin() as connection:
+        locked = record_transfer.lock_study_chain(connection, chain, context.client.study_id, handed.through)
         told = {
-            "client_id": caller.client_id,
-            "study_id": caller.study_id,
+            "client_id": context.client.client_id,
+            "study_id": context.client.study_id,
             "resource": handed.resource,
             "after": handed.after,
             "through": handed.through,
             "rows": handed.rows,
             "sha256": locked.feed_hash,
-            "pulled_at": at,
+            "pulled_at": context.at,
         }
         record = f"transfer:{record_transfer.insert_transfer(connection, told)}"
         entry = ChainEntry(
             chain=chain,
             seq=locked.seq + 1,
             event=AuditEvent.FEED_PULLED.value,
-            at=at,
+            at=context.at,
             actor_kind=actor.kind.value,
             actor_id=actor.id,
             actor_role=actor.role,
@@ -142,40 +138,36 @@ def log_transfer(
         record_transfer.append_entry(connection, link_entry(entry, locked.hash))
 
 
-def stream_snapshot(
-    installation: Installation, caller: EdcClientSession, through: int
-) -> Iterator[list[str]]:
+def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:
     """The newest event of every record as of a number, in order, some hundred at a time.
 
     Whoever stores it and then pulls after `through` holds what a pull from the beginning gives.
     """
     after = 0
     while True:
-        with installation.read() as session:
-            rows = feed_pages.read_latest_events(session, caller.study_id, after, through, STREAMED)
+        with context.read() as session:
+            rows = feed_pages.read_latest_events(session, context.client.study_id, after, through, STREAMED)
         if not rows:
             return
         after = rows[-1].seq
-        yield list(_readable(caller, rows, stubs=False))
+        yield list(_readable(context.client, rows, stubs=False))
 
 
-def pull_scores(
-    installation: Installation, caller: EdcClientSession, asked: FeedQuery
-) -> tuple[FeedPage, list[dict[str, Any]]]:
+def pull_scores(context: EdcContext, asked: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:
     """Flat score rows of completed assessments after a feed number; a corrected one comes again, newer.
 
     `limit` counts assessments. Raises Refused("feed_epoch_changed").
     """
-    with installation.read() as session:
-        head = _head(session, caller, asked)
+    with context.read() as session:
+        head = _head(session, context.client, asked)
         rows = feed_pages.read_latest_events(
-            session, caller.study_id, asked.after, head, asked.limit, COMPLETED
+            session, context.client.study_id, asked.after, head, asked.limit, COMPLETED
         )
-        seal = newest_seal(session, caller.study_id)
+        seal = newest_seal(session, context.client.study_id)
     through = rows[-1].seq if len(rows) == asked.limit else head
-    lines = _readable(caller, rows, stubs=False)
+    lines = _readable(context.client, rows, stubs=False)
     flat = [row for line in lines for row in _flat(json.loads(line))]
-    return FeedPage(caller.feed, asked.after, through, head, lines, seal), flat
+    return FeedPage(context.client.feed, asked.after, through, head, lines, seal), flat
 
 
 def _flat(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -197,16 +189,14 @@ def _flat(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def get_assessment(
-    installation: Installation, caller: EdcClientSession, ref: str, version: int | None
-) -> str:
+def get_assessment(context: EdcContext, ref: str, version: int | None) -> str:
     """One assessment or diary day as it is now, or as one of its versions was; the event's JSON text.
 
     Raises Refused("unknown_assessment"), also for one that this client may not know of.
     """
-    with installation.read() as session:
-        row = feed_pages.read_event(session, caller.study_id, ref, version)
-    lines = _readable(caller, [row] if row is not None else [], stubs=False)
+    with context.read() as session:
+        row = feed_pages.read_event(session, context.client.study_id, ref, version)
+    lines = _readable(context.client, [row] if row is not None else [], stubs=False)
     if row is None or not lines or not row.type.startswith(("assessment.", "diary.")):
         raise Refused("unknown_assessment", assessment=ref)
     return lines[0]
@@ -230,5 +220,5 @@ def _readable(caller: EdcClientSession, rows: Sequence[Row], stubs: bool) -> lis
     """The events as this client may read them, with or without those of which it may see nothing."""
     if sees_all_lines(caller.scopes, caller.sites):
         return [row.line for row in rows]
-    lines = (redact_line(row.line, caller.scopes, caller.reaches(row.site_id)) for row in rows)
+    lines = (redact_line(row.line, caller.scopes, caller.can_reach(row.site_id)) for row in rows)
     return [line for line in lines if stubs or WITHHELD not in line]

@@ -10,8 +10,7 @@ from sqlmodel import Session, col, select
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.status import ANSWERABLE, Status, missed_from
 from app.domain.plans.windows import ONE_SECOND, Window, local_day
-from app.services.accounts.participant_session import ParticipantSession
-from app.services.core.installation import Installation
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.plans import items_left_out
 from app.services.patient.submitted_forms import form_name
 from app.services.schedule.reminder_preference import wants_reminders
@@ -71,32 +70,47 @@ class NextForms:
     next_on: date | None
 
 
-def get_home(installation: Installation, visitor: ParticipantSession, at: datetime) -> HomeOverview:
+def get_home(context: ParticipantContext) -> HomeOverview:
     """What this participant can fill in now, soonest closing first; three queries, however many slots.
 
     Earlier diary days that were not begun come last: they may be made up for, but must not push the
     questionnaire of a visit out of sight, although each of them closes sooner.
     """
-    with installation.read() as session:
-        live = [slot for slot in _live(session, visitor, at) if slot_status(slot, at) in ANSWERABLE]
+    with context.read() as session:
+        live = [
+            slot
+            for slot in _live(session, context.participant, context.at)
+            if slot_status(slot, context.at) in ANSWERABLE
+        ]
         slots = [
-            slot for slot in live if has_form_wording(installation, visitor.study, visitor.language, slot, at)
+            slot
+            for slot in live
+            if has_form_wording(
+                context.installation,
+                context.participant.study,
+                context.participant.language,
+                slot,
+                context.at,
+            )
         ]
         answered = _answered(session, slots)
-        next_on, reminded = _next_on(session, visitor, at)
-        finished = next_on is None and not slots and _completed(session, visitor)
-    forms = (_due(installation, visitor, slot, answered.get(slot.id, 0), at) for slot in slots)
-    today = local_day(at, visitor.zone)
+        next_on, reminded = _next_on(session, context.participant, context.at)
+        finished = next_on is None and not slots and _completed(session, context.participant)
+    forms = (_due(context, slot, answered.get(slot.id, 0)) for slot in slots)
+    today = local_day(context.at, context.participant.zone)
     ordered = sorted(forms, key=lambda form: (form.made_up(today), form.until_on, form.slot))
     return HomeOverview(tuple(ordered), next_on, reminded, finished)
 
 
-def get_next_forms(installation: Installation, visitor: ParticipantSession, at: datetime) -> NextForms:
+def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
-    with saving(installation.engine).connect() as connection:
-        found = read_upcoming_forms(connection, visitor.participant_id, at)
+    with saving(context.installation.engine).connect() as connection:
+        found = read_upcoming_forms(connection, context.participant.participant_id, context.at)
     allowed = (
-        has_form_wording(installation, visitor.study, visitor.language, slot, at) for slot in found.open
+        has_form_wording(
+            context.installation, context.participant.study, context.participant.language, slot, context.at
+        )
+        for slot in found.open
     )
     return NextForms(sum(allowed), found.next_on)
 
@@ -146,20 +160,18 @@ def _completed(session: Session, visitor: ParticipantSession) -> bool:
     return session.exec(statement.limit(1)).first() is not None
 
 
-def _due(
-    installation: Installation, visitor: ParticipantSession, slot: Slot, answered: int, at: datetime
-) -> DueForm:
-    plan = installation.library.plan(visitor.study, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
+    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
     window = window_of_slot(slot)
     return DueForm(
         slot=slot.public_id,
-        status=slot_status(slot, at),
-        name=form_name(installation, visitor, slot),
+        status=slot_status(slot, context.at),
+        name=form_name(context, slot),
         for_day=slot.for_day,
         questions=len(instrument.items) - len(items_left_out(plan, slot.instrument)),
         answered=answered,
-        until_on=local_day(at, slot.zone) if window is None else _until(slot, window, at),
+        until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )
 
 

@@ -11,10 +11,9 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession
 from app.services.capture.forms import FormDefinition
 from app.services.capture.submission import SubmissionReceipt
-from app.services.core.installation import Installation
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Slot
 
@@ -33,24 +32,20 @@ class SubmittedFormSummary:
     readable: bool
 
 
-def list_submitted_forms(
-    installation: Installation, visitor: ParticipantSession
-) -> tuple[SubmittedFormSummary, ...]:
+def list_submitted_forms(context: ParticipantContext) -> tuple[SubmittedFormSummary, ...]:
     """Everything this participant sent, newest first; never the answers."""
-    with installation.read() as session:
-        rows = session.exec(_sent(visitor).order_by(col(Response.submitted_at).desc())).all()
-    return tuple(_told(installation, visitor, slot, response) for slot, response in rows)
+    with context.read() as session:
+        rows = session.exec(_sent(context.participant).order_by(col(Response.submitted_at).desc())).all()
+    return tuple(_summarise(context, slot, response) for slot, response in rows)
 
 
-def get_submitted_form(
-    installation: Installation, visitor: ParticipantSession, slot_id: str
-) -> SubmittedFormSummary:
+def get_submitted_form(context: ParticipantContext, slot_id: str) -> SubmittedFormSummary:
     """One's own form as it was sent. Raises Refused("unknown_slot") for any other, and before sending."""
-    with installation.read() as session:
-        row = session.exec(_sent(visitor).where(col(Slot.public_id) == slot_id)).one_or_none()
+    with context.read() as session:
+        row = session.exec(_sent(context.participant).where(col(Slot.public_id) == slot_id)).one_or_none()
     if row is None:
         raise Refused("unknown_slot")
-    return _told(installation, visitor, *row)
+    return _summarise(context, *row)
 
 
 def summarise_submission(asked: FormDefinition, receipt: SubmissionReceipt) -> SubmittedFormSummary:
@@ -77,21 +72,19 @@ class SubmittedAnswers:
     answers: Mapping[str, AnswerValue]
 
 
-def get_submitted_answers(
-    installation: Installation, visitor: ParticipantSession, slot_id: str
-) -> SubmittedAnswers:
+def get_submitted_answers(context: ParticipantContext, slot_id: str) -> SubmittedAnswers:
     """One's own answers, to read; never scores.
 
     Raises Refused("unknown_slot") unless the plan shows participants what they sent.
     """
-    with installation.read() as session:
-        row = session.exec(_sent(visitor).where(col(Slot.public_id) == slot_id)).one_or_none()
+    with context.read() as session:
+        row = session.exec(_sent(context.participant).where(col(Slot.public_id) == slot_id)).one_or_none()
         latest = _latest(session, row[0].id) if row else None
-    if row is None or latest is None or not (form := _told(installation, visitor, *row)).readable:
+    if row is None or latest is None or not (form := _summarise(context, *row)).readable:
         raise Refused("unknown_slot")
     slot = row[0]
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.text(visitor.study, instrument, latest.language, slot.begun_at)
+    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    text = context.installation.text(context.participant.study, instrument, latest.language, slot.begun_at)
     return SubmittedAnswers(form, instrument, text, latest.answers)
 
 
@@ -108,14 +101,12 @@ def _sent(visitor: ParticipantSession) -> Select[Slot, Response]:
     )
 
 
-def _told(
-    installation: Installation, visitor: ParticipantSession, slot: Slot, response: Response
-) -> SubmittedFormSummary:
-    plan = installation.library.plan(visitor.study, slot.plan_version)
+def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> SubmittedFormSummary:
+    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
     return SubmittedFormSummary(
         slot=slot.public_id,
         slot_key=slot.id or 0,
-        name=form_name(installation, visitor, slot),
+        name=form_name(context, slot),
         for_day=slot.for_day,
         sent_at=response.submitted_at,
         receipt=response.public_id,
@@ -124,7 +115,9 @@ def _told(
     )
 
 
-def form_name(installation: Installation, visitor: ParticipantSession, slot: Slot) -> str:
+def form_name(context: ParticipantContext, slot: Slot) -> str:
     """What an instrument is called in the participant's language."""
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    return installation.text(visitor.study, instrument, visitor.language, slot.begun_at).name
+    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    return context.installation.text(
+        context.participant.study, instrument, context.participant.language, slot.begun_at
+    ).name

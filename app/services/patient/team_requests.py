@@ -13,45 +13,42 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import ParticipantSession
 from app.services.capture.forms import get_own_slot
-from app.services.core.installation import Installation
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import TeamRequest
 from app.storage.unit_of_work import UnitOfWork
 
 
-def request_call(installation: Installation, visitor: ParticipantSession, at: datetime) -> None:
+def request_call(context: ParticipantContext) -> None:
     """Ask the team to call; whoever has asked already has only asked once."""
-    with installation.work(visitor.actor, at) as work:
-        _ask(work, visitor, TeamRequestKind.call, None, AuditEvent.CALL_REQUESTED)
+    with context.unit_of_work() as work:
+        _ask(work, context.participant, TeamRequestKind.call, None, AuditEvent.CALL_REQUESTED)
 
 
-def request_correction(
-    installation: Installation, visitor: ParticipantSession, slot_id: str, at: datetime
-) -> None:
+def request_correction(context: ParticipantContext, slot_id: str) -> None:
     """Say that something is wrong in a form of one's own that was sent (COR-02).
 
     Raises Refused("unknown_slot") for one that was not sent, and for anybody else's.
     """
-    with installation.work(visitor.actor, at) as work:
-        slot = get_own_slot(work.session, visitor, slot_id)
+    with context.unit_of_work() as work:
+        slot = get_own_slot(work.session, context.participant, slot_id)
         if slot.submitted_at is None:
             raise Refused("unknown_slot")
-        _ask(work, visitor, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED)
+        _ask(work, context.participant, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED)
 
 
-def pending_call_request(installation: Installation, visitor: ParticipantSession) -> datetime | None:
+def pending_call_request(context: ParticipantContext) -> datetime | None:
     """When this participant asked for the call that is still to come; None when there is none."""
-    with installation.read() as session:
-        found = session.exec(_open(visitor, TeamRequestKind.call)).first()
+    with context.read() as session:
+        found = session.exec(_open(context.participant, TeamRequestKind.call)).first()
     return found.asked_at if found else None
 
 
-def pending_corrections(installation: Installation, visitor: ParticipantSession) -> Mapping[int, datetime]:
+def pending_corrections(context: ParticipantContext) -> Mapping[int, datetime]:
     """The forms (by the key of their slot) with an open request for correction, and when it was made."""
-    with installation.read() as session:
-        found = session.exec(_open(visitor, TeamRequestKind.correction)).all()
+    with context.read() as session:
+        found = session.exec(_open(context.participant, TeamRequestKind.correction)).all()
     return {row.slot_key: row.asked_at for row in found}
 
 

@@ -21,6 +21,7 @@ from app.domain.plans.status import Status, missed_from
 from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.services.audit.audit_seals import day_to_seal
+from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
 from app.services.feed.feed_events import slot_event
@@ -63,34 +64,36 @@ class SlotsProcessed:
     queued: int = 0
 
 
-def find_due_work(installation: Installation, at: datetime) -> DueWork:
+def find_due_work(context: ClockContext) -> DueWork:
     """Whether anything is owed at `at`: one cheap query, and all that an idle tick costs."""
     # The least of an index: asked whether any is at most `at`, a prepared plan reads the whole table.
     least = sa.select(sa.func.min(col(Slot.wake_at))).where(col(Slot.wake_at).is_not(None))
-    due = least.scalar_subquery() <= at
-    waiting = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= at)
-    day = day_to_seal(at).isoformat()
+    due = least.scalar_subquery() <= context.at
+    waiting = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= context.at)
+    day = day_to_seal(context.at).isoformat()
     seal = sa.select(col(DaySeal.study_id)).where(
         col(DaySeal.study_id) == col(Study.id), col(DaySeal.sealed_on) == day
     )
     unsealed = sa.select(col(Study.id)).where(~seal.correlate(Study).exists()).exists()
-    with installation.read() as session:
+    with context.read() as session:
         row = session.execute(sa.select(due, waiting, unsealed)).one()
     return DueWork(bool(row[0]), bool(row[1]), bool(row[2]))
 
 
-def participants_due(installation: Installation, at: datetime) -> Iterator[int]:
+def participants_due(context: ClockContext) -> Iterator[int]:
     """The participants with a slot that owes something at `at`, longest owed first, each once.
 
     Pages go on behind the last row read, so that a participant who cannot be pushed keeps nobody waiting.
     """
     place = sa.tuple_(col(Slot.wake_at), col(Slot.id))
-    rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(col(Slot.wake_at) <= at)
+    rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(
+        col(Slot.wake_at) <= context.at
+    )
     rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
     met: set[int] = set()
     following = rows
     while True:
-        with installation.read() as session:
+        with context.read() as session:
             page = session.execute(following).all()
         for row in page:
             if row.participant_id not in met:
@@ -103,20 +106,22 @@ def participants_due(installation: Installation, at: datetime) -> Iterator[int]:
         )
 
 
-def process_due_slots(installation: Installation, participant_id: int, at: datetime) -> SlotsProcessed:
+def process_due_slots(context: ClockContext, participant_id: int) -> SlotsProcessed:
     """Do what a participant's slots owe at `at`, in one transaction; nothing when somebody else is at them.
 
     After an outage what was missed is told in the order in which it fell due, and of the reminders
     missed only the latest of each slot is queued, if it is fresh.
     """
     chain = participant_chain(participant_id)
-    with installation.work(CLOCK, at) as work:
+    with context.unit_of_work() as work:
         if not _is_free(work.session, chain):
             return SlotsProcessed()
         work.lock(chain)
-        slots = _due(work.session, participant_id, at)
+        slots = _due(work.session, participant_id, context.at)
         return (
-            _ParticipantRun.of(installation, work, participant_id, slots).all() if slots else SlotsProcessed()
+            _ParticipantRun.of(context.installation, work, participant_id, slots).all()
+            if slots
+            else SlotsProcessed()
         )
 
 

@@ -6,8 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.records.access import CLOCK
-from app.services.core.installation import Installation
+from app.services.core.context import ClockContext
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import next_due_at, queued_kinds_by_slot
 from app.storage.row_changes import participant_chain
@@ -16,41 +15,41 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
 
-def find_stale_next_due(installation: Installation, at: datetime) -> Iterator[int]:
+def find_stale_next_due(context: ClockContext) -> Iterator[int]:
     """The participants of whom a stored `wake_at` is not what their facts say, in order; normally none."""
-    with installation.read() as session:
+    with context.read() as session:
         everybody = (
             session.execute(sa.select(col(Participant.id)).order_by(col(Participant.id))).scalars().all()
         )
     for participant_id in everybody:
-        with installation.read() as session:
-            wrong = next(_wrong(installation, session, participant_id, at), None)
+        with context.read() as session:
+            wrong = next(_wrong(context, session, participant_id), None)
         if wrong is not None:
             yield participant_id
 
 
-def rebuild_next_due(installation: Installation, at: datetime) -> int:
+def rebuild_next_due(context: ClockContext) -> int:
     """Compute `wake_at` anew for every slot and correct what differs; returns how many slots did."""
     corrected = 0
-    for participant_id in find_stale_next_due(installation, at):
-        with installation.work(CLOCK, at) as work:
+    for participant_id in find_stale_next_due(context):
+        with context.unit_of_work() as work:
             work.lock(participant_chain(participant_id))
-            for slot, moment in list(_wrong(installation, work.session, participant_id, at)):
+            for slot, moment in list(_wrong(context, work.session, participant_id)):
                 slot.wake_at = moment
                 corrected += 1
     return corrected
 
 
 def _wrong(
-    installation: Installation, session: Session, participant_id: int, at: datetime
+    context: ClockContext, session: Session, participant_id: int
 ) -> Iterator[tuple[Slot, datetime | None]]:
     participant = session.get_one(Participant, participant_id)
     study = session.get_one(Study, participant.study_id)
     slots = session.exec(select(Slot).where(Slot.participant_id == participant_id)).all()
     sent = queued_kinds_by_slot(session, slots)
     for slot in slots:
-        plan = installation.library.plan(study.code, slot.plan_version)
+        plan = context.installation.library.plan(study.code, slot.plan_version)
         kinds = sent.get((slot.id, slot.window_version), set())
-        moment = next_due_at(plan, slot, kinds, at, reminder_preference(participant))
+        moment = next_due_at(plan, slot, kinds, context.at, reminder_preference(participant))
         if moment != slot.wake_at:
             yield slot, moment

@@ -18,10 +18,10 @@ from sqlmodel import col, select
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.reminders import STALE_AFTER
 from app.domain.plans.status import ANSWERABLE
-from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.notify.channel import MessageChannel, MessageText, NotSent, Unconfirmed
+from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
 from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
@@ -71,17 +71,19 @@ class ClaimedMessage:
     participant_id: int
 
 
-def claim_messages(installation: Installation, at: datetime, limit: int = BATCH) -> list[ClaimedMessage]:
+def claim_messages(context: ClockContext, limit: int = BATCH) -> list[ClaimedMessage]:
     """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
     free = (
         sa.select(_TABLE.c.id)
-        .where(MESSAGE_WAITING, _TABLE.c.state == MessageState.queued.value, _TABLE.c.lease_until <= at)
+        .where(
+            MESSAGE_WAITING, _TABLE.c.state == MessageState.queued.value, _TABLE.c.lease_until <= context.at
+        )
         .order_by(_TABLE.c.lease_until, _TABLE.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(free)).values(lease_until=at + LEASE)
-    with installation.work(CLOCK, at) as work:
+    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(free)).values(lease_until=context.at + LEASE)
+    with context.unit_of_work() as work:
         rows = work.apply(taken.returning(_TABLE.c.id, _TABLE.c.participant_id)).all()
     return sorted(
         (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
@@ -89,32 +91,32 @@ def claim_messages(installation: Installation, at: datetime, limit: int = BATCH)
 
 
 def deliver_message(
-    installation: Installation, outbox: MessageSender, claimed: ClaimedMessage, at: datetime
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage
 ) -> MessageState | None:
     """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
 
     `at` is when handing over began. What certainly failed is tried again later, at most `TRIES` times.
     """
-    prepared = _prepare(installation, outbox, claimed, at)
+    prepared = _prepare(context, outbox, claimed)
     if not isinstance(prepared, _Ready):
         return prepared
     try:
         prepared.channel.send(prepared.letter)
     except NotSent as failed:
-        return _fail(installation, claimed, failed, at)
+        return _fail(context, claimed, failed)
     except Unconfirmed:
-        return _conclude(installation, claimed, MessageState.unconfirmed, "unconfirmed", at)
-    return _conclude(installation, claimed, MessageState.sent, None, at)
+        return _conclude(context, claimed, MessageState.unconfirmed, "unconfirmed")
+    return _conclude(context, claimed, MessageState.sent, None)
 
 
-def expire_messages(installation: Installation, at: datetime) -> int:
+def expire_messages(context: ClockContext) -> int:
     """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
     statement = sa.select(_TABLE.c.id, _TABLE.c.participant_id).where(
-        MESSAGE_WAITING, _TABLE.c.state == MessageState.sending.value, _TABLE.c.lease_until <= at
+        MESSAGE_WAITING, _TABLE.c.state == MessageState.sending.value, _TABLE.c.lease_until <= context.at
     )
-    with installation.read() as session:
+    with context.read() as session:
         lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
-    outcomes = [_conclude(installation, each, MessageState.unconfirmed, "worker_lost", at) for each in lost]
+    outcomes = [_conclude(context, each, MessageState.unconfirmed, "worker_lost") for each in lost]
     return outcomes.count(MessageState.unconfirmed)
 
 
@@ -127,9 +129,9 @@ class _Ready:
 
 
 def _prepare(
-    installation: Installation, outbox: MessageSender, claimed: ClaimedMessage, at: datetime
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage
 ) -> _Ready | MessageState | None:
-    with installation.work(CLOCK, at) as work:
+    with context.unit_of_work() as work:
         work.lock(participant_chain(claimed.participant_id))
         message = work.session.get_one(Message, claimed.message_id)
         if message.state != MessageState.queued.value:
@@ -138,8 +140,8 @@ def _prepare(
         participant = work.session.get_one(Participant, message.participant_id)
         contact = work.session.get(Contact, message.participant_id)
         channel = outbox.channels.get(contact.channel) if contact else None
-        reason = _no_longer_owed(message, slot, participant, at)
-        reason = reason or _not_offered(installation, work, slot, participant, at)
+        reason = _no_longer_owed(message, slot, participant, context.at)
+        reason = reason or _not_offered(context, work, slot, participant)
         if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work,
@@ -149,16 +151,16 @@ def _prepare(
             )
             return MessageState.dropped
         subject, text = outbox.words.reminder(
-            _note(installation, work, slot, slot.closes_on, participant), participant.language
+            _note(context.installation, work, slot, slot.closes_on, participant), participant.language
         )
-        to = installation.secret_box.decrypt(contact.address_sealed)
+        to = context.installation.secret_box.decrypt(contact.address_sealed)
         values = {
             "state": MessageState.sending.value,
-            "lease_until": at + PATIENCE,
+            "lease_until": context.at + PATIENCE,
             "attempts": message.attempts + 1,
         }
         work.apply(sa.update(_TABLE).where(_TABLE.c.id == message.id).values(**values))
-    return _Ready(channel, MessageText(message.key, to, subject, text, participant.language, at))
+    return _Ready(channel, MessageText(message.key, to, subject, text, participant.language, context.at))
 
 
 def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: datetime) -> str | None:
@@ -177,13 +179,13 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     return "stale" if at - message.queued_at >= STALE_AFTER else None
 
 
-def _not_offered(
-    installation: Installation, work: UnitOfWork, slot: Slot, participant: Participant, at: datetime
-) -> str | None:
+def _not_offered(context: ClockContext, work: UnitOfWork, slot: Slot, participant: Participant) -> str | None:
     """Nobody is reminded of a form that cannot be begun, because its words may not be shown."""
     study = work.session.get_one(Study, slot.study_id)
     return (
-        None if has_form_wording(installation, study.code, participant.language, slot, at) else "no_wording"
+        None
+        if has_form_wording(context.installation, study.code, participant.language, slot, context.at)
+        else "no_wording"
     )
 
 
@@ -206,32 +208,29 @@ def _note(
     )
 
 
-def _fail(
-    installation: Installation, claimed: ClaimedMessage, failed: NotSent, at: datetime
-) -> MessageState | None:
-    with installation.read() as session:
+def _fail(context: ClockContext, claimed: ClaimedMessage, failed: NotSent) -> MessageState | None:
+    with context.read() as session:
         attempts = session.exec(select(Message.attempts).where(Message.id == claimed.message_id)).one()
     if failed.lasting or attempts >= TRIES:
-        return _conclude(installation, claimed, MessageState.failed, failed.code, at)
+        return _conclude(context, claimed, MessageState.failed, failed.code)
     again = {
         "state": MessageState.queued.value,
-        "lease_until": at + BACK_OFF[attempts - 1],
+        "lease_until": context.at + BACK_OFF[attempts - 1],
         "failure": failed.code,
     }
     mine = sa.and_(_TABLE.c.id == claimed.message_id, _TABLE.c.state == MessageState.sending.value)
-    with installation.work(CLOCK, at) as work:
+    with context.unit_of_work() as work:
         work.apply(sa.update(_TABLE).where(mine).values(**again))
     return MessageState.queued
 
 
 def _conclude(
-    installation: Installation,
+    context: ClockContext,
     claimed: ClaimedMessage,
     outcome: MessageState,
     failure: str | None,
-    at: datetime,
 ) -> MessageState | None:
-    with installation.work(CLOCK, at) as work:
+    with context.unit_of_work() as work:
         work.lock(participant_chain(claimed.participant_id))
         message = work.session.exec(select(Message).where(col(Message.id) == claimed.message_id)).one()
         # A worker that was only slow may still say what became of a message thought lost.

@@ -1,7 +1,7 @@
 """What participants set for themselves: how large they read, and when they are reminded."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time
 
 from sqlmodel import Session
 
@@ -10,7 +10,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import get_masked_contact
-from app.services.accounts.participant_session import ParticipantSession
+from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.schedule.reminder_preference import wants_reminders
@@ -43,15 +43,15 @@ class ReminderSettings:
     pauses: tuple[date, ...]
 
 
-def get_reminder_settings(
-    installation: Installation, visitor: ParticipantSession, at: datetime
-) -> ReminderSettings:
+def get_reminder_settings(context: ParticipantContext) -> ReminderSettings:
     """What this participant's settings of reminders are now."""
-    today = local_day(at, visitor.zone)
-    rules = installation.library.plan(visitor.study, visitor.plan_version).reminders
-    with installation.read() as session:
-        participant = session.get_one(Participant, visitor.participant_id)
-        contact = get_masked_contact(installation, session, visitor.participant_id)
+    today = local_day(context.at, context.participant.zone)
+    rules = context.installation.library.plan(
+        context.participant.study, context.participant.plan_version
+    ).reminders
+    with context.read() as session:
+        participant = session.get_one(Participant, context.participant.participant_id)
+        contact = get_masked_contact(context.installation, session, context.participant.participant_id)
     paused = participant.reminders_paused_until
     return ReminderSettings(
         channel=contact.channel if contact else "",
@@ -65,58 +65,52 @@ def get_reminder_settings(
     )
 
 
-def choose_text_size(
-    installation: Installation, visitor: ParticipantSession, size: str, at: datetime
-) -> None:
+def choose_text_size(context: ParticipantContext, size: str) -> None:
     """Set how large this participant reads. Raises Refused("unknown_choice")."""
     if size not in tuple(TextSize):
         raise Refused("unknown_choice", field="text_size", allowed=tuple(TextSize))
-    with installation.work(visitor.actor, at) as work:
-        participant = work.session.get_one(Participant, visitor.participant_id)
+    with context.unit_of_work() as work:
+        participant = work.session.get_one(Participant, context.participant.participant_id)
         if participant.text_size != TextSize(size):
             participant.text_size = TextSize(size)
-            work.record(AuditEvent.TEXT_SIZE_CHANGED, participant_chain(visitor.participant_id))
+            work.record(AuditEvent.TEXT_SIZE_CHANGED, participant_chain(context.participant.participant_id))
 
 
-def choose_reminders(
-    installation: Installation, visitor: ParticipantSession, wanted: bool, at: datetime
-) -> None:
+def choose_reminders(context: ParticipantContext, wanted: bool) -> None:
     """Switch reminders on or off. Raises Refused("no_contact") to switch them on without an address."""
-    with installation.work(visitor.actor, at) as work:
-        participant = _held(work, visitor)
+    with context.unit_of_work() as work:
+        participant = _held(work, context.participant)
         if wanted and not _can_be_reached(work.session, participant):
             raise Refused("no_contact")
         if participant.reminders_wanted != wanted:
             participant.reminders_wanted = wanted
-            _wake(installation, work, participant)
+            _wake(context.installation, work, participant)
 
 
-def choose_hour(installation: Installation, visitor: ParticipantSession, hour: str, at: datetime) -> None:
+def choose_hour(context: ParticipantContext, hour: str) -> None:
     """Set the local hour of every reminder; "" goes back to the plan's. Raises Refused("unknown_choice")."""
     if hour and hour not in HOURS:
         raise Refused("unknown_choice", field="hour", allowed=HOURS)
-    with installation.work(visitor.actor, at) as work:
-        participant = _held(work, visitor)
+    with context.unit_of_work() as work:
+        participant = _held(work, context.participant)
         if (participant.remind_at or "") != hour:
             participant.remind_at = hour or None
-            _wake(installation, work, participant)
+            _wake(context.installation, work, participant)
 
 
-def pause_reminders(
-    installation: Installation, visitor: ParticipantSession, until: date | None, at: datetime
-) -> None:
+def pause_reminders(context: ParticipantContext, until: date | None) -> None:
     """Let reminders rest through this local day, at most a week; None ends a pause.
 
     Raises Refused("unknown_choice") naming the days that can be chosen.
     """
-    pauses = _pauses(local_day(at, visitor.zone))
+    pauses = _pauses(local_day(context.at, context.participant.zone))
     if until is not None and until not in pauses:
         raise Refused("unknown_choice", field="until", allowed=tuple(day.isoformat() for day in pauses))
-    with installation.work(visitor.actor, at) as work:
-        participant = _held(work, visitor)
+    with context.unit_of_work() as work:
+        participant = _held(work, context.participant)
         if participant.reminders_paused_until != until:
             participant.reminders_paused_until = until
-            _wake(installation, work, participant)
+            _wake(context.installation, work, participant)
 
 
 def _pauses(today: date) -> tuple[date, ...]:

@@ -8,10 +8,10 @@ from sqlmodel import Session, col, func, select
 from app.domain.plans.plan import AnchorKind, Owner, Plan
 from app.domain.plans.schedule import AnchorDate
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Actor
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.feed.feed_events import anchor_event
@@ -47,12 +47,10 @@ def preview_anchor(
 
 
 def record_anchor(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     study_id: int,
     subject: str,
     entry: AnchorEntry,
-    at: datetime,
     confirmed: bool,
 ) -> ScheduleProposal:
     """Record a dated fact and move the windows that depend on it, in one transaction.
@@ -60,9 +58,9 @@ def record_anchor(
     Raises Refused: "unknown_anchor", "date_in_future", "before_enrolment", "reason_needed" when
     a date in force changes, "would_be_missed" naming the slots unless `confirmed`.
     """
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        return enter_anchor(installation, work, participant, entry, confirmed)
+        return enter_anchor(context.installation, work, participant, entry, confirmed)
 
 
 def enter_anchor(

@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Exit, ExitKind
 from app.domain.plans.windows import local_day, start_of_day
-from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.feed.feed_events import disposition_event
@@ -39,20 +39,18 @@ class DispositionEntry:
 
 
 def record_disposition(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     study_id: int,
     subject: str,
     entry: DispositionEntry,
-    at: datetime,
 ) -> Disposition:
     """Record it; withdrawal from questionnaires or study, screen failure and death stop everything at once.
 
     Raises Refused: "bad_date", "date_in_future", "before_enrolment".
     """
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        return enter_disposition(installation, work, participant, entry)
+        return enter_disposition(context.installation, work, participant, entry)
 
 
 def enter_disposition(
@@ -83,16 +81,14 @@ def enter_disposition(
     return row
 
 
-def undo_disposition(
-    installation: Installation, actor: Actor, study_id: int, subject: str, reason: str, at: datetime
-) -> Disposition:
+def undo_disposition(context: StaffContext, study_id: int, subject: str, reason: str) -> Disposition:
     """Take back the last disposition in force, by a new entry with a reason. The investigator's act.
 
     Raises Refused: "reason_needed", "nothing_to_undo".
     """
     if not reason.strip():
         raise Refused("reason_needed", field="reason")
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
@@ -107,11 +103,11 @@ def undo_disposition(
             stated_date=standing[-1].stated_date,
             source=Owner.site.value,
             reason=reason,
-            recorded_at=at,
-            recorded_by=actor.id,
+            recorded_at=context.at,
+            recorded_by=context.actor.id,
             undoes_id=standing[-1].id,
         )
-        _settle(installation, work, participant, row)
+        _settle(context.installation, work, participant, row)
         return row
 
 

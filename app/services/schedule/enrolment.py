@@ -9,11 +9,11 @@ from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import Owner, Plan, SecondCheck
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -75,9 +75,7 @@ class Invitation:
     code_expires_at: datetime
 
 
-def enrol_participant(
-    installation: Installation, actor: Actor, site: Site, entry: EnrolmentEntry, at: datetime
-) -> Participant:
+def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) -> Participant:
     """Enrol a participant at a site and create every expected form ahead.
 
     Somebody whom the EDC registered at this site before is completed: consent and identity are recorded,
@@ -87,10 +85,10 @@ def enrol_participant(
     "address_needed", "bad_address", "birth_date_needed", "bad_birth_date", or as `packs.check_packs`:
     nobody is enrolled before the words are there.
     """
-    with installation.work(actor, at) as work:
-        plan = get_plan(installation, work.session, site.study_id)
-        _check(plan, site, entry, at)
-        check_packs(installation, plan, at)
+    with context.unit_of_work() as work:
+        plan = get_plan(context.installation, work.session, site.study_id)
+        _check(plan, site, entry, context.at)
+        check_packs(context.installation, plan, context.at)
         registered = _registered(work, site, entry.subject)
         participant = registered or add_participant(
             work, site, entry.subject, entry.language, AuditEvent.PARTICIPANT_ENROLLED
@@ -100,14 +98,16 @@ def enrol_participant(
         participant.consented_on = entry.consented_on
         participant.identity_check = entry.identity_check.value
         participant.reminders_wanted = entry.channel is not None
-        participant.birth_hash = birth_date_hash(installation, plan, participant.public_id, entry.born_on)
-        _keep_contact(installation, work, participant, entry)
+        participant.birth_hash = birth_date_hash(
+            context.installation, plan, participant.public_id, entry.born_on
+        )
+        _keep_contact(context.installation, work, participant, entry)
         change = "updated" if registered else "created"
-        work.publish(site.study_id, participant_event(participant, site, actor, change))
+        work.publish(site.study_id, participant_event(participant, site, context.actor, change))
         anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
-        enter_anchor(installation, work, participant, anchor, confirmed=True)
+        enter_anchor(context.installation, work, participant, anchor, confirmed=True)
         if registered:
-            refresh_next_due(work.session, plan, participant, at)
+            refresh_next_due(work.session, plan, participant, context.at)
         return participant
 
 
@@ -187,16 +187,14 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         raise Refused("bad_address", field="address", allowed="name@example.org")
 
 
-def issue_invitation(
-    installation: Installation, actor: Actor, study_id: int, subject: str, at: datetime
-) -> Invitation:
+def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invitation:
     """A new single-use link and code; the ones issued before stop working at once.
 
     Raises Refused: "consent_needed" (PRI-03), "participation_ended", "birth_date_needed" where the
     study asks it of whoever opens the link. Earlier wrong tries are forgotten (IAM-12).
     """
     link_token, code = new_token(), new_short_code()
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
@@ -204,24 +202,24 @@ def issue_invitation(
             raise Refused("consent_needed", field="consent")
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
-        plan = get_plan(installation, work.session, study_id)
+        plan = get_plan(context.installation, work.session, study_id)
         if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
             raise Refused("birth_date_needed", field="born_on")
         work.record(AuditEvent.ACTIVATION_ISSUED, chain)
         forget_failures(work.session, participant_throttle(participant.id or 0))
         for earlier in _waiting(work.session, participant):
-            earlier.revoked_at = at
+            earlier.revoked_at = context.at
         activation = Activation(
             participant_id=participant.id or 0,
             token_hash=token_digest(link_token),
             code_hash=token_digest(code),
-            issued_at=at,
-            issued_by=actor.id,
-            expires_at=at + LINK_LIFE,
-            code_expires_at=at + CODE_LIFE,
+            issued_at=context.at,
+            issued_by=context.actor.id,
+            expires_at=context.at + LINK_LIFE,
+            code_expires_at=context.at + CODE_LIFE,
         )
         work.session.add(activation)
-    url = f"{installation.public_url}/a/{link_token}"
+    url = f"{context.installation.public_url}/a/{link_token}"
     return Invitation(url, code, activation.expires_at, activation.code_expires_at)
 
 

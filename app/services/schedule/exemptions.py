@@ -8,7 +8,7 @@ from app.domain.plans.status import Status
 from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.core.installation import Installation
+from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.feed.feed_events import slot_event
 from app.storage.queries.participants import (
@@ -27,24 +27,22 @@ _SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused})
 
 
 def excuse_visit(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     study_id: int,
     subject: str,
     visit: str,
     exemption: str,
-    at: datetime,
 ) -> None:
     """Excuse every form of a visit that was not sent, for a reason that the plan lists (an exemption).
 
     Raises Refused: "unknown_participant", "unknown_exemption" naming those of the plan, "unknown_visit",
     "already_submitted".
     """
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
-        plan = get_plan(installation, work.session, study_id)
+        plan = get_plan(context.installation, work.session, study_id)
         _check(plan, exemption)
         expected = list_slots(work.session, participant.id or 0)
         slots = [slot for slot in expected if slot.visit == visit]
@@ -52,26 +50,26 @@ def excuse_visit(
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in expected))
         if any(slot.submitted_at for slot in slots):
             raise Refused("already_submitted")
-        _excuse(work, actor, plan, participant, slots, exemption)
+        _excuse(work, context.actor, plan, participant, slots, exemption)
 
 
-def excuse_form(
-    installation: Installation, actor: Actor, public_id: str, slot_id: str, exemption: str, at: datetime
-) -> None:
+def excuse_form(context: StaffContext, public_id: str, slot_id: str, exemption: str) -> None:
     """Excuse one form that nobody has begun, as site staff of the participant; the EDC is told.
 
     Raises Refused: "unknown_participant", "unknown_slot" (also for one that this actor may not see),
     "not_excusable", "unknown_exemption" naming those of the plan.
     """
-    with installation.work(actor, at) as work:
-        participant = get_readable_participant(work.session, actor, public_id, Permission.REASON_RECORD)
+    with context.unit_of_work() as work:
+        participant = get_readable_participant(
+            work.session, context.actor, public_id, Permission.REASON_RECORD
+        )
         work.lock(participant_chain(participant.id or 0))
-        plan = get_plan(installation, work.session, participant.study_id)
-        slot = get_readable_slot(work.session, actor, plan, participant, slot_id)
-        if not is_excusable(slot, at):
+        plan = get_plan(context.installation, work.session, participant.study_id)
+        slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
+        if not is_excusable(slot, context.at):
             raise Refused("not_excusable")
         _check(plan, exemption)
-        _excuse(work, actor, plan, participant, [slot], exemption)
+        _excuse(work, context.actor, plan, participant, [slot], exemption)
 
 
 def is_excusable(slot: Slot, at: datetime) -> bool:

@@ -1,13 +1,11 @@
 """Why a form was missed: a closed list with a note, recorded by site staff (REP-04)."""
 
-from datetime import datetime
-
 from app.domain.plans.plan import MissedReason
 from app.domain.plans.status import Status
-from app.domain.records.access import Actor, Permission
+from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.core.installation import Installation
+from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.feed.feed_events import slot_event
 from app.storage.queries.participants import get_readable_participant, get_readable_slot, get_site
@@ -16,26 +14,26 @@ from app.storage.row_changes import participant_chain
 
 
 def record_missed_reason(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     public_id: str,
     slot_id: str,
     reason: str,
     note: str,
-    at: datetime,
 ) -> None:
     """Say, or say better, why a form was missed; the EDC is told again, with the reason.
 
     Raises Refused: "unknown_participant", "unknown_slot" (also for one that this actor may not see),
     "not_missed", "unknown_reason" naming the plan's, "note_needed" for `other`.
     """
-    with installation.work(actor, at) as work:
-        participant = get_readable_participant(work.session, actor, public_id, Permission.REASON_RECORD)
+    with context.unit_of_work() as work:
+        participant = get_readable_participant(
+            work.session, context.actor, public_id, Permission.REASON_RECORD
+        )
         chain = participant_chain(participant.id or 0)
         work.lock(chain)
-        plan = get_plan(installation, work.session, participant.study_id)
-        slot = get_readable_slot(work.session, actor, plan, participant, slot_id)
-        if slot_status(slot, at) is not Status.missed:
+        plan = get_plan(context.installation, work.session, participant.study_id)
+        slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
+        if slot_status(slot, context.at) is not Status.missed:
             raise Refused("not_missed")
         if reason not in plan.missed_reasons:
             raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
@@ -44,5 +42,5 @@ def record_missed_reason(
         slot.missed_reason, slot.missed_note = reason, note.strip() or None
         work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=slot.missed_note)
         site = get_site(work.session, participant)
-        told = slot_event(slot, participant, site, actor, "missed", blinded=plan.blinded)
+        told = slot_event(slot, participant, site, context.actor, "missed", blinded=plan.blinded)
         work.publish(slot.study_id, told)

@@ -21,12 +21,11 @@ from app.domain.plans.schedule import (
     plan_slots,
 )
 from app.domain.plans.status import Exit
-from app.domain.records.access import Actor
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
-from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.schedule.reminder_preference import reminder_preference
 from app.storage.queries.participants import get_participant
@@ -103,23 +102,21 @@ def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[P
 
 
 def request_visit(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     study_id: int,
     subject: str,
     visit: str,
     on_day: date,
-    at: datetime,
 ) -> tuple[str, ...]:
     """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
 
     Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown".
     """
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(_key(participant))
         work.lock(chain)
-        plan = get_plan(installation, work.session, study_id)
+        plan = get_plan(context.installation, work.session, study_id)
         slots = list_slots(work.session, _key(participant))
         taken = {slot.visit for slot in slots}
         number = next(
@@ -131,7 +128,7 @@ def request_visit(
         planned = plan_requested_visit(plan, visit, number, on_day, participant.zone, anchors)
         for position, each in enumerate(planned, start=len(slots)):
             slot = build_slot(plan, participant, each, position)
-            slot.wake_at = next_due_at(plan, slot, (), at, reminder_preference(participant))
+            slot.wake_at = next_due_at(plan, slot, (), context.at, reminder_preference(participant))
             work.session.add(slot)
         work.record(AuditEvent.VISIT_REQUESTED, chain)
         return tuple(each.visit for each in planned)

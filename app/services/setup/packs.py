@@ -15,6 +15,7 @@ from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import open_stored_pack
 from app.storage.queries.packs import find_pack
@@ -38,26 +39,24 @@ class PackStatus:
     days_left: int = 0
 
 
-def import_pack(
-    installation: Installation, actor: Actor, study: str, content: str, file: str, at: datetime
-) -> tuple[Pack, bool]:
+def import_pack(context: StaffContext, study: str, content: str, file: str) -> tuple[Pack, bool]:
     """Store a pack for a study; the newest replaces those before it. Whether it is new: the same file
     again changes nothing.
 
     Raises BadDefinition for words that are not whole, and Refused: "unknown_study", "demo_takes_no_pack",
     "pack_of_other_study", "not_in_plan", "no_language", "pack_expired".
     """
-    pack = parse_pack(content, file, installation.library.instrument)
-    with installation.work(actor, at) as work:
+    pack = parse_pack(content, file, context.installation.library.instrument)
+    with context.unit_of_work() as work:
         found = get_study(work.session, study)
         chain = study_chain(found.id or 0)
         work.lock(chain)
-        _check_fits(installation, found, pack)
+        _check_fits(context.installation, found, pack)
         if _is_stored(work.session, found, pack):
             return pack, False
-        plan = installation.library.plan(found.code, found.plan_version)
-        _check_runs(pack, plan, at)
-        work.session.add(_row(found, pack, content, actor, at))
+        plan = context.installation.library.plan(found.code, found.plan_version)
+        _check_runs(pack, plan, context.at)
+        work.session.add(_row(found, pack, content, context.actor, context.at))
         work.record(AuditEvent.PACK_IMPORTED, chain, found.id)
     return pack, True
 

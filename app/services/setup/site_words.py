@@ -1,11 +1,8 @@
 """A site's own words beside an answer that means "call now"."""
 
-from datetime import datetime
-
-from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.core.installation import Installation
+from app.services.core.context import StaffContext
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import study_chain
 from app.storage.tables.studies import Site
@@ -19,9 +16,7 @@ def urgent_words(site: Site, language: str) -> str:
     return str((site.urgent_words or {}).get(language, ""))
 
 
-def set_urgent_words(
-    installation: Installation, actor: Actor, study: str, site: str, language: str, words: str, at: datetime
-) -> None:
+def set_urgent_words(context: StaffContext, study: str, site: str, language: str, words: str) -> None:
     """Set a site's words in one language of its study; without words ours are shown again.
 
     Raises Refused: "unknown_study", "unknown_site", "no_language", "words_too_long".
@@ -29,10 +24,10 @@ def set_urgent_words(
     said = " ".join(words.split())
     if len(said) > MOST_CHARACTERS:
         raise Refused("words_too_long", most=MOST_CHARACTERS)
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         found = get_study(work.session, study)
         place = get_site_by_code(work.session, found.id or 0, site)
-        languages = installation.library.plan(found.code, found.plan_version).languages
+        languages = context.installation.library.plan(found.code, found.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
         kept = {code: text for code, text in (place.urgent_words or {}).items() if code != language}

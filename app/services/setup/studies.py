@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import pyotp
 from sqlmodel import col, select
 
 from app.domain.plans.windows import load_zone
-from app.domain.records.access import Actor, Role, Scope
+from app.domain.records.access import Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_token, token_digest
 from app.services.core.installation import Installation
 from app.storage.feed_log import new_feed_head
@@ -25,16 +25,14 @@ LEAST_PASSWORD = 12
 """Characters of a staff password; any characters, no composition rules (SEC-06)."""
 
 
-def load_study(
-    installation: Installation, actor: Actor, code: str, version: str, mode: StudyMode, at: datetime
-) -> Study:
+def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) -> Study:
     """Open a study under a plan of the library, with an empty feed.
 
     A trial's licensed instruments then wait for their packs: `packs.check_packs`. Raises Refused:
     "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share a database, VAL-08).
     """
-    plan = installation.library.plan(code, version)
-    with installation.work(actor, at) as work:
+    plan = context.installation.library.plan(code, version)
+    with context.unit_of_work() as work:
         studies = work.session.exec(select(Study)).all()
         if any(study.code == code for study in studies):
             raise Refused("study_exists", study=code)
@@ -46,7 +44,7 @@ def load_study(
             plan_sha256=plan.sha256,
             mode=mode,
             feed=new_public_id(),
-            loaded_at=at,
+            loaded_at=context.at,
         )
         work.session.add(study)
         work.session.flush()
@@ -73,10 +71,10 @@ class SiteEntry:
     zone: str
 
 
-def open_site(installation: Installation, actor: Actor, study: str, entry: SiteEntry, at: datetime) -> Site:
+def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
     """Open a site of a study. Raises Refused: "unknown_study", "unknown_zone", "site_exists"."""
     load_zone(entry.zone)
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         found = get_study(work.session, study)
         if work.session.exec(select(Site).where(Site.study_id == found.id, Site.code == entry.code)).first():
             raise Refused("site_exists", site=entry.code)
@@ -102,13 +100,11 @@ class NewStaff:
 
 
 def create_staff(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     email: str,
     name: str,
     password: str,
     language: str,
-    at: datetime,
 ) -> NewStaff:
     """Create an account; the address of a disabled one stays taken (IAM-01).
 
@@ -118,8 +114,8 @@ def create_staff(
         raise Refused("weak_password", least=LEAST_PASSWORD)
     address = email.strip().lower()
     secret = pyotp.random_base32()
-    hashed_password = installation.secret_box.hash(password)
-    with installation.work(actor, at) as work:
+    hashed_password = context.installation.secret_box.hash(password)
+    with context.unit_of_work() as work:
         if work.session.exec(select(Staff).where(Staff.email == address)).first():
             raise Refused("staff_exists", email=address)
         staff = Staff(
@@ -127,8 +123,8 @@ def create_staff(
             name=name,
             language=language,
             password_hash=hashed_password,
-            totp_sealed=installation.secret_box.encrypt(secret),
-            created_at=at,
+            totp_sealed=context.installation.secret_box.encrypt(secret),
+            created_at=context.at,
         )
         work.session.add(staff)
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
@@ -137,19 +133,17 @@ def create_staff(
 
 
 def grant_role(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     staff_id: int,
     role: Role,
     study: str,
     site: str | None,
-    at: datetime,
 ) -> None:
     """Give a role in a study, at one site or at all.
 
     Raises Refused: "unknown_study", "unknown_site", "admin_conduct" (IAM-14).
     """
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         found = get_study(work.session, study)
         site_id = get_site_by_code(work.session, found.id or 0, site).id if site else None
         held = work.session.exec(
@@ -167,22 +161,22 @@ def grant_role(
                 role=role,
                 study_id=found.id or 0,
                 site_id=site_id,
-                granted_at=at,
-                granted_by=actor.id,
+                granted_at=context.at,
+                granted_by=context.actor.id,
             )
         )
         work.record(AuditEvent.ROLE_GRANTED, INSTALLATION_CHAIN, reason=None)
 
 
-def disable_staff(installation: Installation, actor: Actor, email: str, reason: str, at: datetime) -> None:
+def disable_staff(context: StaffContext, email: str, reason: str) -> None:
     """Disable an account and close its sessions at once. Raises Refused("unknown_staff")."""
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         staff = work.session.exec(select(Staff).where(Staff.email == email.strip().lower())).one_or_none()
         if staff is None:
             raise Refused("unknown_staff", email=email)
-        staff.disabled_at = at
+        staff.disabled_at = context.at
         for opened in work.session.exec(select(StaffSession).where(StaffSession.staff_id == staff.id)):
-            opened.closed_at = opened.closed_at or at
+            opened.closed_at = opened.closed_at or context.at
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN, reason=reason)
 
 
@@ -195,17 +189,15 @@ class NewClient:
 
 
 def create_client(
-    installation: Installation,
-    actor: Actor,
+    context: StaffContext,
     study: str,
     name: str,
     scopes: Collection[Scope],
     sites: Sequence[str] | None,
-    at: datetime,
 ) -> NewClient:
     """Create an EDC client of one study, for all its sites or some. Raises Refused: "unknown_study|site"."""
     secret = new_token()
-    with installation.work(actor, at) as work:
+    with context.unit_of_work() as work:
         found = get_study(work.session, study)
         for site in sites or ():
             get_site_by_code(work.session, found.id or 0, site)
@@ -216,7 +208,7 @@ def create_client(
             secret_hash=token_digest(secret),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
             sites=list(sites) if sites is not None else None,
-            created_at=at,
+            created_at=context.at,
         )
         work.session.add(client)
         work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(found.id or 0), found.id)

@@ -1,4 +1,4 @@
-"""What surrounds every page: language, banner, links. Templates read it as `shell.*`."""
+"""What surrounds every page: language, banner, links. Templates read it as `frame.*`."""
 
 from dataclasses import dataclass, replace
 
@@ -44,5 +44,5 @@ class PageFrame:
 
 def base_frame(request: Request) -> PageFrame:
     """The installation's frame in the source language; faces add the language, study and phone."""
-    shell: PageFrame = request.app.state.shell
-    return shell
+    frame: PageFrame = request.app.state.frame
+    return frame

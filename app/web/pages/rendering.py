@@ -45,19 +45,19 @@ class Pages:
             {known.code: _environment(known, catalogues, templates) for known in languages}, catalogues
         )
 
-    def word(self, sentence: str, shell: PageFrame) -> str:
+    def word(self, sentence: str, frame: PageFrame) -> str:
         """A marked sentence in the reader's language."""
-        return str(self.catalogues.by_code[shell.code].gettext(sentence))
+        return str(self.catalogues.by_code[frame.code].gettext(sentence))
 
-    def text(self, page: Page, shell: PageFrame) -> str:
+    def text(self, page: Page, frame: PageFrame) -> str:
         """The whole document."""
-        template = self.environments[shell.code].get_template(page.template)
-        return template.render(page=page, shell=shell)
+        template = self.environments[frame.code].get_template(page.template)
+        return template.render(page=page, frame=frame)
 
-    def block(self, page: Page, shell: PageFrame, block: str) -> str:
+    def block(self, page: Page, frame: PageFrame, block: str) -> str:
         """One named block of the page's template; macros must be imported inside the block."""
-        template = self.environments[shell.code].get_template(page.template)
-        context = template.new_context({"page": page, "shell": shell})
+        template = self.environments[frame.code].get_template(page.template)
+        context = template.new_context({"page": page, "frame": frame})
         return "".join(template.blocks[block](context))
 
 
@@ -65,18 +65,18 @@ def render(
     request: Request,
     page: Page,
     status: int = 200,
-    shell: PageFrame | None = None,
+    frame: PageFrame | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """The page as a response; without a shell in the language that the browser asks for."""
+    """The page as a response; without a frame in the language that the browser asks for."""
     pages: Pages = request.app.state.pages
-    return HTMLResponse(pages.text(page, shell or frame_for(request)), status, headers)
+    return HTMLResponse(pages.text(page, frame or frame_for(request)), status, headers)
 
 
-def render_block(request: Request, page: Page, block: str, shell: PageFrame | None = None) -> HTMLResponse:
+def render_block(request: Request, page: Page, block: str, frame: PageFrame | None = None) -> HTMLResponse:
     """A fragment of the page for htmx: one named block of its template."""
     pages: Pages = request.app.state.pages
-    return HTMLResponse(pages.block(page, shell or frame_for(request), block))
+    return HTMLResponse(pages.block(page, frame or frame_for(request), block))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:

@@ -1,0 +1,157 @@
+"""Who acts, when and in which installation: made once by the face and passed to every use case.
+
+A command takes a context and opens its own unit of work through it; `at` is the one moment of the request.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlmodel import Session
+
+from app.domain.plans.plan import SecondCheck
+from app.domain.plans.status import ExitKind
+from app.domain.records.access import CLOCK, Actor, ActorKind, Scope
+from app.domain.records.participants import TextSize
+from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.storage.tables.studies import Site
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSession:
+    """The participant behind a bound device. `locked`: idle too long or locked on purpose (`put_down`)."""
+
+    device_id: int
+    participant_id: int
+    public_id: str
+    study_id: int
+    study: str
+    plan_version: str
+    subject: str
+    language: str
+    text_size: TextSize
+    zone: str
+    site: Site
+    exit_kind: ExitKind | None
+    enrolled_at: datetime
+    seen_at: datetime
+    locked: bool
+    put_down: bool
+    second_check: SecondCheck
+
+    @property
+    def actor(self) -> Actor:
+        """The participant as the trail names them."""
+        return participant_actor(self.public_id)
+
+
+def participant_actor(public_id: str) -> Actor:
+    """The participant as the trail names them."""
+    return Actor(ActorKind.PARTICIPANT, public_id, "participant")
+
+
+@dataclass(frozen=True, slots=True)
+class EdcClientSession:
+    """The EDC client behind a token. `sites` are the codes it is bound to; None means all of the study."""
+
+    client_id: str
+    name: str
+    study_id: int
+    study: str
+    feed: str
+    scopes: frozenset[str]
+    sites: tuple[str, ...] | None
+    site_ids: frozenset[int]
+    expires_at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """The client as the trail names it."""
+        return Actor(ActorKind.EDC, self.client_id, "edc")
+
+    def can_reach(self, site_id: int) -> bool:
+        """Whether this site is one of the client's."""
+        return self.sites is None or site_id in self.site_ids
+
+    def require(self, scope: Scope) -> None:
+        """Raises Refused("insufficient_scope") naming the scope that is missing."""
+        if scope.value not in self.scopes:
+            raise Refused("insufficient_scope", scope=scope.value)
+
+
+class _Context(Protocol):
+    """What every context has."""
+
+    @property
+    def installation(self) -> Installation: ...
+    @property
+    def actor(self) -> Actor: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class _Transactions:
+    """How a context reads and writes; mixed into each of them."""
+
+    __slots__ = ()
+
+    def unit_of_work(self: _Context) -> UnitOfWork:
+        """One audited transaction by this actor at this moment; a context manager that commits."""
+        return self.installation.work(self.actor, self.at)
+
+    def read(self: _Context) -> AbstractContextManager[Session]:
+        """A session that can only read; what is changed in its rows is forgotten."""
+        return self.installation.read()
+
+
+@dataclass(frozen=True, slots=True)
+class StaffContext(_Transactions):
+    """A member of staff, or the operator at the command line, acting at one moment."""
+
+    installation: Installation
+    actor: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantContext(_Transactions):
+    """A participant at a bound device, acting at one moment."""
+
+    installation: Installation
+    participant: ParticipantSession
+    at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """The participant as the trail names them."""
+        return self.participant.actor
+
+
+@dataclass(frozen=True, slots=True)
+class EdcContext(_Transactions):
+    """An authenticated EDC client, acting at one moment."""
+
+    installation: Installation
+    client: EdcClientSession
+    at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """The client as the trail names it."""
+        return self.client.actor
+
+
+@dataclass(frozen=True, slots=True)
+class ClockContext(_Transactions):
+    """The clock itself, doing what time alone makes due."""
+
+    installation: Installation
+    at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """The clock as the trail names it."""
+        return CLOCK
