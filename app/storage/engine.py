@@ -1,17 +1,29 @@
-"""Engines for both databases: SQLite embedded, PostgreSQL in production."""
+"""Engines for both databases: SQLite embedded, PostgreSQL in production. Private to storage but for opening.
+
+Every connection is read-only by the database's own means (SQLite: `query_only` and an authorizer; PostgreSQL:
+a read-only transaction) unless a unit of work or a hot statement opened it. And on a connection that may
+write, nothing writes but inside `allow_writes`, which only the unit of work and the hot statements enter.
+"""
 
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 WRITES = "daybook_writes"
-"""Connection option of the unit of work; without it a connection may only read."""
+"""Connection option of a unit of work; without it the database itself refuses to write."""
 
-_SAVING = "daybook_saving"
+_AUTOCOMMIT = "daybook_autocommit"
 """Engine option: the pool of the hot paths, beside the one of everything else."""
+
+_ALLOWED = "daybook_allowed"
+"""In a connection's info while a write is audited."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -20,7 +32,10 @@ _PRAGMAS = (
     "busy_timeout=5000",
     "trusted_schema=OFF",
     "recursive_triggers=ON",
+    "query_only=ON",
 )
+_STATEMENTS_KEPT = 512
+"""Prepared statements a SQLite connection keeps: more than the program has."""
 
 _READS = frozenset({"SELECT", "BEGIN", "PRAGMA", "EXPLAIN", "SHOW"})
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -31,49 +46,65 @@ class WriteRefused(RuntimeError):
 
 
 def open_engine(url: str, pool_size: int = 10) -> Engine:
-    """An engine on which nothing but a unit of work may write (AUD-01)."""
+    """An engine on which nothing but a unit of work or a hot statement may write (AUD-01)."""
     address = sa.make_url(url)
     # hide_parameters: an error of the database must never carry an answer into a log (PRI-06).
     if address.get_backend_name() == "sqlite":
-        engine = sa.create_engine(address, connect_args={"timeout": 5}, hide_parameters=True)
+        engine = sa.create_engine(
+            address,
+            connect_args={"timeout": 5, "cached_statements": _STATEMENTS_KEPT},
+            hide_parameters=True,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        beside = _at_once(address, pool_size)
+        beside = _autocommit_engine(address, pool_size)
         engine = sa.create_engine(
             address,
             pool_size=pool_size,
             max_overflow=pool_size,
             hide_parameters=True,
-            execution_options={_SAVING: beside},
+            execution_options={_AUTOCOMMIT: beside},
         )
+        event.listen(engine, "begin", _begin_postgresql)
         event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
-    event.listen(engine, "before_cursor_execute", _refuse_unaudited)
+    _guard(engine)
     return engine
 
 
-def read_only(engine: Engine) -> Engine:
-    """The same pool for reads only; PostgreSQL itself enforces it (SEC-04)."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(postgresql_readonly=True)
-
-
 def writing(engine: Engine) -> Engine:
-    """The same pool for a unit of work."""
+    """The same pool for a unit of work, or for a hot statement that is more than one statement."""
     return engine.execution_options(**{WRITES: True})
 
 
-def saving(engine: Engine) -> Engine:
+def autocommitting(engine: Engine) -> Engine:
     """For reads followed by a single statement that is a transaction by itself.
 
     On PostgreSQL that spares the round trips of BEGIN and COMMIT; SQLite writes as always.
     """
-    beside: Engine | None = engine.get_execution_options().get(_SAVING)
+    beside: Engine | None = engine.get_execution_options().get(_AUTOCOMMIT)
     return beside or writing(engine)
 
 
-def _at_once(address: sa.URL, pool_size: int) -> Engine:
+@contextmanager
+def allow_writes(connection: Connection) -> Iterator[None]:
+    """Let this connection change rows: what is written inside is audited by whoever opens this."""
+    info = connection.info
+    before = info.get(_ALLOWED, False)
+    info[_ALLOWED] = True
+    try:
+        yield
+    finally:
+        info[_ALLOWED] = before
+
+
+def _guard(engine: Engine) -> None:
+    event.listen(engine, "before_cursor_execute", _refuse_unaudited)
+    event.listen(engine, "handle_error", _name_refusal)
+    event.listen(engine, "checkout", _forget_allowance)
+
+
+def _autocommit_engine(address: sa.URL, pool_size: int) -> Engine:
     """Connections that are in autocommit for good: to switch one there and back costs as much as a save."""
     engine = sa.create_engine(
         address,
@@ -84,27 +115,70 @@ def _at_once(address: sa.URL, pool_size: int) -> Engine:
         skip_autocommit_rollback=True,
         execution_options={WRITES: True},
     )
-    event.listen(engine, "before_cursor_execute", _refuse_unaudited)
+    _guard(engine)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event decides the kind of BEGIN
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    connection.set_authorizer(_authorize)
+
+
+def _authorize(
+    action: int, name: str | None, _value: str | None, _schema: str | None, _inner: str | None
+) -> int:
+    """No other file is attached, and no statement of the program switches a safeguard off."""
+    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and name in (
+        "writable_schema",
+        "trusted_schema",
+        "recursive_triggers",
+    ):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
 
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred BEGIN that later writes fails at once under contention; IMMEDIATE waits its turn.
-    immediate = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    writes = bool(connection.get_execution_options().get(WRITES))
+    if connection.info.get(WRITES, False) is not writes:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        connection.info[WRITES] = writes
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Say in BEGIN whether the transaction may write; the driver sends it with the first statement."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.read_only = not connection.get_execution_options().get(WRITES)
+
+
+def _forget_allowance(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's own
+    record.info.pop(_ALLOWED, None)
 
 
 def _refuse_unaudited(
     connection: Connection, _cursor: object, statement: str, _values: object, _context: object, _many: bool
 ) -> None:
-    word = statement.lstrip().split(None, 1)[0].upper()
-    reads = word in _READS or (word == "WITH" and not _CHANGES.search(statement))
-    if reads or connection.get_execution_options().get(WRITES):
+    """On a connection that may write, only what was opened by `allow_writes` does."""
+    if connection.info.get(_ALLOWED) or not connection.get_execution_options().get(WRITES):
         return
-    raise WriteRefused(f"{word} outside a unit of work")
+    word = statement.lstrip().split(None, 1)[0].upper()
+    if word not in _READS and not (word == "WITH" and not _CHANGES.search(statement)):
+        raise WriteRefused(f"{word} outside a unit of work")
+
+
+def _name_refusal(context: ExceptionContext) -> None:
+    """A read-only connection's own error, under the name that it has here."""
+    original = context.original_exception
+    readonly = isinstance(original, ReadOnlySqlTransaction) or (
+        isinstance(original, sqlite3.OperationalError)
+        and original.sqlite_errorcode == sqlite3.SQLITE_READONLY
+    )
+    connection = context.connection
+    if readonly and connection is not None and not connection.get_execution_options().get(WRITES):
+        raise WriteRefused("the connection is read-only") from original

@@ -26,7 +26,7 @@ TECHNICAL_TABLES = frozenset(
 )
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters."""
 
-_NOT_AUDITED = frozenset(
+NOT_AUDITED = frozenset(
     {
         "device.seen_at",
         "slot.wake_at",
@@ -56,8 +56,21 @@ _NOT_AUDITED = frozenset(
         "instrument_pack.content",
     }
 )
-"""Columns computed from others that are told, kept alive by every request, append-only themselves, or
+"""Columns computed from others that are audited, kept alive by every request, append-only themselves, or
 people's own words, which stand in the entry's reason."""
+
+BOOKKEEPING = frozenset(
+    {
+        "device.seen_at",
+        "slot.wake_at",
+        "message.lease_until",
+        "message.state",
+        "message.attempts",
+        "message.failure",
+    }
+)
+"""Columns that a statement without an entry may set: keep-alive, the next due moment, and a worker's lease on
+a message. What finally became of a message is audited."""
 
 _SECRET = frozenset(
     {
@@ -123,7 +136,7 @@ def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:
     if table == "slot":
         yield from _window_change(state, name, fresh)
     for column in state.mapper.column_attrs:
-        if f"{table}.{column.key}" in _NOT_AUDITED or (fresh and (column.key == "id" or table == "slot")):
+        if f"{table}.{column.key}" in NOT_AUDITED or (fresh and (column.key == "id" or table == "slot")):
             continue
         history = state.get_history(column.key, PassiveFlag.PASSIVE_NO_FETCH)
         if deleted:

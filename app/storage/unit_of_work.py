@@ -5,8 +5,8 @@ event, numbers the feed events last, and commits. A forgotten event, a bulk stat
 bare commit is refused, whichever code path it came from (AUD-01).
 """
 
-import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, select
 
 from app.domain.records.access import Actor
@@ -23,20 +23,14 @@ from app.domain.records.audit import (
     COVERS,
     GENESIS,
     AuditEvent,
-    ChainEntry,
     FieldChange,
-    canonical_json,
-    link_entry,
 )
 from app.domain.records.feed import FeedEventDraft
-from app.storage.engine import WriteRefused, writing
+from app.storage.audit import UnauditedChange, add_entry, bookkeeping_writes, build_entry
+from app.storage.engine import WriteRefused, allow_writes, writing
 from app.storage.feed_log import append_feed_event
 from app.storage.row_changes import chain_of_row, row_changes
-from app.storage.tables.audit import AuditChain, AuditEntry
-
-
-class UnauditedChange(WriteRefused):
-    """A transaction changed a record that none of its events covers."""
+from app.storage.tables.audit import AuditChain
 
 
 @dataclass(slots=True)
@@ -60,9 +54,11 @@ class UnitOfWork:
         self._collected: list[tuple[str, str | None, FieldChange]] = []
         self._drafts: list[tuple[int, FeedEventDraft]] = []
         self._heads: dict[str, AuditChain] = {}
-        self._declared = self._closing = False
+        self._closing = False
+        self._flushing = ExitStack()
         sa_event.listen(self.session, "after_flush", self._collect)
-        sa_event.listen(self.session, "do_orm_execute", self._refuse_bulk)
+        sa_event.listen(self.session, "before_flush", self._allow_flush)
+        sa_event.listen(self.session, "after_flush_postexec", self._end_flush)
         sa_event.listen(self.session, "before_commit", self._refuse_bare_commit)
 
     def __enter__(self) -> Self:
@@ -75,6 +71,7 @@ class UnitOfWork:
             if kind is None:
                 self._commit()
         finally:
+            self._flushing.close()
             self.session.close()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
@@ -113,24 +110,31 @@ class UnitOfWork:
         """Append to the study's feed when, and only if, this transaction commits."""
         self._drafts.append((study_id, draft))
 
-    def apply(
-        self, statement: sa.Insert | sa.Update | sa.Delete, values: Sequence[dict[str, Any]] = ()
+    def update_bookkeeping(
+        self,
+        table: sa.Table,
+        where: sa.ColumnElement[bool],
+        values: Mapping[str, object],
+        *returning: sa.ColumnElement[Any],
     ) -> sa.Result[Any]:
-        """Run a bulk statement whose changes the caller has declared with `record`."""
-        self._declared = True
-        try:
-            return self.session.execute(statement, values or None)
-        finally:
-            self._declared = False
+        """Set columns that need no entry on the rows of a condition, such as a worker's lease on messages.
+
+        Raises UnauditedChange for any other column.
+        """
+        statement = sa.update(table).where(where).values(**values)
+        with bookkeeping_writes(self.session.connection(), table.name, values):
+            return self.session.execute(statement.returning(*returning) if returning else statement)
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
         for row in [*session.new, *session.dirty, *session.deleted]:
             for change in row_changes(row, deleted=row in session.deleted):
                 self._collected.append((row.__tablename__, chain_of_row(row, session), change))
 
-    def _refuse_bulk(self, state: ORMExecuteState) -> None:
-        if not self._declared and (state.is_insert or state.is_update or state.is_delete):
-            raise WriteRefused("a bulk statement must be declared with UnitOfWork.apply")
+    def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
+        self._flushing.enter_context(allow_writes(session.connection()))
+
+    def _end_flush(self, _session: Session, _context: UOWTransaction) -> None:
+        self._flushing.close()
 
     def _refuse_bare_commit(self, _session: Session) -> None:
         if not self._closing:
@@ -155,22 +159,7 @@ class UnitOfWork:
         own = [noted for noted in able if chain in (None, noted.chain)]
         (own or able)[0].changes.append(change)
 
-    def _enter(self, noted: DeclaredEvent) -> None:
-        head = self._head(noted.chain, noted.study_id)
-        entry = link_entry(
-            ChainEntry(
-                chain=noted.chain,
-                seq=head.seq + 1,
-                event=noted.event.value,
-                at=self.at,
-                actor_kind=self.actor.kind.value,
-                actor_id=self.actor.id,
-                actor_role=self.actor.role,
-                changes=canonical_json([change.told() for change in noted.changes]),
-                reason=noted.reason,
-                reason_salt=secrets.token_hex(8) if noted.reason is not None else None,
-            ),
-            head.hash,
-        )
-        self.session.add(AuditEntry(**entry.row()))
-        head.seq, head.hash = entry.seq, entry.hash
+    def _enter(self, declared: DeclaredEvent) -> None:
+        head = self._head(declared.chain, declared.study_id)
+        audited = build_entry(head, declared.event, self.actor, self.at, declared.changes, declared.reason)
+        add_entry(self.session, head, audited)

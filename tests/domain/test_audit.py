@@ -30,7 +30,7 @@ AT = datetime(2026, 3, 5, 2, 0, 0, 123456, tzinfo=UTC)
 def chain(length: int, name: str = "participant:1") -> list[ChainEntry]:
     entries: list[ChainEntry] = []
     for number in range(1, length + 1):
-        changes = canonical_json([FieldChange("answer:W6/qlq-c30", "q3", None, number).told()])
+        changes = canonical_json([FieldChange("answer:W6/qlq-c30", "q3", None, number).as_dict()])
         raw = ChainEntry(
             chain=name,
             seq=number,

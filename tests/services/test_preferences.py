@@ -74,7 +74,10 @@ def test_a_text_size_is_kept_and_told_once(installation: Installation, person: P
     assert person.row().text_size is TextSize.large
     assert person.participant(START).text_size is TextSize.large
     assert recorded(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
-    assert refused(choose_text_size, installation, visitor, "huge", START) == "unknown_choice"
+    assert (
+        refused(choose_text_size, ParticipantContext(installation, visitor, START), "huge")
+        == "unknown_choice"
+    )
     with installation.read() as session:
         told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.TEXT_SIZE_CHANGED)).one()
     assert '"field":"text_size","new":"large","old":"standard"' in told.changes
@@ -90,8 +93,8 @@ def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installat
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 19, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS, 20)) == ["entry", "opening"]
-    assert refused(choose_hour, installation, visitor, "07:00", at) == "unknown_choice"
-    assert refused(choose_hour, installation, visitor, "22:00", at) == "unknown_choice"
+    assert refused(choose_hour, ParticipantContext(installation, visitor, at), "07:00") == "unknown_choice"
+    assert refused(choose_hour, ParticipantContext(installation, visitor, at), "22:00") == "unknown_choice"
     back = shanghai(W6_OPENS + days(1), 1)
     choose_hour(ParticipantContext(installation, visitor, back), "")
     assert right(installation, back)
@@ -141,7 +144,9 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
     visitor = reader.participant(at)
     pause_reminders(ParticipantContext(installation, visitor, at), W6_OPENS + days(6))
     for day in (W6_OPENS - days(1), W6_OPENS + days(7)):
-        assert refused(pause_reminders, installation, visitor, day, at) == "unknown_choice"
+        assert (
+            refused(pause_reminders, ParticipantContext(installation, visitor, at), day) == "unknown_choice"
+        )
     noon = shanghai(W6_OPENS, 12)
     assert kinds_at(installation, noon) == []
     for _ in range(2):
@@ -172,7 +177,7 @@ def test_without_an_address_nothing_can_be_switched_on(installation: Installatio
     visitor = person.participant(START)
     told = get_reminder_settings(ParticipantContext(installation, visitor, START))
     assert (told.channel, told.address, told.wanted) == ("", "", False)
-    assert refused(choose_reminders, installation, visitor, True, START) == "no_contact"
+    assert refused(choose_reminders, ParticipantContext(installation, visitor, START), True) == "no_contact"
     choose_reminders(ParticipantContext(installation, visitor, START), False)
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0
 

@@ -22,7 +22,7 @@ from app.services.capture.submission_builder import SubmittedForm
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.storage.engine import saving
+from app.storage.engine import autocommitting
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
@@ -169,7 +169,7 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
             with stranger.begin() as other:
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
-    sa.event.listen(saving(engine), "before_cursor_execute", overtake)
+    sa.event.listen(autocommitting(engine), "before_cursor_execute", overtake)
     sending = SubmittedForm(qlq(2), "s1", True)
     receipt = submit_form(
         ParticipantContext(person.installation, person.participant(START), START), slot, sending

@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import EventSection, FeedEventDraft, find_feed_faults
-from app.storage.engine import read_only
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page
 from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent, FeedHead
@@ -33,13 +32,13 @@ def publish(engine: Engine, trial: Trial, at: datetime, note: int = 0) -> None:
 
 
 def lines_of(engine: Engine, trial: Trial) -> list[tuple[int, str, str]]:
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         rows = select(FeedEvent).where(FeedEvent.study_id == trial.study).order_by(col(FeedEvent.seq))
         return [(row.seq, row.line, row.hash) for row in session.exec(rows)]
 
 
 def head_and_hash(engine: Engine, trial: Trial) -> tuple[int, str]:
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         head = session.get_one(FeedHead, trial.study)
         return head.seq, head.hash
 
@@ -48,7 +47,7 @@ def head_and_hash(engine: Engine, trial: Trial) -> tuple[int, str]:
 def test_pages_follow_each_other(engine: Engine, trial: Trial, at: datetime) -> None:
     for note in range(5):
         publish(engine, trial, at, note)
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         first = read_feed_page(session, trial.study, 0, 3)
         rest = read_feed_page(session, trial.study, first[-1].seq, 3)
         assert read_feed_head(session, trial.study) == 5
@@ -99,7 +98,7 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
         """A cursor that only ever sees the next number, while the others write."""
         after = 0
         while after < WRITERS * EACH * 2 // 3:
-            with Session(read_only(engine)) as session:
+            with Session(engine) as session:
                 seen = [row.seq for row in read_feed_page(session, trial.study, after, 7)]
             if seen != list(range(after + 1, after + 1 + len(seen))):
                 return False

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from app.storage import database_grants
-from app.storage.engine import open_engine, writing
+from app.storage.engine import allow_writes, open_engine, writing
 from app.storage.migrations import current_revision, head_revision, migrate, schema_drift
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.columns import metadata
@@ -71,6 +71,7 @@ def test_sqlite_tables_are_strict(migrated_sqlite_url: str) -> None:
     with (
         pytest.raises(sa.exc.IntegrityError, match="cannot store TEXT"),
         writing(engine).begin() as connection,
+        allow_writes(connection),
     ):
         connection.execute(words)
     engine.dispose()

@@ -13,7 +13,6 @@ from app.domain.plans.status import ExitKind, derive_status
 from app.domain.plans.windows import Window, build_window
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.storage.engine import read_only
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, status_expression, window_of_slot
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -87,7 +86,7 @@ def test_the_twin_equals_the_pure_function(
         for step in (timedelta(microseconds=-1), timedelta(0))
     ]
     keys = [slot.id for slot in slots]
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         for now in [*others, *edges]:
             moment = sa.literal(now, type_=sa.inspect(Slot).columns.opens_at.type)
             statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
@@ -96,7 +95,7 @@ def test_the_twin_equals_the_pure_function(
 
 
 def test_a_row_and_the_domain_speak_of_the_same_slot(engine: Engine, trial: Trial) -> None:
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         slot = session.get_one(Slot, trial.slot)
     assert window_of_slot(slot) == WINDOW == planned_slot(slot).window
     assert derive_status(WINDOW, slot_facts(slot), WINDOW.due_at) is slot_status(slot, WINDOW.due_at)

@@ -10,25 +10,28 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
 from app.domain.records.access import CLOCK, SYSTEM
-from app.domain.records.audit import AuditEvent, FieldChange, find_chain_faults
+from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
-from app.storage.engine import WriteRefused, read_only
+from app.storage.audit import UnauditedChange, build_entry
+from app.storage.engine import WriteRefused, writing
+from app.storage.statements.save_answers import write_answers
 from app.storage.tables.audit import AuditChain, AuditEntry
+from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
-from app.storage.unit_of_work import UnauditedChange, UnitOfWork
+from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import Trial
 
 _PARTICIPANT: sa.Table = Participant.__table__  # type: ignore[attr-defined]  # declared at run time
 
 
 def language(engine: Engine, trial: Trial) -> str:
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         return session.get_one(Participant, trial.participant).language
 
 
 def last_entry(engine: Engine, chain: str) -> AuditEntry:
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         newest = select(AuditEntry).where(AuditEntry.chain == chain).order_by(col(AuditEntry.seq).desc())
         return session.exec(newest.limit(1)).one()
 
@@ -105,22 +108,52 @@ def test_reading_never_flushes(engine: Engine, trial: Trial, at: datetime) -> No
         sa.update(_PARTICIPANT).values(language="en"),
         sa.delete(_PARTICIPANT),
         sa.insert(_PARTICIPANT).values(public_id="x"),
+        sa.text("UPDATE participant SET language = 'en'"),
+        sa.text("WITH gone AS (SELECT 1) UPDATE participant SET language = 'en'"),
     ],
 )
-def test_a_bulk_statement_must_be_declared(
-    engine: Engine, trial: Trial, at: datetime, statement: sa.Update | sa.Delete | sa.Insert
+@pytest.mark.parametrize("through", ["session", "connection"])
+def test_a_bulk_statement_is_refused_in_a_unit_of_work(
+    engine: Engine, trial: Trial, at: datetime, statement: sa.Executable, through: str
 ) -> None:
-    with pytest.raises(WriteRefused, match=r"UnitOfWork\.apply"), UnitOfWork(engine, SYSTEM, at) as work:
-        work.session.execute(statement)
+    refused = pytest.raises(WriteRefused, match="outside a unit of work")
+    with refused, UnitOfWork(engine, SYSTEM, at) as work:
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+        work.session.flush()
+        runner = work.session if through == "session" else work.session.connection()
+        runner.execute(statement)
     assert language(engine, trial) == "zh_CN"
 
 
-def test_a_declared_bulk_statement_is_told_by_its_event(engine: Engine, trial: Trial, at: datetime) -> None:
-    change = FieldChange("participant:p01-001", "language", "zh_CN", "en")
-    with UnitOfWork(engine, SYSTEM, at) as work:
-        work.apply(sa.update(_PARTICIPANT).values(language="en"))
-        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain, changes=[change])
-    assert json.loads(last_entry(engine, trial.chain).changes) == [change.told()]
+@pytest.mark.req("AUD-01")
+def test_only_bookkeeping_columns_are_set_without_an_entry(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    whom = _PARTICIPANT.c.id == trial.participant
+    refused = pytest.raises(UnauditedChange, match=r"participant\.language changes only with an event")
+    with refused, UnitOfWork(engine, SYSTEM, at) as work:
+        work.update_bookkeeping(_PARTICIPANT, whom, {"language": "en"})
+    assert language(engine, trial) == "zh_CN"
+    slots = table_of(Slot)
+    with UnitOfWork(engine, CLOCK, at) as work:
+        work.update_bookkeeping(slots, slots.c.id == trial.slot, {"wake_at": at})
+    with Session(engine) as session:
+        assert session.get_one(Slot, trial.slot).wake_at == at
+
+
+@pytest.mark.req("AUD-01")
+def test_a_hot_statement_writes_only_what_its_event_covers(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with writing(engine).begin() as connection:
+        head = connection.execute(sa.select(AuditChain).where(col(AuditChain.chain) == trial.chain)).one()
+        audited = build_entry(head, AuditEvent.LANGUAGE_CHANGED, SYSTEM, at, ())
+        with pytest.raises(UnauditedChange, match="does not cover answer_event"):
+            write_answers(connection, audited, [])
+        with pytest.raises(WriteRefused):
+            connection.execute(sa.update(_PARTICIPANT).values(language="en"))
+    assert language(engine, trial) == "zh_CN"
+    assert last_entry(engine, trial.chain).seq == head.seq
 
 
 @pytest.mark.req("AUD-01")
@@ -138,14 +171,12 @@ def test_only_the_unit_of_work_commits(engine: Engine, trial: Trial, at: datetim
         "DELETE FROM participant",
         "  insert into throttle VALUES ('x', 1, '2026-03-01 02:00:00')",
         "WITH gone AS (SELECT 1) UPDATE participant SET language = 'en'",
-        "TRUNCATE participant",
         "DROP TABLE participant",
     ],
 )
 def test_the_engine_itself_only_reads(engine: Engine, trial: Trial, statement: str) -> None:
-    for each in (engine, read_only(engine)):
-        with pytest.raises(WriteRefused, match="outside a unit of work"), each.connect() as connection:
-            connection.execute(sa.text(statement))
+    with pytest.raises(WriteRefused, match="read-only"), engine.connect() as connection:
+        connection.execute(sa.text(statement))
     assert language(engine, trial) == "zh_CN"
 
 
@@ -204,7 +235,7 @@ def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sql
 def test_technical_columns_need_no_event(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, CLOCK, at) as work:
         work.session.get_one(Slot, trial.slot).wake_at = at + timedelta(days=1)
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         assert session.get_one(Slot, trial.slot).wake_at == at + timedelta(days=1)
 
 
@@ -215,7 +246,7 @@ def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: dat
             work.lock(trial.chain)
             work.session.get_one(Participant, trial.participant).language = wanted
             work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
-    with Session(read_only(engine)) as session:
+    with Session(engine) as session:
         rows = session.exec(select(AuditEntry).order_by(col(AuditEntry.chain), col(AuditEntry.seq))).all()
         heads = {head.chain: (head.seq, head.hash) for head in session.exec(select(AuditChain)) if head.seq}
     entries = [Told(**row.model_dump(exclude={"id"})) for row in rows]

@@ -157,7 +157,8 @@ class FieldChange:
     old: object
     new: object
 
-    def told(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
+        """The change as the entry spells it."""
         return {"record": self.record, "field": self.field, "old": self.old, "new": self.new}
 
 
@@ -183,7 +184,7 @@ class ChainEntry:
     prev_hash: str = ""
     hash: str = ""
 
-    def row(self) -> dict[str, Any]:
+    def as_row(self) -> dict[str, Any]:
         """The entry by the names of its columns."""
         return {name: getattr(self, name) for name in self.__slots__}
 

@@ -12,7 +12,7 @@ from app.domain.capture.answers import SubmittedAnswer, check_answers
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
-from app.domain.records.audit import AuditEvent, ChainEntry, canonical_json, link_entry
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
@@ -20,9 +20,10 @@ from app.services.core.context import ParticipantContext, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
-from app.storage.engine import saving, writing
+from app.storage.audit import AuditedEntry, build_entry
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
+from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import (
     is_device_bound,
     lock_chain_of_device,
@@ -100,8 +101,8 @@ def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
 def _save(installation: Installation, saved: AnswerBatch, *, waits: bool) -> int:
     """Whoever is overtaken once waits in line the second time, and is then overtaken no more."""
     # One answer is written by one statement; several need a transaction around theirs.
-    pool = saving if len(saved.given) == 1 and not waits else writing
-    with pool(installation.engine).connect() as connection:
+    opened = open_autocommit if len(saved.given) == 1 and not waits else open_transaction
+    with opened(installation.engine) as connection:
         if waits:
             lock_chain_of_device(connection, saved.token_hash)
         revision = _try_to_save(installation, connection, saved)
@@ -168,7 +169,7 @@ def _written(
     held: Mapping[str, AnswerValue],
     text_sha256: str,
     told: AuditEvent,
-) -> tuple[ChainEntry, list[dict[str, Any]]]:
+) -> tuple[AuditedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before = dict(held)
     events, changes = [], []
@@ -176,15 +177,5 @@ def _written(
         events.append(answer_row(slot, saved.client, number, answer, row.language, text_sha256, saved.at))
         changes.append(answer_change(slot, saved.client, answer, before))
         before[answer.item] = answer.value
-    actor = participant_actor(row.person)
-    body = ChainEntry(
-        chain=row.chain,
-        seq=row.seq + 1,
-        event=told.value,
-        at=saved.at,
-        actor_kind=actor.kind.value,
-        actor_id=actor.id,
-        actor_role=actor.role,
-        changes=canonical_json([change.told() for change in changes]),
-    )
-    return link_entry(body, row.hash), events
+    audited = build_entry(row, told, participant_actor(row.person), saved.at, changes)
+    return audited, events

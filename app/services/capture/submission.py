@@ -17,7 +17,6 @@ from app.services.capture.submission_builder import CheckedSubmission, Submitted
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.storage.engine import saving, writing
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.queries.submission_context import (
     SubmissionContext,
@@ -25,6 +24,7 @@ from app.storage.queries.submission_context import (
     read_submission_by_token,
 )
 from app.storage.row_changes import participant_chain
+from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import lock_chain
 from app.storage.statements.submit_form import write_submission
 from app.storage.tables.capture import Response
@@ -54,7 +54,7 @@ def read_submission(
     installation: Installation, cookie: str, slot_id: str, at: datetime
 ) -> IncomingSubmission | None:
     """Who sends their own form with this cookie, read at once; None where cookie or slot is not known."""
-    with saving(installation.engine).connect() as connection:
+    with open_autocommit(installation.engine) as connection:
         met = read_submission_by_token(connection, token_digest(cookie), slot_id)
         connection.commit()
     if met is None:
@@ -92,8 +92,8 @@ def _try_to_submit(
     waits: bool,
 ) -> SubmissionReceipt | None:
     """None when something else happened to this participant since it was read; not when it `waits`."""
-    pool = writing if waits else saving
-    with pool(context.installation.engine).connect() as connection:
+    opened = open_transaction if waits else open_autocommit
+    with opened(context.installation.engine) as connection:
         if waits:
             lock_chain(connection, participant_chain(context.participant.participant_id))
         met = met or read_submission_by_device(connection, context.participant.device_id, slot_id)

@@ -10,18 +10,17 @@ from app.domain.capture.arrival import Arrival
 from app.domain.capture.document import content_digest
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.scoring.eortc import Score, format_score, score_answers
-from app.domain.records.access import Actor
-from app.domain.records.audit import AuditEvent, ChainEntry, FieldChange, canonical_json, link_entry
+from app.domain.records.audit import AuditEvent, FieldChange
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
 from app.services.core.identifiers import new_public_id
 from app.services.feed.feed_events import slot_event
+from app.storage.audit import build_entry
 from app.storage.plain_rows import plain_row
 from app.storage.queries.submission_context import SubmissionContext
 from app.storage.row_changes import record_name
 from app.storage.statements.submit_form import Submission, response_values
-from app.storage.tables.audit import AuditChain
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Slot
 
@@ -73,7 +72,9 @@ def build_submission(
     changes += _slot_changes(met.slot, before)
     actor = participant_actor(met.participant.public_id)
     told = slot_event(met.slot, met.participant, met.site, actor, "completed", response, asked.plan.blinded)
-    return Submission(_entered(met.head, actor, changes, at), rows, response, met.slot, told)
+    return Submission(
+        build_entry(met.head, AuditEvent.FORM_SUBMITTED, actor, at, changes), rows, response, met.slot, told
+    )
 
 
 def _unsaved(
@@ -171,20 +172,6 @@ def _slot_changes(slot: Slot, before: Mapping[str, object]) -> Iterator[FieldCha
     for column, old in before.items():
         if old != (new := getattr(slot, column)):
             yield FieldChange(record_name(slot), column, old, new)
-
-
-def _entered(head: AuditChain, actor: Actor, changes: list[FieldChange], at: datetime) -> ChainEntry:
-    body = ChainEntry(
-        chain=head.chain,
-        seq=head.seq + 1,
-        event=AuditEvent.FORM_SUBMITTED.value,
-        at=at,
-        actor_kind=actor.kind.value,
-        actor_id=actor.id,
-        actor_role=actor.role,
-        changes=canonical_json([change.told() for change in changes]),
-    )
-    return link_entry(body, head.hash)
 
 
 def _offset_minutes(at: datetime | None) -> int | None:

@@ -16,7 +16,6 @@ from app.domain.records.access import Actor
 from app.domain.refusal import Refused
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.secrets import SecretBox
-from app.storage.engine import read_only
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -37,7 +36,7 @@ class Installation:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that can only read; what is changed in its rows is forgotten."""
-        with Session(read_only(self.engine), autoflush=False) as session:
+        with Session(self.engine, autoflush=False) as session:
             yield session
             session.expunge_all()
             # Not a rollback, at which the driver would forget every prepared statement.

@@ -8,14 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.domain.records.audit import AuditEvent, ChainEntry, FieldChange, canonical_json, link_entry
 from app.domain.records.feed import redact_line, sees_all_lines
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
-from app.storage.engine import writing
 from app.storage.queries import feed_pages
-from app.storage.row_changes import study_chain
-from app.storage.statements import record_transfer
+from app.storage.statements.record_transfer import record_transfer
 from app.storage.tables.audit import DaySeal
 
 Row = sa.Row[int, int, str, str]
@@ -107,35 +104,17 @@ class TransferRange:
     rows: int
 
 
-def log_transfer(context: EdcContext, handed: TransferRange) -> None:
-    """Note who got which stretch when; its digest is the feed's hash there, which stands for all before."""
-    chain, actor = study_chain(context.client.study_id), context.actor
-    with writing(context.installation.engine).begin() as connection:
-        locked = record_transfer.lock_study_chain(connection, chain, context.client.study_id, handed.through)
-        told = {
-            "client_id": context.client.client_id,
-            "study_id": context.client.study_id,
-            "resource": handed.resource,
-            "after": handed.after,
-            "through": handed.through,
-            "rows": handed.rows,
-            "sha256": locked.feed_hash,
-            "pulled_at": context.at,
-        }
-        record = f"transfer:{record_transfer.insert_transfer(connection, told)}"
-        entry = ChainEntry(
-            chain=chain,
-            seq=locked.seq + 1,
-            event=AuditEvent.FEED_PULLED.value,
-            at=context.at,
-            actor_kind=actor.kind.value,
-            actor_id=actor.id,
-            actor_role=actor.role,
-            changes=canonical_json(
-                [FieldChange(record, name, None, value).told() for name, value in told.items()]
-            ),
-        )
-        record_transfer.append_entry(connection, link_entry(entry, locked.hash))
+def log_transfer(context: EdcContext, transferred: TransferRange) -> None:
+    """Record who pulled which range when."""
+    values = {
+        "client_id": context.client.client_id,
+        "study_id": context.client.study_id,
+        "resource": transferred.resource,
+        "after": transferred.after,
+        "through": transferred.through,
+        "rows": transferred.rows,
+    }
+    record_transfer(context.installation.engine, context.actor, context.at, values)
 
 
 def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:

@@ -15,9 +15,9 @@ from app.services.core.plans import items_left_out
 from app.services.patient.submitted_forms import form_name
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
-from app.storage.engine import saving
 from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
 from app.storage.queries.upcoming_forms import read_upcoming_forms
+from app.storage.statements.connections import open_autocommit
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
@@ -104,7 +104,7 @@ def get_home(context: ParticipantContext) -> HomeOverview:
 
 def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
-    with saving(context.installation.engine).connect() as connection:
+    with open_autocommit(context.installation.engine) as connection:
         found = read_upcoming_forms(connection, context.participant.participant_id, context.at)
     allowed = (
         has_form_wording(

@@ -82,9 +82,14 @@ def claim_messages(context: ClockContext, limit: int = BATCH) -> list[ClaimedMes
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = sa.update(_TABLE).where(_TABLE.c.id.in_(free)).values(lease_until=context.at + LEASE)
     with context.unit_of_work() as work:
-        rows = work.apply(taken.returning(_TABLE.c.id, _TABLE.c.participant_id)).all()
+        rows = work.update_bookkeeping(
+            _TABLE,
+            _TABLE.c.id.in_(free),
+            {"lease_until": context.at + LEASE},
+            _TABLE.c.id,
+            _TABLE.c.participant_id,
+        ).all()
     return sorted(
         (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
     )
@@ -159,7 +164,7 @@ def _prepare(
             "lease_until": context.at + PATIENCE,
             "attempts": message.attempts + 1,
         }
-        work.apply(sa.update(_TABLE).where(_TABLE.c.id == message.id).values(**values))
+        work.update_bookkeeping(_TABLE, _TABLE.c.id == message.id, values)
     return _Ready(channel, MessageText(message.key, to, subject, text, participant.language, context.at))
 
 
@@ -220,7 +225,7 @@ def _fail(context: ClockContext, claimed: ClaimedMessage, failed: NotSent) -> Me
     }
     mine = sa.and_(_TABLE.c.id == claimed.message_id, _TABLE.c.state == MessageState.sending.value)
     with context.unit_of_work() as work:
-        work.apply(sa.update(_TABLE).where(mine).values(**again))
+        work.update_bookkeeping(_TABLE, mine, again)
     return MessageState.queued
 
 

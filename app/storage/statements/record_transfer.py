@@ -1,14 +1,19 @@
-"""What an EDC pulled, noted and audited by four plain statements: every page of changes ends with this."""
+"""Recording what an EDC pulled, with its audit entry: four plain statements for every page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlmodel import col
 
-from app.domain.records.audit import GENESIS, ChainEntry
-from app.storage.tables.audit import AuditChain, AuditEntry
+from app.domain.records.access import Actor
+from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
+from app.storage.audit import append_entry, build_entry, covered_writes
+from app.storage.engine import writing
+from app.storage.row_changes import study_chain
+from app.storage.tables.audit import AuditChain
 from app.storage.tables.edc import Transfer
 from app.storage.tables.feed import FeedEvent
 
@@ -21,41 +26,40 @@ _LAST = (
     .scalar_subquery()
 )
 _HEAD = (
-    sa.select(col(AuditChain.seq), col(AuditChain.hash), _LAST.label("feed_hash"))
+    sa.select(col(AuditChain.chain), col(AuditChain.seq), col(AuditChain.hash), _LAST.label("feed_hash"))
     .where(col(AuditChain.chain) == sa.bindparam("of_chain"))
     .with_for_update()
 )
-_NOTE = sa.insert(Transfer).returning(col(Transfer.id))
-_ENTER = sa.insert(AuditEntry).inline()
-_MOVE = (
-    sa.update(AuditChain)
-    .where(col(AuditChain.chain) == sa.bindparam("of_chain"))
-    .values(seq=sa.bindparam("to_seq"), hash=sa.bindparam("to_hash"))
-)
+_INSERT = sa.insert(Transfer).returning(col(Transfer.id))
 
 
 @dataclass(frozen=True, slots=True)
 class LockedChain:
-    """Where a chain ends, held until commit, and the feed's hash at the last number handed over."""
+    """Where a chain ends, held until commit, and the feed's hash at the last number transferred."""
 
+    chain: str
     seq: int
     hash: str
     feed_hash: str
 
 
-def lock_study_chain(connection: Connection, chain: str, study_id: int, through: int) -> LockedChain:
+def record_transfer(engine: Engine, actor: Actor, at: datetime, transfer: Mapping[str, object]) -> None:
+    """Store a transfer and its entry in the study's chain, in one transaction.
+
+    `transfer` holds client, study, resource, range and rows; its digest is the feed's hash at `through`,
+    which stands for everything before.
+    """
+    with writing(engine).begin() as connection:
+        head = _lock_chain(connection, int(str(transfer["study_id"])), int(str(transfer["through"])))
+        values = {**transfer, "sha256": head.feed_hash, "pulled_at": at}
+        with covered_writes(connection, AuditEvent.FEED_PULLED, "transfer"):
+            key = connection.execute(_INSERT, values).scalar_one()
+        changes = [FieldChange(f"transfer:{key}", name, None, value) for name, value in values.items()]
+        append_entry(connection, build_entry(head, AuditEvent.FEED_PULLED, actor, at, changes))
+
+
+def _lock_chain(connection: Connection, study_id: int, through: int) -> LockedChain:
     """Take the study's chain, which is there since the study has a client."""
-    asked = {"of_chain": chain, "study_id": study_id, "through": through}
-    row = connection.execute(_HEAD, asked).one()
-    return LockedChain(row.seq, row.hash, row.feed_hash or GENESIS)
-
-
-def insert_transfer(connection: Connection, transfer: dict[str, Any]) -> int:
-    """Store a transfer; its key."""
-    return int(connection.execute(_NOTE, transfer).scalar_one() or 0)
-
-
-def append_entry(connection: Connection, entry: ChainEntry) -> None:
-    """Append an entry to the chain that `lock_study` holds."""
-    connection.execute(_ENTER, entry.row())
-    connection.execute(_MOVE, {"of_chain": entry.chain, "to_seq": entry.seq, "to_hash": entry.hash})
+    bounds = {"of_chain": study_chain(study_id), "study_id": study_id, "through": through}
+    row = connection.execute(_HEAD, bounds).one()
+    return LockedChain(row.chain, row.seq, row.hash, row.feed_hash or GENESIS)

@@ -19,6 +19,14 @@ from sqlmodel import col
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import ChainEntry
+from app.storage.audit import (
+    MOVE_HEAD,
+    AuditedEntry,
+    append_entry,
+    audited_writes,
+    bookkeeping_writes,
+    move_head_values,
+)
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.columns import table_of
@@ -184,35 +192,16 @@ def is_device_bound(connection: Connection, token_hash: str) -> bool:
     return connection.execute(_BOUND, {"token_hash": token_hash}).first() is not None
 
 
-MOVE_HEAD = (
-    sa.update(AuditChain)
-    .where(
-        col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
-    )
-    .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
-)
-
-
-def write_answers(connection: Connection, entry: ChainEntry, events: Sequence[dict[str, Any]]) -> bool:
-    """Store the events with their audit entry, if the chain still ends where it was read; else False."""
-    head = chain_head_values(entry)
-    if connection.dialect.name == "postgresql" and len(events) == 1:
-        return connection.execute(_ALL_IN_ONE, head | _entry_values(entry) | events[0]).rowcount == 1
-    if connection.execute(MOVE_HEAD, head).rowcount != 1:
-        return False
-    connection.execute(sa.insert(AuditEntry), [entry.row()])
-    connection.execute(*insert_answers_statement(connection, events))
+def write_answers(connection: Connection, audited: AuditedEntry, events: Sequence[dict[str, Any]]) -> bool:
+    """Store the answers with their audit entry, if the chain still ends where it was read; else False."""
+    with audited_writes(connection, audited, "answer_event"):
+        if connection.dialect.name == "postgresql" and len(events) == 1:
+            values = move_head_values(audited) | _entry_values(audited.entry) | events[0]
+            return connection.execute(_ALL_IN_ONE, values).rowcount == 1
+        if not append_entry(connection, audited):
+            return False
+        connection.execute(*insert_answers_statement(connection, events))
     return True
-
-
-def chain_head_values(entry: ChainEntry) -> dict[str, Any]:
-    """What moves the chain's head on to this entry."""
-    return {
-        "head_chain": entry.chain,
-        "head_was": entry.prev_hash,
-        "head_seq": entry.seq,
-        "head_is": entry.hash,
-    }
 
 
 def insert_answers_statement(
@@ -225,7 +214,7 @@ def insert_answers_statement(
 
 
 def _entry_values(entry: ChainEntry) -> dict[str, Any]:
-    return {f"a_{name}": value for name, value in entry.row().items()}
+    return {f"a_{name}": value for name, value in entry.as_row().items()}
 
 
 def _one_statement() -> sa.Insert:
@@ -260,10 +249,11 @@ _EACH = sa.insert(table_of(AnswerEvent))
 
 
 def write_device_seen(connection: Connection, device_id: int, at: datetime) -> None:
-    """Keep the browser awake."""
-    connection.execute(
-        sa.update(Device)
-        .where(col(Device.id) == sa.bindparam("device"))
-        .values(seen_at=sa.bindparam("moment")),
-        {"device": device_id, "moment": at},
-    )
+    """Keep the device's session alive."""
+    with bookkeeping_writes(connection, "device", ["seen_at"]):
+        connection.execute(
+            sa.update(Device)
+            .where(col(Device.id) == sa.bindparam("device"))
+            .values(seen_at=sa.bindparam("moment")),
+            {"device": device_id, "moment": at},
+        )

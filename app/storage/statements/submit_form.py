@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, SQLModel, col
 
-from app.domain.records.audit import ChainEntry
 from app.domain.records.feed import FeedEventDraft, spell_event
+from app.storage.audit import MOVE_HEAD, AuditedEntry, append_entry, audited_writes, move_head_values
 from app.storage.feed_log import append_feed_event
-from app.storage.statements.save_answers import MOVE_HEAD, chain_head_values, insert_answers_statement
+from app.storage.statements.save_answers import insert_answers_statement
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.columns import table_of
@@ -33,7 +33,7 @@ _SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_
 class Submission:
     """All that one sending writes: `slot` as it will be, and answers that the draft did not hold yet."""
 
-    entry: ChainEntry
+    entry: AuditedEntry
     answers: Sequence[dict[str, Any]]
     response: Response
     slot: Slot
@@ -41,40 +41,40 @@ class Submission:
 
 
 def write_submission(connection: Connection, made: Submission) -> bool:
-    """Store the sending and append it to the feed, if the chain still ends where it was read; else False."""
-    if connection.dialect.name == "postgresql":
-        return connection.execute(_ALL_IN_ONE, _as_one(made)).rowcount == 1
-    if connection.execute(MOVE_HEAD, chain_head_values(made.entry)).rowcount != 1:
-        return False
-    connection.execute(sa.insert(AuditEntry), [made.entry.row()])
-    if made.answers:
-        connection.execute(*insert_answers_statement(connection, made.answers))
-    connection.execute(sa.insert(Response), [response_values(made.response)])
-    sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
-    connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
-    with Session(connection) as session:
-        append_feed_event(session, made.slot.study_id, made.told, made.entry.at)
+    """Store the submission and append it to the feed; False if the chain has moved since it was read."""
+    with audited_writes(connection, made.entry, "answer_event", "response", "slot", "feed_event"):
+        if connection.dialect.name == "postgresql":
+            return connection.execute(_ALL_IN_ONE, _as_one(made)).rowcount == 1
+        if not append_entry(connection, made.entry):
+            return False
+        if made.answers:
+            connection.execute(*insert_answers_statement(connection, made.answers))
+        connection.execute(sa.insert(Response), [response_values(made.response)])
+        sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
+        connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
+        with Session(connection) as session:
+            append_feed_event(session, made.slot.study_id, made.told, made.entry.entry.at)
     return True
 
 
 def _as_one(made: Submission) -> dict[str, Any]:
-    pieces = spell_event(made.told, made.entry.at)
+    pieces = spell_event(made.told, made.entry.entry.at)
     event = {
         "study_id": made.slot.study_id,
         "type": made.told.type,
         "ref": made.told.ref,
         "version": made.told.version,
         "site_id": made.told.site_id,
-        "recorded_at": made.entry.at,
+        "recorded_at": made.entry.entry.at,
     }
     rows = {
-        "new_entry": made.entry.row(),
+        "new_entry": made.entry.entry.as_row(),
         "new_answers": made.answers,
         "new_response": response_values(made.response),
         "new_slot": {name: getattr(made.slot, name) for name in ("id", *_SENT)},
         "new_event": event,
     }
-    return chain_head_values(made.entry) | {
+    return move_head_values(made.entry) | {
         **{name: orjson.dumps(told).decode() for name, told in rows.items()},
         "sent_study": made.slot.study_id,
         **{f"envelope_{place}": piece for place, piece in enumerate(pieces.envelope)},

@@ -1,0 +1,147 @@
+"""The one place where audit entries are built and heads of chains move.
+
+A unit of work and the hot statements alike get their entries here, and each entry names the tables whose
+changes it answers for: a write to any other table is refused before it reaches the database (AUD-01).
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, col
+
+from app.domain.records.access import Actor
+from app.domain.records.audit import (
+    COVERS,
+    AuditEvent,
+    ChainEntry,
+    FieldChange,
+    canonical_json,
+    link_entry,
+)
+from app.storage.engine import WriteRefused, allow_writes
+from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
+from app.storage.tables.audit import AuditChain, AuditEntry
+
+
+class UnauditedChange(WriteRefused):
+    """A transaction changed a record that none of its events covers."""
+
+
+class ChainHead(Protocol):
+    """Where a chain ends: its last number and hash, as a row of any kind has them."""
+
+    @property
+    def chain(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def hash(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedEntry:
+    """An entry in its place of a chain. Only `build_entry` makes it, and hot statements take nothing else."""
+
+    entry: ChainEntry
+
+
+def build_entry(
+    head: ChainHead,
+    event: AuditEvent,
+    actor: Actor,
+    at: datetime,
+    changes: Iterable[FieldChange],
+    reason: str | None = None,
+) -> AuditedEntry:
+    """The next entry of a chain, linked to its head; nothing is written yet."""
+    body = ChainEntry(
+        chain=head.chain,
+        seq=head.seq + 1,
+        event=event.value,
+        at=at,
+        actor_kind=actor.kind.value,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        changes=canonical_json([change.as_dict() for change in changes]),
+        reason=reason,
+        reason_salt=secrets.token_hex(8) if reason is not None else None,
+    )
+    return AuditedEntry(link_entry(body, head.hash))
+
+
+@contextmanager
+def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> Iterator[None]:
+    """Let a connection write these tables for this event.
+
+    Raises UnauditedChange for a table that the event does not cover.
+    ."""
+    missing = set(tables) - COVERS.get(event, frozenset()) - TECHNICAL_TABLES
+    if missing:
+        raise UnauditedChange(f"{event.value} does not cover {', '.join(sorted(missing))}")
+    with allow_writes(connection):
+        yield
+
+
+@contextmanager
+def audited_writes(connection: Connection, audited: AuditedEntry, *tables: str) -> Iterator[None]:
+    """`covered_writes` for the event of an entry that is written along with them."""
+    with covered_writes(connection, AuditEvent(audited.entry.event), *tables):
+        yield
+
+
+@contextmanager
+def bookkeeping_writes(connection: Connection, table: str, columns: Collection[str]) -> Iterator[None]:
+    """Let a connection write columns that need no entry (`BOOKKEEPING`, technical tables).
+
+    Raises UnauditedChange for any other column.
+    """
+    if table not in TECHNICAL_TABLES:
+        for name in columns:
+            if f"{table}.{name}" not in BOOKKEEPING:
+                raise UnauditedChange(f"{table}.{name} changes only with an event")
+    with allow_writes(connection):
+        yield
+
+
+MOVE_HEAD = (
+    sa.update(AuditChain)
+    .where(
+        col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
+    )
+    .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
+)
+"""Optimistic lock: moves a chain's head only if it still is where it was read."""
+
+_INSERT_ENTRY = sa.insert(AuditEntry).inline()
+
+
+def move_head_values(audited: AuditedEntry) -> dict[str, Any]:
+    """The values of `MOVE_HEAD` for this entry."""
+    entry = audited.entry
+    return {
+        "head_chain": entry.chain,
+        "head_was": entry.prev_hash,
+        "head_seq": entry.seq,
+        "head_is": entry.hash,
+    }
+
+
+def append_entry(connection: Connection, audited: AuditedEntry) -> bool:
+    """Move the head and store the entry; False, with nothing written, if the chain has moved since."""
+    with allow_writes(connection):
+        if connection.execute(MOVE_HEAD, move_head_values(audited)).rowcount != 1:
+            return False
+        connection.execute(_INSERT_ENTRY, audited.entry.as_row())
+    return True
+
+
+def add_entry(session: Session, head: AuditChain, audited: AuditedEntry) -> None:
+    """The same for a session that holds the head's row."""
+    session.add(AuditEntry(**audited.entry.as_row()))
+    head.seq, head.hash = audited.entry.seq, audited.entry.hash
