@@ -25,7 +25,7 @@ WORKERS = "2"
 QUICK: dict[str, Sequence[str]] = {
     "ruff format": (str(PROGRAMS / "ruff"), "format", "--check", "--quiet", "."),
     "ruff": (str(PROGRAMS / "ruff"), "check", "--quiet", "--output-format=concise", "."),
-    "mypy": (str(PROGRAMS / "mypy"), "--strict", "--no-error-summary", "app", "tests", "bench"),
+    "mypy": (str(PROGRAMS / "mypy"), "--strict", "--no-error-summary", "app", "tests", "bench", ".tools"),
     "import-linter": (str(PROGRAMS / "lint-imports"), "--no-logo"),
     "djlint": (str(PROGRAMS / "djlint"), "app/templates", "--lint", "--quiet"),
 }

@@ -9,8 +9,10 @@ from fastapi.testclient import TestClient
 from app.cli.chromium import png_size
 from tests.applications import visitor
 from tests.faces.visitors import Phone
-from tests.icons import FILES, FOLDER, pixels
 from tests.markup import parsed
+from tests.tools import tool
+
+ICONS = tool("build_icons")
 
 
 @pytest.mark.req("SEC-02")
@@ -43,14 +45,14 @@ def test_every_icon_is_there_in_the_size_that_is_told(client: TestClient) -> Non
         assert len(answer.content) < 6000
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ICONS.FILES)
 def test_an_icon_is_what_was_drawn(name: str) -> None:
-    size, radius = FILES[name]
-    body = (FOLDER / name).read_bytes()
+    size, radius = ICONS.FILES[name]
+    body = (ICONS.FOLDER / name).read_bytes()
     at = body.index(b"IDAT")
     rows = zlib.decompress(body[at + 4 : at + 4 + int.from_bytes(body[at - 4 : at])])
     for row in (0, size // 3, size // 2):
-        assert rows[row * (size * 4 + 1) + 1 : (row + 1) * (size * 4 + 1)] == pixels(size, radius, row)
+        assert rows[row * (size * 4 + 1) + 1 : (row + 1) * (size * 4 + 1)] == ICONS.pixels(size, radius, row)
 
 
 def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) -> None:

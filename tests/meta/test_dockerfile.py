@@ -1,15 +1,22 @@
 """The image: built in stages, run by nobody special, writing only to /data."""
 
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app.cli import build_parser
-from tests.dockerfile import Step, steps
 from tests.meta.sources import ROOT
+from tests.tools import tool
+
+if TYPE_CHECKING:
+    from dockerfile_steps import Step
+
+steps: "Callable[[], tuple[Step, ...]]" = tool("dockerfile_steps").steps
 
 
-def _last(word: str) -> Step:
+def _last(word: str) -> "Step":
     return [step for step in steps() if step.word == word][-1]
 
 

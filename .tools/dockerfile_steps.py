@@ -1,4 +1,4 @@
-"""The Dockerfile as a list of steps: for the test that reads it and the program that runs it."""
+"""Parser of the Dockerfile: a list of its steps, for the test that reads it and the script that runs it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Run the Dockerfile's steps in order in a clean folder: `python -m tests.dockerfile_steps`.
+"""Test script of the Dockerfile: `python .tools/run_dockerfile.py` runs its steps in order in a clean folder.
 
 Where no container engine runs, this is the proof that the steps work. Each stage starts from
 a copy of nothing; the image's folders (/srv, /opt, /data) become folders of one temporary
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from tests.dockerfile import FILE, Step, steps
+from dockerfile_steps import FILE, Step, steps
 
 SOURCE = FILE.parent
 IMAGE_FOLDERS = re.compile(r"(?<![\w./])/(srv|opt|data)\b")

@@ -1,6 +1,6 @@
-"""Draws the icons for home screens: the shapes of icon.svg, without a drawing program.
+"""Build script of the icons for home screens: `python .tools/build_icons.py` writes them again.
 
-`python -m tests.icons` writes them again.
+It draws the shapes of icon.svg without a drawing program.
 """
 
 import struct
