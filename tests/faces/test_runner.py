@@ -8,8 +8,10 @@ from playwright.sync_api import Browser, expect
 from app.patient.forms import pages as p
 from tests.faces import page_samples as samples
 from tests.faces.phones import PAUSE, Desk, Phone, phone_with
-from tests.runner import TRAVELS, minified
 from tests.servers import serving
+from tests.tools import tool
+
+BUILDER = tool("build_runner")
 
 
 @pytest.fixture
@@ -175,7 +177,8 @@ def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
 
 @pytest.mark.req("CAP-20")
 def test_what_travels_is_the_runner_and_old_browsers_can_read_it() -> None:
-    assert TRAVELS.read_text(encoding="utf-8") == minified(), "run `python -m tests.runner`"
+    made = BUILDER.minified()
+    assert BUILDER.TRAVELS.read_text(encoding="utf-8") == made, "run `python .tools/build_runner.py`"
 
 
 @pytest.mark.req("CAP-16")

@@ -1,5 +1,5 @@
 // Question runner: one question at a time over the plain form. ES5; without it the long form works.
-// What travels in the page is runner.min.js, made from this file by `python -m tests.runner`.
+// What travels in the page is runner.min.js, made from this file by `python .tools/build_runner.py`.
 (function (d, w) {
   var f = d.getElementById('f'), root = d.documentElement, post = w.fetch;
   if (!post || !w.URLSearchParams || !f || !f.closest || !w.history.pushState) {

@@ -1,4 +1,4 @@
-"""The question runner as it travels in a page (`python -m tests.runner`): shorter names, nothing else.
+"""The question runner as it travels in a page (`python .tools/build_runner.py`): shorter names, nothing else.
 
 The parser knows ECMAScript 5 and no more, so a source that old browsers cannot read is refused here.
 """
