@@ -1,32 +1,162 @@
-"""The question runner as it travels in a page (`python .tools/build_runner.py`): shorter names, nothing else.
+"""Build script of the question runner: `python .tools/build_runner.py` writes app/static/js/runner.min.js.
 
-The parser knows ECMAScript 5 and no more, so a source that old browsers cannot read is refused here.
+It joins the three sources in one function, so that nothing of them is global, and minifies them. The parser
+knows ECMAScript 5 and no more, so a source that old browsers cannot read is refused here.
 """
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from calmjs.parse import es5
-from calmjs.parse.asttypes import Boolean
-from calmjs.parse.unparsers.es5 import minify_print
+from calmjs.parse import asttypes as js
+from calmjs.parse import es5, rules
+from calmjs.parse.handlers.core import token_handler_unobfuscate
+from calmjs.parse.handlers.obfuscation import CatchScope, Obfuscator, Scope
+from calmjs.parse.lexers.es5 import Lexer
+from calmjs.parse.ruletypes import Resolve
+from calmjs.parse.unparsers.es5 import Unparser
 from calmjs.parse.walkers import Walker
 
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
-SOURCE, TRAVELS = FOLDER / "runner.js", FOLDER / "runner.min.js"
+SOURCES = tuple(FOLDER / "runner" / f"{name}.js" for name in ("outbox", "transport", "form"))
+OUTPUT = FOLDER / "runner.min.js"
+STATE = "state"
+SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
+"""Members of a box in memory, which no other program sees under these names."""
+LOCAL_NAMES = ("a", "b")
+"""Not given to what all functions share, so that most parameters of all functions have the same names."""
 
-
-def minified() -> str:
-    """The runner with short names and without blanks and remarks; raises for what is no ES5."""
-    program = es5(SOURCE.read_text(encoding="utf-8"))
-    for each in Walker().filter(program, lambda node: isinstance(node, Boolean)):
-        each.value = {"true": "!0", "false": "!1"}[each.value]
-    return str(minify_print(program, obfuscate=True, drop_semi=True))
+Change = Callable[[js.Node], js.Node | None]
 
 
 def main() -> int:
-    """Write what travels."""
-    TRAVELS.write_text(minified(), encoding="utf-8")
+    """Write the minified script."""
+    OUTPUT.write_text(build(), encoding="utf-8")
     return 0
+
+
+def build() -> str:
+    """The script as it travels in the page."""
+    return minified("\n".join(source.read_text(encoding="utf-8") for source in SOURCES))
+
+
+def minified(source: str) -> str:
+    """The statements of a source in one function, with short names and without blanks and comments.
+
+    Raises ECMASyntaxError for anything newer than ES5, and ValueError for a use of the state that is not
+    `state.member` with a declared member.
+    """
+    program = es5(f"(function (document, window) {{\n{source}\n}})(document, window);")
+    constants = {
+        each.identifier.value: each.initializer
+        for statement in Walker().filter(program, _declares_constants)
+        for each in statement
+    }
+    _rewrite(program, lambda node: None if _declares_constants(node) else node)
+    _rewrite(program, lambda node: constants.get(node.value, node) if _is_name(node) else node)
+    _rewrite(program, _flattened)
+    _rewrite(program, _shortened)
+    if any(_is_name(node, STATE) for node in Walker().walk(program)):
+        raise ValueError(f"`{STATE}` can only be used as `{STATE}.member`")
+    unparser = Unparser(rules=(rules.minify(drop_semi=True), _short_names))
+    script = "".join(chunk.text for chunk in unparser(program))
+    if f"{STATE}$" in script:
+        raise ValueError(f"a `{STATE}.member` is used that is not declared")
+    return script
+
+
+def _rewrite(node: js.Node, change: Change) -> None:
+    """Replace every node below this one by what `change` makes of it, innermost first; None removes it."""
+    for name, value in vars(node).items():
+        if isinstance(value, js.Node):
+            _rewrite(value, change)
+            setattr(node, name, change(value))
+        elif isinstance(value, list):
+            for child in value:
+                _rewrite(child, change)
+            value[:] = [made for child in value if (made := change(child)) is not None]
+
+
+def _is_name(node: js.Node, name: str | None = None) -> bool:
+    """Whether this is a variable; the names of members are of another type."""
+    return (
+        isinstance(node, js.Identifier)
+        and not isinstance(node, js.PropIdentifier)
+        and name in (None, node.value)
+    )
+
+
+def _declares_constants(node: js.Node) -> bool:
+    return isinstance(node, js.VarStatement) and all(each.identifier.value.isupper() for each in node)
+
+
+def _flattened(node: js.Node) -> js.Node:
+    """A variable in place of each member of the state, under a name that no source uses."""
+    if isinstance(node, js.DotAccessor) and _is_name(node.node, STATE):
+        return js.Identifier(f"{STATE}${node.identifier.value}")
+    if isinstance(node, js.VarStatement) and _is_name(node.children()[0].identifier, STATE):
+        return js.VarStatement([_variable(each) for each in node.children()[0].initializer.properties])
+    return node
+
+
+def _variable(member: js.Node) -> js.Node:
+    starts_undefined = _is_name(member.right, "undefined")
+    name = js.Identifier(f"{STATE}${member.left.value}")
+    return js.VarDecl(name, None if starts_undefined else member.right)
+
+
+def _shortened(node: js.Node) -> js.Node:
+    """The same in fewer bytes: !0 for true, short members, no braces around a single simple statement."""
+    if isinstance(node, js.Boolean):
+        node.value = {"true": "!0", "false": "!1"}[node.value]
+    if isinstance(node, js.PropIdentifier):
+        node.value = SHORT_MEMBERS.get(node.value, node.value)
+    if isinstance(node, js.If):
+        node.consequent = _bare(node.consequent)
+        node.alternative = _bare(node.alternative)
+    return node
+
+
+def _bare(block: js.Node | None) -> js.Node | None:
+    if isinstance(block, js.Block) and len(block.children()) == 1:
+        (only,) = block.children()
+        return only if isinstance(only, js.ExprStatement | js.Return) else block
+    return block
+
+
+def _short_names() -> dict[str, Any]:
+    """The rule that names variables: shared ones by how often they are used, local ones in their order.
+
+    calmjs.parse names local ones by their number too. In their order, `function(a,b){` is the beginning of
+    most functions, which compresses better.
+    """
+    names = Obfuscator(reserved_keywords=Lexer.keywords_dict.keys())
+
+    def assign(dispatcher: object, program: js.Node) -> js.Node:
+        names.walk(dispatcher, program)
+        (shared,) = names.global_scope.children
+        for scope in _inner(shared):
+            ranks = range(len(scope.referenced_symbols), 0, -1)
+            scope.referenced_symbols = dict(zip(scope.referenced_symbols, ranks, strict=True))
+        # A name that counts as used by this function, but not declared by it, is given to none of its own.
+        shared.referenced_symbols.update(dict.fromkeys(LOCAL_NAMES, 0))
+        names.finalize()
+        return program
+
+    return {
+        "token_handler": token_handler_unobfuscate,
+        "deferrable_handlers": {Resolve: names.resolve},
+        "prewalk_hooks": [assign],
+    }
+
+
+def _inner(scope: Scope) -> Iterator[Scope]:
+    """The functions inside this one, without the blocks of `catch`, which count with their function."""
+    for child in scope.children:
+        if not isinstance(child, CatchScope):
+            yield child
+        yield from _inner(child)
 
 
 if __name__ == "__main__":

@@ -177,8 +177,21 @@ def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
 
 @pytest.mark.req("CAP-20")
 def test_what_travels_is_the_runner_and_old_browsers_can_read_it() -> None:
-    made = BUILDER.minified()
-    assert BUILDER.TRAVELS.read_text(encoding="utf-8") == made, "run `python .tools/build_runner.py`"
+    made = BUILDER.build()
+    assert BUILDER.OUTPUT.read_text(encoding="utf-8") == made, "run `python .tools/build_runner.py`"
+
+
+def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> None:
+    source = "var LIMIT = 5; var state = { size: 1, last: undefined }; state.last = state.size > LIMIT;"
+    assert BUILDER.minified(source) == "(function(f,e){var c=1,d;d=c>5})(document,window)"
+
+
+@pytest.mark.parametrize(
+    "use", ["f(state);", "state['size'] = 2;", "function f(state) { return 1; }", "state.none = 2;"]
+)
+def test_the_builder_refuses_a_state_that_is_more_than_its_members(use: str) -> None:
+    with pytest.raises(ValueError, match=r"`state\.member`"):
+        BUILDER.minified(f"var state = {{ size: 1 }}; {use}")
 
 
 @pytest.mark.req("CAP-16")

@@ -8,13 +8,16 @@ from tests.faces import page_samples as samples
 
 DESK = {"desk.js"}
 """Runs in the browsers of hospitals only, beside htmx."""
-SCRIPTS = sorted(path.name for path in (samples.STATIC / "js").glob("*.js") if path.name not in DESK)
+FOLDER = samples.STATIC / "js"
+SCRIPTS = sorted(
+    path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.js") if path.name not in DESK
+)
 
 
 @pytest.mark.req("CAP-20")
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_for_patients_is_ecmascript_5(name: str) -> None:
-    tree = Parser().parse((samples.STATIC / "js" / name).read_text(encoding="utf-8"))
+    tree = Parser().parse((FOLDER / name).read_text(encoding="utf-8"))
     assert list(tree)
 
 

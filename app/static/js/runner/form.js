@@ -1,0 +1,344 @@
+// The form on the screen: one question at a time over the plain form, which works without this script too.
+// Responsible for the state of the runner, for reading answers, for deciding which questions are asked, for
+// the steps and the review, and for the events of the page.
+//
+// The three sources are the body of one function: outbox.js, transport.js, and this one, which starts the
+// runner at its end. `python .tools/build_runner.py` joins and minifies them as runner.min.js, which travels
+// in the page. ECMAScript 5, for old phones. The command makes a variable of each member of `state` and a
+// number of each constant in capitals; therefore `state` is only used as `state.member`.
+
+var form = document.getElementById('f'), root = document.documentElement;
+// Next and "Leave it blank" are debounced: a second tap within this time does nothing.
+var DEBOUNCE_MS = 400;
+// Whether a question is asked; undecided while an earlier answer that decides it is missing.
+var NOT_ASKED = 0, ASKED = 1, UNDECIDED = 2;
+
+// A browser without one of these shows the long form.
+if (!window.fetch || !window.URLSearchParams || !form || !form.closest || !window.history.pushState) {
+  root.className = root.className.replace(' js', '');
+  return;
+}
+
+// The address below which everything is sent, with its slash.
+var formUrl = form.getAttribute('action').replace('submit', '');
+// Everything that the runner knows.
+var state = {
+  // The page, which does not change.
+  sections: findAll('[id^=s-]'), // the questions' elements, in order
+  review: byId('review'),
+  footer: form.querySelector('.bar'),
+  title: document.title,
+  nextLabel: byId('next').textContent,
+  // The screen.
+  current: undefined, // the section that is shown
+  depth: 0, // steps since the page was opened, which Back undoes
+  steppedAt: 0,
+  isChange: undefined, // a question was opened from the review and returns to it
+  endSeen: undefined, // the last option has been in sight
+  // The outbox.
+  signs: label('key'), // one sign for each section; empty if nothing may be stored
+  storage: null, // null if this phone or the study keeps nothing
+  storagePrefix: 'ob:' + formUrl.split('/')[2] + ':',
+  ownBox: {
+    client: Date.now().toString(36) + Math.random().toString(36).slice(2, 12),
+    records: [],
+    sendPressedAt: 0
+  },
+  boxes: [], // those of other pages, oldest first, and this page's own
+  recorded: {}, // by section: the answer as of the last record
+  lastSeq: 0,
+  leftAt: 0,
+  // The transport.
+  revision: +form.revision.value, // the number of answers that this page knows the server to have
+  batchSize: 50,
+  saving: undefined,
+  sending: undefined,
+  stopped: undefined,
+  connectionLost: false,
+  wasOffline: undefined // something could not be sent at once since the form was opened
+};
+
+// The document.
+function listen(target, type, listener) { target.addEventListener(type, listener); }
+function label(name) { return form.dataset[name]; }
+function byId(id) { return document.getElementById(id); }
+function findAll(selector, parent) { return [].slice.call((parent || form).querySelectorAll(selector)); }
+function toggleOn(element, on) { element.className = element.className.replace(/( on)?$/, on ? ' on' : ''); }
+function addChild(parent, tag, text) {
+  var child = document.createElement(tag);
+  child.textContent = text;
+  return parent.appendChild(child);
+}
+
+// Sections: an item's element has the id 's-' and the item's code.
+function sectionOf(code) { return byId('s-' + code); }
+function codeOf(section) { return section.id.slice(2); }
+function closestSection(element) { return element.closest('[id^=s-]'); }
+function blankBox(section) { return section.querySelector('[type=checkbox]'); }
+function textField(section) { return section.querySelector('input:not([type])'); }
+function checkedOption(section) { return section.querySelector('[type=radio]:checked'); }
+function heading(section) { return section.querySelector('h1'); }
+
+// Answers: undefined is not answered, null is left blank, NaN is not readable as a possible number.
+function readAnswer(section) {
+  var blank = blankBox(section), field = textField(section), option = checkedOption(section);
+  if (blank && blank.checked) { return null; }
+  if (!field) { return option ? +option.value : undefined; }
+  var text = field.value.replace(/^\s+|\s+$/g, '');
+  if (!text) { return undefined; }
+  return 'text' in section.dataset ? text : readDecimal(section, text);
+}
+function decimalFactor(section) { return Math.pow(10, section.dataset.dec); }
+function readDecimal(section, text) {
+  var number = Math.round(+text.replace(',', '.') * decimalFactor(section));
+  return number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
+}
+function showAnswer(section, value) {
+  var blank = blankBox(section), field = textField(section);
+  var option = section.querySelector('[type=radio][value="' + value + '"]');
+  if (blank) { blank.checked = value === null; }
+  if (field && value !== null) { field.value = value / decimalFactor(section); }
+  if (option) { option.checked = true; }
+}
+function isSettled(section) {
+  var value = readAnswer(section);
+  return value !== undefined && value === value;
+}
+
+// Conditions, such as q1>=3.
+function matches(condition, value) {
+  var parts = /(.=)(\d+)$/.exec(condition), number = +parts[2];
+  return typeof value === 'number'
+    && (parts[1] === '==' ? value === number : parts[1] === '>=' ? value >= number : value <= number);
+}
+function askedState(section) {
+  var condition = section.dataset['if'], source, sourceState;
+  if (!condition) { return ASKED; }
+  source = sectionOf(/^\w+/.exec(condition)[0]);
+  sourceState = askedState(source);
+  if (sourceState !== ASKED) { return sourceState; }
+  return isSettled(source) ? (matches(condition, readAnswer(source)) ? ASKED : NOT_ASKED) : UNDECIDED;
+}
+function askedSections() {
+  return state.sections.filter(function (section) { return askedState(section) === ASKED; });
+}
+function firstOpen() { return askedSections().filter(function (section) { return !isSettled(section); })[0]; }
+
+// Showing one section.
+function showSection(section) {
+  if (state.current) { toggleOn(state.current); }
+  state.current = section;
+  toggleOn(section, 1);
+  showPrompt('');
+  state.endSeen = false;
+  var asked = askedSections(), index = asked.indexOf(section);
+  var total = state.sections.filter(function (each) { return askedState(each) !== NOT_ASKED; }).length;
+  var position = label('of').replace('##', total).replace('#', index + 1);
+  byId('bar').parentNode.hidden = index < 0;
+  byId('pos').textContent = position;
+  byId('bar').max = total;
+  byId('bar').value = index + 1;
+  byId('next').textContent = section === state.review ? label('send') : state.nextLabel;
+  document.title = (index < 0 ? heading(section).textContent : position) + ' - ' + state.title;
+  if (section === state.review) { fillReview(asked); }
+  updateUrgent();
+  updateMore();
+}
+// Says why Next does not go on: 'none' for no answer, 'number' for one that is not possible, '' for neither.
+function showPrompt(reason) {
+  byId('m-none').hidden = reason !== 'none';
+  byId('m-number').hidden = reason !== 'number';
+  byId('leave').hidden = reason !== 'none' || 'must' in state.current.dataset;
+  toggleOn(byId('ask'), reason);
+  if (reason) {
+    byId('ask').scrollIntoView(false);
+    window.scrollBy(0, state.footer.offsetHeight + 16);
+  }
+}
+function updateUrgent() {
+  var urgent = (state.current === state.review ? askedSections() : [state.current]).some(function (section) {
+    return (section.dataset.urgent || '').split(' ').some(function (condition) {
+      return condition && matches(condition, readAnswer(section));
+    });
+  });
+  toggleOn(byId('urgent'), urgent);
+  state.footer.className = urgent ? 'bar loud' : 'bar';
+  byId('urgent').firstElementChild.hidden = !urgent;
+  // The footer grows over the page; what was just chosen stays in sight above it.
+  if (urgent && state.current.contains(document.activeElement)) {
+    document.activeElement.scrollIntoView({ block: 'nearest' });
+  }
+}
+// Shows "More below" until the last option has been in sight.
+function updateMore() {
+  if (state.stopped) { return; }
+  var last = findAll('.o:not(.no-js)', state.current).pop();
+  if (last && last.getBoundingClientRect().bottom <= state.footer.getBoundingClientRect().top + 2) {
+    state.endSeen = true;
+  }
+  toggleOn(byId('more'), last && !state.endSeen);
+  byId('more').style.bottom = state.footer.offsetHeight + 'px';
+}
+
+// Steps. An entry of the history holds the section's id (s), the depth (d) and whether it is a change (r).
+function goTo(section, push, isChange) {
+  if (askedState(section) !== ASKED) { section = firstOpen() || state.review; }
+  state.isChange = !!isChange;
+  if (section !== state.review) { clearSendPressed(state.ownBox); }
+  if (!state.ownBox.sendPressedAt) { noteNothingWaits(''); }
+  state.steppedAt = Date.now();
+  showSection(section);
+  focusHeading(section);
+  var entry = { s: section.id, d: push ? ++state.depth : state.depth, r: state.isChange };
+  window.history[push ? 'pushState' : 'replaceState'](entry, '');
+}
+function focusHeading(parent) {
+  heading(parent).focus();
+  window.scrollTo(0, 0);
+}
+function isDebounced() { return Date.now() - state.steppedAt < DEBOUNCE_MS; }
+function goOn() {
+  if (isDebounced() || state.stopped) { return; }
+  if (state.current === state.review) { return submitForm(); }
+  if (!isSettled(state.current)) {
+    return showPrompt(readAnswer(state.current) === undefined ? 'none' : 'number');
+  }
+  addRecord(state.current);
+  goForward();
+}
+function goForward() {
+  var asked = askedSections(), index = asked.indexOf(state.current);
+  if (state.isChange) { return firstOpen() ? goTo(firstOpen(), true) : window.history.back(); }
+  goTo(asked[index + 1] || firstOpen() || state.review, true);
+}
+function goBack() {
+  if (state.sending) { return; }
+  var asked = askedSections();
+  var index = state.current === state.review ? asked.length : asked.indexOf(state.current);
+  addRecord(state.current);
+  if (state.depth > 0) {
+    window.history.back();
+  } else if (index > 0) {
+    goTo(asked[index - 1], false);
+  } else {
+    window.location.href = document.querySelector('.home').href;
+  }
+}
+function leaveBlank() {
+  if (isDebounced()) { return; }
+  if (textField(state.current)) { textField(state.current).value = ''; }
+  blankBox(state.current).checked = true;
+  addRecord(state.current);
+  goForward();
+}
+
+// The review: the wording stays in the form; only the rows are made here.
+function numberedHeading(section) {
+  return askedSections().indexOf(section) + 1 + '. ' + heading(section).textContent;
+}
+function answerText(section) {
+  var option = checkedOption(section);
+  return readAnswer(section) === null ? label('blank')
+    : option ? option.nextElementSibling.textContent : textField(section).value;
+}
+function fillReview(asked) {
+  var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
+  rows.textContent = '';
+  asked.forEach(function (section) {
+    var row = addChild(rows, 'div', ''), link;
+    addChild(row, 'dt', numberedHeading(section)).lang = section.firstElementChild.lang;
+    addChild(row, 'dd', answerText(section));
+    link = addChild(addChild(row, 'dd', ''), 'a', label('change'));
+    link.href = '#' + section.id;
+    addChild(link, 'span', ' ' + numberedHeading(section)).className = 'vh';
+  });
+  byId('blanks').hidden = !blanks.length;
+  byId('blanks').textContent = label('blanks').replace('#', blanks.length) + ' · ';
+  if (blanks.length) {
+    addChild(byId('blanks'), 'a', numberedHeading(blanks[0])).href = '#' + blanks[0].id;
+  }
+}
+function showThanks(html) {
+  state.footer.hidden = true;
+  byId('main').innerHTML = html;
+  document.title = heading(byId('main')).textContent + ' - ' + state.title;
+  window.history.replaceState(null, '', formUrl + 'done');
+  focusHeading(byId('main'));
+}
+
+// Events of the page.
+listen(form, 'submit', function (event) {
+  event.preventDefault();
+  goOn();
+});
+listen(form, 'change', function (event) {
+  var section = closestSection(event.target);
+  if (!section) { return; }
+  if (blankBox(section) && event.target !== blankBox(section)) { blankBox(section).checked = false; }
+  if (!textField(section) || isSettled(section)) { showPrompt(''); }
+  addRecord(section);
+  updateUrgent();
+});
+listen(form, 'input', function (event) {
+  var section = closestSection(event.target);
+  if (section && textField(section) && blankBox(section)) { blankBox(section).checked = false; }
+});
+listen(form, 'click', function (event) {
+  var link = event.target.closest('a[href^="#s-"]');
+  if (!link) { return; }
+  event.preventDefault();
+  if (state.sending) { return; }
+  goTo(byId(link.hash.slice(1)), true, true);
+});
+listen(byId('back'), 'click', goBack);
+listen(byId('leave'), 'click', leaveBlank);
+listen(window, 'popstate', function (event) {
+  if (state.stopped) { return window.location.reload(); }
+  if (!event.state || !event.state.s) { return; }
+  state.depth = event.state.d;
+  goTo(byId(event.state.s), false, event.state.r);
+});
+listen(window, 'scroll', updateMore);
+listen(window, 'resize', updateMore);
+listen(window, 'online', deliver);
+listen(window, 'pagehide', function () { sendRecords(true); });
+// Whoever leaves the page while typing has given what stands there.
+listen(document, 'visibilitychange', function () {
+  addRecord(state.current);
+  deliver();
+});
+setInterval(deliver, RETRY_MS);
+listen(window, 'pageshow', function () { state.leftAt = 0; });
+listen(window, 'beforeunload', function (event) {
+  state.leftAt = Date.now();
+  addRecord(state.current);
+  if (!isStored() && firstFilledBox() && !state.stopped) {
+    event.preventDefault();
+    event.returnValue = '';
+  }
+});
+// A change of language comes back to the same question.
+listen(document, 'submit', function (event) {
+  try {
+    if (event.target !== form) { window.sessionStorage.at = state.sections.indexOf(state.current); }
+  } catch (e) { return; }
+});
+
+// Which section comes first: one that the server sent back, the one of before a change of language, the
+// first without an answer, or the review.
+var first, sentBack = form.querySelector('[data-bad]');
+try {
+  first = state.sections[window.sessionStorage.at];
+  window.sessionStorage.removeItem('at');
+} catch (e) { first = 0; }
+takeOverBoxes();
+state.sections.forEach(function (section) { state.recorded[section.id] = readAnswer(section); });
+if (firstOpen()) { clearSendPressed(state.ownBox); }
+first = sentBack
+  || (!state.ownBox.sendPressedAt && first && askedState(first) === ASKED ? first : firstOpen())
+  || state.review;
+showSection(first);
+if (sentBack) { showPrompt(textField(sentBack) ? 'number' : 'none'); }
+window.history.replaceState({ s: first.id, d: 0 }, '');
+if (!state.storage) { showNetwork('stay'); }
+deliver();
