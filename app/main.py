@@ -18,6 +18,7 @@ from app.edc import routes as edc
 from app.edc.rate_limit import RateLimits
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH
+from app.installation import DEFAULT_COST, open_installation
 from app.jobs.ticker import Ticker
 from app.notify.channel import MessageChannel
 from app.notify.console import ConsoleChannel
@@ -26,13 +27,11 @@ from app.patient import activation, devices, help_page, home, settings, shared_d
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
-from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.settings import MessageTransport as Way
 from app.settings import Settings
-from app.storage.engine import open_engine
 from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
 from app.web.middleware.compression import Compression
@@ -64,8 +63,6 @@ ROUTERS = (
     webmanifest.router,
 )
 """Routes are compared one after the other, so the busiest come early; no two routers share a path."""
-
-DEFAULT_COST = HashCost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +126,6 @@ def create_app(
         # Not include_router, which resolves every route anew for each application and has nothing to add.
         app.router.routes.extend(router.routes)
     return app
-
-
-def open_installation(
-    settings: Settings, hash_cost: HashCost = DEFAULT_COST, read: Library | None = None
-) -> Installation:
-    """Database, definitions and keys of an installation, for the server and the command line."""
-    return Installation(
-        engine=open_engine(settings.database_url),
-        library=read or library.load_library(settings.questionnaires),
-        secret_box=SecretBox(settings.key, hash_cost),
-        public_url=settings.public_url,
-        app_version=settings.version,
-    )
 
 
 def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:

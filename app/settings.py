@@ -1,4 +1,4 @@
-"""Settings of an installation, read once from the environment. Only main and cli import this."""
+"""Settings of an installation, read once from the environment, by main, cli and app.installation alone."""
 
 import base64
 import hashlib

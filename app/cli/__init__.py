@@ -1,45 +1,101 @@
-"""The command line: `daybook <command>`."""
+"""The command line: `daybook <command>`.
+
+Only the module of the chosen command is imported, and by its name: whoever asks for help or for the
+health of a server does not wait for the web framework and the database library.
+"""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from app.cli import checks, clients, databases, demonstration, packs, scoring, screens, serving, setup
+from app.cli.loading import load_module
 from app.domain.refusal import BadDefinition, Refused
-from app.web.refusal_messages import fill_message, message_of
 
-GROUPS = (serving, demonstration, databases, checks, scoring, screens, setup, packs, clients)
-"""Each adds its commands; a command's `run` takes the parsed arguments and returns the exit code."""
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("serving:declare_serve", "serve participants, staff and the EDC"),
+    "health": ("health:declare_health", "ask a running server whether it is ready"),
+    "demo": (
+        "demonstration:declare_demo",
+        "make a study with people who do not exist, print how to sign in, and serve it",
+    ),
+    "migrate": ("databases:declare_migrate", "bring the database to this version's shape"),
+    "check-questionnaires": (
+        "checks:declare_check",
+        "read every instrument, text and plan, and run the golden rows",
+    ),
+    "verify-audit": ("checks:declare_verify", "check every link of the audit trail and the feed"),
+    "score": ("scoring:declare_score", "score a CSV file of answers"),
+    "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),
+    "load-study": ("setup:declare_load_study", "open a study under a plan of the library"),
+    "open-site": ("setup:declare_open_site", "open a site of a study"),
+    "set-urgent-words": (
+        "setup:declare_set_urgent_words",
+        "set a site's words beside an answer that means call now",
+    ),
+    "create-user": (
+        "setup:declare_create_user",
+        "create a staff account; the password is read, never shown",
+    ),
+    "disable-user": ("setup:declare_disable_user", "close a staff account and its sessions at once"),
+    "create-client": ("clients:declare_create_client", "create an EDC client; its secret is shown once"),
+    "import-pack": (
+        "packs:declare_import_pack",
+        "store the official wording of a licensed instrument for a study",
+    ),
+    "check-packs": (
+        "packs:declare_check_packs",
+        "list the packs that every trial needs, and how long they are valid",
+    ),
+    "add-secret": ("clients:declare_add_secret", "give an EDC client a second secret, shown once"),
+    "retire-secret": ("clients:declare_retire_secret", "stop the older of a client's two secrets"),
+    "disable-client": ("clients:declare_disable_client", "stop an EDC client at once"),
+}
+"""Name → where its arguments are declared (`module:function` of this package) and its line of help.
+
+The function adds the command's arguments to its parser and sets `run`, which takes the parsed arguments
+and returns the exit code.
+"""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Everything that may be typed after `daybook`."""
+def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Parse what was typed after `daybook`; exits with 2 when it cannot be understood."""
     whole = argparse.ArgumentParser(
         prog="daybook",
         description="Patient-reported outcomes for trials. Settings come from DAYBOOK_… variables.",
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="command")
-    for group in GROUPS:
-        group.add_to(commands)
-    return whole
+    for name, (target, summary) in COMMANDS.items():
+        parser = commands.add_parser(name, help=summary, description=summary)
+        if name in words[:1]:
+            _load(target)(parser)
+    return whole.parse_args(words)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0 done, 1 found a fault, 2 was given something that cannot be used."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        return _stop(f"unknown command {words[0]!r}; expected one of {', '.join(COMMANDS)}")
     try:
+        arguments = parse_arguments(words)
         code: int = arguments.run(arguments)
+    except Refused as refused:
+        return _stop(_load("refusals:explain_refusal")(refused))
     except BadDefinition as bad:
         return _stop(str(bad))
-    except Refused as refused:
-        sentence = fill_message(message_of(refused).sentence, refused)
-        return _stop(f"{sentence} [{refused.code}]" if sentence else str(refused))
     except OSError as unusable:
-        return _stop(_told(unusable))
+        return _stop(_explain_os_error(unusable))
     return code
 
 
-def _told(error: OSError) -> str:
+def _load(target: str) -> Callable[..., str]:
+    """Import the module that `module:function` names in this package; return its function."""
+    module, _, name = target.partition(":")
+    function: Callable[..., str] = getattr(load_module(f"{__name__}.{module}"), name)
+    return function
+
+
+def _explain_os_error(error: OSError) -> str:
     """Which file could not be used, and why, without the number that the system has for it."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 

@@ -4,32 +4,34 @@ import argparse
 import sys
 from pathlib import Path
 
-from app.cli.commands import Commands, add_command
+from app.cli.operator import open_configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
 from app.definitions.publishing import publish_definitions
 from app.domain.refusal import BadDefinition
-from app.main import open_installation
 from app.services.audit.audit_verification import verify_trail
 from app.settings import Settings
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    told = "read every instrument, text and plan, and run the golden rows"
-    check = add_command(commands, "check-questionnaires", told, run_check)
-    check.add_argument(
+def declare_check(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `check-questionnaires`."""
+    parser.add_argument(
         "--publish", action="store_true", help="lock the digests of new files; locked ones never change"
     )
-    add_command(commands, "verify-audit", "check every link of the audit trail and the feed", run_verify)
+    parser.set_defaults(run=run_check)
+
+
+def declare_verify(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `verify-audit`: there are none."""
+    parser.set_defaults(run=run_verify)
 
 
 def run_verify(_arguments: argparse.Namespace) -> int:
-    found = verify_trail(open_installation(Settings.from_environment()))
-    for fault in found:
+    faults = verify_trail(open_configured_installation())
+    for fault in faults:
         print(f"{fault.chain} {fault.seq}: {fault.what}", file=sys.stderr)
-    print(f"{len(found)} faults in the trail." if found else "The trail is whole.")
-    return 1 if found else 0
+    print(f"{len(faults)} faults in the trail." if faults else "The trail is whole.")
+    return 1 if faults else 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:

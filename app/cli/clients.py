@@ -1,44 +1,63 @@
-"""EDC clients after their creation: `add-secret`, `retire-secret`, `disable-client`."""
+"""EDC clients: `create-client`, `add-secret`, `retire-secret`, `disable-client`."""
 
 import argparse
 
-from app.cli.commands import OPERATOR, Commands, add_command
-from app.clock import now
-from app.main import open_installation
+from app.cli.operator import operator_context
+from app.domain.records.access import Scope
 from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
-from app.services.core.context import StaffContext
-from app.settings import Settings
+from app.services.setup.studies import create_client
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    adding = add_command(
-        commands, "add-secret", "give an EDC client a second secret, shown once", run_add_secret
+def declare_create_client(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `create-client`."""
+    parser.add_argument("study")
+    parser.add_argument("--name", required=True)
+    parser.add_argument(
+        "--scope", action="append", type=Scope, choices=tuple(Scope), metavar="SCOPE", required=True
     )
-    retiring = add_command(
-        commands, "retire-secret", "stop the older of a client's two secrets", run_retire_secret
+    parser.add_argument("--site", action="append", help="without it, every site of the study")
+    parser.set_defaults(run=run_create_client)
+
+
+def declare_add_secret(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `add-secret`."""
+    parser.add_argument("client")
+    parser.set_defaults(run=run_add_secret)
+
+
+def declare_retire_secret(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `retire-secret`."""
+    parser.add_argument("client")
+    parser.set_defaults(run=run_retire_secret)
+
+
+def declare_disable_client(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `disable-client`."""
+    parser.add_argument("client")
+    parser.add_argument("--reason", required=True)
+    parser.set_defaults(run=run_disable_client)
+
+
+def run_create_client(arguments: argparse.Namespace) -> int:
+    client = create_client(
+        operator_context(), arguments.study, arguments.name, arguments.scope, arguments.site
     )
-    disabling = add_command(commands, "disable-client", "stop an EDC client at once", run_disable_client)
-    for each in (adding, retiring, disabling):
-        each.add_argument("client")
-    disabling.add_argument("--reason", required=True)
+    print(f"client_id {client.client_id}\nclient_secret {client.secret} (shown once)")
+    return 0
 
 
 def run_add_secret(arguments: argparse.Namespace) -> int:
-    installation = open_installation(Settings.from_environment())
-    print(f"client_secret {add_secret(StaffContext(installation, OPERATOR, now()), arguments.client)}")
+    print(f"client_secret {add_secret(operator_context(), arguments.client)}")
     return 0
 
 
 def run_retire_secret(arguments: argparse.Namespace) -> int:
-    installation = open_installation(Settings.from_environment())
-    retire_secret(StaffContext(installation, OPERATOR, now()), arguments.client)
+    retire_secret(operator_context(), arguments.client)
     print(f"Only the newer secret of {arguments.client} works now.")
     return 0
 
 
 def run_disable_client(arguments: argparse.Namespace) -> int:
-    installation = open_installation(Settings.from_environment())
-    disable_client(StaffContext(installation, OPERATOR, now()), arguments.client, arguments.reason)
+    disable_client(operator_context(), arguments.client, arguments.reason)
     print(f"{arguments.client} is disabled.")
     return 0

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from app.cli.commands import Commands, add_command
 from app.settings import Settings
-from app.storage.migrations import head_revision, migrate
+from app.storage.migrations import migrate
+from app.storage.revisions import head_revision
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    add_command(commands, "migrate", "bring the database to this version's shape", run_migrate)
+def declare_migrate(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `migrate`: there are none."""
+    parser.set_defaults(run=run_migrate)
 
 
 def run_migrate(_arguments: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def run_migrate(_arguments: argparse.Namespace) -> int:
 
 
 def prepare_database(settings: Settings) -> None:
-    """Migrate; a SQLite file's folder is made first."""
+    """Migrate the database; the folder of a SQLite file is created first."""
     if settings.on_sqlite:
         file = settings.database_url.removeprefix("sqlite:///")
         Path(file).parent.mkdir(parents=True, exist_ok=True)

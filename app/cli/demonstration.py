@@ -5,20 +5,21 @@ import io
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyotp
 
-from app.cli.commands import Commands, add_command
 from app.cli.databases import prepare_database
 from app.cli.serving import serve
 from app.clock import now
 from app.demo.demonstration import Demonstration, DemoSecrets, is_made, list_sign_ins, make_demonstration
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
-from app.main import open_installation
+from app.installation import open_installation
+from app.main import create_app
 from app.notify.console import ConsoleChannel
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost
@@ -26,7 +27,7 @@ from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.services.schedule.enrolment import ContactChannel
 from app.settings import Settings
-from app.storage.migrations import current_revision
+from app.storage.revisions import current_revision
 from app.web.middleware.logs import configure_logging
 
 HOST = "127.0.0.1"
@@ -36,16 +37,29 @@ TOKEN_PATH = "/api/edc/v1/oauth/token"  # noqa: S105 - an address, no secret
 _COMPANIONS = ("", "-wal", "-shm")
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    told = "make a study with people who do not exist, print how to sign in, and serve it"
-    demo = add_command(commands, "demo", told, run_demo)
-    demo.add_argument("--port", type=int, default=8000)
-    demo.add_argument(
+@dataclass(slots=True)
+class ProgressLines:
+    """Prints a line on standard error for each tenth of the work: readable in a terminal and in a log."""
+
+    tenths: int = 0
+
+    def report(self, done: int, total: int, reached: datetime) -> None:
+        """Print a line when another tenth is done."""
+        tenths = 10 * done // total
+        if tenths > self.tenths:
+            self.tenths = tenths
+            print(f"  {tenths * 10:3} %: until {reached:%Y-%m-%d}", file=sys.stderr, flush=True)
+
+
+def declare_demo(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `demo`."""
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
         "--reset", action="store_true", help="throw the demonstration's file away and begin anew"
     )
-    demo.add_argument("--no-serve", action="store_true", help="make it and print, but do not serve")
-    demo.add_argument("--json", type=Path, metavar="FILE", help="write how to sign in as JSON too")
+    parser.add_argument("--no-serve", action="store_true", help="make it and print, but do not serve")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write how to sign in as JSON too")
+    parser.set_defaults(run=run_demo)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -53,13 +67,14 @@ def run_demo(arguments: argparse.Namespace) -> int:
     if arguments.reset:
         _clear(settings)
     demonstration = _prepared(settings)
-    print("\n".join(describe_for_people(settings, demonstration)))
+    # Flushed: a file or a pipe would else show the links only once the server has stopped.
+    print("\n".join(describe_for_people(settings, demonstration)), flush=True)
     if arguments.json is not None:
         _write(arguments.json, describe_as_json(settings, demonstration))
     if not arguments.no_serve:
         configure_logging()
         # Further workers would read the environment, which does not hold the demonstration's own defaults.
-        serve(replace(settings, workers=1), HOST, arguments.port)
+        serve(create_app(replace(settings, workers=1)), HOST, arguments.port)
     return 0
 
 
@@ -102,21 +117,21 @@ def _opened(settings: Settings) -> Demonstration:
     prepare_database(settings)
     installation = open_installation(settings, QUICK)
     try:
-        kept = _recalled(settings) if is_made(installation) else _made(installation, settings)
-        demonstration = list_sign_ins(installation, kept, now())
+        secrets = _read_secrets(settings) if is_made(installation) else _make(installation, settings)
+        demonstration = list_sign_ins(installation, secrets, now())
     finally:
         installation.engine.dispose()
     _write(_memory(settings), asdict(demonstration.kept))
     return demonstration
 
 
-def _made(installation: Installation, settings: Settings) -> DemoSecrets:
-    print("Making the demonstration; this takes some twenty seconds …", file=sys.stderr)
+def _make(installation: Installation, settings: Settings) -> DemoSecrets:
+    print("Making the demonstration; this takes less than a minute:", file=sys.stderr, flush=True)
     letters = ConsoleChannel(io.StringIO())  # what left in the past is read by nobody
     outbox = MessageSender(
         {ContactChannel.email.value: letters}, ReminderTexts.load(Catalogues.load(settings.locales))
     )
-    return make_demonstration(installation, outbox, now())
+    return make_demonstration(installation, outbox, now(), ProgressLines().report)
 
 
 def _file(settings: Settings) -> Path | None:
@@ -129,7 +144,7 @@ def _memory(settings: Settings) -> Path:
     return file.with_name(f"{file.name.removesuffix('.unfinished')}.json")
 
 
-def _recalled(settings: Settings) -> DemoSecrets | None:
+def _read_secrets(settings: Settings) -> DemoSecrets | None:
     try:
         return DemoSecrets(**json.loads(_memory(settings).read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):

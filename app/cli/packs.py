@@ -4,16 +4,13 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.cli.commands import OPERATOR, Commands, add_command
+from app.cli.operator import open_configured_installation, operator_context
 from app.clock import now
 from app.domain.instruments.pack import PackValidity
 from app.domain.refusal import BadDefinition
-from app.main import open_installation
-from app.services.core.context import StaffContext
 from app.services.setup.packs import PackStatus, import_pack, list_all_pack_statuses, packs_needing_attention
-from app.settings import Settings
 
-_TOLD = {
+_SENTENCES = {
     PackValidity.MISSING: "MISSING: nobody can be enrolled",
     PackValidity.ALTERED: "ALTERED in the database: it is not shown",
     PackValidity.EXPIRED: "EXPIRED on {on}: begun forms may be finished, no other may begin",
@@ -22,22 +19,21 @@ _TOLD = {
 }
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    told = "store the official wording of a licensed instrument for a study"
-    importing = add_command(commands, "import-pack", told, run_import)
-    importing.add_argument("file", type=Path, metavar="FILE")
-    importing.add_argument("--study", required=True)
-    told = "list the packs that every trial needs, and how long they are valid"
-    add_command(commands, "check-packs", told, run_check)
+def declare_import_pack(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `import-pack`."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--study", required=True)
+    parser.set_defaults(run=run_import)
+
+
+def declare_check_packs(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `check-packs`: there are none."""
+    parser.set_defaults(run=run_check)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    installation = open_installation(Settings.from_environment())
-    content = _read(arguments.file)
-    pack, is_new = import_pack(
-        StaffContext(installation, OPERATOR, now()), arguments.study, content, arguments.file.name
-    )
+    context, content = operator_context(), _read(arguments.file)
+    pack, is_new = import_pack(context, arguments.study, content, arguments.file.name)
     words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
     if not is_new:
         print(f"{words}: this very pack is there already; nothing was changed.")
@@ -47,21 +43,18 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_check(_arguments: argparse.Namespace) -> int:
-    found = list_all_pack_statuses(open_installation(Settings.from_environment()), now())
-    print_statuses(found)
-    if not found:
+    statuses = list_all_pack_statuses(open_configured_installation(), now())
+    print_statuses(statuses)
+    if not statuses:
         print("No trial here needs a pack.")
-    return (
-        1
-        if any(each.standing is not PackValidity.ENDS_SOON for each in packs_needing_attention(found))
-        else 0
-    )
+    pressing = packs_needing_attention(statuses)
+    return 1 if any(each.standing is not PackValidity.ENDS_SOON for each in pressing) else 0
 
 
-def print_statuses(found: Iterable[PackStatus]) -> None:
-    """One line for each instrument and language."""
-    for each in found:
-        how = _TOLD[each.standing].format(on=each.valid_until, left=each.days_left)
+def print_statuses(statuses: Iterable[PackStatus]) -> None:
+    """Print one line for each instrument and language."""
+    for each in statuses:
+        how = _SENTENCES[each.standing].format(on=each.valid_until, left=each.days_left)
         print(f"{each.study}: {each.instrument} {each.version} in {each.language}: {how}")
 
 

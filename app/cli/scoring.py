@@ -7,19 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from app.cli.commands import Commands, add_command
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
 from app.services.datasets.score_file import Tally, score_file
 from app.settings import Settings
 
 
-def add_to(commands: Commands) -> None:
-    """Add these commands."""
-    score = add_command(commands, "score", "score a CSV file of answers", run_score)
-    score.add_argument("--instrument", required=True, metavar="ID@VERSION", help="for example qlq-c30@3.0")
-    score.add_argument("source", metavar="IN.csv", type=Path)
-    score.add_argument("target", metavar="OUT.csv", type=Path)
+def declare_score(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `score`."""
+    parser.add_argument("--instrument", required=True, metavar="ID@VERSION", help="for example qlq-c30@3.0")
+    parser.add_argument("source", metavar="IN.csv", type=Path)
+    parser.add_argument("target", metavar="OUT.csv", type=Path)
+    parser.set_defaults(run=run_score)
 
 
 def run_score(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """The demonstration: a study in full swing, made through the real use cases, and how to sign in to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -88,15 +88,26 @@ def is_made(installation: Installation) -> bool:
     return any(study.code == STUDY for study in studies)
 
 
-def make_demonstration(installation: Installation, outbox: MessageSender, at: datetime) -> DemoSecrets:
+def ignore_progress(_done: int, _total: int, _reached: datetime) -> None:
+    """Report nothing."""
+
+
+Progress = Callable[[int, int, datetime], object]
+"""Is called after each act with how many are done, how many there are, and the moment that was reached."""
+
+
+def make_demonstration(
+    installation: Installation, outbox: MessageSender, at: datetime, progress: Progress = ignore_progress
+) -> DemoSecrets:
     """Fill an empty database with the study, its people and all that they did until this moment.
 
     The letters of that past leave through `outbox`.
     """
     acts = calendar.list_acts(installation.library.plan(STUDY, PLAN), at)
     stage, kept = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
-    for act in acts:
+    for done, act in enumerate(acts, start=1):
         act.do(stage, act.at)
+        progress(done, len(acts), act.at)
     seal_days(ClockContext(installation, at))
     return kept
 

@@ -1,23 +1,19 @@
-"""Bringing a database to the current shape, and asking whether it has it."""
-
-from pathlib import Path
+"""Migrating a database to the current schema, and comparing it with the tables of the code."""
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from app.storage.database_grants import grant_app_role
+from app.storage.revisions import SCRIPTS
 from app.storage.tables.columns import metadata
-
-_SCRIPTS = Path(__file__).parents[2] / "alembic"
 
 
 def _config(connection: sa.Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     return config
 
@@ -32,17 +28,6 @@ def migrate(url: str) -> None:
             connection.commit()
     finally:
         engine.dispose()
-
-
-def head_revision() -> str:
-    """The revision that this version of the program needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
-def current_revision(engine: sa.Engine) -> str | None:
-    """The revision that a database has; None when it was never migrated."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
 
 
 def schema_drift(url: str) -> list[object]:

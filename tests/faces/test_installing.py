@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.cli.chromium import png_size
+from app.cli.screens.chromium import png_size
 from tests.applications import visitor
 from tests.faces.visitors import Phone
 from tests.markup import parsed

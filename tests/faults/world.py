@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.clock import now
-from app.main import open_installation
+from app.installation import open_installation
 from app.services.core.installation import Installation
 from app.settings import ROOT, Settings
 from app.storage.migrations import migrate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.cli import build_parser
+from app.cli import parse_arguments
 from tests.meta.sources import ROOT
 from tests.tools import tool
 
@@ -73,4 +73,4 @@ def test_packages_come_from_the_lock_with_hashes() -> None:
 def test_the_program_understands_what_the_image_starts(word: str) -> None:
     program, *arguments = _last(word).command()
     assert program == "daybook"
-    assert build_parser().parse_args(arguments).command == arguments[0]
+    assert parse_arguments(arguments).command == arguments[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import build_parser
+from app.cli import parse_arguments
 from tests.meta.sources import ROOT
 
 DEMO = "sh .ci/setup && .venv/bin/daybook demo"
@@ -54,7 +54,7 @@ def test_the_program_understands_every_quoted_command(document: Path) -> None:
     misunderstood: list[str] = []
     for arguments in _quoted(document):
         try:
-            build_parser().parse_args(arguments)
+            parse_arguments(arguments)
         except SystemExit:
             misunderstood.append(shlex.join(["daybook", *arguments]))
     assert not misunderstood

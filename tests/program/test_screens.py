@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import build_parser, main
-from app.cli.chromium import find_camera, png_size
-from app.cli.screens import Picture, describe_export, make_studio, select_texts
+from app.cli import main, parse_arguments
+from app.cli.screens.chromium import find_camera, png_size
+from app.cli.screens.export import Picture, describe_export, make_studio, select_texts
 from app.definitions.library import load_library
 from app.settings import ROOT, Settings
 
@@ -135,7 +135,7 @@ def test_a_browser_that_makes_no_picture_is_no_success(
     assert "made no picture: no display" in stopped(capsys, *DIARY, "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out" / "manifest.json").exists()
     program.write_text("#!/bin/sh\nexec sleep 5\n", "utf-8")
-    monkeypatch.setattr("app.cli.chromium.SECONDS", 0.1)
+    monkeypatch.setattr("app.cli.screens.chromium.SECONDS", 0.1)
     with pytest.raises(OSError, match=r"nothing within 0\.1 seconds"):
         find_camera(360, 740).picture("<!doctype html>")
 
@@ -143,7 +143,7 @@ def test_a_browser_that_makes_no_picture_is_no_success(
 def test_the_manual_names_every_option_and_key(capsys: pytest.CaptureFixture[str]) -> None:
     manual = (ROOT / "docs" / "manual" / "screens.md").read_text("utf-8")
     with pytest.raises(SystemExit):
-        build_parser().parse_args(["screens", "--help"])
+        parse_arguments(["screens", "--help"])
     options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
     assert options == set(re.findall(r"^\| `(--[a-z]+)", manual, re.MULTILINE))
     keys = set(

@@ -2,11 +2,14 @@
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from app.storage import database_grants
 from app.storage.engine import allow_writes, open_engine, writing
-from app.storage.migrations import current_revision, head_revision, migrate, schema_drift
+from app.storage.migrations import migrate, schema_drift
+from app.storage.revisions import SCRIPTS, current_revision, head_revision
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.columns import metadata
 from tests import postgres
@@ -21,6 +24,12 @@ def test_a_new_database_gets_the_declared_shape(database_url: str) -> None:
     migrate(database_url)
     assert schema_drift(database_url) == []
     engine.dispose()
+
+
+def test_the_needed_revision_is_the_one_that_alembic_would_migrate_to() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    assert head_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_drift_is_seen(database_url: str) -> None:

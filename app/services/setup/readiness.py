@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.core.installation import Installation
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
-from app.storage.migrations import current_revision, head_revision
+from app.storage.revisions import current_revision, head_revision
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """Beyond this the database's clock and ours disagree, and windows would open and close wrongly."""

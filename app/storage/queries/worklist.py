@@ -1,4 +1,4 @@
-"""The work list's statements, built once: rows by keyset and counts, each from one partial index.
+"""The work list: statements built once, when first needed; rows by keyset, counts, each from a partial index.
 
 Every branch is bounded by now and by a horizon (now and the longest window), so that closed slots
 and those of years to come are never read. Groups are disjoint and follow `app.domain.status`.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import combinations
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -140,6 +140,7 @@ def _reminded(whose: sa.ColumnElement[bool]) -> sa.Label[Any]:
     return last.scalar_subquery().label("reminded_at")
 
 
+@cache
 def _forms(groups: tuple[Urgency, ...], named: bool) -> sa.Select[Any]:
     """A page over these groups, with what is looked up for its rows alone."""
     parts = [sa.select(_branch(group, named).subquery()) for group in groups]
@@ -165,6 +166,7 @@ def _forms(groups: tuple[Urgency, ...], named: bool) -> sa.Select[Any]:
     return joined.order_by(page.c.rank, page.c.closes_at, page.c.id)
 
 
+@cache
 def _diary(named: bool) -> sa.Select[Any]:
     """One row per participant with diary days that can still be entered."""
     late = sa.func.sum(sa.case((col(Slot.overdue_at) <= _NOW, 1), else_=0))
@@ -222,9 +224,6 @@ _COUNTS = sa.select(
     _counted(_PEOPLE).label("diary"),
     _counted(_PEOPLE.where(*_TIMES[Urgency.overdue])).label("diary_overdue"),
 )
-_SETS = [groups for size in (1, 2, 3) for groups in combinations(Urgency, size)]
-_FORMS = {(groups, named): _forms(groups, named) for groups in _SETS for named in (False, True)}
-_DIARIES = {named: _diary(named) for named in (False, True)}
 
 
 def list_form_rows(connection: Connection, search: WorklistSearch) -> Sequence[WorklistRow]:
@@ -238,7 +237,7 @@ def list_form_rows(connection: Connection, search: WorklistSearch) -> Sequence[W
         inside = after is not None and after.rank == RANKS[group]
         values[f"{group}_at"] = after.closes_at if after and inside else search.at
         values[f"{group}_id"] = after.key if after and inside else 0
-    return [_wanted(row) for row in connection.execute(_FORMS[groups, bool(search.subject)], values)]
+    return [_wanted(row) for row in connection.execute(_forms(groups, bool(search.subject)), values)]
 
 
 def list_diary_rows(connection: Connection, search: WorklistSearch) -> Sequence[WorklistRow]:
@@ -252,7 +251,7 @@ def list_diary_rows(connection: Connection, search: WorklistSearch) -> Sequence[
         "after_at": after.closes_at,
         "after_id": after.key,
     }
-    return [_wanted_days(row) for row in connection.execute(_DIARIES[bool(search.subject)], values)]
+    return [_wanted_days(row) for row in connection.execute(_diary(bool(search.subject)), values)]
 
 
 def count_by_urgency(connection: Connection, search: WorklistSearch) -> dict[tuple[bool, Urgency], int]:

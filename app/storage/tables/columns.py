@@ -16,6 +16,9 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
+SQLModel.model_config["defer_build"] = True
+# A row is built, never validated: the validators of thirty tables would cost every start for nothing.
+
 metadata = SQLModel.metadata
 
 

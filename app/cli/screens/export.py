@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.cli.chromium import Camera, find_camera
-from app.cli.commands import Commands, add_command
+from app.cli.screens.chromium import Camera, find_camera
 from app.definitions.library import Library, load_library
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.text import InstrumentText
@@ -78,20 +77,19 @@ class Studio:
         )
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command."""
-    told = "make pictures of every screen of an instrument"
-    made = add_command(commands, "screens", told, run_screens)
-    made.add_argument("instrument", metavar="INSTRUMENT", help="for example qlq-c30")
-    made.add_argument("version", metavar="VERSION", help="for example 3.0")
-    made.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new or empty folder")
-    made.add_argument(
+def declare_screens(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `screens`."""
+    parser.add_argument("instrument", metavar="INSTRUMENT", help="for example qlq-c30")
+    parser.add_argument("version", metavar="VERSION", help="for example 3.0")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="a new or empty folder")
+    parser.add_argument(
         "--language", metavar="L", action="append", default=[], help="only this language, for example zh_CN"
     )
-    made.add_argument(
+    parser.add_argument(
         "--screen", metavar="NAME", action="append", default=[], help="only begin, review or this item"
     )
-    made.add_argument("--size", choices=tuple(SIZES), default="standard", help="size of text")
+    parser.add_argument("--size", choices=tuple(SIZES), default="standard", help="size of text")
+    parser.set_defaults(run=run_screens)
 
 
 def run_screens(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,29 @@
+"""`health`: asks over HTTP, so that it needs nothing of the server's own code."""
+
+import argparse
+import sys
+import urllib.error
+import urllib.request
+
+TIMEOUT_SECONDS = 5
+
+
+def declare_health(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `health`."""
+    parser.add_argument("--url", default="http://127.0.0.1:8000/readyz")
+    parser.set_defaults(run=run_health)
+
+
+def run_health(arguments: argparse.Namespace) -> int:
+    """Print what the server answers; 1 when it is not ready or does not answer."""
+    if not arguments.url.startswith(("http://", "https://")):
+        raise OSError(f"--url {arguments.url}: expected http://… or https://…")
+    try:
+        with urllib.request.urlopen(arguments.url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the scheme is checked above
+            print(answer.read().decode())
+            return 0
+    except urllib.error.HTTPError as not_ready:
+        print(not_ready.read().decode(), file=sys.stderr)
+    except OSError as away:
+        print(f"daybook: {arguments.url}: {away}", file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""`screens`: pictures of every screen of an instrument, for its copyright holder's review."""

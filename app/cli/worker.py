@@ -1,0 +1,18 @@
+"""The application of one server process; a module of its own, because every process imports it first."""
+
+import gc
+
+from starlette.types import ASGIApp
+
+from app.cli.loading import load_module
+
+
+def create_worker_app() -> ASGIApp:
+    """Create the application from the environment.
+
+    What exists then lives as long as the process: the garbage collector is told not to look at it again.
+    """
+    app: ASGIApp = load_module("app.main").create_app_from_environment()
+    gc.collect()
+    gc.freeze()
+    return app
