@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from bench import capture, clockwork, desk, feed, phone, scoring
+from bench import capture, clockwork, desk, feed, phone, scoring, start
 from bench.figures import Figure, table
 from bench.machine import Strangers
 from bench.run import Pass, Run, Scale
@@ -20,6 +20,7 @@ PASSES: dict[str, Pass] = {
     "feed": feed.feed,
     "clock": clockwork.clockwork,
     "scoring": scoring.scoring,
+    "start": start.start,
     "phone": phone.phone,
 }
 QUIET_CORES = 0.2

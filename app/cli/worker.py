@@ -10,9 +10,13 @@ from app.cli.loading import load_module
 def create_worker_app() -> ASGIApp:
     """Create the application from the environment.
 
-    What exists then lives as long as the process: the garbage collector is told not to look at it again.
+    What exists then lives as long as the process: the garbage collector never looks at it again.
     """
-    app: ASGIApp = load_module("app.main").create_app_from_environment()
-    gc.collect()
-    gc.freeze()
+    main = load_module("app.main")
+    gc.disable()
+    try:
+        app: ASGIApp = main.create_app_from_environment()
+    finally:
+        gc.freeze()
+        gc.enable()
     return app

@@ -3,9 +3,11 @@
 import base64
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -13,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,7 @@ class Demonstration:
 
     folder: Folder
     printed: str
+    progress: str
     made: dict[str, Any]
     found: dict[str, Any]
 
@@ -94,7 +98,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
         try:
             _ready(server, f"http://127.0.0.1:{port}/readyz")
             found = json.loads((folder.path / "found.json").read_text("utf-8"))
-            yield Demonstration(folder, done.stdout, made, found)
+            yield Demonstration(folder, done.stdout, done.stderr, made, found)
         finally:
             server.terminate()
             server.wait(_PATIENCE_SECONDS)
@@ -144,6 +148,40 @@ def test_everything_is_printed_for_people_too(demonstration: Demonstration) -> N
     wanted += [each["activation_url"] for each in made["participants"] if each["activation_url"]]
     assert all(word in demonstration.printed for word in wanted)
     assert demonstration.printed.startswith("A demonstration")
+
+
+def test_progress_is_shown_a_tenth_at_a_time(demonstration: Demonstration) -> None:
+    heading, *lines = demonstration.progress.splitlines()
+    assert heading.startswith("Making the demonstration")
+    shown = [re.fullmatch(r" +(\d+) %: until (\d{4}-\d\d-\d\d)", line) for line in lines]
+    assert [int(each[1]) if each else 0 for each in shown] == list(range(10, 101, 10))
+    days = [each[2] for each in shown if each]
+    assert days == sorted(days)
+    assert "\r" not in demonstration.progress
+
+
+def test_the_links_are_written_while_the_server_still_runs(demonstration: Demonstration) -> None:
+    """Into a pipe, which Python would else fill first."""
+    folder = demonstration.folder
+    environ = {name: value for name, value in folder.environment().items() if name != "PYTHONUNBUFFERED"}
+    with servers.free_socket() as held:
+        port = held.getsockname()[1]
+    command = [sys.executable, "-m", "app", "demo", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=folder.path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        # Nothing ends the server before it is told: a link that is not flushed would never be read.
+        stop = threading.Timer(_PATIENCE_SECONDS, server.terminate)
+        stop.start()
+        try:
+            lines = list(takewhile(lambda line: not line.startswith("EDC client"), server.stdout))
+            running = server.poll() is None and stop.is_alive()
+        finally:
+            stop.cancel()
+            server.terminate()
+    assert running
+    assert any(f"http://127.0.0.1:{port}/a/" in line for line in lines)
 
 
 def test_a_second_run_keeps_everything(demonstration: Demonstration) -> None:

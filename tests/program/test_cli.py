@@ -1,18 +1,14 @@
 """The command line, run as it is typed."""
 
-import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app.cli import main
+from app.cli import COMMANDS, main, parse_arguments
 from tests.meta.sources import ROOT
 
 Daybook = Callable[..., int]
@@ -29,6 +25,88 @@ def daybook(monkeypatch: pytest.MonkeyPatch, url: str) -> Daybook:
     """Runs a command in this process on a database of the test's own."""
     monkeypatch.setenv("DAYBOOK_DATABASE_URL", url)
     return lambda *words: main([str(word) for word in words])
+
+
+HEAVY = {
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "sqlalchemy",
+    "sqlmodel",
+    "alembic",
+    "jinja2",
+    "babel",
+    "uvicorn",
+}
+"""What `daybook --help` and `daybook health` must not wait for."""
+LIST_MODULES = """
+import sys
+from app.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as ended:
+    code = ended.code
+print(code, *sys.modules)
+"""
+
+
+def code_and_modules(*words: str) -> tuple[str, set[str]]:
+    """The exit code of a command in a process of its own, and the modules that were loaded at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES, *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    code, *names = done.stdout.splitlines()[-1].split()
+    return code, set(names)
+
+
+def test_help_names_every_command_and_loads_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert [name for name, (_, summary) in COMMANDS.items() if f"{name} {summary}" not in shown] == []
+    code, modules = code_and_modules("--help")
+    assert code == "0"
+    assert HEAVY & modules == set()
+    assert {name for name in modules if name.startswith("app.")} == {
+        "app.cli",
+        "app.cli.loading",
+        "app.domain",
+        "app.domain.refusal",
+    }
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/readyz", "file:///etc/passwd"])
+def test_health_loads_no_web_framework_and_no_database_library(url: str) -> None:
+    code, modules = code_and_modules("health", "--url", url)
+    assert code in ("1", "2")
+    assert HEAVY & modules == set()
+
+
+def test_a_refusal_s_words_are_loaded_once_something_is_refused() -> None:
+    unknown = ("score", "--instrument", "qlq-c30@9", "in.csv", "out.csv")
+    code, modules = code_and_modules(*unknown)
+    assert code == "2"
+    assert "app.web.refusal_messages" in modules
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_declares_its_arguments(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments([name, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: daybook {name} ")
+    assert COMMANDS[name][1] in " ".join(shown.split())
+
+
+def test_an_unknown_command_is_refused_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serf"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"daybook: unknown command 'serf'; expected one of {', '.join(COMMANDS)}"
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
 
 
 def test_an_installation_is_set_up_from_the_command_line(
@@ -140,50 +218,3 @@ def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixtur
     file.close()
     assert daybook("verify-audit") == 1
     assert "was altered" in capsys.readouterr().err
-
-
-def test_the_program_serves_and_stops_when_told(url: str) -> None:
-    assert '"route":"/readyz","status":200' in _served_log(url, [])
-
-
-@pytest.mark.slow
-def test_several_processes_serve_on_postgresql(postgres_url: str) -> None:
-    log = _served_log(postgres_url, ["--workers", "2"])
-    assert log.count("Application startup complete") == 2
-
-
-def _served_log(url: str, options: list[str]) -> str:
-    """What a server logs that starts, answers whether it is ready, and is stopped."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
-    assert (
-        subprocess.run(
-            [sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=environ, check=False
-        ).returncode
-        == 0
-    )
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert _ready(f"http://127.0.0.1:{port}/readyz") == 200
-            assert main(["health", "--url", f"http://127.0.0.1:{port}/readyz"]) == 0
-            assert main(["health", "--url", f"http://127.0.0.1:{port}/nope"]) == 1
-        finally:
-            server.terminate()
-            log = server.communicate(timeout=60)[1]
-    assert server.returncode in (0, -15)
-    assert "Traceback" not in log
-    return log
-
-
-def _ready(url: str) -> int:
-    until = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return int(answer.status)
-        except OSError:
-            assert time.monotonic() < until, "the server did not start"
-            time.sleep(0.05)

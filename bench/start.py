@@ -1,0 +1,134 @@
+"""Starting: CPU of `--help`, of `health` and of a server until it is ready, beside what they must import."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.storage.migrations import migrate
+from bench.figures import Figure
+from bench.machine import children_of, cpu_of
+from bench.run import Run
+from tests import postgres
+
+RUNS = 7
+WORKERS = 4
+BARE = "import argparse"
+FRAMEWORKS = "import fastapi, sqlmodel, jinja2, babel, apscheduler, uvicorn"
+LIBRARIES = (
+    f"{FRAMEWORKS}\nimport psycopg, sqlalchemy.dialects.postgresql, structlog, cryptography.fernet"
+    "\nimport argon2, pyotp, segno, orjson, brotli, python_multipart, babel.messages.pofile"
+    "\nimport apscheduler.schedulers.background, uvloop, httptools"
+)
+"""What pyproject.toml fixes and a serving process uses; not Alembic, which only migrating needs."""
+_ROOT = Path(__file__).parents[1]
+_READY = b"Application startup complete"
+_PATIENCE_SECONDS = 120.0
+
+
+def start(run: Run) -> Iterator[Figure]:
+    """Medians of programs that run in turn, because clock rates wander; their byte code exists beforehand."""
+    runs = RUNS if run.scale.share >= 0.05 else 1
+    name = run.cluster.create()
+    try:
+        migrate(run.cluster.url(name))
+        with tempfile.TemporaryDirectory() as folder:
+            url = run.cluster.url(name, postgres.APP)
+            programs = Programs(_environment(url, folder), run.bare.port)
+            yield from _commands(programs, runs)
+            yield from _servers(programs, runs)
+    finally:
+        run.cluster.drop(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Runs Python with this environment and tells the seconds of CPU."""
+
+    environ: Mapping[str, str]
+    hello_port: int
+
+    def code(self, statements: str) -> float:
+        return self._whole("-c", statements)
+
+    def help(self) -> float:
+        return self._whole("-m", "app", "--help")
+
+    def health(self) -> float:
+        """Asks the bare application, whose answer costs this process nothing."""
+        return self._whole("-m", "app", "health", "--url", f"http://127.0.0.1:{self.hello_port}/")
+
+    def serve(self, workers: int) -> float:
+        """Until every worker is ready; the processes that watch over them count too."""
+        command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", str(workers)]
+        with tempfile.NamedTemporaryFile() as log:
+            process = subprocess.Popen(command, cwd=_ROOT, env=self.environ, stdout=log, stderr=log)
+            try:
+                _wait_until_ready(process, Path(log.name), workers)
+                return cpu_of((process.pid, *children_of(process.pid)))
+            finally:
+                process.terminate()
+                process.wait(_PATIENCE_SECONDS)
+
+    def _whole(self, *words: str) -> float:
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=_ROOT, env=self.environ, stdout=subprocess.DEVNULL
+        )
+        _pid, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}")
+        return used.ru_utime + used.ru_stime
+
+
+def _environment(url: str, folder: str) -> dict[str, str]:
+    """The program's own database, and a folder where every process finds the byte code of all modules."""
+    left_out = ("DAYBOOK_", "PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    return {**own, "DAYBOOK_DATABASE_URL": url, "PYTHONPYCACHEPREFIX": folder}
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, workers: int) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while log.read_bytes().count(_READY) < workers:
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"the server did not start: {log.read_text('utf-8')}")
+        time.sleep(0.05)
+
+
+def _commands(programs: Programs, runs: int) -> Iterator[Figure]:
+    programs.help()
+    programs.health()
+    taken = [(programs.code(BARE), programs.help(), programs.health()) for _ in range(runs)]
+    bare, shown, healthy = _medians(taken)
+    yield _times("daybook --help, CPU; limit: a bare import of argparse", shown, bare, 2)
+    yield _times("daybook health, CPU; limit: the same", healthy, bare)
+
+
+def _servers(programs: Programs, runs: int) -> Iterator[Figure]:
+    programs.code(LIBRARIES)
+    programs.serve(1)
+    taken = [
+        (programs.code(FRAMEWORKS), programs.code(LIBRARIES), programs.serve(1), programs.serve(WORKERS))
+        for _ in range(runs)
+    ]
+    frameworks, libraries, one, several = _medians(taken)
+    yield _times("serve until ready, CPU; limit: import all its libraries", one, libraries, 1.3)
+    yield _times("... limit: import the six frameworks alone", one, frameworks)
+    yield _times(f"... {WORKERS} workers, CPU of each; limit: all libraries", several / WORKERS, libraries)
+
+
+def _medians(taken: Sequence[Sequence[float]]) -> Iterator[float]:
+    return map(statistics.median, zip(*taken, strict=True))
+
+
+def _times(name: str, ours: float, limit: float, most: float | None = None) -> Figure:
+    """CPU as a multiple of what cannot be spared; without `most` for information."""
+    times = ours / limit
+    target, met = ("", None) if most is None else (f"<= {most:g} x", times <= most)
+    return Figure(name, f"{ours:.3f} s", f"{limit:.3f} s", f"{times:.2f} x", target, met)

@@ -1,0 +1,129 @@
+"""The server as a program of its own: started, ready, watched by its supervisor, stopped."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+from tests.meta.sources import ROOT
+
+SECONDS = 120
+"""Until a server is ready; only a broken one takes so long."""
+UVICORN_PATIENCE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running `daybook serve` and the file of its log."""
+
+    process: "subprocess.Popen[bytes]"
+    base: str
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8")
+
+    @property
+    def started_workers(self) -> int:
+        """How often a worker was ever ready, a worker in the place of another included."""
+        return self.log.count("Application startup complete")
+
+    def workers(self) -> set[int]:
+        """The processes of the workers now; the one that only watches over shared resources is none."""
+        parent = self.process.pid
+        children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+        return {pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+    def wait_for(self, workers: int) -> None:
+        """Wait until it is ready and so many workers have started."""
+        until = time.monotonic() + SECONDS
+        while _status(f"{self.base}/readyz") != 200 or self.started_workers < workers:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < until, self.log
+            time.sleep(0.05)
+
+
+@contextmanager
+def started(url: str, folder: Path, *options: str) -> Iterator[Server]:
+    """Migrate the database and start the server on a free port; stop it at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
+    subprocess.run([sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=environ, check=True)
+    log_file = folder / "server.log"
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
+    with (
+        log_file.open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log) as process,
+    ):
+        try:
+            yield Server(process, f"http://127.0.0.1:{port}", log_file)
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except OSError:
+        return 0
+
+
+@contextmanager
+def busy_neighbours(count: int) -> Iterator[None]:
+    """Processes that want the whole of a core each."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for each in processes:
+            each.kill()
+            each.wait()
+
+
+def test_the_program_serves_and_stops_when_told(tmp_path: Path) -> None:
+    with started(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path) as server:
+        server.wait_for(1)
+        assert main(["health", "--url", f"{server.base}/readyz"]) == 0
+        assert main(["health", "--url", f"{server.base}/nope"]) == 1
+    assert server.process.returncode in (0, -signal.SIGTERM)
+    assert '"route":"/readyz","status":200' in server.log
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.slow
+def test_workers_that_are_slow_are_not_killed(postgres_url: str, tmp_path: Path) -> None:
+    """Four start while two neighbours are busy; then one does not answer for longer than uvicorn waits."""
+    with busy_neighbours(2), started(postgres_url, tmp_path, "--workers", "4") as server:
+        server.wait_for(4)
+        workers = server.workers()
+        assert len(workers) == 4
+        slow = min(workers)
+        os.kill(slow, signal.SIGSTOP)
+        try:
+            # Twice the ping's rhythm for each worker on top, so that the pause surely spans a whole ping.
+            time.sleep(UVICORN_PATIENCE_SECONDS + 4)
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        assert server.workers() == workers
+        assert _status(f"{server.base}/healthz") == 200
+    assert server.process.returncode in (0, -signal.SIGTERM)
+    assert server.started_workers == 4
+    assert len(set(re.findall(r"Started server process \[(\d+)\]", server.log))) == 4
+    assert "died" not in server.log
+    assert "Traceback" not in server.log
