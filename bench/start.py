@@ -28,7 +28,7 @@ LIBRARIES = (
 """What pyproject.toml fixes and a serving process uses; not Alembic, which only migrating needs."""
 _ROOT = Path(__file__).parents[1]
 _READY = b"Application startup complete"
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 
 
 def start(run: Run) -> Iterator[Figure]:

@@ -18,7 +18,7 @@ import pytest
 from app.cli import main
 from tests.meta.sources import ROOT
 
-SECONDS = 120
+SECONDS = 600
 """Until a server is ready; only a broken one takes so long."""
 UVICORN_PATIENCE_SECONDS = 5
 
