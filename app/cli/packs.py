@@ -6,8 +6,8 @@ from pathlib import Path
 
 from app.cli.operator import open_configured_installation, operator_context
 from app.clock import now
+from app.definitions.reading import read_definition
 from app.domain.instruments.pack import PackValidity
-from app.domain.refusal import BadDefinition
 from app.services.setup.packs import PackStatus, import_pack, list_all_pack_statuses, packs_needing_attention
 
 _SENTENCES = {
@@ -32,7 +32,7 @@ def declare_check_packs(parser: argparse.ArgumentParser) -> None:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    context, content = operator_context(), _read(arguments.file)
+    context, content = operator_context(), read_definition(arguments.file, arguments.file.name)
     pack, is_new = import_pack(context, arguments.study, content, arguments.file.name)
     words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
     if not is_new:
@@ -56,10 +56,3 @@ def print_statuses(statuses: Iterable[PackStatus]) -> None:
     for each in statuses:
         how = _SENTENCES[each.standing].format(on=each.valid_until, left=each.days_left)
         print(f"{each.study}: {each.instrument} {each.version} in {each.language}: {how}")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as unreadable:
-        raise BadDefinition(path.name, "file", str(unreadable), "a readable file in UTF-8") from unreadable

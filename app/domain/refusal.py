@@ -1,6 +1,10 @@
 """The two ways in which the core says no."""
 
 from collections.abc import Mapping
+from reprlib import Repr
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
 
 
 class Refused(Exception):
@@ -21,8 +25,15 @@ class Refused(Exception):
 
 
 class BadDefinition(Exception):
-    """A definition file that cannot be used: where, what stands there, and what may stand there."""
+    """A definition file that cannot be used: where, what stands there, and what may stand there.
+
+    Its message is one line, however long the value and whatever signs the file's names hold.
+    """
 
     def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{file}: {key} = {value!r}: {allowed}")
+        super().__init__(_printable(f"{file}: {key} = {_SHORT.repr(value)}: {allowed}"))
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -10,17 +10,69 @@ from app.domain.refusal import BadDefinition
 
 Kind = TypeVar("Kind")
 
+LONGEST_FILE = 128 * 1024
+"""Characters of a definition file: the longest that are known need a half of it."""
+DEEPEST = 8
+LONGEST_KEY = 80
+LARGEST_NUMBER = 2**53
+LONGEST_LINE = 200
+WHOLE_FILE = "(file)"
+BYTE_ORDER_MARK = "\ufeff"
+
+_TOO_DEEP = f"at most {DEEPEST} levels of lists and tables"
+_PLAIN_KEY = f"a key of at most {LONGEST_KEY} characters without control characters"
+# Controls, separators of lines and paragraphs, and signs that turn the direction of what follows.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
+# In running text line ends may stand, and the marks (no embeddings) that right-to-left writing needs.
+_UNSEEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{DEEPEST}}}")
+
 
 def read_toml(text: str, file: str) -> "TomlSection":
     """The root table of a definition file.
 
-    `file` names the file in every refusal. Raises BadDefinition with line and column
-    when the text is not TOML.
+    `file` names the file in every refusal. Raises BadDefinition for whatever is no TOML or would be dear
+    or dangerous to read: with line and column where the parser names them.
     """
+    if len(text) > LONGEST_FILE:
+        raise BadDefinition(file, WHOLE_FILE, len(text), f"at most {LONGEST_FILE} characters")
+    if text.startswith(BYTE_ORDER_MARK):
+        raise BadDefinition(file, WHOLE_FILE, BYTE_ORDER_MARK, "UTF-8 without a byte order mark")
+    if endless := _LONG_KEY.search(text):
+        raise BadDefinition(file, WHOLE_FILE, endless[0], f"keys of at most {DEEPEST} parts")
     try:
-        return TomlSection(tomllib.loads(text), file)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadDefinition(file, "(file)", str(error), "a TOML 1.0 document") from error
+        raise BadDefinition(file, WHOLE_FILE, str(error), "a TOML 1.0 document") from error
+    except ValueError as error:  # a number or a date that Python does not convert
+        raise BadDefinition(
+            file, WHOLE_FILE, str(error).partition(":")[0], "numbers and dates of usual length"
+        ) from error
+    except RecursionError:
+        raise BadDefinition(file, WHOLE_FILE, "", _TOO_DEEP) from None
+    _check_values(values, file)
+    return TomlSection(values, file)
+
+
+def _check_values(root: Mapping[str, object], file: str) -> None:
+    """Refuse depths, numbers and signs that no definition needs; without recursion, as depth is unknown."""
+    waiting: list[tuple[str, object, int]] = [("", root, 0)]
+    while waiting:
+        path, value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise BadDefinition(file, path, "", _TOO_DEEP)
+        if isinstance(value, dict):
+            for key, below in value.items():
+                if _UNSEEN.search(key) or len(key) > LONGEST_KEY:
+                    raise BadDefinition(file, path or WHOLE_FILE, key, _PLAIN_KEY)
+                waiting.append((f"{path}.{key}" if path else key, below, depth + 1))
+        elif isinstance(value, list):
+            waiting.extend((f"{path}[{place}]", each, depth + 1) for place, each in enumerate(value))
+        elif isinstance(value, str) and _UNSEEN_IN_TEXT.search(value):
+            raise BadDefinition(file, path, value, "a text without control characters")
+        elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            raise BadDefinition(file, path, "", f"a whole number up to {LARGEST_NUMBER}")
 
 
 class TomlSection:
@@ -56,6 +108,13 @@ class TomlSection:
         if default is not None and not self.has(key):
             return default
         return self._text(key, self._required(key, "a text"))
+
+    def line(self, key: str) -> str:
+        """A name: a text in one line, not blank, without signs that are not seen."""
+        value = self.text(key)
+        if len(value) > LONGEST_LINE or _UNSEEN.search(value):
+            self.refuse(key, value, f"one line of at most {LONGEST_LINE} characters that are seen")
+        return value
 
     def code(self, key: str, pattern: str, allowed: str) -> str:
         """A text that matches the whole pattern; `allowed` says the same in words."""
@@ -119,9 +178,9 @@ class TomlSection:
         return self._many(key, "a list of tables", self._table, default)
 
     def table(self, key: str) -> dict[str, str]:
-        """A table of texts whose keys are data, such as words per language."""
+        """A table of names whose keys are data, such as words per language."""
         below = self.section(key)
-        return {name: below.text(name) for name in below.names()}
+        return {name: below.line(name) for name in below.names()}
 
     def done(self) -> None:
         """Refuse the first key that nobody asked for, in this table and those below."""

@@ -69,7 +69,7 @@ def test_what_cannot_be_used_is_told_in_a_line(
         (EXAMPLE.replace(FAR, "2024-12-31"), "[pack_expired]"),
         (EXAMPLE.replace("moon-trial", "sun-trial"), "[pack_of_other_study]"),
         (EXAMPLE.replace("moon-6", "sun-6"), "unknown_instrument"),
-        (b"\xff\xfe", "a readable file in UTF-8"),
+        (b"\xff\xfe", "a text in UTF-8"),
     ):
         Path("pack.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
         assert daybook("import-pack", "pack.toml", "--study", STUDY) == 2

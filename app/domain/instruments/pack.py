@@ -67,9 +67,9 @@ def parse_pack(toml: str, file: str, instrument_of: Callable[[str, str], Instrum
     licence = root.section("licence")
     pack = Pack(
         text=text,
-        study=licence.text("study"),
-        licensee=licence.text("licensee"),
-        permission=licence.text("permission"),
+        study=licence.line("study"),
+        licensee=licence.line("licensee"),
+        permission=licence.line("permission"),
         valid_until=licence.day("valid_until"),
     )
     root.done()

@@ -1,0 +1,36 @@
+"""Texts of definition files that nobody should be able to hurt the program with."""
+
+_PARTS = 50_000
+
+HOSTILE_TOML = {
+    "900 lists deep": "a = " + "[" * 900 + "]" * 900,
+    "400 lists deep": "a = " + "[" * 400 + "]" * 400,
+    "9 lists deep": "a = " + "[" * 9 + "]" * 9,
+    "900 tables deep": "a = " + "{a = " * 900 + "1" + "}" * 900,
+    "a key of 50,000 parts": ".".join("a" * _PARTS) + " = 1",
+    "a heading of 50,000 parts": "[" + ".".join("a" * _PARTS) + "]",
+    "a heading of a list of 9 parts": "[[a.b.c.d.e.f.g.h.i]]",
+    "a quoted key of 30,000 parts": ".".join(['"a"'] * 30_000) + " = 1",
+    "a key of parts with quotation marks": ".".join([r'"\""'] * 20_000) + " = 1",
+    "a literal key with spaces": " . ".join(["'a'"] * 20_000) + " = 1",
+    "a number of 5,000 digits": "a = " + "9" * 5_000,
+    "a hexadecimal number of 5,000 digits": "a = 0x" + "f" * 5_000,
+    "a number in a table": "a = [{b = 99999999999999999999}]",
+    "a date that is none": "a = 2026-13-45",
+    "a byte order mark": '\ufeffid = "a"',
+    "a control character in a key": '"a\\u0007" = 1',
+    "a line end in a key": '"a\\nb" = 1',
+    "a turned key": '"a\u202eb" = 1',
+    "a long key": "a" * 81 + " = 1",
+    "a control character in a text": 'a = "x\\u001b[2J"',
+    "a null in a text": 'a = "x\\u0000"',
+    "a turned text": 'a = ["x\u2066y"]',
+    "a mark inside a text": 'a = "x\ufeffy"',
+    "a line separator": 'a = "x\u2028y"',
+    "more than there may be": "# " + "x" * 128 * 1024,
+    "one long word": "a" * 120_000,
+    "quotation marks": '"' * 120_000,
+    "dots": "a." * 60_000,
+    "an open list": "a = [" + "1, " * 40_000,
+    "an open text": 'a = """' + "x" * 120_000,
+}
