@@ -1,20 +1,26 @@
 """Runs each instrument's golden rows: known answers must give the known scores, on this machine too."""
 
 import csv
+import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 from app.definitions.library import Library
+from app.definitions.reading import read_definition
 from app.domain.instruments.definition import Instrument
-from app.domain.instruments.scoring.eortc import Score, format_score, score_answers
+from app.domain.instruments.scoring.registry import find_algorithm, score_answers
+from app.domain.instruments.scoring.score import Score, format_score
 from app.domain.refusal import BadDefinition, Refused
 
 FILE = "golden.csv"
-TOLERANCE = Fraction(1, 10**9)
-"""Points of a 0-100 scale: what an independent program's binary arithmetic may be off (REP-05)."""
+NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?([eE]-?[0-9]{1,2})?")
+TOLERANCE = Fraction(1, 10**11)
+"""Of a score's whole range (a billionth of a point on 0-100): what an independent program's binary
+arithmetic may be off (REP-05)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ def check_golden(library: Library) -> tuple[GoldenResult, ...]:
 
 def _agreed(instrument: Instrument, path: Path) -> GoldenResult:
     file = f"{instrument.id}/{instrument.version}/{FILE}"
+    algorithm = find_algorithm(instrument.algorithm)
+    ranges = {scale.code: algorithm.score_range(scale) for scale in instrument.scales}
     rows = 0
     for rows, row in enumerate(_rows(path, file, instrument), 1):
         try:
@@ -50,44 +58,42 @@ def _agreed(instrument: Instrument, path: Path) -> GoldenResult:
             raise BadDefinition(
                 file, f"row {rows}", str(wrong), "answers that the instrument allows"
             ) from wrong
-        for found in scores:
-            _compare(found, row[found.scale], file, rows)
+        for score in scores:
+            _compare(score, row[score.scale], ranges[score.scale], f"row {rows}, {score.scale}", file)
     if not rows:
         raise BadDefinition(file, "rows", 0, "at least one row of answers and scores")
     return GoldenResult(f"{instrument.id}@{instrument.version}", rows, rows * len(instrument.scales))
 
 
 def _rows(path: Path, file: str, instrument: Instrument) -> Iterator[Mapping[str, str]]:
-    wanted = {item.code for item in instrument.items} | {scale.code for scale in instrument.scales}
+    expected = {item.code for item in instrument.items} | {scale.code for scale in instrument.scales}
+    if not path.exists():
+        raise BadDefinition(file, "file", "missing", "golden rows for an instrument with scales")
+    reader = csv.DictReader(io.StringIO(read_definition(path, file), newline=""), restval="")
     try:
-        with path.open(encoding="utf-8", newline="") as source:
-            reader = csv.DictReader(source, restval="")
-            missing = sorted(wanted - set(reader.fieldnames or ()))
-            if missing:
-                raise BadDefinition(file, "columns", ", ".join(missing), "a column for each item and scale")
-            yield from reader
-    except OSError as unreadable:
-        raise BadDefinition(
-            file, "file", "missing", "golden rows for an instrument with scales"
-        ) from unreadable
+        missing = sorted(expected - set(reader.fieldnames or ()))
+        if missing:
+            raise BadDefinition(file, "columns", ", ".join(missing), "a column for each item and scale")
+        yield from reader
+    except csv.Error as error:
+        raise BadDefinition(file, f"line {reader.line_num}", str(error), "a CSV file") from error
 
 
 def _answers(instrument: Instrument, row: Mapping[str, str]) -> dict[str, int | str | None]:
     return {item.code: int(row[item.code]) if row[item.code] else None for item in instrument.items}
 
 
-def _compare(found: Score, expected: str, file: str, row: int) -> None:
-    computed = "" if found.value is None else format_score(found.value)
-    if (found.value is None) != (expected == "") or (
-        found.value is not None and abs(found.value - _decimal(expected, file, row)) > TOLERANCE
+def _compare(score: Score, expected: str, reach: tuple[int, int], place: str, file: str) -> None:
+    computed = "" if score.value is None else format_score(score.value)
+    least, most = reach
+    if (score.value is None) != (expected == "") or (
+        score.value is not None
+        and abs(score.value - _decimal(expected, place, file)) > TOLERANCE * (most - least)
     ):
-        raise BadDefinition(
-            file, f"row {row}, {found.scale}", expected, f"the computed {computed or 'no score'}"
-        )
+        raise BadDefinition(file, place, expected, f"the computed {computed or 'no score'}")
 
 
-def _decimal(text: str, file: str, row: int) -> Fraction:
-    try:
-        return Fraction(Decimal(text))
-    except (InvalidOperation, ValueError, OverflowError) as wrong:
-        raise BadDefinition(file, f"row {row}", text, "a decimal number") from wrong
+def _decimal(text: str, place: str, file: str) -> Fraction:
+    if not NUMBER.fullmatch(text):
+        raise BadDefinition(file, place, text, "a decimal number")
+    return Fraction(Decimal(text))

@@ -89,7 +89,7 @@ WRONG = {
     "item twice": ('code = "b"\nnumber = 2', 'code = "a"\nnumber = 2', "items[1].code"),
     "item code": ('code = "b"\nnumber = 2', 'code = "b-1"\nnumber = 2', "items[1].code"),
     "number twice": ("number = 2", "number = 1", "items[1].number"),
-    "number left out": ("number = 2", "number = 3", "items[1].number"),
+    "number that falls": ("number = 3", "number = 1", "items[2].number"),
     "unknown labels": ('labels = "three"', 'labels = "four"', "items[3].labels"),
     "unknown recall": ('labels = "three"', 'labels = "three"\nrecall = "week"', "items[3].recall"),
     "condition on a later item": ('{ item = "a", op', '{ item = "c", op', "items[1].condition.item"),

@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
 from app.domain.instruments.responses import AnswerValue
-from app.domain.instruments.scoring.eortc import (
-    Score,
-    ScoreStatus,
-    change_from_baseline,
-    format_score,
-    score_answers,
-)
+from app.domain.instruments.scoring.registry import score_answers
+from app.domain.instruments.scoring.score import Score, ScoreStatus, change_from_baseline, format_score
 from app.domain.refusal import Refused
 from tests.domain.questionnaires import ODDITY, QLQ_C30, QUESTIONNAIRES, reference_rows
 

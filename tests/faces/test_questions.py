@@ -1,7 +1,19 @@
 """Questions of the form document: the instrument's own order, words, conditions and known answers."""
 
+from dataclasses import replace
+
+import pytest
+
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.text import InstrumentText, parse_text
+from app.i18n.catalogues import Catalogues
+from app.patient.forms.form_parser import parse_form
+from app.patient.forms.pages import Choice
 from app.patient.forms.questions import build_questions, print_answer
+from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
+from tests.markup import Element, parsed
 
 
 def test_every_item_comes_in_order_unless_the_plan_leaves_it_out() -> None:
@@ -21,6 +33,71 @@ def test_conditions_and_urgency_are_written_for_the_runner() -> None:
     assert shown["temperature"].choices == ()
     assert shown["pain"].blank
     assert not shown["fatigue"].blank
+
+
+def wide(direction: str = "") -> tuple[Instrument, InstrumentText]:
+    """The diary with its row of severities drawn out to 0-100, too long for a telephone."""
+    folder = samples.ROOT / "questionnaires" / "symptom-diary" / "1.0"
+    toml = (folder / "instrument.toml").read_text("utf-8")
+    toml = toml.replace("high = 10\nnamed = [0, 10]", f"high = 100\nnamed = [0, 100]\n{direction}")
+    words = (folder / "text.en.toml").read_text("utf-8").replace('10 = "Worst', '100 = "Worst')
+    instrument = parse_instrument(toml, "wide")
+    return instrument, parse_text(words, "wide", instrument)
+
+
+def test_a_row_too_long_for_a_telephone_is_a_number_that_is_typed() -> None:
+    instrument, text = wide()
+    fatigue = next(
+        each for each in build_questions(instrument, text, {"fatigue": 37}) if each.code == "fatigue"
+    )
+    assert (fatigue.kind, fatigue.low, fatigue.high, fatigue.decimals) == ("decimal", 0, 100, 0)
+    assert (fatigue.value, fatigue.choices) == (
+        "37",
+        (Choice("0", "None"), Choice("100", "Worst imaginable")),
+    )
+    assert print_answer(instrument.item("fatigue"), text, 100) == "100: Worst imaginable"
+    assert print_answer(instrument.item("fatigue"), text, 37) == "37"
+
+
+def form_html(instrument: Instrument, text: InstrumentText) -> Element:
+    pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
+    page = replace(samples.form(samples.DIARY), questions=build_questions(instrument, text, {}))
+    return parsed(pages.text(page, samples.frame("en")))
+
+
+def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() -> None:
+    html = form_html(*wide())
+    (section,) = [each for each in html.all("section") if each["id"] == "s-fatigue"]
+    assert (section["data-low"], section["data-high"], section["data-dec"]) == ("0", "100", "0")
+    (number,) = section.all("input", name="fatigue")
+    assert (number["inputmode"], number["aria-describedby"]) == ("numeric", "h-fatigue e-fatigue")
+    assert "A whole number from 0 to 100" in section.text
+    assert "0: None · 100: Worst imaginable" in section.text
+    assert section.all("input", type="radio") == []
+
+
+def test_a_typed_whole_number_is_read_as_it_is_written() -> None:
+    instrument, _ = wide()
+    fields = {"submission_id": "s1", "any_symptom": "1", "fatigue": " 37 ", "pain": "37.5", "cough": "101"}
+    read = parse_form(instrument, (), fields)
+    assert read.answers == {"any_symptom": 1, "fatigue": 37}
+    assert read.invalid == ("pain", "cough")
+
+
+@pytest.mark.parametrize(("key", "side"), [("", "ltr"), ('direction = "rtl"', "rtl")])
+def test_a_row_runs_as_the_instrument_says(key: str, side: str) -> None:
+    folder = samples.ROOT / "questionnaires" / "symptom-diary" / "1.0"
+    toml = (
+        (folder / "instrument.toml").read_text("utf-8").replace("named = [0, 10]", f"named = [0, 10]\n{key}")
+    )
+    instrument = parse_instrument(toml, "row")
+    words = (folder / "text.en.toml").read_text("utf-8")
+    html = form_html(instrument, parse_text(words, "row", instrument))
+    (section,) = [each for each in html.all("section") if each["id"] == "s-fatigue"]
+    assert {each["dir"] for each in (*section.all("div"), *section.all("p")) if "dir" in each.attributes} == {
+        side
+    }
+    assert [each["value"] for each in section.all("input", type="radio")] == [str(n) for n in range(11)]
 
 
 def test_an_answer_is_printed_with_its_words() -> None:

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from app.domain.refusal import Refused
 
+LONGEST_ROW = 11
+"""Numbers that fit beside each other, or in a list that is not scrolled twice; more are typed instead."""
+
 
 class ItemKind(StrEnum):
     """How an item is answered: named codes, a row of numbers, a measured number, or words."""
@@ -26,10 +29,17 @@ class ScaleKind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which end of the 0-100 score is the good one."""
+    """Which end of a score is the good one."""
 
     HIGHER = "higher"
     LOWER = "lower"
+
+
+class RowDirection(StrEnum):
+    """Where the smallest number of a numeric row stands, in every language: left, or right."""
+
+    LEFT_TO_RIGHT = "ltr"
+    RIGHT_TO_LEFT = "rtl"
 
 
 class Comparison(StrEnum):
@@ -79,6 +89,7 @@ class ResponseOptions:
     high: int
     decimals: int
     named: tuple[int, ...]
+    direction: RowDirection = RowDirection.LEFT_TO_RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,14 @@ class Item:
     skippable: bool
     condition: Condition | None
     urgent: Condition | None
+    direction: RowDirection = RowDirection.LEFT_TO_RIGHT
+
+    @property
+    def typed_number(self) -> bool:
+        """Whether the answer is typed as a number: measured, or of a row too long for a telephone."""
+        if self.kind is ItemKind.SCALE:
+            return self.high - self.low + 1 > LONGEST_ROW
+        return self.kind is ItemKind.DECIMAL
 
     @property
     def free_text(self) -> bool:
@@ -106,7 +125,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A score from 0 to 100 and what it is made of.
+    """A score and what it is made of; its range is that of the instrument's algorithm.
 
     A summary is made of `parts` (scale codes) and has no `items`; any other scale the
     other way round. `low` and `high` bound every item (or part); `reversed` names those
@@ -130,6 +149,7 @@ class Scale:
 class Instrument:
     """A published version of a questionnaire; it never changes, `sha256` proves it.
 
+    A `draft` is not published yet and may still change: it is for the demonstration alone.
     `by_code` are its items, to be found by their codes.
     """
 
@@ -144,6 +164,7 @@ class Instrument:
     recalls: tuple[Recall, ...]
     labels: tuple[ResponseOptions, ...]
     sha256: str
+    draft: bool = False
     by_code: Mapping[str, Item] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """instrument.toml into an Instrument; whatever cannot be meant is refused with its place."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from app.domain.instruments.definition import (
@@ -13,14 +14,17 @@ from app.domain.instruments.definition import (
     ItemKind,
     Recall,
     ResponseOptions,
+    RowDirection,
     Scale,
     ScaleKind,
 )
+from app.domain.instruments.reserved_codes import is_reserved
+from app.domain.instruments.scoring.registry import ALGORITHM_NAMES, NO_ALGORITHM, find_algorithm
 from app.domain.toml_section import TomlSection, read_toml
 
-ALGORITHMS = ("eortc-linear 1.0", "none")
 LONGEST_TEXT = 200
 LARGEST = 10_000
+LARGEST_NUMBER = 999
 ITEM_CODE = (r"[a-z][a-z0-9_]{0,31}", "a lower-case code such as q1 or chest_pain, at most 32 long")
 SCALE_CODE = (r"[A-Z][A-Z0-9]{0,7}", "an upper-case code such as QL2, at most 8 long")
 BOUNDS = {
@@ -41,11 +45,11 @@ def parse_instrument(toml: str, file: str) -> Instrument:
     recalls = _recalls(root)
     labels = _label_sets(root)
     items = _items(root, labels, recalls)
-    algorithm = root.choice("algorithm", ALGORITHMS)
+    algorithm = root.choice("algorithm", ALGORITHM_NAMES)
     instrument = Instrument(
         id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
         version=root.code("version", r"\d+(\.\d+)*", "numbers with dots, such as 3.0"),
-        name=root.text("name"),
+        name=root.line("name"),
         licensed=root.flag("licensed"),
         algorithm=algorithm,
         cdisc=_cdisc(root),
@@ -54,6 +58,7 @@ def parse_instrument(toml: str, file: str) -> Instrument:
         recalls=recalls,
         labels=labels,
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
+        draft=root.flag("draft", False),
     )
     root.done()
     return instrument
@@ -94,7 +99,13 @@ def _label_set(name: str, section: TomlSection) -> ResponseOptions:
     if kind is ItemKind.CHOICE and len(named) != high - low + 1:
         section.refuse("named", named, f"every value from {low} to {high}, for a choice shows words only")
     decimals = section.integer("decimals", 1, 3) if kind is ItemKind.DECIMAL else 0
-    return ResponseOptions(name, kind, low, high, decimals, named)
+    return ResponseOptions(name, kind, low, high, decimals, named, _row_direction(section, kind))
+
+
+def _row_direction(section: TomlSection, kind: ItemKind) -> RowDirection:
+    if kind is not ItemKind.SCALE:
+        return RowDirection.LEFT_TO_RIGHT
+    return RowDirection(section.choice("direction", list(RowDirection), RowDirection.LEFT_TO_RIGHT))
 
 
 def _items(
@@ -123,9 +134,12 @@ def _item(
     code = section.code("code", *ITEM_CODE)
     if code in earlier:
         section.refuse("code", code, "each item code once")
-    number = section.integer("number", 1, 999)
-    if number != len(earlier) + 1:
-        section.refuse("number", number, f"{len(earlier) + 1}: items are numbered 1, 2, 3 in their order")
+    if is_reserved(code):
+        section.refuse("code", code, "another code: this one is the name of a field that is no answer")
+    number = section.integer("number", 1, LARGEST_NUMBER)
+    last = max((item.number for item in earlier.values()), default=0)
+    if number <= last:
+        section.refuse("number", number, f"more than {last}: the numbers of items rise in their order")
     way = ways[section.choice("labels", ways.keys())]
     return Item(
         code=code,
@@ -140,6 +154,7 @@ def _item(
         skippable=section.flag("skippable", True),
         condition=_condition(section, earlier),
         urgent=_urgent(section, code, way),
+        direction=way.direction,
     )
 
 
@@ -173,14 +188,24 @@ def _scales(root: TomlSection, items: Iterable[Item], algorithm: str) -> tuple[S
         if scale.code in scales:
             section.refuse("code", scale.code, "each scale code once")
         scales[scale.code] = scale
-    if bool(scales) is (algorithm == "none"):
-        root.refuse("algorithm", algorithm, '"none" exactly when there are no scales')
+    if bool(scales) is (algorithm == NO_ALGORITHM):
+        root.refuse("algorithm", algorithm, f'"{NO_ALGORITHM}" exactly when there are no scales')
+    for place, scale in enumerate(scales.values()):
+        for part in scale.parts:
+            _check_part(root, f"scales[{place}].parts", scale, scales[part], algorithm)
     return tuple(scales.values())
+
+
+def _check_part(root: TomlSection, key: str, scale: Scale, part: Scale, algorithm: str) -> None:
+    """The algorithm says from where to where a score goes; a summary takes just such scores."""
+    least, most = find_algorithm(algorithm).score_range(part)
+    if (scale.low, scale.high) != (least, most):
+        root.refuse(key, part.code, f"scales that score from low = {scale.low} to high = {scale.high}")
 
 
 def _scale(section: TomlSection, items: Mapping[str, Item], earlier: Mapping[str, Scale]) -> Scale:
     kind = ScaleKind(section.choice("kind", list(ScaleKind)))
-    low, high = section.integer("low", 0, 100), section.integer("high", 1, 100)
+    low, high = section.integer("low", 0, LARGEST), section.integer("high", 1, LARGEST)
     if low >= high:
         section.refuse("high", high, f"more than low = {low}")
     summary = kind is ScaleKind.SUMMARY
@@ -215,8 +240,8 @@ def _members(
     section: TomlSection, key: str, allowed: Collection[str], default: tuple[str, ...] | None = None
 ) -> tuple[str, ...]:
     codes = section.texts(key, default)
-    for code in codes:
-        if code not in allowed or codes.count(code) > 1:
+    for code, times in Counter(codes).items():
+        if code not in allowed or times > 1:
             section.refuse(key, code, "each once, of: " + ", ".join(allowed))
     if not codes and default is None:
         section.refuse(key, [], "at least one of: " + ", ".join(allowed))

@@ -58,7 +58,7 @@ def read_text(root: TomlSection, toml: str, instrument: Instrument) -> Instrumen
         version=root.choice("version", [instrument.version]),
         lang=root.code("lang", *LANGUAGE),
         wording=Wording(root.choice("wording", list(Wording))),
-        name=root.text("name"),
+        name=root.line("name"),
         instruction=root.text("instruction"),
         copyright=root.text("copyright", ""),
         recalls=_words(root, "recalls", [recall.code for recall in instrument.recalls]),
@@ -84,4 +84,4 @@ def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[i
 
 
 def _label_words(below: TomlSection, values: tuple[int, ...]) -> Mapping[int, str]:
-    return MappingProxyType({value: below.text(str(value)) for value in values})
+    return MappingProxyType({value: below.line(str(value)) for value in values})

@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.instruments.definition import Instrument, Item
+from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS
 from app.domain.instruments.responses import AnswerValue, applicable_items, parse_answer
 from app.domain.refusal import Refused
 from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
 
-_CONTROLS = frozenset(
-    "submission_id revision reviewed action blank_rest at sent offline events width scale theme".split()
-)
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 
 
@@ -43,9 +41,9 @@ def parse_form(instrument: Instrument, leave_out: Collection[str], fields: Mappi
     so that all of them can be shown at once.
     """
     items = [item for item in instrument.items if item.code not in leave_out]
-    allowed = {item.code for item in items} | {f"blank_{item.code}" for item in items}
+    allowed = {item.code for item in items} | {BLANK_PREFIX + item.code for item in items}
     for name in fields:
-        if name not in allowed and name not in _CONTROLS:
+        if name not in allowed and name not in FORM_CONTROLS:
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
     answers, invalid = _answers(items, fields)
     if "blank_rest" in fields:
@@ -75,7 +73,7 @@ def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[dict[str
     for item in items:
         text = fields.get(item.code, "")
         try:
-            if f"blank_{item.code}" in fields and item.skippable:
+            if BLANK_PREFIX + item.code in fields and item.skippable:
                 answers[item.code] = None
             elif text.strip():
                 answers[item.code] = parse_answer(item, text if item.free_text else text.replace(",", "."))

@@ -60,6 +60,7 @@ class Question:
     low: int = 0
     high: int = 0
     decimals: int = 0
+    direction: str = "ltr"  # of a row of numbers: where the smallest stands, in every language
 
 
 @dataclass(frozen=True, slots=True)

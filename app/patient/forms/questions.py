@@ -50,9 +50,9 @@ def _question(
     return Question(
         code=item.code,
         number=item.number,
-        kind=item.kind.value,
+        kind=ItemKind.DECIMAL.value if item.typed_number else item.kind.value,
         text=text.items[item.code],
-        choices=_choices(item, text),
+        choices=_ends(item, text) if item.typed_number else _choices(item, text),
         recall=text.recalls[item.recall] if item.recall else "",
         value="" if value is None else write_answer(item, value),
         blank=item.code in answers and value is None,
@@ -62,7 +62,14 @@ def _question(
         low=item.low,
         high=item.high,
         decimals=item.decimals,
+        direction=item.direction.value,
     )
+
+
+def _ends(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
+    """The numbers that carry words, shown beside a number that is typed."""
+    labels = text.labels.get(item.labels, {})
+    return tuple(Choice(str(value), label) for value, label in sorted(labels.items()))
 
 
 def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:

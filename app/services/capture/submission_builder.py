@@ -9,7 +9,8 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.arrival import Arrival
 from app.domain.capture.document import content_digest
 from app.domain.instruments.responses import AnswerValue
-from app.domain.instruments.scoring.eortc import Score, format_score, score_answers
+from app.domain.instruments.scoring.registry import score_answers
+from app.domain.instruments.scoring.score import Score, format_score
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import FormDefinition
@@ -127,7 +128,9 @@ def _response(
         "submission": sending.submission,
         "content_sha256": content_digest(judged.document),
         "answers": dict(judged.document),
-        "scores": [score_as_json(each) for each in score_answers(asked.instrument, judged.document)],
+        "scores": [
+            score_as_json(each) for each in score_answers(asked.instrument, judged.document, asked.leave_out)
+        ],
         "instrument_sha256": asked.instrument.sha256,
         "text_sha256": asked.text.sha256,
         "algorithm": asked.instrument.algorithm,

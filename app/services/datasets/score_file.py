@@ -7,10 +7,10 @@ from itertools import chain
 from typing import TextIO
 
 from app.domain.instruments.definition import Instrument
+from app.domain.instruments.reserved_codes import FLAGS_COLUMN
 from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
 
-FLAGS = "flags"
 # A row with more or fewer cells than the header: its cells may have slipped, so it is not scored.
 RAGGED = "row_length"
 BYTE_ORDER_MARK = "\ufeff"
@@ -38,7 +38,7 @@ def score_file(instrument: Instrument, source: TextIO, target: TextIO) -> Tally:
     header = next(rows, [])
     places = _places(header, instrument, scorer)
     writer = csv.writer(target, lineterminator="\n")
-    writer.writerow([*header, *scorer.columns, FLAGS])
+    writer.writerow([*header, *scorer.columns, FLAGS_COLUMN])
     width, blanks = len(header), [""] * len(scorer.columns)
     count = flagged = 0
     for row in rows:
@@ -80,7 +80,7 @@ def _places(header: Sequence[str], instrument: Instrument, scorer: RowScorer) ->
     missing = [code for code in codes if code not in names]
     if missing:
         raise Refused("missing_columns", columns=missing, allowed=codes)
-    reserved = [name for name in (*scorer.columns, FLAGS) if name in names]
+    reserved = [name for name in (*scorer.columns, FLAGS_COLUMN) if name in names]
     if reserved:
         raise Refused("reserved_columns", columns=reserved)
     return [names.index(code) for code in codes]

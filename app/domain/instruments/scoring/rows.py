@@ -1,26 +1,28 @@
-"""Scores for many forms at once: the same results as `scoring`, looked up instead of computed."""
+"""Scores for many forms at once: what the registered algorithm gave for a tuple of cells is remembered."""
 
 from collections.abc import Sequence
-from fractions import Fraction
-from math import lcm
 from operator import itemgetter
 from typing import NamedTuple
 
 from app.domain.instruments.definition import Instrument, Item, Scale
 from app.domain.instruments.responses import AnswerValue, applicable_items, parse_answer
-from app.domain.instruments.scoring.eortc import format_score, linear_transform
+from app.domain.instruments.scoring.registry import ScoringAlgorithm, find_algorithm
+from app.domain.instruments.scoring.score import ScaleScore
 from app.domain.refusal import Refused
 
 # What is remembered is bounded, so that no input, however long or odd, fills the memory.
 REMEMBERED = 50_000
 REMEMBERED_LENGTH = 64
 
+Cell = str | None
+"""A cell as it stands in the file; None for an item that a condition does not ask."""
+
 
 class ScaleResult(NamedTuple):
-    """What a scale's cells give: the score as text and in whole `units`, and any doubt."""
+    """What a scale's cells give: the score, the same as text, and any doubt."""
 
+    score: ScaleScore
     text: str
-    units: int | None
     doubtful: bool
 
 
@@ -36,30 +38,34 @@ class RowScorer:
         places = {item.code: place for place, item in enumerate(instrument.items)}
         scales = [scale for scale in instrument.scales if not scale.parts]
         summaries = [scale for scale in instrument.scales if scale.parts]
-        scored = {code for scale in scales for code in scale.items}
-        units = lcm(*(_denominator(scale) for scale in scales))
+        self._algorithm = find_algorithm(instrument.algorithm)
         self.columns = tuple(scale.code for scale in (*scales, *summaries))
+        self._summaries = [(scale, [self.columns.index(code) for code in scale.parts]) for scale in summaries]
         self._instrument = instrument
         self._conditional = any(item.condition for item in instrument.items)
+        scored = {code for scale in scales for code in scale.items}
         self._unscored = [(places[item.code], item) for item in instrument.items if item.code not in scored]
         self._lookups = [
-            (itemgetter(*(places[code] for code in scale.items)), _Patterns(scale, instrument, units))
+            (
+                itemgetter(*(places[code] for code in scale.items)),
+                _Patterns(scale, instrument, self._algorithm),
+            )
             for scale in scales
         ]
-        self._summaries = [_Summary(scale, self.columns, units) for scale in summaries]
 
     def row(self, cells: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
         """The printed scores, "" where not scorable, and the codes of flagged items."""
-        due = self._blanked(cells) if self._conditional else cells
-        found = [patterns[pick(due)] for pick, patterns in self._lookups]
-        texts = [each.text for each in found]
-        texts += [summary.text(found) for summary in self._summaries]
-        return texts, self._flags(cells) if self._doubted(found, cells) else ()
+        asked = self._without_unasked(cells) if self._conditional else cells
+        results = [patterns[pick(asked)] for pick, patterns in self._lookups]
+        texts = [each.text for each in results]
+        for scale, places in self._summaries:
+            texts.append(self._algorithm.score_parts(scale, [results[place].score for place in places]).text)
+        return texts, self._flags(cells) if self._doubted(results, cells) else ()
 
-    def _doubted(self, found: Sequence[ScaleResult], cells: Sequence[str]) -> bool:
+    def _doubted(self, results: Sequence[ScaleResult], cells: Sequence[str]) -> bool:
         if self._conditional:
             return True
-        for each in found:
+        for each in results:
             if each.doubtful:
                 return True
         return any(_unreadable(item, cells[place]) for place, item in self._unscored)
@@ -68,12 +74,16 @@ class RowScorer:
         pairs = zip(self._instrument.items, cells, strict=True)
         return tuple(item.code for item, cell in pairs if _unreadable(item, cell))
 
-    def _blanked(self, cells: Sequence[str]) -> list[str]:
-        """The cells without those of items that the conditions do not ask."""
-        pairs = zip(self._instrument.items, cells, strict=True)
-        answers = {item.code: _value(item, cell) for item, cell in pairs}
-        due = {item.number for item in applicable_items(self._instrument, answers)}
-        return [cell if number in due else "" for number, cell in enumerate(cells, 1)]
+    def _without_unasked(self, cells: Sequence[str]) -> list[Cell]:
+        """The cells; None in place of those of items that the conditions do not ask."""
+        answers = {
+            item.code: _value(item, cell) for item, cell in zip(self._instrument.items, cells, strict=True)
+        }
+        asked = {item.code for item in applicable_items(self._instrument, answers)}
+        return [
+            cell if item.code in asked else None
+            for item, cell in zip(self._instrument.items, cells, strict=True)
+        ]
 
 
 def compile_row_scorer(instrument: Instrument) -> RowScorer:
@@ -83,68 +93,30 @@ def compile_row_scorer(instrument: Instrument) -> RowScorer:
     return RowScorer(instrument)
 
 
-class _Patterns(dict[str | tuple[str, ...], ScaleResult]):
-    """One scale's score by its cells: each pattern is worked out when it is first met."""
+class _Patterns(dict[Cell | tuple[Cell, ...], ScaleResult]):
+    """One scale's score by its cells: each pattern is computed when it first comes."""
 
-    def __init__(self, scale: Scale, instrument: Instrument, units: int) -> None:
+    def __init__(self, scale: Scale, instrument: Instrument, algorithm: ScoringAlgorithm) -> None:
         super().__init__()
         self._scale = scale
+        self._algorithm = algorithm
         self._items = tuple(instrument.item(code) for code in scale.items)
-        self._units = units
 
-    def __missing__(self, key: str | tuple[str, ...]) -> ScaleResult:
-        cells = (key,) if isinstance(key, str) else key
-        found = self._found(cells)
-        short = sum(map(len, cells)) <= REMEMBERED_LENGTH
-        if short and not found.doubtful and len(self) < REMEMBERED:
-            self[key] = found
-        return found
+    def __missing__(self, key: Cell | tuple[Cell, ...]) -> ScaleResult:
+        cells = key if isinstance(key, tuple) else (key,)
+        result = self._computed(cells)
+        short = sum(len(cell) for cell in cells if cell) <= REMEMBERED_LENGTH
+        if short and not result.doubtful and len(self) < REMEMBERED:
+            self[key] = result
+        return result
 
-    def _found(self, cells: tuple[str, ...]) -> ScaleResult:
-        pairs = tuple(zip(self._items, cells, strict=True))
-        values = [(item, value) for item, cell in pairs if isinstance(value := _value(item, cell), int)]
-        doubtful = any(_unreadable(item, cell) for item, cell in pairs)
-        if len(values) < self._scale.minimum:
-            return ScaleResult("", None, doubtful)
-        total = sum(self._turned(item, value) for item, value in values)
-        scored = linear_transform(self._scale, total, len(values))
-        return ScaleResult(format_score(scored), int(scored * self._units), doubtful)
-
-    def _turned(self, item: Item, value: int) -> int:
-        return self._scale.low + self._scale.high - value if item.code in self._scale.reversed else value
-
-
-class _Summary:
-    """One summary's text by the whole sum of its parts."""
-
-    def __init__(self, scale: Scale, columns: Sequence[str], units: int) -> None:
-        self._scale = scale
-        self._units = units
-        self._straight = [columns.index(code) for code in scale.parts if code not in scale.reversed]
-        self._reversed = [columns.index(code) for code in scale.parts if code in scale.reversed]
-        self._span = (scale.low + scale.high) * units
-        self._texts: dict[tuple[int, int], str] = {}
-
-    def text(self, found: Sequence[ScaleResult]) -> str:
-        straight = [units for place in self._straight if (units := found[place].units) is not None]
-        turned = [units for place in self._reversed if (units := found[place].units) is not None]
-        answered = len(straight) + len(turned)
-        if answered < self._scale.minimum:
-            return ""
-        total = sum(straight) - sum(turned) + len(turned) * self._span
-        known = self._texts.get((total, answered))
-        return self._work_out(total, answered) if known is None else known
-
-    def _work_out(self, total: int, answered: int) -> str:
-        text = format_score(linear_transform(self._scale, Fraction(total, self._units), answered))
-        if len(self._texts) < REMEMBERED:
-            self._texts[total, answered] = text
-        return text
-
-
-def _denominator(scale: Scale) -> int:
-    """A number by which every possible score of the scale becomes whole."""
-    return lcm(*(answered * (scale.high - scale.low) for answered in range(1, len(scale.items) + 1)))
+    def _computed(self, cells: tuple[Cell, ...]) -> ScaleResult:
+        asked = [(item, cell) for item, cell in zip(self._items, cells, strict=True) if cell is not None]
+        values = {item.code: _value(item, cell) for item, cell in asked}
+        numbers = {code: value if isinstance(value, int) else None for code, value in values.items()}
+        doubtful = any(_unreadable(item, cell) for item, cell in asked)
+        score = self._algorithm.score_items(self._scale, numbers)
+        return ScaleResult(score, score.text, doubtful)
 
 
 def _value(item: Item, cell: str) -> AnswerValue:

@@ -1,0 +1,96 @@
+"""What every scoring algorithm gives: a scale's exact value, what it rests on, and how it is printed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.domain.refusal import Refused
+
+DECIMALS = 10
+
+
+class ScoreStatus(StrEnum):
+    """How far a score rests on answers: all, enough, too few, or nothing was asked."""
+
+    COMPLETE = "complete"
+    PRORATED = "prorated"
+    TOO_FEW = "too_few"
+    NOT_ADMINISTERED = "not_administered"
+
+
+class ScaleScore(NamedTuple):
+    """One scale's value as a ratio in lowest terms (no numerator: no value), and what it rests on.
+
+    `answered` and `asked` count items; for a summary score they count its parts.
+    """
+
+    numerator: int | None
+    denominator: int
+    answered: int
+    asked: int
+    status: ScoreStatus
+
+    @property
+    def value(self) -> Fraction | None:
+        """The value itself."""
+        return None if self.numerator is None else Fraction(self.numerator, self.denominator)
+
+    @property
+    def text(self) -> str:
+        """The value in its canonical decimal; "" for none."""
+        return "" if self.numerator is None else _printed(self.numerator, self.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A scale's score with everything that says what it is comparable with."""
+
+    scale: str
+    value: Fraction | None
+    answered: int
+    asked: int
+    status: ScoreStatus
+    instrument: str
+    version: str
+    algorithm: str
+
+
+def basis_status(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
+    """The status of a score; `whole` is false when a part of it is itself prorated."""
+    if asked == 0:
+        return ScoreStatus.NOT_ADMINISTERED
+    if not enough:
+        return ScoreStatus.TOO_FEW
+    return ScoreStatus.COMPLETE if whole and answered == asked else ScoreStatus.PRORATED
+
+
+def format_score(value: Fraction) -> str:
+    """The one canonical decimal: ten places, half to even, trailing zeros removed."""
+    return _printed(value.numerator, value.denominator)
+
+
+@lru_cache(maxsize=4096)
+def _printed(numerator: int, denominator: int) -> str:
+    """Two whole numbers are looked up faster than the fraction, whose hash is dear."""
+    tenths = round(Fraction(numerator, denominator) * 10**DECIMALS)
+    whole, part = divmod(abs(tenths), 10**DECIMALS)
+    digits = f"{whole}.{part:0{DECIMALS}d}".rstrip("0").rstrip(".")
+    return f"-{digits}" if tenths < 0 else digits
+
+
+def change_from_baseline(later: Score, baseline: Score) -> Fraction | None:
+    """Score minus baseline score, exactly; None unless both have a value.
+
+    Raises Refused("not_comparable") for different scales, instruments or algorithms.
+    """
+    if _comparable_by(later) != _comparable_by(baseline):
+        raise Refused("not_comparable", scale=later.scale, baseline=baseline.scale)
+    if later.value is None or baseline.value is None:
+        return None
+    return later.value - baseline.value
+
+
+def _comparable_by(score: Score) -> tuple[str, str, str, str]:
+    return score.scale, score.instrument, score.version, score.algorithm
