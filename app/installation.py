@@ -1,6 +1,7 @@
 """Opening an installation from its settings, for the server and the command line; knows no web."""
 
 from app.definitions.library import Library, load_library
+from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.settings import Settings
@@ -15,7 +16,7 @@ def open_installation(
     """Database, definitions and keys; `library` spares reading the definitions anew. Raises BadDefinition."""
     return Installation(
         engine=open_engine(settings.database_url),
-        library=library or load_library(settings.questionnaires),
+        library=library or load_library(settings.questionnaires, LANGUAGE_CODES),
         secret_box=SecretBox(settings.key, hash_cost),
         public_url=settings.public_url,
         app_version=settings.version,

@@ -17,7 +17,7 @@ from app.definitions.library import Library
 from app.edc import routes as edc
 from app.edc.rate_limit import RateLimits
 from app.i18n.catalogues import Catalogues
-from app.i18n.languages import ENGLISH
+from app.i18n.languages import ENGLISH, LANGUAGE_CODES
 from app.installation import DEFAULT_COST, open_installation
 from app.jobs.ticker import Ticker
 from app.notify.channel import MessageChannel
@@ -77,7 +77,7 @@ class Parts:
     def load(cls, settings: Settings) -> "Parts":
         """Read them anew; raises BadDefinition."""
         pages = Pages.load(Catalogues.load(settings.locales))
-        return cls(library.load_library(settings.questionnaires), StaticFiles.load(), pages)
+        return cls(library.load_library(settings.questionnaires, LANGUAGE_CODES), StaticFiles.load(), pages)
 
 
 def create_app(

@@ -13,6 +13,7 @@ from app.clock import now
 from app.definitions import library
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.studies import StudyMode
+from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
@@ -71,7 +72,7 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     url = cluster.url(name, APP)
     made = Installation(
         open_engine(url),
-        library.load_library(_QUESTIONNAIRES),
+        library.load_library(_QUESTIONNAIRES, LANGUAGE_CODES),
         SecretBox(DEMO_KEY, HashCost(1, 8, 1)),
         "http://127.0.0.1",
         "bench",

@@ -7,8 +7,9 @@ from pathlib import Path
 from app.cli.operator import open_configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
-from app.definitions.publishing import publish_definitions
+from app.definitions.publishing import list_drafts, publish_definitions
 from app.domain.refusal import BadDefinition
+from app.i18n.languages import LANGUAGE_CODES
 from app.services.audit.audit_verification import verify_trail
 from app.settings import Settings
 
@@ -45,10 +46,12 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def _check(root: Path, publishing: bool) -> None:
-    library = load_library(root)
+    library = load_library(root, LANGUAGE_CODES)
     agreed = check_golden(library)
     print(f"{len(library.instruments)} instruments, {len(library.texts)} texts, {len(library.plans)} plans")
     for each in agreed:
         print(f"{each.instrument}: {each.rows} golden rows, {each.values} scores agree.")
-    for name in publish_definitions(root) if publishing else ():
+    for name in list_drafts(library):
+        print(f"draft, for the demonstration alone: {name}")
+    for name in publish_definitions(library) if publishing else ():
         print(f"published {name}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
+from app.i18n.languages import LANGUAGE_CODES
 from app.services.datasets.score_file import Tally, score_file
 from app.settings import Settings
 
@@ -23,7 +24,8 @@ def declare_score(parser: argparse.ArgumentParser) -> None:
 
 def run_score(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.instrument.partition("@")
-    instrument = load_library(Settings.from_environment().questionnaires).instrument(name, version)
+    library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
+    instrument = library.instrument(name, version)
     tally = score_atomically(instrument, arguments.source, arguments.target)
     print(f"{tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
     return 0

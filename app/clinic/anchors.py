@@ -49,12 +49,13 @@ class AnchorPage:
     subject: str
     back_url: str
     action_url: str
-    kinds: tuple[tuple[str, str], ...]
+    kinds: tuple[tuple[str, str, str], ...]  # code, label, owner
     kind: str
     on: str
     reason: str
     today: str
     step: str  # "enter" | "confirm"
+    label: str = ""
     moves: tuple[MoveRow, ...] = ()
     dated_on: date | None = None
     missed: str = ""
@@ -115,7 +116,9 @@ def _dates_page(desk: StaffRequest, view: ParticipantOverview, kind: str, on: st
         subject=view.participant.subject,
         back_url=participant_url(view),
         action_url=f"{participant_url(view)}/dates",
-        kinds=tuple((each, owners[each]) for each in _kinds(view)),
+        kinds=tuple(
+            (each, view.plan.anchor_label(each, desk.frame.code), owners[each]) for each in _kinds(view)
+        ),
         kind=kind,
         on=on,
         reason=reason,
@@ -137,7 +140,10 @@ def _preview(
     stays = current.dated_on if current and other and current.dated_on != entry.on else None
     missed = "" if stays else ",".join(f"{visit} {form}" for visit, form in proposal.would_be_missed)
     moves = () if stays else _move_rows(desk, view, proposal)
-    return replace(page, step=CONFIRM, dated_on=entry.on, moves=moves, missed=missed, stays=stays)
+    label = dated.kind.label(desk.frame.code)
+    return replace(
+        page, step=CONFIRM, label=label, dated_on=entry.on, moves=moves, missed=missed, stays=stays
+    )
 
 
 def _move_rows(

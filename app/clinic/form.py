@@ -1,5 +1,6 @@
 """One expected form as site staff see it: its window, why it was missed, excusing it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
@@ -17,6 +18,7 @@ from app.clinic.request import (
     get_permitted_participant,
     return_to_participant,
 )
+from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import (
@@ -47,7 +49,7 @@ class SlotPage:
     zone: str
     reasons: tuple[str, ...]
     excused: str
-    exemptions: tuple[str, ...]  # the plan's, while the form may be excused
+    exemptions: Mapping[str, str]  # the plan's by code, in words, while the form may be excused
     error: str
     excusing: str = ""  # the exemption that is to be confirmed
 
@@ -94,7 +96,7 @@ def _asked_again(page: SlotPage, exemption: str) -> SlotPage:
     if not page.exemptions:
         raise Refused("not_excusable")
     if exemption not in page.exemptions:
-        raise Refused("unknown_exemption", field="exemption", allowed=page.exemptions)
+        raise Refused("unknown_exemption", field="exemption", allowed=tuple(page.exemptions))
     return replace(page, excusing=exemption)
 
 
@@ -120,7 +122,11 @@ def _slot_page(desk: StaffRequest, participant: str, slot_id: str, error: str = 
         note=slot.missed_note or "",
         zone=slot.zone,
         reasons=tuple(each.value for each in reasons),
-        excused=slot.excused or "",
-        exemptions=view.plan.exemptions if may and is_excusable(slot, desk.at) else (),
+        excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
+        exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
     )
+
+
+def _exemptions(plan: Plan, language: str) -> Mapping[str, str]:
+    return {code: plan.exemption_label(code, language) for code in plan.exemptions}

@@ -93,6 +93,7 @@ class AnchorRow:
     """A kind of dated fact, its value, and values that others gave."""
 
     kind: str
+    label: str
     on: date | None
     source: str
     owner: str
@@ -215,7 +216,7 @@ def build_participant_page(
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
         kept_apart=tuple(_kept_apart_row(installation, view, each, code) for each in view.kept_apart),
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
-        dates=tuple(_date_row(dated) for dated in view.dates),
+        dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
         undoable=any(stated.undone is None for stated in view.dispositions),
         channel=contact.channel if contact else "",
@@ -235,8 +236,8 @@ def build_participant_page(
 
 def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
     """An instrument's name in the reader's language."""
-    version = view.plan.version_of(instrument)
-    return installation.name(view.plan.id, installation.library.instrument(instrument, version), code)
+    used = installation.library.instrument(instrument, view.plan.version_of(instrument))
+    return view.plan.form_name(instrument, code) or installation.name(view.plan.id, used, code)
 
 
 def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
@@ -294,10 +295,11 @@ def _conflict_row(
     )
 
 
-def _date_row(dated: AnchorHistory) -> AnchorRow:
+def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
     current = dated.current
     return AnchorRow(
         kind=dated.kind.kind,
+        label=dated.kind.label(language),
         on=current.dated_on if current else None,
         source=current.source if current else "",
         owner=dated.kind.owner.value,

@@ -182,12 +182,13 @@ def _tab(
 
 def _work_row(installation: Installation, work: WorklistEntry, code: str) -> WorklistLine:
     instrument = installation.library.instrument(work.instrument, work.instrument_version)
+    plan = installation.library.plan(work.workplace.study, work.workplace.plan_version)
     return WorklistLine(
         status=work.status.value,
         subject=work.subject,
         url=url_of_participant(work.participant),
         site=work.workplace.name,
-        form=installation.name(work.workplace.study, instrument, code),
+        form=plan.form_name(work.instrument, code) or installation.name(plan.id, instrument, code),
         visit=work.visit,
         closes_on=work.closes_on,
         days_left=work.days_left,

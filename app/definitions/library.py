@@ -5,17 +5,18 @@ loading refuses a file that is not the one that was published (CAP-01).
 """
 
 import hashlib
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.definitions.reading import read_definition, read_definition_bytes
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.text import InstrumentText, parse_text
 from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Plan, PlannedInstrument
 from app.domain.refusal import BadDefinition, Refused
+from app.domain.toml_section import read_toml
 
 LOCK = "published.toml"
 
@@ -53,60 +54,95 @@ class Library:
             raise Refused("unknown_plan", plan=f"{study}@{version}", allowed=known) from None
 
 
-def load_library(root: Path) -> Library:
-    """Read and check every definition under `questionnaires/`; raises BadDefinition at the first fault."""
+def load_library(root: Path, languages: Collection[str]) -> Library:
+    """Read and check every definition under `questionnaires/`; raises BadDefinition at the first fault.
+
+    `languages` are those that the program itself speaks: a plan offers no other.
+    """
     check_lock(root)
     instruments: dict[tuple[str, str], Instrument] = {}
     texts: dict[tuple[str, str, str], InstrumentText] = {}
     for path in sorted(root.glob("*/*/instrument.toml")):
-        instrument = parse_instrument(_read(path), _name(root, path))
-        _placed(root, path.parent, f"{instrument.id}/{instrument.version}")
+        instrument = parse_instrument(read_definition(path, _name(root, path)), _name(root, path))
+        _check_folder(root, path.parent, f"{instrument.id}/{instrument.version}")
         instruments[instrument.id, instrument.version] = instrument
         for words in sorted(path.parent.glob("text.*.toml")):
-            text = parse_text(_read(words), _name(root, words), instrument)
+            text = parse_text(read_definition(words, _name(root, words)), _name(root, words), instrument)
+            _check_language_name(root, words, text)
             texts[instrument.id, instrument.version, text.lang] = text
     plans: dict[tuple[str, str], Plan] = {}
     for path in sorted(root.glob("plans/*/*.toml")):
-        plan = parse_plan(_read(path), _name(root, path))
-        _placed(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
-        _check_plan(plan, _name(root, path), instruments, texts)
-        plans[plan.id, plan.version] = plan
+        plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
+        _check_folder(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
+        used = tuple(_resolved(each, plan, _name(root, path), instruments) for each in plan.instruments)
+        _check_languages(plan, _name(root, path), languages, texts)
+        plans[plan.id, plan.version] = replace(plan, instruments=used)
     return Library(root, instruments, texts, plans)
 
 
 def file_digests(root: Path) -> dict[str, str]:
-    """The SHA-256 of every definition file, by its name under `questionnaires/`."""
-    paths = [*root.glob("*/*/*.toml"), *root.glob("*/*/golden.csv")]
-    return {_name(root, path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(set(paths))}
+    """The SHA-256 of every definition file, by its name under `questionnaires/`; raises BadDefinition."""
+    names = {_name(root, path) for path in [*root.glob("*/*/*.toml"), *root.glob("*/*/golden.csv")]}
+    return {
+        name: hashlib.sha256(read_definition_bytes(root / name, name)).hexdigest() for name in sorted(names)
+    }
+
+
+def read_lock(root: Path) -> Mapping[str, str]:
+    """The digests of the published files by their names; raises BadDefinition for a lock that is none."""
+    lock = read_toml(read_definition(root / LOCK, LOCK), LOCK)
+    digests = lock.table("sha256")
+    lock.done()
+    return digests
 
 
 def check_lock(root: Path) -> None:
     """Refuse a published file that changed or went; raises BadDefinition naming it."""
-    found = file_digests(root)
-    locked: dict[str, str] = tomllib.loads(_read(root / LOCK))["sha256"]
-    for name, sha256 in locked.items():
-        if found.get(name) != sha256:
-            raise BadDefinition(LOCK, name, found.get(name), f"the published file, SHA-256 {sha256}")
+    digests = file_digests(root)
+    for name, sha256 in read_lock(root).items():
+        if digests.get(name) != sha256:
+            raise BadDefinition(LOCK, name, digests.get(name), f"the published file, SHA-256 {sha256}")
 
 
-def _check_plan(
-    plan: Plan,
-    file: str,
-    instruments: Mapping[tuple[str, str], Instrument],
-    texts: Mapping[tuple[str, str, str], InstrumentText],
+def _check_languages(
+    plan: Plan, file: str, languages: Collection[str], texts: Mapping[tuple[str, str, str], InstrumentText]
 ) -> None:
-    for used in plan.instruments:
-        instrument = instruments.get((used.id, used.version))
-        if instrument is None:
-            known = ", ".join(f"{name} {version}" for name, version in sorted(instruments))
-            raise BadDefinition(file, "instruments", f"{used.id} {used.version}", f"one of {known}")
-        for code in used.leave_out - {item.code for item in instrument.items}:
-            raise BadDefinition(file, "leave_out", code, f"an item of {used.id}")
-        for mark in used.urgent:
-            _check_mark(mark, used, instrument, file)
-        for language in plan.languages:
+    """A plan offers only what both the program and each of its instruments speak (CAP-03)."""
+    for language in plan.languages:
+        if language not in languages:
+            spoken = ", ".join(sorted(languages))
+            raise BadDefinition(file, "languages", language, f"a language of the program: {spoken}")
+        for used in plan.instruments:
             if (used.id, used.version, language) not in texts:
                 raise BadDefinition(file, "languages", language, f"a language that {used.id} has words in")
+
+
+def _resolved(
+    used: PlannedInstrument, plan: Plan, file: str, instruments: Mapping[tuple[str, str], Instrument]
+) -> PlannedInstrument:
+    """What a plan uses, checked against the instrument itself, with `ask` turned into `leave_out`."""
+    instrument = instruments.get((used.id, used.version))
+    if instrument is None:
+        known = ", ".join(f"{name} {version}" for name, version in sorted(instruments))
+        raise BadDefinition(file, "instruments", f"{used.id} {used.version}", f"one of {known}")
+    if instrument.draft and not plan.draft:
+        raise BadDefinition(file, "instruments", f"{used.id} {used.version}", "no draft, or draft = true")
+    for key, codes in (("leave_out", used.leave_out), ("ask", used.ask)):
+        for code in sorted(codes - instrument.by_code.keys()):
+            raise BadDefinition(file, key, code, f"an item of {used.id}")
+    if used.ask:
+        _check_conditions(used.ask, instrument, file)
+        used = replace(used, leave_out=frozenset(instrument.by_code.keys() - used.ask))
+    for mark in used.urgent:
+        _check_mark(mark, used, instrument, file)
+    return used
+
+
+def _check_conditions(ask: Collection[str], instrument: Instrument, file: str) -> None:
+    """An item that depends on one that is not asked would never be asked itself."""
+    for item in instrument.items:
+        if item.code in ask and item.condition and item.condition.item not in ask:
+            raise BadDefinition(file, "ask", item.code, f"with {item.condition.item}, on which it depends")
 
 
 def _check_mark(mark: Condition, used: PlannedInstrument, instrument: Instrument, file: str) -> None:
@@ -118,16 +154,14 @@ def _check_mark(mark: Condition, used: PlannedInstrument, instrument: Instrument
         raise BadDefinition(file, "urgent", mark.value, f"a value from {item.low} to {item.high}")
 
 
-def _placed(root: Path, folder: Path, wanted: str) -> None:
-    if _name(root, folder) != wanted:
-        raise BadDefinition(_name(root, folder), "id, version", wanted, "the names of its folders")
+def _check_folder(root: Path, folder: Path, expected: str) -> None:
+    if _name(root, folder) != expected:
+        raise BadDefinition(_name(root, folder), "id, version", expected, "the names of its folders")
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise BadDefinition(path.name, "file", str(unreadable), "a readable file in UTF-8") from unreadable
+def _check_language_name(root: Path, path: Path, text: InstrumentText) -> None:
+    if path.name != f"text.{text.lang}.toml":
+        raise BadDefinition(_name(root, path), "lang", text.lang, "the language in the file's name")
 
 
 def _name(root: Path, path: Path) -> str:

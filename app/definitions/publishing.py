@@ -1,27 +1,38 @@
 """Publishing definitions: a new file's digest is locked; a locked one never changes (CAP-01)."""
 
-import tomllib
-from pathlib import Path
+from collections.abc import Iterator
 
-from app.definitions.library import LOCK, check_lock, file_digests
+from app.definitions.library import LOCK, Library, check_lock, file_digests, read_lock
 
 HEAD = (
     "# SHA-256 of every published definition; a published file never changes, a new version is a new folder."
 )
 
 
-def publish_definitions(root: Path) -> tuple[str, ...]:
-    """Lock the digests of files that are not locked yet, and return their names.
+def list_drafts(library: Library) -> tuple[str, ...]:
+    """The names of files that may still change: of draft instruments and draft plans."""
+    folders = tuple(_draft_folders(library))
+    plans = {f"plans/{plan.id}/{plan.version}.toml" for plan in library.plans.values() if plan.draft}
+    return tuple(name for name in file_digests(library.root) if name in plans or name.startswith(folders))
+
+
+def publish_definitions(library: Library) -> tuple[str, ...]:
+    """Lock the digests of files that are neither locked yet nor drafts, and return their names.
 
     Raises BadDefinition when a published file changed or went; nothing is written then.
     """
-    lock = root / LOCK
-    if not lock.exists():
-        lock.write_text(f"{HEAD}\n\n[sha256]\n", "utf-8")
+    root = library.root
     check_lock(root)
-    found = file_digests(root)
-    new = tuple(sorted(found.keys() - tomllib.loads(lock.read_text("utf-8"))["sha256"].keys()))
+    drafts = set(list_drafts(library))
+    digests = {name: sha256 for name, sha256 in file_digests(root).items() if name not in drafts}
+    new = tuple(sorted(digests.keys() - read_lock(root).keys()))
     if new:
-        lines = (f'"{name}" = "{found[name]}"' for name in sorted(found))
-        lock.write_text("\n".join((HEAD, "", "[sha256]", *lines, "")), "utf-8")
+        lines = (f'"{name}" = "{digests[name]}"' for name in sorted(digests))
+        (root / LOCK).write_text("\n".join((HEAD, "", "[sha256]", *lines, "")), "utf-8")
     return new
+
+
+def _draft_folders(library: Library) -> Iterator[str]:
+    for instrument in library.instruments.values():
+        if instrument.draft:
+            yield f"{instrument.id}/{instrument.version}/"

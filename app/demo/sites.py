@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.records.access import Role
 from app.services.setup.studies import SiteEntry
 
-STUDY, PLAN = "sbrt-nsclc", "1.0"
+STUDY, PLAN = "sbrt-nsclc", "1.1"
 ZONE = "Asia/Shanghai"
 _HOURS = "08:00-17:00"
 

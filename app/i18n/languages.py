@@ -28,6 +28,8 @@ class Language:
 ENGLISH = Language("en", "en", "en_GB", "English")
 CHINESE = Language("zh_CN", "zh-Hans", "zh_CN", "中文", date_order=("year", "month", "day"))
 LANGUAGES = (CHINESE, ENGLISH)
+LANGUAGE_CODES = tuple(known.code for known in LANGUAGES)
+"""What a plan's `languages` may hold: the interface speaks no other."""
 
 
 def find_language(code: str | None) -> Language | None:

@@ -159,7 +159,7 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
         when = formats.format_local_time(sent.sent_at, current.participant.zone, spoken)
     else:
         form = get_form_definition(current.context, slot)
-        name = name_with_day(form.text.name, form.slot.for_day, spoken)
+        name = name_with_day(form.name, form.slot.for_day, spoken)
         when = format_optional_day(_date(refused.details.get("day")), spoken)
     next_on = get_home(current.context).next_on if code != "not_open" else None
     return NoticePage(code, name, when, format_optional_day(next_on, spoken), receipt)

@@ -109,6 +109,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "pack_of_other_study": _conflict(N_("This pack is licensed to the study %(study)s.")),
     "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
     "unknown_wording": _absent("unknown-wording"),
+    "draft_plan": _conflict(N_("This plan is a draft, which only a demonstration may use.")),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
         N_("The demonstration was interrupted while it was made. Begin anew with --reset.")

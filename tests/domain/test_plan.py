@@ -191,6 +191,51 @@ def test_bad_visits_are_refused_by_key(part: str, key: str) -> None:
     assert refused(part).key == key
 
 
+def test_without_labels_dates_and_exemptions_are_called_as_their_codes_read() -> None:
+    assert SHIPPED.anchor_label("second_line_start", "zh_CN") == "Second line start"
+    assert SHIPPED.anchors[0].label("en") == "Enrolment"
+    assert SHIPPED.exemption_label("no_translation", "en") == "No translation"
+    assert SHIPPED.form_name("qlq-c30", "en") is None
+    assert SHIPPED.draft is False
+
+
+NAMED = HEAD.replace(
+    '{ kind = "enrolment", owner = "site" }',
+    '{ kind = "enrolment", owner = "site", label = { en = "Joined" } }',
+)
+EXCUSED = 'blinded = true\nexemptions = ["too_far"]\nexemption_labels.too_far = { en = "Lives far away" }'
+
+
+def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
+    head = NAMED.replace("blinded = true", EXCUSED).replace(
+        '{ id = "short", version = "1.0" }',
+        '{ id = "short", version = "1.0", form_name = { en = "Ten questions" } }',
+    )
+    plan = small(head=head)
+    assert (plan.anchor_label("enrolment", "en"), plan.anchor_label("surgery", "en")) == ("Joined", "Surgery")
+    assert plan.anchor_label("unheard_of", "en") == "Unheard of"
+    assert (plan.exemption_label("too_far", "en"), plan.exemption_label("other", "en")) == (
+        "Lives far away",
+        "Other",
+    )
+    assert (plan.form_name("short", "en"), plan.form_name("short", "de")) == ("Ten questions", None)
+    assert (plan.form_name("long", "en"), plan.form_name("none", "en")) == (None, None)
+    assert hash(plan) == hash(small(head=head))
+
+
+@pytest.mark.parametrize(
+    ("head", "key"),
+    [
+        (NAMED.replace('"Joined"', '"Joined\\nagain"'), "anchors[0].label.en"),
+        (NAMED.replace('en = "Joined"', 'de = "Dabei"'), "anchors[0].label.en"),
+        (HEAD.replace("blinded = true", EXCUSED.replace('["too_far"]', "[]")), "exemption_labels.too_far"),
+        (HEAD.replace("blinded = true", 'blinded = true\ndraft = "yes"'), "draft"),
+    ],
+)
+def test_labels_stand_whole_in_every_language_and_for_what_there_is(head: str, key: str) -> None:
+    assert refused(visit(), head=head).key == key
+
+
 def test_a_plan_may_consist_of_its_diary() -> None:
     assert small(DIARY).visits == ()
 

@@ -55,7 +55,7 @@ class Ward:
 def ward(app: FastAPI, clock: Clock) -> Ward:
     made: Installation = app.state.installation
     clock.at = START
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.1", StudyMode.DEMO)
     site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     return Ward(app, clock, site, enrolled(made, site, "0571-001"))
@@ -278,6 +278,24 @@ def test_a_missed_form_is_given_its_reason(ward: Ward) -> None:
     assert nurse.post(url, data={"reason": "not_reachable"}).status_code == 303
     assert "Not reachable" in page(nurse, ward.url).text
     assert nurse.get(f"{ward.url}/forms/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "form"),
+    [("en", "Start of radiotherapy (SBRT)", "Quality of life"), ("zh_CN", "放疗（SBRT）开始", "生活质量")],
+)
+def test_dates_and_forms_are_called_as_the_plan_says(
+    ward: Ward, language: str, label: str, form: str
+) -> None:
+    nurse = ward.browser(Role.NURSE, language=language)
+    assert label in page(nurse, ward.url).text
+    assert form in page(nurse, ward.url).text
+    assert form in page(nurse, "/desk").text
+    dates = page(nurse, f"{ward.url}/dates?kind=sbrt_start")
+    (chosen,) = [each for each in dates.all("option") if each["value"] == "sbrt_start"]
+    assert chosen.text.startswith(label)
+    typed = {"kind": "sbrt_start", "on": "2026-03-02", "reason": ""}
+    assert f"{label} ·" in parsed(nurse.post(f"{ward.url}/dates", data=typed).text).text
 
 
 def test_a_form_is_excused_after_a_second_question(ward: Ward, nurse: TestClient) -> None:

@@ -11,6 +11,7 @@ from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.responses import unanswered_items
 from app.domain.plans.plan import Plan
 from app.i18n.catalogues import Catalogues
+from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.screens import answers_leading_to, complete_answers, list_screens
 from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
@@ -50,7 +51,7 @@ condition = { item = "well", op = "==", value = 0 }
 
 
 def plan() -> Plan:
-    return load_library(samples.ROOT / "questionnaires").plan("sbrt-nsclc", "1.0")
+    return load_library(samples.ROOT / "questionnaires", LANGUAGE_CODES).plan("sbrt-nsclc", "1.0")
 
 
 @pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY])

@@ -12,6 +12,7 @@ from app.cli import main, parse_arguments
 from app.cli.screens.chromium import find_camera, png_size
 from app.cli.screens.export import Picture, describe_export, make_studio, select_texts
 from app.definitions.library import load_library
+from app.i18n.languages import LANGUAGE_CODES
 from app.settings import ROOT, Settings
 
 DIARY = ("symptom-diary", "1.0")
@@ -51,7 +52,7 @@ def test_every_picture_stands_in_the_manifest_with_its_digest(
 
 def test_the_manifest_names_words_program_and_phone() -> None:
     settings = Settings.from_environment()
-    library = load_library(settings.questionnaires)
+    library = load_library(settings.questionnaires, LANGUAGE_CODES)
     instrument = library.instrument("qlq-c30", "3.0")
     texts = select_texts(library, instrument, [])
     picture = Picture("en/001-q1.png", "en", "q1", "q1", "0" * 64)
@@ -74,7 +75,7 @@ def test_the_manifest_names_words_program_and_phone() -> None:
 
 def test_every_screen_is_shown_unless_some_are_named() -> None:
     settings = Settings.from_environment()
-    library = load_library(settings.questionnaires)
+    library = load_library(settings.questionnaires, LANGUAGE_CODES)
     instrument = library.instrument("qlq-c30", "3.0")
     used = make_studio(settings, library, instrument, "extra_large")
     (text,) = select_texts(library, instrument, ["en"])
@@ -150,6 +151,6 @@ def test_the_manual_names_every_option_and_key(capsys: pytest.CaptureFixture[str
         re.findall(r"`([a-z0-9_]+)`", "".join(re.findall(r"^\| (`[a-z].*?) \|", manual, re.MULTILINE)))
     )
     settings = Settings.from_environment()
-    library = load_library(settings.questionnaires)
+    library = load_library(settings.questionnaires, LANGUAGE_CODES)
     shown = make_studio(settings, library, library.instrument(*DIARY), "standard")
     assert keys == set(describe_export(shown, [], []))

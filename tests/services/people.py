@@ -11,6 +11,7 @@ from app.definitions.library import Library, load_library
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.i18n.languages import LANGUAGE_CODES
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import authenticate
 from app.services.capture.answer_saving import save_answers
@@ -34,7 +35,7 @@ PIN = "135790"
 
 @lru_cache(maxsize=1)
 def library() -> Library:
-    return load_library(QUESTIONNAIRES)
+    return load_library(QUESTIONNAIRES, LANGUAGE_CODES)
 
 
 def site_entry(code: str) -> SiteEntry:

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from app.definitions.golden import GoldenResult, check_golden
-from app.definitions.library import LOCK, load_library
-from app.definitions.publishing import publish_definitions
+from app.definitions.library import LOCK, Library, file_digests, load_library, read_lock
+from app.definitions.publishing import list_drafts, publish_definitions
 from app.domain.refusal import BadDefinition
+from app.i18n.languages import LANGUAGE_CODES
 
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 SHIPPED = Path(__file__).resolve().parents[2] / "questionnaires"
 Row = dict[str, str]
+
+
+def load(root: Path) -> Library:
+    return load_library(root, LANGUAGE_CODES)
 
 
 @pytest.fixture
@@ -35,13 +41,13 @@ def spoil(root: Path, change: Callable[[list[Row]], list[Row]]) -> str:
         writer.writeheader()
         writer.writerows(row for row in rows if any(row.values()))
     with pytest.raises(BadDefinition) as bad:
-        check_golden(load_library(root))
+        check_golden(load(root))
     return str(bad.value)
 
 
 @pytest.mark.req("VAL-07")
 def test_the_shipped_rows_agree() -> None:
-    (agreed,) = check_golden(load_library(SHIPPED))
+    (agreed,) = check_golden(load(SHIPPED))
     assert agreed == GoldenResult("qlq-c30@3.0", 65, 65 * 16)
 
 
@@ -50,10 +56,12 @@ def test_the_shipped_rows_agree() -> None:
     [
         ("QL", "0.00000001", "row 1, QL"),
         ("QL", "", "row 1, QL"),
-        ("QL", "many", "row 1"),
-        ("QL", "Infinity", "row 1"),
+        ("QL", "many", "row 1, QL"),
+        ("QL", "Infinity", "row 1, QL"),
+        ("QL", "1e999999999", "row 1, QL"),
         ("q1", "5", "row 1"),
         ("q1", "two", "row 1"),
+        ("q1", "9" * 5000, "row 1"),
     ],
 )
 def test_a_difference_is_told_with_file_row_and_scale(root: Path, cell: str, value: str, told: str) -> None:
@@ -75,17 +83,46 @@ def test_rows_are_missed(root: Path) -> None:
     assert "rows = 0" in spoil(root, lambda rows: [dict.fromkeys(rows[0], "")])
     (root / "qlq-c30" / "3.0" / "golden.csv").unlink()
     with pytest.raises(BadDefinition, match="file = 'missing'"):
-        check_golden(load_library(root))
+        check_golden(load(root))
+
+
+@pytest.mark.req("VAL-07")
+def test_golden_rows_of_a_second_algorithm_agree_within_the_range_of_its_scores(root: Path) -> None:
+    shutil.copytree(REFERENCE / "burden", root / "burden")
+    (burden,) = [each for each in check_golden(load(root)) if each.instrument == "burden@1.0"]
+    assert burden == GoldenResult("burden@1.0", 6, 6 * 4)
+    golden = root / "burden" / "1.0" / "golden.csv"
+    golden.write_text(golden.read_text("utf-8").replace("4,10,0,0,10,0", "4,10,0,0.0000000001,10,0"), "utf-8")
+    with pytest.raises(BadDefinition, match="row 1, UNREST"):
+        check_golden(load(root))
+
+
+def test_golden_rows_that_are_no_csv_are_refused(root: Path) -> None:
+    golden = root / "qlq-c30" / "3.0" / "golden.csv"
+    golden.write_text(golden.read_text("utf-8") + '"' + "x" * 200_000, "utf-8")
+    with pytest.raises(BadDefinition, match="a CSV file"):
+        check_golden(load(root))
+
+
+@pytest.mark.req("CAP-01")
+def test_drafts_are_never_published(root: Path) -> None:
+    library = load(root)
+    drafts = list_drafts(library)
+    assert "plans/sbrt-nsclc/1.1.toml" in drafts
+    assert "symptom-diary/1.1/text.zh_CN.toml" in drafts
+    assert not [name for name in drafts if "1.1" not in name]
+    assert set(publish_definitions(library)).isdisjoint(drafts)
+    assert set(read_lock(root)) | set(drafts) == set(file_digests(root))
 
 
 @pytest.mark.req("CAP-01")
 def test_publishing_locks_new_files_and_never_changes_a_locked_one(root: Path) -> None:
-    (root / LOCK).unlink()
-    assert "qlq-c30/3.0/instrument.toml" in publish_definitions(root)
-    assert publish_definitions(root) == ()
+    library = load(root)
+    assert "qlq-c30/3.0/instrument.toml" in publish_definitions(library)
+    assert publish_definitions(library) == ()
     locked = (root / LOCK).read_text("utf-8")
     golden = root / "qlq-c30" / "3.0" / "golden.csv"
     golden.write_text(golden.read_text("utf-8") + "\n", "utf-8")
     with pytest.raises(BadDefinition, match=r"golden\.csv"):
-        publish_definitions(root)
+        publish_definitions(library)
     assert (root / LOCK).read_text("utf-8") == locked

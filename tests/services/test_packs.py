@@ -17,6 +17,7 @@ from app.domain.records.audit import AuditEvent, sha256_hex
 from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition, Refused
+from app.i18n.languages import LANGUAGE_CODES
 from app.jobs.ticker import tick
 from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
@@ -57,7 +58,7 @@ LAST = OVER - timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return load_library(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"))
+    return load_library(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"), LANGUAGE_CODES)
 
 
 @pytest.fixture

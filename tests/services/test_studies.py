@@ -47,6 +47,18 @@ def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
     assert study.plan_sha256 == installation.library.plan("sbrt-nsclc", "1.0").sha256
 
 
+@pytest.mark.req("CAP-01")
+def test_a_trial_takes_no_draft(installation: Installation) -> None:
+    drafts = {key: replace(plan, draft=True) for key, plan in installation.library.plans.items()}
+    drafts["other", "1.1"] = replace(drafts["sbrt-nsclc", "1.1"], id="other")
+    other = replace(installation, library=replace(installation.library, plans=drafts))
+    with expect_refusal("draft_plan"):
+        load_study(StaffContext(other, SYSTEM, START), "other", "1.1", StudyMode.LIVE)
+    assert (
+        load_study(StaffContext(other, SYSTEM, START), "other", "1.1", StudyMode.DEMO).plan_version == "1.1"
+    )
+
+
 @pytest.mark.req("VAL-08")
 def test_a_study_is_loaded_once_and_modes_never_mix(installation: Installation) -> None:
     with expect_refusal("study_exists"):

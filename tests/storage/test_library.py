@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from app.definitions.library import LOCK, Library, check_lock, file_digests, load_library
+from app.definitions.library import LOCK, Library, check_lock, file_digests, load_library, read_lock
+from app.definitions.publishing import list_drafts
 from app.domain.refusal import BadDefinition, Refused
+from app.i18n.languages import LANGUAGE_CODES
 
 SHIPPED = Path(__file__).parents[2] / "questionnaires"
+
+
+def load(root: Path) -> Library:
+    return load_library(root, LANGUAGE_CODES)
 
 
 @pytest.fixture
@@ -19,15 +25,42 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    return load_library(SHIPPED)
+    return load(SHIPPED)
 
 
 @pytest.mark.req("CAP-01")
 def test_what_ships_loads_and_is_locked(library: Library) -> None:
     assert {("qlq-c30", "3.0"), ("symptom-diary", "1.0")} <= set(library.instruments)
+    assert {plan.version: plan.draft for plan in library.plans.values()} == {"1.0": False, "1.1": True}
     assert library.plan("sbrt-nsclc", "1.0").languages == ("zh_CN", "en")
-    lock = (SHIPPED / LOCK).read_text("utf-8")
-    assert all(name in lock and sha256 in lock for name, sha256 in file_digests(SHIPPED).items())
+    digests, drafts = file_digests(SHIPPED), list_drafts(library)
+    assert read_lock(SHIPPED) == {name: sha256 for name, sha256 in digests.items() if name not in drafts}
+
+
+PUBLISHED = {
+    "plans/sbrt-nsclc/1.0.toml": "b29337445897dc11067df6d0aa11116cb3840b8d7cd4393340a649fd682909bb",
+    "qlq-c30/3.0/golden.csv": "4869f1a7f3eb5ee892e53615e4e596eda12fc5f18b6c5fb884de180d0685ed41",
+    "qlq-c30/3.0/instrument.toml": "19e22fc07e4adf2e576c340133ea053644615191663cf4606dafaef584c574a2",
+    "qlq-c30/3.0/text.en.toml": "8d62d431b416c8b49e100c002b20ea0711c40f23671afb42773c350bf0c494f9",
+    "qlq-c30/3.0/text.zh_CN.toml": "ecc84a0cd2632941c7b1bc14439ac0277d5b0bac1833eb55049ed6ed27801c16",
+    "symptom-diary/1.0/instrument.toml": "9d2386a746bd26087238d85a7c248cc90ef006d5e4bbaece14794f678f55d1c7",
+    "symptom-diary/1.0/text.en.toml": "46c1a72fa30ecff3e6a268ac7ae0a52e06c6b88ac2293cfa4f771d8880ddc498",
+    "symptom-diary/1.0/text.zh_CN.toml": "6b125e47794e14c3d810fe219d340eaa622b6e305ff115b0243d4ec2b2e2561a",
+}
+
+
+@pytest.mark.req("CAP-01")
+def test_what_was_first_published_is_the_same_to_the_byte() -> None:
+    digests, lock = file_digests(SHIPPED), read_lock(SHIPPED)
+    assert {name: digests[name] for name in PUBLISHED} == PUBLISHED
+    assert {name: lock[name] for name in PUBLISHED} == PUBLISHED
+
+
+@pytest.mark.parametrize("lock", ["", "[sha256]\na = 1", "[sha256]\n[more]", "sha256 = 3"])
+def test_a_lock_that_is_none_is_refused(root: Path, lock: str) -> None:
+    (root / LOCK).write_text(lock, "utf-8")
+    with pytest.raises(BadDefinition, match=r"^published\.toml: "):
+        load(root)
 
 
 @pytest.mark.req("CAP-03")
@@ -50,7 +83,7 @@ def test_a_published_file_that_changed_by_a_byte_is_refused(root: Path) -> None:
     text = root / "qlq-c30/3.0/text.en.toml"
     text.write_bytes(text.read_bytes() + b"\n")
     with pytest.raises(BadDefinition, match=r"text\.en\.toml"):
-        load_library(root)
+        load(root)
 
 
 def test_a_published_file_that_went_is_refused(root: Path) -> None:
@@ -74,14 +107,14 @@ def test_a_plan_names_only_what_there_is(root: Path) -> None:
     plan = root / "plans/sbrt-nsclc/1.0.toml"
     (root / "symptom-diary/1.0/text.zh_CN.toml").rename(root / "away.toml")
     with pytest.raises(BadDefinition, match="languages = 'zh_CN'"):
-        load_library(root)
+        load(root)
     (root / "away.toml").rename(root / "symptom-diary/1.0/text.zh_CN.toml")
     replaced(plan, 'leave_out = ["other"]', 'leave_out = ["nobody"]')
     with pytest.raises(BadDefinition, match="leave_out = 'nobody'"):
-        load_library(root)
+        load(root)
     shutil.rmtree(root / "symptom-diary")
     with pytest.raises(BadDefinition, match=r"one of qlq-c30 3\.0"):
-        load_library(root)
+        load(root)
 
 
 @pytest.mark.req("ALR-05")
@@ -90,7 +123,7 @@ def test_a_plan_marks_as_urgent_only_what_can_be_answered(root: Path) -> None:
     plan = root / "plans/sbrt-nsclc/1.0.toml"
     marked = 'leave_out = ["other"]\nurgent = [{ item = "pain", op = ">=", value = 9 }]'
     replaced(plan, 'leave_out = ["other"]', marked)
-    marks = load_library(root).plan("sbrt-nsclc", "1.0").instruments[1].urgent
+    marks = load(root).plan("sbrt-nsclc", "1.0").instruments[1].urgent
     assert [(mark.item, mark.op, mark.value) for mark in marks] == [("pain", ">=", 9)]
     for old, new, told in (
         ('item = "pain"', 'item = "nothing"', "urgent = 'nothing'"),
@@ -99,18 +132,88 @@ def test_a_plan_marks_as_urgent_only_what_can_be_answered(root: Path) -> None:
     ):
         replaced(plan, old, new)
         with pytest.raises(BadDefinition, match=told):
-            load_library(root)
+            load(root)
 
 
 def test_a_definition_stands_where_its_name_says(root: Path) -> None:
     unlock(root)
     (root / "qlq-c30/3.0").rename(root / "qlq-c30/4.0")
     with pytest.raises(BadDefinition, match="the names of its folders"):
-        load_library(root)
+        load(root)
 
 
 def test_a_file_that_is_no_text_is_refused(root: Path) -> None:
     unlock(root)
     (root / "qlq-c30/3.0/text.en.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadDefinition, match="UTF-8"):
-        load_library(root)
+        load(root)
+
+
+def test_a_plan_offers_only_languages_that_the_program_speaks(root: Path) -> None:
+    with pytest.raises(BadDefinition, match=r"a language of the program: en$") as refused:
+        load_library(root, ("en",))
+    assert (refused.value.file, refused.value.key) == ("plans/sbrt-nsclc/1.0.toml", "languages")
+    assert refused.value.value == "zh_CN"
+
+
+def test_words_stand_in_the_file_of_their_language(root: Path) -> None:
+    unlock(root)
+    (root / "qlq-c30/3.0/text.en.toml").rename(root / "qlq-c30/3.0/text.de.toml")
+    with pytest.raises(BadDefinition, match="the language in the file's name"):
+        load(root)
+
+
+def asks(root: Path, keys: str) -> Library:
+    """The library with a published plan that says these keys of the diary."""
+    unlock(root)
+    replaced(root / "plans/sbrt-nsclc/1.0.toml", 'leave_out = ["other"]', keys)
+    return load(root)
+
+
+def test_a_plan_may_name_the_items_it_asks(root: Path) -> None:
+    used = asks(root, 'ask = ["any_symptom", "pain", "fever"]').plan("sbrt-nsclc", "1.0").instruments[1]
+    diary = load(root).instrument("symptom-diary", "1.0")
+    assert used.leave_out == set(diary.by_code) - {"any_symptom", "pain", "fever"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "reason"),
+    [
+        ('ask = ["any_symptom", "nothing"]', "ask", "an item of symptom-diary"),
+        ('ask = ["fever", "any_symptom", "temperature", "nothing"]', "ask", "an item of symptom-diary"),
+        ('ask = ["any_symptom", "temperature"]', "ask", "with fever, on which it depends"),
+        ('ask = ["pain"]\nleave_out = ["other"]', "instruments[1].ask", "ask or leave_out, not both"),
+        ("ask = []", "instruments[1].ask", "at least one item"),
+        (
+            'ask = ["any_symptom"]\nurgent = [{ item = "pain", op = ">=", value = 9 }]',
+            "urgent",
+            "an item of symptom-diary that is answered by a number",
+        ),
+    ],
+)
+def test_a_plan_asks_only_what_can_be_asked(root: Path, keys: str, key: str, reason: str) -> None:
+    with pytest.raises(BadDefinition, match=reason) as refused:
+        asks(root, keys)
+    assert refused.value.key == key
+
+
+def test_a_published_plan_uses_no_draft(root: Path) -> None:
+    unlock(root)
+    replaced(root / "plans/sbrt-nsclc/1.1.toml", "draft = true\n", "")
+    with pytest.raises(BadDefinition, match=r"symptom-diary 1\.1': no draft"):
+        load(root)
+
+
+def test_the_draft_plan_asks_what_the_published_one_asks(library: Library) -> None:
+    published, draft = library.plan("sbrt-nsclc", "1.0"), library.plan("sbrt-nsclc", "1.1")
+    assert (draft.visits, draft.diary, draft.reminders) == (
+        published.visits,
+        published.diary,
+        published.reminders,
+    )
+    assert [used.leave_out for used in draft.instruments] == [
+        used.leave_out for used in published.instruments
+    ]
+    old, new = (library.instrument("symptom-diary", version) for version in ("1.0", "1.1"))
+    assert (old.items, old.labels) == (new.items, new.labels)
+    assert (old.draft, new.draft) == (False, True)

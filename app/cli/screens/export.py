@@ -17,7 +17,7 @@ from app.domain.instruments.text import InstrumentText
 from app.domain.plans.plan import Plan
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
-from app.i18n.languages import ENGLISH, find_language
+from app.i18n.languages import ENGLISH, LANGUAGE_CODES, find_language
 from app.patient.forms.assets import FormAssets, load_form_assets
 from app.patient.forms.screens import Screen, list_screens
 from app.settings import Settings
@@ -94,7 +94,7 @@ def declare_screens(parser: argparse.ArgumentParser) -> None:
 
 def run_screens(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
-    library = load_library(settings.questionnaires)
+    library = load_library(settings.questionnaires, LANGUAGE_CODES)
     instrument = library.instrument(arguments.instrument, arguments.version)
     texts = select_texts(library, instrument, arguments.language)
     _check_names(instrument, arguments.screen)

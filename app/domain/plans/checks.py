@@ -1,8 +1,10 @@
 """What a plan must not contradict: names that exist, codes in the order of dates, disjoint windows."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from string import digits
 
@@ -13,6 +15,12 @@ from app.domain.refusal import BadDefinition
 FIRST_SAMPLE = date(2024, 1, 1)
 LEAP_CYCLE = 1461
 """Days in four years: from each of these anchor days months have their own lengths."""
+LAST_OF_MONTH = 28
+"""Up to this day every month has the day, so that within a month all gaps are the same."""
+MOST_ARMS, MOST_RULES, MOST_VISITS = 12, 200, 1000
+"""Of a plan; ten years of weekly visits are 520. Pairs of visits are compared within a second."""
+_CYCLE = [FIRST_SAMPLE + ONE_DAY * day for day in range(LEAP_CYCLE)]
+_ENDS_OF_MONTHS = tuple(day for day in _CYCLE if day.day >= LAST_OF_MONTH)
 Contradiction = tuple[str, object, str]
 """Key, what stands there, and what may stand there."""
 
@@ -34,6 +42,9 @@ def check_plan(plan: Plan, file: str) -> None:
 
 
 def _contradictions(plan: Plan) -> Iterator[Contradiction]:
+    yield from _too_many("arms", len(plan.arms), MOST_ARMS)
+    yield from _too_many("visits", len(plan.visits), MOST_RULES)
+    yield from _too_many("visits", sum(len(rule.offsets) for rule in plan.visits), MOST_VISITS)
     points = tuple(_points(plan))
     yield from _twice("arms", [arm.code for arm in plan.arms])
     yield from _twice("anchors", plan.anchor_kinds)
@@ -63,11 +74,16 @@ def _diary_codes(plan: Plan) -> list[str]:
     return [phase.code_of(offset) for _, phase in _phases(plan.diary) for offset in phase.offsets]
 
 
+def _too_many(key: str, number: int, most: int) -> Iterator[Contradiction]:
+    if number > most:
+        yield key, number, f"at most {most}"
+
+
 def _twice(key: str, names: Collection[str]) -> Iterator[Contradiction]:
     if not names:
         yield key, [], "at least one"
-    for name in names:
-        if list(names).count(name) > 1:
+    for name, times in Counter(names).items():
+        if times > 1:
             yield key, name, "each only once"
 
 
@@ -157,10 +173,10 @@ def _split(code: str) -> tuple[str, int]:
     return prefix, int(code[len(prefix) :] or 0)
 
 
+@lru_cache(maxsize=4096)
 def _least_days(one: tuple[int, Unit], following: tuple[int, Unit]) -> int:
     """The fewest days between two offsets, over every anchor day of a leap cycle when months count."""
-    months = Unit.months in (one[1], following[1])
-    samples = (FIRST_SAMPLE + ONE_DAY * day for day in range(LEAP_CYCLE if months else 1))
+    samples = _ENDS_OF_MONTHS if Unit.months in (one[1], following[1]) else (FIRST_SAMPLE,)
     return min((add_units(day, *following) - add_units(day, *one)).days for day in samples)
 
 

@@ -1,6 +1,7 @@
 """A plan read from its TOML file; whatever is wrong is refused with file, key and what may stand there."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import time
 from hashlib import sha256
@@ -28,7 +29,8 @@ from app.domain.plans.windows import Unit, load_zone
 from app.domain.refusal import Refused
 from app.domain.toml_section import TomlSection, read_toml
 
-CODE = r"[A-Z][A-Z0-9]*"
+CODE = r"[A-Z][A-Z0-9]{0,15}"
+LONGEST_WORD = 40
 EARLIEST, LATEST = time(8), time(21)
 """A reminder's hour lies between these local times: earlier or later it would wake people."""
 WINDOW_MOMENTS = (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
@@ -45,19 +47,20 @@ def parse_plan(toml: str, file: str) -> Plan:
     root = read_toml(toml, file)
     languages = _words(root, "languages", r"[a-z]{2,3}(_[A-Z]{2})?")
     monitoring = root.section("monitoring")
+    exemptions = _words(root, "exemptions", "[a-z][a-z_]*", ())
     plan = Plan(
         id=_word(root, "id", r"[a-z][a-z0-9-]*"),
         version=_word(root, "version", r"[0-9]+\.[0-9]+"),
-        title=_in_languages(root, "title", languages),
-        neutral_name=_in_languages(root, "neutral_name", languages),
+        title=_names(root, "title", languages),
+        neutral_name=_names(root, "neutral_name", languages),
         zone=_zone(root),
         languages=languages,
         blinded=root.flag("blinded"),
         participants=root.integer("participants", 1, 1_000_000),
         subject_pattern=_pattern(root),
         arms=tuple(_arm(each) for each in root.sections("arms")),
-        anchors=tuple(_anchor(each) for each in root.sections("anchors")),
-        instruments=tuple(_instrument(each) for each in root.sections("instruments")),
+        anchors=tuple(_anchor(each, languages) for each in root.sections("anchors")),
+        instruments=tuple(_instrument(each, languages) for each in root.sections("instruments")),
         visits=tuple(_visit(each) for each in root.sections("visits", ())),
         diary=_diary(root.section("diary")) if root.has("diary") else None,
         grace_hours=root.integer("grace_hours", 0, 168, 48),
@@ -69,13 +72,13 @@ def parse_plan(toml: str, file: str) -> Plan:
         opens_offline=root.flag("opens_offline", False),
         shows_answers=root.flag("shows_answers", False),
         appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
-        missed_reasons=tuple(
-            MissedReason(each) for each in _listed(root, "missed_reasons", tuple(MissedReason))
-        ),
-        exemptions=_words(root, "exemptions", "[a-z][a-z_]*", ()),
+        missed_reasons=tuple(map(MissedReason, _listed(root, "missed_reasons", tuple(MissedReason)))),
+        exemptions=exemptions,
+        exemption_labels=_exemption_labels(root, exemptions, languages),
         monitoring=monitoring.choice("kind", ("none",)),
         monitoring_reason=_in_languages(monitoring, "reason", languages),
         sha256=sha256(toml.encode()).hexdigest(),
+        draft=root.flag("draft", False),
     )
     root.done()
     check_plan(plan, file)
@@ -84,8 +87,8 @@ def parse_plan(toml: str, file: str) -> Plan:
 
 def _word(at: TomlSection, key: str, pattern: str) -> str:
     value = at.text(key)
-    if not re.fullmatch(pattern, value):
-        at.refuse(key, value, f"a text of the form {pattern}")
+    if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value):
+        at.refuse(key, value, f"a text of the form {pattern}, at most {LONGEST_WORD} long")
     return value
 
 
@@ -95,16 +98,16 @@ def _words(
     values = at.texts(key, default)
     if not values and default is None:
         at.refuse(key, [], "at least one")
-    for value in values:
-        if not re.fullmatch(pattern, value) or values.count(value) > 1:
-            at.refuse(key, value, f"each once, of the form {pattern}")
+    for value, times in Counter(values).items():
+        if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value) or times > 1:
+            at.refuse(key, value, f"each once, of the form {pattern}, at most {LONGEST_WORD} long")
     return values
 
 
 def _listed(at: TomlSection, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     values = at.texts(key)
-    for value in values:
-        if value not in allowed or values.count(value) > 1:
+    for value, times in Counter(values).items():
+        if value not in allowed or times > 1:
             at.refuse(key, value, "each once, out of: " + ", ".join(allowed))
     return values
 
@@ -112,6 +115,25 @@ def _listed(at: TomlSection, key: str, allowed: tuple[str, ...]) -> tuple[str, .
 def _in_languages(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
     below = at.section(key)
     return MappingProxyType({language: below.text(language) for language in languages})
+
+
+def _names(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
+    below = at.section(key)
+    return MappingProxyType({language: below.line(language) for language in languages})
+
+
+def _labels(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
+    """Names in every language of the plan, or in none."""
+    return _names(at, key, languages) if at.has(key) else MappingProxyType({})
+
+
+def _exemption_labels(
+    root: TomlSection, exemptions: tuple[str, ...], languages: tuple[str, ...]
+) -> Mapping[str, Mapping[str, str]]:
+    if not root.has("exemption_labels"):
+        return MappingProxyType({})
+    below = root.section("exemption_labels")
+    return MappingProxyType({code: _labels(below, code, languages) for code in exemptions})
 
 
 def _zone(at: TomlSection) -> str:
@@ -124,10 +146,10 @@ def _zone(at: TomlSection) -> str:
 
 
 def _pattern(at: TomlSection) -> str:
-    pattern = at.text("subject_pattern")
+    pattern = at.line("subject_pattern")
     try:
         empty = re.fullmatch(pattern, "")
-    except re.error as broken:
+    except (re.error, RecursionError, OverflowError) as broken:
         at.refuse("subject_pattern", pattern, f"a regular expression ({broken})")
     if empty:
         at.refuse("subject_pattern", pattern, "a regular expression that no empty text matches")
@@ -135,20 +157,31 @@ def _pattern(at: TomlSection) -> str:
 
 
 def _arm(at: TomlSection) -> Arm:
-    return Arm(_word(at, "code", CODE), at.text("name"))
+    return Arm(_word(at, "code", CODE), at.line("name"))
 
 
-def _anchor(at: TomlSection) -> AnchorKind:
-    owner = Owner(at.choice("owner", tuple(Owner)))
-    return AnchorKind(_word(at, "kind", "[a-z][a-z_]*"), owner, at.flag("arm_revealing", False))
+def _anchor(at: TomlSection, languages: tuple[str, ...]) -> AnchorKind:
+    return AnchorKind(
+        kind=_word(at, "kind", "[a-z][a-z_]*"),
+        owner=Owner(at.choice("owner", tuple(Owner))),
+        arm_revealing=at.flag("arm_revealing", False),
+        labels=_labels(at, "label", languages),
+    )
 
 
-def _instrument(at: TomlSection) -> PlannedInstrument:
+def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrument:
+    leave_out, ask = at.texts("leave_out", ()), at.texts("ask", ())
+    if leave_out and at.has("ask"):
+        at.refuse("ask", list(ask), "ask or leave_out, not both")
+    if at.has("ask") and not ask:
+        at.refuse("ask", [], "at least one item")
     return PlannedInstrument(
-        _word(at, "id", r"[a-z][a-z0-9-]*"),
-        _word(at, "version", r"[0-9]+\.[0-9]+"),
-        frozenset(at.texts("leave_out", ())),
-        tuple(_mark(each) for each in at.sections("urgent", ())),
+        id=_word(at, "id", r"[a-z][a-z0-9-]*"),
+        version=_word(at, "version", r"[0-9]+\.[0-9]+"),
+        leave_out=frozenset(leave_out),
+        urgent=tuple(_mark(each) for each in at.sections("urgent", ())),
+        ask=frozenset(ask),
+        form_names=_labels(at, "form_name", languages),
     )
 
 

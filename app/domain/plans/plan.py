@@ -68,6 +68,11 @@ class ReminderKind(StrEnum):
     """The evening of a diary day."""
 
 
+def label_from_code(code: str) -> str:
+    """A code as it reads, for a plan that gives it no label: `second_line_start` is "Second line start"."""
+    return code.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """A randomised group."""
@@ -78,24 +83,36 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class AnchorKind:
-    """A kind of dated fact that the plan knows; `arm_revealing` ones are hidden from blinded roles."""
+    """A kind of dated fact that the plan knows; `arm_revealing` ones are hidden from blinded roles.
+
+    `labels` are its names by language; without them it is called as its code reads.
+    """
 
     kind: str
     owner: Owner
     arm_revealing: bool
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def label(self, language: str) -> str:
+        """What staff call it in this language."""
+        return self.labels.get(language) or label_from_code(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedInstrument:
     """An instrument version that the plan uses, and the items of it that the plan leaves out.
 
-    `urgent` adds to the instrument's own marks: such an answer means call now.
+    A plan may name instead those it asks; `ask` becomes `leave_out` once the instrument is known. `urgent`
+    adds to the instrument's own marks: such an answer means call now. `form_names`, by language, stand
+    before the name that the instrument's words have.
     """
 
     id: str
     version: str
     leave_out: frozenset[str]
     urgent: tuple[Condition, ...] = ()
+    ask: frozenset[str] = frozenset()
+    form_names: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +195,8 @@ class Plan:
     The phone: `outbox` lets it keep answers that could not be sent (opaque codes only),
     `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
     people read what they sent.
+
+    A `draft` is not published yet and may still change: it is for the demonstration alone.
     """
 
     id: str
@@ -205,9 +224,11 @@ class Plan:
     appearance: Appearance
     missed_reasons: tuple[MissedReason, ...]
     exemptions: tuple[str, ...]
+    exemption_labels: Mapping[str, Mapping[str, str]] = field(hash=False)
     monitoring: str
     monitoring_reason: Mapping[str, str] = field(hash=False)
     sha256: str
+    draft: bool
 
     @property
     def longest_window_days(self) -> int:
@@ -231,3 +252,17 @@ class Plan:
     def version_of(self, instrument: str) -> str:
         """The version of an instrument that this plan uses; KeyError when it uses none."""
         return {used.id: used.version for used in self.instruments}[instrument]
+
+    def anchor_label(self, kind: str, language: str) -> str:
+        """What staff call a kind of anchor in this language."""
+        labels = (each.label(language) for each in self.anchors if each.kind == kind)
+        return next(labels, label_from_code(kind))
+
+    def exemption_label(self, code: str, language: str) -> str:
+        """What staff call an exemption in this language."""
+        return self.exemption_labels.get(code, {}).get(language) or label_from_code(code)
+
+    def form_name(self, instrument: str, language: str) -> str | None:
+        """The plan's own name for an instrument's form; None where it leaves that to the instrument."""
+        names = (used.form_names.get(language) for used in self.instruments if used.id == instrument)
+        return next(names, None)

@@ -44,7 +44,7 @@ def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
     wanted, url = _known(code), url_of_form(slot)
     pages: Pages = current.request.app.state.pages
     page = LanguagePage(
-        name=name_with_day(form.text.name, form.slot.for_day, current.language),
+        name=name_with_day(form.name, form.slot.for_day, current.language),
         language=wanted.name,
         lang=wanted.tag,
         told_there=pages.word(STAYS, current.frame.speaking(wanted)) % {"language": wanted.name},

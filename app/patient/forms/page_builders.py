@@ -24,7 +24,7 @@ def url_of_form(slot: str) -> str:
 def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
     count = len(form.instrument.items) - len(form.leave_out)
     return BeginPage(
-        name=name_with_day(form.text.name, form.slot.for_day, current.language),
+        name=name_with_day(form.name, form.slot.for_day, current.language),
         lang=_tag(form),
         instruction=form.text.instruction,
         questions=count,
@@ -49,7 +49,7 @@ def form_page(
     """The whole form; `answers` are those to show, which may be more than the draft holds."""
     url = url_of_form(form.slot.public_id)
     return FormPage(
-        name=form.text.name,
+        name=form.name,
         lang=_tag(form),
         instruction=form.text.instruction,
         questions=build_questions(form.instrument, form.text, answers, form.leave_out, form.marks),
@@ -88,7 +88,7 @@ def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPag
             )
         )
     return ReviewPage(
-        name=form.text.name,
+        name=form.name,
         lang=_tag(form),
         rows=tuple(rows),
         submit_url=f"{url}/submit",

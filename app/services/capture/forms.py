@@ -46,6 +46,11 @@ class FormDefinition:
         return tuple(item for item in self.instrument.items if item.code not in self.leave_out)
 
     @property
+    def name(self) -> str:
+        """What the form is called in the participant's language: by the plan or the instrument."""
+        return self.plan.form_name(self.instrument.id, self.text.lang) or self.text.name
+
+    @property
     def marks(self) -> tuple[Condition, ...]:
         """The answers that the plan calls urgent, beside the instrument's own."""
         return next(used.urgent for used in self.plan.instruments if used.id == self.instrument.id)

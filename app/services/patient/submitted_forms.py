@@ -11,7 +11,7 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
 from app.domain.refusal import Refused
-from app.services.capture.forms import FormDefinition
+from app.services.capture.forms import FormDefinition, form_definition
 from app.services.capture.submission import SubmissionReceipt
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
@@ -53,7 +53,7 @@ def summarise_submission(asked: FormDefinition, receipt: SubmissionReceipt) -> S
     return SubmittedFormSummary(
         slot=asked.slot.public_id,
         slot_key=asked.slot.id or 0,
-        name=asked.text.name,
+        name=asked.name,
         for_day=asked.slot.for_day,
         sent_at=receipt.received_at,
         receipt=receipt.number,
@@ -116,8 +116,5 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
 
 
 def form_name(context: ParticipantContext, slot: Slot) -> str:
-    """What an instrument is called in the participant's language."""
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    return context.installation.text(
-        context.participant.study, instrument, context.participant.language, slot.begun_at
-    ).name
+    """What a form is called in the participant's language."""
+    return form_definition(context, slot).name

@@ -29,9 +29,12 @@ def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) 
     """Open a study under a plan of the library, with an empty feed.
 
     A trial's licensed instruments then wait for their packs: `packs.check_packs`. Raises Refused:
-    "unknown_plan", "study_exists", "mixed_modes" (demonstration and trial never share a database, VAL-08).
+    "unknown_plan", "draft_plan" (a trial takes none), "study_exists", "mixed_modes" (demonstration and
+    trial never share a database, VAL-08).
     """
     plan = context.installation.library.plan(code, version)
+    if plan.draft and mode is not StudyMode.DEMO:
+        raise Refused("draft_plan", plan=f"{code}@{version}")
     with context.unit_of_work() as work:
         studies = work.session.exec(select(Study)).all()
         if any(study.code == code for study in studies):

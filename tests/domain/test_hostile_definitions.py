@@ -1,0 +1,126 @@
+"""Whatever stands in a definition file: one sentence that names the file, and soon."""
+
+import time
+from collections.abc import Callable
+from datetime import time as clock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.instruments.pack import parse_pack
+from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.text import parse_text
+from app.domain.plans.parsing import parse_plan
+from app.domain.refusal import BadDefinition
+from app.domain.toml_section import read_toml
+from tests.domain.hostile_files import HOSTILE_TOML
+from tests.domain.questionnaires import ODDITY, ODDITY_TOML
+from tests.domain.trial import HEAD, repeated, visit
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "instrument": lambda toml: parse_instrument(toml, "f.toml"),
+    "text": lambda toml: parse_text(toml, "f.toml", ODDITY),
+    "plan": lambda toml: parse_plan(toml, "f.toml"),
+    "pack": lambda toml: parse_pack(toml, "f.toml", lambda _id, _version: ODDITY),
+}
+LONGEST = 1.0
+"""Seconds of this process's own work, whoever else works beside it."""
+
+
+def refuse(parse: Callable[[str], object], toml: str) -> BadDefinition:
+    begun = time.process_time()
+    with pytest.raises(BadDefinition) as refused:
+        parse(toml)
+    assert time.process_time() - begun < LONGEST
+    said = str(refused.value)
+    assert said.startswith("f.toml: ")
+    assert said.isprintable()
+    assert len(said) < 1000
+    return refused.value
+
+
+def complaint(text: str) -> str:
+    """What is said of a text; "" when it is TOML."""
+    try:
+        read_toml(text, "f.toml")
+    except BadDefinition as refused:
+        return str(refused)
+    return ""
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("toml", HOSTILE_TOML.values(), ids=HOSTILE_TOML.keys())
+def test_a_hostile_file_is_refused_in_one_sentence_within_a_second(parser: str, toml: str) -> None:
+    assert refuse(PARSERS[parser], toml).allowed
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    assert complaint(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('name = "Oddity"', 'name = "Odd\\nity"', "name"),
+        ('name = "Oddity"', 'name = "Odd\u200fity"', "name"),
+        ('name = "Oddity"', "name = '" + "x" * 201 + "'", "name"),
+        ('name = "Oddity"', 'name = "Odd\u202eity"', "name"),
+    ],
+)
+def test_a_name_is_one_line_of_signs_that_are_seen(old: str, new: str, key: str) -> None:
+    assert refuse(PARSERS["instrument"], ODDITY_TOML.replace(old, new)).key == key
+
+
+def test_running_text_keeps_line_ends_and_marks_of_right_to_left_writing() -> None:
+    assert read_toml('a = """x\ny\tz\u200f"""', "f.toml").text("a") == "x\ny\tz\u200f"
+
+
+@pytest.mark.parametrize(
+    ("parts", "key"),
+    [
+        ([visit(f"V{n}", offset=str(n)) for n in range(201)], "visits"),
+        ([repeated("D{n}", 0, 1001, 1, "days", before="0", after="0")], "visits"),
+        ([repeated("M{n}", 0, 4200, 1, "months", before="0", after="0")], "visits"),
+        ([repeated("M{n}", 0, 900, 1, "months", before="0", after="0")], "visits[0]"),
+        ([visit("V" + "9" * 5000)], "visits[0].code"),
+    ],
+)
+def test_a_plan_of_too_many_visits_is_refused_soon(parts: list[str], key: str) -> None:
+    assert refuse(PARSERS["plan"], HEAD + "".join(parts)).key == key
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[0-9]{3}", "(" * 150 + ")" * 150, "subject_pattern"),
+        ("[0-9]{3}", "a{99999999999999999999}", "subject_pattern"),
+        ('id = "small"', 'id = "' + "s" * 41 + '"', "id"),
+        ('languages = ["en"]', "languages = [" + '"en", ' * 10_000 + "]", "languages"),
+        ("blinded = true", "blinded = true\nexemptions = ['" + "x" * 41 + "']", "exemptions"),
+        (
+            'arms = [{ code = "A", name = "First" }, { code = "B", name = "Second" }]',
+            "arms = [" + "".join(f'{{ code = "A{n}", name = "x" }}, ' for n in range(13)) + "]",
+            "arms",
+        ),
+        ("Europe/Berlin", "../../../etc/passwd", "zone"),
+        ("Europe/Berlin", "x" * 5000, "zone"),
+    ],
+)
+def test_hostile_values_of_a_plan_are_refused_by_key(old: str, new: str, key: str) -> None:
+    assert old in HEAD
+    assert refuse(PARSERS["plan"], HEAD.replace(old, new, 1) + visit()).key == key
+
+
+def test_a_plan_at_its_limits_is_read_within_a_second() -> None:
+    many = [
+        repeated(f"{letter}{{n}}", 1, 125, 1, "months", series=f'"s_{letter.lower()}"')
+        for letter in "ABCDEFG"
+    ]
+    begun = time.process_time()
+    plan = parse_plan(
+        HEAD.replace("follow_up_weeks = 200", "follow_up_weeks = 600") + "".join(many), "f.toml"
+    )
+    assert time.process_time() - begun < LONGEST
+    assert (len(plan.visits), plan.reminders.at) == (7, clock(9))
