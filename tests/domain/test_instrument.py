@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from app.domain.instruments.definition import Direction, Instrument, ItemKind, ScaleKind
+from app.domain.instruments.definition import Direction, Instrument, ItemKind, RowDirection, ScaleKind
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.text import Wording, parse_text
 from app.domain.refusal import BadDefinition, Refused
@@ -72,6 +72,27 @@ def changed(old: str, new: str) -> str:
     return ODDITY_TOML.replace(old, new, 1)
 
 
+def with_ten(keys: str) -> Instrument:
+    """The oddity with another row of numbers, of which no scale is made."""
+    toml = changed("high = 10\nnamed = [0, 10]", keys)
+    return parse_instrument(toml[: toml.index("[[scales]]")].replace("eortc-linear 1.0", "none"), "f")
+
+
+@pytest.mark.parametrize(("high", "typed"), [(10, False), (11, True), (100, True)])
+def test_a_row_of_more_than_eleven_numbers_is_typed(high: int, typed: bool) -> None:
+    instrument = with_ten(f"high = {high}\nnamed = [0, {high}]")
+    assert instrument.item("f").typed_number is typed
+    assert (instrument.item("a").typed_number, instrument.item("note").typed_number) == (False, False)
+    assert DIARY.item("temperature").typed_number
+
+
+def test_a_numeric_row_runs_from_the_left_unless_the_instrument_says_otherwise() -> None:
+    assert ODDITY.item("f").direction is RowDirection.LEFT_TO_RIGHT
+    turned = with_ten('high = 10\nnamed = [0, 10]\ndirection = "rtl"')
+    assert turned.item("f").direction is RowDirection.RIGHT_TO_LEFT
+    assert ODDITY.draft is False
+
+
 WRONG = {
     "unknown key": ('name = "Oddity"', 'name = "Oddity"\nnmae = "x"', "nmae"),
     "algorithm": ("eortc-linear 1.0", "eortc-linear 9", "algorithm"),
@@ -85,6 +106,13 @@ WRONG = {
     "value beyond": ("named = [0, 1, 2, 3, 4]", "named = [0, 1, 2, 3, 5]", "labels.five.named[4]"),
     "text of nothing": ("low = 1\nhigh = 20", "low = 0\nhigh = 20", "labels.note.low"),
     "text too long": ("low = 1\nhigh = 20", "low = 1\nhigh = 201", "labels.note.high"),
+    "direction of words": (
+        'kind = "text"\nlow = 1\nhigh = 20',
+        'kind = "text"\nlow = 1\nhigh = 20\ndirection = "rtl"',
+        "labels.note.direction",
+    ),
+    "direction unheard of": ("named = [0, 10]", 'named = [0, 10]\ndirection = "up"', "labels.ten.direction"),
+    "draft": ('name = "Oddity"', 'name = "Oddity"\ndraft = 1', "draft"),
     "unused labels": ("[[items]]", '[labels.x]\nkind = "text"\nlow = 1\nhigh = 2\n[[items]]', "labels"),
     "item twice": ('code = "b"\nnumber = 2', 'code = "a"\nnumber = 2', "items[1].code"),
     "item code": ('code = "b"\nnumber = 2', 'code = "b-1"\nnumber = 2', "items[1].code"),

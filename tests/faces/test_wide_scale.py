@@ -1,0 +1,36 @@
+"""A row too long for a telephone, on one: a whole number is typed, and its ends are named."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser
+
+from app.patient.forms.questions import build_questions
+from tests.faces import page_samples as samples
+from tests.faces.phones import Phone, phone_with
+from tests.faces.test_questions import wide
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Phone]:
+    """The diary at the first item of 0-100."""
+    questions = build_questions(*wide(), {"any_symptom": 1})
+    yield from phone_with(chromium, replace(samples.form(samples.DIARY), questions=questions))
+
+
+@pytest.mark.req("CAP-05")
+def test_a_number_is_typed_in_place_of_a_row_that_is_too_long(phone: Phone) -> None:
+    assert phone.question == "Tiredness"
+    assert phone.page.locator(".q.on [type=radio]").count() == 0
+    assert phone.page.locator(".q.on #e-fatigue").inner_text() == "0: None · 100: Worst imaginable"
+    phone.page.fill(".q.on input.num", "101")
+    phone.next()
+    assert phone.question == "Tiredness"
+    assert "possible" in phone.page.inner_text("#ask")
+    phone.page.fill(".q.on input.num", "37")
+    phone.next()
+    assert phone.question == "Pain"
+    phone.page.wait_for_timeout(100)
+    event = phone.desk.events[-1]
+    assert (event["item"], event["value"]) == ("fatigue", 37)
