@@ -9,11 +9,13 @@ from app.domain.instruments.reserved_codes import (
     BLANK_PREFIX,
     FORM_CONTROLS,
     RESERVED_CODES,
+    SCRIPT_PROPERTIES,
 )
 from app.domain.refusal import BadDefinition
 from app.patient.forms.form_parser import parse_form
 from tests.domain.questionnaires import ODDITY_TOML, ROOT
 
+RUNNER = ROOT / "app" / "static" / "js" / "runner"
 TEMPLATES = ROOT / "app" / "templates" / "patient"
 NAMED = re.compile(r' name="([^"{]+)"')
 SUBMISSION = {"submission_id": "s1", "revision": "0"}
@@ -45,3 +47,10 @@ def test_whatever_the_forms_post_beside_answers_is_reserved() -> None:
     }
     assert "action" in fields
     assert fields <= FORM_CONTROLS
+
+
+def test_what_the_runner_reads_from_its_form_is_reserved() -> None:
+    script = "".join(path.read_text("utf-8") for path in RUNNER.glob("*.js"))
+    read = set(re.findall(r"\bform\.([a-z_0-9]+)\b", script))
+    assert "dataset" in read
+    assert read <= FORM_CONTROLS | SCRIPT_PROPERTIES

@@ -14,7 +14,7 @@ from app.domain.instruments.text import InstrumentText, Wording, read_text
 from app.domain.toml_section import read_toml
 
 WARNED_DAYS = 60
-"""How long before a licence ends it is told of: renewing one takes weeks."""
+"""How long before a licence ends it is listed: renewing one takes weeks."""
 
 
 class PackValidity(StrEnum):
@@ -67,9 +67,9 @@ def parse_pack(toml: str, file: str, instrument_of: Callable[[str, str], Instrum
     licence = root.section("licence")
     pack = Pack(
         text=text,
-        study=licence.line("study"),
-        licensee=licence.line("licensee"),
-        permission=licence.line("permission"),
+        study=licence.text("study"),
+        licensee=licence.text("licensee"),
+        permission=licence.text("permission"),
         valid_until=licence.day("valid_until"),
     )
     root.done()

@@ -37,7 +37,7 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     """The stored value of what was typed or stands in a file's cell; blank is None.
 
     A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
-    "3.0" without is 3). Raises as `accept`, but leaves the judgement of skips to it.
+    "3.0" without is 3). Raises as `validate_answer`, but leaves the judgement of skips to it.
     """
     if len(text) == 1 and text in "0123456789" and not item.decimals and not item.free_text:
         return validate_answer(item, int(text))  # nearly every answer of a questionnaire is one digit
@@ -49,14 +49,14 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     if number is None:
         raise Refused("wrong_kind", item=item.code, allowed="number")
     sign, whole, part = number.groups(default="")
-    kept, rest = part[: item.decimals], part[item.decimals :]
+    decimals, rest = part[: item.decimals], part[item.decimals :]
     if rest.strip("0"):
         raise Refused("wrong_kind", item=item.code, allowed=f"number with at most {item.decimals} decimals")
-    return validate_answer(item, int(sign + whole + kept.ljust(item.decimals, "0")))
+    return validate_answer(item, int(sign + whole + decimals.ljust(item.decimals, "0")))
 
 
 def format_answer(item: Item, value: AnswerValue) -> str:
-    """The answer as text: the inverse of `typed`; a skip is ""."""
+    """The answer as text: the inverse of `parse_answer`; a skip is ""."""
     if value is None:
         return ""
     if isinstance(value, str) or not item.decimals:
@@ -75,11 +75,11 @@ def applicable_items(
     """
     for code in answers:
         instrument.item(code)
-    met: dict[str, Item] = {}
+    applicable: dict[str, Item] = {}
     for item in instrument.items:
-        if item.code not in leave_out and _due(item.condition, met, answers):
-            met[item.code] = item
-    return tuple(met.values())
+        if item.code not in leave_out and _due(item.condition, applicable, answers):
+            applicable[item.code] = item
+    return tuple(applicable.values())
 
 
 def unanswered_items(
@@ -106,7 +106,7 @@ def urgent_items(
     return tuple(
         item.code
         for item in applicable_items(instrument, answers)
-        if any(is_met(condition, answers) for condition in urgent_conditions(item, marks))
+        if any(condition_holds(condition, answers) for condition in urgent_conditions(item, marks))
     )
 
 
@@ -116,7 +116,7 @@ def urgent_conditions(item: Item, marks: Collection[Condition]) -> tuple[Conditi
     return (*own, *(mark for mark in marks if mark.item == item.code))
 
 
-def is_met(condition: Condition, answers: Mapping[str, AnswerValue]) -> bool:
+def condition_holds(condition: Condition, answers: Mapping[str, AnswerValue]) -> bool:
     """Whether the condition's item has an answer and it compares so; a skip never does."""
     value = answers.get(condition.item)
     if not isinstance(value, int):
@@ -128,8 +128,10 @@ def is_met(condition: Condition, answers: Mapping[str, AnswerValue]) -> bool:
     return value <= condition.value
 
 
-def _due(condition: Condition | None, met: Mapping[str, Item], answers: Mapping[str, AnswerValue]) -> bool:
-    return condition is None or (condition.item in met and is_met(condition, answers))
+def _due(
+    condition: Condition | None, applicable: Mapping[str, Item], answers: Mapping[str, AnswerValue]
+) -> bool:
+    return condition is None or (condition.item in applicable and condition_holds(condition, answers))
 
 
 def _words(item: Item, value: object) -> str:

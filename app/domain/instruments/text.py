@@ -84,4 +84,4 @@ def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[i
 
 
 def _label_words(below: TomlSection, values: tuple[int, ...]) -> Mapping[int, str]:
-    return MappingProxyType({value: below.line(str(value)) for value in values})
+    return MappingProxyType({value: below.text(str(value)) for value in values})

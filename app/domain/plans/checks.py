@@ -147,8 +147,8 @@ def _series(plan: Plan, points: list[Point]) -> Iterator[Contradiction]:
         if point.rule.anchoring is Anchoring.previous and point.key != points[0].key:
             yield f"{point.key}.anchoring", "previous", "fixed or event, or a series of its own"
     for arm in plan.arms:
-        met = [point for point in points if not point.rule.arms or arm.code in point.rule.arms]
-        for one, following in pairwise(met):
+        visits = [point for point in points if not point.rule.arms or arm.code in point.rule.arms]
+        for one, following in pairwise(visits):
             yield from _order(one, following)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.duration import estimate_minutes
-from app.domain.instruments.responses import AnswerValue, is_met, without_unasked
+from app.domain.instruments.responses import AnswerValue, condition_holds, without_unasked
 from app.domain.instruments.text import InstrumentText
 from app.domain.plans.plan import Plan
 from app.i18n.languages import ENGLISH, find_language
@@ -71,7 +71,7 @@ def _calm(item: Item) -> AnswerValue:
     """An answer that calls for nothing: the lowest, or the highest where the lowest is urgent."""
     if item.free_text:
         return None if item.skippable else "-" * item.low
-    urgent = item.urgent is not None and is_met(item.urgent, {item.code: item.low})
+    urgent = item.urgent is not None and condition_holds(item.urgent, {item.code: item.low})
     return item.high if urgent else item.low
 
 

@@ -35,7 +35,7 @@ class ScaleScore(NamedTuple):
     @property
     def value(self) -> Fraction | None:
         """The value itself."""
-        return None if self.numerator is None else Fraction(self.numerator, self.denominator)
+        return None if self.numerator is None else _fraction(self.numerator, self.denominator)
 
     @property
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Score:
     algorithm: str
 
 
-def basis_status(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
+def decide_status(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
     """The status of a score; `whole` is false when a part of it is itself prorated."""
     if asked == 0:
         return ScoreStatus.NOT_ADMINISTERED
@@ -69,6 +69,12 @@ def basis_status(answered: int, asked: int, enough: bool, whole: bool = True) ->
 def format_score(value: Fraction) -> str:
     """The one canonical decimal: ten places, half to even, trailing zeros removed."""
     return _printed(value.numerator, value.denominator)
+
+
+@lru_cache(maxsize=4096)
+def _fraction(numerator: int, denominator: int) -> Fraction:
+    """There are few scores, and making a fraction looks for common divisors."""
+    return Fraction(numerator, denominator)
 
 
 @lru_cache(maxsize=4096)
