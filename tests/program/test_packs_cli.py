@@ -77,7 +77,7 @@ def test_what_cannot_be_used_is_told_in_a_line(
         assert told in said
         assert said.count("\n") == 1
     assert daybook("import-pack", "gone.toml", "--study", STUDY) == 2
-    assert capsys.readouterr().err == "daybook: gone.toml: No such file or directory\n"
+    assert "gone.toml: (file) = 'No such file or directory'" in capsys.readouterr().err
     monkeypatch.setenv("DAYBOOK_MODE", "demo")
     assert daybook("serve") == 2
     assert "[mixed_modes]" in capsys.readouterr().err
