@@ -11,7 +11,7 @@ from app.demo import answers
 from app.demo.people import CALL, DatedFact, DemoExit, FormStory, Story
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.plans.plan import MissedReason, Owner, Plan
-from app.domain.records.access import Actor
+from app.domain.records.access import CLOCK, Actor
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import authenticate, unlock_device
@@ -50,6 +50,7 @@ from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from app.storage.unit_of_work import UnitOfWork
 
 _BEGUN_ITEMS = 12
 
@@ -173,15 +174,16 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
 
 def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
     """Wake the phone, open the form, answer it as far as the story goes, and send it."""
-    visitor = _awake(stage, at, story)
-    slot = _slot(stage, visitor, filling.visit)
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
-    process_due_slots(
-        ClockContext(stage.installation, at), visitor.participant_id
-    )  # told as opened before it is told as completed
-    begin_form(ParticipantContext(stage.installation, visitor, at), slot, helped, late)
-    form = open_form(ParticipantContext(stage.installation, visitor, at), slot)
+    with stage.installation.work(CLOCK, at) as opened:
+        visitor = _awake(stage, at, story, opened)
+        slot = _slot(stage, visitor, filling.visit)
+        context = ParticipantContext(stage.installation, visitor, at, opened)
+        # What time alone makes due comes first: a form is announced as open before it is completed.
+        process_due_slots(ClockContext(stage.installation, at, opened), visitor.participant_id)
+        begin_form(context, slot, helped, late)
+        form = open_form(context, slot)
     given = answers.draw_answers(
         form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
     )
@@ -216,11 +218,13 @@ def submit_late(
         submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
 
 
-def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
-    with stage.installation.read() as session:
+def _awake(
+    stage: DemoStage, at: datetime, story: Story, opened: UnitOfWork | None = None
+) -> ParticipantSession:
+    with nullcontext(opened.session) if opened else stage.installation.read() as session:
         visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
     if visitor.locked:
-        unlock_device(ParticipantContext(stage.installation, visitor, at), demo_pin(story.subject))
+        unlock_device(ParticipantContext(stage.installation, visitor, at, opened), demo_pin(story.subject))
     return visitor
 
 
@@ -246,8 +250,11 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
 
 def pass_time(stage: DemoStage, at: datetime) -> None:
     """Time alone: what opened or was missed is told, and reminders leave."""
-    for participant_id in participants_due(ClockContext(stage.installation, at)):
-        process_due_slots(ClockContext(stage.installation, at), participant_id)
-    while batch := claim_messages(ClockContext(stage.installation, at)):
+    with stage.installation.work(CLOCK, at) as opened:
+        context = ClockContext(stage.installation, at, opened)
+        for participant_id in participants_due(context):
+            process_due_slots(context, participant_id)
+    clock = ClockContext(stage.installation, at)
+    while batch := claim_messages(clock):
         for claimed in batch:
-            deliver_message(ClockContext(stage.installation, at), stage.outbox, claimed)
+            deliver_message(clock, stage.outbox, claimed)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import (
@@ -141,7 +141,13 @@ def append_entry(connection: Connection, audited: AuditedEntry) -> bool:
     return True
 
 
-def add_entry(session: Session, head: AuditChain, audited: AuditedEntry) -> None:
-    """The same for a session that holds the head's row."""
-    session.add(AuditEntry(**audited.entry.as_row()))
+def move_head(head: AuditChain, audited: AuditedEntry) -> None:
+    """Move the head in a session that holds its row; the entry is then stored by `insert_entries`."""
     head.seq, head.hash = audited.entry.seq, audited.entry.hash
+
+
+def insert_entries(connection: Connection, entries: Collection[AuditedEntry]) -> None:
+    """Store the entries of heads that were moved under their lock."""
+    if entries:
+        with allow_writes(connection):
+            connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])

@@ -1,39 +1,68 @@
 """Appending to the feed of a study: numbers that never skip, given under the lock of the feed's head."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
 
 from app.domain.records.audit import GENESIS
 from app.domain.records.feed import FeedEventDraft, finalise_event
+from app.storage.engine import allow_writes
 from app.storage.tables.feed import FeedEvent, FeedHead
 
+_LOCK_HEAD = (
+    sa.select(col(FeedHead.seq), col(FeedHead.hash))
+    .where(col(FeedHead.study_id) == sa.bindparam("of_study"))
+    .with_for_update()
+)
+_MOVE_HEAD = (
+    sa.update(FeedHead)
+    .where(col(FeedHead.study_id) == sa.bindparam("of_study"))
+    .values(seq=sa.bindparam("to_seq"), hash=sa.bindparam("to_hash"))
+)
+_INSERT = sa.insert(FeedEvent).inline()
 
-def append_feed_event(session: Session, study_id: int, draft: FeedEventDraft, at: datetime) -> int:
-    """Number and append one event, holding the study's head until commit.
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An event that waits for its number, and when it was recorded."""
+
+    draft: FeedEventDraft
+    at: datetime
+
+
+def append_feed_events(connection: Connection, study_id: int, pending: Sequence[PendingEvent]) -> int:
+    """Number and append events in order, holding the study's head until commit; the last number.
 
     The head's row lock is what makes commit order equal number order with concurrent
-    writers; a rollback leaves no gap because the number was never given.
+    writers; a rollback leaves no gap because the numbers were never given.
     """
-    statement = select(FeedHead).where(FeedHead.study_id == study_id).with_for_update()
-    head = session.exec(statement.execution_options(populate_existing=True)).one()
-    line, current = finalise_event(draft, head.seq + 1, head.hash, at)
-    head.seq, head.hash = head.seq + 1, current
-    session.add(
-        FeedEvent(
-            study_id=study_id,
-            seq=head.seq,
-            type=draft.type,
-            ref=draft.ref,
-            version=draft.version,
-            site_id=draft.site_id,
-            recorded_at=at,
-            line=line,
-            hash=current,
+    head = connection.execute(_LOCK_HEAD, {"of_study": study_id}).one()
+    seq, hash_ = int(head.seq), str(head.hash)
+    rows = []
+    for event in pending:
+        seq += 1
+        line, hash_ = finalise_event(event.draft, seq, hash_, event.at)
+        rows.append(
+            {
+                "study_id": study_id,
+                "seq": seq,
+                "type": event.draft.type,
+                "ref": event.draft.ref,
+                "version": event.draft.version,
+                "site_id": event.draft.site_id,
+                "recorded_at": event.at,
+                "line": line,
+                "hash": hash_,
+            }
         )
-    )
-    session.flush()
-    return head.seq
+    with allow_writes(connection):
+        connection.execute(_INSERT, rows)
+        connection.execute(_MOVE_HEAD, {"of_study": study_id, "to_seq": seq, "to_hash": hash_})
+    return seq
 
 
 def new_feed_head(study_id: int) -> FeedHead:

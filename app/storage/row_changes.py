@@ -1,6 +1,6 @@
 """What changed in a row, as the audit trail tells it: old → new per field, secrets never."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -123,6 +123,24 @@ def record_name(row: SQLModel) -> str:
         return f"{row.__tablename__}:{public}"
     keys = sa.inspect(row).identity or sa.inspect(type(row)).primary_key_from_instance(row)
     return f"{row.__tablename__}:{'/'.join(str(key) for key in keys)}"
+
+
+def chain_of_values(row: Mapping[str, Any]) -> str | None:
+    """The same for a new row that is given by its columns."""
+    participant_id = row.get("participant_id")
+    return participant_chain(participant_id) if participant_id is not None else None
+
+
+def new_row_changes(table: str, row: Mapping[str, Any]) -> Iterator[FieldChange]:
+    """The changes of a new slot that is given by its columns, as `row_changes` tells them of a session's.
+
+    Raises LookupError for any other table: its rows go through a session.
+    """
+    if table != "slot":
+        raise LookupError(table)
+    yield FieldChange(
+        f"slot:{row['visit']}/{row['instrument']}", "window", None, _days([row[day] for day in _WINDOW])
+    )
 
 
 def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:

@@ -5,7 +5,7 @@ event, numbers the feed events last, and commits. A forgotten event, a bulk stat
 bare commit is refused, whichever code path it came from (AUD-01).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import UOWTransaction
-from sqlmodel import Session, select
+from sqlmodel import Session, SQLModel, select
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import (
@@ -26,40 +26,42 @@ from app.domain.records.audit import (
     FieldChange,
 )
 from app.domain.records.feed import FeedEventDraft
-from app.storage.audit import UnauditedChange, add_entry, bookkeeping_writes, build_entry
+from app.storage.audit import UnauditedChange, bookkeeping_writes, build_entry, insert_entries, move_head
 from app.storage.engine import WriteRefused, allow_writes, writing
-from app.storage.feed_log import append_feed_event
-from app.storage.row_changes import chain_of_row, row_changes
+from app.storage.feed_log import PendingEvent, append_feed_events
+from app.storage.row_changes import chain_of_row, chain_of_values, new_row_changes, row_changes
 from app.storage.tables.audit import AuditChain
+from app.storage.tables.columns import table_of
 
 
 @dataclass(slots=True)
 class DeclaredEvent:
-    """An event recorded in this transaction, with the changes it answers for."""
+    """An event recorded in this transaction, by whom and when, with the changes it answers for."""
 
     event: AuditEvent
     chain: str
     study_id: int | None
     reason: str | None
+    actor: Actor
+    at: datetime
     changes: list[FieldChange] = field(default_factory=list)
 
 
 class UnitOfWork:
-    """One transaction by one actor at one moment. Use as a context manager; leaving it commits."""
+    """One transaction by one actor at one moment. Use as a context manager; leaving it commits.
+
+    Several acts can be one transaction: each of them is then `joined` to the one that was opened first, and
+    is covered by its own events before the next one begins.
+    """
 
     def __init__(self, engine: Engine, actor: Actor, at: datetime) -> None:
         self.actor, self.at = actor, at
         self.session = Session(writing(engine), autoflush=False, expire_on_commit=False)
-        self._noted: list[DeclaredEvent] = []
-        self._collected: list[tuple[str, str | None, FieldChange]] = []
-        self._drafts: list[tuple[int, FeedEventDraft]] = []
-        self._heads: dict[str, AuditChain] = {}
-        self._closing = False
-        self._flushing = ExitStack()
-        sa_event.listen(self.session, "after_flush", self._collect)
-        sa_event.listen(self.session, "before_flush", self._allow_flush)
-        sa_event.listen(self.session, "after_flush_postexec", self._end_flush)
-        sa_event.listen(self.session, "before_commit", self._refuse_bare_commit)
+        self._transaction = _Transaction(self.session)
+
+    def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
+        """The same transaction for another act; leaving it checks that the act is covered."""
+        return JoinedUnitOfWork(self, actor, at)
 
     def __enter__(self) -> Self:
         return self
@@ -69,31 +71,16 @@ class UnitOfWork:
     ) -> None:
         try:
             if kind is None:
-                self._commit()
+                self._transaction.commit()
         finally:
-            self._flushing.close()
-            self.session.close()
+            self._transaction.close()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
         """Take the chain's row: everything that changes one participant's facts waits in line here.
 
         What was read before waiting may be out of date by now, so it is read again when next used.
         """
-        if chain not in self._heads:
-            self.session.flush()
-            self.session.expire_all()
-            self._head(chain, study_id)
-
-    def _head(self, chain: str, study_id: int | None) -> AuditChain:
-        head = self._heads.get(chain)
-        if head is None:
-            statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
-            head = self.session.exec(statement).one_or_none()
-        if head is None:
-            head = AuditChain(chain=chain, study_id=study_id, seq=0, hash=GENESIS)
-            self.session.add(head)
-        self._heads[chain] = head
-        return head
+        self._transaction.lock(chain, study_id)
 
     def record(
         self,
@@ -104,11 +91,16 @@ class UnitOfWork:
         changes: Iterable[FieldChange] = (),
     ) -> None:
         """Declare what happens here; the rows it covers become the entry's changes."""
-        self._noted.append(DeclaredEvent(event, chain, study_id, reason, list(changes)))
+        declared = DeclaredEvent(event, chain, study_id, reason, self.actor, self.at, list(changes))
+        self._transaction.declared.append(declared)
 
     def publish(self, study_id: int, draft: FeedEventDraft) -> None:
         """Append to the study's feed when, and only if, this transaction commits."""
-        self._drafts.append((study_id, draft))
+        self._transaction.pending.setdefault(study_id, []).append(PendingEvent(draft, self.at))
+
+    def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store new rows of one table by one statement; their changes are told like those of a session."""
+        self._transaction.insert_rows(kind, rows)
 
     def update_bookkeeping(
         self,
@@ -125,6 +117,96 @@ class UnitOfWork:
         with bookkeeping_writes(self.session.connection(), table.name, values):
             return self.session.execute(statement.returning(*returning) if returning else statement)
 
+
+class JoinedUnitOfWork(UnitOfWork):
+    """An act inside a transaction that somebody else opened and will commit."""
+
+    def __init__(self, opened: UnitOfWork, actor: Actor, at: datetime) -> None:
+        self.actor, self.at = actor, at
+        self.session = opened.session
+        self._transaction = opened._transaction  # noqa: SLF001 - two classes of one module share it
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._transaction.settle()
+
+
+class _Transaction:
+    """What units of work of one transaction share: changes so far, declared events, heads, feed events."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.declared: list[DeclaredEvent] = []
+        self.pending: dict[int, list[PendingEvent]] = {}
+        self._settled = 0
+        self._collected: list[tuple[str, str | None, FieldChange]] = []
+        self._heads: dict[str, AuditChain] = {}
+        self._closing = False
+        self._flushing = ExitStack()
+        sa_event.listen(session, "after_flush", self._collect)
+        sa_event.listen(session, "before_flush", self._allow_flush)
+        sa_event.listen(session, "after_flush_postexec", self._end_flush)
+        sa_event.listen(session, "before_commit", self._refuse_bare_commit)
+
+    def lock(self, chain: str, study_id: int | None) -> None:
+        if chain not in self._heads:
+            self.session.flush()
+            self.session.expire_all()
+            self._head(chain, study_id)
+
+    def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        table, connection = table_of(kind).name, self.session.connection()
+        for row in rows:
+            chain = chain_of_values(row)
+            self._collected += [(table, chain, change) for change in new_row_changes(table, row)]
+        with allow_writes(connection):
+            connection.execute(sa.insert(kind), list(rows))
+
+    def settle(self) -> None:
+        """Assign what changed since the last time to the events that were declared since then."""
+        self.session.flush()
+        declared = self.declared[self._settled :]
+        for table, chain, change in self._collected:
+            _cover(declared, table, chain, change)
+        self._collected.clear()
+        self._settled = len(self.declared)
+
+    def commit(self) -> None:
+        self.settle()
+        entries = []
+        for declared in sorted(self.declared, key=lambda each: each.chain):
+            head = self._head(declared.chain, declared.study_id)
+            audited = build_entry(
+                head, declared.event, declared.actor, declared.at, declared.changes, declared.reason
+            )
+            move_head(head, audited)
+            entries.append(audited)
+        self.session.flush()
+        insert_entries(self.session.connection(), entries)
+        for study_id in sorted(self.pending):
+            append_feed_events(self.session.connection(), study_id, self.pending[study_id])
+        self._closing = True
+        self.session.commit()
+
+    def close(self) -> None:
+        self._flushing.close()
+        self.session.close()
+
+    def _head(self, chain: str, study_id: int | None) -> AuditChain:
+        head = self._heads.get(chain)
+        if head is None:
+            statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
+            head = self.session.exec(statement).one_or_none()
+        if head is None:
+            head = AuditChain(chain=chain, study_id=study_id, seq=0, hash=GENESIS)
+            self.session.add(head)
+        self._heads[chain] = head
+        return head
+
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
         for row in [*session.new, *session.dirty, *session.deleted]:
             for change in row_changes(row, deleted=row in session.deleted):
@@ -140,26 +222,10 @@ class UnitOfWork:
         if not self._closing:
             raise WriteRefused("only the unit of work commits")
 
-    def _commit(self) -> None:
-        self.session.flush()
-        for table, chain, change in self._collected:
-            self._cover(table, chain, change)
-        for noted in sorted(self._noted, key=lambda noted: noted.chain):
-            self._enter(noted)
-        for study_id, draft in self._drafts:
-            append_feed_event(self.session, study_id, draft, self.at)
-        self._closing = True
-        self.session.flush()
-        self.session.commit()
 
-    def _cover(self, table: str, chain: str | None, change: FieldChange) -> None:
-        able = [noted for noted in self._noted if table in COVERS.get(noted.event, ())]
-        if not able:
-            raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
-        own = [noted for noted in able if chain in (None, noted.chain)]
-        (own or able)[0].changes.append(change)
-
-    def _enter(self, declared: DeclaredEvent) -> None:
-        head = self._head(declared.chain, declared.study_id)
-        audited = build_entry(head, declared.event, self.actor, self.at, declared.changes, declared.reason)
-        add_entry(self.session, head, audited)
+def _cover(declared: Sequence[DeclaredEvent], table: str, chain: str | None, change: FieldChange) -> None:
+    able = [each for each in declared if table in COVERS.get(each.event, ())]
+    if not able:
+        raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
+    own = [each for each in able if chain in (None, each.chain)]
+    (own or able)[0].changes.append(change)

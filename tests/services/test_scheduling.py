@@ -38,9 +38,7 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         plan = get_plan(person.installation, work.session, participant.study_id)
         anchors = current_anchors(work.session, participant.id or 0)
         slots = list_slots(work.session, participant.id or 0)
-        apply_proposal(
-            work.session, plan, participant, propose_schedule(plan, participant, slots, anchors, at), at
-        )
+        apply_proposal(work, plan, participant, propose_schedule(plan, participant, slots, anchors, at))
         work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
 
 
@@ -141,11 +139,11 @@ def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Pers
         get_plan(person.installation, session, 99)
     assert refused.value.code == "unknown_study"
     nobody = Participant(**person.row().model_dump() | {"id": None})
-    with person.installation.read() as session:
-        plan = get_plan(person.installation, session, person.site.study_id)
+    with person.installation.work(SYSTEM, START) as work:
+        plan = get_plan(person.installation, work.session, person.site.study_id)
         nothing = propose_schedule(plan, nobody, [], {}, START)
         with pytest.raises(Refused) as unknown:
-            apply_proposal(session, plan, nobody, nothing, START)
+            apply_proposal(work, plan, nobody, nothing)
     assert unknown.value.code == "unknown_participant"
 
 

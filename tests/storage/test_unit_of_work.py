@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import pytest
@@ -68,6 +69,75 @@ def test_an_event_of_something_else_does_not_cover_it(engine: Engine, trial: Tri
     with pytest.raises(UnauditedChange):
         rewrite(engine, trial, at, lambda work: work.record(AuditEvent.SLOT_OPENED, trial.chain))
     assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01", "AUD-02")
+def test_joined_acts_are_one_transaction_of_entries_by_their_own_actors(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    later = at + timedelta(minutes=5)
+    with UnitOfWork(engine, SYSTEM, at) as opened:
+        with opened.joined(CLOCK, at) as first:
+            first.session.get_one(Participant, trial.participant).language = "en"
+            first.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+        with opened.joined(SYSTEM, later) as second:
+            second.session.get_one(Participant, trial.participant).reminders_wanted = True
+            second.record(AuditEvent.PARTICIPANT_UPDATED, trial.chain)
+        assert language(engine, trial) == "zh_CN", "nothing is committed before the first one is left"
+    with Session(engine) as session:
+        statement = select(AuditEntry).where(AuditEntry.chain == trial.chain).order_by(col(AuditEntry.seq))
+        entries = session.exec(statement).all()[-2:]
+    assert [(each.actor_id, each.at) for each in entries] == [(CLOCK.id, at), (SYSTEM.id, later)]
+    assert [change["field"] for each in entries for change in json.loads(each.changes)] == [
+        "language",
+        "reminders_wanted",
+    ]
+
+
+@pytest.mark.req("AUD-01")
+def test_a_joined_act_is_covered_by_its_own_events_alone(engine: Engine, trial: Trial, at: datetime) -> None:
+    def join_twice(opened: UnitOfWork) -> None:
+        with opened.joined(SYSTEM, at) as first:
+            first.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+        with opened.joined(SYSTEM, at) as second:
+            second.session.get_one(Participant, trial.participant).language = "en"
+
+    with pytest.raises(UnauditedChange), UnitOfWork(engine, SYSTEM, at) as opened:
+        join_twice(opened)
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+@pytest.mark.parametrize("covered", [True, False])
+def test_rows_stored_by_one_statement_need_an_event_too(
+    engine: Engine, trial: Trial, at: datetime, covered: bool
+) -> None:
+    refused = nullcontext() if covered else pytest.raises(UnauditedChange)
+    with Session(engine) as session:
+        sample = session.exec(select(Slot).where(Slot.participant_id == trial.participant)).first()
+        assert sample is not None
+        values = sample.model_dump(exclude={"id"})
+    rows = [{**values, "visit": f"X-{n}", "public_id": f"x{n}", "for_day": None} for n in range(3)]
+    with refused, UnitOfWork(engine, SYSTEM, at) as work:
+        work.insert_rows(Slot, rows)
+        if covered:
+            work.record(AuditEvent.VISIT_REQUESTED, trial.chain)
+    with Session(engine) as session:
+        stored = session.exec(select(Slot.visit).where(col(Slot.public_id).in_(["x0", "x1", "x2"]))).all()
+    assert len(stored) == (3 if covered else 0)
+    if covered:
+        told = {change["record"] for change in json.loads(last_entry(engine, trial.chain).changes)}
+        assert told == {f"slot:X-{n}/{sample.instrument}" for n in range(3)}
+
+
+@pytest.mark.req("AUD-01")
+def test_only_rows_whose_changes_can_be_told_are_stored_by_one_statement(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with pytest.raises(LookupError, match="contact"), UnitOfWork(engine, SYSTEM, at) as work:
+        work.insert_rows(
+            Contact, [{"participant_id": trial.participant, "channel": "email", "address_sealed": "x"}]
+        )
 
 
 @pytest.mark.req("AUD-01")

@@ -1,9 +1,10 @@
 """Who acts, when and in which installation: made once by the face and passed to every use case.
 
-A command takes a context and opens its own unit of work through it; `at` is the one moment of the request.
+A command takes a context and opens its own unit of work through it, or joins the one that the context
+carries; `at` is the one moment of the request.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -91,6 +92,8 @@ class _Context(Protocol):
     def actor(self) -> Actor: ...
     @property
     def at(self) -> datetime: ...
+    @property
+    def opened(self) -> UnitOfWork | None: ...
 
 
 class _Transactions:
@@ -99,11 +102,18 @@ class _Transactions:
     __slots__ = ()
 
     def unit_of_work(self: _Context) -> UnitOfWork:
-        """One audited transaction by this actor at this moment; a context manager that commits."""
+        """One audited transaction by this actor at this moment; a context manager that commits.
+
+        Where the context carries a transaction that is open already, it is an act inside that one.
+        """
+        if self.opened is not None:
+            return self.opened.joined(self.actor, self.at)
         return self.installation.work(self.actor, self.at)
 
     def read(self: _Context) -> AbstractContextManager[Session]:
-        """A session that can only read; what is changed in its rows is forgotten."""
+        """A session to read with: the open transaction's own, or one that can only read."""
+        if self.opened is not None:
+            return nullcontext(self.opened.session)
         return self.installation.read()
 
 
@@ -114,6 +124,7 @@ class StaffContext(_Transactions):
     installation: Installation
     actor: Actor
     at: datetime
+    opened: UnitOfWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,7 @@ class ParticipantContext(_Transactions):
     installation: Installation
     participant: ParticipantSession
     at: datetime
+    opened: UnitOfWork | None = None
 
     @property
     def actor(self) -> Actor:
@@ -137,6 +149,7 @@ class EdcContext(_Transactions):
     installation: Installation
     client: EdcClientSession
     at: datetime
+    opened: UnitOfWork | None = None
 
     @property
     def actor(self) -> Actor:
@@ -150,6 +163,7 @@ class ClockContext(_Transactions):
 
     installation: Installation
     at: datetime
+    opened: UnitOfWork | None = None
 
     @property
     def actor(self) -> Actor:

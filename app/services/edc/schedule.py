@@ -110,7 +110,7 @@ def _reschedule(work: UnitOfWork, plan: Plan, participant: Participant) -> None:
     anchors = current_anchors(work.session, participant.id or 0)
     slots = list_slots(work.session, participant.id or 0)
     proposal = propose_schedule(plan, participant, slots, anchors, work.at)
-    apply_proposal(work.session, plan, participant, proposal, work.at)
+    apply_proposal(work, plan, participant, proposal)
 
 
 def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> AnchorOutcome:

@@ -90,7 +90,7 @@ def enter_anchor(
         raise Refused(
             "would_be_missed", slots=[f"{visit} {form}" for visit, form in proposal.would_be_missed]
         )
-    apply_proposal(session, plan, participant, proposal, at)
+    apply_proposal(work, plan, participant, proposal)
     _tell(work, participant, anchors[entry.kind], entry, plan)
     return proposal
 

@@ -13,11 +13,11 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import SQLModel, col
 
 from app.domain.records.feed import FeedEventDraft, spell_event
 from app.storage.audit import MOVE_HEAD, AuditedEntry, append_entry, audited_writes, move_head_values
-from app.storage.feed_log import append_feed_event
+from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.statements.save_answers import insert_answers_statement
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
@@ -52,8 +52,8 @@ def write_submission(connection: Connection, made: Submission) -> bool:
         connection.execute(sa.insert(Response), [response_values(made.response)])
         sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
         connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
-        with Session(connection) as session:
-            append_feed_event(session, made.slot.study_id, made.told, made.entry.entry.at)
+        pending = PendingEvent(made.told, made.entry.entry.at)
+        append_feed_events(connection, made.slot.study_id, [pending])
     return True
 
 
