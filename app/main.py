@@ -39,6 +39,7 @@ from app.web.middleware.logs import AccessLog, configure_logging
 from app.web.middleware.security import BodyLimit, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
+from app.web.permissions import check_routes
 from app.web.statics import StaticFiles
 
 BODY_LIMIT = 1024 * 1024
@@ -88,6 +89,8 @@ def create_app(
 ) -> FastAPI:
     """The application of one installation; raises BadDefinition for definitions that cannot be used.
 
+    Raises RouteMismatch for a route that the table of permissions does not name, or lets in others than it.
+
     `parts` are those of an earlier application with the same folders.
     """
     app = FastAPI(
@@ -125,6 +128,7 @@ def create_app(
     for router in ROUTERS:
         # Not include_router, which resolves every route anew for each application and has nothing to add.
         app.router.routes.extend(router.routes)
+    check_routes(app.router.routes)
     return app
 
 

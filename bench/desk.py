@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.domain.records.worklist import Urgency
 from app.services.clinic.worklist import WorklistFilter, get_worklist
 from app.services.core.context import StaffContext
-from app.storage.queries.worklist import Urgency
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_closed, add_live, add_participants
 from bench.load import repeating, request

@@ -10,23 +10,23 @@ from starlette.responses import Response
 from app.clinic.participant import instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
-    SignedInRequest,
+    PermittedRequest,
     StaffRequest,
     Typed,
     get_overview,
-    get_permitted_participant,
     parse_day,
     return_to_participant,
 )
 from app.domain.plans.plan import Owner
 from app.domain.plans.schedule import WindowMove
 from app.domain.plans.windows import Window, local_day
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_anchor
+from app.services.clinic.previews import preview_anchor_entry
+from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import TREATMENT_WITHDRAWAL
 from app.services.schedule.slots import ScheduleProposal
+from app.web.urls import DATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,14 @@ class AnchorPage:
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/participants/{participant}/dates")
-def show_anchor_form(desk: SignedInRequest, participant: str, kind: str = "") -> Response:
-    get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
-    return desk.show(_dates_page(desk, get_overview(desk, participant), kind, "", ""))
+@router.get(DATES)
+def show_anchor_form(desk: PermittedRequest, kind: str = "") -> Response:
+    return desk.show(_dates_page(desk, get_overview(desk), kind, "", ""))
 
 
-@router.post("/desk/participants/{participant}/dates")
+@router.post(DATES)
 def take_anchor(
-    desk: SignedInRequest,
-    participant: str,
+    desk: PermittedRequest,
     kind: Typed = "",
     on: Typed = "",
     reason: Typed = "",
@@ -83,20 +81,18 @@ def take_anchor(
     missed: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
-    found = get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
-    view = get_overview(desk, participant)
+    participant, view = desk.participant, get_overview(desk)
     page = _dates_page(desk, view, kind, on, reason)
     try:
         entry = _entry(view, kind, on, reason)
-        with desk.installation.read() as session:
-            proposal = preview_anchor(desk.installation, session, found, entry, desk.at)
+        proposal = preview_anchor_entry(desk.context, participant.participant_id, entry)
         preview = _preview(desk, view, page, entry, proposal)
         if step != CONFIRM or preview.missed != missed:
             return desk.show(preview)
-        record_anchor(desk.context, found.study_id, found.subject, entry, confirmed=True)
+        record_anchor(desk.context, participant.study_id, participant.subject, entry, confirmed=True)
     except Refused as refused:
         return desk.show(replace(page, error=desk.words(refused)), refused)
-    return return_to_participant(participant, "differing" if preview.stays else "date")
+    return return_to_participant(desk, "differing" if preview.stays else "date")
 
 
 def _entry(view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorEntry:

@@ -10,21 +10,20 @@ from starlette.responses import Response
 from app.clinic.participant import participant_url
 from app.clinic.request import (
     CONFIRM,
-    SignedInRequest,
+    PermittedRequest,
     StaffRequest,
     Typed,
     get_overview,
-    get_permitted_participant,
     return_to_participant,
 )
 from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Permission
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.schedule.disposition_preview import preview_disposition
+from app.services.clinic.previews import preview_disposition_entry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.web.urls import DISPOSITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +51,43 @@ class DispositionPage:
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/participants/{participant}/disposition")
-def show_disposition_form(desk: SignedInRequest, participant: str) -> Response:
-    get_permitted_participant(desk, participant, Permission.DISPOSITION_RECORD)
-    return desk.show(_disposition_page(desk, get_overview(desk, participant), "", "", ""))
+@router.get(DISPOSITION)
+def show_disposition_form(desk: PermittedRequest) -> Response:
+    return desk.show(_disposition_page(desk, get_overview(desk), "", "", ""))
 
 
-@router.post("/desk/participants/{participant}/disposition")
+@router.post(DISPOSITION)
 def take_disposition(
-    desk: SignedInRequest,
-    participant: str,
+    desk: PermittedRequest,
     kind: Typed = "",
     stated: Typed = "",
     reason: Typed = "",
     step: Typed = "",
 ) -> Response:
     """Lists what stops; records it once confirmed."""
-    found = get_permitted_participant(desk, participant, Permission.DISPOSITION_RECORD)
-    view = get_overview(desk, participant)
-    page = _disposition_page(desk, view, kind, stated, reason)
+    participant = desk.participant
+    page = _disposition_page(desk, get_overview(desk), kind, stated, reason)
     try:
         if kind not in set(DispositionKind):
             raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
         entry = DispositionEntry(DispositionKind(kind), stated.strip(), Owner.site, reason.strip() or None)
         if step != CONFIRM:
-            with desk.installation.read() as session:
-                stop = preview_disposition(session, view.plan, found, entry, desk.at)
+            preview = preview_disposition_entry(desk.context, participant.participant_id, entry)
             return desk.show(
                 replace(
                     page,
                     step=CONFIRM,
-                    effective_on=stop.effective_on,
-                    ends=stop.ends,
-                    forms=stop.forms,
-                    diary_days=stop.diary_days,
-                    opens_early_termination=stop.opens_early_termination,
+                    effective_on=preview.effective_on,
+                    ends=preview.ends,
+                    forms=preview.forms,
+                    diary_days=preview.diary_days,
+                    opens_early_termination=preview.opens_early_termination,
                 )
             )
-        record_disposition(desk.context, found.study_id, found.subject, entry)
+        record_disposition(desk.context, participant.study_id, participant.subject, entry)
     except Refused as refused:
         return desk.show(replace(page, error=desk.words(refused)), refused)
-    return return_to_participant(participant, "disposition")
+    return return_to_participant(desk, "disposition")
 
 
 def _disposition_page(

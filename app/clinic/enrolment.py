@@ -10,41 +10,39 @@ import segno
 from fastapi import APIRouter, Form
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import col
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.request import (
+    ParticipantStaffRequest,
+    PermittedRequest,
     SignedInRequest,
     StaffRequest,
-    get_permitted_participant,
     parse_day,
     return_to_participant,
     url_of_participant,
 )
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
-from app.services.accounts.birth_dates import record_birth_date
-from app.services.clinic.worklist import StaffSite, list_staff_sites
-from app.services.core.plans import get_plan
+from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
+from app.services.clinic.invitation_sheets import (
+    InvitationSheet,
+    enrol_with_invitation,
+    renew_invitation,
+)
+from app.services.clinic.participant_list import find_participant
+from app.services.clinic.staff_sites import StaffSite, list_enrolment_sites
 from app.services.schedule.enrolment import (
     ContactChannel,
     EnrolmentEntry,
     IdentityCheck,
-    Invitation,
-    enrol_participant,
-    issue_invitation,
 )
-from app.storage.queries.participants import get_readable_participant, get_site, select_readable
-from app.storage.tables.participants import Participant
-from app.storage.tables.studies import Site
 from app.web.form_fields import read_birth_date
 from app.web.pages.rendering import Pages, render
-from app.web.urls import CODE, DESK
+from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class BirthDatePage:
 
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
-Typed = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=200)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -111,68 +109,61 @@ class EnrolmentForm(BaseModel):
     """The enrolment form as it is typed; nothing else is taken."""
 
     model_config = ConfigDict(extra="forbid")
-    site: Typed = ""
-    subject: Typed = ""
-    language: Typed = ""
-    enrolled_on: Typed = ""
-    consent_version: Typed = ""
-    consented_on: Typed = ""
-    identity_check: Typed = ""
-    channel: Typed = ""
-    address: Typed = ""
-    birth_year: Typed = ""
-    birth_month: Typed = ""
-    birth_day: Typed = ""
+    site: Text = ""
+    subject: Text = ""
+    language: Text = ""
+    enrolled_on: Text = ""
+    consent_version: Text = ""
+    consented_on: Text = ""
+    identity_check: Text = ""
+    channel: Text = ""
+    address: Text = ""
+    birth_year: Text = ""
+    birth_month: Text = ""
+    birth_day: Text = ""
 
 
 FIELDS = tuple(EnrolmentForm.model_fields)
 
 
-@router.get("/desk/enrol")
+@router.get(ENROL)
 def show_enrolment_form(desk: SignedInRequest) -> Response:
     return desk.show(_form(desk, {}))
 
 
-@router.post("/desk/enrol")
+@router.post(ENROL)
 def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
     values = {name: text.strip() for name, text in typed.model_dump().items()}
     form = _form(desk, values)
     try:
-        place = _site(desk, values["site"])
-        participant = enrol_participant(desk.context, place, _entry(values))
+        sheet = enrol_with_invitation(desk.context, values["site"], _entry(values))
     except Refused as refused:
         return desk.show(_refused(desk, form, values, refused), refused)
-    invitation = issue_invitation(desk.context, participant.study_id, participant.subject)
-    return show_sheet(desk, participant, place, invitation, replaces=False)
+    return show_sheet(desk, sheet, replaces=False)
 
 
-@router.post("/desk/participants/{participant}/invitation")
-def issue_new_invitation(desk: SignedInRequest, participant: str) -> Response:
-    with desk.installation.read() as session:
-        found = get_readable_participant(session, desk.actor, participant, Permission.ACTIVATION_ISSUE)
-        site = get_site(session, found)
-    invitation = issue_invitation(desk.context, found.study_id, found.subject)
-    return show_sheet(desk, found, site, invitation, replaces=True)
+@router.post(INVITATION)
+def issue_new_invitation(desk: PermittedRequest) -> Response:
+    return show_sheet(desk, renew_invitation(desk.context, desk.participant.participant_id), replaces=True)
 
 
-def show_sheet(
-    desk: StaffRequest, participant: Participant, site: Site, invitation: Invitation, replaces: bool
-) -> Response:
+def show_sheet(desk: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Response:
     """The sheet in the participant's language; link and code stand here and nowhere else, once."""
-    spoken = find_language(participant.language) or ENGLISH
+    spoken = find_language(sheet.language) or ENGLISH
     pages: Pages = desk.request.app.state.pages
+    invitation = sheet.invitation
     page = SheetPage(
-        subject=participant.subject,
+        subject=sheet.subject,
         qr=draw_qr(invitation.url),
         address=desk.installation.public_url.partition("://")[2] + CODE,
         code=(invitation.code[:4], invitation.code[4:]),
-        phone=site.phone,
-        hours=site.hours,
+        phone=sheet.phone,
+        hours=sheet.hours,
         expires_at=invitation.expires_at,
         code_expires_at=invitation.code_expires_at,
-        zone=participant.zone,
+        zone=sheet.zone,
         replaces=replaces,
-        back_url=url_of_participant(participant.public_id),
+        back_url=url_of_participant(sheet.public_id),
         desk_words=(pages.word(PRINT, desk.frame), pages.word(BACK, desk.frame)),
         desk_lang=desk.frame.lang,
     )
@@ -207,36 +198,26 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
     )
 
 
-def _site(desk: StaffRequest, code: str) -> Site:
-    with desk.installation.read() as session:
-        places = list_staff_sites(session, desk.actor, Permission.PARTICIPANT_ENROL)
-        found = next((place for place in places if f"{place.study}:{place.code}" == code), None)
-        if found is None:
-            raise Refused("unknown_site", field="site", allowed=tuple(place.code for place in places))
-        return session.get_one(Site, found.site_id)
-
-
 def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
-    with desk.installation.read() as session:
-        places = list_staff_sites(session, desk.actor, Permission.PARTICIPANT_ENROL)
-    if not places:
+    sites = list_enrolment_sites(desk.context)
+    if not sites:
         raise HTTPException(404)
-    plan = desk.installation.library.plan(places[0].study, places[0].plan_version)
-    today = _today(desk.at, places[0].zone)
+    plan = desk.installation.library.plan(sites[0].study, sites[0].plan_version)
+    today = _today(desk.at, sites[0].zone)
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
-        sites=tuple((f"{place.study}:{place.code}", f"{place.code} {place.name}") for place in places),
+        sites=tuple((f"{site.study}:{site.code}", f"{site.code} {site.name}") for site in sites),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         pattern=plan.subject_pattern,
         shape=_shape(plan),
         today=today,
         values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
-        asks_birth_date=any(_asks_birth_date(desk, place) for place in places),
+        asks_birth_date=any(_asks_birth_date(desk, site) for site in sites),
     )
 
 
-def _asks_birth_date(desk: StaffRequest, place: StaffSite) -> bool:
-    plan = desk.installation.library.plan(place.study, place.plan_version)
+def _asks_birth_date(desk: StaffRequest, site: StaffSite) -> bool:
+    plan = desk.installation.library.plan(site.study, site.plan_version)
     return plan.second_check is SecondCheck.birth_date
 
 
@@ -266,9 +247,8 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
 
 def _existing(desk: StaffRequest, subject: str) -> str:
     """Where the participant of this code is, for those who may see them (a form sent twice)."""
-    with desk.installation.read() as session:
-        found = session.exec(select_readable(desk.actor).where(col(Participant.subject) == subject)).first()
-    return url_of_participant(found.public_id) if found else ""
+    public_id = find_participant(desk.context, subject)
+    return url_of_participant(public_id) if public_id else ""
 
 
 Short = Annotated[str, Field(max_length=10)]
@@ -284,37 +264,34 @@ class BirthDateForm(BaseModel):
     reason: Annotated[str, Field(max_length=400)] = ""
 
 
-@router.get(DESK + "/participants/{participant}/birth-date")
-def show_birth_date_form(desk: SignedInRequest, participant: str) -> Response:
-    return desk.show(_birth_date_page(desk, participant, {}))
+@router.get(BIRTH_DATE)
+def show_birth_date_form(desk: PermittedRequest) -> Response:
+    return desk.show(_birth_date_page(desk, {}))
 
 
-@router.post(DESK + "/participants/{participant}/birth-date")
-def take_birth_date(
-    desk: SignedInRequest, participant: str, typed: Annotated[BirthDateForm, Form()]
-) -> Response:
+@router.post(BIRTH_DATE)
+def take_birth_date(desk: PermittedRequest, typed: Annotated[BirthDateForm, Form()]) -> Response:
     fields = typed.model_dump()
-    page = _birth_date_page(desk, participant, fields)
+    page = _birth_date_page(desk, fields)
     try:
         born_on = read_birth_date(fields)
-        record_birth_date(desk.context, participant, born_on, page.reason)
+        record_birth_date(desk.context, desk.participant.participant_id, born_on, page.reason)
     except Refused as refused:
-        return desk.show(_birth_date_page(desk, participant, fields, refused), refused)
-    return return_to_participant(participant, "birth_date")
+        return desk.show(_birth_date_page(desk, fields, refused), refused)
+    return return_to_participant(desk, "birth_date")
 
 
 def _birth_date_page(
-    desk: StaffRequest, participant: str, fields: dict[str, str], refused: Refused | None = None
+    desk: ParticipantStaffRequest, fields: dict[str, str], refused: Refused | None = None
 ) -> BirthDatePage:
     """The form; raises Refused("birth_date_not_asked") in a study that confirms people otherwise."""
-    found = get_permitted_participant(desk, participant, Permission.PARTICIPANT_ENROL)
-    with desk.installation.read() as session:
-        if get_plan(desk.installation, session, found.study_id).second_check is not SecondCheck.birth_date:
-            raise Refused("birth_date_not_asked")
+    participant = desk.participant
+    if not asks_birth_date(desk.context, participant.study_id):
+        raise Refused("birth_date_not_asked")
     return BirthDatePage(
-        subject=found.subject,
-        url=f"{url_of_participant(found.public_id)}/birth-date",
-        back_url=url_of_participant(found.public_id),
+        subject=participant.subject,
+        url=BIRTH_DATE.format(participant=participant.public_id),
+        back_url=url_of_participant(participant.public_id),
         values=fields,
         reason=fields.get("reason", ""),
         field=str(refused.details.get("field", "")) if refused else "",

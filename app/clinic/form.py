@@ -11,21 +11,21 @@ from starlette.responses import Response
 from app.clinic.participant import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
-    SignedInRequest,
-    StaffRequest,
+    ParticipantStaffRequest,
+    PermittedRequest,
     Typed,
     get_overview,
-    get_permitted_participant,
     return_to_participant,
 )
 from app.domain.plans.plan import Plan
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import (
     get_form_state,
 )
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
+from app.web.permissions import ROUTES
+from app.web.urls import EXEMPTION, PARTICIPANT_FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +57,36 @@ class SlotPage:
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/participants/{participant}/forms/{slot}")
-def show_slot(desk: SignedInRequest, participant: str, slot: str) -> Response:
-    return desk.show(_slot_page(desk, participant, slot))
+@router.get(PARTICIPANT_FORM)
+def show_slot(desk: PermittedRequest, slot: str) -> Response:
+    return desk.show(_slot_page(desk, slot))
 
 
-@router.post("/desk/participants/{participant}/forms/{slot}")
-def record_reason(
-    desk: SignedInRequest, participant: str, slot: str, reason: Typed = "", note: Typed = ""
-) -> Response:
+@router.post(PARTICIPANT_FORM)
+def record_reason(desk: PermittedRequest, slot: str, reason: Typed = "", note: Typed = "") -> Response:
     try:
-        record_missed_reason(desk.context, participant, slot, reason, note)
+        record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
-        if refused.code in ("unknown_participant", "unknown_slot"):
+        if refused.code == "unknown_slot":
             raise
-        return desk.show(_slot_page(desk, participant, slot, desk.words(refused)), refused)
-    return return_to_participant(participant, "reason")
+        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
+    return return_to_participant(desk, "reason")
 
 
-@router.post("/desk/participants/{participant}/forms/{slot}/exemption")
-def excuse_slot(
-    desk: SignedInRequest, participant: str, slot: str, exemption: Typed = "", step: Typed = ""
-) -> Response:
-    get_permitted_participant(desk, participant, Permission.REASON_RECORD)
+@router.post(EXEMPTION)
+def excuse_slot(desk: PermittedRequest, slot: str, exemption: Typed = "", step: Typed = "") -> Response:
     try:
         if step != CONFIRM:
-            return desk.show(_asked_again(_slot_page(desk, participant, slot), exemption))
-        excuse_form(desk.context, participant, slot, exemption)
+            return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))
+        excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
     except Refused as refused:
-        if refused.code in ("unknown_participant", "unknown_slot"):
+        if refused.code == "unknown_slot":
             raise
-        return desk.show(_slot_page(desk, participant, slot, desk.words(refused)), refused)
-    return return_to_participant(participant, "excused")
+        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
+    return return_to_participant(desk, "excused")
 
 
-def _asked_again(page: SlotPage, exemption: str) -> SlotPage:
+def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
     """The page that asks whether to excuse the form indeed; it cannot be taken back."""
     if not page.exemptions:
         raise Refused("not_excusable")
@@ -100,11 +95,11 @@ def _asked_again(page: SlotPage, exemption: str) -> SlotPage:
     return replace(page, excusing=exemption)
 
 
-def _slot_page(desk: StaffRequest, participant: str, slot_id: str, error: str = "") -> SlotPage:
-    view = get_overview(desk, participant)
+def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> SlotPage:
+    view = get_overview(desk)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    may = Permission.REASON_RECORD in view.may
+    may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return SlotPage(
         subject=view.participant.subject,

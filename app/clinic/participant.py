@@ -9,11 +9,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.request import (
-    SignedInRequest,
-    StaffRequest,
+    ParticipantStaffRequest,
+    PermittedRequest,
     Typed,
     get_overview,
-    get_permitted_participant,
     parse_day,
     return_to_participant,
     url_of_participant,
@@ -21,16 +20,16 @@ from app.clinic.request import (
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.i18n.languages import find_language
 from app.services.accounts.contacts import ContactDetails, reveal_contact
-from app.services.accounts.devices import revoke_device
+from app.services.accounts.devices import BoundDevice, revoke_device
 from app.services.clinic.conflicts import AnswerConflict
 from app.services.clinic.participant_overview import (
     AnchorHistory,
     DispositionHistory,
     FormState,
+    IssuedInvitation,
     ParticipantOverview,
     QuarantinedAnswers,
     get_form_state,
@@ -38,7 +37,7 @@ from app.services.clinic.participant_overview import (
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
 from app.services.schedule.slots import request_visit
-from app.storage.tables.participants import Activation, Device
+from app.web.urls import CONTACT, PARTICIPANT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +199,12 @@ def build_participant_page(
     return ParticipantPage(
         subject=who.subject,
         url=participant_url(view),
-        site=view.site.name,
+        site=view.site,
         zone=who.zone,
         language=spoken.name if spoken else who.language,
         enrolled_on=local_day(who.enrolled_at, who.zone),
-        consent=(who.consent_version or "", who.consented_on),
-        identity=who.identity_check or "",
+        consent=(who.consent_version, who.consented_on),
+        identity=who.identity_check,
         exit=who.exit_kind.value if who.exit_kind else "",
         forms=tuple(instrument_name(installation, view, instrument, code) for instrument in instruments),
         visits=_visits(view, instruments),
@@ -214,7 +213,7 @@ def build_participant_page(
         else "",
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
-        kept_apart=tuple(_kept_apart_row(installation, view, each, code) for each in view.kept_apart),
+        kept_apart=tuple(_quarantine_row(installation, view, each, code) for each in view.kept_apart),
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
@@ -267,7 +266,7 @@ def _visits(view: ParticipantOverview, instruments: tuple[str, ...]) -> tuple[Vi
     return tuple(rows)
 
 
-def _kept_apart_row(
+def _quarantine_row(
     installation: Installation, view: ParticipantOverview, apart: QuarantinedAnswers, code: str
 ) -> QuarantineRow:
     slot = apart.slot
@@ -281,17 +280,17 @@ def _kept_apart_row(
 
 
 def _conflict_row(
-    installation: Installation, view: ParticipantOverview, met: AnswerConflict, code: str
+    installation: Installation, view: ParticipantOverview, conflict: AnswerConflict, code: str
 ) -> ConflictRow:
-    slot = met.slot
+    slot = conflict.slot
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     return ConflictRow(
         form=instrument_name(installation, view, slot.instrument, code),
         visit=slot.visit,
         cell=build_cell(view, get_form_state(view, slot.public_id)),
-        question=instrument.item(met.item).number,
-        earlier_at=met.earlier_at,
-        later_at=met.later_at,
+        question=instrument.item(conflict.item).number,
+        earlier_at=conflict.earlier_at,
+        later_at=conflict.later_at,
     )
 
 
@@ -303,10 +302,10 @@ def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
         on=current.dated_on if current else None,
         source=current.source if current else "",
         owner=dated.kind.owner.value,
-        reason=(current.reason or "") if current else "",
+        reason=current.reason if current else "",
         recorded_at=current.recorded_at if current else None,
         differing=tuple((row.dated_on, row.source) for row in dated.differing),
-        earlier=tuple((row.dated_on, row.source, row.reason or "") for row in dated.replaced),
+        earlier=tuple((row.dated_on, row.source, row.reason) for row in dated.replaced),
     )
 
 
@@ -316,25 +315,25 @@ def _exit_row(stated: DispositionHistory) -> DispositionRow:
         kind=entry.kind,
         stated=entry.stated_date,
         source=entry.source,
-        reason=entry.reason or "",
+        reason=entry.reason,
         recorded_at=entry.recorded_at,
         undone_at=undone.recorded_at if undone else None,
-        undone_reason=(undone.reason or "") if undone else "",
+        undone_reason=undone.reason if undone else "",
     )
 
 
-def _device_row(view: ParticipantOverview, device: Device) -> DeviceRow:
-    url = f"{participant_url(view)}/devices/{device.id}"
+def _device_row(view: ParticipantOverview, device: BoundDevice) -> DeviceRow:
+    url = f"{participant_url(view)}/devices/{device.device_id}"
     return DeviceRow(device.label, device.bound_at, device.seen_at, device.revoked_at, url)
 
 
-def _invitation_row(activation: Activation, at: datetime) -> InvitationRow:
-    state = "expired" if at >= activation.expires_at else "waiting"
-    if activation.revoked_at is not None:
+def _invitation_row(invitation: IssuedInvitation, at: datetime) -> InvitationRow:
+    state = "expired" if at >= invitation.expires_at else "waiting"
+    if invitation.revoked_at is not None:
         state = "revoked"
-    if activation.used_at is not None:
+    if invitation.used_at is not None:
         state = "used"
-    return InvitationRow(state, activation.issued_at, activation.expires_at)
+    return InvitationRow(state, invitation.issued_at, invitation.expires_at)
 
 
 NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused", "birth_date")
@@ -342,59 +341,54 @@ NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differ
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/participants/{participant}")
-def show_participant(desk: SignedInRequest, participant: str, done: str = "") -> Response:
+@router.get(PARTICIPANT)
+def show_participant(desk: PermittedRequest, done: str = "") -> Response:
     notice = done if done in NOTICES else ""
-    view = get_overview(desk, participant)
+    view = get_overview(desk)
     return desk.show(build_participant_page(desk.installation, view, desk.frame.code, desk.at, notice))
 
 
-@router.post("/desk/participants/{participant}/contact")
-def reveal_participant_contact(desk: SignedInRequest, participant: str) -> Response:
-    contact = reveal_contact(desk.context, participant)
-    view = get_overview(desk, participant)
+@router.post(CONTACT)
+def reveal_participant_contact(desk: PermittedRequest) -> Response:
+    contact = reveal_contact(desk.context, desk.participant.participant_id)
+    view = get_overview(desk)
     return desk.show(
         build_participant_page(desk.installation, view, desk.frame.code, desk.at, revealed=contact)
     )
 
 
-@router.post("/desk/participants/{participant}/devices/{device}")
-def revoke_participant_device(
-    desk: SignedInRequest, participant: str, device: int, reason: Typed = ""
-) -> Response:
+@router.post(PARTICIPANT_DEVICE)
+def revoke_participant_device(desk: PermittedRequest, device: int, reason: Typed = "") -> Response:
     try:
-        revoke_device(desk.context, participant, device, reason)
+        revoke_device(desk.context, desk.participant.participant_id, device, reason)
     except Refused as refused:
-        return _refused(desk, participant, refused)
-    return return_to_participant(participant, "device")
+        return _refused(desk, refused)
+    return return_to_participant(desk, "device")
 
 
-@router.post("/desk/participants/{participant}/disposition/undo")
-def undo_last_disposition(desk: SignedInRequest, participant: str, reason: Typed = "") -> Response:
-    found = get_permitted_participant(desk, participant, Permission.DISPOSITION_UNDO)
+@router.post(UNDO_DISPOSITION)
+def undo_last_disposition(desk: PermittedRequest, reason: Typed = "") -> Response:
     try:
-        undo_disposition(desk.context, found.study_id, found.subject, reason)
+        undo_disposition(desk.context, desk.participant.study_id, desk.participant.subject, reason)
     except Refused as refused:
-        return _refused(desk, participant, refused)
-    return return_to_participant(participant, "undone")
+        return _refused(desk, refused)
+    return return_to_participant(desk, "undone")
 
 
-@router.post("/desk/participants/{participant}/visits")
-def add_visit(desk: SignedInRequest, participant: str, visit: Typed = "", on: Typed = "") -> Response:
-    found = get_permitted_participant(desk, participant, Permission.ANCHOR_RECORD)
+@router.post(VISITS)
+def add_visit(desk: PermittedRequest, visit: Typed = "", on: Typed = "") -> Response:
     try:
         day = parse_day(on, "on")
-        request_visit(desk.context, found.study_id, found.subject, visit, day)
+        request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
     except Refused as refused:
-        return _refused(desk, participant, refused)
-    return return_to_participant(participant, "visit")
+        return _refused(desk, refused)
+    return return_to_participant(desk, "visit")
 
 
-def _refused(desk: StaffRequest, participant: str, refused: Refused) -> Response:
-    if refused.code in ("unknown_participant", "unknown_device"):
+def _refused(desk: ParticipantStaffRequest, refused: Refused) -> Response:
+    if refused.code == "unknown_device":
         raise refused
-    view = get_overview(desk, participant)
     page = build_participant_page(
-        desk.installation, view, desk.frame.code, desk.at, error=desk.words(refused)
+        desk.installation, get_overview(desk), desk.frame.code, desk.at, error=desk.words(refused)
     )
     return desk.show(page, refused)

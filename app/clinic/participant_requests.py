@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Form
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
-from app.domain.records.access import Permission
+from app.clinic.request import SignedInRequest, StaffRequest, Typed, url_of_participant
 from app.domain.refusal import Refused
 from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
-from app.web.urls import DESK
+from app.web.urls import REQUEST, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +44,15 @@ class RequestsPage:
     error: str = ""
 
 
-REQUESTS = f"{DESK}/requests"
-Typed = Annotated[str, Form(max_length=400)]
-
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/requests")
+@router.get(REQUESTS)
 def show_requests(desk: SignedInRequest, done: str = "") -> Response:
-    if not desk.actor.reach(Permission.REQUEST_CLOSE):
-        raise HTTPException(403)
     return desk.show(replace(_page(desk), closed=bool(done)))
 
 
-@router.post("/desk/requests/{request}")
+@router.post(REQUEST)
 def close_participant_request(desk: SignedInRequest, request: int, outcome: Typed = "") -> Response:
     try:
         close_request(desk.context, request, outcome)
@@ -72,27 +65,25 @@ def close_participant_request(desk: SignedInRequest, request: int, outcome: Type
 
 
 def _page(desk: StaffRequest) -> RequestsPage:
-    with desk.installation.read() as session:
-        found = list_open_requests(desk.context, session)
-    return RequestsPage(tuple(_row(desk, asked) for asked in found), LISTED)
+    return RequestsPage(tuple(_row(desk, each) for each in list_open_requests(desk.context)), LISTED)
 
 
-def _row(desk: StaffRequest, asked: OpenRequest) -> RequestRow:
-    person, form = url_of_participant(asked.participant), ""
-    if asked.instrument:
-        instrument = desk.installation.library.instrument(*asked.instrument)
-        form = desk.installation.name(asked.study, instrument, desk.frame.code)
+def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
+    person, form = url_of_participant(entry.participant), ""
+    if entry.instrument:
+        instrument = desk.installation.library.instrument(*entry.instrument)
+        form = desk.installation.name(entry.study, instrument, desk.frame.code)
     return RequestRow(
-        key=asked.request_id,
-        kind=asked.kind.value,
-        subject=asked.subject,
+        key=entry.request_id,
+        kind=entry.kind.value,
+        subject=entry.subject,
         url=person,
-        site=asked.site,
+        site=entry.site,
         form=form,
-        form_url=f"{person}/forms/{asked.slot}" if asked.slot else "",
-        visit=asked.visit,
-        day=asked.for_day,
-        asked_at=asked.asked_at,
-        zone=asked.zone,
-        action_url=f"{REQUESTS}/{asked.request_id}",
+        form_url=f"{person}/forms/{entry.slot}" if entry.slot else "",
+        visit=entry.visit,
+        day=entry.for_day,
+        asked_at=entry.asked_at,
+        zone=entry.zone,
+        action_url=REQUEST.format(request=entry.request_id),
     )

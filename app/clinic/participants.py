@@ -10,11 +10,8 @@ from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.services.clinic.participant_overview import PEOPLE, list_activated_ids, list_participants
-from app.services.clinic.worklist import (
-    list_staff_sites,
-)
-from app.web.urls import DESK
+from app.services.clinic.participant_list import PAGE_SIZE, list_participants
+from app.web.urls import PARTICIPANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +40,24 @@ class ParticipantsPage:
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/participants")
+@router.get(PARTICIPANTS)
 def show_participants(
     desk: SignedInRequest,
     q: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    with desk.installation.read() as session:
-        sites = {place.site_id: place for place in list_staff_sites(session, desk.actor)}
-        found = list_participants(session, desk.actor, q, after)
-        bound = list_activated_ids(session, found)
+    listed = list_participants(desk.context, q, after)
     rows = tuple(
         ParticipantLine(
             subject=each.subject,
             url=url_of_participant(each.public_id),
-            site=sites[each.site_id].name,
+            site=each.site,
             language=each.language,
             enrolled_on=local_day(each.enrolled_at, each.zone),
-            activated=each.id in bound,
-            exit=each.exit_kind.value if each.exit_kind else "",
+            activated=each.activated,
+            exit=each.exit,
         )
-        for each in found[:PEOPLE]
+        for each in listed[:PAGE_SIZE]
     )
-    more = urlencode({"q": q, "after": rows[-1].subject}) if len(found) > PEOPLE else ""
-    return desk.show(ParticipantsPage(rows, q, f"{DESK}/participants?{more}" if more else ""))
+    more = urlencode({"q": q, "after": rows[-1].subject}) if len(listed) > PAGE_SIZE else ""
+    return desk.show(ParticipantsPage(rows, q, f"{PARTICIPANTS}?{more}" if more else ""))

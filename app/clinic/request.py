@@ -9,20 +9,20 @@ from fastapi import Depends, Form, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.domain.records.access import Actor, Permission
+from app.domain.records.access import Actor
 from app.domain.refusal import Refused
-from app.services.accounts.staff_session import SignedInStaff, authenticate_staff, keep_staff_session_alive
+from app.services.accounts.staff_access import PermittedParticipant, admit_staff
+from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.storage.queries.participants import get_readable_participant
-from app.storage.tables.participants import Participant
 from app.web.cookies import get_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
+from app.web.permissions import ROUTES, CallerKind, guards, required_access
 from app.web.refusal_messages import fill_message, message_of
-from app.web.urls import DESK, SESSION_COOKIE
+from app.web.urls import DESK, ENROL, PARTICIPANT, REQUESTS, SESSION_COOKIE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,9 @@ class DeskFrame(PageFrame):
 
     def of(self, staff: str, enrols: bool, answers: bool = False) -> "DeskFrame":
         """The frame as this member of staff has it."""
-        return replace(self, staff=staff, enrols=enrols, answers=answers, home_url="/desk")
+        return replace(self, staff=staff, enrols=enrols, answers=answers, home_url=DESK)
 
 
-SIGN_IN = "/desk/sign-in"
 CONFIRM = "confirm"
 Typed = Annotated[str, Form(max_length=400)]
 
@@ -79,19 +78,51 @@ class StaffRequest:
         return translate_refusal(self.request, refused, self.frame)
 
 
+@dataclass(frozen=True, slots=True)
+class ParticipantStaffRequest(StaffRequest):
+    """A request about one participant, whom the permission of its route reaches."""
+
+    participant: PermittedParticipant
+
+
+@guards(CallerKind.STAFF)
 def require_staff(request: Request, installation: CurrentInstallation, at: At) -> StaffRequest:
-    """The desk of whoever is signed in; anybody else is sent to sign in."""
+    """The request of whoever is signed in and may use its route; anybody else is sent to sign in.
+
+    What the table of permissions asks for the route is enforced here. A participant in the address is
+    found under its permission; Refused("unknown_participant") otherwise. Without one, a permission that no
+    grant has anywhere is refused with 403, or with 404 where the address names something.
+    """
+    access = required_access(request, CallerKind.STAFF)
+    public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        with installation.read() as session:
-            staff = authenticate_staff(session, cookie, at)
+        admission = admit_staff(installation, cookie, at, access.permission, public_id)
     except Refused as refused:
         raise _to_sign_in(request) from refused
-    keep_staff_session_alive(installation, staff, cookie, at)
-    return StaffRequest(request, StaffContext(installation, staff.actor, at), staff, _frame(request, staff))
+    staff, participant = admission.staff, admission.participant
+    context, frame = StaffContext(installation, staff.actor, at), _frame(request, staff)
+    if public_id is None:
+        if access.permission is not None and not staff.actor.reach(access.permission):
+            raise HTTPException(404 if request.path_params else 403)
+        return StaffRequest(request, context, staff, frame)
+    if participant is None:
+        raise Refused("unknown_participant")
+    return ParticipantStaffRequest(request, context, staff, frame, participant)
 
 
 SignedInRequest = Annotated[StaffRequest, Depends(require_staff)]
+
+
+# A coroutine because FastAPI runs plain functions in a thread, which costs more than this does.
+async def require_participant(desk: SignedInRequest) -> ParticipantStaffRequest:
+    """The request about the participant in the address; a route without one has nothing here."""
+    if not isinstance(desk, ParticipantStaffRequest):
+        raise HTTPException(404)
+    return desk
+
+
+PermittedRequest = Annotated[ParticipantStaffRequest, Depends(require_participant)]
 
 
 def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
@@ -103,7 +134,7 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
 
 def url_of_participant(public_id: str) -> str:
     """The address of a participant's page."""
-    return f"{DESK}/participants/{public_id}"
+    return PARTICIPANT.format(participant=public_id)
 
 
 def client_address(request: Request) -> str:
@@ -121,10 +152,15 @@ def parse_day(text: str, field: str) -> date:
 
 def _frame(request: Request, staff: SignedInStaff) -> DeskFrame:
     spoken = base_frame(request).speaking(get_language(request, staff.language))
-    told: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
-    enrols = bool(staff.actor.reach(Permission.PARTICIPANT_ENROL))
-    frame = DeskFrame(**told)  # type: ignore[arg-type]  # the same fields by name
-    return frame.of(staff.name, enrols, bool(staff.actor.reach(Permission.REQUEST_CLOSE)))
+    shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
+    frame = DeskFrame(**shared)  # type: ignore[arg-type]  # the same fields by name
+    return frame.of(staff.name, _may_open(staff, ENROL), _may_open(staff, REQUESTS))
+
+
+def _may_open(staff: SignedInStaff, path: str) -> bool:
+    """Whether the table of permissions lets this member of staff open a page somewhere."""
+    permission = ROUTES["GET", path].permission
+    return permission is None or bool(staff.actor.reach(permission))
 
 
 def _to_sign_in(request: Request) -> HTTPException:
@@ -133,18 +169,11 @@ def _to_sign_in(request: Request) -> HTTPException:
     return HTTPException(303, headers={"Location": SIGN_IN})
 
 
-def get_overview(desk: StaffRequest, participant: str) -> ParticipantOverview:
-    """The overview of a participant of one's own sites."""
-    with desk.installation.read() as session:
-        return get_participant_overview(desk.context, session, participant)
+def get_overview(desk: ParticipantStaffRequest) -> ParticipantOverview:
+    """The overview of the participant whom this request is about."""
+    return get_participant_overview(desk.context, desk.participant.participant_id)
 
 
-def get_permitted_participant(desk: StaffRequest, participant: str, permission: Permission) -> Participant:
-    """The participant, when this may be done to them; a stranger's is not there."""
-    with desk.installation.read() as session:
-        return get_readable_participant(session, desk.actor, participant, permission)
-
-
-def return_to_participant(participant: str, notice: str) -> Response:
+def return_to_participant(desk: ParticipantStaffRequest, notice: str) -> Response:
     """Back to the participant, saying what was done."""
-    return RedirectResponse(f"{url_of_participant(participant)}?done={notice}", 303)
+    return RedirectResponse(f"{url_of_participant(desk.participant.public_id)}?done={notice}", 303)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.request import SIGN_IN, SignedInRequest, client_address, translate_refusal
+from app.clinic.request import SignedInRequest, client_address, translate_refusal
 from app.domain.refusal import Refused
+from app.services.accounts.staff_access import require_pending_sign_in
 from app.services.accounts.staff_session import (
     confirm_second_factor,
-    pending_second_factor,
     remember_staff_language,
     sign_in_staff,
     sign_out_staff,
@@ -18,9 +19,10 @@ from app.services.accounts.staff_session import (
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.pages.rendering import frame_for, render
+from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import message_of
 from app.web.routes import YEAR
-from app.web.urls import DESK, SESSION_COOKIE
+from app.web.urls import DESK, SESSION_COOKIE, SIGN_IN, SIGN_IN_CODE, SIGN_OUT, STAFF_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,17 @@ class CodePage:
     error: str = ""
 
 
-CODE = f"{SIGN_IN}/code"
 Short = Annotated[str, Form(max_length=200)]
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/desk/sign-in")
+@router.get(SIGN_IN)
 def ask_password(request: Request) -> Response:
     return render(request, SignInPage(SIGN_IN))
 
 
-@router.post("/desk/sign-in")
+@router.post(SIGN_IN)
 def take_password(
     request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Short = ""
 ) -> Response:
@@ -63,34 +64,42 @@ def take_password(
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
         return render(request, SignInPage(SIGN_IN, email, words), message_of(refused).status)
-    return _with_cookie(CODE, cookie)
+    return _with_cookie(SIGN_IN_CODE, cookie)
 
 
-@router.get("/desk/sign-in/code")
-def ask_code(request: Request, installation: CurrentInstallation, at: At) -> Response:
+@guards(CallerKind.STAFF_HALF)
+def require_password(request: Request, installation: CurrentInstallation, at: At) -> None:
+    """Let in whoever has just given a password; anybody else is sent to sign in."""
+    required_access(request, CallerKind.STAFF_HALF)
     try:
-        with installation.read() as session:
-            pending_second_factor(session, get_cookie(request, SESSION_COOKIE), at)
-    except Refused:
-        return RedirectResponse(SIGN_IN, 303)
-    return render(request, CodePage(CODE, SIGN_IN))
+        require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)
+    except Refused as refused:
+        raise HTTPException(303, headers={"Location": SIGN_IN}) from refused
 
 
-@router.post("/desk/sign-in/code")
-def take_code(request: Request, installation: CurrentInstallation, at: At, code: Short = "") -> Response:
+PendingSignIn = Annotated[None, Depends(require_password)]
+
+
+@router.get(SIGN_IN_CODE)
+def ask_code(request: Request, _pending: PendingSignIn) -> Response:
+    return render(request, CodePage(SIGN_IN_CODE, SIGN_IN))
+
+
+@router.post(SIGN_IN_CODE)
+def take_code(
+    request: Request, installation: CurrentInstallation, at: At, _pending: PendingSignIn, code: Short = ""
+) -> Response:
     try:
         cookie = confirm_second_factor(
             installation, get_cookie(request, SESSION_COOKIE), code, client_address(request), at
         )
     except Refused as refused:
-        if refused.code == "not_signed_in":
-            return RedirectResponse(SIGN_IN, 303)
         words = translate_refusal(request, refused, frame_for(request))
-        return render(request, CodePage(CODE, SIGN_IN, words), message_of(refused).status)
+        return render(request, CodePage(SIGN_IN_CODE, SIGN_IN, words), message_of(refused).status)
     return _with_cookie(DESK, cookie)
 
 
-@router.post("/desk/sign-out")
+@router.post(SIGN_OUT)
 def sign_out(desk: SignedInRequest) -> Response:
     sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
     response = RedirectResponse(SIGN_IN, 303)
@@ -98,7 +107,7 @@ def sign_out(desk: SignedInRequest) -> Response:
     return response
 
 
-@router.post("/desk/language")
+@router.post(STAFF_LANGUAGE)
 def change_staff_language(desk: SignedInRequest, lang: Short) -> Response:
     chosen = remember_staff_language(desk.installation, desk.staff, lang, desk.at)
     response = RedirectResponse(DESK, 303)
@@ -106,7 +115,7 @@ def change_staff_language(desk: SignedInRequest, lang: Short) -> Response:
     return response
 
 
-def _with_cookie(place: str, cookie: str) -> Response:
-    response = RedirectResponse(place, 303)
+def _with_cookie(url: str, cookie: str) -> Response:
+    response = RedirectResponse(url, 303)
     set_cookie(response, SESSION_COOKIE, cookie)
     return response

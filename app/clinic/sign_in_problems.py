@@ -9,9 +9,7 @@ from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.services.clinic.sign_in_problems import UNUSED, list_sign_in_problems
-from app.services.clinic.worklist import list_staff_sites
-from app.storage.tables.participants import Participant
+from app.services.clinic.sign_in_problems import UNUSED, LockedOut, NeverActivated, list_sign_in_problems
 from app.web.urls import ACCESS
 
 
@@ -52,27 +50,21 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(ACCESS)
 def show_sign_in_problems(desk: SignedInRequest) -> Response:
-    with desk.installation.read() as session:
-        sites = {place.site_id: place.name for place in list_staff_sites(session, desk.actor)}
-        found = list_sign_in_problems(session, desk.actor, desk.at)
+    problems = list_sign_in_problems(desk.context)
     page = SignInProblemsPage(
-        locked_out=tuple(
-            LockedRow(
-                each.participant.subject,
-                url_of_participant(each.participant.public_id),
-                sites[each.participant.site_id],
-                each.until,
-                each.participant.zone,
-            )
-            for each in found.locked_out
-        ),
-        not_activated=tuple(_unused(desk, each, sites[each.site_id]) for each in found.not_activated),
+        locked_out=tuple(_locked_row(each) for each in problems.locked_out),
+        not_activated=tuple(_unused_row(desk, each) for each in problems.not_activated),
         after_days=UNUSED.days,
     )
     return desk.show(page)
 
 
-def _unused(desk: StaffRequest, participant: Participant, site: str) -> UnusedRow:
-    enrolled_on = local_day(participant.enrolled_at, participant.zone)
-    days = (local_day(desk.at, participant.zone) - enrolled_on).days
-    return UnusedRow(participant.subject, url_of_participant(participant.public_id), site, enrolled_on, days)
+def _locked_row(person: LockedOut) -> LockedRow:
+    url = url_of_participant(person.public_id)
+    return LockedRow(person.subject, url, person.site, person.until, person.zone)
+
+
+def _unused_row(desk: StaffRequest, person: NeverActivated) -> UnusedRow:
+    enrolled_on = local_day(person.enrolled_at, person.zone)
+    days = (local_day(desk.at, person.zone) - enrolled_on).days
+    return UnusedRow(person.subject, url_of_participant(person.public_id), person.site, enrolled_on, days)

@@ -11,18 +11,16 @@ from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.records.access import Permission
+from app.domain.records.worklist import Urgency, WorklistCursor
 from app.i18n.languages import find_language
-from app.services.clinic.open_requests import count_requests
-from app.services.clinic.sign_in_problems import list_sign_in_problems
 from app.services.clinic.worklist import (
     Worklist,
     WorklistEntry,
     WorklistFilter,
-    get_worklist,
+    get_worklist_overview,
 )
 from app.services.core.installation import Installation
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
-from app.storage.queries.worklist import Urgency, WorklistCursor
 from app.web.urls import DESK
 
 
@@ -39,7 +37,7 @@ class FilterTab:
 
 @dataclass(frozen=True, slots=True)
 class WorklistLine:
-    """One form that is wanted; `days` is more than 0 for a participant's diary."""
+    """One form that is due; `days` is more than 0 for a participant's diary."""
 
     status: str
     subject: str
@@ -115,51 +113,56 @@ def read_worklist_query(
     return WorklistQuery(site, form, group, q, after)
 
 
-@router.get("/desk")
+@router.get(DESK)
 def show_worklist(
-    desk: SignedInRequest, wanted: Annotated[WorklistQuery, Depends(read_worklist_query)]
+    desk: SignedInRequest, query: Annotated[WorklistQuery, Depends(read_worklist_query)]
 ) -> Response:
     fragment = bool(desk.request.headers.get("hx-request"))
-    with desk.installation.read() as session:
-        found = get_worklist(desk.context, session, wanted.filter())
-        waiting = 0 if fragment else list_sign_in_problems(session, desk.actor, desk.at).count
-        requests = 0 if fragment else count_requests(session, desk.actor)
-    page = replace(_work_page(desk, wanted, found, fragment), cannot_get_in=waiting, requests=requests)
+    overview = get_worklist_overview(desk.context, query.filter(), with_counts=not fragment)
+    page = replace(
+        _worklist_page(desk, query, overview.worklist, fragment),
+        cannot_get_in=overview.sign_in_problems,
+        requests=overview.open_requests,
+    )
     return desk.show_block(page, "results") if fragment else desk.show(page)
 
 
-def _work_page(desk: StaffRequest, wanted: WorklistQuery, found: Worklist, fragment: bool) -> WorklistPage:
-    diary = wanted.filter().diary
-    chosen = wanted.filter().group
+def _worklist_page(
+    desk: StaffRequest, query: WorklistQuery, worklist: Worklist, fragment: bool
+) -> WorklistPage:
+    diary = query.filter().diary
+    chosen = query.filter().group
     return WorklistPage(
-        rows=tuple(_work_row(desk.installation, work, desk.frame.code) for work in found.rows),
+        rows=tuple(_worklist_line(desk.installation, work, desk.frame.code) for work in worklist.rows),
         forms=tuple(
-            _tab(code, wanted.url(form=code), diary == (code == DIARY), found, code == DIARY, CALLED)
+            _tab(code, query.url(form=code), diary == (code == DIARY), worklist, code == DIARY, CALLED)
             for code in (FORMS, DIARY)
         ),
         groups=tuple(
-            _tab(code, wanted.url(group=code), (chosen or "") == code, found, diary, GROUPS[code])
+            _tab(code, query.url(group=code), (chosen or "") == code, worklist, diary, GROUPS[code])
             for code in _GROUPS
             if not (diary and code == Urgency.open)
         ),
-        sites=tuple((place.code, f"{place.code} {place.name}") for place in found.workplaces),
-        site=wanted.site,
-        search=wanted.q,
-        form=wanted.form,
-        group=wanted.group,
-        next_url=f"{wanted.url()}&{urlencode({'after': format_cursor(found.next)})}" if found.next else "",
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in worklist.workplaces),
+        site=query.site,
+        search=query.q,
+        form=query.form,
+        group=query.group,
+        next_url=f"{query.url()}&{urlencode({'after': format_cursor(worklist.next)})}"
+        if worklist.next
+        else "",
         as_of=desk.at,
-        zone=next((place.zone for place in found.workplaces), "UTC"),
+        zone=next((site.zone for site in worklist.workplaces), "UTC"),
         fragment=fragment,
-        packs=() if fragment else tuple(_pack_notes(desk, found)),
+        packs=() if fragment else tuple(_pack_notes(desk, worklist)),
     )
 
 
-def _pack_notes(desk: StaffRequest, found: Worklist) -> Iterator[PackStatus]:
+def _pack_notes(desk: StaffRequest, worklist: Worklist) -> Iterator[PackStatus]:
     """The licences that somebody must see to, for those who answer for the study's conduct."""
     if not desk.actor.reach(Permission.TRAIL_SEE):
         return
-    for study, version in dict.fromkeys((each.study, each.plan_version) for each in found.workplaces):
+    for study, version in dict.fromkeys((each.study, each.plan_version) for each in worklist.workplaces):
         for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):
             instrument = desk.installation.library.instrument(each.instrument, each.version)
             name, spoken = (
@@ -174,13 +177,13 @@ GROUPS = {"": CALLED} | {group.value: (group,) for group in Urgency}
 
 
 def _tab(
-    code: str, url: str, current: bool, found: Worklist, diary: bool, groups: tuple[Urgency, ...]
+    code: str, url: str, current: bool, worklist: Worklist, diary: bool, groups: tuple[Urgency, ...]
 ) -> FilterTab:
-    counts = [found.counts.get((diary, group), 0) for group in groups]
-    return FilterTab(code, url, current, sum(counts), more=any(count >= found.most for count in counts))
+    counts = [worklist.counts.get((diary, group), 0) for group in groups]
+    return FilterTab(code, url, current, sum(counts), more=any(count >= worklist.most for count in counts))
 
 
-def _work_row(installation: Installation, work: WorklistEntry, code: str) -> WorklistLine:
+def _worklist_line(installation: Installation, work: WorklistEntry, code: str) -> WorklistLine:
     instrument = installation.library.instrument(work.instrument, work.instrument_version)
     plan = installation.library.plan(work.workplace.study, work.workplace.plan_version)
     return WorklistLine(
@@ -201,7 +204,7 @@ def _work_row(installation: Installation, work: WorklistEntry, code: str) -> Wor
 
 
 def format_cursor(cursor: WorklistCursor) -> str:
-    """A place in the list as it stands in an address."""
+    """The keyset cursor as it stands in an address."""
     return f"{cursor.rank}_{int(cursor.closes_at.timestamp() * 1_000_000)}_{cursor.key}"
 
 

@@ -244,7 +244,7 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
         slot = next(slot for slot in list_slots(session, participant.id or 0) if slot.visit == visit)
     nurse = stage.nurses[story.site]
     record_missed_reason(
-        StaffContext(stage.installation, nurse, at), participant.public_id, slot.public_id, reason.value, ""
+        StaffContext(stage.installation, nurse, at), slot.participant_id, slot.public_id, reason.value, ""
     )
 
 

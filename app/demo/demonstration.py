@@ -160,13 +160,11 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
     Raises Refused("demonstration_incomplete") when making it was interrupted.
     """
     held = kept or DemoSecrets(*_new_client(installation, at), {})
+    usable = {
+        subject: secret for subject, secret in held.invitations.items() if _usable(installation, secret, at)
+    }
     with installation.read() as session:
         people = _people(session)
-        usable = {
-            subject: secret
-            for subject, secret in held.invitations.items()
-            if _usable(installation, session, secret, at)
-        }
         states = {
             subject: most_pressing_status(list_slots(session, each.id or 0), at)
             for subject, each in people.items()
@@ -200,9 +198,9 @@ def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
     return client.client_id, client.secret
 
 
-def _usable(installation: Installation, session: Session, secret: str, at: datetime) -> bool:
+def _usable(installation: Installation, secret: str, at: datetime) -> bool:
     try:
-        find_invitation(installation, session, secret, at)
+        find_invitation(installation, secret, at)
     except Refused:
         return False
     return True

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.routing import APIRoute
-from fastapi.security import OAuth2, SecurityScopes
+from fastapi.security import OAuth2
 from starlette.responses import Response
 
 from app.domain.records.access import Scope
@@ -15,8 +15,8 @@ from app.services.accounts.edc_clients import authenticate_client
 from app.services.core.context import EdcContext
 from app.services.edc.records import Preconditions
 from app.web.dependencies import At, CurrentInstallation
-
-BASE = "/api/edc/v1"
+from app.web.permissions import CallerKind, guards, required_access
+from app.web.urls import EDC
 
 MEANINGS = {
     Scope.PARTICIPANTS_WRITE: "Register and update participants",
@@ -31,27 +31,31 @@ MEANINGS = {
 }
 
 _flow = OAuthFlowClientCredentials(
-    tokenUrl=f"{BASE}/oauth/token", scopes={scope.value: told for scope, told in MEANINGS.items()}
+    tokenUrl=f"{EDC}/oauth/token", scopes={scope.value: meaning for scope, meaning in MEANINGS.items()}
 )
-_scheme = OAuth2(flows=OAuthFlows(clientCredentials=_flow), scheme_name="client", auto_error=False)
+SCHEME = "client"
+_scheme = OAuth2(flows=OAuthFlows(clientCredentials=_flow), scheme_name=SCHEME, auto_error=False)
 
 
+@guards(CallerKind.EDC)
 def require_client(
     request: Request,
-    needed: SecurityScopes,
     authorization: Annotated[str | None, Security(_scheme)],
     installation: CurrentInstallation,
     at: At,
 ) -> EdcContext:
-    """The client of this request. Raises Refused: "invalid_token", "too_fast", "insufficient_scope"."""
+    """The client of this request, with the scope that the table of permissions asks for its route.
+
+    Raises Refused: "invalid_token", "too_fast", "insufficient_scope".
+    """
+    scope = required_access(request, CallerKind.EDC).scope
     kind, _, bearer = (authorization or "").partition(" ")
-    with installation.read() as session:
-        found = authenticate_client(session, bearer.strip() if kind.lower() == "bearer" else None, at)
+    client = authenticate_client(installation, bearer.strip() if kind.lower() == "bearer" else None, at)
     limits: RateLimits = request.app.state.edc_limits
-    request.state.rate = limits.count(found.client_id, at)
-    for scope in needed.scopes:
-        found.require(Scope(scope))
-    return EdcContext(installation, found, at)
+    request.state.rate = limits.count(client.client_id, at)
+    if scope is not None:
+        client.require(scope)
+    return EdcContext(installation, client, at)
 
 
 async def read_preconditions(
@@ -63,13 +67,7 @@ async def read_preconditions(
 
 
 Conditions = Annotated[Preconditions, Depends(read_preconditions)]
-AnyClient = Annotated[EdcContext, Security(require_client)]
-ParticipantsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.PARTICIPANTS_WRITE.value])]
-VisitsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.VISITS_WRITE.value])]
-StatusWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.STATUS_WRITE.value])]
-AnchorsWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.ANCHORS_WRITE.value])]
-ArmWriter = Annotated[EdcContext, Security(require_client, scopes=[Scope.ARM_WRITE.value])]
-ScoresReader = Annotated[EdcContext, Security(require_client, scopes=[Scope.SCORES_READ.value])]
+AuthenticatedClient = Annotated[EdcContext, Security(require_client)]
 
 
 class RateCountedRoute(APIRoute):

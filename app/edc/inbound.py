@@ -8,15 +8,7 @@ from starlette.responses import Response
 from app.domain.plans.schedule import WindowMove
 from app.domain.plans.windows import Window
 from app.edc import request_models, response_models
-from app.edc.authentication import (
-    AnchorsWriter,
-    ArmWriter,
-    Conditions,
-    ParticipantsWriter,
-    RateCountedRoute,
-    StatusWriter,
-    VisitsWriter,
-)
+from app.edc.authentication import AuthenticatedClient, Conditions, RateCountedRoute
 from app.edc.openapi import PUT, WRITTEN
 from app.edc.responses import json_response, receipt_response
 from app.i18n.languages import find_language
@@ -29,15 +21,16 @@ from app.services.edc.schedule import (
     receive_arm,
     receive_visit,
 )
+from app.web.urls import EDC
 
-router = APIRouter(route_class=RateCountedRoute)
+router = APIRouter(prefix=EDC, route_class=RateCountedRoute)
 
 
 @router.put("/participants/{subject}", responses=WRITTEN)
 def put_participant(
     subject: request_models.Subject,
     sent: request_models.ParticipantIn,
-    context: ParticipantsWriter,
+    context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Register a participant, or update one."""
@@ -51,7 +44,7 @@ def put_participant(
 def put_status(
     subject: request_models.Subject,
     sent: request_models.StatusIn,
-    context: StatusWriter,
+    context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record withdrawal, completion, loss to follow-up or death."""
@@ -65,7 +58,7 @@ def put_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
     sent: request_models.VisitIn,
-    context: VisitsWriter,
+    context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record a visit."""
@@ -87,7 +80,7 @@ def put_anchor(
     kind: request_models.AnchorKind,
     sent: request_models.AnchorIn,
     asked: Annotated[request_models.AnchorAsked, Query()],
-    context: AnchorsWriter,
+    context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record a dated fact, or show what it would move."""
@@ -107,7 +100,7 @@ def put_anchor(
 def put_arm(
     subject: request_models.Subject,
     sent: request_models.ArmIn,
-    context: ArmWriter,
+    context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record the randomised arm."""

@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from app.edc import response_models
+from app.edc.authentication import SCHEME
+from app.web.permissions import ROUTES
 
-Told = dict[int | str, dict[str, Any]]
+Responses = dict[int | str, dict[str, Any]]
 
 VERSION = "1.0.0"
 """Of the transfer specification; additive within a major version, which stands in the path."""
@@ -22,32 +24,32 @@ def _problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/problem+json": {"schema": _REF}}}
 
 
-COMMON: Told = {
+COMMON: Responses = {
     400: _problem("The request cannot be read"),
     401: _problem("No token, or one that is not valid any more"),
     422: _problem("Fields that are not as allowed"),
     429: _problem("Too many requests; Retry-After says when to go on"),
 }
-_SCOPE: Told = {403: _problem("The token lacks a scope, which is named")}
-_ABSENT: Told = {404: _problem("Not there, or not for this client")}
-_CONFLICT: Told = {409: _problem("It does not fit what is stored")}
-_VERSION: Told = {412: _problem("The stored version is another one")}
-GET: Told = COMMON | _SCOPE | _ABSENT | _VERSION | {304: {"description": "As the reader holds it"}}
-PUT: Told = COMMON | _SCOPE | _ABSENT | _CONFLICT | _VERSION | {413: _problem("Too much at once")}
-WRITTEN: Told = PUT | {
+_SCOPE: Responses = {403: _problem("The token lacks a scope, which is named")}
+_ABSENT: Responses = {404: _problem("Not there, or not for this client")}
+_CONFLICT: Responses = {409: _problem("It does not fit what is stored")}
+_VERSION: Responses = {412: _problem("The stored version is another one")}
+GET: Responses = COMMON | _SCOPE | _ABSENT | _VERSION | {304: {"description": "As the reader holds it"}}
+PUT: Responses = COMMON | _SCOPE | _ABSENT | _CONFLICT | _VERSION | {413: _problem("Too much at once")}
+WRITTEN: Responses = PUT | {
     200: {
         "model": response_models.Receipt,
         "description": "Known before; `changed` tells whether this was news",
     },
     201: {"model": response_models.Receipt, "description": "The first body at this address"},
 }
-STREAM: Told = COMMON | {
+STREAM: Responses = COMMON | {
     200: {
         "description": "One event per line; X-Through is the number to go on from",
         "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
     }
 }
-TOKEN: Told = {
+TOKEN: Responses = {
     200: {"model": response_models.TokenOut},
     400: {"model": response_models.TokenRefused, "description": "invalid_request, invalid_scope, …"},
     401: {"model": response_models.TokenRefused, "description": "invalid_client"},
@@ -74,7 +76,7 @@ TOKEN_BODY: dict[str, Any] = {
 }
 
 
-def json_or_lines(model: type[BaseModel]) -> Told:
+def json_or_lines(model: type[BaseModel]) -> Responses:
     """A page as JSON, or as one item per line with the counters in headers."""
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
     page = {"model": model, "description": "A stretch of the feed", "content": lines}
@@ -83,12 +85,15 @@ def json_or_lines(model: type[BaseModel]) -> Told:
 
 def describe_api(router: APIRouter) -> bytes:
     """The description of the routes as JSON, always the same bytes."""
-    told = get_openapi(
+    document = get_openapi(
         title="Daybook EDC API",
         version=VERSION,
         description="Patient-reported outcomes for an EDC. The transfer specification explains every field.",
         routes=router.routes,
     )
-    parts: Mapping[str, dict[str, Any]] = told["components"]
+    parts: Mapping[str, dict[str, Any]] = document["components"]
     parts["schemas"]["Problem"] = response_models.Problem.model_json_schema()
-    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    for (method, path), access in ROUTES.items():
+        if access.scope is not None:
+            document["paths"][path][method.lower()]["security"] = [{SCHEME: [access.scope.value]}]
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

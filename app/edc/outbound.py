@@ -11,22 +11,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from app.edc import request_models, response_models, responses
-from app.edc.authentication import AnyClient, Conditions, RateCountedRoute, ScoresReader
+from app.edc.authentication import AuthenticatedClient, Conditions, RateCountedRoute
 from app.edc.openapi import GET, STREAM, json_or_lines
 from app.services.core.context import EdcContext
 from app.services.edc import transfers
 from app.services.edc.lookups import describe_participant, describe_study, describe_visit
 from app.services.edc.transfers import FeedPage, FeedQuery, TransferRange, log_transfer, pull_changes
 from app.web.dependencies import get_now
+from app.web.urls import EDC
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the feed's head while a client waits."""
 
-router = APIRouter(route_class=RateCountedRoute)
+router = APIRouter(prefix=EDC, route_class=RateCountedRoute)
 
 
 @router.get("/whoami", responses=GET | {200: {"model": response_models.ClientOut}})
-def whoami(context: AnyClient) -> Response:
+def whoami(context: AuthenticatedClient) -> Response:
     """The client itself: its study, sites and scopes."""
     client = context.client
     return responses.json_response(
@@ -42,13 +43,15 @@ def whoami(context: AnyClient) -> Response:
 
 
 @router.get("/studies/{study}", responses=GET | {200: {"model": response_models.StudyOut}})
-def get_study(study: request_models.Subject, context: AnyClient) -> Response:
+def get_study(study: request_models.Subject, context: AuthenticatedClient) -> Response:
     """The client's study: feed, versions, rules."""
     return responses.json_response(describe_study(context, study))
 
 
 @router.get("/participants/{subject}", responses=GET | {200: {"model": response_models.ParticipantOut}})
-def get_participant(subject: request_models.Subject, context: AnyClient, conditions: Conditions) -> Response:
+def get_participant(
+    subject: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
+) -> Response:
     """A participant by code."""
     return responses.representation_response(describe_participant(context, subject), conditions)
 
@@ -59,7 +62,7 @@ def get_participant(subject: request_models.Subject, context: AnyClient, conditi
 def get_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
-    context: AnyClient,
+    context: AuthenticatedClient,
 ) -> Response:
     """A visit and its forms, with their state now."""
     seen = describe_visit(context, subject, visit)
@@ -70,7 +73,7 @@ def get_visit(
 async def get_changes(
     request: Request,
     asked: Annotated[request_models.ChangesAsked, Query()],
-    context: AnyClient,
+    context: AuthenticatedClient,
 ) -> Response:
     """The feed after a number, in order, each number exactly once."""
     stretch = FeedQuery(asked.after, asked.limit, asked.type, asked.feed)
@@ -82,7 +85,7 @@ async def get_changes(
 def get_scores(
     request: Request,
     asked: Annotated[request_models.ScoresAsked, Query()],
-    context: ScoresReader,
+    context: AuthenticatedClient,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
     page, rows = transfers.pull_scores(context, FeedQuery(asked.after, asked.limit, feed=asked.feed))
@@ -90,7 +93,7 @@ def get_scores(
 
 
 @router.get("/snapshot", responses=STREAM)
-def get_snapshot(request: Request, context: AnyClient) -> Response:
+def get_snapshot(request: Request, context: AuthenticatedClient) -> Response:
     """The newest event of every record, one per line; go on with `/changes` after X-Through."""
     through = transfers.get_feed_head(context)
     parts = _streamed(request, context, through)
@@ -102,7 +105,7 @@ def get_snapshot(request: Request, context: AnyClient) -> Response:
 
 
 @router.get("/assessments/{assessment}", responses=GET | {200: {"model": response_models.Event}})
-def get_assessment(assessment: request_models.Assessment, context: AnyClient) -> Response:
+def get_assessment(assessment: request_models.Assessment, context: AuthenticatedClient) -> Response:
     """An assessment as it is now."""
     return _one(transfers.get_assessment(context, assessment, None))
 
@@ -113,7 +116,7 @@ def get_assessment(assessment: request_models.Assessment, context: AnyClient) ->
 def get_assessment_version(
     assessment: request_models.Assessment,
     version: request_models.Version,
-    context: AnyClient,
+    context: AuthenticatedClient,
 ) -> Response:
     """An assessment as one of its versions was; every one stays readable."""
     return _one(transfers.get_assessment(context, assessment, version))

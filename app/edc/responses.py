@@ -8,10 +8,10 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.domain.records.audit import canonical_json
-from app.edc.authentication import BASE
 from app.services.edc.lookups import Representation
 from app.services.edc.records import Preconditions, StoreEffect, StoreResult
 from app.services.edc.transfers import FeedPage
+from app.web.urls import EDC
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
@@ -35,7 +35,7 @@ def version_headers(version: int) -> dict[str, str]:
 
 def receipt_response(place: str, kept: StoreResult, **more: object) -> Response:
     """What a PUT did: 201 for the first body at an address, 200 ever after."""
-    body = {"resource": f"{BASE}/{place}", "version": kept.version, "changed": kept.acts, "as_of": kept.as_of}
+    body = {"resource": f"{EDC}/{place}", "version": kept.version, "changed": kept.acts, "as_of": kept.as_of}
     status = 201 if kept.effect is StoreEffect.created and not kept.known else 200
     return json_response(body | more, status, kept.version)
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.edc import inbound, outbound, responses, tokens
-from app.edc.authentication import BASE
 from app.edc.openapi import describe_api
+from app.web.urls import EDC
 
-router = APIRouter(prefix=BASE)
+router = APIRouter(prefix=EDC)
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -24,4 +24,4 @@ def _document() -> bytes:
 
 
 for _part in (tokens, inbound, outbound):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

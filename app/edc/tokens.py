@@ -14,11 +14,12 @@ from app.domain.refusal import Refused
 from app.edc.openapi import TOKEN, TOKEN_BODY
 from app.services.accounts.edc_clients import issue_token
 from app.web.dependencies import At, CurrentInstallation
+from app.web.urls import EDC
 
 FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
-router = APIRouter()
+router = APIRouter(prefix=EDC)
 
 
 @router.post("/oauth/token", responses=TOKEN, openapi_extra=TOKEN_BODY)

@@ -135,8 +135,7 @@ def show_link(
     bound: Annotated[ParticipantRequest | None, Depends(optional_request)],
 ) -> Response:
     try:
-        with installation.read() as session:
-            invited = find_invitation(installation, session, link, at)
+        invited = find_invitation(installation, link, at)
     except Refused:
         if bound is None:
             raise

@@ -12,10 +12,9 @@ from app.domain.refusal import Refused
 from app.i18n import formats
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
-from app.services.accounts.devices import issue_own_code, list_own_devices, remove_own_device
+from app.services.accounts.devices import BoundDevice, issue_own_code, list_own_devices, remove_own_device
 from app.services.accounts.pins import change_pin
 from app.services.accounts.second_check import PIN_DIGITS
-from app.storage.tables.participants import Device
 from app.web.form_fields import read_field
 from app.web.refusal_messages import message_of
 from app.web.urls import CODE, DEVICES, NEW_PIN, SETTINGS
@@ -71,19 +70,18 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 @router.get(DEVICES)
 def show_devices(current: UnlockedRequest, removed: bool = False) -> Response:
-    with current.installation.read() as session:
-        lines = tuple(_line(current, device) for device in list_own_devices(session, current.participant))
+    lines = tuple(_line(current, device) for device in list_own_devices(current.context))
     return current.show(DevicesPage(lines, DEVICES, SETTINGS, removed))
 
 
 @router.post(DEVICES)
 def issue_code(sent: ParticipantPost) -> Response:
     current = sent.current
-    made = issue_own_code(current.context)
+    own_code = issue_own_code(current.context)
     page = OwnCodePage(
         address=current.installation.public_url.partition("://")[2] + CODE,
-        code=(made.code[:4], made.code[4:]),
-        until=formats.format_local_time(made.expires_at, current.participant.zone, current.language),
+        code=(own_code.code[:4], own_code.code[4:]),
+        until=formats.format_local_time(own_code.expires_at, current.participant.zone, current.language),
         asks=current.participant.second_check.value,
         devices_url=DEVICES,
     )
@@ -128,12 +126,12 @@ def _fault(refused: Refused, new: str) -> str:
     return {"wrong_pin": "wrong", "pins_differ": "mismatch"}.get(refused.code, "throttled")
 
 
-def _line(current: ParticipantRequest, device: Device) -> DeviceLine:
+def _line(current: ParticipantRequest, device: BoundDevice) -> DeviceLine:
     zone, spoken = current.participant.zone, current.language
     return DeviceLine(
         label=device.label,
         bound=formats.format_local_time(device.bound_at, zone, spoken),
         seen=formats.format_local_time(device.seen_at, zone, spoken),
-        here=device.id == current.participant.device_id,
-        remove_url=f"{DEVICES}/{device.id}",
+        here=device.device_id == current.participant.device_id,
+        remove_url=f"{DEVICES}/{device.device_id}",
     )

@@ -25,6 +25,7 @@ from app.web.cookies import get_cookie
 from app.web.dependencies import At, CurrentInstallation
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, render
+from app.web.permissions import CallerKind, guards
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
 
 _PLAIN_FORM = "application/x-www-form-urlencoded"
@@ -120,6 +121,7 @@ def request_with(
         )
 
 
+@guards(CallerKind.PARTICIPANT)
 def require_device(request: Request, installation: CurrentInstallation, at: At) -> ParticipantRequest:
     """The request of a bound browser, even of one that must confirm who it is."""
     current = request_with(request, installation, get_cookie(request, DEVICE_COOKIE) or "", at)

@@ -40,7 +40,7 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
     A browser of the same person is replaced, and whoever would be a sixth has to be let in again.
     """
     tokens = (get_cookie(request, DEVICE_COOKIE) or "", *other_tokens(request))
-    here = _residents(newcomer, tokens)
+    here = _bound_participants(newcomer, tokens)
     own = [each for each in here if each.participant.participant_id == newcomer.participant.participant_id]
     others = [each for each in here if each not in own]
     for gone in (*own, *others[MOST_OTHERS:]):
@@ -53,13 +53,12 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
 
 def list_bound_here(current: ParticipantRequest) -> tuple[BoundParticipant, ...]:
     """Everybody bound in this browser, in the order in which they were bound."""
-    found = _residents(current, (current.cookie, *other_tokens(current.request)))
+    found = _bound_participants(current, (current.cookie, *other_tokens(current.request)))
     return tuple(sorted(found, key=lambda each: each.participant.device_id))
 
 
-def _residents(current: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
-    with current.installation.read() as session:
-        return list_bound_participants(current.installation, session, tokens, current.at)
+def _bound_participants(current: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
+    return list_bound_participants(current.installation, tokens, current.at)
 
 
 @router.get(PEOPLE)

@@ -1,10 +1,23 @@
-"""The one table of routes and who may call them; a test walks every route and every row."""
+"""Who may call a route: the one table, and the only place that asks it.
 
-from collections.abc import Mapping
+Every route stands in `ROUTES` with the kind of caller that it serves and the permission or scope that it
+needs. `check_routes` compares routes and table when the application is assembled; the dependencies that
+let callers in (marked with `guards`) ask `required_access` at each request and enforce what it says.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from app.domain.records.access import Permission, Scope
+from app.web import urls
 
 
 class CallerKind(StrEnum):
@@ -24,6 +37,10 @@ class Access:
     caller: CallerKind
     permission: Permission | None = None
     scope: Scope | None = None
+
+
+class RouteMismatch(Exception):
+    """The routes and the table of permissions differ; an application cannot be assembled of them."""
 
 
 PUBLIC = Access(CallerKind.PUBLIC)
@@ -55,16 +72,16 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     # participants
     ("GET", "/a/{link}"): PUBLIC,
     ("POST", "/a/{link}"): PUBLIC,
-    ("GET", "/code"): PUBLIC,
-    ("POST", "/code"): PUBLIC,
+    ("GET", urls.CODE): PUBLIC,
+    ("POST", urls.CODE): PUBLIC,
     ("GET", "/help"): PUBLIC,
     ("GET", "/unlock"): PARTICIPANT,
     ("POST", "/unlock"): PARTICIPANT,
-    ("GET", "/welcome"): PARTICIPANT,
-    ("POST", "/welcome"): PARTICIPANT,
-    ("GET", "/welcome/practice"): PARTICIPANT,
-    ("POST", "/welcome/practice"): PARTICIPANT,
-    ("GET", "/home"): PARTICIPANT,
+    ("GET", urls.WELCOME): PARTICIPANT,
+    ("POST", urls.WELCOME): PARTICIPANT,
+    ("GET", urls.PRACTICE): PARTICIPANT,
+    ("POST", urls.PRACTICE): PARTICIPANT,
+    ("GET", urls.PATIENT_HOME): PARTICIPANT,
     ("GET", "/home/{news}"): PARTICIPANT,
     ("GET", "/f/{slot}"): PARTICIPANT,
     ("POST", "/f/{slot}/begin"): PARTICIPANT,
@@ -82,67 +99,123 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/sent/{slot}/asked"): PARTICIPANT,
     ("POST", "/sent/{slot}/correction"): PARTICIPANT,
     ("POST", "/help/call"): PARTICIPANT,
-    ("GET", "/settings"): PARTICIPANT,
+    ("GET", urls.SETTINGS): PARTICIPANT,
     ("GET", "/settings/saved/{what}"): PARTICIPANT,
     ("POST", "/settings/text-size"): PARTICIPANT,
     ("POST", "/settings/reminders"): PARTICIPANT,
     ("POST", "/settings/reminders/hour"): PARTICIPANT,
     ("POST", "/settings/reminders/pause"): PARTICIPANT,
     ("POST", "/settings/leave"): PARTICIPANT,
-    ("GET", "/settings/devices"): PARTICIPANT,
-    ("POST", "/settings/devices"): PARTICIPANT,
+    ("GET", urls.DEVICES): PARTICIPANT,
+    ("POST", urls.DEVICES): PARTICIPANT,
     ("POST", "/settings/devices/{device}"): PARTICIPANT,
-    ("GET", "/settings/pin"): PARTICIPANT,
-    ("POST", "/settings/pin"): PARTICIPANT,
-    ("GET", "/settings/people"): PARTICIPANT,
-    ("POST", "/settings/people"): PARTICIPANT,
+    ("GET", urls.NEW_PIN): PARTICIPANT,
+    ("POST", urls.NEW_PIN): PARTICIPANT,
+    ("GET", urls.PEOPLE): PARTICIPANT,
+    ("POST", urls.PEOPLE): PARTICIPANT,
     # site staff
-    ("GET", "/desk/sign-in"): PUBLIC,
-    ("POST", "/desk/sign-in"): PUBLIC,
-    ("GET", "/desk/sign-in/code"): STAFF_HALF,
-    ("POST", "/desk/sign-in/code"): STAFF_HALF,
-    ("POST", "/desk/sign-out"): staff_access(),
-    ("POST", "/desk/language"): staff_access(),
-    ("GET", "/desk"): staff_access(),
-    ("GET", "/desk/participants"): staff_access(),
-    ("GET", "/desk/access"): staff_access(),
-    ("GET", "/desk/requests"): staff_access(Permission.REQUEST_CLOSE),
-    ("POST", "/desk/requests/{request}"): staff_access(Permission.REQUEST_CLOSE),
-    ("GET", "/desk/enrol"): staff_access(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/enrol"): staff_access(Permission.PARTICIPANT_ENROL),
-    ("GET", "/desk/participants/{participant}"): staff_access(Permission.PARTICIPANT_SEE),
-    ("POST", "/desk/participants/{participant}/contact"): staff_access(Permission.CONTACT_SEE),
-    ("POST", "/desk/participants/{participant}/invitation"): staff_access(Permission.ACTIVATION_ISSUE),
-    ("POST", "/desk/participants/{participant}/devices/{device}"): staff_access(Permission.ACTIVATION_ISSUE),
-    ("GET", "/desk/participants/{participant}/birth-date"): staff_access(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/participants/{participant}/birth-date"): staff_access(Permission.PARTICIPANT_ENROL),
-    ("POST", "/desk/participants/{participant}/visits"): staff_access(Permission.ANCHOR_RECORD),
-    ("GET", "/desk/participants/{participant}/dates"): staff_access(Permission.ANCHOR_RECORD),
-    ("POST", "/desk/participants/{participant}/dates"): staff_access(Permission.ANCHOR_RECORD),
-    ("GET", "/desk/participants/{participant}/disposition"): staff_access(Permission.DISPOSITION_RECORD),
-    ("POST", "/desk/participants/{participant}/disposition"): staff_access(Permission.DISPOSITION_RECORD),
-    ("POST", "/desk/participants/{participant}/disposition/undo"): staff_access(Permission.DISPOSITION_UNDO),
-    ("GET", "/desk/participants/{participant}/forms/{slot}"): staff_access(Permission.PARTICIPANT_SEE),
-    ("POST", "/desk/participants/{participant}/forms/{slot}"): staff_access(Permission.REASON_RECORD),
-    ("POST", "/desk/participants/{participant}/forms/{slot}/exemption"): staff_access(
-        Permission.REASON_RECORD
-    ),
+    ("GET", urls.SIGN_IN): PUBLIC,
+    ("POST", urls.SIGN_IN): PUBLIC,
+    ("GET", urls.SIGN_IN_CODE): STAFF_HALF,
+    ("POST", urls.SIGN_IN_CODE): STAFF_HALF,
+    ("POST", urls.SIGN_OUT): staff_access(),
+    ("POST", urls.STAFF_LANGUAGE): staff_access(),
+    ("GET", urls.DESK): staff_access(),
+    ("GET", urls.PARTICIPANTS): staff_access(),
+    ("GET", urls.ACCESS): staff_access(),
+    ("GET", urls.REQUESTS): staff_access(Permission.REQUEST_CLOSE),
+    ("POST", urls.REQUEST): staff_access(Permission.REQUEST_CLOSE),
+    ("GET", urls.ENROL): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", urls.ENROL): staff_access(Permission.PARTICIPANT_ENROL),
+    ("GET", urls.PARTICIPANT): staff_access(Permission.PARTICIPANT_SEE),
+    ("POST", urls.CONTACT): staff_access(Permission.CONTACT_SEE),
+    ("POST", urls.INVITATION): staff_access(Permission.ACTIVATION_ISSUE),
+    ("POST", urls.PARTICIPANT_DEVICE): staff_access(Permission.ACTIVATION_ISSUE),
+    ("GET", urls.BIRTH_DATE): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", urls.BIRTH_DATE): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", urls.VISITS): staff_access(Permission.ANCHOR_RECORD),
+    ("GET", urls.DATES): staff_access(Permission.ANCHOR_RECORD),
+    ("POST", urls.DATES): staff_access(Permission.ANCHOR_RECORD),
+    ("GET", urls.DISPOSITION): staff_access(Permission.DISPOSITION_RECORD),
+    ("POST", urls.DISPOSITION): staff_access(Permission.DISPOSITION_RECORD),
+    ("POST", urls.UNDO_DISPOSITION): staff_access(Permission.DISPOSITION_UNDO),
+    ("GET", urls.PARTICIPANT_FORM): staff_access(Permission.PARTICIPANT_SEE),
+    ("POST", urls.PARTICIPANT_FORM): staff_access(Permission.REASON_RECORD),
+    ("POST", urls.EXEMPTION): staff_access(Permission.REASON_RECORD),
     # EDC clients
-    ("POST", "/api/edc/v1/oauth/token"): PUBLIC,
-    ("GET", "/api/edc/v1/openapi.json"): PUBLIC,
-    ("GET", "/api/edc/v1/whoami"): edc_access(),
-    ("GET", "/api/edc/v1/studies/{study}"): edc_access(),
-    ("GET", "/api/edc/v1/participants/{subject}"): edc_access(),
-    ("PUT", "/api/edc/v1/participants/{subject}"): edc_access(Scope.PARTICIPANTS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/status"): edc_access(Scope.STATUS_WRITE),
-    ("GET", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc_access(),
-    ("PUT", "/api/edc/v1/participants/{subject}/visits/{visit}"): edc_access(Scope.VISITS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/anchors/{kind}"): edc_access(Scope.ANCHORS_WRITE),
-    ("PUT", "/api/edc/v1/participants/{subject}/arm"): edc_access(Scope.ARM_WRITE),
-    ("GET", "/api/edc/v1/changes"): edc_access(),
-    ("GET", "/api/edc/v1/snapshot"): edc_access(),
-    ("GET", "/api/edc/v1/scores"): edc_access(Scope.SCORES_READ),
-    ("GET", "/api/edc/v1/assessments/{assessment}"): edc_access(),
-    ("GET", "/api/edc/v1/assessments/{assessment}/versions/{version}"): edc_access(),
+    ("POST", f"{urls.EDC}/oauth/token"): PUBLIC,
+    ("GET", f"{urls.EDC}/openapi.json"): PUBLIC,
+    ("GET", f"{urls.EDC}/whoami"): edc_access(),
+    ("GET", f"{urls.EDC}/studies/{{study}}"): edc_access(),
+    ("GET", f"{urls.EDC}/participants/{{subject}}"): edc_access(),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}"): edc_access(Scope.PARTICIPANTS_WRITE),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/status"): edc_access(Scope.STATUS_WRITE),
+    ("GET", f"{urls.EDC}/participants/{{subject}}/visits/{{visit}}"): edc_access(),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/visits/{{visit}}"): edc_access(Scope.VISITS_WRITE),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/anchors/{{kind}}"): edc_access(Scope.ANCHORS_WRITE),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/arm"): edc_access(Scope.ARM_WRITE),
+    ("GET", f"{urls.EDC}/changes"): edc_access(),
+    ("GET", f"{urls.EDC}/snapshot"): edc_access(),
+    ("GET", f"{urls.EDC}/scores"): edc_access(Scope.SCORES_READ),
+    ("GET", f"{urls.EDC}/assessments/{{assessment}}"): edc_access(),
+    ("GET", f"{urls.EDC}/assessments/{{assessment}}/versions/{{version}}"): edc_access(),
 }
 """By method and path, as declared; HEAD goes with GET. Every face adds its rows here."""
+
+
+_GUARDS: dict[Callable[..., object], CallerKind] = {}
+_Guard = TypeVar("_Guard", bound=Callable[..., object])
+
+
+def guards(caller: CallerKind) -> Callable[[_Guard], _Guard]:
+    """Mark a dependency, or a handler that authenticates by itself, as letting in this kind of caller."""
+
+    def mark(guard: _Guard) -> _Guard:
+        _GUARDS[guard] = caller
+        return guard
+
+    return mark
+
+
+def required_access(request: Request, caller: CallerKind) -> Access:
+    """The row of the route that this request reached, for a guard of this kind to enforce.
+
+    Raises HTTPException(404) for a route that has no row, or one for another kind of caller.
+    """
+    method = "GET" if request.method == "HEAD" else request.method
+    access = ROUTES.get((method, request.scope["route"].path))
+    if access is None or access.caller is not caller:
+        raise HTTPException(404)
+    return access
+
+
+def check_routes(routes: Sequence[BaseRoute]) -> None:
+    """Compare the routes of an application with the table. Raises RouteMismatch naming the difference."""
+    declared = set()
+    for route in routes:
+        if not isinstance(route, APIRoute):
+            raise RouteMismatch(f"{route}: not a route of the table's kind")
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            _check_route(method, route)
+            declared.add((method, route.path))
+    if absent := sorted(ROUTES.keys() - declared):
+        raise RouteMismatch(f"in the table, and no route: {absent}")
+
+
+def _check_route(method: str, route: APIRoute) -> None:
+    access = ROUTES.get((method, route.path))
+    if access is None:
+        raise RouteMismatch(f"{method} {route.path}: not in the table")
+    found = {_GUARDS[call] for call in _calls(route.dependant) if call in _GUARDS}
+    if found != ({access.caller} - {CallerKind.PUBLIC}):
+        raise RouteMismatch(f"{method} {route.path}: for {access.caller}, but lets in {sorted(found)}")
+    if access.caller is CallerKind.STAFF and "{participant}" in route.path and access.permission is None:
+        raise RouteMismatch(f"{method} {route.path}: is about a participant and names no permission")
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
+    """The handler and everything that it depends on."""
+    if dependant.call is not None:
+        yield dependant.call
+    for each in dependant.dependencies:
+        yield from _calls(each)

@@ -21,12 +21,12 @@ from requests_oauthlib import OAuth2Session
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from app.edc.authentication import BASE
 from app.edc.openapi import describe_api
 from app.edc.rate_limit import RateLimits
 from app.edc.routes import router
 from app.storage.tables.studies import Site
 from app.web.permissions import ROUTES, CallerKind
+from app.web.urls import EDC as BASE
 from tests import servers
 from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered

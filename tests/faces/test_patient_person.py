@@ -38,8 +38,7 @@ def led(phone: Phone, answer: Response) -> Element:
 
 
 def asked(phone: Phone) -> tuple[OpenRequest, ...]:
-    with phone.person.installation.read() as session:
-        return list_open_requests(StaffContext(phone.person.installation, phone.person.nurse, START), session)
+    return list_open_requests(StaffContext(phone.person.installation, phone.person.nurse, START))
 
 
 def leaves(phone: Phone, kind: DispositionKind) -> None:

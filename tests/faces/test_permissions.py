@@ -1,13 +1,16 @@
 """Every route with everybody who may come: let in as the table says, and turned away everywhere else."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import pytest
 from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.web.permissions import ROUTES, CallerKind
+from app.domain.records.access import Permission, Scope
+from app.web import urls
+from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
 from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected
 
 ASKED = sorted(ROUTES.items(), key=lambda row: row[0][1] in ENDING)
@@ -140,3 +143,58 @@ def test_looking_changes_nothing(here: Ward, let: Let, who: Who) -> None:
         if method == SAFE:
             comes.ask(method, path, here.address(path, here.phone.person))
     assert here.trail() == before
+
+
+TABLE = cast("dict[tuple[str, str], Access]", ROUTES)
+"""The table itself, to be changed for one test."""
+
+
+@pytest.mark.req("IAM-02", "IAM-08")
+def test_who_sees_a_participant_follows_the_table(
+    here: Ward, let: Let, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, address = (SAFE, urls.PARTICIPANT), here.address(urls.PARTICIPANT, here.phone.person)
+    nurse, investigator = let(Who.nurse), let(Who.investigator)
+    assert nurse.ask(*row, address).status_code == 200
+    monkeypatch.setitem(TABLE, row, staff_access(Permission.DISPOSITION_UNDO))
+    assert nurse.ask(*row, address).status_code == 404
+    assert investigator.ask(*row, address).status_code == 200
+
+
+@pytest.mark.req("IAM-02", "IAM-08")
+def test_who_opens_a_list_follows_the_table(let: Let, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, monitor = (SAFE, urls.REQUESTS), let(Who.monitor)
+    assert monitor.ask(*row, urls.REQUESTS).status_code == 403
+    assert "/desk/requests" not in monitor.ask(SAFE, urls.PARTICIPANTS, urls.PARTICIPANTS).text
+    monkeypatch.setitem(TABLE, row, staff_access(Permission.PARTICIPANT_SEE))
+    assert monitor.ask(*row, urls.REQUESTS).status_code == 200
+    assert "/desk/requests" in monitor.ask(SAFE, urls.PARTICIPANTS, urls.PARTICIPANTS).text
+
+
+@pytest.mark.req("IAM-02", "IAM-08")
+def test_the_scope_of_a_client_follows_the_table(let: Let, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{urls.EDC}/whoami"
+    client = let(Who.edc_without_scopes)
+    assert client.ask(SAFE, path, path).status_code == 200
+    monkeypatch.setitem(TABLE, (SAFE, path), edc_access(Scope.SCORES_READ))
+    refused = client.ask(SAFE, path, path)
+    assert (refused.status_code, refused.json()["scope"]) == (403, "scores:read")
+
+
+@pytest.mark.req("IAM-02")
+@pytest.mark.parametrize(
+    ("who", "path"),
+    [
+        (Who.nurse, urls.PARTICIPANT),
+        (Who.nurse, urls.DESK),
+        (Who.half, urls.SIGN_IN_CODE),
+        (Who.edc, f"{urls.EDC}/whoami"),
+    ],
+)
+def test_a_route_that_loses_its_row_is_not_served(
+    here: Ward, let: Let, monkeypatch: pytest.MonkeyPatch, who: Who, path: str
+) -> None:
+    caller, address = let(who), here.address(path, here.phone.person)
+    assert caller.ask(SAFE, path, address).status_code == 200
+    monkeypatch.delitem(TABLE, (SAFE, path))
+    assert caller.ask(SAFE, path, address).status_code == 404

@@ -157,9 +157,8 @@ def test_a_second_browser_comes_in_by_a_code_and_is_removed(
 
 def _asked(reader: Reader) -> list[str]:
     person = reader.patient.person
-    with person.installation.read() as session:
-        found = list_open_requests(StaffContext(person.installation, person.nurse, START), session)
-        return [each.kind.value for each in found if each.subject == person.subject]
+    found = list_open_requests(StaffContext(person.installation, person.nurse, START))
+    return [each.kind.value for each in found if each.subject == person.subject]
 
 
 @pytest.mark.req("CAP-20")

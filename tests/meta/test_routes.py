@@ -1,12 +1,25 @@
-"""Every route is in the table of permissions, and the table names nothing else."""
+"""Every route is in the table of permissions, the table names nothing else, and it is what is enforced."""
 
 import re
+from typing import cast
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
 
-from app.web.permissions import ROUTES, CallerKind
+from app.domain.records.access import Permission
+from app.web import urls
+from app.web.permissions import (
+    PUBLIC,
+    ROUTES,
+    Access,
+    CallerKind,
+    RouteMismatch,
+    check_routes,
+    edc_access,
+    staff_access,
+)
 from tests.applications import Clock, application, visitor
 
 CLOSED = [
@@ -46,3 +59,58 @@ def test_a_stranger_gets_nothing(app: FastAPI, method: str, path: str) -> None:
     assert answer.status_code in (303, 400, 401, 403, 404), answer.text[:300]
     if answer.status_code == 303:
         assert ("GET", answer.headers["location"].partition("?")[0]) not in CLOSED
+
+
+TABLE = cast("dict[tuple[str, str], Access]", ROUTES)
+"""The table itself, to be changed for one test."""
+
+
+def test_an_application_with_a_route_that_no_row_names_does_not_start(
+    migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(TABLE, ("GET", urls.ENROL))
+    with pytest.raises(RouteMismatch, match="GET /desk/enrol: not in the table"):
+        application(migrated_sqlite_url, Clock())
+
+
+@pytest.mark.req("IAM-02")
+def test_no_row_can_be_removed(app: FastAPI) -> None:
+    for row in list(ROUTES):
+        with pytest.MonkeyPatch.context() as table:
+            table.delitem(TABLE, row)
+            with pytest.raises(RouteMismatch, match=re.escape(f"{row[0]} {row[1]}: not in the table")):
+                check_routes(app.routes)
+
+
+@pytest.mark.req("IAM-02")
+def test_no_row_can_name_another_kind_of_caller(app: FastAPI) -> None:
+    for row in list(ROUTES):
+        other = edc_access() if ROUTES[row] == PUBLIC else PUBLIC
+        with pytest.MonkeyPatch.context() as table:
+            table.setitem(TABLE, row, other)
+            with pytest.raises(RouteMismatch, match=re.escape(f"{row[0]} {row[1]}: for {other.caller}")):
+                check_routes(app.routes)
+
+
+def test_a_row_without_a_route_is_named(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, ("GET", "/nowhere"), PUBLIC)
+    with pytest.raises(RouteMismatch, match="/nowhere"):
+        check_routes(app.routes)
+
+
+def test_a_route_of_another_make_is_named(app: FastAPI) -> None:
+    with pytest.raises(RouteMismatch, match="/static"):
+        check_routes([*app.routes, Mount("/static", routes=[])])
+
+
+def test_a_route_about_a_participant_names_a_permission(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLE, ("GET", urls.PARTICIPANT), staff_access())
+    with pytest.raises(RouteMismatch, match="names no permission"):
+        check_routes(app.routes)
+
+
+def test_every_permission_guards_a_route_or_what_a_page_shows() -> None:
+    shown = {Permission.ARM_SEE, Permission.TRAIL_SEE}  # forms that tell the arm; licences that run out
+    assert {access.permission for access in ROUTES.values()} - {None} == set(Permission) - shown

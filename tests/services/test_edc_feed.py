@@ -70,8 +70,7 @@ WRITERS, EACH = 8, 6
 def caller_of(installation: Installation, sites: list[str] | None = None) -> EdcClientSession:
     made = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", tuple(Scope), sites)
     issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
-    with installation.read() as session:
-        return authenticate_client(session, issued.token, START)
+    return authenticate_client(installation, issued.token, START)
 
 
 def request_about(

@@ -29,8 +29,7 @@ from tests.services.test_participant_page import blinded
 
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
-    with installation.read() as session:
-        return list_open_requests(StaffContext(installation, actor, START), session)
+    return list_open_requests(StaffContext(installation, actor, START))
 
 
 def counted(installation: Installation, actor: Actor) -> int:

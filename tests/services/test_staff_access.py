@@ -12,6 +12,7 @@ from sqlmodel import select
 from app.domain.records.access import SYSTEM, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.accounts.staff_access import admit_staff, require_pending_sign_in
 from app.services.accounts.staff_session import (
     ABSOLUTE,
     IDLE,
@@ -29,11 +30,11 @@ from app.services.accounts.staff_session import (
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import TRIES
-from app.services.setup.studies import create_staff, disable_staff, grant_role
+from app.services.setup.studies import create_staff, disable_staff, grant_role, open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import StaffSession
 from app.storage.tables.studies import Site
-from tests.services.people import START
+from tests.services.people import START, enrolled, site_entry
 
 EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
 
@@ -231,3 +232,36 @@ def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site
     colleague = seen(installation, signed_in(installation, new.totp_secret, START), START)
     assert (colleague.actor.role, colleague.actor.grants) == ("none", ())
     assert not colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
+
+
+@pytest.mark.req("IAM-02", "IAM-03")
+def test_a_permission_finds_only_the_participants_that_it_reaches(
+    installation: Installation, secret: str, site: Site
+) -> None:
+    there = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
+    own = enrolled(installation, site, "0571-001").row()
+    others = enrolled(installation, there, "0021-001").row()
+    cookie = signed_in(installation, secret, START)
+    find = partial(admit_staff, installation, cookie, START)
+    admission = find(Permission.PARTICIPANT_SEE, own.public_id)
+    assert admission.participant is not None
+    assert admission.participant.participant_id == own.id
+    assert admission.participant.subject == "0571-001"
+    assert find(Permission.DISPOSITION_UNDO, own.public_id).participant is None
+    assert find(Permission.PARTICIPANT_SEE, others.public_id).participant is None
+    assert find(Permission.PARTICIPANT_SEE, "nobody").participant is None
+    assert find(None, own.public_id).participant is None
+    assert find().staff.name == "Li Na"
+
+
+def test_whoever_is_turned_away_stays_signed_in(installation: Installation, secret: str) -> None:
+    cookie, later = signed_in(installation, secret, START), START + timedelta(minutes=20)
+    assert admit_staff(installation, cookie, later, Permission.ARM_SEE, "nobody").participant is None
+    assert seen(installation, cookie, later + IDLE).seen_at == later
+
+
+def test_only_a_given_password_lets_the_code_follow(installation: Installation, secret: str) -> None:
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    require_pending_sign_in(installation, half, START)
+    for cookie in (None, "guess", signed_in(installation, secret, START)):
+        assert refused(partial(require_pending_sign_in, installation, cookie, START)) == "not_signed_in"

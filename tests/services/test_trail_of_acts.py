@@ -41,7 +41,7 @@ def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
     slot = person.slot("W6").public_id
     record_missed_reason(
         StaffContext(installation, nurse, late),
-        participant.public_id,
+        participant.id or 0,
         slot,
         MissedReason.too_ill_staff,
         "in hospital",

@@ -16,16 +16,16 @@ from app.domain.plans.status import Status
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.worklist import Urgency, WorklistCursor
 from app.services.accounts.participant_session import unlock_device
-from app.services.clinic.worklist import Worklist, WorklistFilter, get_worklist, list_staff_sites
+from app.services.clinic.staff_sites import list_staff_sites
+from app.services.clinic.worklist import Worklist, WorklistFilter, get_worklist
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import open_site
 from app.storage.queries.slots import slot_status
 from app.storage.queries.worklist import (
-    Urgency,
-    WorklistCursor,
     WorklistRow,
     WorklistSearch,
     list_diary_rows,

@@ -17,10 +17,8 @@ class Permission(StrEnum):
     DISPOSITION_UNDO = "disposition:undo"
     REASON_RECORD = "reason:record"
     REQUEST_CLOSE = "request:close"
-    SCORES_SEE = "scores:see"
     ARM_SEE = "arm:see"
     TRAIL_SEE = "trail:see"
-    STAFF_MANAGE = "staff:manage"
 
 
 class Role(StrEnum):
@@ -48,13 +46,12 @@ _CONDUCT = frozenset(
 
 ALLOWS: Mapping[Role, frozenset[Permission]] = {
     Role.NURSE: _CONDUCT,
-    Role.INVESTIGATOR: _CONDUCT
-    | {Permission.DISPOSITION_UNDO, Permission.SCORES_SEE, Permission.ARM_SEE, Permission.TRAIL_SEE},
+    Role.INVESTIGATOR: _CONDUCT | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE},
     Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
-    Role.DATA_MANAGER: frozenset({Permission.PARTICIPANT_SEE, Permission.SCORES_SEE, Permission.TRAIL_SEE}),
-    Role.ADMIN: frozenset({Permission.STAFF_MANAGE}),
+    Role.DATA_MANAGER: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
+    Role.ADMIN: frozenset(),
 }
-"""Nurses see whether a form was sent; scores only roles that the study trusts with them see."""
+"""The one table of grants. Nurses see whether a form was sent, and no role of the sites sees scores."""
 
 
 class Scope(StrEnum):

@@ -44,6 +44,7 @@ from app.services.patient.submitted_forms import (
 from app.web.cookies import get_cookie
 from app.web.dependencies import get_installation, get_now
 from app.web.pages.rendering import render_block
+from app.web.permissions import CallerKind, guards
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -57,12 +58,14 @@ async def read_body(request: Request) -> bytes:
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
 @router.post("/f/{slot}/answers")
+@guards(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
     return await run_in_threadpool(_saved, request, request.path_params["slot"], await request.body())
 
 
 @router.post("/f/{slot}/submit")
+@guards(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
     return await run_in_threadpool(_sent, request, request.path_params["slot"], await read_fields(request))

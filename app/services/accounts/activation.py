@@ -61,18 +61,19 @@ class InvitationContext:
     asks: RequiredCheck
 
 
-def find_invitation(
-    installation: Installation, session: Session, link: str, at: datetime
-) -> InvitationContext:
+def find_invitation(installation: Installation, link: str, at: datetime) -> InvitationContext:
     """Whom this link invites. Changes nothing: link scanners and message previews open links too.
 
     Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (SEC-07). A short
-    code is none: it can be guessed, so that it is looked up by `take_up` alone.
+    code is none: it can be guessed, so that it is looked up by `redeem_invitation` alone.
     """
-    found = None if is_short_code(link) else _invited(installation, session, link, at)
-    if found is None:
+    if is_short_code(link):
         raise Refused("wrong_link")
-    return found
+    with installation.read() as session:
+        invited = _invited(installation, session, link, at)
+    if invited is None:
+        raise Refused("wrong_link")
+    return invited
 
 
 def redeem_invitation(
@@ -103,8 +104,8 @@ def activate_device(
     """Bind a browser with a link or code and the answer to what it asks; returns the cookie's token.
 
     `answer` is a new PIN (`again` repeats it), the PIN that there is, a birth date as YYYY-MM-DD, or "".
-    Raises Refused: "bad_pin", "pins_differ", or as `take_up`: a wrong answer reads like a wrong code
-    (SEC-07). Neither PIN nor date is ever stored.
+    Raises Refused: "bad_pin", "pins_differ", or as `redeem_invitation`: a wrong answer reads like a wrong
+    code (SEC-07). Neither PIN nor date is ever stored.
     """
     found = redeem_invitation(installation, secret, source, at)
     pin_hash = None

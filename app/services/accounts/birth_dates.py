@@ -4,7 +4,6 @@ from datetime import date
 
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import birth_date_fingerprint
@@ -12,8 +11,8 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.throttling import forget_failures, participant_throttle
-from app.storage.queries.participants import get_readable_participant
 from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Participant
 
 _OLDEST = 120
 """Years; nobody in a trial was born longer ago."""
@@ -36,29 +35,32 @@ def birth_date_hash(
     return birth_date_fingerprint(installation.secret_box, public_id, born_on)
 
 
+def asks_birth_date(context: StaffContext, study_id: int) -> bool:
+    """Whether a study confirms people by their birth date."""
+    with context.read() as session:
+        return get_plan(context.installation, session, study_id).second_check is SecondCheck.birth_date
+
+
 def record_birth_date(
     context: StaffContext,
-    public_id: str,
+    participant_id: int,
     born_on: date | None,
     reason: str,
 ) -> None:
     """Record or correct a participant's birth date, which was mistyped or came with no enrolment.
 
-    Raises Refused: "unknown_participant", "birth_date_not_asked", "birth_date_needed",
-    "bad_birth_date", "reason_needed".
+    Raises Refused: "birth_date_not_asked", "birth_date_needed", "bad_birth_date", "reason_needed".
     """
     with context.unit_of_work() as work:
-        participant = get_readable_participant(
-            work.session, context.actor, public_id, Permission.PARTICIPANT_ENROL
-        )
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(participant_id)
         work.lock(chain)
+        participant = work.session.get_one(Participant, participant_id)
         plan = get_plan(context.installation, work.session, participant.study_id)
         if plan.second_check is not SecondCheck.birth_date:
             raise Refused("birth_date_not_asked")
         check_birth_date(born_on, local_day(context.at, participant.zone))
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
-        participant.birth_hash = birth_date_hash(context.installation, plan, public_id, born_on)
-        forget_failures(work.session, participant_throttle(participant.id or 0))
+        participant.birth_hash = birth_date_hash(context.installation, plan, participant.public_id, born_on)
+        forget_failures(work.session, participant_throttle(participant_id))
         work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=reason.strip())

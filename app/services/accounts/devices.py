@@ -6,15 +6,24 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE
 from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.identifiers import new_short_code, new_token, token_digest
-from app.storage.queries.participants import get_readable_participant
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Activation, Device
+
+
+@dataclass(frozen=True, slots=True)
+class BoundDevice:
+    """A browser that is bound to a participant, or was until `revoked_at`."""
+
+    device_id: int
+    label: str
+    bound_at: datetime
+    seen_at: datetime
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +34,15 @@ class OwnCode:
     expires_at: datetime
 
 
-def revoke_device(context: StaffContext, public_id: str, device_id: int, reason: str) -> None:
+def revoke_device(context: StaffContext, participant_id: int, device_id: int, reason: str) -> None:
     """Unbind one browser of a participant; one that is unbound already stays so.
 
-    Raises Refused: "unknown_participant", "unknown_device", "reason_needed".
+    Raises Refused: "unknown_device", "reason_needed".
     """
     with context.unit_of_work() as work:
-        participant = get_readable_participant(
-            work.session, context.actor, public_id, Permission.ACTIVATION_ISSUE
-        )
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(participant_id)
         work.lock(chain)
-        device = _device(work.session, participant.id or 0, device_id)
+        device = _device(work.session, participant_id, device_id)
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
         if device.revoked_at is None:
@@ -44,12 +50,20 @@ def revoke_device(context: StaffContext, public_id: str, device_id: int, reason:
             work.record(AuditEvent.DEVICE_REVOKED, chain, reason=reason.strip())
 
 
-def list_own_devices(session: Session, visitor: ParticipantSession) -> tuple[Device, ...]:
+def list_own_devices(context: ParticipantContext) -> tuple[BoundDevice, ...]:
     """The browsers that are bound to this person now, the one used last first."""
-    statement = select(Device).where(
-        Device.participant_id == visitor.participant_id, col(Device.revoked_at).is_(None)
+    statement = (
+        select(Device)
+        .where(Device.participant_id == context.participant.participant_id, col(Device.revoked_at).is_(None))
+        .order_by(col(Device.seen_at).desc(), col(Device.id).desc())
     )
-    return tuple(session.exec(statement.order_by(col(Device.seen_at).desc(), col(Device.id).desc())))
+    with context.read() as session:
+        return tuple(bound_device(row) for row in session.exec(statement))
+
+
+def bound_device(row: Device) -> BoundDevice:
+    """The browser of this row."""
+    return BoundDevice(row.id or 0, row.label, row.bound_at, row.seen_at, row.revoked_at)
 
 
 def remove_own_device(context: ParticipantContext, device_id: int) -> None:
@@ -91,9 +105,9 @@ def issue_own_code(context: ParticipantContext) -> OwnCode:
     return OwnCode(code, activation.code_expires_at)
 
 
-def _own_codes(visitor: ParticipantSession) -> SelectOfScalar[Activation]:
+def _own_codes(owner: ParticipantSession) -> SelectOfScalar[Activation]:
     return select(Activation).where(
-        Activation.participant_id == visitor.participant_id,
+        Activation.participant_id == owner.participant_id,
         col(Activation.resets_pin).is_(False),
         col(Activation.used_at).is_(None),
         col(Activation.revoked_at).is_(None),

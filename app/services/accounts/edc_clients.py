@@ -114,15 +114,17 @@ _BEARER: sa.Select[*tuple[Any, ...]] = (
 )
 
 
-def authenticate_client(session: Session, bearer: str | None, at: datetime) -> EdcClientSession:
+def authenticate_client(installation: Installation, bearer: str | None, at: datetime) -> EdcClientSession:
     """The client of this token, with what the client may still do.
 
     Raises Refused("invalid_token") for none, an unknown or expired one, and a disabled client.
     """
-    asked = {"token_hash": token_digest(bearer or ""), "at": at}
-    row = session.connection().execute(_BEARER, asked).one_or_none()
-    if row is None:
-        raise Refused("invalid_token")
+    bounds = {"token_hash": token_digest(bearer or ""), "at": at}
+    with installation.read() as session:
+        row = session.connection().execute(_BEARER, bounds).one_or_none()
+        if row is None:
+            raise Refused("invalid_token")
+        site_ids = _site_ids(session, row.study_id, row.sites)
     return EdcClientSession(
         client_id=row.client_id,
         name=row.name,
@@ -131,7 +133,7 @@ def authenticate_client(session: Session, bearer: str | None, at: datetime) -> E
         feed=row.feed,
         scopes=frozenset(row.granted.split()) & frozenset(row.scopes.split()),
         sites=tuple(row.sites) if row.sites is not None else None,
-        site_ids=_site_ids(session, row.study_id, row.sites),
+        site_ids=site_ids,
         expires_at=row.expires_at,
     )
 

@@ -21,14 +21,15 @@ class BoundParticipant:
 
 
 def list_bound_participants(
-    installation: Installation, session: Session, tokens: Collection[str], at: datetime
+    installation: Installation, tokens: Collection[str], at: datetime
 ) -> tuple[BoundParticipant, ...]:
     """Those of the tokens that still bind somebody, in the order of the tokens."""
-    found = (_resident(installation, session, token, at) for token in tokens)
-    return tuple(known for known in found if known is not None)
+    with installation.read() as session:
+        bound = [_bound_participant(installation, session, token, at) for token in tokens]
+    return tuple(each for each in bound if each is not None)
 
 
-def _resident(
+def _bound_participant(
     installation: Installation, session: Session, token: str, at: datetime
 ) -> BoundParticipant | None:
     try:

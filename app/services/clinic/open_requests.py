@@ -56,16 +56,16 @@ class OpenRequest:
 
 def count_requests(session: Session, actor: Actor) -> int:
     """How many requests are open at the sites where this colleague may close them: one query."""
-    studies, sites = _places(actor)
+    studies, sites = _reach(actor)
     if not studies and not sites:
         return 0
     counted = session.connection().execute(_COUNT, {"studies": studies, "sites": sites})
     return int(counted.scalar_one())
 
 
-def list_open_requests(context: StaffContext, session: Session) -> tuple[OpenRequest, ...]:
+def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
     """The open requests at this colleague's sites, oldest first, at most `LISTED`."""
-    studies, sites = _places(context.actor)
+    studies, sites = _reach(context.actor)
     bounds = {"studies": studies, "sites": sites}
     statement = (
         sa.select(TeamRequest, Participant, Site, col(Study.code), Slot)
@@ -77,7 +77,8 @@ def list_open_requests(context: StaffContext, session: Session) -> tuple[OpenReq
         .order_by(col(TeamRequest.asked_at), col(TeamRequest.id))
         .limit(LISTED)
     )
-    return tuple(_describe(context, *row) for row in session.execute(statement, bounds))
+    with context.read() as session:
+        return tuple(_describe(context, *row) for row in session.execute(statement, bounds))
 
 
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
@@ -86,7 +87,7 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     Raises Refused: "unknown_request" (also for another site's), "request_closed", and
     "outcome_needed" for a correction without one (COR-04).
     """
-    said = outcome.strip()
+    outcome = outcome.strip()
     with context.unit_of_work() as work:
         found = work.session.get(TeamRequest, request_id)
         who = work.session.get_one(Participant, found.participant_id) if found else None
@@ -96,13 +97,13 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
         work.lock(chain)
         if found.closed_at is not None:
             raise Refused("request_closed")
-        if found.kind is TeamRequestKind.correction and not said:
+        if found.kind is TeamRequestKind.correction and not outcome:
             raise Refused("outcome_needed", field="outcome")
-        found.closed_at, found.closed_by, found.outcome = context.at, context.actor.id, said or None
-        work.record(AuditEvent.REQUEST_CLOSED, chain, reason=said or None)
+        found.closed_at, found.closed_by, found.outcome = context.at, context.actor.id, outcome or None
+        work.record(AuditEvent.REQUEST_CLOSED, chain, reason=outcome or None)
 
 
-def _places(actor: Actor) -> tuple[list[int], list[int]]:
+def _reach(actor: Actor) -> tuple[list[int], list[int]]:
     """The studies of which they may close every request, and the single sites."""
     reach = actor.reach(_CLOSE)
     sites = [site for _study, site in reach if site is not None]

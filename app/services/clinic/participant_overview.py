@@ -2,29 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import AnchorKind, Plan
-from app.domain.plans.status import Status, died_in_window
+from app.domain.plans.status import ExitKind, Status, died_in_window
 from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
+from app.services.accounts.devices import BoundDevice, bound_device
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
 from app.services.core.context import StaffContext
-from app.services.core.installation import Installation
 from app.services.core.plans import get_plan, items_left_out
-from app.storage.queries.participants import get_readable_participant, get_site, select_readable
+from app.storage.queries.participants import get_site
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.participants import Activation, Device, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
-from app.storage.tables.studies import Site
-
-PEOPLE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +36,42 @@ class FormState:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorValue:
+    """A value that was given for a dated fact."""
+
+    dated_on: date
+    source: str
+    reason: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AnchorHistory:
     """A kind of dated fact: the value in force (None: not known) and values that differ from it."""
 
     kind: AnchorKind
-    current: Anchor | None
-    differing: tuple[Anchor, ...]
-    replaced: tuple[Anchor, ...]
+    current: AnchorValue | None
+    differing: tuple[AnchorValue, ...]
+    replaced: tuple[AnchorValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionValue:
+    """A disposition, or the taking back of one, as it was stated."""
+
+    kind: str
+    stated_date: str
+    source: str
+    reason: str
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class DispositionHistory:
     """A disposition, and the entry that took it back, if any."""
 
-    entry: Disposition
-    undone: Disposition | None
+    entry: DispositionValue
+    undone: DispositionValue | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +84,36 @@ class QuarantinedAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedInvitation:
+    """An invitation: until when it can be used, and whether it was used or revoked."""
+
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantDetails:
+    """What a participant's own row says to staff."""
+
+    public_id: str
+    subject: str
+    language: str
+    zone: str
+    enrolled_at: datetime
+    consent_version: str
+    consented_on: date | None
+    identity_check: str
+    exit_kind: ExitKind | None
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantOverview:
     """A participant as this member of staff may see them; never their arm, answers or scores."""
 
-    participant: Participant
-    site: Site
+    participant: ParticipantDetails
+    site: str
     plan: Plan
     forms: tuple[FormState, ...]
     diary: tuple[FormState, ...]
@@ -79,8 +122,8 @@ class ParticipantOverview:
     dates: tuple[AnchorHistory, ...]
     dispositions: tuple[DispositionHistory, ...]
     contact: ContactDetails | None
-    devices: tuple[Device, ...]
-    invitations: tuple[Activation, ...]
+    devices: tuple[BoundDevice, ...]
+    invitations: tuple[IssuedInvitation, ...]
     may: frozenset[Permission]
 
     @property
@@ -89,44 +132,34 @@ class ParticipantOverview:
         return bool(self.devices)
 
 
-def get_participant_overview(context: StaffContext, session: Session, public_id: str) -> ParticipantOverview:
-    """Everything for the participant page, in a bounded number of queries.
+def get_participant_overview(context: StaffContext, participant_id: int) -> ParticipantOverview:
+    """Everything for the page of a participant whom this member of staff may see, in bounded queries.
 
-    Raises Refused("unknown_participant") for a stranger's and for none. In a blinded plan what
-    reveals the arm is left out for those without that grant.
+    In a blinded plan what reveals the arm is left out for those without that grant.
     """
-    participant = get_readable_participant(session, context.actor, public_id, Permission.PARTICIPANT_SEE)
-    key = participant.id or 0
-    may = _permissions(context.actor, participant)
-    plan = get_plan(context.installation, session, participant.study_id)
-    hides = plan.blinded and Permission.ARM_SEE not in may
-    slots = [slot for slot in list_slots(session, key) if not (hides and slot.arm_revealing)]
-    counts = _answered(session, slots)
-    states = [_state(context.installation, plan, slot, counts, context.at) for slot in slots]
-    seen_contact = (
-        get_masked_contact(context.installation, session, key) if Permission.CONTACT_SEE in may else None
-    )
-    return ParticipantOverview(
-        participant=participant,
-        site=get_site(session, participant),
-        plan=plan,
-        forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
-        diary=tuple(state for state in states if is_diary_slot(plan, state.slot)),
-        kept_apart=_kept_apart(session, key, slots),
-        conflicts=list_conflicts(session, key, slots),
-        dates=_dates(session, plan, key, hides),
-        dispositions=_dispositions(session, key),
-        contact=seen_contact,
-        devices=tuple(
-            session.exec(select(Device).where(Device.participant_id == key).order_by(col(Device.id)))
-        ),
-        invitations=tuple(
-            session.exec(
-                select(Activation).where(Activation.participant_id == key).order_by(col(Activation.id))
-            )
-        ),
-        may=may,
-    )
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        may = _permissions(context.actor, participant)
+        plan = get_plan(context.installation, session, participant.study_id)
+        hides = plan.blinded and Permission.ARM_SEE not in may
+        slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
+        counts = _count_answered(session, slots)
+        states = [_form_state(context, plan, slot, counts) for slot in slots]
+        return ParticipantOverview(
+            participant=_details(participant),
+            site=get_site(session, participant).name,
+            plan=plan,
+            forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
+            diary=tuple(state for state in states if is_diary_slot(plan, state.slot)),
+            kept_apart=_quarantined(session, participant_id, slots),
+            conflicts=list_conflicts(session, participant_id, slots),
+            dates=_anchors(session, plan, participant_id, hides),
+            dispositions=_dispositions(session, participant_id),
+            contact=_contact(context, session, participant_id) if Permission.CONTACT_SEE in may else None,
+            devices=_devices(session, participant_id),
+            invitations=_invitations(session, participant_id),
+            may=may,
+        )
 
 
 def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
@@ -137,26 +170,44 @@ def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
     raise Refused("unknown_slot")
 
 
-def list_participants(session: Session, actor: Actor, search: str, after: str) -> tuple[Participant, ...]:
-    """Participants of this actor's sites by code, those after a code: one more than `PEOPLE` if there are."""
-    statement = select_readable(actor).where(col(Participant.subject) > after)
-    if search.strip():
-        statement = statement.where(col(Participant.subject).contains(search.strip(), autoescape=True))
-    return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PEOPLE + 1)))
-
-
-def list_activated_ids(session: Session, participants: Sequence[Participant]) -> frozenset[int]:
-    """Who of them ever had a browser bound; a PIN does not tell it in every study."""
-    keys = [each.id for each in participants]
-    return frozenset(session.exec(select(Device.participant_id).where(col(Device.participant_id).in_(keys))))
-
-
 def _permissions(actor: Actor, participant: Participant) -> frozenset[Permission]:
-    place = participant.study_id, participant.site_id
-    return frozenset(each for each in Permission if actor.may(each, *place))
+    return frozenset(
+        each for each in Permission if actor.may(each, participant.study_id, participant.site_id)
+    )
 
 
-def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int, int]:
+def _details(row: Participant) -> ParticipantDetails:
+    return ParticipantDetails(
+        public_id=row.public_id,
+        subject=row.subject,
+        language=row.language,
+        zone=row.zone,
+        enrolled_at=row.enrolled_at,
+        consent_version=row.consent_version or "",
+        consented_on=row.consented_on,
+        identity_check=row.identity_check or "",
+        exit_kind=row.exit_kind,
+    )
+
+
+def _contact(context: StaffContext, session: Session, participant_id: int) -> ContactDetails | None:
+    return get_masked_contact(context.installation, session, participant_id)
+
+
+def _devices(session: Session, participant_id: int) -> tuple[BoundDevice, ...]:
+    statement = select(Device).where(Device.participant_id == participant_id).order_by(col(Device.id))
+    return tuple(bound_device(row) for row in session.exec(statement))
+
+
+def _invitations(session: Session, participant_id: int) -> tuple[IssuedInvitation, ...]:
+    statement = select(Activation).where(Activation.participant_id == participant_id)
+    return tuple(
+        IssuedInvitation(row.issued_at, row.expires_at, row.used_at, row.revoked_at)
+        for row in session.exec(statement.order_by(col(Activation.id)))
+    )
+
+
+def _count_answered(session: Session, slots: Sequence[Slot]) -> Mapping[int, int]:
     begun = [slot.id for slot in slots if slot.begun_at is not None and slot.submitted_at is None]
     statement = (
         select(AnswerEvent.slot_id, sa.func.count(sa.distinct(col(AnswerEvent.item))))
@@ -166,20 +217,18 @@ def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int, int]:
     return dict(session.exec(statement).all()) if begun else {}
 
 
-def _state(
-    installation: Installation, plan: Plan, slot: Slot, counts: Mapping[int, int], at: datetime
-) -> FormState:
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[int, int]) -> FormState:
+    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
     return FormState(
         slot=slot,
-        status=slot_status(slot, at),
+        status=slot_status(slot, context.at),
         answered=counts.get(slot.id or 0, 0),
         asked=len(instrument.items) - len(items_left_out(plan, slot.instrument)),
         died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
     )
 
 
-def _kept_apart(
+def _quarantined(
     session: Session, participant_id: int, slots: Sequence[Slot]
 ) -> tuple[QuarantinedAnswers, ...]:
     """Those of the forms that are shown, in the order in which they came."""
@@ -194,24 +243,39 @@ def _kept_apart(
     return tuple(QuarantinedAnswers(shown[slot], reason, at) for slot, reason, at in rows if slot in shown)
 
 
-def _dates(session: Session, plan: Plan, participant_id: int, hides: bool) -> tuple[AnchorHistory, ...]:
+def _anchors(session: Session, plan: Plan, participant_id: int, hides: bool) -> tuple[AnchorHistory, ...]:
     statement = select(Anchor).where(Anchor.participant_id == participant_id).order_by(col(Anchor.id))
     rows = session.exec(statement).all()
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
-    return tuple(_dated(kind, [row for row in rows if row.kind == kind.kind]) for kind in kinds)
+    return tuple(_anchor_history(kind, [row for row in rows if row.kind == kind.kind]) for kind in kinds)
 
 
-def _dated(kind: AnchorKind, rows: Sequence[Anchor]) -> AnchorHistory:
+def _anchor_history(kind: AnchorKind, rows: Sequence[Anchor]) -> AnchorHistory:
+    def values(standing: AnchorStanding) -> tuple[AnchorValue, ...]:
+        return tuple(
+            AnchorValue(row.dated_on, row.source, row.reason or "", row.recorded_at)
+            for row in rows
+            if row.standing is standing
+        )
+
     return AnchorHistory(
         kind,
-        next((row for row in rows if row.standing is AnchorStanding.CURRENT), None),
-        tuple(row for row in rows if row.standing is AnchorStanding.DIFFERING),
-        tuple(row for row in rows if row.standing is AnchorStanding.SUPERSEDED),
+        next(iter(values(AnchorStanding.CURRENT)), None),
+        values(AnchorStanding.DIFFERING),
+        values(AnchorStanding.SUPERSEDED),
     )
 
 
 def _dispositions(session: Session, participant_id: int) -> tuple[DispositionHistory, ...]:
     statement = select(Disposition).where(Disposition.participant_id == participant_id)
     rows = session.exec(statement.order_by(col(Disposition.id))).all()
-    undone = {row.undoes_id: row for row in rows if row.undoes_id is not None}
-    return tuple(DispositionHistory(row, undone.get(row.id or 0)) for row in rows if row.undoes_id is None)
+    undone = {row.undoes_id: _disposition(row) for row in rows if row.undoes_id is not None}
+    return tuple(
+        DispositionHistory(_disposition(row), undone.get(row.id or 0))
+        for row in rows
+        if row.undoes_id is None
+    )
+
+
+def _disposition(row: Disposition) -> DispositionValue:
+    return DispositionValue(row.kind, row.stated_date, row.source, row.reason or "", row.recorded_at)

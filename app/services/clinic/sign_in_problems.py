@@ -1,6 +1,6 @@
 """Who of a colleague's participants cannot get in: locked out by wrong tries, or never activated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.access import Actor
+from app.services.clinic.staff_sites import list_staff_sites
+from app.services.core.context import StaffContext
 from app.services.core.throttling import SPAN, TRIES
 from app.storage.queries.participants import select_readable
 from app.storage.tables.participants import Device, Participant
@@ -24,8 +26,22 @@ MOST = 100
 class LockedOut:
     """Somebody whose tries are used up, and until when."""
 
-    participant: Participant
+    public_id: str
+    subject: str
+    site: str
+    zone: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NeverActivated:
+    """Somebody who has bound no phone since they were enrolled."""
+
+    public_id: str
+    subject: str
+    site: str
+    zone: str
+    enrolled_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +49,46 @@ class SignInProblems:
     """Who needs help with getting in."""
 
     locked_out: tuple[LockedOut, ...]
-    not_activated: tuple[Participant, ...]
-
-    @property
-    def count(self) -> int:
-        return len(self.locked_out) + len(self.not_activated)
+    not_activated: tuple[NeverActivated, ...]
 
 
-def list_sign_in_problems(session: Session, actor: Actor, at: datetime) -> SignInProblems:
+def list_sign_in_problems(context: StaffContext) -> SignInProblems:
     """Those of this actor's sites, the longest wait first; participants who left are not among them."""
+    with context.read() as session:
+        sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
+        locked, unused, until = _find(session, context.actor, context.at)
+        return SignInProblems(
+            tuple(
+                LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[row.id or 0])
+                for row in locked
+            ),
+            tuple(
+                NeverActivated(row.public_id, row.subject, sites[row.site_id], row.zone, row.enrolled_at)
+                for row in unused
+            ),
+        )
+
+
+def count_sign_in_problems(session: Session, actor: Actor, at: datetime) -> int:
+    """How many of this actor's participants need help with getting in, as many as are listed."""
+    locked, unused, _until = _find(session, actor, at)
+    return len(locked) + len(unused)
+
+
+def _find(
+    session: Session, actor: Actor, at: datetime
+) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
+    """Who is locked out, who never bound a browser, and until when the former are."""
     taking_part = select_readable(actor).where(col(Participant.exit_kind).is_(None))
     until = _throttled(session, at)
     locked = taking_part.where(col(Participant.id).in_(until)).order_by(col(Participant.subject)).limit(MOST)
-    rows = session.exec(locked).all() if until else []
     unused = taking_part.where(
         ~sa.exists().where(col(Device.participant_id) == col(Participant.id)),
         col(Participant.consent_version).is_not(None),
         col(Participant.enrolled_at) <= at - UNUSED,
     )
-    longest_first = unused.order_by(col(Participant.enrolled_at), col(Participant.id))
-    waiting = session.exec(longest_first.limit(MOST)).all()
-    return SignInProblems(tuple(LockedOut(row, until[row.id or 0]) for row in rows), tuple(waiting))
+    longest_first = unused.order_by(col(Participant.enrolled_at), col(Participant.id)).limit(MOST)
+    return session.exec(locked).all() if until else [], session.exec(longest_first).all(), until
 
 
 def _throttled(session: Session, at: datetime) -> Mapping[int, datetime]:

@@ -7,28 +7,26 @@ anything however old the trial is; each group is read in the order of its partia
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Actor, Permission
+from app.domain.records.worklist import Urgency, WorklistCursor
+from app.services.clinic.open_requests import count_requests
+from app.services.clinic.sign_in_problems import count_sign_in_problems
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
 from app.storage.queries.worklist import (
     COUNTED,
-    Urgency,
-    WorklistCursor,
     WorklistRow,
     WorklistSearch,
     count_by_urgency,
     list_diary_rows,
     list_form_rows,
 )
-from app.storage.tables.studies import Site, Study
 
 PAGE = 50
 CALL = (Urgency.overdue, Urgency.due)
@@ -36,20 +34,8 @@ CALL = (Urgency.overdue, Urgency.due)
 
 
 @dataclass(frozen=True, slots=True)
-class StaffSite:
-    """A site that a colleague may see, with its study's plan."""
-
-    site_id: int
-    code: str
-    name: str
-    zone: str
-    study: str
-    plan_version: str
-
-
-@dataclass(frozen=True, slots=True)
 class WorklistFilter:
-    """What is asked of the work list; an unknown site or group asks for nothing special."""
+    """Which part of the work list is shown; an unknown site or group asks for nothing special."""
 
     site: str = ""
     group: Urgency | None = None
@@ -95,57 +81,53 @@ class Worklist:
     most: int = COUNTED
 
 
-_WORKPLACES: sa.Select[*tuple[Any, ...]] = (
-    sa.select(
-        col(Site.id),
-        col(Site.code),
-        col(Site.name),
-        col(Site.zone),
-        col(Study.code).label("study"),
-        col(Study.plan_version),
-    )
-    .join(Study, col(Study.id) == col(Site.study_id))
-    .where(
-        sa.or_(
-            col(Site.study_id).in_(sa.bindparam("studies", expanding=True)),
-            col(Site.id).in_(sa.bindparam("sites", expanding=True)),
-        )
-    )
-    .order_by(col(Study.code), col(Site.code))
-)
+@dataclass(frozen=True, slots=True)
+class WorklistOverview:
+    """The work list, how many participants cannot sign in, and how many requests are open."""
+
+    worklist: Worklist
+    sign_in_problems: int = 0
+    open_requests: int = 0
 
 
-def list_staff_sites(
-    session: Session, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
-) -> tuple[StaffSite, ...]:
-    """The sites at which this member of staff may do this, by study and code."""
-    reach = actor.reach(permission)
-    if not reach:
-        return ()
-    studies = [study for study, site in reach if site is None]
-    sites = [site for _study, site in reach if site is not None]
-    found = session.connection().execute(_WORKPLACES, {"studies": studies, "sites": sites})
-    return tuple(StaffSite(*row) for row in found)
+def get_worklist_overview(
+    context: StaffContext, criteria: WorklistFilter, *, with_counts: bool
+) -> WorklistOverview:
+    """The work list and, where they are wanted beside it, how many need help or asked for something.
+
+    All of it is read in one session.
+    """
+    with context.read() as session:
+        worklist = get_worklist(context, session, criteria)
+        if not with_counts:
+            return WorklistOverview(worklist)
+        problems = count_sign_in_problems(session, context.actor, context.at)
+        return WorklistOverview(worklist, problems, count_requests(session, context.actor))
 
 
-def get_worklist(context: StaffContext, session: Session, wanted: WorklistFilter) -> Worklist:
-    """The forms that are wanted at this colleague's sites, overdue first, soonest closing first.
+def get_worklist(context: StaffContext, session: Session, criteria: WorklistFilter) -> Worklist:
+    """The forms that are due or overdue at this colleague's sites, overdue first, soonest closing first.
 
     Three queries. A participant whose exit is recorded never appears: their slots are not live.
     """
     workplaces = list_staff_sites(session, context.actor)
-    chosen = {place.site_id: place for place in workplaces if wanted.site in ("", place.code)}
+    chosen = {site.site_id: site for site in workplaces if criteria.site in ("", site.code)}
     longest = _longest(context.installation, workplaces)
-    groups = CALL if wanted.group is None else (wanted.group,)
+    groups = CALL if criteria.group is None else (criteria.group,)
     search = WorklistSearch(
-        tuple(chosen), context.at, context.at + longest, groups, wanted.search.strip(), wanted.after, PAGE + 1
+        tuple(chosen),
+        context.at,
+        context.at + longest,
+        groups,
+        criteria.search.strip(),
+        criteria.after,
+        PAGE + 1,
     )
-    found = (
-        (list_diary_rows if wanted.diary else list_form_rows)(session.connection(), search) if chosen else []
-    )
+    list_rows = list_diary_rows if criteria.diary else list_form_rows
+    rows = list_rows(session.connection(), search) if chosen else []
     counts = count_by_urgency(session.connection(), search) if chosen else {}
-    rows = tuple(_work(context.installation, row, chosen[row.site_id], context.at) for row in found[:PAGE])
-    return Worklist(rows, counts, workplaces, found[PAGE - 1].cursor if len(found) > PAGE else None)
+    entries = tuple(_entry(context.installation, row, chosen[row.site_id], context.at) for row in rows[:PAGE])
+    return Worklist(entries, counts, workplaces, rows[PAGE - 1].cursor if len(rows) > PAGE else None)
 
 
 def _longest(installation: Installation, workplaces: Collection[StaffSite]) -> timedelta:
@@ -155,7 +137,7 @@ def _longest(installation: Installation, workplaces: Collection[StaffSite]) -> t
     return timedelta(days=max(days, default=0) + 1)
 
 
-def _work(installation: Installation, row: WorklistRow, place: StaffSite, at: datetime) -> WorklistEntry:
+def _entry(installation: Installation, row: WorklistRow, place: StaffSite, at: datetime) -> WorklistEntry:
     instrument = installation.library.instrument(row.instrument, row.instrument_version)
     plan = installation.library.plan(place.study, place.plan_version)
     return WorklistEntry(

@@ -41,10 +41,9 @@ class IdentityCheck(StrEnum):
 
 
 class ContactChannel(StrEnum):
-    """How a participant is reminded."""
+    """How a participant can be reminded; stored contacts of other kinds are shown and not written to."""
 
     email = "email"
-    sms = "sms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +179,8 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         raise Refused("consent_needed", field="consent")
     if entry.channel is not None and not (entry.address or "").strip():
         raise Refused("address_needed", field="address")
-    if (
-        entry.channel is ContactChannel.email
-        and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", (entry.address or "").strip()) is None
-    ):
+    address = (entry.address or "").strip()
+    if entry.channel is ContactChannel.email and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) is None:
         raise Refused("bad_address", field="address", allowed="name@example.org")
 
 

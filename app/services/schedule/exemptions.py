@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import Status
-from app.domain.records.access import Actor, Permission
+from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
@@ -13,7 +13,6 @@ from app.services.core.plans import get_plan
 from app.services.feed.feed_events import slot_event
 from app.storage.queries.participants import (
     get_participant,
-    get_readable_participant,
     get_readable_slot,
     get_site,
 )
@@ -53,17 +52,15 @@ def excuse_visit(
         _excuse(work, context.actor, plan, participant, slots, exemption)
 
 
-def excuse_form(context: StaffContext, public_id: str, slot_id: str, exemption: str) -> None:
+def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exemption: str) -> None:
     """Excuse one form that nobody has begun, as site staff of the participant; the EDC is told.
 
-    Raises Refused: "unknown_participant", "unknown_slot" (also for one that this actor may not see),
-    "not_excusable", "unknown_exemption" naming those of the plan.
+    Raises Refused: "unknown_slot" (also for one that this actor may not see), "not_excusable",
+    "unknown_exemption" naming those of the plan.
     """
     with context.unit_of_work() as work:
-        participant = get_readable_participant(
-            work.session, context.actor, public_id, Permission.REASON_RECORD
-        )
-        work.lock(participant_chain(participant.id or 0))
+        work.lock(participant_chain(participant_id))
+        participant = work.session.get_one(Participant, participant_id)
         plan = get_plan(context.installation, work.session, participant.study_id)
         slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
         if not is_excusable(slot, context.at):

@@ -2,35 +2,33 @@
 
 from app.domain.plans.plan import MissedReason
 from app.domain.plans.status import Status
-from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.feed.feed_events import slot_event
-from app.storage.queries.participants import get_readable_participant, get_readable_slot, get_site
+from app.storage.queries.participants import get_readable_slot, get_site
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Participant
 
 
 def record_missed_reason(
     context: StaffContext,
-    public_id: str,
+    participant_id: int,
     slot_id: str,
     reason: str,
     note: str,
 ) -> None:
     """Say, or say better, why a form was missed; the EDC is told again, with the reason.
 
-    Raises Refused: "unknown_participant", "unknown_slot" (also for one that this actor may not see),
-    "not_missed", "unknown_reason" naming the plan's, "note_needed" for `other`.
+    Raises Refused: "unknown_slot" (also for one that this actor may not see), "not_missed",
+    "unknown_reason" naming the plan's, "note_needed" for `other`.
     """
     with context.unit_of_work() as work:
-        participant = get_readable_participant(
-            work.session, context.actor, public_id, Permission.REASON_RECORD
-        )
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(participant_id)
         work.lock(chain)
+        participant = work.session.get_one(Participant, participant_id)
         plan = get_plan(context.installation, work.session, participant.study_id)
         slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
         if slot_status(slot, context.at) is not Status.missed:

@@ -17,28 +17,12 @@ from app.storage.tables.studies import Site, Study
 def select_readable(
     actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
 ) -> SelectOfScalar[Participant]:
-    """The participants whom this member of staff may see; every read of participant data begins here."""
-    reach = actor.reach(permission)
-    places = [
+    """The participants whom this permission of a member of staff reaches."""
+    reached = [
         col(Participant.study_id) == study if site is None else col(Participant.site_id) == site
-        for study, site in reach
+        for study, site in actor.reach(permission)
     ]
-    return select(Participant).where(sa.or_(sa.false(), *places))
-
-
-def get_readable_participant(
-    session: Session, actor: Actor, public_id: str, permission: Permission
-) -> Participant:
-    """The participant, when this actor may do this to them; otherwise Refused("unknown_participant").
-
-    Somebody else's participant and one that does not exist are refused alike (IAM-03).
-    """
-    found = session.exec(
-        select_readable(actor, permission).where(Participant.public_id == public_id)
-    ).one_or_none()
-    if found is None:
-        raise Refused("unknown_participant")
-    return found
+    return select(Participant).where(sa.or_(sa.false(), *reached))
 
 
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:

@@ -1,13 +1,12 @@
 """The work list: statements built once, when first needed; rows by keyset, counts, each from a partial index.
 
 Every branch is bounded by now and by a horizon (now and the longest window), so that closed slots
-and those of years to come are never read. Groups are disjoint and follow `app.domain.status`.
+and those of years to come are never read. Groups are disjoint and follow `app.domain.plans.status`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.plans.status import Status
+from app.domain.records.worklist import Urgency, WorklistCursor
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
@@ -25,24 +25,7 @@ COUNTED = 1000
 """Nobody reads an exact count beyond this, and counting stops there."""
 
 
-class Urgency(StrEnum):
-    """How urgent a form is; the order of declaration is that of the list."""
-
-    overdue = "overdue"
-    due = "due"
-    open = "open"
-
-
 RANKS = {group: rank for rank, group in enumerate(Urgency)}
-
-
-@dataclass(frozen=True, slots=True)
-class WorklistCursor:
-    """The last row of a page: its group's rank, when it closes, and its key."""
-
-    rank: int
-    closes_at: datetime
-    key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +43,7 @@ class WorklistSearch:
 
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
-    """A form that is wanted; a row of the diary stands for `days` entries of one participant."""
+    """A form that is due or overdue; a row of the diary stands for `days` entries of one participant."""
 
     participant: str
     subject: str

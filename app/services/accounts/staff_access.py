@@ -1,0 +1,72 @@
+"""Letting a member of staff in: who they are, and the participant whom their request is about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col
+
+from app.domain.records.access import Actor, Permission
+from app.services.accounts.staff_session import (
+    SignedInStaff,
+    authenticate_staff,
+    keep_staff_session_alive,
+    pending_second_factor,
+)
+from app.services.core.installation import Installation
+from app.storage.queries.participants import select_readable
+from app.storage.tables.participants import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedParticipant:
+    """A participant whom the permission of the request reaches."""
+
+    participant_id: int
+    public_id: str
+    study_id: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAdmission:
+    """Who is signed in, and whom the request is about; None where its permission reaches nobody of the name.
+
+    Somebody else's participant and one that does not exist are alike (IAM-03).
+    """
+
+    staff: SignedInStaff
+    participant: PermittedParticipant | None
+
+
+def admit_staff(
+    installation: Installation,
+    cookie: str | None,
+    at: datetime,
+    permission: Permission | None = None,
+    public_id: str | None = None,
+) -> StaffAdmission:
+    """Authenticate a member of staff and find the participant, if one is named, in one read.
+
+    Raises Refused("not_signed_in"); keeps the session of everybody else alive.
+    """
+    with installation.read() as session:
+        staff = authenticate_staff(session, cookie, at)
+        found = _find_participant(session, staff.actor, permission, public_id)
+    keep_staff_session_alive(installation, staff, cookie, at)
+    return StaffAdmission(staff, found)
+
+
+def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> None:
+    """Refuse whoever has not just given a password: Refused("not_signed_in")."""
+    with installation.read() as session:
+        pending_second_factor(session, cookie, at)
+
+
+def _find_participant(
+    session: Session, actor: Actor, permission: Permission | None, public_id: str | None
+) -> PermittedParticipant | None:
+    if permission is None or public_id is None:
+        return None
+    statement = select_readable(actor, permission).where(col(Participant.public_id) == public_id)
+    row = session.exec(statement).one_or_none()
+    return PermittedParticipant(row.id or 0, row.public_id, row.study_id, row.subject) if row else None

@@ -1,0 +1,68 @@
+"""All participants of a member of staff, by code."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app.services.clinic.staff_sites import list_staff_sites
+from app.services.core.context import StaffContext
+from app.storage.queries.participants import select_readable
+from app.storage.tables.participants import Device, Participant
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantSummary:
+    """One participant in the list of all; `activated`: a browser was bound at some time."""
+
+    public_id: str
+    subject: str
+    site: str
+    language: str
+    zone: str
+    enrolled_at: datetime
+    activated: bool
+    exit: str
+
+
+def list_participants(context: StaffContext, search: str, after: str) -> tuple[ParticipantSummary, ...]:
+    """Participants of this actor's sites, those after a code: one more than `PAGE_SIZE` if there are."""
+    with context.read() as session:
+        sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
+        rows = _list_rows(session, context, search, after)
+        bound = _list_activated(session, [row.id for row in rows])
+        return tuple(
+            ParticipantSummary(
+                public_id=row.public_id,
+                subject=row.subject,
+                site=sites[row.site_id],
+                language=row.language,
+                zone=row.zone,
+                enrolled_at=row.enrolled_at,
+                activated=row.id in bound,
+                exit=row.exit_kind.value if row.exit_kind else "",
+            )
+            for row in rows
+        )
+
+
+def find_participant(context: StaffContext, subject: str) -> str | None:
+    """The public id of the participant of this code, for those who may see them."""
+    with context.read() as session:
+        statement = select_readable(context.actor).where(col(Participant.subject) == subject)
+        row = session.exec(statement).first()
+        return row.public_id if row else None
+
+
+def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:
+    statement = select_readable(context.actor).where(col(Participant.subject) > after)
+    if search.strip():
+        statement = statement.where(col(Participant.subject).contains(search.strip(), autoescape=True))
+    return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PAGE_SIZE + 1)))
+
+
+def _list_activated(session: Session, keys: list[int | None]) -> frozenset[int]:
+    """Who of them ever had a browser bound; a PIN does not tell it in every study."""
+    return frozenset(session.exec(select(Device.participant_id).where(col(Device.participant_id).in_(keys))))

@@ -1,0 +1,62 @@
+"""The sites at which a member of staff may do something."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.records.access import Actor, Permission
+from app.services.core.context import StaffContext
+from app.storage.tables.studies import Site, Study
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSite:
+    """A site that a colleague may see, with its study's plan."""
+
+    site_id: int
+    code: str
+    name: str
+    zone: str
+    study: str
+    plan_version: str
+
+
+_SITES: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        col(Site.id),
+        col(Site.code),
+        col(Site.name),
+        col(Site.zone),
+        col(Study.code).label("study"),
+        col(Study.plan_version),
+    )
+    .join(Study, col(Study.id) == col(Site.study_id))
+    .where(
+        sa.or_(
+            col(Site.study_id).in_(sa.bindparam("studies", expanding=True)),
+            col(Site.id).in_(sa.bindparam("sites", expanding=True)),
+        )
+    )
+    .order_by(col(Study.code), col(Site.code))
+)
+
+
+def list_staff_sites(
+    session: Session, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
+) -> tuple[StaffSite, ...]:
+    """The sites at which this member of staff may do this, by study and code."""
+    reach = actor.reach(permission)
+    if not reach:
+        return ()
+    studies = [study for study, site in reach if site is None]
+    sites = [site for _study, site in reach if site is not None]
+    rows = session.connection().execute(_SITES, {"studies": studies, "sites": sites})
+    return tuple(StaffSite(*row) for row in rows)
+
+
+def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
+    """The sites at which this member of staff may enrol."""
+    with context.read() as session:
+        return list_staff_sites(session, context.actor, Permission.PARTICIPANT_ENROL)
