@@ -31,7 +31,7 @@ from app.web.urls import DATES
 
 @dataclass(frozen=True, slots=True)
 class MoveRow:
-    """How one form's window changes; a run of diary days is told as one, with their number."""
+    """How one form's window changes; diary days are grouped into one row, with their number."""
 
     visit: str
     form: str
@@ -145,7 +145,7 @@ def _preview(
 def _move_rows(
     desk: StaffRequest, view: ParticipantOverview, proposal: ScheduleProposal
 ) -> tuple[MoveRow, ...]:
-    """The moves visit by visit; diary days are told together, those that would be missed apart."""
+    """The moves visit by visit; diary days in one row, those that would be missed in another."""
     diary = view.plan.diary.instrument if view.plan.diary else ""
     rows = [_move_row(desk, view, move) for move in proposal.moves if move.key[1] != diary]
     for missed in (True, False):

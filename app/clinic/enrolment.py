@@ -87,7 +87,7 @@ class SheetPage:
 
 @dataclass(frozen=True, slots=True)
 class BirthDatePage:
-    """Record a participant's birth date, or correct it; what is kept already is never shown."""
+    """Record a participant's birth date, or correct it; the stored digest is never shown."""
 
     template: ClassVar[str] = "clinic/birth_date.html"
     subject: str

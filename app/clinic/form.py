@@ -30,7 +30,7 @@ from app.web.urls import EXEMPTION, PARTICIPANT_FORM
 
 @dataclass(frozen=True, slots=True)
 class SlotPage:
-    """One expected form: its window and what happened; and why it was missed, or is asked no more."""
+    """One expected form: its window and status, and why it was missed or excused."""
 
     template: ClassVar[str] = "clinic/form.html"
     subject: str

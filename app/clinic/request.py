@@ -1,4 +1,4 @@
-"""What every handler of the desk works with: who is signed in, the frame, and words for refusals."""
+"""The request of a signed-in member of staff: context, frame, and refusals in their language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -68,7 +68,7 @@ class StaffRequest:
         return self.context.at
 
     def show(self, page: Page, refused: Refused | None = None) -> Response:
-        """The page; with the status of a refusal where it tells one."""
+        """Render the page, with the status of the refusal that it shows, if any."""
         return render(self.request, page, message_of(refused).status if refused else 200, self.frame)
 
     def show_block(self, page: Page, block: str) -> Response:
@@ -87,7 +87,7 @@ class ParticipantStaffRequest(StaffRequest):
 
 @guards(CallerKind.STAFF)
 def require_staff(request: Request, installation: CurrentInstallation, at: At) -> StaffRequest:
-    """The request of whoever is signed in and may use its route; anybody else is sent to sign in.
+    """Authenticate the member of staff and enforce the permission of the route; others are sent to sign in.
 
     What the table of permissions asks for the route is enforced here. A participant in the address is
     found under its permission; Refused("unknown_participant") otherwise. Without one, a permission that no

@@ -69,7 +69,7 @@ def take_password(
 
 @guards(CallerKind.STAFF_HALF)
 def require_password(request: Request, installation: CurrentInstallation, at: At) -> None:
-    """Let in whoever has just given a password; anybody else is sent to sign in."""
+    """Require a session whose password was given just now; others are sent to sign in."""
     required_access(request, CallerKind.STAFF_HALF)
     try:
         require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)

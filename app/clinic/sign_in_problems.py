@@ -15,7 +15,7 @@ from app.web.urls import ACCESS
 
 @dataclass(frozen=True, slots=True)
 class LockedRow:
-    """Somebody whose tries are used up, and until when."""
+    """A participant whose second check is throttled, and until when."""
 
     subject: str
     url: str
@@ -26,7 +26,7 @@ class LockedRow:
 
 @dataclass(frozen=True, slots=True)
 class UnusedRow:
-    """Somebody who has bound no phone since they were enrolled."""
+    """A participant who has bound no phone since enrolment."""
 
     subject: str
     url: str

@@ -159,7 +159,7 @@ def _worklist_page(
 
 
 def _pack_notes(desk: StaffRequest, worklist: Worklist) -> Iterator[PackStatus]:
-    """The licences that somebody must see to, for those who answer for the study's conduct."""
+    """Licences of instruments that end soon or are missing, for roles that see the trail."""
     if not desk.actor.reach(Permission.TRAIL_SEE):
         return
     for study, version in dict.fromkeys((each.study, each.plan_version) for each in worklist.workplaces):

@@ -29,27 +29,27 @@ router = APIRouter(prefix=EDC, route_class=RateCountedRoute)
 @router.put("/participants/{subject}", responses=WRITTEN)
 def put_participant(
     subject: request_models.Subject,
-    sent: request_models.ParticipantIn,
+    payload: request_models.ParticipantIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Register a participant, or update one."""
-    spoken = find_language(sent.language)
-    body = ParticipantBody(sent.site, spoken.code if spoken else sent.language, sent.reference_date)
-    request = EdcRequest(context, subject, sent.as_of, conditions)
+    spoken = find_language(payload.language)
+    body = ParticipantBody(payload.site, spoken.code if spoken else payload.language, payload.reference_date)
+    request = EdcRequest(context, subject, payload.as_of, conditions)
     return receipt_response(request.resource(), receive_participant(request, body))
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
 def put_status(
     subject: request_models.Subject,
-    sent: request_models.StatusIn,
+    payload: request_models.StatusIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record withdrawal, completion, loss to follow-up or death."""
-    body = StatusBody(sent.status, sent.date, sent.scope, sent.reason)
-    request = EdcRequest(context, subject, sent.as_of, conditions)
+    body = StatusBody(payload.status, payload.date, payload.scope, payload.reason)
+    request = EdcRequest(context, subject, payload.as_of, conditions)
     return receipt_response(request.resource("status"), receive_status(request, body))
 
 
@@ -57,13 +57,13 @@ def put_status(
 def put_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
-    sent: request_models.VisitIn,
+    payload: request_models.VisitIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record a visit."""
-    request = EdcRequest(context, subject, sent.as_of, conditions)
-    stored = receive_visit(request, visit, sent.state, sent.date)
+    request = EdcRequest(context, subject, payload.as_of, conditions)
+    stored = receive_visit(request, visit, payload.state, payload.date)
     return receipt_response(request.resource(f"visits/{visit}"), stored)
 
 
@@ -78,19 +78,19 @@ def put_visit(
 def put_anchor(
     subject: request_models.Subject,
     kind: request_models.AnchorKind,
-    sent: request_models.AnchorIn,
-    asked: Annotated[request_models.AnchorAsked, Query()],
+    payload: request_models.AnchorIn,
+    query: Annotated[request_models.AnchorQuery, Query()],
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record a dated fact, or show what it would move."""
-    body = AnchorBody(kind, sent.date, sent.at, asked.confirm)
-    if asked.dry_run:
+    body = AnchorBody(kind, payload.date, payload.at, query.confirm)
+    if query.dry_run:
         seen = preview_edc_anchor(context, subject, body)
         return json_response(
             {"changed": False, "dry_run": True, "standing": seen.standing, "windows": _moves(seen.moves)}
         )
-    request = EdcRequest(context, subject, sent.as_of, conditions)
+    request = EdcRequest(context, subject, payload.as_of, conditions)
     stored, done = receive_anchor(request, body)
     more = {"dry_run": False, "standing": done.standing, "windows": _moves(done.moves)}
     return receipt_response(request.resource(f"anchors/{kind}"), stored, **more)
@@ -99,13 +99,13 @@ def put_anchor(
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
 def put_arm(
     subject: request_models.Subject,
-    sent: request_models.ArmIn,
+    payload: request_models.ArmIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record the randomised arm."""
-    request = EdcRequest(context, subject, sent.as_of, conditions)
-    return receipt_response(request.resource("arm"), receive_arm(request, sent.arm))
+    request = EdcRequest(context, subject, payload.as_of, conditions)
+    return receipt_response(request.resource("arm"), receive_arm(request, payload.arm))
 
 
 def _moves(moves: tuple[WindowMove, ...]) -> list[dict[str, object]]:

@@ -72,23 +72,23 @@ def get_visit(
 @router.get("/changes", responses=json_or_lines(response_models.ChangesOut))
 async def get_changes(
     request: Request,
-    asked: Annotated[request_models.ChangesAsked, Query()],
+    query: Annotated[request_models.ChangesQuery, Query()],
     context: AuthenticatedClient,
 ) -> Response:
     """The feed after a number, in order, each number exactly once."""
-    stretch = FeedQuery(asked.after, asked.limit, asked.type, asked.feed)
-    page = await _waited(request, context, stretch, asked.wait)
+    stretch = FeedQuery(query.after, query.limit, query.type, query.feed)
+    page = await _waited(request, context, stretch, query.wait)
     return await run_in_threadpool(_handed, request, context, page, page.lines, "changes")
 
 
 @router.get("/scores", responses=json_or_lines(response_models.ScoresOut))
 def get_scores(
     request: Request,
-    asked: Annotated[request_models.ScoresAsked, Query()],
+    query: Annotated[request_models.ScoresQuery, Query()],
     context: AuthenticatedClient,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
-    page, rows = transfers.pull_scores(context, FeedQuery(asked.after, asked.limit, feed=asked.feed))
+    page, rows = transfers.pull_scores(context, FeedQuery(query.after, query.limit, feed=query.feed))
     return _handed(request, context, page, [orjson.dumps(row).decode() for row in rows], "scores")
 
 
@@ -128,15 +128,15 @@ def _one(line: str) -> Response:
     )
 
 
-async def _waited(request: Request, context: EdcContext, asked: FeedQuery, seconds: int) -> FeedPage:
+async def _waited(request: Request, context: EdcContext, query: FeedQuery, seconds: int) -> FeedPage:
     """The page, once there is one: waiting clients hold no thread and no connection between looks."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
-    page = await run_in_threadpool(pull_changes, context, asked)
-    while page.through == asked.after and clock() < until and not await request.is_disconnected():
+    page = await run_in_threadpool(pull_changes, context, query)
+    while page.through == query.after and clock() < until and not await request.is_disconnected():
         await asyncio.sleep(min(LOOKS_EVERY, max(0.0, until - clock())))
         if await run_in_threadpool(transfers.get_feed_head, context) > page.through:
-            page = await run_in_threadpool(pull_changes, context, replace(asked, after=page.through))
+            page = await run_in_threadpool(pull_changes, context, replace(query, after=page.through))
     return page
 
 
@@ -155,8 +155,8 @@ def _handed(
 
 
 def _streamed(request: Request, context: EdcContext, through: int) -> Iterator[bytes]:
-    sent = 0
+    count = 0
     for lines in transfers.stream_snapshot(context, through):
-        sent += len(lines)
+        count += len(lines)
         yield "".join(f"{line}\n" for line in lines).encode()
-    log_transfer(replace(context, at=get_now(request)), TransferRange("snapshot", 0, through, sent))
+    log_transfer(replace(context, at=get_now(request)), TransferRange("snapshot", 0, through, count))

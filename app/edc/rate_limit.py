@@ -19,14 +19,14 @@ class RateLimits:
 
     def count(self, client_id: str, at: datetime) -> Mapping[str, str]:
         """The headers that tell what is left; raises Refused("too_fast") with its end."""
-        since, made = self.counted.get(client_id, (at, 0))
+        since, requests = self.counted.get(client_id, (at, 0))
         if at >= since + SPAN:
-            since, made = at, 0
+            since, requests = at, 0
         wait = max(1, int((since + SPAN - at).total_seconds()))
-        if made >= self.quota:
+        if requests >= self.quota:
             raise Refused("too_fast", until=since + SPAN)
-        self.counted[client_id] = since, made + 1
+        self.counted[client_id] = since, requests + 1
         return {
             "RateLimit-Policy": f'"client";q={self.quota};w={int(SPAN.total_seconds())}',
-            "RateLimit": f'"client";r={self.quota - made - 1};t={wait}',
+            "RateLimit": f'"client";r={self.quota - requests - 1};t={wait}',
         }

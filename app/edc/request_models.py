@@ -98,14 +98,14 @@ class ArmIn(_Closed):
     as_of: AsOf
 
 
-class AnchorAsked(_Closed):
+class AnchorQuery(_Closed):
     """How an anchor is meant."""
 
     dry_run: bool = Field(default=False, description="Show what would move; change nothing")
     confirm: bool = Field(default=False, description="Accept forms that are missed at once")
 
 
-class ScoresAsked(_Closed):
+class ScoresQuery(_Closed):
     """Which stretch of the feed."""
 
     after: Number = Field(default=0, description="The `through` that was stored last")
@@ -113,7 +113,7 @@ class ScoresAsked(_Closed):
     feed: Epoch | None = Field(default=None, description="The feed id that `after` belongs to")
 
 
-class ChangesAsked(ScoresAsked):
+class ChangesQuery(ScoresQuery):
     """Which stretch of the feed, of which type, and how long to wait for news."""
 
     wait: int = Field(default=0, ge=0, le=30, description="Seconds to wait when there is nothing new")

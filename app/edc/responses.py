@@ -1,4 +1,4 @@
-"""How answers are written: JSON with a version tag, pages of ready-made lines, streams."""
+"""Building responses: JSON with a version tag, pages of ready-made lines, streams."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -33,11 +33,16 @@ def version_headers(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"', "Cache-Control": "no-store, no-transform"}
 
 
-def receipt_response(place: str, kept: StoreResult, **more: object) -> Response:
+def receipt_response(resource: str, stored: StoreResult, **more: object) -> Response:
     """What a PUT did: 201 for the first body at an address, 200 ever after."""
-    body = {"resource": f"{EDC}/{place}", "version": kept.version, "changed": kept.acts, "as_of": kept.as_of}
-    status = 201 if kept.effect is StoreEffect.created and not kept.known else 200
-    return json_response(body | more, status, kept.version)
+    body = {
+        "resource": f"{EDC}/{resource}",
+        "version": stored.version,
+        "changed": stored.acts,
+        "as_of": stored.as_of,
+    }
+    status = 201 if stored.effect is StoreEffect.created and not stored.known else 200
+    return json_response(body | more, status, stored.version)
 
 
 def representation_response(seen: Representation, conditions: Preconditions) -> Response:
@@ -78,7 +83,7 @@ def join_lines(lines: Sequence[str], between: str, opening: str, closing: str) -
 
 
 def counter_headers(page: FeedPage) -> dict[str, str]:
-    """What a page of lines tells beside them."""
+    """The counters of a page of lines, as headers."""
     seal = page.audit_head
     return {
         "X-Feed": page.feed,
@@ -94,10 +99,10 @@ def streamed_response(
     request: Request, parts: Iterator[bytes], kind: str, headers: dict[str, str]
 ) -> Response:
     """Bulk data piece by piece, in quick gzip where the client takes it."""
-    told = headers | {"Vary": "Accept, Accept-Encoding"}
+    all_headers = headers | {"Vary": "Accept, Accept-Encoding"}
     if takes_gzip(request):
-        parts, told["Content-Encoding"] = gzip_parts(parts), "gzip"
-    return StreamingResponse(_handed(parts), headers=told, media_type=kind)
+        parts, all_headers["Content-Encoding"] = gzip_parts(parts), "gzip"
+    return StreamingResponse(_handed(parts), headers=all_headers, media_type=kind)
 
 
 async def _handed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

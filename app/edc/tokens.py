@@ -28,9 +28,9 @@ async def post_token(request: Request, installation: CurrentInstallation, at: At
     try:
         form = _form(request, await request.body())
         client_id, secret = _credentials(request, form)
-        asked = form.get("scope", "").split()
+        scopes = form.get("scope", "").split()
         source = request.client.host if request.client else ""
-        issued = await run_in_threadpool(issue_token, installation, client_id, secret, asked, source, at)
+        issued = await run_in_threadpool(issue_token, installation, client_id, secret, scopes, source, at)
     except Refused as refused:
         return _refusal(refused, at)
     body = {"access_token": issued.token, "token_type": "Bearer", "expires_in": issued.seconds}
@@ -77,8 +77,8 @@ def _refusal(refused: Refused, at: datetime) -> Response:
         status = 401
         headers["WWW-Authenticate"] = 'Basic realm="daybook"'
     allowed = refused.details.get("allowed", "")
-    told = allowed if isinstance(allowed, str) else " ".join(allowed)  # type: ignore[arg-type]  # scopes
-    description = f"allowed: {told}" if told else "see the transfer specification"
+    names = allowed if isinstance(allowed, str) else " ".join(allowed)  # type: ignore[arg-type]  # scopes
+    description = f"allowed: {names}" if names else "see the transfer specification"
     return JSONResponse({"error": error, "error_description": description}, status, headers)
 
 

@@ -39,7 +39,7 @@ from app.web.form_fields import read_field
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, WAY_IN, WELCOME
+from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, UNLOCK, WAY_IN, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def optional_request(
 
 
 def _bound(request: Request, installation: Installation, at: datetime) -> ParticipantRequest | None:
-    """The same, where a refusal is told to the newcomer and not to whoever was here before."""
+    """The request of the bound browser, or None; refusals are then in the language of the invitation."""
     try:
         return request_with(request, installation, get_cookie(request, DEVICE_COOKIE) or "", at)
     except Refused:
@@ -196,7 +196,7 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
 
 
 def _fault(refused: Refused, asks: RequiredCheck, fields: Mapping[str, str]) -> str:
-    """How the page tells what was wrong; "" where asking again is of no use."""
+    """The code of the error that the page shows; "" where no second try is offered."""
     pin = read_field(fields, "pin")
     if refused.code == "bad_pin":
         return "simple" if len(pin) == PIN_DIGITS and pin.isdigit() else "format"
@@ -216,17 +216,17 @@ def _in_wechat(request: Request) -> bool:
 
 
 def _browser(agent: str) -> str:
-    """What the list of devices calls this browser: coarse, so that it tells nothing else."""
+    """The coarse name of this browser for the list of devices; it identifies nobody."""
     return next((name for name in _BROWSERS if name in agent), "browser")
 
 
-@router.get("/unlock")
+@router.get(UNLOCK)
 def show_unlock(current: DeviceRequest) -> Response:
-    return current.show(locked_page(current, "/unlock"))
+    return current.show(locked_page(current, UNLOCK))
 
 
-@router.post("/unlock")
-def unlock(current: DeviceRequest, fields: PostedFields) -> Response:
+@router.post(UNLOCK)
+def confirm_unlock(current: DeviceRequest, fields: PostedFields) -> Response:
     unlock_device(current.context, read_check_answer(fields))
     return RedirectResponse(_back(fields.get("back", "")), 303)
 

@@ -22,7 +22,7 @@ from app.web.urls import CODE, DEVICES, NEW_PIN, SETTINGS
 
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
-    """One browser of somebody's own; `here` is the one that they hold."""
+    """One browser of the participant; `here` is the one of this request."""
 
     label: str
     bound: str
@@ -75,8 +75,8 @@ def show_devices(current: UnlockedRequest, removed: bool = False) -> Response:
 
 
 @router.post(DEVICES)
-def issue_code(sent: ParticipantPost) -> Response:
-    current = sent.current
+def issue_code(post: ParticipantPost) -> Response:
+    current = post.current
     own_code = issue_own_code(current.context)
     page = OwnCodePage(
         address=current.installation.public_url.partition("://")[2] + CODE,
@@ -89,8 +89,8 @@ def issue_code(sent: ParticipantPost) -> Response:
 
 
 @router.post(DEVICES + "/{device}")
-def remove_device(sent: ParticipantPost, device: int) -> Response:
-    remove_own_device(sent.current.context, device)
+def remove_device(post: ParticipantPost, device: int) -> Response:
+    remove_own_device(post.current.context, device)
     return RedirectResponse(f"{DEVICES}?removed=1", 303)
 
 
@@ -101,12 +101,12 @@ def ask_new_pin(current: UnlockedRequest, saved: bool = False) -> Response:
 
 
 @router.post(NEW_PIN)
-def change_own_pin(sent: ParticipantPost) -> Response:
-    current = sent.current
+def change_own_pin(post: ParticipantPost) -> Response:
+    current = post.current
     _only_with_pin(current)
-    if "pin_now" not in sent.fields:
+    if "pin_now" not in post.fields:
         return RedirectResponse(NEW_PIN, 303)  # the lock came in between; PINs are not carried on
-    now, new, again = (read_field(sent.fields, name) for name in ("pin_now", "pin_new", "pin_again"))
+    now, new, again = (read_field(post.fields, name) for name in ("pin_now", "pin_new", "pin_again"))
     try:
         change_pin(current.context, now, new, again)
     except Refused as refused:

@@ -12,6 +12,7 @@ from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest
 from app.services.patient.team_requests import pending_call_request, request_call
 from app.web.pages.rendering import render
+from app.web.urls import CALL, CALL_FORM, HELP
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class HelpPage:
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
-@router.get("/help")
+@router.get(HELP)
 def show_help(
     request: Request, bound: Annotated[ParticipantRequest | None, Depends(optional_request)]
 ) -> Response:
@@ -38,11 +39,11 @@ def show_help(
         return render(request, HelpPage())
     asked_at, visitor = pending_call_request(bound.context), bound.participant
     asked = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
-    return bound.show(HelpPage(visitor.site.hours, "/help/call", asked))
+    return bound.show(HelpPage(visitor.site.hours, CALL, asked))
 
 
-@router.post("/help/call")
+@router.post(CALL)
 def request_call_back(current: DeviceRequest) -> Response:
     """Also for a browser that is locked and for who left: neither shows anything, and both may need us."""
     request_call(current.context)
-    return RedirectResponse("/help#call", 303)
+    return RedirectResponse(CALL_FORM, 303)

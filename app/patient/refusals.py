@@ -22,7 +22,7 @@ from app.services.patient.submitted_forms import get_submitted_form
 from app.web.errors import refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import READY, WELCOME
+from app.web.urls import CALL_FORM, READY, UNLOCK, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
-    call_url: str = "/help#call"
+    call_url: str = CALL_FORM
 
 
 _NOTICES: Mapping[str, tuple[str, int]] = {
@@ -172,7 +172,7 @@ def _date(day: object) -> date | None:
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:
     error, path = _LOCKED.get(refused.code, "throttled"), current.request.url.path
     if current.request.method != "POST":
-        return locked_page(current, "/unlock", error, (("back", path),))
+        return locked_page(current, UNLOCK, error, (("back", path),))
     carried = ((name, value) for name, value in form.items() if isinstance(value, str))
     return locked_page(current, path, error, tuple(pair for pair in carried if pair[0] not in CHECK_FIELDS))
 

@@ -22,7 +22,7 @@ from app.services.reminders.reminder_settings import (
     get_reminder_settings,
     pause_reminders,
 )
-from app.web.urls import SETTINGS, SETTINGS_SAVED
+from app.web.urls import LEAVE, REMINDER_HOUR, REMINDER_PAUSE, REMINDERS, SETTINGS, SETTINGS_SAVED, TEXT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +59,42 @@ class SettingsPage:
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
-@router.get("/settings")
+@router.get(SETTINGS)
 def show_settings(current: UnlockedRequest) -> Response:
     return current.show(_page(current))
 
 
-@router.get("/settings/saved/{what}")
+@router.get(SETTINGS_SAVED + "/{what}")
 def show_saved(
     current: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
 ) -> Response:
     return current.show(_page(current, what))
 
 
-@router.post("/settings/text-size")
-def set_text_size(sent: ParticipantPost) -> Response:
-    choose_text_size(sent.current.context, sent.fields.get("size", ""))
+@router.post(TEXT_SIZE)
+def set_text_size(post: ParticipantPost) -> Response:
+    choose_text_size(post.current.context, post.fields.get("size", ""))
     return _saved("text_size")
 
 
-@router.post("/settings/reminders")
-def set_reminders(sent: ParticipantPost) -> Response:
-    wanted = sent.fields.get("wanted", "")
+@router.post(REMINDERS)
+def set_reminders(post: ParticipantPost) -> Response:
+    wanted = post.fields.get("wanted", "")
     if wanted not in ("yes", "no"):
         raise Refused("unknown_choice", field="wanted", allowed=("yes", "no"))
-    choose_reminders(sent.current.context, wanted == "yes")
+    choose_reminders(post.current.context, wanted == "yes")
     return _saved("reminders")
 
 
-@router.post("/settings/reminders/hour")
-def set_reminder_hour(sent: ParticipantPost) -> Response:
-    choose_hour(sent.current.context, sent.fields.get("hour", ""))
+@router.post(REMINDER_HOUR)
+def set_reminder_hour(post: ParticipantPost) -> Response:
+    choose_hour(post.current.context, post.fields.get("hour", ""))
     return _saved("hour")
 
 
-@router.post("/settings/reminders/pause")
-def set_reminder_pause(sent: ParticipantPost) -> Response:
-    pause_reminders(sent.current.context, _until(sent.fields))
+@router.post(REMINDER_PAUSE)
+def set_reminder_pause(post: ParticipantPost) -> Response:
+    pause_reminders(post.current.context, _until(post.fields))
     return _saved("pause")
 
 
@@ -124,7 +124,7 @@ def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:
         pauses=tuple((day.isoformat(), formats.format_day(day, spoken)) for day in now.pauses),
     )
     return SettingsPage(
-        leave_url=f"{SETTINGS}/leave",
+        leave_url=LEAVE,
         size=current.participant.text_size.value,
         reminders=reminders,
         saved=saved,

@@ -16,7 +16,7 @@ from app.services.accounts.shared_device import BoundParticipant, list_bound_par
 from app.services.core.context import ParticipantContext
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE
-from app.web.urls import DEVICE_COOKIE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE
+from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 def bind_newcomer(request: Request, response: Response, newcomer: ParticipantRequest) -> None:
-    """Let a browser that was just bound be this person's; whoever was active before is put down.
+    """Make the newly bound participant the active one of this browser; the earlier one is locked.
 
     A browser of the same person is replaced, and whoever would be a sixth has to be let in again.
     """
@@ -53,8 +53,8 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
 
 def list_bound_here(current: ParticipantRequest) -> tuple[BoundParticipant, ...]:
     """Everybody bound in this browser, in the order in which they were bound."""
-    found = _bound_participants(current, (current.cookie, *other_tokens(current.request)))
-    return tuple(sorted(found, key=lambda each: each.participant.device_id))
+    bound = _bound_participants(current, (current.cookie, *other_tokens(current.request)))
+    return tuple(sorted(bound, key=lambda each: each.participant.device_id))
 
 
 def _bound_participants(current: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
@@ -87,7 +87,7 @@ def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
     return response
 
 
-@router.post("/settings/leave")
+@router.post(LEAVE)
 def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
     others = [each.token for each in list_bound_here(current) if each.token != current.cookie]

@@ -40,8 +40,8 @@ def ask_text_size(current: UnlockedRequest) -> Response:
 
 
 @router.post(WELCOME)
-def set_text_size(sent: ParticipantPost) -> Response:
-    choose_text_size(sent.current.context, sent.fields.get("size", ""))
+def set_text_size(post: ParticipantPost) -> Response:
+    choose_text_size(post.current.context, post.fields.get("size", ""))
     return RedirectResponse(PRACTICE, 303)
 
 
@@ -52,5 +52,5 @@ def show_practice(current: UnlockedRequest) -> Response:
 
 @router.post(PRACTICE)
 def finish_practice(_sent: ParticipantPost) -> Response:
-    """What was answered is looked at by nobody and kept nowhere."""
+    """Discard the practice answers: they are neither read nor stored."""
     return RedirectResponse(READY, 303)

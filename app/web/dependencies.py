@@ -1,4 +1,4 @@
-"""What a route may ask for: the installation, the moment, the reader's language."""
+"""Dependencies of routes: the installation, the moment, the reader's language."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -38,7 +38,7 @@ def get_now(request: Request) -> datetime:
 
 
 def get_language(request: Request, stored: str | None = None) -> Language:
-    """What this browser chose, else what is kept for the person, else what the browser prefers."""
+    """What this browser chose, else the person's stored language, else what the browser prefers."""
     chosen = find_language(get_cookie(request, LANGUAGE_COOKIE)) or find_language(stored)
     return chosen or negotiate_language(request.headers.get("accept-language", ""), ENGLISH)
 

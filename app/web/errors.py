@@ -35,24 +35,24 @@ def is_api_path(path: str) -> bool:
 
 def refusal_response(request: Request, refused: Refused) -> Response:
     """The refusal as this caller can read it."""
-    told = message_of(refused)
+    message = message_of(refused)
     headers = _retry(request, refused)
     if not is_api_path(request.url.path):
         spoken = get_language(request)
         sentence = fill_message(
-            _translated(request, told.sentence), refused, partial(_written, spoken=spoken)
+            _translated(request, message.sentence), refused, partial(_written, spoken=spoken)
         )
-        return error_page(request, told.status, sentence, headers)
-    if told.status == 401:
+        return error_page(request, message.status, sentence, headers)
+    if message.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     more = {"code": refused.code, **refused.details}
-    title = _phrase(told.status)
-    detail = fill_message(told.sentence, refused)
+    title = _phrase(message.status)
+    detail = fill_message(message.sentence, refused)
     field = refused.details.get("field")
     errors = (
-        [{"pointer": json_pointer([str(field)]), "detail": detail}] if field and told.status == 422 else []
+        [{"pointer": json_pointer([str(field)]), "detail": detail}] if field and message.status == 422 else []
     )
-    return problem_response(told.kind, told.status, title, detail, errors, headers, more)
+    return problem_response(message.kind, message.status, title, detail, errors, headers, more)
 
 
 def _retry(request: Request, refused: Refused) -> dict[str, str]:
@@ -108,8 +108,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem_response("malformed", 400, "Bad Request", "The body is not valid JSON.")
-    told = [{**_place(fault["loc"]), "detail": fault["msg"]} for fault in faults]
-    return problem_response("validation", 422, _phrase(422), "Some fields are not as allowed.", told)
+    details = [{**_location(fault["loc"]), "detail": fault["msg"]} for fault in faults]
+    return problem_response("validation", 422, _phrase(422), "Some fields are not as allowed.", details)
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
@@ -128,7 +128,7 @@ def _phrase(status: int) -> str:
     return "Unprocessable Content" if status == 422 else HTTPStatus(status).phrase
 
 
-def _place(location: tuple[str | int, ...]) -> Mapping[str, str]:
+def _location(location: tuple[str | int, ...]) -> Mapping[str, str]:
     where, *path = location
     if where == "body":
         return {"pointer": json_pointer(path)}

@@ -74,9 +74,9 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/a/{link}"): PUBLIC,
     ("GET", urls.CODE): PUBLIC,
     ("POST", urls.CODE): PUBLIC,
-    ("GET", "/help"): PUBLIC,
-    ("GET", "/unlock"): PARTICIPANT,
-    ("POST", "/unlock"): PARTICIPANT,
+    ("GET", urls.HELP): PUBLIC,
+    ("GET", urls.UNLOCK): PARTICIPANT,
+    ("POST", urls.UNLOCK): PARTICIPANT,
     ("GET", urls.WELCOME): PARTICIPANT,
     ("POST", urls.WELCOME): PARTICIPANT,
     ("GET", urls.PRACTICE): PARTICIPANT,
@@ -98,14 +98,14 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/sent/{slot}"): PARTICIPANT,
     ("GET", "/sent/{slot}/asked"): PARTICIPANT,
     ("POST", "/sent/{slot}/correction"): PARTICIPANT,
-    ("POST", "/help/call"): PARTICIPANT,
+    ("POST", urls.CALL): PARTICIPANT,
     ("GET", urls.SETTINGS): PARTICIPANT,
     ("GET", "/settings/saved/{what}"): PARTICIPANT,
-    ("POST", "/settings/text-size"): PARTICIPANT,
-    ("POST", "/settings/reminders"): PARTICIPANT,
-    ("POST", "/settings/reminders/hour"): PARTICIPANT,
-    ("POST", "/settings/reminders/pause"): PARTICIPANT,
-    ("POST", "/settings/leave"): PARTICIPANT,
+    ("POST", urls.TEXT_SIZE): PARTICIPANT,
+    ("POST", urls.REMINDERS): PARTICIPANT,
+    ("POST", urls.REMINDER_HOUR): PARTICIPANT,
+    ("POST", urls.REMINDER_PAUSE): PARTICIPANT,
+    ("POST", urls.LEAVE): PARTICIPANT,
     ("GET", urls.DEVICES): PARTICIPANT,
     ("POST", urls.DEVICES): PARTICIPANT,
     ("POST", "/settings/devices/{device}"): PARTICIPANT,
@@ -206,9 +206,9 @@ def _check_route(method: str, route: APIRoute) -> None:
     access = ROUTES.get((method, route.path))
     if access is None:
         raise RouteMismatch(f"{method} {route.path}: not in the table")
-    found = {_GUARDS[call] for call in _calls(route.dependant) if call in _GUARDS}
-    if found != ({access.caller} - {CallerKind.PUBLIC}):
-        raise RouteMismatch(f"{method} {route.path}: for {access.caller}, but lets in {sorted(found)}")
+    kinds = {_GUARDS[call] for call in _calls(route.dependant) if call in _GUARDS}
+    if kinds != ({access.caller} - {CallerKind.PUBLIC}):
+        raise RouteMismatch(f"{method} {route.path}: for {access.caller}, but lets in {sorted(kinds)}")
     if access.caller is CallerKind.STAFF and "{participant}" in route.path and access.permission is None:
         raise RouteMismatch(f"{method} {route.path}: is about a participant and names no permission")
 

@@ -12,7 +12,7 @@ from app.i18n.marking import N_
 
 
 class RefusalMessage(NamedTuple):
-    """How a refusal is told: HTTP status, a sentence for people, and the slug of its problem type."""
+    """How a refusal is shown: HTTP status, a sentence for people, and the slug of its problem type."""
 
     status: int
     sentence: str

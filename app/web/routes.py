@@ -51,8 +51,8 @@ async def get_health() -> Response:
 
 @router.get("/readyz")
 def get_readiness(installation: CurrentInstallation, at: At) -> Response:
-    if found := find_readiness_faults(installation, at):
-        return JSONResponse({"status": "not ready", "faults": found}, 503)
+    if faults := find_readiness_faults(installation, at):
+        return JSONResponse({"status": "not ready", "faults": faults}, 503)
     return JSONResponse(
         {"status": "ready", "faults": [], "warnings": find_readiness_warnings(installation, at)}
     )

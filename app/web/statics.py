@@ -39,8 +39,8 @@ class StaticFiles:
         """Read every file that a browser may ask for; notes and licences beside them are left out."""
         paths = sorted(path for path in folder.rglob("*") if path.suffix in _SERVED)
         files = {path.relative_to(folder).as_posix(): _static(path.read_bytes(), path.name) for path in paths}
-        told = "".join(f"{name}{file.etag}" for name, file in files.items())
-        return cls(hashlib.sha256(told.encode()).hexdigest()[:12], files)
+        names_and_tags = "".join(f"{name}{file.etag}" for name, file in files.items())
+        return cls(hashlib.sha256(names_and_tags.encode()).hexdigest()[:12], files)
 
     def text(self, name: str) -> str:
         """A file's words, for what travels inside a page."""

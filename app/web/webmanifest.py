@@ -32,7 +32,7 @@ def get_manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = 
     frame = base_frame(request).speaking(spoken)
     pages: Pages = request.app.state.pages
     name = pages.word(NAME, frame)
-    told = {
+    manifest = {
         "id": PATIENT_HOME,
         "name": name,
         "short_name": name,
@@ -55,7 +55,7 @@ def get_manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = 
         ],
     }
     return Response(
-        orjson.dumps(told),
+        orjson.dumps(manifest),
         headers={"cache-control": "public, max-age=86400"},
         media_type="application/manifest+json",
     )

@@ -39,7 +39,7 @@ _STRANGER = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
 
 
 class RequiredCheck(StrEnum):
-    """What an invitation asks of whoever holds it."""
+    """Which second check an invitation requires."""
 
     new_pin = "new_pin"
     pin = "pin"
@@ -79,7 +79,7 @@ def find_invitation(installation: Installation, link: str, at: datetime) -> Invi
 def redeem_invitation(
     installation: Installation, secret: str, source: str, at: datetime, pin: str | None = None
 ) -> InvitationContext:
-    """Whom the link or code that somebody wants to use invites; a failure is counted and recorded.
+    """Look up the invitation of a link or code that is being used; a failure is counted and audited.
 
     Raises Refused: "throttled", "wrong_link". `source` names where the request came from; a good link
     passes all the same, so that a ward behind one address is never locked out (IAM-12). With a `pin`, to
@@ -88,14 +88,14 @@ def redeem_invitation(
     with installation.read() as session:
         if is_short_code(secret):
             check_tries(session, f"link:{source}", at)
-        found = _invited(installation, session, secret, at)
-        if found is None:
+        invited = _invited(installation, session, secret, at)
+        if invited is None:
             check_tries(session, f"link:{source}", at)
-    if found is None:
+    if invited is None:
         if pin is not None:
             installation.secret_box.matches(None, pin)
         _refuse(installation, source, at)
-    return found
+    return invited
 
 
 def activate_device(
@@ -107,16 +107,16 @@ def activate_device(
     Raises Refused: "bad_pin", "pins_differ", or as `redeem_invitation`: a wrong answer reads like a wrong
     code (SEC-07). Neither PIN nor date is ever stored.
     """
-    found = redeem_invitation(installation, secret, source, at)
+    invited = redeem_invitation(installation, secret, source, at)
     pin_hash = None
-    if found.asks is RequiredCheck.new_pin:
+    if invited.asks is RequiredCheck.new_pin:
         check_new_pin(answer, again)
         pin_hash = installation.secret_box.hash(answer)
     else:
-        _confirm(installation, found, answer, source, at)
+        _confirm(installation, invited, answer, source, at)
     cookie = new_token()
-    with installation.work(participant_actor(found.public_id), at) as work:
-        _bind(work, found.participant_id, secret, pin_hash, cookie, label)
+    with installation.work(participant_actor(invited.public_id), at) as work:
+        _bind(work, invited.participant_id, secret, pin_hash, cookie, label)
     return cookie
 
 
@@ -134,22 +134,22 @@ def _refuse(installation: Installation, source: str, at: datetime) -> NoReturn:
 
 
 def _confirm(
-    installation: Installation, found: InvitationContext, answer: str, source: str, at: datetime
+    installation: Installation, invited: InvitationContext, answer: str, source: str, at: datetime
 ) -> None:
     """Check the answer; failures count for the invitation, the participant and the source (IAM-12).
 
     Browsers that are bound already are not affected, and nothing stays locked for longer than an hour.
     """
-    limits = {**dict.fromkeys(_tries(found), TRIES), f"ward:{source}": WARD_TRIES}
+    limits = {**dict.fromkeys(_tries(invited), TRIES), f"ward:{source}": WARD_TRIES}
     with installation.read() as session:
         for subject, tries in limits.items():
             check_tries(session, subject, at, tries)
-        participant = session.get_one(Participant, found.participant_id)
-        check = SecondCheck.none if found.asks is RequiredCheck.nothing else SecondCheck(found.asks.value)
+        participant = session.get_one(Participant, invited.participant_id)
+        check = SecondCheck.none if invited.asks is RequiredCheck.nothing else SecondCheck(invited.asks.value)
         right = is_confirmed(installation.secret_box, participant, check, answer)
     if right:
         return
-    chain = participant_chain(found.participant_id)
+    chain = participant_chain(invited.participant_id)
     with installation.work(_STRANGER, at) as work:
         work.lock(chain)
         for subject in limits:
@@ -158,8 +158,8 @@ def _confirm(
     raise Refused("wrong_link")
 
 
-def _tries(found: InvitationContext) -> tuple[str, str]:
-    return f"token:{found.activation_id}", participant_throttle(found.participant_id)
+def _tries(invited: InvitationContext) -> tuple[str, str]:
+    return f"token:{invited.activation_id}", participant_throttle(invited.participant_id)
 
 
 def _bind(
@@ -192,8 +192,8 @@ def _usable(session: Session, secret: str, at: datetime) -> Activation | None:
     waiting = col(Activation.used_at).is_(None), col(Activation.revoked_at).is_(None)
     statement = select(Activation).where(*waiting)
     if is_short_code(secret):
-        told = token_digest(normalise_code(secret))
-        statement = statement.where(Activation.code_hash == told, col(Activation.code_expires_at) > at)
+        digest = token_digest(normalise_code(secret))
+        statement = statement.where(Activation.code_hash == digest, col(Activation.code_expires_at) > at)
     else:
         statement = statement.where(
             Activation.token_hash == token_digest(secret), col(Activation.expires_at) > at

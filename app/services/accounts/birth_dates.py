@@ -29,7 +29,7 @@ def check_birth_date(born_on: date | None, today: date) -> None:
 def birth_date_hash(
     installation: Installation, plan: Plan, public_id: str, born_on: date | None
 ) -> str | None:
-    """What is kept; nothing in a study that asks for no birth date."""
+    """The digest to store; None in a study without birth date check."""
     if plan.second_check is not SecondCheck.birth_date or born_on is None:
         return None
     return birth_date_fingerprint(installation.secret_box, public_id, born_on)

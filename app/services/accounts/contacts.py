@@ -1,4 +1,4 @@
-"""A participant's contact: masked on every page, and each look at the whole of it is recorded."""
+"""A participant's contact: masked on every page; revealing it is audited."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class ContactDetails:
 def get_masked_contact(
     installation: Installation, session: Session, participant_id: int
 ) -> ContactDetails | None:
-    """The contact with most of its address hidden; None where none is kept."""
+    """The contact with most of its address hidden; None where none is stored."""
     contact = session.get(Contact, participant_id)
     if contact is None:
         return None

@@ -39,11 +39,11 @@ def issue_token(
     installation: Installation,
     client_id: str,
     secret: str,
-    asked: Collection[str] | None,
+    requested: Collection[str] | None,
     source: str,
     at: datetime,
 ) -> IssuedToken:
-    """A token for a client that knows one of its secrets; `asked` narrows its scopes.
+    """A token for a client that knows one of its secrets; `requested` narrows its scopes.
 
     `source` names where the request came from: guesses are slowed down per client and source.
     Raises Refused: "throttled", "invalid_client" (alike for unknown, disabled and wrong secret),
@@ -58,7 +58,7 @@ def issue_token(
     secret_token = new_token()
     with installation.work(Actor(ActorKind.EDC, _named(client_id), "edc"), at) as work:
         work.lock(chain, study_id)
-        outcome = _issue(work, client_id, secret, asked, secret_token)
+        outcome = _issue(work, client_id, secret, requested, secret_token)
         if isinstance(outcome, Refused):
             count_failure(work.session, subject, at)
         else:
@@ -71,15 +71,15 @@ def issue_token(
 
 
 def _issue(
-    work: UnitOfWork, client_id: str, secret: str, asked: Collection[str] | None, secret_token: str
+    work: UnitOfWork, client_id: str, secret: str, requested: Collection[str] | None, secret_token: str
 ) -> IssuedToken | Refused:
     client = _client(work.session, client_id)
     if client is None or client.disabled_at is not None or not _knows(client, secret):
         return Refused("invalid_client")
-    held = client.scopes.split()
-    if asked and not set(asked) <= set(held):
-        return Refused("invalid_scope", allowed=tuple(held))
-    scopes = tuple(scope for scope in held if not asked or scope in asked)
+    allowed = client.scopes.split()
+    if requested and not set(requested) <= set(allowed):
+        return Refused("invalid_scope", allowed=tuple(allowed))
+    scopes = tuple(scope for scope in allowed if not requested or scope in requested)
     work.session.add(
         EdcToken(
             token_hash=token_digest(secret_token),
@@ -186,14 +186,14 @@ def _client(session: Session, client_id: str) -> EdcClient | None:
 
 
 def _named(client_id: str) -> str:
-    """A claimed name as the trail may hold it: what is no client id is told by its digest."""
+    """A claimed client id for the audit trail; what has not its form is replaced by its digest."""
     return client_id if _CLIENT_ID.fullmatch(client_id) else f"sha256:{token_digest(client_id)}"
 
 
 def _knows(client: EdcClient, secret: str) -> bool:
-    given = token_digest(secret)
-    first = hmac.compare_digest(given, client.secret_hash)
-    second = hmac.compare_digest(given, client.next_secret_hash or "")
+    digest = token_digest(secret)
+    first = hmac.compare_digest(digest, client.secret_hash)
+    second = hmac.compare_digest(digest, client.next_secret_hash or "")
     return first or second  # both were compared, so that the time tells nothing
 
 
@@ -201,4 +201,4 @@ def _site_ids(session: Session, study_id: int, codes: Sequence[str] | None) -> f
     if codes is None:
         return frozenset()
     statement = select(Site.id).where(Site.study_id == study_id, col(Site.code).in_(codes))
-    return frozenset(found for found in session.exec(statement) if found is not None)
+    return frozenset(site_id for site_id in session.exec(statement) if site_id is not None)

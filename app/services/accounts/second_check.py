@@ -17,7 +17,7 @@ PIN_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class CheckRefusal:
-    """How a wrong answer is refused and told in the trail."""
+    """The refusal code and the audit event of a wrong answer."""
 
     code: str
     event: AuditEvent
@@ -39,12 +39,12 @@ def is_confirmed(sealer: SecretBox, participant: Participant, check: SecondCheck
         return True
     if check is SecondCheck.pin:
         return sealer.matches(participant.pin_hash, answer)
-    told = birth_date_fingerprint(sealer, participant.public_id, answer)
-    return hmac.compare_digest(told, participant.birth_hash or "")
+    fingerprint = birth_date_fingerprint(sealer, participant.public_id, answer)
+    return hmac.compare_digest(fingerprint, participant.birth_hash or "")
 
 
 def birth_date_fingerprint(sealer: SecretBox, public_id: str, born_on: str | date) -> str:
-    """What is kept of a birth date: a keyed digest, each participant's own, never the date (PRI-02)."""
+    """The stored fingerprint of a birth date: a digest keyed per participant, never the date (PRI-02)."""
     return sealer.keyed_fingerprint(str(born_on), f"birth-date:{public_id}")
 
 

@@ -1,4 +1,4 @@
-"""Letting a member of staff in: who they are, and the participant whom their request is about."""
+"""Admission of a request of staff: authentication, and the participant that its permission reaches."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,13 +51,13 @@ def admit_staff(
     """
     with installation.read() as session:
         staff = authenticate_staff(session, cookie, at)
-        found = _find_participant(session, staff.actor, permission, public_id)
+        participant = _find_participant(session, staff.actor, permission, public_id)
     keep_staff_session_alive(installation, staff, cookie, at)
-    return StaffAdmission(staff, found)
+    return StaffAdmission(staff, participant)
 
 
 def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> None:
-    """Refuse whoever has not just given a password: Refused("not_signed_in")."""
+    """Require a session that awaits its second factor; Refused("not_signed_in") otherwise."""
     with installation.read() as session:
         pending_second_factor(session, cookie, at)
 

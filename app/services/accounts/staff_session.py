@@ -72,12 +72,12 @@ def sign_in_staff(installation: Installation, email: str, password: str, source:
 
 def pending_second_factor(session: Session, cookie: str | None, at: datetime) -> StaffSession:
     """The session whose password was given and whose code is awaited; Refused("not_signed_in") otherwise."""
-    found = session.get(StaffSession, token_digest(cookie or ""))
-    if found is None or found.closed_at is not None or found.second_factor_at is not None:
+    row = session.get(StaffSession, token_digest(cookie or ""))
+    if row is None or row.closed_at is not None or row.second_factor_at is not None:
         raise Refused("not_signed_in")
-    if at - found.opened_at > PENDING:
+    if at - row.opened_at > PENDING:
         raise Refused("not_signed_in")
-    return found
+    return row
 
 
 def confirm_second_factor(
@@ -231,8 +231,8 @@ def _actor(staff_id: int | None, grants: tuple[Grant, ...]) -> Actor:
 
 
 def _grants(session: Session, staff_id: int) -> tuple[Grant, ...]:
-    held = select(RoleGrant).where(RoleGrant.staff_id == staff_id, col(RoleGrant.revoked_at).is_(None))
-    return tuple(Grant(row.role, row.study_id, row.site_id) for row in session.exec(held))
+    statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, col(RoleGrant.revoked_at).is_(None))
+    return tuple(Grant(row.role, row.study_id, row.site_id) for row in session.exec(statement))
 
 
 def _step(secret: str, code: str, at: datetime) -> int | None:

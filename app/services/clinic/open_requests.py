@@ -89,17 +89,17 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     """
     outcome = outcome.strip()
     with context.unit_of_work() as work:
-        found = work.session.get(TeamRequest, request_id)
-        who = work.session.get_one(Participant, found.participant_id) if found else None
-        if found is None or who is None or not context.actor.may(_CLOSE, who.study_id, who.site_id):
+        row = work.session.get(TeamRequest, request_id)
+        who = work.session.get_one(Participant, row.participant_id) if row else None
+        if row is None or who is None or not context.actor.may(_CLOSE, who.study_id, who.site_id):
             raise Refused("unknown_request")
-        chain = participant_chain(found.participant_id)
+        chain = participant_chain(row.participant_id)
         work.lock(chain)
-        if found.closed_at is not None:
+        if row.closed_at is not None:
             raise Refused("request_closed")
-        if found.kind is TeamRequestKind.correction and not outcome:
+        if row.kind is TeamRequestKind.correction and not outcome:
             raise Refused("outcome_needed", field="outcome")
-        found.closed_at, found.closed_by, found.outcome = context.at, context.actor.id, outcome or None
+        row.closed_at, row.closed_by, row.outcome = context.at, context.actor.id, outcome or None
         work.record(AuditEvent.REQUEST_CLOSED, chain, reason=outcome or None)
 
 
@@ -118,11 +118,11 @@ def _describe(
     study: str,
     slot: Slot | None,
 ) -> OpenRequest:
-    asked = OpenRequest(row.id or 0, row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
+    entry = OpenRequest(row.id or 0, row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
     if slot is None or _hidden(context, study, slot):
-        return asked
+        return entry
     return replace(
-        asked,
+        entry,
         study=study,
         slot=slot.public_id,
         instrument=(slot.instrument, slot.instrument_version),

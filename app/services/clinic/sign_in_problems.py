@@ -1,4 +1,4 @@
-"""Who of a colleague's participants cannot get in: locked out by wrong tries, or never activated."""
+"""Participants of a member of staff who cannot sign in: throttled, or never activated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class LockedOut:
-    """Somebody whose tries are used up, and until when."""
+    """A participant whose second check is throttled, and until when."""
 
     public_id: str
     subject: str
@@ -35,7 +35,7 @@ class LockedOut:
 
 @dataclass(frozen=True, slots=True)
 class NeverActivated:
-    """Somebody who has bound no phone since they were enrolled."""
+    """A participant who has bound no phone since enrolment."""
 
     public_id: str
     subject: str

@@ -93,7 +93,7 @@ class WorklistOverview:
 def get_worklist_overview(
     context: StaffContext, criteria: WorklistFilter, *, with_counts: bool
 ) -> WorklistOverview:
-    """The work list and, where they are wanted beside it, how many need help or asked for something.
+    """The work list and, with counts, how many sign-in problems and open requests there are.
 
     All of it is read in one session.
     """
@@ -132,18 +132,18 @@ def get_worklist(context: StaffContext, session: Session, criteria: WorklistFilt
 
 def _longest(installation: Installation, workplaces: Collection[StaffSite]) -> timedelta:
     """No form of these sites' studies stays open for longer."""
-    plans = {(place.study, place.plan_version) for place in workplaces}
+    plans = {(site.study, site.plan_version) for site in workplaces}
     days = (installation.library.plan(study, version).longest_window_days for study, version in plans)
     return timedelta(days=max(days, default=0) + 1)
 
 
-def _entry(installation: Installation, row: WorklistRow, place: StaffSite, at: datetime) -> WorklistEntry:
+def _entry(installation: Installation, row: WorklistRow, site: StaffSite, at: datetime) -> WorklistEntry:
     instrument = installation.library.instrument(row.instrument, row.instrument_version)
-    plan = installation.library.plan(place.study, place.plan_version)
+    plan = installation.library.plan(site.study, site.plan_version)
     return WorklistEntry(
         participant=row.participant,
         subject=row.subject,
-        workplace=place,
+        workplace=site,
         slot=row.slot,
         visit=row.visit,
         instrument=row.instrument,

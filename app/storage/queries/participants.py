@@ -28,10 +28,10 @@ def select_readable(
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:
     """The participant of a study by code; raises Refused("unknown_participant")."""
     statement = select(Participant).where(Participant.study_id == study_id, Participant.subject == subject)
-    found = session.exec(statement).one_or_none()
-    if found is None:
+    row = session.exec(statement).one_or_none()
+    if row is None:
         raise Refused("unknown_participant", subject=subject)
-    return found
+    return row
 
 
 def get_readable_slot(
@@ -53,10 +53,10 @@ def get_site(session: Session, participant: Participant) -> Site:
 
 def get_study(session: Session, code: str) -> Study:
     """The study of this code; raises Refused("unknown_study")."""
-    found = session.exec(select(Study).where(Study.code == code)).one_or_none()
-    if found is None:
+    row = session.exec(select(Study).where(Study.code == code)).one_or_none()
+    if row is None:
         raise Refused("unknown_study", study=code)
-    return found
+    return row
 
 
 def get_site_by_code(session: Session, study_id: int, code: str) -> Site:

@@ -220,7 +220,7 @@ def list_form_rows(connection: Connection, search: WorklistSearch) -> Sequence[W
         inside = after is not None and after.rank == RANKS[group]
         values[f"{group}_at"] = after.closes_at if after and inside else search.at
         values[f"{group}_id"] = after.key if after and inside else 0
-    return [_wanted(row) for row in connection.execute(_forms(groups, bool(search.subject)), values)]
+    return [_form_row(row) for row in connection.execute(_forms(groups, bool(search.subject)), values)]
 
 
 def list_diary_rows(connection: Connection, search: WorklistSearch) -> Sequence[WorklistRow]:
@@ -234,7 +234,7 @@ def list_diary_rows(connection: Connection, search: WorklistSearch) -> Sequence[
         "after_at": after.closes_at,
         "after_id": after.key,
     }
-    return [_wanted_days(row) for row in connection.execute(_diary(bool(search.subject)), values)]
+    return [_diary_row(row) for row in connection.execute(_diary(bool(search.subject)), values)]
 
 
 def count_by_urgency(connection: Connection, search: WorklistSearch) -> dict[tuple[bool, Urgency], int]:
@@ -251,17 +251,17 @@ def _values(search: WorklistSearch) -> dict[str, Any]:
     return bounds | ({"subject": plain} if plain else {})
 
 
-def _wanted(row: sa.Row[Any]) -> WorklistRow:
+def _form_row(row: sa.Row[Any]) -> WorklistRow:
     calm = Status.due if row.rank == RANKS[Urgency.due] else Status.open
     status = Status.in_progress if row.begun_at else calm
-    return _told(row, status, row.slot, row.visit, row.answered, 0, row.id)
+    return _to_row(row, status, row.slot, row.visit, row.answered, 0, row.id)
 
 
-def _wanted_days(row: sa.Row[Any]) -> WorklistRow:
-    return _told(row, Status.due, "", "", 0, row.days, row.participant_id)
+def _diary_row(row: sa.Row[Any]) -> WorklistRow:
+    return _to_row(row, Status.due, "", "", 0, row.days, row.participant_id)
 
 
-def _told(
+def _to_row(
     row: sa.Row[Any], calm: Status, slot: str, visit: str, answered: int, days: int, key: int
 ) -> WorklistRow:
     return WorklistRow(

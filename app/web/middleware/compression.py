@@ -38,21 +38,21 @@ class Compression:
         if chosen is None:
             await self.app(scope, receive, send)
             return
-        held: Message | None = None
+        start_message: Message | None = None
 
-        async def holding(message: Message) -> None:
-            nonlocal held
+        async def send_compressed(message: Message) -> None:
+            nonlocal start_message
             if message["type"] == "http.response.start":
-                held = message
+                start_message = message
                 return
-            if held is not None:
-                start, held = held, None
+            if start_message is not None:
+                start, start_message = start_message, None
                 if not message.get("more_body"):
                     start, message = _packed(start, message, chosen)
                 await send(start)
             await send(message)
 
-        await self.app(scope, receive, holding)
+        await self.app(scope, receive, send_compressed)
 
 
 def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Message]:
@@ -64,10 +64,10 @@ def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Mes
     if len(body) < _WORTH or not text or kept_as_is:
         return start, message
     packed = compress_body(body, chosen)
-    kept = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]
-    kept += [
+    repacked = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]
+    repacked += [
         (b"content-length", str(len(packed)).encode()),
         (b"content-encoding", chosen.encode()),
         (b"vary", b"accept-encoding"),
     ]
-    return {**start, "headers": kept}, {**message, "body": packed}
+    return {**start, "headers": repacked}, {**message, "body": packed}

@@ -32,7 +32,7 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 def add_security_headers(headers: RawHeaders, status: int = 200) -> list[tuple[bytes, bytes]]:
     """The headers with ours added; what a response set itself stands (a form's CSP, a static's caching)."""
-    given = list(headers)
-    present = {name.lower() for name, _ in given}
+    existing = list(headers)
+    present = {name.lower() for name, _ in existing}
     ours = EMPTY if status == 204 else HEADERS
-    return [*given, *(header for header in ours if header[0] not in present)]
+    return [*existing, *(header for header in ours if header[0] not in present)]

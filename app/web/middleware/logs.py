@@ -36,8 +36,10 @@ def configure_logging(stream: TextIO = sys.stderr) -> None:
 
 def strip_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """An exception as its kind and places only: its message may quote a row or an answer."""
-    told = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
+    exc_info = event.pop("exc_info", None)
+    error = (
+        sys.exc_info()[1] if exc_info is True else exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    )
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         event["where"] = [
@@ -52,7 +54,7 @@ def _json(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
 
 
 class AccessLog:
-    """Names each request with an id, and tells its route (never its address), status and time."""
+    """Names each request with an id, and logs its route (never its address), status and time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -65,7 +67,7 @@ class AccessLog:
         started, status, reference = perf_counter(), 500, new_public_id()
         scope.setdefault("state", {})["request_id"] = reference
 
-        async def watched(message: Message) -> None:
+        async def send_with_reference(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -73,7 +75,7 @@ class AccessLog:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send_with_reference)
         finally:
             took = round((perf_counter() - started) * 1000, 1)
             self.log.info(
@@ -88,5 +90,4 @@ class AccessLog:
 
 def declared_route(scope: Scope) -> str:
     """The path as declared, with its placeholders; a dash where no route answered."""
-    context = scope.get("fastapi", {}).get("effective_route_context")
-    return str(getattr(context or scope.get("route"), "path", _UNMATCHED))
+    return str(getattr(scope.get("route"), "path", _UNMATCHED))

@@ -51,11 +51,11 @@ class SameOrigin:
         await response(scope, receive, send)
 
     def allows(self, headers: RawHeaders) -> bool:
-        told = dict(headers)
-        site, origin = told.get(b"sec-fetch-site"), told.get(b"origin")
+        values = dict(headers)
+        site, origin = values.get(b"sec-fetch-site"), values.get(b"origin")
         if site is not None:
             return site in _OWN
-        return origin is None or origin == self.own or origin.partition(b"://")[2] == told.get(b"host")
+        return origin is None or origin == self.own or origin.partition(b"://")[2] == values.get(b"host")
 
 
 class BodyLimit:

@@ -38,14 +38,14 @@ class _Folding(NodeTransformer):
                 dyn_args=None,
                 dyn_kwargs=None,
             ):
-                return self._told(sentence, variables, node.lineno)
+                return self._translate(sentence, variables, node.lineno)
         return node
 
-    def _told(self, sentence: str, variables: Sequence[nodes.Keyword], line: int) -> nodes.Expr:
-        told = self.words.gettext(sentence)
+    def _translate(self, sentence: str, variables: Sequence[nodes.Keyword], line: int) -> nodes.Expr:
+        translation = self.words.gettext(sentence)
         if not variables:
-            return nodes.MarkSafe(nodes.Const(told % {}, lineno=line), lineno=line)
+            return nodes.MarkSafe(nodes.Const(translation % {}, lineno=line), lineno=line)
         # Filled in as what is safe already, so that the values are escaped.
-        safe = nodes.MarkSafe(nodes.Const(told, lineno=line), lineno=line)
+        safe = nodes.MarkSafe(nodes.Const(translation, lineno=line), lineno=line)
         pairs = [nodes.Pair(nodes.Const(each.key), each.value, lineno=line) for each in variables]
         return nodes.Mod(safe, nodes.Dict(pairs, lineno=line), lineno=line)

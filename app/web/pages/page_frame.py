@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from app.i18n.languages import ENGLISH, LANGUAGES, Language
+from app.web.urls import HELP
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class PageFrame:
     languages: tuple[tuple[str, str], ...] = tuple((known.code, known.name) for known in LANGUAGES)
     size: str = ""  # "" | "large" | "extra_large"
     home_url: str = "/"
-    help_url: str = "/help"
+    help_url: str = HELP
     date_order: tuple[str, ...] = ENGLISH.date_order
 
     @property

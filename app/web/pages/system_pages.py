@@ -6,7 +6,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """Where somebody lands who typed the bare address: a code from the sheet, or the staff's door."""
+    """The page of the bare address: enter a code from the sheet, or sign in as staff."""
 
     template: ClassVar[str] = "web/start.html"
     code_url: str
