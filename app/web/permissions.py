@@ -206,16 +206,15 @@ def _check_route(method: str, route: APIRoute) -> None:
     access = ROUTES.get((method, route.path))
     if access is None:
         raise RouteMismatch(f"{method} {route.path}: not in the table")
-    kinds = {_GUARDS[call] for call in _calls(route.dependant) if call in _GUARDS}
+    kinds = {_GUARDS[call] for call in _calls(route.dependant) if call and call in _GUARDS}
     if kinds != ({access.caller} - {CallerKind.PUBLIC}):
         raise RouteMismatch(f"{method} {route.path}: for {access.caller}, but lets in {sorted(kinds)}")
     if access.caller is CallerKind.STAFF and "{participant}" in route.path and access.permission is None:
         raise RouteMismatch(f"{method} {route.path}: is about a participant and names no permission")
 
 
-def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
+def _calls(dependant: Dependant) -> Iterator[Callable[..., object] | None]:
     """The handler and everything that it depends on."""
-    if dependant.call is not None:
-        yield dependant.call
+    yield dependant.call
     for each in dependant.dependencies:
         yield from _calls(each)

@@ -8,6 +8,7 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
@@ -365,3 +366,19 @@ def test_a_visit_is_added_on_request(ward: Ward, nurse: TestClient) -> None:
     assert nurse.post(url, data={"visit": "W6", "on": "2026-03-02"}).status_code == 422
     assert nurse.post(url, data={"visit": "UNS", "on": "2026-03-02"}).status_code == 303
     assert "UNS-1" in page(nurse, ward.url).text
+
+
+@pytest.mark.parametrize(
+    ("page_of", "transactions"), [("", 2), ("/participants", 2), ("/access", 2), ("/requests", 2)]
+)
+def test_a_list_is_read_in_one_transaction_after_the_sign_in(
+    ward: Ward, nurse: TestClient, page_of: str, transactions: int
+) -> None:
+    begun: list[object] = []
+    engine = ward.app.state.installation.engine
+    nurse.get("/desk" + page_of)
+    listener = begun.append
+    event.listen(engine, "begin", listener)
+    assert nurse.get("/desk" + page_of).status_code == 200
+    event.remove(engine, "begin", listener)
+    assert len(begun) == transactions

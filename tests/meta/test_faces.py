@@ -1,0 +1,25 @@
+"""Faces and jobs open no sessions: what is read or written is read or written by a use case."""
+
+import ast
+
+from tests.meta.sources import modules, place, tree
+
+OPENERS = {"read", "work", "unit_of_work"}
+"""How an installation or a context opens a session."""
+NOT_YET = {"app/patient/request.py"}
+"""Authenticates a participant in a session of its own."""
+
+
+def test_no_face_opens_a_session() -> None:
+    opened = {
+        place(module, call)
+        for folder in ("app/patient", "app/clinic", "app/edc", "app/web", "app/jobs")
+        for module in modules(folder)
+        for block in ast.walk(tree(module))
+        if isinstance(block, ast.With)
+        for item in block.items
+        if isinstance(call := item.context_expr, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in OPENERS
+    }
+    assert {each.partition(":")[0] for each in opened} <= NOT_YET
