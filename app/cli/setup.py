@@ -16,6 +16,7 @@ from app.services.setup.packs import list_all_pack_statuses, packs_needing_atten
 from app.services.setup.site_words import set_urgent_words
 from app.settings import Settings
 from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.tables.columns import key_of
 
 
 def declare_load_study(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +92,7 @@ def run_create_user(arguments: argparse.Namespace) -> int:
     installation = open_configured_installation()
     # Checked first: an account made for a mistyped study or site would keep its address for ever.
     with installation.read() as session:
-        study_id = get_study(session, arguments.study).id or 0
+        study_id = key_of(get_study(session, arguments.study))
         if arguments.site:
             get_site_by_code(session, study_id, arguments.site)
     password = _read_password()

@@ -48,6 +48,7 @@ from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.schedule.slots import request_visit
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
+from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
@@ -241,7 +242,7 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
     """Site staff say why a form was missed."""
     with stage.installation.read() as session:
         participant = get_participant(session, stage.study_id, story.subject)
-        slot = next(slot for slot in list_slots(session, participant.id or 0) if slot.visit == visit)
+        slot = next(slot for slot in list_slots(session, key_of(participant)) if slot.visit == visit)
     nurse = stage.nurses[story.site]
     record_missed_reason(
         StaffContext(stage.installation, nurse, at), slot.participant_id, slot.public_id, reason.value, ""

@@ -23,6 +23,7 @@ from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
 from app.storage.queries.participants import get_study
 from app.storage.queries.slots import list_slots, slot_status
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
@@ -120,7 +121,7 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
     client_id, client_secret = _new_client(installation, at)
     stage = DemoStage(
         installation=installation,
-        study_id=study.id or 0,
+        study_id=key_of(study),
         plan=installation.library.plan(STUDY, PLAN),
         sites=sites,
         nurses=_by_site(actors, Role.NURSE),
@@ -132,9 +133,9 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
 
 
 def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetime) -> EdcClientSession:
-    site_ids = frozenset(site.id or 0 for site in sites.values())
+    site_ids = frozenset(key_of(site) for site in sites.values())
     return EdcClientSession(
-        client_id, _EDC, study.id or 0, STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
+        client_id, _EDC, key_of(study), STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
     )
 
 
@@ -145,7 +146,7 @@ def _colleague(
         StaffContext(installation, SYSTEM, at), each.email, each.name, PASSWORD, each.language
     )
     grant_role(StaffContext(installation, SYSTEM, at), made.staff_id, each.role, STUDY, each.site)
-    grant = Grant(each.role, study.id or 0, sites[each.site].id if each.site else None)
+    grant = Grant(each.role, key_of(study), sites[each.site].id if each.site else None)
     return Actor(ActorKind.STAFF, f"staff:{made.staff_id}", each.role.value, (grant,))
 
 
@@ -166,7 +167,7 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
     with installation.read() as session:
         people = _people(session)
         states = {
-            subject: most_pressing_status(list_slots(session, each.id or 0), at)
+            subject: most_pressing_status(list_slots(session, key_of(each)), at)
             for subject, each in people.items()
         }
         staff = _staff(installation, session)

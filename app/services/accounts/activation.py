@@ -28,6 +28,7 @@ from app.services.core.throttling import (
     participant_throttle,
 )
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
@@ -218,13 +219,13 @@ def _invited(
         return None
     plan = installation.library.plan(study.code, study.plan_version)
     return InvitationContext(
-        participant_id=participant.id or 0,
+        participant_id=key_of(participant),
         public_id=participant.public_id,
         language=participant.language,
         study=study.code,
         plan_version=study.plan_version,
         site=site,
-        activation_id=activation.id or 0,
+        activation_id=key_of(activation),
         asks=_asks(plan.second_check, activation),
     )
 

@@ -13,6 +13,7 @@ from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.throttling import check_tries, count_failure, device_throttle, forget_failures
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.studies import Site, Study
 
@@ -47,8 +48,8 @@ def build_session(
     """The participant behind a browser that is bound."""
     plan = installation.library.plan(study.code, study.plan_version)
     return ParticipantSession(
-        device_id=device.id or 0,
-        participant_id=participant.id or 0,
+        device_id=key_of(device),
+        participant_id=key_of(participant),
         public_id=participant.public_id,
         study_id=participant.study_id,
         study=study.code,

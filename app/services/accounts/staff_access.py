@@ -14,6 +14,7 @@ from app.services.accounts.staff_session import (
 )
 from app.services.core.installation import Installation
 from app.storage.queries.participants import select_readable
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 
@@ -69,4 +70,4 @@ def _find_participant(
         return None
     statement = select_readable(actor, permission).where(col(Participant.public_id) == public_id)
     row = session.exec(statement).one_or_none()
-    return PermittedParticipant(row.id or 0, row.public_id, row.study_id, row.subject) if row else None
+    return PermittedParticipant(key_of(row), row.public_id, row.study_id, row.subject) if row else None

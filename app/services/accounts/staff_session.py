@@ -17,6 +17,7 @@ from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.core.throttling import check_tries, count_failure, forget_failures
 from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession, UsedCode
 from app.storage.unit_of_work import UnitOfWork
 
@@ -64,7 +65,7 @@ def sign_in_staff(installation: Installation, email: str, password: str, source:
     cookie = new_token()
     with installation.work(_actor(staff.id, ()), at) as work:
         work.session.add(
-            StaffSession(token_hash=token_digest(cookie), staff_id=staff.id or 0, opened_at=at, seen_at=at)
+            StaffSession(token_hash=token_digest(cookie), staff_id=key_of(staff), opened_at=at, seen_at=at)
         )
         forget_failures(work.session, counters[0])
     return cookie
@@ -116,14 +117,14 @@ def _opened(
             INSTALLATION_CHAIN
         )  # two tries of one code wait in line here, so that one finds the other's
         half = work.session.get_one(StaffSession, half_hash)
-        if half.closed_at is not None or work.session.get(UsedCode, (staff.id or 0, step)) is not None:
+        if half.closed_at is not None or work.session.get(UsedCode, (key_of(staff), step)) is not None:
             return False
         half.closed_at = at
-        work.session.add(UsedCode(staff_id=staff.id or 0, step=step))
+        work.session.add(UsedCode(staff_id=key_of(staff), step=step))
         work.session.add(
             StaffSession(
                 token_hash=token_digest(fresh),
-                staff_id=staff.id or 0,
+                staff_id=key_of(staff),
                 second_factor_at=at,
                 opened_at=at,
                 seen_at=at,

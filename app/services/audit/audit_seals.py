@@ -22,6 +22,7 @@ from app.domain.records.audit import (
 from app.services.core.context import ClockContext
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
+from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Study
 
 SETTLING = timedelta(minutes=15)
@@ -48,17 +49,17 @@ def seal_days(context: ClockContext) -> int:
 
 def seal_day(context: ClockContext, study: Study, day: date) -> bool:
     """Seal one day of a study, once: a second call changes nothing and returns False."""
-    chain, key = study_chain(study.id or 0), (study.id, day.isoformat())
+    chain, key = study_chain(key_of(study)), (study.id, day.isoformat())
     with context.unit_of_work() as work:
         work.lock(chain)
         if work.session.get(DaySeal, key) is not None:
             return False
         earlier = select(DaySeal).where(DaySeal.study_id == study.id).order_by(col(DaySeal.sealed_on).desc())
         last = work.session.exec(earlier.limit(1)).first()
-        chains, digest = digest_heads(stream_heads_before(work.session, study.id or 0, day))
+        chains, digest = digest_heads(stream_heads_before(work.session, key_of(study), day))
         hash_ = link_hash(last.hash if last else GENESIS, digest)
         seal = DaySeal(
-            study_id=study.id or 0, sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
+            study_id=key_of(study), sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
         )
         work.session.add(seal)
         told = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)

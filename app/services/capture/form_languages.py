@@ -8,6 +8,7 @@ from app.services.capture.forms import get_own_slot
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.statements.save_answers import read_draft
+from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 
 
@@ -45,7 +46,7 @@ def needs_language_confirmation(
             slot = get_own_slot(session, visitor, slot_id)
         except Refused:
             return False
-        held = read_draft(session.connection(), slot.id or 0)
+        held = read_draft(session.connection(), key_of(slot))
     if language not in list_form_languages(ParticipantContext(installation, visitor, visitor.seen_at), slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
     shown = slot.submitted_at is None and not visitor.locked

@@ -26,6 +26,7 @@ from app.services.setup.site_words import urgent_words
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import read_draft
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 
@@ -81,7 +82,7 @@ def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:
     with context.read() as session:
         slot = get_own_slot(session, context.participant, slot_id)
         check_open(window_of_slot(slot), slot_facts(slot), context.at)
-        held = read_draft(session.connection(), slot.id or 0)
+        held = read_draft(session.connection(), key_of(slot))
     check_form_wording(
         context.installation, context.participant.study, context.participant.language, slot, context.at
     )

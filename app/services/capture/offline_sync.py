@@ -29,6 +29,7 @@ from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import read_draft
 from app.storage.tables.capture import AnswerEvent, Response
+from app.storage.tables.columns import key_of
 
 
 class SyncOutcome(StrEnum):
@@ -71,7 +72,7 @@ def accept_offline_answers(
     """
     with context.read() as session:
         slot = get_own_slot(session, context.participant, slot_id)
-        known = _known(session, slot.id or 0, left.client)
+        known = _known(session, key_of(slot), left.client)
         first = get_first_response(session, slot) if slot.submitted_at is not None else None
         session.expunge_all()
     asked = form_definition(context, slot)
@@ -169,7 +170,7 @@ def _sent(
     """The draft as the response, because Send was pressed on it; what is missing leaves it `unsent`."""
     with context.read() as session:
         slot = get_own_slot(session, context.participant, slot_id)
-        draft = read_draft(session.connection(), slot.id or 0)
+        draft = read_draft(session.connection(), key_of(slot))
     sending = SubmittedForm(
         answers={item: answer.told for item, answer in draft.items()},
         submission=left.client,

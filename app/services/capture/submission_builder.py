@@ -23,6 +23,7 @@ from app.storage.queries.submission_context import SubmissionContext
 from app.storage.row_changes import record_name
 from app.storage.statements.submit_form import Submission, response_values
 from app.storage.tables.capture import Response
+from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 
 _NOT_TOLD = frozenset({"answers", "scores"})
@@ -122,7 +123,7 @@ def _response(
     slot = met.slot
     values = {
         "public_id": new_public_id(),
-        "slot_id": slot.id or 0,
+        "slot_id": key_of(slot),
         "study_id": slot.study_id,
         "version": 1,
         "submission": sending.submission,

@@ -12,7 +12,7 @@ from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import table_of
+from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -118,7 +118,7 @@ def _describe(
     study: str,
     slot: Slot | None,
 ) -> OpenRequest:
-    entry = OpenRequest(row.id or 0, row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
+    entry = OpenRequest(key_of(row), row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
     if slot is None or _hidden(context, study, slot):
         return entry
     return replace(

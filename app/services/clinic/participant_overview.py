@@ -20,6 +20,7 @@ from app.services.core.plans import get_plan, items_left_out
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.capture import AnswerEvent, Quarantine
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 
@@ -222,7 +223,7 @@ def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[i
     return FormState(
         slot=slot,
         status=slot_status(slot, context.at),
-        answered=counts.get(slot.id or 0, 0),
+        answered=counts.get(key_of(slot), 0),
         asked=len(instrument.items) - len(items_left_out(plan, slot.instrument)),
         died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
     )
@@ -271,7 +272,7 @@ def _dispositions(session: Session, participant_id: int) -> tuple[DispositionHis
     rows = session.exec(statement.order_by(col(Disposition.id))).all()
     undone = {row.undoes_id: _disposition(row) for row in rows if row.undoes_id is not None}
     return tuple(
-        DispositionHistory(_disposition(row), undone.get(row.id or 0))
+        DispositionHistory(_disposition(row), undone.get(key_of(row)))
         for row in rows
         if row.undoes_id is None
     )

@@ -12,6 +12,7 @@ from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.core.throttling import SPAN, TRIES
 from app.storage.queries.participants import select_readable
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.staff import Throttle
 
@@ -59,7 +60,7 @@ def list_sign_in_problems(context: StaffContext) -> SignInProblems:
         locked, unused, until = _find(session, context.actor, context.at)
         return SignInProblems(
             tuple(
-                LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[row.id or 0])
+                LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[key_of(row)])
                 for row in locked
             ),
             tuple(

@@ -18,6 +18,7 @@ from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.storage.queries.packs import list_packs, newest_pack_id
 from app.storage.queries.participants import get_study
+from app.storage.tables.columns import key_of
 from app.storage.tables.packs import InstrumentPack
 
 Key = tuple[str, str, str]
@@ -74,7 +75,7 @@ class PackRegistry:
 
     def opened(self, row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
         """What a stored pack says. Raises Refused("pack_altered")."""
-        key = row.id or 0
+        key = key_of(row)
         if key not in self._opened:
             self._opened[key] = open_stored_pack(row, study, instrument)
         return self._opened[key]
@@ -91,7 +92,7 @@ def open_stored_pack(row: InstrumentPack, study: str, instrument: Instrument) ->
 
 def _empty(session: Session, study: str) -> StudyPacks:
     found = get_study(session, study)
-    return StudyPacks(study, found.id or 0, live=found.mode is StudyMode.LIVE)
+    return StudyPacks(study, key_of(found), live=found.mode is StudyMode.LIVE)
 
 
 def _looked(session: Session, shelf: StudyPacks, until: datetime) -> StudyPacks:

@@ -18,6 +18,7 @@ from app.services.schedule.dispositions import dispositions_in_force
 from app.storage.queries import feed_pages
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import slot_status
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot, VisitRecord
 
@@ -82,7 +83,7 @@ def describe_participant(context: EdcContext, subject: str) -> Representation:
             "consented": participant.consented_on is not None,
             "dispositions": [
                 {"kind": row.kind, "date": row.stated_date, "source": row.source}
-                for row in dispositions_in_force(session, participant.id or 0)
+                for row in dispositions_in_force(session, key_of(participant))
             ],
             "anchors": dates,
             "as_of": format_instant(record.as_of) if record else None,

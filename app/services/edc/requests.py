@@ -14,6 +14,7 @@ from app.services.core.context import EdcClientSession, EdcContext
 from app.services.edc.records import Preconditions, StoreResult, store_record
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
@@ -77,7 +78,7 @@ def find_participant(session: Session, client: EdcClientSession, subject: str) -
 def lock_participant(work: UnitOfWork, sent: EdcRequest) -> Participant:
     """The participant of a request, as they are once everybody else's change is done."""
     participant = find_participant(work.session, sent.client, sent.subject)
-    work.lock(participant_chain(participant.id or 0))
+    work.lock(participant_chain(key_of(participant)))
     work.session.refresh(participant)
     return participant
 
@@ -102,7 +103,7 @@ def lock_participant_if_known(work: UnitOfWork, sent: EdcRequest) -> Participant
 def record_event(work: UnitOfWork, participant: Participant, event: AuditEvent, stored: StoreResult) -> None:
     """Record the event in the participant's chain, unless the request changed nothing at all."""
     if stored.is_audited:
-        work.record(event, participant_chain(participant.id or 0), participant.study_id)
+        work.record(event, participant_chain(key_of(participant)), participant.study_id)
 
 
 def get_own_site(session: Session, client: EdcClientSession, code: str) -> Site:

@@ -28,6 +28,7 @@ from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anc
 from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import list_slots
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 from app.storage.unit_of_work import UnitOfWork
@@ -100,15 +101,15 @@ def _visit_row(work: UnitOfWork, participant: Participant, visit: str) -> VisitR
     )
     row = work.session.exec(statement).one_or_none()
     if row is None:
-        row = VisitRecord(participant_id=participant.id or 0, visit=visit, state="", recorded_at=work.at)
+        row = VisitRecord(participant_id=key_of(participant), visit=visit, state="", recorded_at=work.at)
         work.session.add(row)
     row.recorded_at = work.at
     return row
 
 
 def _reschedule(work: UnitOfWork, plan: Plan, participant: Participant) -> None:
-    anchors = current_anchors(work.session, participant.id or 0)
-    slots = list_slots(work.session, participant.id or 0)
+    anchors = current_anchors(work.session, key_of(participant))
+    slots = list_slots(work.session, key_of(participant))
     proposal = propose_schedule(plan, participant, slots, anchors, work.at)
     apply_proposal(work, plan, participant, proposal)
 

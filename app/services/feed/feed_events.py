@@ -9,6 +9,7 @@ from app.domain.records.audit import format_instant
 from app.domain.records.feed import EventSection, FeedEventDraft
 from app.services.core.identifiers import new_public_id
 from app.storage.tables.capture import Response
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition, Slot, VisitRecord
 from app.storage.tables.studies import Site
@@ -55,7 +56,7 @@ def participant_event(
     return FeedEventDraft(
         type=f"participant.{change}",
         subject=participant.subject,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         site=site.code,
         ref=participant.public_id,
         version=participant.version,
@@ -85,7 +86,7 @@ def anchor_event(
     return FeedEventDraft(
         type="anchor.recorded",
         subject=participant.subject,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         site=site.code,
         ref=f"{participant.public_id}/{anchor.kind}",
         version=version,
@@ -109,7 +110,7 @@ def disposition_event(
     return FeedEventDraft(
         type="status.undone" if disposition.undoes_id else "status.recorded",
         subject=participant.subject,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         site=site.code,
         ref=f"{participant.public_id}/status",
         version=version,
@@ -131,7 +132,7 @@ def visit_event(
     return FeedEventDraft(
         type="visit.recorded",
         subject=participant.subject,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         site=site.code,
         visit=visit.visit,
         ref=f"{participant.public_id}/visits/{visit.visit}",
@@ -166,7 +167,7 @@ def slot_event(
     return FeedEventDraft(
         type=f"{kind}.{change}",
         subject=participant.subject,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         site=site.code,
         visit=slot.visit,
         ref=slot.public_id,

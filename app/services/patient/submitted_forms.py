@@ -15,6 +15,7 @@ from app.services.capture.forms import FormDefinition, form_definition
 from app.services.capture.submission import SubmissionReceipt
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
+from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 
 
@@ -52,7 +53,7 @@ def summarise_submission(asked: FormDefinition, receipt: SubmissionReceipt) -> S
     """The same of a form whose receipt is at hand, without reading it again."""
     return SubmittedFormSummary(
         slot=asked.slot.public_id,
-        slot_key=asked.slot.id or 0,
+        slot_key=key_of(asked.slot),
         name=asked.name,
         for_day=asked.slot.for_day,
         sent_at=receipt.received_at,
@@ -105,7 +106,7 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
     plan = context.installation.library.plan(context.participant.study, slot.plan_version)
     return SubmittedFormSummary(
         slot=slot.public_id,
-        slot_key=slot.id or 0,
+        slot_key=key_of(slot),
         name=form_name(context, slot),
         for_day=slot.for_day,
         sent_at=response.submitted_at,

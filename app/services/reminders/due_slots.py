@@ -31,7 +31,7 @@ from app.storage.queries.participants import get_site
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.audit import AuditChain, DaySeal
-from app.storage.tables.columns import table_of
+from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.messages import MESSAGE_WAITING, Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
@@ -188,7 +188,7 @@ class _ParticipantRun:
     def _tell(self, slot: Slot, what: str) -> None:
         change = FieldChange(record_name(slot), "announced", slot.announced, what)
         slot.announced = what
-        self.work.record(_EVENTS[what], participant_chain(self.participant.id or 0), changes=[change])
+        self.work.record(_EVENTS[what], participant_chain(key_of(self.participant)), changes=[change])
         blinded = self._plan(slot).blinded
         draft = slot_event(slot, self.participant, self.site, CLOCK, what, None, blinded)
         self.work.publish(slot.study_id, draft)
@@ -211,13 +211,13 @@ class _ParticipantRun:
                 kinds, queued = {*kinds, due.kind.value}, queued + 1
             slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
         if queued:
-            self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(self.participant.id or 0))
+            self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key_of(self.participant)))
         return queued
 
 
 def _message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
     return Message(
-        slot_id=slot.id or 0,
+        slot_id=key_of(slot),
         participant_id=slot.participant_id,
         window_version=slot.window_version,
         kind=kind,

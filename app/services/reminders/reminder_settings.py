@@ -16,6 +16,7 @@ from app.services.core.plans import get_plan
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.schedule.slots import refresh_next_due
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.unit_of_work import UnitOfWork
 
@@ -130,4 +131,4 @@ def _can_be_reached(session: Session, participant: Participant) -> bool:
 def _wake(installation: Installation, work: UnitOfWork, participant: Participant) -> None:
     plan = get_plan(installation, work.session, participant.study_id)
     refresh_next_due(work.session, plan, participant, work.at)
-    work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(participant.id or 0))
+    work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(key_of(participant)))

@@ -19,6 +19,7 @@ from app.services.schedule.slots import ScheduleProposal, apply_proposal, curren
 from app.storage.queries.participants import get_participant, get_site
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor
 from app.storage.unit_of_work import UnitOfWork
@@ -40,10 +41,10 @@ def preview_anchor(
 ) -> ScheduleProposal:
     """What recording this would do, with nothing changed. Raises as `record_anchor`."""
     plan = get_plan(installation, session, participant.study_id)
-    anchors = current_anchors(session, participant.id or 0)
+    anchors = current_anchors(session, key_of(participant))
     check_anchor(plan, participant, anchors, entry, at)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    return propose_schedule(plan, participant, list_slots(session, participant.id or 0), anchors, at)
+    return propose_schedule(plan, participant, list_slots(session, key_of(participant)), anchors, at)
 
 
 def record_anchor(
@@ -72,16 +73,16 @@ def enter_anchor(
 ) -> ScheduleProposal:
     """`record_anchor` inside a transaction that is already open."""
     session, at = work.session, work.at
-    chain = participant_chain(participant.id or 0)
+    chain = participant_chain(key_of(participant))
     work.lock(chain)
     plan = get_plan(installation, session, participant.study_id)
-    anchors = current_anchors(session, participant.id or 0)
+    anchors = current_anchors(session, key_of(participant))
     kind = check_anchor(plan, participant, anchors, entry, at)
     standing = _standing(session, participant, kind, entry)
     event = AuditEvent.ANCHOR_RECORDED if entry.source is Owner.site else AuditEvent.ANCHOR_RECEIVED
     work.record(event, chain, reason=entry.reason)
     _keep(session, work, participant, entry, standing)
-    slots = list_slots(session, participant.id or 0)
+    slots = list_slots(session, key_of(participant))
     if standing is AnchorStanding.DIFFERING:
         return propose_schedule(plan, participant, slots, anchors, at)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
@@ -143,7 +144,7 @@ def _keep(
         session.flush()  # the database allows one current row per kind, at every moment
     session.add(
         Anchor(
-            participant_id=participant.id or 0,
+            participant_id=key_of(participant),
             kind=entry.kind,
             dated_on=entry.on,
             dated_at=entry.at,

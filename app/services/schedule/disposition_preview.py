@@ -11,6 +11,7 @@ from app.domain.plans.windows import start_of_day
 from app.domain.records.dispositions import DispositionKind
 from app.services.schedule.dispositions import DispositionEntry, effective_date
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 _AHEAD = ANSWERABLE | {Status.planned, Status.waiting}
@@ -40,7 +41,7 @@ def preview_disposition(
     left = Exit(ExitKind(entry.kind.value), start_of_day(effective_on, participant.zone))
     ended = [
         slot
-        for slot in list_slots(session, participant.id or 0)
+        for slot in list_slots(session, key_of(participant))
         if slot_status(slot, at) in _AHEAD
         and derive_status(window_of_slot(slot), replace(slot_facts(slot), exit=left), at) not in _AHEAD
     ]

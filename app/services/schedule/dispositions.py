@@ -21,6 +21,7 @@ from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.slots import apply_exit, current_anchors
 from app.storage.queries.participants import get_participant, get_site
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.unit_of_work import UnitOfWork
@@ -57,13 +58,13 @@ def enter_disposition(
     installation: Installation, work: UnitOfWork, participant: Participant, entry: DispositionEntry
 ) -> Disposition:
     """`record_disposition` inside a transaction that is already open."""
-    chain = participant_chain(participant.id or 0)
+    chain = participant_chain(key_of(participant))
     work.lock(chain)
     effective_on = effective_date(work.session, entry, participant, work.at)
     event = AuditEvent.DISPOSITION_RECORDED if entry.source is Owner.site else AuditEvent.DISPOSITION_RECEIVED
     work.record(event, chain, reason=entry.reason)
     row = Disposition(
-        participant_id=participant.id or 0,
+        participant_id=key_of(participant),
         kind=entry.kind.value,
         effective_on=effective_on,
         stated_date=entry.stated,
@@ -90,14 +91,14 @@ def undo_disposition(context: StaffContext, study_id: int, subject: str, reason:
         raise Refused("reason_needed", field="reason")
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(key_of(participant))
         work.lock(chain)
-        standing = dispositions_in_force(work.session, participant.id or 0)
+        standing = dispositions_in_force(work.session, key_of(participant))
         if not standing:
             raise Refused("nothing_to_undo")
         work.record(AuditEvent.DISPOSITION_UNDONE, chain, reason=reason)
         row = Disposition(
-            participant_id=participant.id or 0,
+            participant_id=key_of(participant),
             kind=standing[-1].kind,
             effective_on=standing[-1].effective_on,
             stated_date=standing[-1].stated_date,
@@ -133,7 +134,7 @@ def effective_date(session: Session, entry: DispositionEntry, participant: Parti
         raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
     if begins > today:
         raise Refused("date_in_future", date=entry.stated, latest=today)
-    enrolled = current_anchors(session, participant.id or 0).get("enrolment")
+    enrolled = current_anchors(session, key_of(participant)).get("enrolment")
     if enrolled is not None and day < enrolled.on:
         raise Refused("before_enrolment", date=entry.stated, earliest=enrolled.on)
     return min(day, today)
@@ -145,7 +146,7 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     session.add(row)
     session.flush()
     exits = [
-        each for each in dispositions_in_force(session, participant.id or 0) if each.kind in set(ExitKind)
+        each for each in dispositions_in_force(session, key_of(participant)) if each.kind in set(ExitKind)
     ]
     left = None
     if exits:

@@ -24,6 +24,7 @@ from app.services.schedule.slots import refresh_next_due
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Contact, Participant
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
@@ -115,7 +116,7 @@ def _keep_contact(
 ) -> None:
     if entry.channel is not None and entry.address is not None:
         contact = Contact(
-            participant_id=participant.id or 0,
+            participant_id=key_of(participant),
             channel=entry.channel.value,
             address_sealed=installation.secret_box.encrypt(entry.address.strip()),
             recorded_at=work.at,
@@ -129,7 +130,7 @@ def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | Non
     found = work.session.exec(same).one_or_none()
     if found is None or found.consent_version is not None:
         return None
-    chain = participant_chain(found.id or 0)
+    chain = participant_chain(key_of(found))
     work.lock(chain)
     work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, site.study_id)
     return found
@@ -145,7 +146,7 @@ def add_participant(
     participant = Participant(
         public_id=new_public_id(),
         study_id=site.study_id,
-        site_id=site.id or 0,
+        site_id=key_of(site),
         subject=subject,
         zone=site.zone,
         language=language,
@@ -153,7 +154,7 @@ def add_participant(
     )
     work.session.add(participant)
     work.session.flush()
-    chain = participant_chain(participant.id or 0)
+    chain = participant_chain(key_of(participant))
     work.lock(chain, site.study_id)
     work.record(event, chain, site.study_id)
     return participant
@@ -193,7 +194,7 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
     link_token, code = new_token(), new_short_code()
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(key_of(participant))
         work.lock(chain)
         if participant.consent_version is None:
             raise Refused("consent_needed", field="consent")
@@ -203,11 +204,11 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
         if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
             raise Refused("birth_date_needed", field="born_on")
         work.record(AuditEvent.ACTIVATION_ISSUED, chain)
-        forget_failures(work.session, participant_throttle(participant.id or 0))
+        forget_failures(work.session, participant_throttle(key_of(participant)))
         for earlier in _waiting(work.session, participant):
             earlier.revoked_at = context.at
         activation = Activation(
-            participant_id=participant.id or 0,
+            participant_id=key_of(participant),
             token_hash=token_digest(link_token),
             code_hash=token_digest(code),
             issued_at=context.at,

@@ -18,6 +18,7 @@ from app.storage.queries.participants import (
 )
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
@@ -39,11 +40,11 @@ def excuse_visit(
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(participant.id or 0)
+        chain = participant_chain(key_of(participant))
         work.lock(chain)
         plan = get_plan(context.installation, work.session, study_id)
         _check(plan, exemption)
-        expected = list_slots(work.session, participant.id or 0)
+        expected = list_slots(work.session, key_of(participant))
         slots = [slot for slot in expected if slot.visit == visit]
         if not slots:
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in expected))
@@ -87,7 +88,7 @@ def _excuse(
     slots: Sequence[Slot],
     exemption: str,
 ) -> None:
-    work.record(AuditEvent.SLOT_EXCUSED, participant_chain(participant.id or 0), reason=exemption)
+    work.record(AuditEvent.SLOT_EXCUSED, participant_chain(key_of(participant)), reason=exemption)
     site = get_site(work.session, participant)
     for slot in slots:
         slot.excused, slot.wake_at = exemption, None

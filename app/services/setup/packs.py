@@ -21,6 +21,7 @@ from app.services.core.pack_registry import open_stored_pack
 from app.storage.queries.packs import find_pack
 from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -49,7 +50,7 @@ def import_pack(context: StaffContext, study: str, content: str, file: str) -> t
     pack = parse_pack(content, file, context.installation.library.instrument)
     with context.unit_of_work() as work:
         found = get_study(work.session, study)
-        chain = study_chain(found.id or 0)
+        chain = study_chain(key_of(found))
         work.lock(chain)
         _check_fits(context.installation, found, pack)
         if _is_stored(work.session, found, pack):
@@ -85,7 +86,7 @@ def _is_stored(session: Session, study: Study, pack: Pack) -> bool:
 def _row(study: Study, pack: Pack, content: str, actor: Actor, at: datetime) -> InstrumentPack:
     text = pack.text
     return InstrumentPack(
-        study_id=study.id or 0,
+        study_id=key_of(study),
         instrument=text.instrument,
         version=text.version,
         lang=text.lang,

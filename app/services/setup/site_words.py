@@ -5,6 +5,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import study_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Site
 
 MOST_CHARACTERS = 120
@@ -26,7 +27,7 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
         raise Refused("words_too_long", most=MOST_CHARACTERS)
     with context.unit_of_work() as work:
         found = get_study(work.session, study)
-        place = get_site_by_code(work.session, found.id or 0, site)
+        place = get_site_by_code(work.session, key_of(found), site)
         languages = context.installation.library.plan(found.code, found.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
@@ -34,4 +35,4 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
         kept |= {language: said} if said else {}
         if kept != (place.urgent_words or {}):
             place.urgent_words = kept or None
-            work.record(AuditEvent.SITE_UPDATED, study_chain(found.id or 0), found.id)
+            work.record(AuditEvent.SITE_UPDATED, study_chain(key_of(found)), found.id)

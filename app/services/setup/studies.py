@@ -17,6 +17,7 @@ from app.services.core.installation import Installation
 from app.storage.feed_log import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Site, Study
@@ -51,8 +52,8 @@ def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) 
         )
         work.session.add(study)
         work.session.flush()
-        work.session.add(new_feed_head(study.id or 0))
-        work.record(AuditEvent.STUDY_LOADED, study_chain(study.id or 0), study.id)
+        work.session.add(new_feed_head(key_of(study)))
+        work.record(AuditEvent.STUDY_LOADED, study_chain(key_of(study)), study.id)
         return study
 
 
@@ -82,7 +83,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
         if work.session.exec(select(Site).where(Site.study_id == found.id, Site.code == entry.code)).first():
             raise Refused("site_exists", site=entry.code)
         site = Site(
-            study_id=found.id or 0,
+            study_id=key_of(found),
             code=entry.code,
             name=entry.name,
             phone=entry.phone,
@@ -90,7 +91,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
             zone=entry.zone,
         )
         work.session.add(site)
-        work.record(AuditEvent.SITE_OPENED, study_chain(found.id or 0), found.id)
+        work.record(AuditEvent.SITE_OPENED, study_chain(key_of(found)), found.id)
         return site
 
 
@@ -132,7 +133,7 @@ def create_staff(
         work.session.add(staff)
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
         work.session.flush()
-        return NewStaff(staff.id or 0, secret)
+        return NewStaff(key_of(staff), secret)
 
 
 def grant_role(
@@ -148,7 +149,7 @@ def grant_role(
     """
     with context.unit_of_work() as work:
         found = get_study(work.session, study)
-        site_id = get_site_by_code(work.session, found.id or 0, site).id if site else None
+        site_id = get_site_by_code(work.session, key_of(found), site).id if site else None
         held = work.session.exec(
             select(RoleGrant).where(
                 RoleGrant.staff_id == staff_id,
@@ -162,7 +163,7 @@ def grant_role(
             RoleGrant(
                 staff_id=staff_id,
                 role=role,
-                study_id=found.id or 0,
+                study_id=key_of(found),
                 site_id=site_id,
                 granted_at=context.at,
                 granted_by=context.actor.id,
@@ -203,10 +204,10 @@ def create_client(
     with context.unit_of_work() as work:
         found = get_study(work.session, study)
         for site in sites or ():
-            get_site_by_code(work.session, found.id or 0, site)
+            get_site_by_code(work.session, key_of(found), site)
         client = EdcClient(
             client_id=f"edc-{new_public_id().lower()}",
-            study_id=found.id or 0,
+            study_id=key_of(found),
             name=name,
             secret_hash=token_digest(secret),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
@@ -214,5 +215,5 @@ def create_client(
             created_at=context.at,
         )
         work.session.add(client)
-        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(found.id or 0), found.id)
+        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(key_of(found)), found.id)
         return NewClient(client.client_id, secret)

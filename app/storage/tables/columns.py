@@ -1,7 +1,7 @@
 """Column types and naming shared by every table, the same on SQLite and PostgreSQL."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -25,6 +25,18 @@ metadata = SQLModel.metadata
 def table_of(kind: type[SQLModel]) -> sa.Table:
     """The table of a class, for statements without the ORM."""
     return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
+
+
+class _Numbered(Protocol):
+    @property
+    def id(self) -> int | None: ...
+
+
+def key_of(row: _Numbered) -> int:
+    """The key of a stored row. Raises ValueError for one that was not saved and has none."""
+    if row.id is None:
+        raise ValueError("a row that was not saved has no key")
+    return row.id
 
 
 def json_type() -> sa.types.TypeEngine[Any]:
