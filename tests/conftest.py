@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser
 
 from app.storage.migrations import migrate
-from tests import distribution, postgres, servers, stages
+from tests import distribution, postgres, servers, stages, tracing
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
@@ -24,6 +25,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     distribution.slow_first(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with tracing.paused() if tracing.is_untraced(item) else nullcontext():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

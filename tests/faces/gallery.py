@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -53,11 +53,12 @@ def gallery() -> Iterator[str]:
     pages = pages_in_three_languages()
     shelves: dict[str, Callable[[str], tuple[Page, ...]]] = {"all": every_page, "one": one_of_each}
 
+    @cache
+    def text(shelf: str, code: str, number: int, size: str) -> str:
+        return pages.text(shelves[shelf](code)[number], replace(samples.frame(code), size=size))
+
     def show(request: Request) -> Response:
-        code = request.path_params["code"]
-        page = shelves[request.path_params["shelf"]](code)[request.path_params["number"]]
-        frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(page, frame))
+        return HTMLResponse(text(**request.path_params, size=request.query_params.get("size", "")))
 
     def form(request: Request) -> Response:
         """One instrument's form: `/form/<code>/<qlq|diary>`; `?at=<item>` answers everything before it."""

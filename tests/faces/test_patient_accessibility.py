@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from app.i18n.languages import ENGLISH, find_language, negotiate_language
+from tests.axe import COLOURS, audit
 from tests.faces.gallery import CODES, every_page, gallery, one_of_each
 from tests.pseudo import ARABIC
-
-COLOURS: dict[str, object] = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +17,10 @@ def address() -> Iterator[str]:
         yield url
 
 
-def faults(tab: Page, options: dict[str, object] | None = None) -> list[tuple[str, str]]:
+def faults(tab: Page) -> list[tuple[str, str]]:
     """Every finding of axe, best practices with them, and scrolling sideways."""
-    violations = Axe().run(tab, options=options).response["violations"]
-    found = [(rule["id"], rule["nodes"][0]["html"]) for rule in violations]
     width = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return found + ([("scrolls sideways", f"{width} px")] if width > 0 else [])
+    return audit(tab) + ([("scrolls sideways", f"{width} px")] if width > 0 else [])
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -37,7 +33,7 @@ def test_axe_finds_nothing_light_or_dark(chromium: Browser, address: str, code: 
             tab.goto(f"{address}/one/{code}/{number}")
             assert faults(tab) == [], page
             tab.emulate_media(color_scheme="dark")
-            assert faults(tab, COLOURS) == [], page
+            assert audit(tab, COLOURS) == [], page
             tab.emulate_media(color_scheme="light")
 
 

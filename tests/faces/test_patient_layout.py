@@ -13,17 +13,19 @@ SPACED = """
 p { margin-bottom: 2em !important; }"""
 """What WCAG 1.4.12 lets a reader set."""
 
-# Text that its own box hides. A box of one pixel is for screen readers, which nobody sees anyhow.
-CUT_OFF = """() => Array.from(document.querySelectorAll('body *'))
-  .filter(x => x.clientWidth > 1 && !x.closest('.vh, .skip') && getComputedStyle(x).overflow !== 'visible')
-  .filter(x => !['INPUT', 'PROGRESS'].includes(x.tagName))
-  .filter(x => x.scrollWidth > x.clientWidth || x.scrollHeight > x.clientHeight + 1)
-  .map(x => x.outerHTML.slice(0, 80))"""
-# Words that run out of the box of the button or option that carries them.
-RUNS_OUT = """() => Array.from(document.querySelectorAll('.btn, .o span, .tag, .lang button, .recall'))
-  .filter(x => x.offsetParent !== null && x.scrollWidth > x.clientWidth + 1)
-  .map(x => x.outerHTML.slice(0, 80))"""
-SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
+# Pixels beyond the edge; text that its own box hides; words that run out of the button or option that
+# carries them. A box of one pixel is for screen readers, which nobody sees anyhow.
+LOST = """() => {
+  const wide = (x) => x.scrollWidth > x.clientWidth, shown = (x) => x.outerHTML.slice(0, 80);
+  const cut = Array.from(document.querySelectorAll('body *'))
+    .filter(x => x.clientWidth > 1 && (wide(x) || x.scrollHeight > x.clientHeight + 1))
+    .filter(x => !['INPUT', 'PROGRESS'].includes(x.tagName) && !x.closest('.vh, .skip'))
+    .filter(x => getComputedStyle(x).overflow !== 'visible');
+  const out = Array.from(document.querySelectorAll('.btn, .o span, .tag, .lang button, .recall'))
+    .filter(x => x.offsetParent !== null && x.scrollWidth > x.clientWidth + 1);
+  const beyond = document.documentElement.scrollWidth - window.innerWidth;
+  return [Math.max(0, beyond), cut.map(shown), out.map(shown)];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +34,12 @@ def address() -> Iterator[str]:
         yield url
 
 
-def lost(tab: Page) -> tuple[int, list[str], list[str]]:
+def lost(tab: Page) -> list[object]:
     """Pixels beyond the edge, boxes that hide text, words beyond their box."""
-    return max(0, tab.evaluate(SIDEWAYS)), tab.evaluate(CUT_OFF), tab.evaluate(RUNS_OUT)
+    return list(tab.evaluate(LOST))
 
 
-NOTHING: tuple[int, list[str], list[str]] = (0, [], [])
+NOTHING: list[object] = [0, [], []]
 
 
 @pytest.mark.req("CAP-10")

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import pyotp
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.domain.records.access import SYSTEM, Role
@@ -18,6 +17,7 @@ from app.services.patient.team_requests import request_call
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from tests import servers
 from tests.applications import Clock, application
+from tests.axe import audit
 from tests.services.people import START, days, enrolled, site_entry
 
 PASSWORD = "correct horse battery"
@@ -66,8 +66,7 @@ def signed_in(context: BrowserContext, served: Served) -> Page:
 
 def check_sound(page: Page) -> None:
     """No finding of axe, and nothing wider than the window."""
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:100]) for each in found] == []
+    assert audit(page) == []
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 

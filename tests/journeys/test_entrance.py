@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
+from tests.axe import audit
 from tests.faces.visitors import Phone, founded, invited, newcomer
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START, Person
@@ -32,8 +32,7 @@ class Hand:
         """Tap what leads to another page, which must be sound."""
         with self.tab.expect_navigation(url=address):
             self.tap(target)
-        found = Axe().run(self.tab).response["violations"]
-        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+        assert audit(self.tab) == []
         assert self.tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 

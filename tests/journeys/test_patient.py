@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.capture import AnswerEvent, Response
 from tests.applications import Clock, application
+from tests.axe import audit
 from tests.faces.visitors import Phone, founded, invited, newcomer
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START, Person
@@ -63,8 +63,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def accessible(tab: Page) -> None:
-    found = Axe().run(tab).response["violations"]
-    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+    assert audit(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 
