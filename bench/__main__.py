@@ -1,12 +1,18 @@
-"""`python -m bench`: starts a real PostgreSQL, takes every figure in one run, prints the table."""
+"""`python -m bench`: starts a real PostgreSQL, takes every figure in one run, prints each when it has it."""
 
 import argparse
+import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from bench import capture, clockwork, desk, feed, phone, scoring, start
-from bench.figures import Figure, table
+import psycopg
+from playwright.sync_api import Error as BrowserError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.refusal import Refused
+from bench import capture, clockwork, demo, desk, feed, phone, scoring, sqlite, start
+from bench.figures import Figure, cores, headline, row
 from bench.machine import Strangers
 from bench.run import Pass, Run, Scale
 from bench.serving import hello
@@ -16,45 +22,75 @@ PASSES: dict[str, Pass] = {
     "form": capture.form,
     "save": capture.save,
     "submit": capture.submit,
+    "sqlite": sqlite.sqlite,
     "desk": desk.desk,
     "feed": feed.feed,
     "clock": clockwork.clockwork,
     "scoring": scoring.scoring,
     "start": start.start,
+    "demo": demo.demo,
     "phone": phone.phone,
 }
 QUIET_CORES = 0.2
 _SERVER = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+_FAILURES = (
+    RuntimeError,
+    ValueError,
+    LookupError,
+    OSError,
+    subprocess.SubprocessError,
+    psycopg.Error,
+    SQLAlchemyError,
+    BrowserError,
+    Refused,
+    postgres.Unavailable,
+)
+"""How a pass ends that could not be taken; the others are taken all the same."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    told = _parser().parse_args(words)
-    chosen = told.only.split(",") if told.only else list(PASSES)
+    """Run the chosen passes, or all; return 1 when any of them could not be taken."""
+    arguments = _parser().parse_args(words)
+    chosen = arguments.only.split(",") if arguments.only else list(PASSES)
     if unknown := [name for name in chosen if name not in PASSES]:
         print(f"unknown pass: {', '.join(unknown)}; known: {', '.join(PASSES)}", file=sys.stderr)
         return 2
-    scale = Scale(0.002 if told.tiny else told.scale)
+    scale = Scale(0.002 if arguments.tiny else arguments.scale)
     began = time.monotonic()
-    cluster = postgres.start(fsync=not told.tiny, settings=_SERVER)
+    cluster = postgres.start(fsync=not scale.tiny, settings=_SERVER)
     try:
-        with hello() as bare:
-            figures = list(_measured(Run(cluster, scale, bare), chosen))
+        with hello(scale.workers) as bare:
+            failed = take(Run(cluster, scale, bare), {name: PASSES[name] for name in chosen})
     finally:
         cluster.stop()
-    print(table(figures))
-    print(f"\nscale {scale.share:g}; {time.monotonic() - began:.0f} s")
-    return 0
+    print(f"\nscale {scale.share:g}; {cores()} cores; {time.monotonic() - began:.0f} s")
+    if failed:
+        print(f"failed passes: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
-def _measured(run: Run, chosen: Sequence[str]) -> Iterator[Figure]:
-    yield Figure("H: a bare coroutine says hello, CPU", f"{run.hello() * 1000:.3f} ms")
-    for name in chosen:
+def take(run: Run, passes: dict[str, Pass]) -> list[str]:
+    """Print every figure of these passes as soon as it is known; return the passes that failed."""
+    print(headline(), flush=True)
+    _print(Figure("H: a bare coroutine says hello, CPU", f"{run.hello() * 1000:.3f} ms"))
+    failed: list[str] = []
+    for name, measure in passes.items():
         strangers, began = Strangers(), time.monotonic()
-        yield from PASSES[name](run)
+        try:
+            for figure in measure(run):
+                _print(figure)
+        except _FAILURES as reason:
+            print(f"{name}: FAILED: {type(reason).__name__}: {reason}", flush=True)
+            failed.append(name)
         busy = strangers.cores()
         again = "; take it again" if busy > QUIET_CORES else ""
         took = time.monotonic() - began
         print(f"{name}: {took:.0f} s, strangers used {busy:.1f} cores{again}", file=sys.stderr, flush=True)
+    return failed
+
+
+def _print(figure: Figure) -> None:
+    print(row(figure), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,11 +11,13 @@ from bench import floors
 from bench.figures import Figure, at_least_share, at_most, at_most_hellos, milliseconds
 from bench.grown import Begun, add_begun
 from bench.load import CLIENTS, Requests, fetch, request
+from bench.machine import Memory
 from bench.run import Measured, Run
 from bench.serving import daybook
 from bench.trial import trial
 
 SITES = 20
+"""Of a full run; a tiny one has two."""
 _ITEMS = range(1, 31)
 _LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
 _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
@@ -23,27 +25,30 @@ _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
 
 def save(run: Run) -> Iterator[Figure]:
     """Saving answers one by one, every form by its own browser."""
-    with trial(run.cluster, SITES) as made:
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         forms = add_begun(made, run.scale.of(8000, 400))
-        limit, found = _beside_floor(run, "save", made.url, lambda client: _saves(_own(forms, client)))
+        limit, found = _beside_floor(run, "save", made.url, saving_requests(forms))
     yield at_least_share("save one answer, of L_save", found.load.rate, limit, 25, "/s")
     yield at_most_hellos("save one answer, CPU", found.load.cpu_each, found.hello, 15)
+    yield Figure("save one answer, p99", milliseconds(found.load.p99))
 
 
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
-    with trial(run.cluster, SITES) as made:
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         forms = add_begun(made, run.scale.of(40_000, 2000))
-        limit, found = _beside_floor(run, "submit", made.url, lambda client: _sendings(_own(forms, client)))
+        limit, found = _beside_floor(run, "submit", made.url, sending_requests(forms))
     yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
     yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
+    yield Figure("submit 30 items, p99", milliseconds(found.load.p99))
+    yield memory(found.memory)
 
 
 def form(run: Run) -> Iterator[Figure]:
     """The form document of 30 items, as a browser gets it."""
-    with trial(run.cluster, SITES) as made:
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         forms = add_begun(made, 200)
-        with daybook(made.url) as served:
+        with daybook(made.url, workers=run.scale.workers) as served:
             document = fetch(served, _opening(forms[0]))
             found = run.driven(served, lambda client: itertools.cycle(map(_opening, _own(forms, client))))
     html = gzip.decompress(document.body).decode()
@@ -55,6 +60,11 @@ def form(run: Run) -> Iterator[Figure]:
     yield Figure("form document, CPU", each, milliseconds(found.hello * 1000), f"{found.hellos:.1f} H")
 
 
+def memory(worker: Memory) -> Figure:
+    """What one worker holds; the pages that it shares with others count by share."""
+    return Figure("... memory of a worker, PSS", f"{worker.pss:.0f} MB", f"RSS {worker.rss:.0f} MB")
+
+
 def _beside_floor(run: Run, script: str, url: str, requests: Requests) -> tuple[float, Measured]:
     """The database's own limit, before and after, so that a machine growing slower is seen in both."""
     bare, seconds = floors.prepared(run.cluster), run.scale.seconds / 2
@@ -64,6 +74,16 @@ def _beside_floor(run: Run, script: str, url: str, requests: Requests) -> tuple[
         return (before + floors.floor(run.cluster, bare, script, seconds)) / 2, found
     finally:
         run.cluster.drop(bare)
+
+
+def saving_requests(forms: Sequence[Begun]) -> Requests:
+    """Every answer of these forms, one request each."""
+    return lambda client: _savings(_own(forms, client))
+
+
+def sending_requests(forms: Sequence[Begun]) -> Requests:
+    """Each of these forms with 30 answers, none of them saved before."""
+    return lambda client: _sendings(_own(forms, client))
 
 
 def _own(forms: Sequence[Begun], client: int) -> Sequence[Begun]:
@@ -78,7 +98,7 @@ def _opening(form: Begun) -> bytes:
     return request("GET", f"/f/{form.slot}", _cookie(form))
 
 
-def _saves(forms: Sequence[Begun]) -> Iterator[bytes]:
+def _savings(forms: Sequence[Begun]) -> Iterator[bytes]:
     for form in forms:
         headers = {**_cookie(form), "Content-Type": "application/json", "Accept": "application/json"}
         for number in _ITEMS:

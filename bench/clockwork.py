@@ -29,7 +29,7 @@ FROM slot ORDER BY id LIMIT {count}
 def clockwork(run: Run) -> Iterator[Figure]:
     """No row is swept: one query says whether anything is owed, one statement claims it."""
     people = run.scale.of(PEOPLE, 600)
-    with trial(run.cluster, 40) as made:
+    with trial(run.cluster, run.scale.of(40, 2)) as made:
         add_participants(made, people)
         add_live(made, people, SLOTS_EACH)
         seal_days(ClockContext(made.installation, made.at))

@@ -24,12 +24,13 @@ PAGE = "/desk?group=overdue"
 def desk(run: Run) -> Iterator[Figure]:
     """SQL alone before and after the closed slots are there, then the whole page over HTTP."""
     people = run.scale.of(PEOPLE, 400)
-    with trial(run.cluster, SITES) as made:
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         add_participants(made, people)
         add_live(made, people, LIVE_EACH)
-        young = _looks(made, None)
+        looks = run.scale.of(LOOKS, 20)
+        young = _looks(made, None, looks)
         add_closed(made, people, CLOSED_EACH)
-        one, every = _looks(made, made.sites[0].id), _looks(made, None)
+        one, every = _looks(made, made.sites[0].id, looks), _looks(made, None, looks)
         yield at_most("overdue page of one site, SQL p95", one, 5, milliseconds)
         yield at_most("overdue page of all sites, SQL p95", every, 5, milliseconds)
         yield Figure(
@@ -37,19 +38,19 @@ def desk(run: Run) -> Iterator[Figure]:
             milliseconds(young),
             ratio=f"{every / young:.1f} x",
         )
-        with daybook(made.url) as served:
+        with daybook(made.url, workers=run.scale.workers) as served:
             for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
                 told = {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"}
                 found = run.driven(served, repeating(request("GET", PAGE, told)))
                 yield at_most_hellos(f"overdue page of {name}, CPU", found.load.cpu_each, found.hello, most)
 
 
-def _looks(made: Trial, site_id: int | None) -> float:
+def _looks(made: Trial, site_id: int | None, looks: int) -> float:
     """Milliseconds of SQL of a page of 50 rows and all counts that 95 in 100 do not exceed."""
     actor = Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, made.study.id or 0, site_id),))
     wanted = WorklistFilter(group=Urgency.overdue)
     taken: list[float] = []
-    for _look in range(LOOKS):
+    for _look in range(looks):
         with listening(made.installation.engine) as heard, made.installation.read() as session:
             get_worklist(StaffContext(made.installation, actor, made.at), session, wanted)
         taken.append(heard.seconds * 1000)

@@ -1,28 +1,33 @@
 """The EDC's pass: pages of 1,000 changes at the beginning and at the end of a long feed."""
 
+import itertools
 from collections.abc import Iterator
 
 from sqlmodel import select
 
+from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.feed import finalise_event
 from app.services.accounts.edc_clients import issue_token
 from app.services.accounts.participant_session import authenticate
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
-from app.services.core.context import ParticipantContext, participant_actor
+from app.services.core.context import ParticipantContext, StaffContext, participant_actor
 from app.services.feed.feed_events import slot_event
+from app.services.setup.studies import create_client
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from bench.figures import Figure, at_most_hellos
 from bench.grown import Begun, add_begun
-from bench.load import fetch, repeating, request
+from bench.load import CLIENTS, fetch, request
 from bench.run import Run
 from bench.serving import daybook
-from bench.trial import Trial, trial
+from bench.trial import STUDY, Trial, trial
 
 LENGTH = 200_000
 PAGE = 1000
+SHARES = 8
+"""EDC clients that each connection speaks for in turn; every worker grants each of them 600 requests."""
 _ROWS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 
 
@@ -31,19 +36,23 @@ def feed(run: Run) -> Iterator[Figure]:
     length = run.scale.of(LENGTH, 2000)
     with trial(run.cluster, 1) as made:
         _fill(made, length)
-        bearer = {"Authorization": f"Bearer {_token(made)}"}
-        with daybook(made.url) as served:
+        clients = [_bearer(made, number) for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))]
+        with daybook(made.url, workers=run.scale.workers) as served:
             for name, after in (("at the beginning", 0), (f"after {length - PAGE:,}", length - PAGE)):
-                message = request("GET", f"/api/edc/v1/changes?after={after}&limit={PAGE}", bearer)
-                megabytes = len(fetch(served, message).body) / 1e6
-                found = run.driven(served, repeating(message))
-                told = f"page of {PAGE:,} changes {name}, {megabytes:.1f} MB"
-                yield at_most_hellos(told, found.load.cpu_each, found.hello, 80)
+                path = f"/api/edc/v1/changes?after={after}&limit={PAGE}"
+                messages = [request("GET", path, client) for client in clients]
+                megabytes = len(fetch(served, messages[0]).body) / 1e6
+                measured = run.driven(served, lambda number: itertools.cycle(messages[number::CLIENTS]))  # noqa: B023 - called before the next turn
+                row = f"page of {PAGE:,} changes {name}, {megabytes:.1f} MB"
+                yield at_most_hellos(row, measured.load.cpu_each, measured.hello, 80)
 
 
-def _token(made: Trial) -> str:
-    client = made.client
-    return issue_token(made.installation, client.client_id, client.secret, None, "bench", made.at).token
+def _bearer(made: Trial, number: int) -> dict[str, str]:
+    """A client of its own: one alone would run into the limit of requests that the program grants it."""
+    context = StaffContext(made.installation, SYSTEM, made.at)
+    client = create_client(context, STUDY, f"bench {number}", tuple(Scope), None)
+    issued = issue_token(made.installation, client.client_id, client.secret, None, "bench", made.at)
+    return {"Authorization": f"Bearer {issued.token}"}
 
 
 def _fill(made: Trial, length: int) -> None:

@@ -4,9 +4,10 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.figures import percentile
 from bench.serving import Served
 
 CLIENTS = 8
@@ -21,6 +22,8 @@ class Load:
     requests: int
     seconds: float
     cpu: float
+    latencies: Sequence[float] = ()
+    """Seconds from a request's last byte out to its answer's last byte in, in no order."""
 
     @property
     def rate(self) -> float:
@@ -29,6 +32,11 @@ class Load:
     @property
     def cpu_each(self) -> float:
         return self.cpu / self.requests
+
+    @property
+    def p99(self) -> float:
+        """Milliseconds that 99 in 100 requests do not exceed."""
+        return percentile(self.latencies, 99) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +135,9 @@ def drive(served: Served, requests: Requests, seconds: float, clients: int = CLI
     Raises RuntimeError when any answer is not a success, or when a client runs out of requests.
     """
     tally = _Tally()
-    counts = [0] * clients
+    latencies: list[list[float]] = [[] for _ in range(clients)]
     threads = [
-        threading.Thread(target=_one, args=(served, requests(number), tally, counts, number))
+        threading.Thread(target=_one, args=(served, requests(number), tally, latencies[number]))
         for number in range(clients)
     ]
     for thread in threads:
@@ -137,26 +145,29 @@ def drive(served: Served, requests: Requests, seconds: float, clients: int = CLI
     time.sleep(seconds / 4)
     before, began, tally.counted = served.cpu(), time.monotonic(), True
     time.sleep(seconds)
-    while not sum(counts) and not tally.wrong:
+    while not any(latencies) and not tally.wrong:
         time.sleep(0.1)
     tally.counted = False
     spent, cpu = time.monotonic() - began, served.cpu() - before
     tally.ended = True
     for thread in threads:
         thread.join()
-    if tally.wrong or not sum(counts):
+    taken = [latency for each in latencies for latency in each]
+    if tally.wrong or not taken:
         raise RuntimeError(f"answers that were not expected: {tally.wrong[:3] or 'none came'}")
-    return Load(sum(counts), spent, cpu)
+    return Load(len(taken), spent, cpu, taken)
 
 
-def _one(served: Served, requests: Iterator[bytes], tally: _Tally, counts: list[int], number: int) -> None:
+def _one(served: Served, requests: Iterator[bytes], tally: _Tally, latencies: list[float]) -> None:
     connection = Connection(served.port)
     try:
         for message in requests:
             if tally.ended:
                 return
+            began = time.perf_counter()
             answer = connection.ask(message)
-            counts[number] += tally.counted
+            if tally.counted:
+                latencies.append(time.perf_counter() - began)
             if not 200 <= answer.status < 300:
                 tally.wrong.append(f"{answer.status} {answer.body[:300]!r}")
                 return

@@ -25,6 +25,21 @@ def children_of(pid: int) -> tuple[int, ...]:
     return tuple(found - {pid})
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Megabytes of one process: all that it maps, and its share where pages are shared with others."""
+
+    rss: float
+    pss: float
+
+
+def memory_of(pid: int) -> Memory:
+    """What this process holds now."""
+    lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return Memory(kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024)
+
+
 def _stat(pid: int) -> list[str] | None:
     try:
         # The name, in brackets, may hold anything.

@@ -63,8 +63,12 @@ class Walk:
 
 def phone(run: Run) -> Iterator[Figure]:
     """The median of three walks; a tiny run walks once, over the last three questions, at full speed."""
-    tiny = run.scale.share < 0.05
-    with trial(run.cluster, 1) as made, daybook(made.url, "http") as served, chromium() as browser:
+    tiny = run.scale.tiny
+    with (
+        chromium() as browser,
+        trial(run.cluster, 1) as made,
+        daybook(made.url, "http", run.scale.workers) as served,
+    ):
         forms = add_begun(made, 3)[: 1 if tiny else 3]
         if tiny:
             _answer_most(served, forms[0])

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Engine
 
 from bench.figures import Figure
 from bench.load import Load, Requests, drive, repeating, request
-from bench.serving import Served, daybook
+from bench.machine import Memory
+from bench.serving import WORKERS, Served, daybook
 from tests.postgres import Cluster
 
 
@@ -27,15 +28,26 @@ class Scale:
     @property
     def seconds(self) -> float:
         """How long a load lasts."""
-        return 6.0 if self.share >= 1 else 3.0 if self.share >= 0.05 else 0.5
+        return 6.0 if self.share >= 1 else 3.0 if self.share >= 0.05 else 0.2
+
+    @property
+    def tiny(self) -> bool:
+        """Whether the figures mean nothing and only the code is to be run."""
+        return self.share < 0.05
+
+    @property
+    def workers(self) -> int:
+        """Processes of each server that is started."""
+        return 1 if self.tiny else WORKERS
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A load on our server, and H as it was around it."""
+    """A load on our server, H as it was around it, and what the largest worker holds after it."""
 
     load: Load
     hello: float
+    memory: Memory
 
     @property
     def hellos(self) -> float:
@@ -56,14 +68,14 @@ class Run:
 
     def measured(self, url: str, requests: Requests) -> Measured:
         """Our server on this database under these requests."""
-        with daybook(url) as served:
+        with daybook(url, workers=self.scale.workers) as served:
             return self.driven(served, requests)
 
     def driven(self, served: Served, requests: Requests) -> Measured:
         """The same for a server that runs already. H is taken before and after: clock rates wander."""
         before = self.hello()
         load = drive(served, requests, self.scale.seconds)
-        return Measured(load, (before + self.hello()) / 2)
+        return Measured(load, (before + self.hello()) / 2, served.memory())
 
 
 Pass = Callable[[Run], Iterator[Figure]]

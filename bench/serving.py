@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import children_of, cpu_of
+from bench.machine import Memory, children_of, cpu_of, memory_of
 
 WORKERS = 2
 _ROOT = Path(__file__).parents[1]
@@ -29,39 +29,46 @@ class Served:
         """Seconds of CPU used by every process of the server, the one that watches included."""
         return cpu_of((self.pid, *children_of(self.pid)))
 
+    def memory(self) -> Memory:
+        """Of the largest worker; where there is only one, it is the process itself."""
+        processes = children_of(self.pid) or (self.pid,)
+        return max((memory_of(pid) for pid in processes), key=lambda each: each.pss)
+
 
 @contextmanager
-def hello() -> Iterator[Served]:
+def hello(workers: int = WORKERS) -> Iterator[Served]:
     """The bare application, served exactly as ours is."""
     port = _free_port()
-    options = ["--workers", str(WORKERS), "--port", str(port), "--no-access-log", "--no-server-header"]
+    options = ["--workers", str(workers), "--port", str(port), "--no-access-log", "--no-server-header"]
     options += ["--log-level", "warning", "--ws", "none"]
-    with _running([sys.executable, "-m", "uvicorn", *options, "bench.hello:app"], {}, port) as served:
+    with _running(
+        [sys.executable, "-m", "uvicorn", *options, "bench.hello:app"], {}, port, workers
+    ) as served:
         yield served
 
 
 @contextmanager
-def daybook(url: str, scheme: str = "https") -> Iterator[Served]:
+def daybook(url: str, scheme: str = "https", workers: int = WORKERS) -> Iterator[Served]:
     """Daybook on this database, started by its own command.
 
     As behind a proxy with https, so that cookies carry the prefix that a trial has; a real browser
     keeps such cookies on https only and is served "http".
     """
     port = _free_port()
-    command = [sys.executable, "-m", "app", "serve", "--workers", str(WORKERS), "--port", str(port)]
+    command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), "--port", str(port)]
     environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
-    with _running(command, environ, port) as served:
+    with _running(command, environ, port, workers) as served:
         yield served
 
 
 @contextmanager
-def _running(command: Sequence[str], environ: Mapping[str, str], port: int) -> Iterator[Served]:
+def _running(command: Sequence[str], environ: Mapping[str, str], port: int, workers: int) -> Iterator[Served]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
     # The log goes to a file: a pipe that nobody reads would stop the server.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=_ROOT, env={**own, **environ}, stdout=log, stderr=log)
         try:
-            if not _comes_up(process, port):
+            if not _comes_up(process, port, workers if workers > 1 else 0):
                 log.seek(0)
                 raise RuntimeError(f"the server did not start: {log.read().decode()}")
             yield Served(port, process.pid)
@@ -76,10 +83,10 @@ def _free_port() -> int:
         return int(held.getsockname()[1])
 
 
-def _comes_up(process: "subprocess.Popen[bytes]", port: int) -> bool:
+def _comes_up(process: "subprocess.Popen[bytes]", port: int, children: int) -> bool:
     until = time.monotonic() + _PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < until:
-        if len(children_of(process.pid)) >= WORKERS and _answers(port):
+        if len(children_of(process.pid)) >= children and _answers(port):
             return True
         time.sleep(0.1)
     return False

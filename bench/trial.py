@@ -1,5 +1,6 @@
 """A study in a database of its own, set up by the real use cases: plan, sites, colleague, EDC client."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,11 +8,9 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import psycopg
-
 from app.clock import now
 from app.definitions import library
-from app.domain.records.access import SYSTEM, Role, Scope
+from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
@@ -19,9 +18,7 @@ from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.setup.studies import (
-    NewClient,
     SiteEntry,
-    create_client,
     create_staff,
     grant_role,
     load_study,
@@ -31,6 +28,7 @@ from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
 from app.storage.migrations import migrate
 from app.storage.tables.studies import Site, Study
+from bench.loading import Loader, PostgresLoader, SqliteLoader
 from tests.postgres import APP, OWNER, Cluster
 
 STUDY, PLAN_VERSION = "sbrt-nsclc", "1.0"
@@ -47,30 +45,44 @@ class Trial:
     installation: Installation
     study: Study
     sites: tuple[Site, ...]
-    client: NewClient
     url: str
-    conninfo: str
+    loader: Loader
     at: datetime
 
     def copy(self, table: str, columns: str, rows: Iterator[str]) -> None:
         """Load rows, tab-separated text each, as the owner; triggers, keys and checks all hold."""
-        statement = f"COPY {table} ({columns}) FROM STDIN".encode()
-        with psycopg.connect(self.conninfo) as connection, connection.cursor().copy(statement) as loading:
-            for block in _blocks(rows):
-                loading.write(block)
+        self.loader.copy(table, columns, rows)
 
     def execute(self, statement: str) -> None:
         """Run one statement as the owner."""
-        with psycopg.connect(self.conninfo, autocommit=True) as connection:
-            connection.execute(statement.encode())
+        self.loader.execute(statement)
 
 
 @contextmanager
 def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     """A fresh database with the study and so many sites; dropped afterwards."""
     name = cluster.create(_template(cluster))
-    url = cluster.url(name, APP)
-    made = Installation(
+    loader = PostgresLoader(f"{cluster.admin} user={OWNER} dbname={name}")
+    try:
+        with _opened(cluster.url(name, APP), loader, sites) as opened:
+            yield opened
+    finally:
+        cluster.drop(name)
+
+
+@contextmanager
+def sqlite_trial(sites: int) -> Iterator[Trial]:
+    """The same in a SQLite file that goes with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/bench.sqlite3"
+        migrate(url)
+        with _opened(url, SqliteLoader(url), sites) as opened:
+            yield opened
+
+
+@contextmanager
+def _opened(url: str, loader: Loader, sites: int) -> Iterator[Trial]:
+    installation = Installation(
         open_engine(url),
         library.load_library(_QUESTIONNAIRES, LANGUAGE_CODES),
         SecretBox(DEMO_KEY, HashCost(1, 8, 1)),
@@ -78,10 +90,9 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
         "bench",
     )
     try:
-        yield _set_up(made, url, f"{cluster.admin} user={OWNER} dbname={name}", sites)
+        yield _set_up(installation, url, loader, sites)
     finally:
-        made.engine.dispose()
-        cluster.drop(name)
+        installation.engine.dispose()
 
 
 @cache
@@ -92,19 +103,18 @@ def _template(cluster: Cluster) -> str:
     return name
 
 
-def _set_up(made: Installation, url: str, conninfo: str, sites: int) -> Trial:
+def _set_up(installation: Installation, url: str, loader: Loader, sites: int) -> Trial:
     at = now()
-    study = load_study(StaffContext(made, SYSTEM, at), STUDY, PLAN_VERSION, StudyMode.DEMO)
+    study = load_study(StaffContext(installation, SYSTEM, at), STUDY, PLAN_VERSION, StudyMode.DEMO)
     entries = [
         SiteEntry(f"{1000 + number}", f"Hospital {number}", "0571-000", "8-17", ZONE)
         for number in range(sites)
     ]
-    opened = tuple(open_site(StaffContext(made, SYSTEM, at), STUDY, entry) for entry in entries)
-    client = create_client(StaffContext(made, SYSTEM, at), STUDY, "bench", tuple(Scope), None)
-    found = Trial(made, study, opened, client, url, conninfo, at)
+    opened = tuple(open_site(StaffContext(installation, SYSTEM, at), STUDY, entry) for entry in entries)
+    opened_trial = Trial(installation, study, opened, url, loader, at)
     for cookie, role, site in ((ONE_SITE, Role.NURSE, opened[0].code), (ALL_SITES, Role.MONITOR, None)):
-        _sign_in(found, cookie, role, site)
-    return found
+        _sign_in(opened_trial, cookie, role, site)
+    return opened_trial
 
 
 def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
@@ -122,13 +132,3 @@ def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
         "token_hash,staff_id,second_factor_at,opened_at,seen_at",
         iter([f"{token_digest(cookie)}\t{staff.staff_id}\t{moment}\t{moment}\t{moment}\n"]),
     )
-
-
-def _blocks(rows: Iterator[str], size: int = 2000) -> Iterator[str]:
-    held: list[str] = []
-    for row in rows:
-        held.append(row)
-        if len(held) == size:
-            yield "".join(held)
-            held.clear()
-    yield "".join(held)

@@ -1,0 +1,35 @@
+"""The small installation's pass: saving and sending on SQLite, which has one worker."""
+
+from collections.abc import Iterator
+
+from bench.capture import memory, saving_requests, sending_requests
+from bench.figures import Figure, milliseconds
+from bench.grown import add_begun
+from bench.run import Measured, Run
+from bench.serving import daybook
+from bench.trial import sqlite_trial
+
+SITES = 20
+SAVED, SENT = 1000, 12_000
+"""Forms for each load."""
+
+
+def sqlite(run: Run) -> Iterator[Figure]:
+    """The same requests as on PostgreSQL, in one process that holds the file."""
+    saved = run.scale.of(SAVED, 60)
+    with sqlite_trial(run.scale.of(SITES, 2)) as study:
+        forms = add_begun(study, saved + run.scale.of(SENT, 600))
+        with daybook(study.url, workers=1) as served:
+            save = run.driven(served, saving_requests(forms[:saved]))
+            submit = run.driven(served, sending_requests(forms[saved:]))
+    yield from _figures("save one answer", save)
+    yield from _figures("submit 30 items", submit)
+    yield memory(submit.memory)
+
+
+def _figures(name: str, measured: Measured) -> Iterator[Figure]:
+    row = f"{name}, SQLite and one worker"
+    yield Figure(row, f"{measured.load.rate:,.0f} /s")
+    each, hello = milliseconds(measured.load.cpu_each * 1000), milliseconds(measured.hello * 1000)
+    yield Figure(f"{row}, CPU", each, hello, f"{measured.hellos:.1f} H")
+    yield Figure(f"{row}, p99", milliseconds(measured.load.p99))
