@@ -76,7 +76,7 @@ def _restart_phone(_made: Interleaving, phone: Phone, _act: Act) -> None:
 def _back(_made: Interleaving, phone: Phone, _act: Act) -> None:
     seen = phone.screen()
     if seen.kind == "form" and phone.page:
-        phone.page.locator("#back").tap()
+        phone.tap(phone.page.locator("#back"))
         phone.take_back()
 
 
@@ -103,7 +103,8 @@ def _pass_until(made: Interleaving, hours: float) -> None:
 
 def _wait(made: Interleaving, phone: Phone, _act: Act) -> None:
     if phone.page:
-        phone.page.wait_for_timeout(600)
+        for _ in range(12):
+            phone.turn()
     made.note(f"   {phone.name}: {phone.screen().net}")
 
 

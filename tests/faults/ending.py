@@ -2,12 +2,10 @@
 
 from datetime import datetime
 
-from tests.faults.interleaving import Interleaving
+from tests.faults.interleaving import RETRIED, Interleaving
 from tests.faults.phones import Phone
 from tests.faults.screens import Screen
 from tests.faults.truths import look
-
-_QUIET_SECONDS = 12.0
 
 
 def make_peace(made: Interleaving) -> None:
@@ -25,7 +23,7 @@ def make_peace(made: Interleaving) -> None:
     owner = made.phones[0]
     if made.open(owner).kind == "form":
         made.send(owner, 1)
-        if not made.soon(lambda seen: seen.kind == "done", owner, 6):
+        if not made.soon(lambda seen: seen.kind == "done", owner, RETRIED):
             made.fault(f"A: sent at the end, and no thanks: {owner.screen()}")
     for phone in made.phones:
         look(made, phone)
@@ -49,7 +47,7 @@ def _come_back(made: Interleaving, phone: Phone) -> None:
         if phone.screen().kind == "pin":
             phone.confirm()
     made.note(f"   {phone.name} comes back to {phone.screen().kind}")
-    if not made.soon(lambda now: not _waits(phone, now), phone, _QUIET_SECONDS):
+    if not made.soon(lambda now: not _waits(phone, now), phone, RETRIED):
         left = phone.watch.left or list(phone.watch.flying)
         made.fault(f"{phone.name}: could not send what it holds: {phone.screen()} {left}")
     look(made, phone)

@@ -9,11 +9,13 @@ from playwright.sync_api import Error
 from app.domain.instruments.responses import AnswerValue
 from tests.faults.cases import Case, Keeping
 from tests.faults.ledger import Ledger, told
-from tests.faults.phones import Phone
+from tests.faults.phones import GUARD_SECONDS, Phone
 from tests.faults.screens import Screen
 from tests.faults.world import World
 
 _NOTHING = "no answer"
+SOON, RETRIED = 40, 160
+"""Turns of a page, each some 50 ms of its own: enough for its next step; and for what it tries again."""
 
 
 def silent(_words: str) -> None:
@@ -104,7 +106,7 @@ class Interleaving:
             self.soon(lambda now: not now.login, phone)
             return
         with phone.leaving(), phone.page.expect_navigation():
-            link.tap()
+            phone.tap(link)
         self.open(phone)
 
     def answer(self, phone: Phone, value: int) -> None:
@@ -112,7 +114,7 @@ class Interleaving:
         if seen.kind != "form":
             return
         if seen.reviews and phone.page:
-            phone.page.locator("#rows a").nth(value - 1).tap()
+            phone.tap(phone.page.locator("#rows a").nth(value - 1))
             phone.take_back()
         self.note(f"   {phone.name} answers {phone.screen().heading} {value}")
         phone.choose(value)
@@ -136,11 +138,16 @@ class Interleaving:
         if self.finish(phone, value).reviews:
             phone.send()
 
-    def soon(self, true: Callable[[Screen], bool], phone: Phone, seconds: float = 2.0) -> bool:
-        """Whether the screen comes to this before long."""
-        until = time.monotonic() + seconds
-        while not true(phone.screen()):
-            if time.monotonic() > until:
+    def soon(self, is_true: Callable[[Screen], bool], phone: Phone, turns: int = SOON) -> bool:
+        """Whether the screen comes to this within so many turns of the page in which nothing is under way.
+
+        A page cannot know what the network has not told it yet, and a slow machine makes its turns slow:
+        no time is measured here.
+        """
+        until = time.monotonic() + GUARD_SECONDS
+        while not is_true(phone.screen()):
+            if turns == 0 or time.monotonic() > until:
                 return False
-            time.sleep(0.02)
+            turns -= not phone.watch.waits
+            phone.turn() if phone.page else time.sleep(0.02)
         return True

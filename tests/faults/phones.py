@@ -1,22 +1,27 @@
 """A phone in the hand of somebody who answers: a browser that can lose everything but its storage."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, StorageState
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, StorageState
+from playwright.sync_api import TimeoutError as TookTooLong
 
 from app.domain.instruments.responses import AnswerValue
 from tests.faults.forms import Asked, Form, Kind, stroke
-from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, Screen, phone_script
+from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, TURN, Screen, phone_script
 from tests.faults.watch import Watch
 from tests.faults.world import World
 from tests.services.people import PIN
 
-_PATIENCE_MS, _TAP_MS = 5000, 3000
+GUARD_SECONDS = 60.0
+"""Only against hanging: what a phone did is read from the phone."""
+_TRY_MS = 5000
+"""One attempt; whether it was a tap is then read from the page."""
 
 
 @dataclass
@@ -64,7 +69,7 @@ class Phone:
             timezone_id="Asia/Shanghai",
             storage_state=stored,
         )
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(GUARD_SECONDS * 1000)
         context.add_init_script(phone_script(keeps=self.keeps))
         context.add_cookies([{"name": "device", "value": self.cookie, "url": self.world.url}])
         self.watch.attach(context)
@@ -140,7 +145,7 @@ class Phone:
         """Confirm in a second tab who it is, while this page keeps what only a page can hold."""
         assert self.page
         with self.page.context.expect_page() as opened:
-            self.page.locator("#login a").tap()
+            self.tap(self.page.locator("#login a"))
         page, self.page = self.page, opened.value
         before = set(self.watch.flying)
         try:
@@ -160,11 +165,12 @@ class Phone:
             self.confirm()
         if self.page and self.screen().kind == "home":
             self.settled = True
-            for _ in range(200):
-                if self.page.evaluate(ACTIVE):
+            until = time.monotonic() + GUARD_SECONDS
+            while not self.page.evaluate(ACTIVE):
+                if time.monotonic() > until:
+                    self.watch.faults.append(f"{self.name}: no worker came")
                     return
-                self.page.wait_for_timeout(50)
-            self.watch.faults.append(f"{self.name}: no worker came")
+                self.turn()
 
     def cached(self) -> list[tuple[str, str, int, str]]:
         """The pages that a worker keeps: address, words, number of answers, and revision."""
@@ -182,7 +188,7 @@ class Phone:
         # and the test's line to the browser does not outlive that one.
         if self.screen().kind != "none" and not self.settled:
             with suppress(Error), self.page.expect_event("crash"):
-                self.page.goto("chrome://crash", timeout=_TAP_MS)
+                self.page.goto("chrome://crash")
         self.close_tab()
 
     def close_tab(self) -> None:
@@ -214,22 +220,64 @@ class Phone:
         if item is None:
             return  # the thanks came while the finger was on its way
         before = self.checked()
-        made = stroke(item, drawn, f"{self.name}{len(self.given)}")
-        if made.typed:
-            self.page.locator("section.on input:not([type])").fill(made.typed, timeout=_TAP_MS)
+        answer = stroke(item, drawn, f"{self.name}{len(self.given)}")
+        if answer.typed:
+            field_of_item = self.page.locator("section.on input:not([type])")
+            target, touch = field_of_item, lambda: field_of_item.fill(answer.typed, timeout=_TRY_MS)
         else:
-            self.page.locator("section.on label.o:not(.no-js)").nth(made.option).tap(timeout=_TAP_MS)
-        if item.code not in before or before[item.code] != made.value:
-            self.given.append((item.code, made.value))
-        if isinstance(made.value, str):
-            self.typed.append(made.value)
+            option = self.page.locator("section.on label.o:not(.no-js)").nth(answer.option)
+            target, touch = option, lambda: option.tap(timeout=_TRY_MS)
+        if not self._touch(target, touch, lambda _now: self._shows(item, answer.value)):
+            return
+        if item.code not in before or before[item.code] != answer.value:
+            self.given.append((item.code, answer.value))
+        if isinstance(answer.value, str):
+            self.typed.append(answer.value)
+
+    def _shows(self, item: Asked, value: AnswerValue) -> bool:
+        return self.screen().kind == "form" and self.checked().get(item.code) == value
+
+    def tap(self, target: Locator) -> bool:
+        """Tap it; False when the page has gone on and there is nothing to tap any more."""
+        before = self.screen()
+
+        def is_done(now: Screen) -> bool:
+            return now.clicks > before.clicks or now.born != before.born
+
+        return self._touch(target, lambda: target.tap(timeout=_TRY_MS), is_done)
+
+    def _touch(self, target: Locator, touch: Callable[[], None], is_done: Callable[[Screen], bool]) -> bool:
+        """Touch it until the page says that it was touched, or that it is not there any more."""
+        until = time.monotonic() + GUARD_SECONDS
+        while target.is_visible():
+            try:
+                touch()
+            except TookTooLong:
+                if is_done(self.screen()):
+                    return True
+                if time.monotonic() > until:
+                    raise
+            else:
+                return True
+        return False
+
+    def turn(self) -> None:
+        """Let the page do what it has to do; a slow machine makes that longer, not less."""
+        if self.page is None:
+            return
+        try:
+            self.page.evaluate(TURN)
+        except Error as failed:
+            if "context was destroyed" not in failed.message:  # another page is on its way
+                raise
+            self.page.wait_for_load_state()
 
     def next(self) -> None:
         """Tap Next, a little later than the last time: the phone's clock tells."""
         assert self.page
         self.world.forward(seconds=1)
         self.set_clock()
-        self.page.locator("#next").tap(timeout=_TAP_MS)
+        self.tap(self.page.locator("#next"))
 
     def send(self) -> None:
         """Tap Send on the review, and remember what it showed."""
@@ -248,11 +296,11 @@ class Phone:
         assert self.page
         self.page.fill("main [name=pin]", PIN)
         with self.page.expect_navigation():
-            self.page.locator("main form:has([name=pin]) button").tap()
+            self.tap(self.page.locator("main form:has([name=pin]) button"))
 
     def begin(self) -> None:
         """Say who is answering, and begin."""
         assert self.page
         self.page.check("[name=who][value=self]")
         with self.page.expect_navigation():
-            self.page.locator("footer button").tap()
+            self.tap(self.page.locator("footer button"))

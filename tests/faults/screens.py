@@ -19,6 +19,8 @@ PHONE = """(() => {
     static now() { return shown(); }
   };
   window.setInterval = (act, ms, ...more) => every(act, ms >= 10000 ? 500 : ms, ...more);
+  window.clicks = 0;
+  window.addEventListener('click', () => { window.clicks += 1; }, true);
   Storage.prototype.setItem = function (key, value) {
     if (%s.test(key + value)) { console.error('%s ' + key + ' ' + value); }
     return put.call(this, key, value);
@@ -43,7 +45,7 @@ SCREEN = """() => {
     login_beside: !!one('#login a[target=_blank]'),
     receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
     blank: /opened without a connection/.test((one('#main > .info') || {}).textContent),
-    outbox: outbox,
+    outbox: outbox, clicks: window.clicks || 0, born: performance.timeOrigin,
   };
 }"""
 CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
@@ -52,6 +54,8 @@ CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')
   return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked),
     on ? +on.value : words || null];
 })"""
+TURN = "new Promise((done) => setTimeout(done, 50))"
+"""A while of the page's own: whatever it was told before is done when this is over."""
 REVIEWED = """() => [].slice.call(document.querySelectorAll('#rows > div')).map((row) =>
   [row.querySelector('dt').textContent.replace(/^\\d+\\. /, ''), row.querySelector('dd').textContent])"""
 # Of each page that the worker keeps: how many answers stand in it, and its revision.
@@ -97,6 +101,10 @@ class Screen:
     blank: bool = False
     """A form from the worker: it knows only what this phone could not send."""
     outbox: dict[str, Any] = field(default_factory=dict)
+    clicks: int = 0
+    """What this page was tapped so far."""
+    born: float = 0
+    """When this page began, by which it is told from the next one."""
 
     @property
     def reviews(self) -> bool:
