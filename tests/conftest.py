@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
 from tests import distribution, postgres, servers, stages, tracing
@@ -15,6 +15,8 @@ from tests import distribution, postgres, servers, stages, tracing
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
 settings.load_profile("daybook")
+# The same of a page: its own five seconds are a verdict on the machine.
+expect.set_options(timeout=60_000)
 
 
 @pytest.hookimpl(optionalhook=True)

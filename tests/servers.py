@@ -16,7 +16,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 300.0
+"""Only against hanging."""
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from app.i18n.catalogues import Catalogues
 from app.patient.forms.pages import FormPage
 from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
+from tests.page_time import forward, wait_until
 from tests.servers import serving
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
-PAUSE = 420  # Next is ignored for 400 ms after a step
 
 
 @dataclass
@@ -111,8 +111,12 @@ class Phone:
         self.page.click(f".q.on .o:not(.no-js) >> nth={number}")
 
     def next(self) -> None:
-        self.page.wait_for_timeout(PAUSE)
+        forward(self.page)
         self.page.click("#next")
+
+    def expect_saved(self, value: int) -> None:
+        """The server has this as its last answer, or soon will."""
+        wait_until(self.page, lambda: self.desk.events[-1:] != [] and self.desk.events[-1]["value"] == value)
 
     def stored(self) -> dict[str, str]:
         """What the phone keeps, by name."""

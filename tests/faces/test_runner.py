@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, expect
 
 from app.patient.forms import pages as p
 from tests.faces import page_samples as samples
-from tests.faces.phones import PAUSE, Desk, Phone, phone_with
+from tests.faces.phones import Desk, Phone, phone_with
+from tests.page_time import forward, take_turns, wait_until
 from tests.servers import serving
 from tests.tools import tool
 
@@ -56,7 +57,8 @@ def test_an_unanswered_question_is_left_blank_only_on_purpose(phone: Phone) -> N
     assert "You have not answered" in phone.page.inner_text("#ask")
     phone.page.click("#leave")
     assert phone.page.title().startswith("Question 30")
-    phone.page.wait_for_timeout(100)
+    wait_until(phone.page, lambda: bool(phone.desk.events))
+    take_turns(phone.page)
     assert [(event["item"], event["value"]) for event in phone.desk.events] == [("q29", None)]
 
 
@@ -90,7 +92,7 @@ def test_choosing_stays_and_browser_back_returns(phone: Phone) -> None:
 
 def test_a_double_tap_does_not_run_ahead(phone: Phone) -> None:
     phone.choose(3)
-    phone.page.wait_for_timeout(PAUSE)
+    forward(phone.page)
     phone.page.dblclick("#next")
     assert phone.page.title().startswith("Question 30")
     assert not phone.page.is_visible("#ask")
@@ -125,8 +127,7 @@ def test_conditions_decide_and_an_urgent_answer_shows_the_number(chromium: Brows
         phone.page.fill(".q.on input", "38,5")
         phone.page.dispatch_event(".q.on input", "change")
         assert "0571-0000 0000" in phone.page.inner_text("#urgent")
-        phone.page.wait_for_timeout(100)
-        assert phone.desk.events[-1]["value"] == 385
+        phone.expect_saved(385)
 
 
 @pytest.mark.req("CAP-20")
@@ -147,9 +148,10 @@ def test_the_keyboard_alone_is_enough(phone: Phone) -> None:
     phone.page.focus(".q.on input")
     phone.page.keyboard.press("Space")
     phone.page.keyboard.press("ArrowRight")
-    phone.page.wait_for_timeout(PAUSE)
+    forward(phone.page)
     phone.page.keyboard.press("Enter")
     expect(phone.page).to_have_title("Question 30 of 30 - Quality of life")
+    wait_until(phone.page, lambda: len(phone.desk.events) == 2)
     assert [event["value"] for event in phone.desk.events] == [1, 2]
 
 

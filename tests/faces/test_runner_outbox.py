@@ -11,6 +11,7 @@ from app.domain.capture.outbox import item_of_token, item_tokens, record_checksu
 from app.patient.forms.event_parser import parse_instant
 from tests.faces import page_samples as samples
 from tests.faces.phones import Phone, line, opened, phone_with
+from tests.page_time import take_turns
 
 KEY = item_tokens(30, b"x")
 CODES = [f"q{number}" for number in range(1, 31)]
@@ -66,7 +67,7 @@ def test_nobody_waits_for_a_save_under_way(phone: Phone, then: int) -> None:
         (1, "q29", False),
         (2, "q30", False),
     ]
-    phone.page.wait_for_timeout(100)
+    take_turns(phone.page)
     assert (phone.page.inner_text("h1"), phone.page.url, phone.stored()) == (
         "Thanks",
         f"{phone.url}/f/x/done",
@@ -82,7 +83,7 @@ def test_a_form_that_is_not_taken_leaves_its_answers_waiting(phone: Phone) -> No
     phone.next()
     line(phone, "Open this page again when you have a connection.")
     phone.desk.save, phone.desk.submit, phone.desk.holds = 503, 200, False
-    phone.page.wait_for_timeout(100)
+    take_turns(phone.page)
     assert [len(json.loads(kept)["q"]) for kept in phone.stored().values()] == [2]
     phone.desk.save = 204
     phone.page.wait_for_url("**/done")
@@ -204,7 +205,7 @@ def test_one_refused_answer_does_not_hold_up_the_others(phone: Phone) -> None:
     phone.desk.save = 503
     finish(phone)
     phone.desk.save = 422
-    phone.page.wait_for_timeout(50)
+    take_turns(phone.page)
     phone.page.evaluate("dispatchEvent(new Event('online'))")
     expect(phone.page.locator("#net")).to_have_class("warn")
     phone.desk.save = 204

@@ -55,7 +55,7 @@ CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')
     on ? +on.value : words || null];
 })"""
 TURN = "new Promise((done) => setTimeout(done, 50))"
-"""A while of the page's own: whatever it was told before is done when this is over."""
+"""A while of the page's own: what the page heard before is done when this is over."""
 REVIEWED = """() => [].slice.call(document.querySelectorAll('#rows > div')).map((row) =>
   [row.querySelector('dt').textContent.replace(/^\\d+\\. /, ''), row.querySelector('dd').textContent])"""
 # Of each page that the worker keeps: how many answers stand in it, and its revision.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
 
-from tests.journeys.patients import PAUSE
+from tests.page_time import forward
 
 FARTHEST = 40
 """More Tabs than any page of ours has stops."""
@@ -70,7 +70,7 @@ class Keyboard:
 
     def step(self) -> None:
         """Enter is Next."""
-        self.tab.wait_for_timeout(PAUSE)
+        forward(self.tab)
         self.press("Enter")
 
     @staticmethod

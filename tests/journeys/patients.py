@@ -19,10 +19,10 @@ from app.storage.tables.studies import Site
 from app.web.urls import DEVICE_COOKIE
 from tests.applications import Clock, application
 from tests.faces.visitors import founded, newcomer
+from tests.page_time import forward
 from tests.servers import address, free_socket, serving
 from tests.services.people import START, Person, bound, enrolled
 
-PAUSE = 430  # Next is ignored for 400 ms after a step
 SIZE: ViewportSize = {"width": 360, "height": 740}
 SENT_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
 
@@ -134,7 +134,7 @@ def choose(tab: Page, number: int) -> None:
 
 
 def step(tab: Page) -> None:
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.locator("#next").tap()
 
 

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from tests.faces import page_samples as samples
-from tests.journeys.patients import PAUSE, Patient, choose, finish, step
+from tests.journeys.patients import Patient, choose, finish, step
+from tests.page_time import STEP_MS
 
 FORM = 12_000
 """Bytes of the QLQ-C30's document with its style and script, as they travel."""
@@ -124,7 +125,7 @@ def test_the_whole_qlq_c30_receives_few_bytes(context: BrowserContext, patient: 
     with traffic(context) as seen:
         tab.goto(patient.form())
         for number in range(1, 32):
-            context.clock.run_for(PAUSE)
+            context.clock.run_for(STEP_MS)
             if number <= 30:
                 expect(tab.locator(f"#s-q{number}")).to_be_visible()
                 choose(tab, 1)

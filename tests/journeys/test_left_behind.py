@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.journeys.patients import Hospital, Patient, choose
+from tests.page_time import take_turns
 from tests.services.people import START
 
 BOXES = "Object.keys(localStorage).filter(key => !key.indexOf('ob:')).length"
@@ -34,7 +35,7 @@ def at_home(context: BrowserContext, person: Patient) -> Page:
 
 def expect_boxes(tab: Page, boxes: int) -> None:
     """The page has had its time with the answer, and so many boxes are on the phone."""
-    tab.wait_for_timeout(100)
+    take_turns(tab)
     tab.wait_for_function(f"{BOXES} === {boxes}")
 
 

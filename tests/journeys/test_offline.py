@@ -13,6 +13,7 @@ from tests.faces.offline import enrolled, offline_app, questionnaires
 from tests.faces.visitors import ANSWERS
 from tests.journeys.cable import Cable, cable
 from tests.journeys.test_patient import SIZE, World, accessible, begin, come_in, step
+from tests.page_time import wait_until
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START
 
@@ -68,11 +69,7 @@ def kept(tab: Page) -> dict[str, str]:
 
 def until(done: Callable[[], bool], tab: Page) -> None:
     """Wait for what the worker does by itself; the pages' policy forbids Playwright's own way of asking."""
-    for _ in range(200):
-        if done():
-            return
-        tab.wait_for_timeout(50)
-    raise AssertionError(sorted(kept(tab)))
+    wait_until(tab, done)
 
 
 def waits_for(tab: Page, *paths: str) -> None:

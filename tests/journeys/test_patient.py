@@ -15,10 +15,10 @@ from app.storage.tables.capture import AnswerEvent, Response
 from tests.applications import Clock, application
 from tests.axe import audit
 from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.page_time import forward
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START, Person
 
-PAUSE = 430  # Next is ignored for 400 ms after a step
 SIZE: ViewportSize = {"width": 360, "height": 740}
 
 
@@ -89,7 +89,7 @@ def begin(tab: Page) -> None:
 
 
 def step(tab: Page) -> None:
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.locator("#next").tap()
 
 
@@ -175,7 +175,7 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
     expect(tab.locator("#s-any_symptom")).to_be_visible()
     tab.locator("#s-any_symptom input").first.focus()
     tab.keyboard.press("Space")
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.keyboard.press("Enter")
     expect(tab.locator("#review")).to_be_visible()
     expect(tab.locator("#review h1")).to_be_focused()
@@ -183,7 +183,7 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
         tab.keyboard.press("Tab")
         if tab.evaluate("document.activeElement.id") == "next":
             break
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/done")
     assert world.response().answers == {"any_symptom": 0}
@@ -268,7 +268,7 @@ def test_a_fever_says_call_now(context: BrowserContext, world: World, tmp_path: 
     for _ in range(25):
         if tab.locator("#s-fever").is_visible():
             break
-        tab.wait_for_timeout(PAUSE)
+        forward(tab)
         tab.locator("#next").tap()
         if tab.locator("#leave").is_visible():
             tab.locator("#leave").tap()

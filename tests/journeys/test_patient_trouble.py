@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.journeys.patients import PAUSE, Patient, choose, finish, first_painted, speak_chinese, step
+from tests.journeys.patients import Patient, choose, finish, first_painted, speak_chinese, step
+from tests.page_time import forward
 from tests.services.people import START, qlq
 
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
@@ -189,12 +190,12 @@ def test_double_taps_neither_skip_a_question_nor_send_twice(
     context: BrowserContext, patient: Patient
 ) -> None:
     tab = patient.nearly_done(context)
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.locator("#next").dblclick()
     expect(tab.locator("#ask")).to_be_visible()
     expect(tab.locator("#s-q29")).to_be_visible()
     choose(tab, 1)
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.locator("#next").dblclick()
     expect(tab.locator("#s-q30")).to_be_visible()
     expect(tab.locator("#ask")).to_be_hidden()
@@ -202,7 +203,7 @@ def test_double_taps_neither_skip_a_question_nor_send_twice(
     step(tab)
     sent: list[str] = []
     tab.on("request", lambda request: sent.append(request.url) if "submit" in request.url else None)
-    tab.wait_for_timeout(PAUSE)
+    forward(tab)
     tab.locator("#next").dblclick()
     tab.wait_for_url("**/done")
     assert len(sent) == 1
