@@ -9,12 +9,12 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack, PackValidity, parse_pack
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.refusal import BadDefinition
-from tests.services.moon import ENDS, INSTRUMENT, STUDY, pack_of
+from tests.services.licensed_trial import ENDS, INSTRUMENT, STUDY, pack_of
 
-MOON = parse_instrument(INSTRUMENT, "moon-6")
+LICENSED = parse_instrument(INSTRUMENT, "moon-6")
 
 
-def parsed(toml: str, instrument: Instrument = MOON) -> Pack:
+def parsed(toml: str, instrument: Instrument = LICENSED) -> Pack:
     return parse_pack(toml, "pack.toml", lambda _id, _version: instrument)
 
 
@@ -69,7 +69,7 @@ def test_what_lacks_or_is_too_much_is_refused_by_its_key(line: str, instead: str
 
 def test_words_of_a_free_instrument_come_with_the_program() -> None:
     with pytest.raises(BadDefinition, match="a licensed instrument"):
-        parsed(pack_of("en"), replace(MOON, licensed=False))
+        parsed(pack_of("en"), replace(LICENSED, licensed=False))
 
 
 @pytest.mark.parametrize(

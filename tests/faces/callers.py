@@ -1,4 +1,4 @@
-"""A ward with two hospitals, and everybody who may come to an address of it."""
+"""A study with two sites, and everybody who may come to an address of it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -67,7 +67,7 @@ ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
 
 
 @dataclass
-class Ward:
+class SiteFixture:
     """One person of this hospital who is in the middle of the study, and one of another hospital."""
 
     app: FastAPI
@@ -114,7 +114,7 @@ class Ward:
         """The real address of a declared path, about this person."""
         if path.startswith("/static/"):
             return self.stylesheet()
-        told = self.places(person) | {
+        values = self.places(person) | {
             "link": self.waiting.link,
             "study": "sbrt-nsclc",
             "kind": "sbrt_start",
@@ -126,7 +126,7 @@ class Ward:
             "code": "en",
             "assessment": self.assessments[person.site.code],
         }
-        return re.sub(r"\{(\w+)\}", lambda found: told[found[1]], path)
+        return re.sub(r"\{(\w+)\}", lambda name: values[name[1]], path)
 
     def stylesheet(self) -> str:
         found = re.search(r'href="(/static/[^"]+\.css)"', visitor(self.app).get("/").text)
@@ -134,13 +134,13 @@ class Ward:
         return found[1]
 
 
-def ward(app: FastAPI, clock: Clock) -> Ward:
-    """The ward at the hour of enrolment."""
+def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
+    """The sites at the hour of enrolment."""
     clock.at = START
     here, there = begun(app, START)
-    daybook: Installation = app.state.installation
+    installation: Installation = app.state.installation
     phones = [
-        invited(app, newcomer(Person(daybook, site, f"{site.code}-00{number}")))
+        invited(app, newcomer(Person(installation, site, f"{site.code}-00{number}")))
         for site, number in ((here, 1), (there, 2), (here, 3))
     ]
     for each in phones[:2]:
@@ -148,29 +148,29 @@ def ward(app: FastAPI, clock: Clock) -> Ward:
         each.client.post("/help/call")
     for site in (here, there):
         answered(app, site, f"{site.code}-004", START)
-    member = create_staff(StaffContext(daybook, SYSTEM, START), HALF, "Li Na", PASSWORD, "en")
+    member = create_staff(StaffContext(installation, SYSTEM, START), HALF, "Li Na", PASSWORD, "en")
     edc = signed_in(app, START)
     sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
-    return Ward(app, clock, phone, others, waiting, member, edc, sent)
+    return SiteFixture(app, clock, phone, others, waiting, member, edc, sent)
 
 
 @dataclass(frozen=True, slots=True)
-class Comer:
+class Caller:
     """Somebody with what their browser or program carries, given anew with each request."""
 
-    ward: Ward
+    sites: SiteFixture
     carried: Mapping[str, str]
 
     def ask(self, method: str, path: str, address: str, **headers: str) -> Response:
         """The request as this address expects it; nothing that comes back is kept."""
-        client = visitor(self.ward.app, **headers)
-        return client.request(method, address, headers=dict(self.carried), **_body(self.ward, method, path))
+        client = visitor(self.sites.app, **headers)
+        return client.request(method, address, headers=dict(self.carried), **_body(self.sites, method, path))
 
 
-def comer(ward: Ward, who: Who) -> Comer:
+def caller(sites: SiteFixture, who: Who) -> Caller:
     """This somebody, let in as far as they can be."""
-    return Comer(ward, _LET_IN[who](ward, who))
+    return Caller(sites, _LET_IN[who](sites, who))
 
 
 def expected(who: Who, method: str, path: str, access: Access) -> bool:
@@ -209,7 +209,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
     }[who]
 
 
-def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
+def _body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
     """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
     if method == "PUT":
         return {"json": {}}
@@ -221,7 +221,7 @@ def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
         return {"json": {"client": "c1", "kept": []}}
     forms: Mapping[str, Mapping[str, str]] = {
         "/language": {"lang": "en"},
-        "/code": {"code": ward.waiting.code},
+        "/code": {"code": sites.waiting.code},
         "/unlock": {"pin": PIN},
         "/settings/pin": {"pin_now": PIN, "pin_new": PIN, "pin_again": PIN},
         "/f/{slot}/begin": {"who": "self"},
@@ -230,52 +230,54 @@ def _body(ward: Ward, method: str, path: str) -> dict[str, Any]:
         "/settings/reminders": {"wanted": "no"},
         "/settings/reminders/hour": {"hour": "10:00"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
-        "/desk/sign-in/code": {"code": _code(ward, ward.member)},
+        "/desk/sign-in/code": {"code": _code(sites, sites.member)},
         "/api/edc/v1/oauth/token": {
             "grant_type": "client_credentials",
-            "client_id": ward.edc.client.client_id,
-            "client_secret": ward.edc.client.secret,
+            "client_id": sites.edc.client.client_id,
+            "client_secret": sites.edc.client.secret,
         },
     }
     return {"data": dict(forms.get(path, {}))}
 
 
-def _nobody(_ward: Ward, _who: Who) -> dict[str, str]:
+def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:
     return {}
 
 
-def _half(ward: Ward, _who: Who) -> dict[str, str]:
-    client = visitor(ward.app)
+def _half(sites: SiteFixture, _who: Who) -> dict[str, str]:
+    client = visitor(sites.app)
     client.post("/desk/sign-in", data={"email": HALF, "password": PASSWORD})
     return _cookies(client)
 
 
-def _colleague(ward: Ward, who: Who) -> dict[str, str]:
+def _colleague(sites: SiteFixture, who: Who) -> dict[str, str]:
     email = f"{who}@example.org"
-    new = create_staff(StaffContext(ward.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
-    grant_role(StaffContext(ward.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", "0571")
-    client = visitor(ward.app)
+    new = create_staff(StaffContext(sites.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    grant_role(
+        StaffContext(sites.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", "0571"
+    )
+    client = visitor(sites.app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
-    done = client.post("/desk/sign-in/code", data={"code": _code(ward, new)})
+    done = client.post("/desk/sign-in/code", data={"code": _code(sites, new)})
     assert done.headers["location"] == "/desk"
     return _cookies(client)
 
 
-def _participant(ward: Ward, _who: Who) -> dict[str, str]:
-    return _cookies(ward.phone.client)
+def _participant(sites: SiteFixture, _who: Who) -> dict[str, str]:
+    return _cookies(sites.phone.client)
 
 
-def _locked(ward: Ward, _who: Who) -> dict[str, str]:
-    ward.clock.forward(minutes=IDLE_MINUTES)
-    return _cookies(ward.phone.client)
+def _locked(sites: SiteFixture, _who: Who) -> dict[str, str]:
+    sites.clock.forward(minutes=IDLE_MINUTES)
+    return _cookies(sites.phone.client)
 
 
-def _client(ward: Ward, who: Who) -> dict[str, str]:
+def _client(sites: SiteFixture, who: Who) -> dict[str, str]:
     scopes = tuple(Scope) if who is Who.edc else ()
-    return {"Authorization": f"Bearer {signed_in(ward.app, START, scopes, ['0571']).token}"}
+    return {"Authorization": f"Bearer {signed_in(sites.app, START, scopes, ['0571']).token}"}
 
 
-_LET_IN: Mapping[Who, Callable[[Ward, Who], dict[str, str]]] = {
+_LET_IN: Mapping[Who, Callable[[SiteFixture, Who], dict[str, str]]] = {
     Who.stranger: _nobody,
     Who.half: _half,
     **dict.fromkeys(STAFF, _colleague),
@@ -290,6 +292,6 @@ def _cookies(client: TestClient) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)}
 
 
-def _code(ward: Ward, member: NewStaff) -> str:
+def _code(sites: SiteFixture, member: NewStaff) -> str:
     """The one-time code of this moment."""
-    return str(pyotp.TOTP(member.totp_secret).generate_otp(int(ward.clock.at.timestamp()) // 30))
+    return str(pyotp.TOTP(member.totp_secret).generate_otp(int(sites.clock.at.timestamp()) // 30))

@@ -7,15 +7,15 @@ from fastapi.testclient import TestClient
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
-from tests.faces.callers import Ward
+from tests.faces.callers import SiteFixture
 from tests.faces.edc_caller import Edc, begun, signed_in
+from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import Phone
-from tests.faces.wards import WARD, revived
 from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
 from tests.stages import Stage
 
-_BEGUN = {"here": WARD, "guest": INVITED, "founder": SITE}
+_BEGUN = {"here": SITES_STAGE, "guest": INVITED, "founder": SITE}
 
 
 @pytest.fixture
@@ -77,6 +77,8 @@ def phone(guest: Phone) -> Phone:
 
 
 @pytest.fixture
-def here(app: FastAPI, clock: Clock, migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]]) -> Ward:
-    """A ward with two hospitals, and everybody who may come."""
-    return revived(app, clock, secrets[migrated_sqlite_url])
+def here(
+    app: FastAPI, clock: Clock, migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]]
+) -> SiteFixture:
+    """A study with two sites, and everybody who may come."""
+    return restore_site_fixture(app, clock, secrets[migrated_sqlite_url])

@@ -11,7 +11,7 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
-from tests.faces.test_clinic import Ward, enrolment, page
+from tests.faces.test_clinic import ClinicFixture, enrolment, page
 from tests.faces.visitors import Phone, invited
 from tests.faces.visitors import newcomer as enrolled_only
 from tests.services.confirming import confirming
@@ -28,30 +28,30 @@ def founded(app: FastAPI, clock: Clock) -> Site:
 
 
 @pytest.fixture
-def ward(app: FastAPI, clock: Clock) -> Ward:
+def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     site = founded(app, clock)
-    return Ward(app, clock, site, enrolled(app.state.installation, site, "0571-001"))
+    return ClinicFixture(app, clock, site, enrolled(app.state.installation, site, "0571-001"))
 
 
 @pytest.fixture
-def dated(app: FastAPI, clock: Clock) -> Ward:
+def dated(app: FastAPI, clock: Clock) -> ClinicFixture:
     """The same in a study that confirms people by their birth date; nobody is enrolled yet."""
     made: Installation = confirming(app.state.installation, SecondCheck.birth_date)
     app.state.installation = made
     site = founded(app, clock)
-    return Ward(app, clock, site, Person(made, site, "0571-002"))
+    return ClinicFixture(app, clock, site, Person(made, site, "0571-002"))
 
 
 @pytest.mark.req("PRI-02")
-def test_a_birth_date_is_asked_only_where_the_study_needs_it(ward: Ward) -> None:
-    nurse = ward.browser(Role.NURSE)
+def test_a_birth_date_is_asked_only_where_the_study_needs_it(clinic: ClinicFixture) -> None:
+    nurse = clinic.browser(Role.NURSE)
     assert page(nurse, "/desk/enrol").all("input", name="birth_year") == []
-    assert nurse.get(f"{ward.url}/birth-date").status_code == 409
-    assert "birth-date" not in nurse.get(ward.url).text
+    assert nurse.get(f"{clinic.url}/birth-date").status_code == 409
+    assert "birth-date" not in nurse.get(clinic.url).text
 
 
 @pytest.mark.req("PRI-02")
-def test_enrolment_takes_a_birth_date_and_shows_it_nowhere_again(dated: Ward) -> None:
+def test_enrolment_takes_a_birth_date_and_shows_it_nowhere_again(dated: ClinicFixture) -> None:
     nurse = dated.browser(Role.NURSE)
     form = page(nurse, "/desk/enrol")
     assert [box["name"] for box in form.all("input", inputmode="numeric")] == [
@@ -67,7 +67,7 @@ def test_enrolment_takes_a_birth_date_and_shows_it_nowhere_again(dated: Ward) ->
         assert "1950" not in text
 
 
-def test_a_mistyped_birth_date_is_recorded_again(dated: Ward) -> None:
+def test_a_mistyped_birth_date_is_recorded_again(dated: ClinicFixture) -> None:
     nurse = dated.browser(Role.NURSE)
     nurse.post("/desk/enrol", data=enrolment(**BORN))
     before, url = dated.person.row().birth_hash, f"{dated.url}/birth-date"
@@ -92,28 +92,28 @@ def test_somebody_without_a_birth_date_cannot_be_invited(app: FastAPI, clock: Cl
     site = founded(app, clock)
     person = enrolled_only(Person(app.state.installation, site, "0571-002"))
     app.state.installation = confirming(app.state.installation, SecondCheck.birth_date)
-    ward = Ward(app, clock, site, person)
-    refused = ward.browser(Role.NURSE).post(f"{ward.url}/invitation")
+    clinic = ClinicFixture(app, clock, site, person)
+    refused = clinic.browser(Role.NURSE).post(f"{clinic.url}/invitation")
     assert (refused.status_code, "Please record it first." in refused.text) == (409, True)
 
 
 @pytest.mark.req("IAM-12")
-def test_who_cannot_get_in_stands_on_the_desk(ward: Ward, app: FastAPI, clock: Clock) -> None:
-    nurse = ward.browser(Role.NURSE)
+def test_who_cannot_get_in_stands_on_the_desk(clinic: ClinicFixture, app: FastAPI, clock: Clock) -> None:
+    nurse = clinic.browser(Role.NURSE)
     assert "help with getting in</a>" not in nurse.get("/desk").text
     assert "Nobody is locked out." in nurse.get("/desk/access").text
-    waiting = enrolled_only(Person(ward.person.installation, ward.site, "0571-002"))
-    lost: Phone = invited(app, ward.person)
+    waiting = enrolled_only(Person(clinic.person.installation, clinic.site, "0571-002"))
+    lost: Phone = invited(app, clinic.person)
     lost.activate()
     clock.at = START + days(4)
     for _ in range(5):
         lost.client.post("/unlock", data={"pin": "000001"})
-    nurse = ward.browser(Role.INVESTIGATOR)
+    nurse = clinic.browser(Role.INVESTIGATOR)
     assert "2 participants need help with getting in" in nurse.get("/desk").text
     assert "need help" not in nurse.get("/desk", headers={"HX-Request": "true"}).text
     rows = [row for table in page(nurse, "/desk/access").all("tbody") for row in table.all("tr")]
     assert [row.all("a")[0]["href"] for row in rows] == [
-        f"/desk/participants/{each.row().public_id}" for each in (ward.person, waiting)
+        f"/desk/participants/{each.row().public_id}" for each in (clinic.person, waiting)
     ]
     assert "4 days ago" in rows[1].text
     assert visitor(app).get("/desk/access").status_code == 303
@@ -122,9 +122,9 @@ def test_who_cannot_get_in_stands_on_the_desk(ward: Ward, app: FastAPI, clock: C
 def test_the_list_of_people_tells_who_has_a_phone_without_a_pin(app: FastAPI, clock: Clock) -> None:
     site = founded(app, clock)
     app.state.installation = confirming(app.state.installation, SecondCheck.none)
-    ward = Ward(app, clock, site, enrolled_only(Person(app.state.installation, site, "0571-002")))
-    nurse = ward.browser(Role.NURSE)
+    clinic = ClinicFixture(app, clock, site, enrolled_only(Person(app.state.installation, site, "0571-002")))
+    nurse = clinic.browser(Role.NURSE)
     assert "○ not activated" in page(nurse, "/desk/participants").text
-    phone = invited(app, ward.person)
+    phone = invited(app, clinic.person)
     phone.client.post(f"/a/{phone.link}", data={"pin": PIN})
     assert "✓ activated" in page(nurse, "/desk/participants").text

@@ -27,7 +27,7 @@ PASSWORD = "correct horse battery"
 
 
 @dataclass
-class Ward:
+class ClinicFixture:
     """A site with one participant, and browsers of its staff."""
 
     app: FastAPI
@@ -53,18 +53,18 @@ class Ward:
 
 
 @pytest.fixture
-def ward(app: FastAPI, clock: Clock) -> Ward:
+def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     made: Installation = app.state.installation
     clock.at = START
     load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.1", StudyMode.DEMO)
     site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    return Ward(app, clock, site, enrolled(made, site, "0571-001"))
+    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
 
 
 @pytest.fixture
-def nurse(ward: Ward) -> TestClient:
-    return ward.browser(Role.NURSE)
+def nurse(clinic: ClinicFixture) -> TestClient:
+    return clinic.browser(Role.NURSE)
 
 
 def page(client: TestClient, url: str, status: int = 200) -> Element:
@@ -88,10 +88,10 @@ def enrolment(**changes: str) -> dict[str, str]:
 
 
 @pytest.mark.req("IAM-11")
-def test_a_password_alone_opens_nothing(ward: Ward) -> None:
-    made: Installation = ward.app.state.installation
+def test_a_password_alone_opens_nothing(clinic: ClinicFixture) -> None:
+    made: Installation = clinic.app.state.installation
     create_staff(StaffContext(made, SYSTEM, START), "half@example.org", "Li Na", PASSWORD, "en")
-    client = visitor(ward.app)
+    client = visitor(clinic.app)
     assert client.get("/desk").headers["location"] == "/desk/sign-in"
     assert client.get("/desk/sign-in/code").headers["location"] == "/desk/sign-in"
     wrong = client.post("/desk/sign-in", data={"email": "half@example.org", "password": "x"})
@@ -114,15 +114,15 @@ def test_signing_out_and_the_language(nurse: TestClient) -> None:
     assert nurse.get("/desk").status_code == 303
 
 
-def test_the_list_names_who_is_overdue(ward: Ward) -> None:
-    ward.clock.at = START + days(8)
-    nurse = ward.browser(Role.INVESTIGATOR)
+def test_the_list_names_who_is_overdue(clinic: ClinicFixture) -> None:
+    clinic.clock.at = START + days(8)
+    nurse = clinic.browser(Role.INVESTIGATOR)
     row = page(nurse, "/desk").all("tbody")[0].all("tr")[0]
     assert "● Overdue" in row.text
     assert "0571-001" in row.text
     assert "Monday, 30 March 2026 20 days left" in row.text
     assert "0/30" in row.text
-    assert row.all("a")[0]["href"] == ward.url
+    assert row.all("a")[0]["href"] == clinic.url
     for url in ("/desk?site=0021", "/desk?q=999", "/desk?form=diary", "/desk?group=due", "/desk?after=x_y_z"):
         shown = page(nurse, url)
         assert bool(shown.all("tbody")) is (url == "/desk?after=x_y_z")
@@ -131,8 +131,8 @@ def test_the_list_names_who_is_overdue(ward: Ward) -> None:
     assert "0571-001" in fragment
 
 
-def test_everybody_can_be_found(ward: Ward, nurse: TestClient) -> None:
-    assert page(nurse, "/desk/participants?q=001").all("a", href=ward.url)
+def test_everybody_can_be_found(clinic: ClinicFixture, nurse: TestClient) -> None:
+    assert page(nurse, "/desk/participants?q=001").all("a", href=clinic.url)
     assert not page(nurse, "/desk/participants?q=999").all("table")
 
 
@@ -187,47 +187,47 @@ def test_a_refused_enrolment_keeps_what_was_typed(
 
 
 @pytest.mark.req("IAM-03")
-def test_strangers_find_nothing(ward: Ward) -> None:
-    other = ward.browser(Role.NURSE, "0021")
-    slot = ward.person.slot("BL").public_id
+def test_strangers_find_nothing(clinic: ClinicFixture) -> None:
+    other = clinic.browser(Role.NURSE, "0021")
+    slot = clinic.person.slot("BL").public_id
     for path in ("", "/dates", "/disposition", f"/forms/{slot}"):
-        assert other.get(ward.url + path).status_code == 404
+        assert other.get(clinic.url + path).status_code == 404
     for path in ("/contact", "/invitation", "/devices/1", "/visits", "/dates", "/disposition"):
-        assert other.post(ward.url + path, data={"reason": "x"}).status_code == 404
-    assert other.post(f"{ward.url}/forms/{slot}", data={"reason": "unknown"}).status_code == 404
+        assert other.post(clinic.url + path, data={"reason": "x"}).status_code == 404
+    assert other.post(f"{clinic.url}/forms/{slot}", data={"reason": "unknown"}).status_code == 404
 
 
 @pytest.mark.req("IAM-02")
-def test_a_monitor_reads_and_changes_nothing(ward: Ward) -> None:
-    monitor = ward.browser(Role.MONITOR)
-    assert not page(monitor, ward.url).all("form", action=f"{ward.url}/invitation")
+def test_a_monitor_reads_and_changes_nothing(clinic: ClinicFixture) -> None:
+    monitor = clinic.browser(Role.MONITOR)
+    assert not page(monitor, clinic.url).all("form", action=f"{clinic.url}/invitation")
     for path in ("/contact", "/invitation", "/devices/1", "/visits", "/dates", "/disposition/undo"):
-        assert monitor.post(ward.url + path, data={"reason": "x"}).status_code == 404
+        assert monitor.post(clinic.url + path, data={"reason": "x"}).status_code == 404
     assert monitor.get("/desk/enrol").status_code == 403
 
 
 @pytest.mark.req("REP-08")
-def test_the_arm_is_never_shown(ward: Ward, nurse: TestClient) -> None:
-    made: Installation = ward.app.state.installation
+def test_the_arm_is_never_shown(clinic: ClinicFixture, nurse: TestClient) -> None:
+    made: Installation = clinic.app.state.installation
     with made.work(SYSTEM, START) as work:
-        row = work.session.get_one(type(ward.person.row()), ward.person.row().id)
+        row = work.session.get_one(type(clinic.person.row()), clinic.person.row().id)
         row.arm = "SOC"
         work.record(AuditEvent.ARM_RECORDED, f"participant:{row.id}")
-    for url in ("/desk", ward.url, "/desk/participants"):
+    for url in ("/desk", clinic.url, "/desk/participants"):
         assert re.search(r"\bSOC\b", nurse.get(url).text) is None  # ids are made by chance
 
 
-def test_a_contact_is_shown_whole_only_on_demand(ward: Ward, nurse: TestClient) -> None:
+def test_a_contact_is_shown_whole_only_on_demand(clinic: ClinicFixture, nurse: TestClient) -> None:
     nurse.post("/desk/enrol", data=enrolment())
     url = page(nurse, "/desk/participants?q=002").all("tbody")[0].all("a")[0]["href"]
     assert "l***@example.org" in page(nurse, url).text
     assert "li.na@example.org" in nurse.post(f"{url}/contact").text
-    assert nurse.post(f"{ward.url}/contact").status_code == 409
+    assert nurse.post(f"{clinic.url}/contact").status_code == 409
 
 
-def test_a_date_is_previewed_and_then_recorded(ward: Ward, nurse: TestClient) -> None:
-    ward.person.randomise(date(2026, 3, 2), START)
-    url, typed = f"{ward.url}/dates", {"kind": "randomisation", "on": "2026-02-02", "reason": ""}
+def test_a_date_is_previewed_and_then_recorded(clinic: ClinicFixture, nurse: TestClient) -> None:
+    clinic.person.randomise(date(2026, 3, 2), START)
+    url, typed = f"{clinic.url}/dates", {"kind": "randomisation", "on": "2026-02-02", "reason": ""}
     assert page(nurse, url).all("select", id="kind")
     assert nurse.post(url, data=typed).status_code == 422
     assert nurse.post(url, data=typed | {"on": "x"}).status_code == 422
@@ -239,47 +239,49 @@ def test_a_date_is_previewed_and_then_recorded(ward: Ward, nurse: TestClient) ->
     hidden = {each["name"]: each["value"] for each in preview.all("input", type="hidden")}
     stale = nurse.post(url, data=hidden | {"missed": ""})
     assert stale.status_code == 200
-    assert nurse.post(url, data=hidden).headers["location"] == f"{ward.url}?done=date"
-    assert "The date is recorded." in page(nurse, f"{ward.url}?done=date").text
+    assert nurse.post(url, data=hidden).headers["location"] == f"{clinic.url}?done=date"
+    assert "The date is recorded." in page(nurse, f"{clinic.url}?done=date").text
 
 
-def test_a_date_that_differs_from_the_edcs_is_listed(ward: Ward, nurse: TestClient) -> None:
-    ward.person.randomise(date(2026, 3, 2), START)
-    ward.clock.forward(days=1)
-    nurse = ward.browser(Role.INVESTIGATOR)
+def test_a_date_that_differs_from_the_edcs_is_listed(clinic: ClinicFixture, nurse: TestClient) -> None:
+    clinic.person.randomise(date(2026, 3, 2), START)
+    clinic.clock.forward(days=1)
+    nurse = clinic.browser(Role.INVESTIGATOR)
     typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file", "step": "confirm"}
-    assert nurse.post(f"{ward.url}/dates", data=typed).headers["location"].endswith("differing")
-    assert "≠ site says 3 Mar 2026" in page(nurse, ward.url).text
+    assert nurse.post(f"{clinic.url}/dates", data=typed).headers["location"].endswith("differing")
+    assert "≠ site says 3 Mar 2026" in page(nurse, clinic.url).text
 
 
 @pytest.mark.req("PRI-03")
-def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(ward: Ward, nurse: TestClient) -> None:
-    url = f"{ward.url}/disposition"
+def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
+    clinic: ClinicFixture, nurse: TestClient
+) -> None:
+    url = f"{clinic.url}/disposition"
     typed = {"kind": "withdrew_study", "stated": "2026-03-02", "reason": "moved"}
     assert page(nurse, url).all("select", id="kind")
     assert nurse.post(url, data=typed | {"kind": ""}).status_code == 422
     assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
     assert "forms are not asked any more: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
-    assert "Withdrew" not in page(nurse, ward.url).all("main")[0].all("h1")[0].text
+    assert "Withdrew" not in page(nurse, clinic.url).all("main")[0].all("h1")[0].text
     assert nurse.post(url, data=typed | {"step": "confirm"}).status_code == 303
-    assert "Withdrew from the study" in page(nurse, ward.url).text
+    assert "Withdrew from the study" in page(nurse, clinic.url).text
     assert nurse.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 404
-    investigator = ward.browser(Role.INVESTIGATOR)
+    investigator = clinic.browser(Role.INVESTIGATOR)
     assert investigator.post(f"{url}/undo", data={"reason": ""}).status_code == 422
     assert investigator.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 303
-    assert "taken back" in page(nurse, ward.url).text
+    assert "taken back" in page(nurse, clinic.url).text
 
 
 @pytest.mark.req("REP-04")
-def test_a_missed_form_is_given_its_reason(ward: Ward) -> None:
-    ward.clock.at = START + days(40)
-    nurse = ward.browser(Role.NURSE)
-    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+def test_a_missed_form_is_given_its_reason(clinic: ClinicFixture) -> None:
+    clinic.clock.at = START + days(40)
+    nurse = clinic.browser(Role.NURSE)
+    url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"
     assert len(page(nurse, url).all("input", name="reason")) == 9
     assert nurse.post(url, data={"reason": "other"}).status_code == 422
     assert nurse.post(url, data={"reason": "not_reachable"}).status_code == 303
-    assert "Not reachable" in page(nurse, ward.url).text
-    assert nurse.get(f"{ward.url}/forms/none").status_code == 404
+    assert "Not reachable" in page(nurse, clinic.url).text
+    assert nurse.get(f"{clinic.url}/forms/none").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -287,95 +289,95 @@ def test_a_missed_form_is_given_its_reason(ward: Ward) -> None:
     [("en", "Start of radiotherapy (SBRT)", "Quality of life"), ("zh_CN", "放疗（SBRT）开始", "生活质量")],
 )
 def test_dates_and_forms_are_called_as_the_plan_says(
-    ward: Ward, language: str, label: str, form: str
+    clinic: ClinicFixture, language: str, label: str, form: str
 ) -> None:
-    nurse = ward.browser(Role.NURSE, language=language)
-    assert label in page(nurse, ward.url).text
-    assert form in page(nurse, ward.url).text
+    nurse = clinic.browser(Role.NURSE, language=language)
+    assert label in page(nurse, clinic.url).text
+    assert form in page(nurse, clinic.url).text
     assert form in page(nurse, "/desk").text
-    dates = page(nurse, f"{ward.url}/dates?kind=sbrt_start")
+    dates = page(nurse, f"{clinic.url}/dates?kind=sbrt_start")
     (chosen,) = [each for each in dates.all("option") if each["value"] == "sbrt_start"]
     assert chosen.text.startswith(label)
     typed = {"kind": "sbrt_start", "on": "2026-03-02", "reason": ""}
-    assert f"{label} ·" in parsed(nurse.post(f"{ward.url}/dates", data=typed).text).text
+    assert f"{label} ·" in parsed(nurse.post(f"{clinic.url}/dates", data=typed).text).text
 
 
-def test_a_form_is_excused_after_a_second_question(ward: Ward, nurse: TestClient) -> None:
-    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse: TestClient) -> None:
+    url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"
     action, chosen = f"{url}/exemption", {"exemption": "no_translation"}
     (offered,) = page(nurse, url).all("form", action=action)
     assert [each["value"] for each in offered.all("input", name="exemption")] == ["no_translation"]
     assert nurse.post(action, data={}).status_code == 422
     asked = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
     assert "This cannot be taken back." in asked.text
-    assert ward.person.slot("BL").excused is None
+    assert clinic.person.slot("BL").excused is None
     hidden = {each["name"]: each["value"] for each in asked.all("input", type="hidden")}
-    assert nurse.post(action, data=hidden).headers["location"] == f"{ward.url}?done=excused"
-    assert "The form is excused." in page(nurse, f"{ward.url}?done=excused").text
+    assert nurse.post(action, data=hidden).headers["location"] == f"{clinic.url}?done=excused"
+    assert "The form is excused." in page(nurse, f"{clinic.url}?done=excused").text
     assert "No licensed translation" in page(nurse, url).text
     assert not page(nurse, url).all("form", action=action)
     assert nurse.post(action, data=chosen).status_code == nurse.post(action, data=hidden).status_code == 409
-    assert nurse.post(f"{ward.url}/forms/none/exemption", data=hidden).status_code == 404
-    assert not page(ward.browser(Role.MONITOR), url).all("form", action=action)
+    assert nurse.post(f"{clinic.url}/forms/none/exemption", data=hidden).status_code == 404
+    assert not page(clinic.browser(Role.MONITOR), url).all("form", action=action)
 
 
-def test_a_begun_form_is_not_offered_to_be_excused(ward: Ward, nurse: TestClient) -> None:
-    ward.person.begin("BL", START)
-    url = f"{ward.url}/forms/{ward.person.slot('BL').public_id}"
+def test_a_begun_form_is_not_offered_to_be_excused(clinic: ClinicFixture, nurse: TestClient) -> None:
+    clinic.person.begin("BL", START)
+    url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"
     assert not page(nurse, url).all("form", action=f"{url}/exemption")
 
 
 @pytest.mark.req("CAP-14")
-def test_answers_kept_apart_are_named_but_not_shown(ward: Ward) -> None:
-    ward.person.begin("BL", START)
-    ward.clock.at = START + days(40)
-    nurse = ward.browser(Role.NURSE)
-    assert "Answers kept apart" not in page(nurse, ward.url).text
+def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> None:
+    clinic.person.begin("BL", START)
+    clinic.clock.at = START + days(40)
+    nurse = clinic.browser(Role.NURSE)
+    assert "Answers kept apart" not in page(nurse, clinic.url).text
     with pytest.raises(Refused, match="arrived_too_late"):
-        ward.person.submit("BL", ward.clock.at)
-    shown = page(nurse, ward.url)
+        clinic.person.submit("BL", clinic.clock.at)
+    shown = page(nurse, clinic.url)
     (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
     assert "Quality of life · BL 11 Apr, 09:30" in told.text
     assert "Came after the closing day, or after the participant had left" in told.text
 
 
 @pytest.mark.req("OFF-05")
-def test_a_question_answered_on_two_phones_is_named(ward: Ward, nurse: TestClient) -> None:
-    ward.person.begin("BL", START)
-    assert "Answered on two phones" not in page(nurse, ward.url).text
-    ward.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
-    ward.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
-    (told,) = [each for each in page(nurse, ward.url).all("table") if "two answers" in each.text]
+def test_a_question_answered_on_two_phones_is_named(clinic: ClinicFixture, nurse: TestClient) -> None:
+    clinic.person.begin("BL", START)
+    assert "Answered on two phones" not in page(nurse, clinic.url).text
+    clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
+    clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
+    (told,) = [each for each in page(nurse, clinic.url).all("table") if "two answers" in each.text]
     assert "Quality of life · BL 5 2 Mar, 09:30 2 Mar, 09:30" in told.text
 
 
 @pytest.mark.req("IAM-13")
-def test_a_lost_phone_is_unbound_and_a_new_sheet_given(ward: Ward, nurse: TestClient) -> None:
+def test_a_lost_phone_is_unbound_and_a_new_sheet_given(clinic: ClinicFixture, nurse: TestClient) -> None:
     action = next(
-        each["action"] for each in page(nurse, ward.url).all("form") if "/devices/" in each["action"]
+        each["action"] for each in page(nurse, clinic.url).all("form") if "/devices/" in each["action"]
     )
     assert nurse.post(action, data={"reason": ""}).status_code == 422
     assert nurse.post(action, data={"reason": "lost"}).status_code == 303
-    assert nurse.post(f"{ward.url}/devices/999", data={"reason": "lost"}).status_code == 404
-    assert "It replaces every earlier sheet" in nurse.post(f"{ward.url}/invitation").text
+    assert nurse.post(f"{clinic.url}/devices/999", data={"reason": "lost"}).status_code == 404
+    assert "It replaces every earlier sheet" in nurse.post(f"{clinic.url}/invitation").text
 
 
-def test_a_visit_is_added_on_request(ward: Ward, nurse: TestClient) -> None:
-    url = f"{ward.url}/visits"
+def test_a_visit_is_added_on_request(clinic: ClinicFixture, nurse: TestClient) -> None:
+    url = f"{clinic.url}/visits"
     assert nurse.post(url, data={"visit": "UNS", "on": "soon"}).status_code == 422
     assert nurse.post(url, data={"visit": "W6", "on": "2026-03-02"}).status_code == 422
     assert nurse.post(url, data={"visit": "UNS", "on": "2026-03-02"}).status_code == 303
-    assert "UNS-1" in page(nurse, ward.url).text
+    assert "UNS-1" in page(nurse, clinic.url).text
 
 
 @pytest.mark.parametrize(
     ("page_of", "transactions"), [("", 2), ("/participants", 2), ("/access", 2), ("/requests", 2)]
 )
 def test_a_list_is_read_in_one_transaction_after_the_sign_in(
-    ward: Ward, nurse: TestClient, page_of: str, transactions: int
+    clinic: ClinicFixture, nurse: TestClient, page_of: str, transactions: int
 ) -> None:
     begun: list[object] = []
-    engine = ward.app.state.installation.engine
+    engine = clinic.app.state.installation.engine
     nurse.get("/desk" + page_of)
     listener = begun.append
     event.listen(engine, "begin", listener)

@@ -12,33 +12,33 @@ from app.services.patient.team_requests import request_call, request_correction
 from app.services.setup.studies import load_study, open_site
 from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
-from tests.faces.test_clinic import Ward, page
+from tests.faces.test_clinic import ClinicFixture, page
 from tests.services.people import START, days, enrolled, site_entry
 
 
 @pytest.fixture
-def ward(app: FastAPI, clock: Clock) -> Ward:
+def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     made: Installation = app.state.installation
     clock.at = START
     load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    return Ward(app, clock, site, enrolled(made, site, "0571-001"))
+    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
 
 
 @pytest.fixture
-def nurse(ward: Ward) -> TestClient:
-    return ward.browser(Role.NURSE)
+def nurse(clinic: ClinicFixture) -> TestClient:
+    return clinic.browser(Role.NURSE)
 
 
 @pytest.mark.req("COR-02", "COR-04", "IAM-03")
 def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
-    app: FastAPI, ward: Ward, nurse: TestClient
+    app: FastAPI, clinic: ClinicFixture, nurse: TestClient
 ) -> None:
     made: Installation = app.state.installation
     assert "request" not in page(nurse, "/desk").one("main").text
     assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
-    person = ward.person
+    person = clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
     request_correction(
@@ -46,7 +46,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     )
     request_call(ParticipantContext(made, person.participant(START), START - days(1)))
     with made.read() as session:
-        there = get_site_by_code(session, ward.site.study_id, "0021")
+        there = get_site_by_code(session, clinic.site.study_id, "0021")
     other = enrolled(made, there, "0021-001")
     request_call(ParticipantContext(made, other.participant(START), START))
 
@@ -59,7 +59,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     assert "0021-001" not in shown.text
     assert "Asks to be called" in cards[0].text
     assert "Quality of life, BL" in cards[1].text
-    assert cards[1].all("a", href=f"{ward.url}/forms/{person.slot('BL').public_id}")
+    assert cards[1].all("a", href=f"{clinic.url}/forms/{person.slot('BL').public_id}")
     assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
 
     call, correction = (card.one("form")["action"] for card in cards)
@@ -73,15 +73,15 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
     assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
 
-    assert ward.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
+    assert clinic.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
     assert nurse.post("/desk/requests/3", data={"outcome": "mine"}).status_code == 404
-    monitor = ward.browser(Role.MONITOR)
+    monitor = clinic.browser(Role.MONITOR)
     assert monitor.get("/desk/requests").status_code == 403
     assert "/desk/requests" not in monitor.get("/desk").text
 
 
-def test_the_list_speaks_chinese(app: FastAPI, ward: Ward) -> None:
-    request_call(ParticipantContext(app.state.installation, ward.person.participant(START), START))
-    reader = ward.browser(Role.NURSE, language="zh_CN")
+def test_the_list_speaks_chinese(app: FastAPI, clinic: ClinicFixture) -> None:
+    request_call(ParticipantContext(app.state.installation, clinic.person.participant(START), START))
+    reader = clinic.browser(Role.NURSE, language="zh_CN")
     assert "有 1 条参与者请求待处理" in page(reader, "/desk").text
     assert "希望回电" in page(reader, "/desk/requests").text

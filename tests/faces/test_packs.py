@@ -20,7 +20,7 @@ from tests.applications import Clock, application, visitor
 from tests.faces.test_clinic import PASSWORD, enrolment, page
 from tests.faces.visitors import Phone, event, heading, invited, newcomer
 from tests.markup import parsed
-from tests.services.moon import ENDS, STUDY, open_trial, questionnaires, supply
+from tests.services.licensed_trial import ENDS, STUDY, open_trial, questionnaires, supply
 from tests.services.people import START, Person, site_entry
 
 COPYRIGHT = "© 2026 The Moon Group. All rights reserved."

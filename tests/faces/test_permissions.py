@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from app.domain.records.access import Permission, Scope
 from app.web import urls
 from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
-from tests.faces.callers import ENDING, READERS, Comer, Ward, Who, comer, expected
+from tests.faces.callers import ENDING, READERS, Caller, SiteFixture, Who, caller, expected
 
 ASKED = sorted(ROUTES.items(), key=lambda row: row[0][1] in ENDING)
 NAMES = ("{participant}", "{subject}", "{assessment}")
 SAFE = "GET"
 
-Let = Callable[[Who], Comer]
-Seen = Mapping[Who, Comer]
+Let = Callable[[Who], Caller]
+Seen = Mapping[Who, Caller]
 
 
 @pytest.fixture
-def let(here: Ward) -> Let:
-    return lambda who: comer(here, who)
+def let(here: SiteFixture) -> Let:
+    return lambda who: caller(here, who)
 
 
 def turned_away(answer: Response) -> bool:
@@ -33,19 +33,19 @@ def turned_away(answer: Response) -> bool:
     return (to_sign_in and not signed_out) or answer.status_code in (401, 403, 404)
 
 
-def told(method: str, path: str, answer: Response) -> str:
+def described(method: str, path: str, answer: Response) -> str:
     return f"{method} {path}: {answer.status_code} {answer.headers.get('location', '')} {answer.text[:160]}"
 
 
 @pytest.mark.req("IAM-02", "IAM-08", "IAM-11")
 @pytest.mark.parametrize("who", list(Who))
-def test_everybody_is_let_in_where_the_table_says(here: Ward, let: Let, who: Who) -> None:
-    comes, wrong = let(who), []
+def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, who: Who) -> None:
+    asking, wrong = let(who), []
     for (method, path), access in ASKED:
-        answer = comes.ask(method, path, here.address(path, here.phone.person))
-        assert answer.status_code != 500, told(method, path, answer)
+        answer = asking.ask(method, path, here.address(path, here.phone.person))
+        assert answer.status_code != 500, described(method, path, answer)
         if turned_away(answer) is expected(who, method, path, access):
-            wrong.append(told(method, path, answer))
+            wrong.append(described(method, path, answer))
     assert wrong == []
 
 
@@ -56,8 +56,8 @@ def seen(let: Let) -> Seen:
 
 @pytest.mark.req("IAM-03")
 @pytest.mark.parametrize("who", [Who.nurse, Who.investigator, Who.monitor, Who.data_manager, Who.edc])
-def test_another_hospitals_people_are_not_there(here: Ward, let: Let, who: Who) -> None:
-    comes = let(who)
+def test_another_hospitals_people_are_not_there(here: SiteFixture, let: Let, who: Who) -> None:
+    asking = let(who)
     about = [
         row
         for row in ROUTES
@@ -65,7 +65,7 @@ def test_another_hospitals_people_are_not_there(here: Ward, let: Let, who: Who) 
     ]
     served = [row for row in about if (ROUTES[row].caller is CallerKind.EDC) is (who is Who.edc)]
     answers = {
-        row: comes.ask(*row, here.address(row[1], here.others.person)).status_code
+        row: asking.ask(*row, here.address(row[1], here.others.person)).status_code
         for row in served
         if row[0] == SAFE or who is not Who.edc
     }
@@ -74,13 +74,13 @@ def test_another_hospitals_people_are_not_there(here: Ward, let: Let, who: Who) 
 
 
 @pytest.mark.req("IAM-03")
-def test_a_participant_finds_nobody_elses_forms(here: Ward, let: Let) -> None:
+def test_a_participant_finds_nobody_elses_forms(here: SiteFixture, let: Let) -> None:
     theirs = here.places(here.others.person)["slot"]
-    comes = let(Who.participant)
+    asking = let(Who.participant)
     about = [row for row in ROUTES if "/{slot}" in row[1] and row[1] != "/f/{slot}/{step}"]
     about = [row for row in about if ROUTES[row].caller is CallerKind.PARTICIPANT]
     before = here.answers()
-    assert {comes.ask(*row, row[1].replace("{slot}", theirs)).status_code for row in about} == {404}
+    assert {asking.ask(*row, row[1].replace("{slot}", theirs)).status_code for row in about} == {404}
     assert here.answers() == before
 
 
@@ -98,11 +98,11 @@ def test_a_guessed_name_leads_nowhere(seen: Seen, name: str) -> None:
 
 @pytest.mark.req("IAM-04", "INV-06")
 @pytest.mark.parametrize("who", READERS)
-def test_those_who_only_read_change_nothing(here: Ward, let: Let, who: Who) -> None:
-    comes, before = let(who), here.trail()
+def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Who) -> None:
+    asking, before = let(who), here.trail()
     kept = here.answers()
     refused = [
-        comes.ask(method, path, here.address(path, here.phone.person))
+        asking.ask(method, path, here.address(path, here.phone.person))
         for (method, path), access in ASKED
         if method != SAFE and (access.permission or access.caller is CallerKind.PARTICIPANT)
     ]
@@ -113,35 +113,35 @@ def test_those_who_only_read_change_nothing(here: Ward, let: Let, who: Who) -> N
 
 @pytest.mark.req("IAM-04")
 @pytest.mark.parametrize("who", [each for each in Who if each not in (Who.participant, Who.locked)])
-def test_only_the_participant_answers(here: Ward, let: Let, who: Who) -> None:
+def test_only_the_participant_answers(here: SiteFixture, let: Let, who: Who) -> None:
     here.phone.begin()
-    comes, kept = let(who), here.answers()
+    asking, kept = let(who), here.answers()
     for method, path in ROUTES:
         if method != SAFE and path not in ENDING:
-            comes.ask(method, path, here.address(path, here.phone.person))
+            asking.ask(method, path, here.address(path, here.phone.person))
     assert here.answers() == kept
 
 
 @pytest.mark.req("SEC-04")
 @pytest.mark.parametrize("who", [Who.stranger, Who.nurse, Who.investigator, Who.participant])
-def test_another_sites_page_changes_nothing(here: Ward, let: Let, who: Who) -> None:
-    comes, before = let(who), here.trail()
+def test_another_sites_page_changes_nothing(here: SiteFixture, let: Let, who: Who) -> None:
+    asking, before = let(who), here.trail()
     unsafe = [row for row in ROUTES if row[0] != SAFE and not row[1].startswith("/api/")]
     for method, path in unsafe:
         address = here.address(path, here.phone.person)
         for header in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
-            answer = comes.ask(method, path, address, **header)
-            assert answer.status_code == 403, told(method, path, answer)
+            answer = asking.ask(method, path, address, **header)
+            assert answer.status_code == 403, described(method, path, answer)
     assert here.trail() == before
 
 
 @pytest.mark.req("SEC-04")
 @pytest.mark.parametrize("who", [Who.stranger, Who.half, Who.investigator, Who.participant])
-def test_looking_changes_nothing(here: Ward, let: Let, who: Who) -> None:
-    comes, before = let(who), here.trail()
+def test_looking_changes_nothing(here: SiteFixture, let: Let, who: Who) -> None:
+    asking, before = let(who), here.trail()
     for method, path in ROUTES:
         if method == SAFE:
-            comes.ask(method, path, here.address(path, here.phone.person))
+            asking.ask(method, path, here.address(path, here.phone.person))
     assert here.trail() == before
 
 
@@ -151,7 +151,7 @@ TABLE = cast("dict[tuple[str, str], Access]", ROUTES)
 
 @pytest.mark.req("IAM-02", "IAM-08")
 def test_who_sees_a_participant_follows_the_table(
-    here: Ward, let: Let, monkeypatch: pytest.MonkeyPatch
+    here: SiteFixture, let: Let, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row, address = (SAFE, urls.PARTICIPANT), here.address(urls.PARTICIPANT, here.phone.person)
     nurse, investigator = let(Who.nurse), let(Who.investigator)
@@ -192,7 +192,7 @@ def test_the_scope_of_a_client_follows_the_table(let: Let, monkeypatch: pytest.M
     ],
 )
 def test_a_route_that_loses_its_row_is_not_served(
-    here: Ward, let: Let, monkeypatch: pytest.MonkeyPatch, who: Who, path: str
+    here: SiteFixture, let: Let, monkeypatch: pytest.MonkeyPatch, who: Who, path: str
 ) -> None:
     caller, address = let(who), here.address(path, here.phone.person)
     assert caller.ask(SAFE, path, address).status_code == 200

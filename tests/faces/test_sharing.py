@@ -32,7 +32,7 @@ def here(phone: Phone) -> str:
 
 
 @pytest.mark.req("IAM-10")
-def test_both_stay_bound_and_the_newcomer_is_active(phone: Phone, second: Phone) -> None:
+def test_both_stay_bound_and_the_second_one_is_active(phone: Phone, second: Phone) -> None:
     first_token = here(phone)
     asked = phone.client.get(f"/a/{second.link}")
     assert "This phone is used by another participant." in asked.text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.clinic.enrolment import draw_qr
 from tests.applications import BASE_URL, visitor
-from tests.faces.callers import Ward, Who, comer
+from tests.faces.callers import SiteFixture, Who, caller
 from tests.markup import Element, parsed
 from tests.services.people import PIN
 
@@ -40,15 +40,15 @@ def drawn_for(url: str) -> list[list[bool]]:
 
 
 @pytest.fixture
-def sheet(here: Ward) -> Element:
+def sheet(here: SiteFixture) -> Element:
     """A fresh sheet for the participant who has not begun."""
     path = "/desk/participants/{participant}/invitation"
     address = here.address(path, here.waiting.person)
-    return parsed(comer(here, Who.nurse).ask("POST", path, address).text).one("article", class_="sheet")
+    return parsed(caller(here, Who.nurse).ask("POST", path, address).text).one("article", class_="sheet")
 
 
 @pytest.fixture
-def unknown(here: Ward) -> TestClient:
+def unknown(here: SiteFixture) -> TestClient:
     return visitor(here.app)
 
 
@@ -68,7 +68,7 @@ def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:
 
 
 @pytest.mark.req("IAM-10")
-def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, here: Ward) -> None:
+def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, here: SiteFixture) -> None:
     code = sheet.one("p", class_="code").text
     place = sheet.one("b", dir="ltr").text.removeprefix("testserver")
     asked = parsed(unknown.post(place, data={"code": code.lower()}).text)

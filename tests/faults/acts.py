@@ -11,8 +11,8 @@ from tests.faults.forms import FORMS
 from tests.faults.interleaving import Interleaving, silent
 from tests.faults.ledger import Ledger
 from tests.faults.phones import Phone
+from tests.faults.screen_checks import look
 from tests.faults.study import VISIT, enrolled
-from tests.faults.truths import look
 from tests.faults.world import World
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from tests.faults.interleaving import RETRIED, Interleaving
 from tests.faults.phones import Phone
+from tests.faults.screen_checks import look
 from tests.faults.screens import Screen
-from tests.faults.truths import look
 
 
 def make_peace(made: Interleaving) -> None:

@@ -21,7 +21,7 @@ from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
     Counted,
-    Pigeon,
+    MailServer,
     feed_types,
     installed,
     messages,
@@ -48,13 +48,13 @@ def site(installation: Installation) -> Site:
 @pytest.mark.req("AVL-05")
 def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site) -> None:
     reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
-    pigeon = Pigeon()
-    tick(installation, outbox(pigeon), lambda: EVENING)
+    mail_server = MailServer()
+    tick(installation, outbox(mail_server), lambda: EVENING)
     assert feed_types(installation, "D0") == ["diary.opened"]
-    assert len(pigeon.letters) == 1
+    assert len(mail_server.letters) == 1
     assert recorded(installation, AuditEvent.TRAIL_SEALED) == 1
     with Counted(installation.engine) as statements:
-        tick(installation, outbox(pigeon), lambda: EVENING)
+        tick(installation, outbox(mail_server), lambda: EVENING)
     assert len(statements) == 1
     assert verify_trail(installation) == []
 
@@ -66,7 +66,7 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
         bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
         work.session.connection().execute(bad)
     with capture_logs() as logs:
-        tick(installation, outbox(Pigeon()), lambda: START)
+        tick(installation, outbox(MailServer()), lambda: START)
     assert [(log["part"], log["participant"]) for log in logs if log["log_level"] == "error"] == [("push", 2)]
     assert feed_types(installation, "BL") == ["assessment.opened"] * 2
 
@@ -74,7 +74,7 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
 def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation, site: Site) -> None:
     reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     with capture_logs() as logs:
-        tick(installation, outbox(Pigeon(fails=NotSent("nobody", lasting=True))), lambda: EVENING)
+        tick(installation, outbox(MailServer(fails=NotSent("nobody", lasting=True))), lambda: EVENING)
     assert [log["event"] for log in logs] == ["failed"]
     assert "example.org" not in str(logs)
     assert messages(installation)[0].failure == "nobody"
@@ -82,11 +82,11 @@ def test_a_letter_that_fails_is_logged_without_its_address(installation: Install
 
 def test_what_a_dead_worker_left_is_given_up(installation: Installation, site: Site) -> None:
     reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
-    dying = Pigeon(fails=KeyboardInterrupt())
+    dying = MailServer(fails=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         tick(installation, outbox(dying), lambda: EVENING)
     with capture_logs() as logs:
-        tick(installation, outbox(Pigeon()), lambda: EVENING + PATIENCE)
+        tick(installation, outbox(MailServer()), lambda: EVENING + PATIENCE)
     assert {"event": "unconfirmed", "messages": 1, "log_level": "warning"} in logs
     assert messages(installation)[0].state == "unconfirmed"
 
@@ -102,7 +102,7 @@ def test_without_a_database_it_waits_for_the_next_tick(installation: Installatio
         "0",
     )
     with capture_logs() as logs:
-        tick(nowhere, outbox(Pigeon()), lambda: EVENING)
+        tick(nowhere, outbox(MailServer()), lambda: EVENING)
     assert [log["part"] for log in logs] == ["look"]
 
 
@@ -114,7 +114,7 @@ def test_it_rings_in_the_background_until_it_is_stopped(installation: Installati
         rung.set()
         return START
 
-    ticker = Ticker(installation, outbox(Pigeon()), clock, timedelta(milliseconds=50))
+    ticker = Ticker(installation, outbox(MailServer()), clock, timedelta(milliseconds=50))
     ticker.start()
     assert rung.wait(20)
     ticker.stop()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.faces.gallery import INSTRUMENTS, gallery
 
-SCROLLS = Path(__file__).with_name("scrolls.txt")
+SCROLL_POSITIONS = Path(__file__).with_name("scroll_positions.txt")
 """Reviewed: items that need scrolling at 360 x 640 and Standard size, as `instrument language item`."""
 
 # Shows one question after the other as the runner would, and tells whether all of it lies above the bar.
@@ -52,7 +52,9 @@ def measured(chromium: Browser, address: str) -> Measured:
 
 
 def reviewed() -> set[str]:
-    lines = (line.partition("#")[0].strip() for line in SCROLLS.read_text(encoding="utf-8").splitlines())
+    lines = (
+        line.partition("#")[0].strip() for line in SCROLL_POSITIONS.read_text(encoding="utf-8").splitlines()
+    )
     return {line for line in lines if line}
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.applications import Clock
 from tests.faces.offline import enrolled, offline_app, questionnaires
 from tests.faces.visitors import ANSWERS
-from tests.journeys.cable import Cable, cable
+from tests.journeys.network import Network, network
 from tests.journeys.test_patient import SIZE, World, accessible, begin, come_in, step
 from tests.page_time import wait_until
 from tests.servers import address, free_socket, serving
@@ -40,19 +40,19 @@ LEFTOVER = """async form => {
 
 @dataclass
 class Remote(World):
-    """A world at the end of a cable."""
+    """A world behind a network that can be cut."""
 
-    cable: Cable
+    network: Network
 
 
 @pytest.fixture
 def world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Remote]:
-    clock, held = Clock(START), free_socket()
-    url = address(held)
+    clock, listener = Clock(START), free_socket()
+    url = address(listener)
     app = offline_app(migrated_sqlite_url, clock, questionnaires(tmp_path), DAYBOOK_PUBLIC_URL=url)
     phone = enrolled(app)
-    with serving(app) as goal, cable(held, goal) as laid:
-        yield Remote(url, clock, phone, laid)
+    with serving(app) as goal, network(listener, goal) as proxy:
+        yield Remote(url, clock, phone, proxy)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     tab, form, _ = begun(context, world)
     answer(tab, 1)
     expect(tab.locator("#pos")).to_have_text("Question 2 of 30")
-    world.cable.out()
+    world.network.disconnect()
     context.set_offline(True)
     answer(tab, 2)
     expect(tab.locator("#pos")).to_have_text("Question 3 of 30")
@@ -135,7 +135,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     expect(tab.locator("#s-q2 [type=radio]").nth(2)).to_be_checked()
     step(tab)
     answer(tab, 3)
-    world.cable.back_in()
+    world.network.reconnect()
     context.set_offline(False)
     until(lambda: sorted(world.events()) == [("q1", 2), ("q1", 2), ("q2", 3), ("q3", 4)], tab)
     until(lambda: tab.evaluate("Object.keys(localStorage)") == [], tab)

@@ -35,7 +35,7 @@ def test_a_trial_brings_its_own_key_and_address() -> None:
         ("DAYBOOK_PUBLIC_URL", "http://daybook.example"),
         ("DAYBOOK_PUBLIC_URL", "https://daybook.example/path"),
         ("DAYBOOK_PUBLIC_URL", "https:///x"),
-        ("DAYBOOK_CHANNEL", "pigeon"),
+        ("DAYBOOK_CHANNEL", "mail_server"),
         ("DAYBOOK_WORKERS", "0"),
         ("DAYBOOK_WORKERS", "many"),
         ("DAYBOOK_WORKERS", "2"),

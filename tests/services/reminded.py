@@ -97,7 +97,7 @@ def recorded(installation: Installation, event: AuditEvent) -> int:
 
 
 @dataclass
-class Pigeon:
+class MailServer:
     """A channel that keeps its letters, or fails in the way that it is told to."""
 
     letters: list[MessageText] = field(default_factory=list)
@@ -109,8 +109,8 @@ class Pigeon:
         self.letters.append(letter)
 
 
-def outbox(pigeon: Pigeon) -> MessageSender:
-    return MessageSender({"email": pigeon}, WORDS)
+def outbox(mail_server: MailServer) -> MessageSender:
+    return MessageSender({"email": mail_server}, WORDS)
 
 
 class Counted:

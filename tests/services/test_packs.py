@@ -47,9 +47,9 @@ from app.storage.tables.messages import Message
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.services.moon import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
+from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
 from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
-from tests.services.reminded import Counted, Pigeon, outbox, reminded, shanghai
+from tests.services.reminded import Counted, MailServer, outbox, reminded, shanghai
 
 SOON = date(2026, 3, 10)
 OVER = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # midnight after that day in Shanghai
@@ -82,7 +82,7 @@ def site(trial: Installation) -> Site:
 
 
 @pytest.fixture
-def moon(library: Library) -> Instrument:
+def licensed(library: Library) -> Instrument:
     return library.instrument("moon-6", "1.0")
 
 
@@ -99,7 +99,7 @@ def another_process(trial: Installation) -> Installation:
     return replace(trial, pack_registry=PackRegistry())
 
 
-def moons(value: int = 2) -> dict[str, int | str | None]:
+def answers_of_six(value: int = 2) -> dict[str, int | str | None]:
     return {f"m{number}": value for number in range(1, 7)}
 
 
@@ -154,15 +154,15 @@ def test_a_pack_that_the_plan_does_not_use_is_refused(trial: Installation) -> No
 
 @pytest.mark.req("VAL-08")
 def test_a_demonstration_takes_no_pack_and_pays_nothing_for_them(
-    empty: Installation, moon: Instrument
+    empty: Installation, licensed: Instrument
 ) -> None:
     open_trial(empty, START, StudyMode.DEMO)
     with expect_refusal("demo_takes_no_pack"):
         brought(empty, pack_of("en"))
-    assert empty.text(STUDY, moon, "en").wording == "demonstration"
+    assert empty.text(STUDY, licensed, "en").wording == "demonstration"
     assert (list_pack_statuses(empty, STUDY, "1.0", START), list_all_pack_statuses(empty, START)) == ([], [])
     with Counted(empty.engine) as statements:
-        assert empty.text(STUDY, moon, "zh_CN", START + days(1)).wording == "demonstration"
+        assert empty.text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
         refresh_packs(empty, START)
     assert list(statements) == []
 
@@ -182,15 +182,15 @@ def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, 
 
 
 @pytest.mark.req("CAP-03")
-def test_no_language_stands_in_for_another(trial: Installation, moon: Instrument) -> None:
+def test_no_language_stands_in_for_another(trial: Installation, licensed: Instrument) -> None:
     brought(trial, pack_of("en"))
-    assert trial.text(STUDY, moon, "en").items["m1"] == "How bright 1?"
+    assert trial.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
     with expect_refusal("pack_missing"):
-        trial.text(STUDY, moon, "zh_CN")
-    assert trial.name(STUDY, moon, "en") == "Moonlight"
-    assert trial.name(STUDY, moon, "zh_CN") == "月光"  # staff read a name of ours; no question
+        trial.text(STUDY, licensed, "zh_CN")
+    assert trial.name(STUDY, licensed, "en") == "Moonlight"
+    assert trial.name(STUDY, licensed, "zh_CN") == "月光"  # staff read a name of ours; no question
     with expect_refusal("unknown_study"):
-        trial.text("mars-trial", moon, "en")
+        trial.text("mars-trial", licensed, "en")
 
 
 @pytest.mark.req("CAP-01", "CAP-03")
@@ -199,7 +199,7 @@ def test_answers_and_responses_name_the_words_they_were_given_under(trial: Insta
     person = enrolled(trial, site, "0571-001")
     slot = person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "m1", 3))
-    person.submit("BL", START, moons())
+    person.submit("BL", START, answers_of_six())
     with trial.read() as session:
         answers = session.exec(select(AnswerEvent)).all()
         response = session.exec(select(Response)).one()
@@ -215,44 +215,46 @@ def test_answers_and_responses_name_the_words_they_were_given_under(trial: Insta
 
 @pytest.mark.req("CAP-15")
 def test_a_begun_form_keeps_its_words_and_a_new_one_has_the_newest(
-    trial: Installation, site: Site, moon: Instrument
+    trial: Installation, site: Site, licensed: Instrument
 ) -> None:
     supply(trial, START)
     person = enrolled(trial, site, "0571-001")
     begun, later = START + timedelta(minutes=1), START + timedelta(minutes=5)
     person.begin("BL", begun)
     worker = another_process(trial)
-    assert worker.text(STUDY, moon, "en", begun).items["m1"] == "How bright 1?"
+    assert worker.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
     supply(trial, later, date(2029, 12, 31), " *")
     for process in (trial, worker):
-        assert process.text(STUDY, moon, "en", begun).items["m1"] == "How bright 1?"
-        assert process.text(STUDY, moon, "en", later).items["m1"] == "How bright 1? *"
-    assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1? *"
+        assert process.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
+        assert process.text(STUDY, licensed, "en", later).items["m1"] == "How bright 1? *"
+    assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
 
 
 def test_a_language_that_came_after_the_beginning_keeps_its_first_words(
-    trial: Installation, moon: Instrument
+    trial: Installation, licensed: Instrument
 ) -> None:
     supply(trial, START + days(1), ENDS, "", "en")
     supply(trial, START + days(2), ENDS, " *", "en")
-    assert trial.text(STUDY, moon, "en", START).items["m1"] == "How bright 1?"
+    assert trial.text(STUDY, licensed, "en", START).items["m1"] == "How bright 1?"
 
 
-def test_a_running_process_sees_a_new_pack_at_its_next_tick(trial: Installation, moon: Instrument) -> None:
+def test_a_running_process_sees_a_new_pack_at_its_next_tick(
+    trial: Installation, licensed: Instrument
+) -> None:
     supply(trial, START)
     worker = another_process(trial)
-    assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1?"
+    assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
     supply(trial, START + days(1), ENDS, " *")
     refresh_packs(worker, START + days(1))
     with Counted(trial.engine) as statements:
-        assert worker.text(STUDY, moon, "en").items["m1"] == "How bright 1? *"
-        assert worker.text(STUDY, moon, "en", START + days(1)).items["m1"] == "How bright 1? *"
+        assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
+        assert worker.text(STUDY, licensed, "en", START + days(1)).items["m1"] == "How bright 1? *"
     assert list(statements) == []
 
 
 @pytest.mark.req("CAP-01", "CAP-15")
 def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
-    trial: Installation, site: Site, moon: Instrument
+    trial: Installation, site: Site, licensed: Instrument
 ) -> None:
     supply(trial, START, SOON)
     first, second = enrolled(trial, site, "0571-001"), enrolled(trial, site, "0571-002")
@@ -266,19 +268,19 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
         "Moonlight"
     ]
     first.save("BL", OVER, SubmittedAnswer(1, 0, "m1", 3))
-    first.submit("BL", OVER, moons())
+    first.submit("BL", OVER, answers_of_six())
     with expect_refusal("pack_expired"):
         enrol_participant(StaffContext(trial, first.nurse, OVER), site, enrolment("0571-003"))
     supply(another_process(trial), OVER, ENDS, " *")
     second.begin("BL", OVER)
-    assert trial.text(STUDY, moon, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
+    assert trial.text(STUDY, licensed, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
 
 
 def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, site: Site) -> None:
     supply(trial, START, SOON)
     reminded(trial, site).randomise(date(2026, 3, 2), START)
-    pigeon, opened = Pigeon(), shanghai(date(2026, 4, 6), 9, 1)
-    tick(trial, outbox(pigeon), lambda: opened)
+    mail_server, opened = MailServer(), shanghai(date(2026, 4, 6), 9, 1)
+    tick(trial, outbox(mail_server), lambda: opened)
     with trial.read() as session:
         settled = select(Slot.instrument, Message.state, Message.failure).join(
             Message, col(Message.slot_id) == col(Slot.id)
@@ -300,7 +302,7 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
     ],
 )
 def test_a_stored_pack_that_was_altered_is_not_shown(
-    trial: Installation, moon: Instrument, change: str, study: str, lang: str
+    trial: Installation, licensed: Instrument, change: str, study: str, lang: str
 ) -> None:
     load_study(StaffContext(trial, SYSTEM, START), OTHER, "1.0", StudyMode.LIVE)
     supply(trial, START)
@@ -308,25 +310,25 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
         connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
     with expect_refusal("pack_altered"):
-        trial.text(study, moon, lang)
+        trial.text(study, licensed, lang)
     with expect_refusal("pack_altered"):
-        check_pack(trial, trial.library.plan(study, "1.0"), moon, lang, START)
+        check_pack(trial, trial.library.plan(study, "1.0"), licensed, lang, START)
     altered = [each for each in list_all_pack_statuses(trial, START) if each.standing is PackValidity.ALTERED]
     assert [(each.study, each.language) for each in altered] == [(study, lang)]
     assert "pack_altered" in find_readiness_warnings(trial, START)
     if "content" in change:
-        assert trial.text(study, moon, "en").items["m1"] == "How bright 1?"
+        assert trial.text(study, licensed, "en").items["m1"] == "How bright 1?"
         with expect_refusal("pack_altered"):
             find_text(trial, sha256_hex(pack_of("zh_CN")))
 
 
 @pytest.mark.req("CAP-03")
-def test_every_words_that_were_ever_used_stay_readable(trial: Installation, moon: Instrument) -> None:
+def test_every_words_that_were_ever_used_stay_readable(trial: Installation, licensed: Instrument) -> None:
     supply(trial, START)
-    old = trial.text(STUDY, moon, "zh_CN").sha256
+    old = trial.text(STUDY, licensed, "zh_CN").sha256
     supply(trial, START + days(1), date(2030, 1, 1), " *")
     assert find_text(trial, old).items["m1"] == "第1处有多亮？"
-    ours = trial.library.text(moon, "en")
+    ours = trial.library.text(licensed, "en")
     assert find_text(trial, ours.sha256) is ours
     with expect_refusal("unknown_wording"):
         find_text(trial, "0" * 64)

@@ -22,7 +22,7 @@ from tests.services.people import START, Person, days
 TODAY = date(2026, 3, 2)
 
 
-def test_a_newcomer_finds_the_baseline(person: Person) -> None:
+def test_somebody_just_invited_finds_the_baseline(person: Person) -> None:
     found = get_home(ParticipantContext(person.installation, person.participant(START), START))
     (form,) = found.due
     assert (form.slot, form.name, form.for_day) == (person.slot("BL").public_id, "Quality of life", None)

@@ -25,7 +25,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, days, enrolled, site_entry
 from tests.services.reminded import (
-    Pigeon,
+    MailServer,
     installed,
     messages,
     outbox,
@@ -196,6 +196,6 @@ def test_a_message_that_waits_is_dropped_when_a_pause_begins(migrated_sqlite_url
         pause_reminders(
             ParticipantContext(installation, person.participant(evening), evening), evening.date()
         )
-        pigeon = Pigeon()
-        assert deliver_message(ClockContext(installation, evening), outbox(pigeon), waiting) == "dropped"
-        assert (pigeon.letters, messages(installation)[-1].failure) == ([], "paused")
+        mail_server = MailServer()
+        assert deliver_message(ClockContext(installation, evening), outbox(mail_server), waiting) == "dropped"
+        assert (mail_server.letters, messages(installation)[-1].failure) == ([], "paused")

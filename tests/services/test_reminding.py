@@ -45,7 +45,7 @@ from tests.services.reminded import (
     KEY,
     WORDS,
     Counted,
-    Pigeon,
+    MailServer,
     address,
     installed,
     messages,
@@ -85,9 +85,12 @@ def state(installation: Installation) -> str:
 
 @pytest.mark.req("PRI-01", "AUD-07")
 def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: ClaimedMessage) -> None:
-    pigeon = Pigeon()
-    assert deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed) is MessageState.sent
-    (letter,), (message,) = pigeon.letters, messages(installation)
+    mail_server = MailServer()
+    assert (
+        deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+        is MessageState.sent
+    )
+    (letter,), (message,) = mail_server.letters, messages(installation)
     assert (letter.to, letter.key, letter.language) == (address(1), message.key, "en")
     assert (message.state, message.settled_at, message.failure) == ("sent", EVENING, None)
     assert (
@@ -105,9 +108,9 @@ def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: Cl
 def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    pigeon = Pigeon()
-    deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed)
-    (letter,) = pigeon.letters
+    mail_server = MailServer()
+    deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+    (letter,) = mail_server.letters
     assert letter.subject == "Daybook study: a form is ready"
     assert letter.text == (
         "Your study diary can be filled in now.\n"
@@ -122,10 +125,10 @@ def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site
     reminded(installation, site)
     at = shanghai(START.date() + days(14), 9)  # the middle of the baseline's window
     push_all(installation, at)
-    pigeon = Pigeon()
+    mail_server = MailServer()
     (mine,) = claim_messages(ClockContext(installation, at))
-    assert deliver_message(ClockContext(installation, at), outbox(pigeon), mine) is MessageState.sent
-    assert "Your study form is ready.\nIt takes about 10 minutes." in pigeon.letters[0].text
+    assert deliver_message(ClockContext(installation, at), outbox(mail_server), mine) is MessageState.sent
+    assert "Your study form is ready.\nIt takes about 10 minutes." in mail_server.letters[0].text
 
 
 def test_two_workers_get_different_messages(
@@ -160,19 +163,21 @@ def test_a_worker_killed_before_sending_leaves_the_message_to_another(
 ) -> None:
     assert claim_messages(ClockContext(installation, EVENING + LEASE - timedelta(seconds=1))) == []
     assert claim_messages(ClockContext(installation, EVENING + LEASE)) == [claimed]
-    pigeon = Pigeon()
+    mail_server = MailServer()
     later = EVENING + LEASE
-    assert deliver_message(ClockContext(installation, later), outbox(pigeon), claimed) is MessageState.sent
+    assert (
+        deliver_message(ClockContext(installation, later), outbox(mail_server), claimed) is MessageState.sent
+    )
     # The first worker was only slow and comes back: the message is no longer to be sent.
-    assert deliver_message(ClockContext(installation, later), outbox(pigeon), claimed) is None
-    assert len(pigeon.letters) == 1
+    assert deliver_message(ClockContext(installation, later), outbox(mail_server), claimed) is None
+    assert len(mail_server.letters) == 1
 
 
 class Killed(BaseException):
     """The worker's death, as its channel sees it."""
 
 
-class Deadly(Pigeon):
+class Deadly(MailServer):
     """The letter leaves, and the worker dies before it can say so."""
 
     def send(self, letter: MessageText) -> None:
@@ -198,7 +203,7 @@ def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
 def test_a_slow_worker_may_still_say_that_it_was_sent(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    class Slow(Pigeon):
+    class Slow(MailServer):
         def send(self, letter: MessageText) -> None:
             assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
 
@@ -209,7 +214,7 @@ def test_a_slow_worker_may_still_say_that_it_was_sent(
 def test_a_slow_worker_that_knows_no_more_changes_nothing(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    class Silent(Pigeon):
+    class Silent(MailServer):
         def send(self, letter: MessageText) -> None:
             assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
             raise Unconfirmed
@@ -222,14 +227,14 @@ def test_silence_after_the_text_is_never_answered_by_sending_again(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(Pigeon(fails=Unconfirmed())), claimed)
+        deliver_message(ClockContext(installation, EVENING), outbox(MailServer(fails=Unconfirmed())), claimed)
         is MessageState.unconfirmed
     )
     assert claim_messages(ClockContext(installation, EVENING + days(1))) == []
 
 
 def test_what_failed_is_tried_three_times(installation: Installation, claimed: ClaimedMessage) -> None:
-    broken, at = outbox(Pigeon(fails=NotSent("unreachable"))), EVENING
+    broken, at = outbox(MailServer(fails=NotSent("unreachable"))), EVENING
     for wait in BACK_OFF:
         assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.queued
         assert claim_messages(ClockContext(installation, at + wait - timedelta(seconds=1))) == []
@@ -243,7 +248,7 @@ def test_what_failed_is_tried_three_times(installation: Installation, claimed: C
 
 
 def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: ClaimedMessage) -> None:
-    refused = outbox(Pigeon(fails=NotSent("recipient_refused", lasting=True)))
+    refused = outbox(MailServer(fails=NotSent("recipient_refused", lasting=True)))
     assert deliver_message(ClockContext(installation, EVENING), refused, claimed) is MessageState.failed
 
 
@@ -309,12 +314,13 @@ def test_what_is_owed_no_more_is_dropped(
     reason: str,
 ) -> None:
     act(reader, EVENING)
-    pigeon = Pigeon()
+    mail_server = MailServer()
     assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(pigeon), claimed) is MessageState.dropped
+        deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+        is MessageState.dropped
     )
     (message,) = messages(installation)
-    assert (pigeon.letters, message.state, message.failure) == ([], "dropped", reason)
+    assert (mail_server.letters, message.state, message.failure) == ([], "dropped", reason)
     assert recorded(installation, AuditEvent.REMINDER_DROPPED) == 1
 
 
@@ -328,7 +334,7 @@ def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
         forget(person, EVENING)
         (mine,) = claim_messages(ClockContext(installation, EVENING))
         assert (
-            deliver_message(ClockContext(installation, EVENING), outbox(Pigeon()), mine)
+            deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), mine)
             is MessageState.dropped
         )
         assert messages(installation)[0].failure == "no_contact"
@@ -349,7 +355,7 @@ def test_what_could_not_be_sent_for_long_is_dropped(
     installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
 ) -> None:
     assert (
-        deliver_message(ClockContext(installation, EVENING + late), outbox(Pigeon()), claimed)
+        deliver_message(ClockContext(installation, EVENING + late), outbox(MailServer()), claimed)
         is MessageState.dropped
     )
     assert messages(installation)[0].failure == reason
@@ -360,12 +366,12 @@ def test_another_key_sends_nothing_and_loses_nothing(
 ) -> None:
     stranger = replace(installation, secret_box=SecretBox(KEY))
     with pytest.raises(Refused, match="wrong_key"):
-        deliver_message(ClockContext(stranger, EVENING), outbox(Pigeon()), claimed)
+        deliver_message(ClockContext(stranger, EVENING), outbox(MailServer()), claimed)
     assert state(installation) == "queued"
 
 
 def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: ClaimedMessage) -> None:
-    deliver_message(ClockContext(installation, EVENING), outbox(Pigeon()), claimed)
+    deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), claimed)
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0
@@ -392,7 +398,7 @@ def test_nothing_is_sent_after_the_stop(
     installation: Installation, site: Site, stop: str, stops_after: int, ticks: list[int], claims_before: bool
 ) -> None:
     """Whenever the clock comes, and whatever was queued or claimed by then."""
-    number, pigeon = next(NUMBER), Pigeon()
+    number, mail_server = next(NUMBER), MailServer()
     reader = reminded(installation, site, number)
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
@@ -406,8 +412,8 @@ def test_nothing_is_sent_after_the_stop(
         at = stopped_at + timedelta(hours=hours)
         push_all(installation, at)
         for each in [*held, *claim_messages(ClockContext(installation, at))]:
-            deliver_message(ClockContext(installation, at), outbox(pigeon), each)
-    mine = [letter for letter in pigeon.letters if letter.to == address(number)]
+            deliver_message(ClockContext(installation, at), outbox(mail_server), each)
+    mine = [letter for letter in mail_server.letters if letter.to == address(number)]
     if stop == "submission":  # of the first diary day; the days after it are still asked for
         mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]
     assert mine == []

@@ -1,4 +1,4 @@
-"""A cable between browser and server that a test can pull out: what is offline here is so for everybody.
+"""The network between browser and server, which a test can cut: what is offline here is so for everybody.
 
 A browser's own offline mode lets through what a page sends while it is closed.
 """
@@ -13,47 +13,47 @@ Port = tuple[str, int]
 
 
 @dataclass(slots=True)
-class Cable:
-    """Passes everything on while it is in."""
+class Network:
+    """A proxy that passes everything on while it is connected."""
 
-    held: socket.socket
+    listener: socket.socket
     goal: Port
-    is_in: bool = True
-    is_laid: bool = True
+    is_connected: bool = True
+    is_open: bool = True
     ends: list[socket.socket] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def out(self) -> None:
-        """Pull it out: connections end, and new ones end at once."""
-        self.is_in = False
+    def disconnect(self) -> None:
+        """End every connection, and each new one at once."""
+        self.is_connected = False
         for end in self.ends:
             _end(end)
 
-    def back_in(self) -> None:
+    def reconnect(self) -> None:
         """Connections work again."""
-        self.is_in = True
+        self.is_connected = True
 
-    def take(self) -> None:
-        """Join whoever comes with the server, until the cable is taken away."""
-        self.held.settimeout(0.05)
-        self.held.listen()
-        while self.is_laid:
+    def accept_connections(self) -> None:
+        """Join whoever comes with the server, until the proxy is closed."""
+        self.listener.settimeout(0.05)
+        self.listener.listen()
+        while self.is_open:
             with suppress(TimeoutError):
-                here, _ = self.held.accept()
+                here, _ = self.listener.accept()
                 self._start(self._join, here)
 
     def _join(self, here: socket.socket) -> None:
         with here, socket.create_connection(self.goal) as there:
             self.ends += [here, there]
-            if not self.is_in:
+            if not self.is_connected:
                 return
             here.settimeout(None)
             back = self._start(_pass_on, there, here)
             _pass_on(here, there)
             back.join()
 
-    def _start(self, what: Callable[..., None], *told: socket.socket) -> threading.Thread:
-        thread = threading.Thread(target=what, args=told, name="cable")
+    def _start(self, what: Callable[..., None], *ends: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=what, args=ends, name="network")
         self.threads.append(thread)
         thread.start()
         return thread
@@ -73,18 +73,18 @@ def _end(side: socket.socket) -> None:
 
 
 @contextmanager
-def cable(held: socket.socket, goal: str) -> Iterator[Cable]:
-    """Lay it from a bound socket to a server's address."""
+def network(listener: socket.socket, goal: str) -> Iterator[Network]:
+    """Open it from a bound socket to a server's address."""
     host, port = goal.removeprefix("http://").split(":")
-    laid = Cable(held, (host, int(port)))
-    taking = threading.Thread(target=laid.take, name="cable")
-    taking.start()
+    proxy = Network(listener, (host, int(port)))
+    accepting = threading.Thread(target=proxy.accept_connections, name="network")
+    accepting.start()
     try:
-        yield laid
+        yield proxy
     finally:
-        laid.is_laid = False
-        taking.join()
-        laid.out()
-        for thread in laid.threads:
+        proxy.is_open = False
+        accepting.join()
+        proxy.disconnect()
+        for thread in proxy.threads:
             thread.join()
-        held.close()
+        listener.close()

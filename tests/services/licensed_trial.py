@@ -99,12 +99,12 @@ valid_until = {valid_until.isoformat()}
 def questionnaires(folder: Path) -> Path:
     """A folder of definitions in which the trial asks moon-6 where the shipped plan asks the QLQ-C30."""
     shutil.copytree(QUESTIONNAIRES / "symptom-diary", folder / "symptom-diary")
-    moon = folder / "moon-6" / "1.0"
-    moon.mkdir(parents=True)
-    (moon / "instrument.toml").write_text(INSTRUMENT, "utf-8")
+    home = folder / "moon-6" / "1.0"
+    home.mkdir(parents=True)
+    (home / "instrument.toml").write_text(INSTRUMENT, "utf-8")
     for lang in _WORDS:
         demonstration = text_of(lang, "demonstration", mark=" [demo]")
-        (moon / f"text.{lang}.toml").write_text(demonstration, "utf-8")
+        (home / f"text.{lang}.toml").write_text(demonstration, "utf-8")
     shipped = (QUESTIONNAIRES / "plans" / "sbrt-nsclc" / "1.0.toml").read_text("utf-8")
     plan = shipped.replace("qlq-c30", "moon-6").replace('"3.0"', '"1.0"')
     for study in (STUDY, OTHER):

@@ -1,0 +1,68 @@
+"""The site fixture of `callers`, made once per test process and copied; browsers get their cookies back."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.services.setup.studies import NewClient, NewStaff
+from app.storage.queries.participants import get_site_by_code, get_study
+from tests.applications import Clock, application, visitor
+from tests.faces.callers import SiteFixture, make_site_fixture
+from tests.faces.edc_caller import STUDY, Edc
+from tests.faces.visitors import Phone
+from tests.services.people import START, Person
+from tests.stages import Stage
+
+
+def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> SiteFixture:
+    """The fixture in an application whose database is at `SITES_STAGE`."""
+    clock.at = START
+    stored = json.loads(secrets[0])
+    edc = Edc(visitor(app), NewClient(*stored["client"]), stored["token"])
+    phone, others, waiting = (_phone(app, each) for each in stored["phones"])
+    return SiteFixture(
+        app, clock, phone, others, waiting, NewStaff(*stored["member"]), edc, stored["assessments"]
+    )
+
+
+def _grow(url: str) -> Sequence[str]:
+    clock = Clock()
+    sites = make_site_fixture(application(url, clock), clock)
+    stored = {
+        "phones": [_described(phone) for phone in (sites.phone, sites.others, sites.waiting)],
+        "member": [sites.member.staff_id, sites.member.totp_secret],
+        "client": [sites.edc.client.client_id, sites.edc.client.secret],
+        "token": sites.edc.token,
+        "assessments": dict(sites.assessments),
+    }
+    sites.installation.engine.dispose()
+    return [json.dumps(stored)]
+
+
+def _described(phone: Phone) -> dict[str, Any]:
+    cookies = [(each.name, each.value, each.domain, each.path) for each in phone.client.cookies.jar]
+    person = phone.person
+    return {
+        "site": person.site.code,
+        "subject": person.subject,
+        "link": phone.link,
+        "code": phone.code,
+        "cookies": cookies,
+    }
+
+
+def _phone(app: FastAPI, described: dict[str, Any]) -> Phone:
+    installation = app.state.installation
+    with installation.read() as session:
+        site = get_site_by_code(session, get_study(session, STUDY).id or 0, described["site"])
+    client = visitor(app)
+    for name, value, domain, path in described["cookies"]:
+        client.cookies.set(name, value, domain=domain, path=path)
+    return Phone(
+        Person(installation, site, described["subject"]), client, described["link"], described["code"]
+    )
+
+
+SITES_STAGE = Stage(_grow)
