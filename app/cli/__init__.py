@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse_arguments(words)
         code: int = arguments.run(arguments)
     except Refused as refused:
-        return _stop(_load("refusals:explain_refusal")(refused))
+        return _stop(load_module("app.web.refusal_messages").explain_refusal(refused))
     except BadDefinition as bad:
         return _stop(str(bad))
     except OSError as unusable:

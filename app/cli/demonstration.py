@@ -15,7 +15,13 @@ import pyotp
 from app.cli.databases import prepare_database
 from app.cli.serving import serve
 from app.clock import now
-from app.demo.demonstration import Demonstration, DemoSecrets, is_made, list_sign_ins, make_demonstration
+from app.demo.demonstration import (
+    Demonstration,
+    DemoSecrets,
+    demonstration_exists,
+    list_sign_ins,
+    make_demonstration,
+)
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
 from app.installation import open_installation
@@ -88,7 +94,7 @@ def _clear(settings: Settings) -> None:
         try:
             if current_revision(installation.engine) is None:
                 raise Refused("not_a_demonstration", database=str(file))
-            is_made(installation)
+            demonstration_exists(installation)
         finally:
             installation.engine.dispose()
     _remove(file)
@@ -117,7 +123,9 @@ def _opened(settings: Settings) -> Demonstration:
     prepare_database(settings)
     installation = open_installation(settings, QUICK)
     try:
-        secrets = _read_secrets(settings) if is_made(installation) else _make(installation, settings)
+        secrets = (
+            _read_secrets(settings) if demonstration_exists(installation) else _make(installation, settings)
+        )
         demonstration = list_sign_ins(installation, secrets, now())
     finally:
         installation.engine.dispose()

@@ -80,7 +80,7 @@ class Demonstration:
     participants: tuple[ParticipantSignIn, ...]
 
 
-def is_made(installation: Installation) -> bool:
+def demonstration_exists(installation: Installation) -> bool:
     """Whether the database holds the demonstration. Raises Refused("mixed_modes") for a real trial's."""
     with installation.read() as session:
         studies = session.exec(select(Study)).all()

@@ -17,7 +17,7 @@ class MessageText:
     at: datetime
 
 
-class NotSent(Exception):
+class SendFailed(Exception):
     """The letter certainly did not leave; `lasting` when trying again would not help.
 
     `code` says why in one word and never holds the address or the server's own text.
@@ -36,5 +36,5 @@ class MessageChannel(Protocol):
     """A way to reach a participant."""
 
     def send(self, letter: MessageText) -> None:
-        """Send it; raises NotSent or Unconfirmed."""
+        """Send it; raises SendFailed or Unconfirmed."""
         ...

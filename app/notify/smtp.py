@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from app.notify.channel import MessageText, NotSent, Unconfirmed
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OK = range(200, 300)
@@ -44,15 +44,15 @@ class SmtpChannel:
                 held.callback(relay.close)
                 self._introduce(relay, place)
             except smtplib.SMTPAuthenticationError as refused:
-                raise NotSent("sign_in_refused") from refused
+                raise SendFailed("sign_in_refused") from refused
             except (smtplib.SMTPException, OSError) as unreachable:
-                raise NotSent("unreachable") from unreachable
+                raise SendFailed("unreachable") from unreachable
             try:
                 yield relay
             except UnicodeEncodeError as foreign:
-                raise NotSent("bad_address", lasting=True) from foreign
+                raise SendFailed("bad_address", lasting=True) from foreign
             except (smtplib.SMTPException, OSError) as broken:
-                raise NotSent("broken_off") from broken
+                raise SendFailed("broken_off") from broken
 
     def _connected(self, place: SplitResult) -> smtplib.SMTP:
         host, patience = place.hostname or "", self.patience_seconds
@@ -71,7 +71,7 @@ class SmtpChannel:
 
 def _check(reply: tuple[int, bytes], code: str) -> None:
     if reply[0] not in _OK:
-        raise NotSent(code, lasting=reply[0] in _LASTING)
+        raise SendFailed(code, lasting=reply[0] in _LASTING)
 
 
 def _transmit(relay: smtplib.SMTP, text: bytes) -> None:
@@ -79,7 +79,7 @@ def _transmit(relay: smtplib.SMTP, text: bytes) -> None:
     try:
         reply = relay.data(text)
     except smtplib.SMTPDataError as refused:
-        raise NotSent("text_refused", lasting=refused.smtp_code in _LASTING) from refused
+        raise SendFailed("text_refused", lasting=refused.smtp_code in _LASTING) from refused
     except (smtplib.SMTPException, OSError) as silent:
         raise Unconfirmed from silent
     _check(reply, "text_refused")

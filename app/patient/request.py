@@ -142,7 +142,7 @@ def require_unlocked(current: DeviceRequest) -> ParticipantRequest:
     return current
 
 
-def require_device_or_left(current: DeviceRequest) -> ParticipantRequest:
+def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
     """The request of a browser that brings something kept: of somebody unlocked, or who left the study.
 
     Whoever left sees nothing, but what they answered before is judged and never dropped.
@@ -211,5 +211,5 @@ def require_participating(sent: Annotated[FormPost, Depends(read_form_post)]) ->
 
 
 UnlockedRequest = Annotated[ParticipantRequest, Depends(require_unlocked)]
-ReachableRequest = Annotated[ParticipantRequest, Depends(require_device_or_left)]
+ReachableRequest = Annotated[ParticipantRequest, Depends(require_device_or_withdrawn)]
 ParticipantPost = Annotated[FormPost, Depends(require_participating)]

@@ -225,3 +225,9 @@ def fill_message(sentence: str, refused: Refused, write: Callable[[object], str]
 
 def _listed(value: object, write: Callable[[object], str]) -> str:
     return ", ".join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
+
+
+def explain_refusal(refused: Refused) -> str:
+    """The sentence in English and the refusal's code, for a terminal."""
+    sentence = fill_message(message_of(refused).sentence, refused)
+    return f"{sentence} [{refused.code}]" if sentence else str(refused)

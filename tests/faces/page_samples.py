@@ -15,7 +15,7 @@ from app.patient.forms.assets import FormAssets, load_form_assets
 from app.patient.forms.form_language import LanguagePage
 from app.patient.forms.offline import OfflinePage
 from app.patient.forms.questions import Answer, build_questions
-from app.patient.forms.submitted import AnswersPage, CorrectionAskedPage, SubmittedLine, SubmittedPage
+from app.patient.forms.submitted import AnswersPage, CorrectionRequestedPage, SubmittedLine, SubmittedPage
 from app.patient.help_page import HelpPage
 from app.patient.home import FormCard, HomePage
 from app.patient.refusals import LockedPage, NoticePage
@@ -125,7 +125,7 @@ def person_pages() -> tuple[Page, ...]:
         SubmittedPage((sent(), sent(DAY))),
         AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
         AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
-        CorrectionAskedPage("Diary", DAY, "08:00–17:00", "/sent"),
+        CorrectionRequestedPage("Diary", DAY, "08:00–17:00", "/sent"),
         *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
         settings(channel=""),
         settings("reminders", wanted=False),

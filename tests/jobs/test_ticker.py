@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, tick
-from app.notify.channel import NotSent
+from app.notify.channel import SendFailed
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -74,7 +74,7 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
 def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation, site: Site) -> None:
     reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     with capture_logs() as logs:
-        tick(installation, outbox(MailServer(fails=NotSent("nobody", lasting=True))), lambda: EVENING)
+        tick(installation, outbox(MailServer(fails=SendFailed("nobody", lasting=True))), lambda: EVENING)
     assert [log["event"] for log in logs] == ["failed"]
     assert "example.org" not in str(logs)
     assert messages(installation)[0].failure == "nobody"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.i18n.catalogues import Catalogues
-from app.notify.channel import MessageText, NotSent, Unconfirmed
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
@@ -62,7 +62,7 @@ def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
     ],
 )
 def test_what_did_not_leave_says_so(replies: dict[str, str], code: str, lasting: bool) -> None:
-    with relay(replies) as place, pytest.raises(NotSent) as failed:
+    with relay(replies) as place, pytest.raises(SendFailed) as failed:
         SmtpChannel(f"smtp://{place}", SENDER).send(LETTER)
     assert (failed.value.code, failed.value.lasting) == (code, lasting)
     assert LETTER.to not in str(failed.value)
@@ -76,7 +76,7 @@ def test_silence_after_the_text_is_not_taken_for_a_failure() -> None:
 def test_a_relay_may_ask_for_a_name_and_password() -> None:
     with relay({}) as place:
         SmtpChannel(f"smtp://me:p%40ss@{place}", SENDER).send(LETTER)
-    with relay({"AUTH": "535 wrong"}) as place, pytest.raises(NotSent, match="sign_in_refused"):
+    with relay({"AUTH": "535 wrong"}) as place, pytest.raises(SendFailed, match="sign_in_refused"):
         SmtpChannel(f"smtp://me:wrong@{place}", SENDER).send(LETTER)
 
 
@@ -85,19 +85,19 @@ def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
         "127.0.0.1", "127.1"
     )  # the same server, by a name that is not known as near
     for url in (elsewhere, mailbox.url.replace("smtp:", "smtps:")):
-        with pytest.raises(NotSent, match="unreachable"):
+        with pytest.raises(SendFailed, match="unreachable"):
             SmtpChannel(url, SENDER, patience_seconds=3).send(LETTER)
     assert mailbox.letters == []
 
 
 def test_nobody_at_the_address_of_the_relay() -> None:
     held = free_socket()
-    with held, pytest.raises(NotSent, match="unreachable"):
+    with held, pytest.raises(SendFailed, match="unreachable"):
         SmtpChannel(f"smtp://127.0.0.1:{held.getsockname()[1]}", SENDER).send(LETTER)
 
 
 def test_an_address_that_cannot_be_written_is_a_lasting_failure(mailbox: Mailbox) -> None:
-    with pytest.raises(NotSent) as failed:
+    with pytest.raises(SendFailed) as failed:
         SmtpChannel(mailbox.url, SENDER).send(replace(LETTER, to="读者@example.org"))
     assert (failed.value.code, failed.value.lasting) == ("bad_address", True)
 

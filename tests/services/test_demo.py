@@ -101,7 +101,7 @@ def _made(url: str, at: datetime) -> Iterator[Made]:
     outbox = MessageSender(
         {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
     )
-    assert not demonstration.is_made(installation)
+    assert not demonstration.demonstration_exists(installation)
     kept = demonstration.make_demonstration(installation, outbox, at)
     with installation.read() as session:
         entries = session.exec(select(AuditEntry)).all()
@@ -283,7 +283,7 @@ def test_a_client_whose_secret_nobody_kept_is_replaced(made: Made) -> None:
 def test_an_interrupted_demonstration_is_told_from_a_whole_one(migrated_url: str) -> None:
     installation = installed(migrated_url)
     load_study(StaffContext(installation, SYSTEM, NOON), STUDY, PLAN, StudyMode.DEMO)
-    assert demonstration.is_made(installation)
+    assert demonstration.demonstration_exists(installation)
     with pytest.raises(Refused, match="demonstration_incomplete"):
         demonstration.list_sign_ins(installation, None, NOON)
     installation.engine.dispose()
@@ -305,7 +305,7 @@ def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str)
         )
         work.record(AuditEvent.STUDY_LOADED, study_chain(1))
     with pytest.raises(Refused, match="mixed_modes"):
-        demonstration.is_made(installation)
+        demonstration.demonstration_exists(installation)
     installation.engine.dispose()
 
 

@@ -17,7 +17,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
-from app.notify.channel import MessageText, NotSent, Unconfirmed
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -234,7 +234,7 @@ def test_silence_after_the_text_is_never_answered_by_sending_again(
 
 
 def test_what_failed_is_tried_three_times(installation: Installation, claimed: ClaimedMessage) -> None:
-    broken, at = outbox(MailServer(fails=NotSent("unreachable"))), EVENING
+    broken, at = outbox(MailServer(fails=SendFailed("unreachable"))), EVENING
     for wait in BACK_OFF:
         assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.queued
         assert claim_messages(ClockContext(installation, at + wait - timedelta(seconds=1))) == []
@@ -248,7 +248,7 @@ def test_what_failed_is_tried_three_times(installation: Installation, claimed: C
 
 
 def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: ClaimedMessage) -> None:
-    refused = outbox(MailServer(fails=NotSent("recipient_refused", lasting=True)))
+    refused = outbox(MailServer(fails=SendFailed("recipient_refused", lasting=True)))
     assert deliver_message(ClockContext(installation, EVENING), refused, claimed) is MessageState.failed
 
 

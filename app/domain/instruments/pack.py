@@ -37,13 +37,13 @@ class Pack:
     permission: str
     valid_until: date
 
-    def days_left(self, today: date) -> int:
+    def days_to_expiry(self, today: date) -> int:
         """Days after today on which the words may be shown: 0 on the last day, less once it is over."""
         return (self.valid_until - today).days
 
     def standing(self, today: date) -> PackValidity:
         """Valid, about to end, or over."""
-        left = self.days_left(today)
+        left = self.days_to_expiry(today)
         if left < 0:
             return PackValidity.EXPIRED
         return PackValidity.ENDS_SOON if left <= WARNED_DAYS else PackValidity.VALID

@@ -58,7 +58,7 @@ class AnswersPage:
 
 
 @dataclass(frozen=True, slots=True)
-class CorrectionAskedPage:
+class CorrectionRequestedPage:
     """A correction is asked for: what happens now."""
 
     template: ClassVar[str] = "patient/asked.html"
@@ -93,14 +93,16 @@ def request_form_correction(sent: ParticipantPost, slot: str) -> Response:
 
 
 @router.get("/sent/{slot}/asked")
-def show_correction_asked(current: UnlockedRequest, slot: str) -> Response:
+def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
     form = get_submitted_form(current.context, slot)
     asked = pending_corrections(current.context)
     if form.slot_key not in asked:
         return RedirectResponse(SENT, 303)
     line = _line(current, form, asked)
-    return current.show(CorrectionAskedPage(line.name, line.sent_at, current.participant.site.hours, SENT))
+    return current.show(
+        CorrectionRequestedPage(line.name, line.sent_at, current.participant.site.hours, SENT)
+    )
 
 
 def _line(

@@ -54,33 +54,33 @@ class Installation:
         A licensed instrument has in a trial the words of its pack, and no others (CAP-01, CAP-03).
         Raises Refused: "no_translation", "pack_missing", "pack_altered".
         """
-        if not instrument.licensed or not self.shelf(study, begun_at).live:
+        if not instrument.licensed or not self.study_packs(study, begun_at).live:
             return self.library.text(instrument, language)
         return self.pack(study, instrument, language, begun_at).text
 
     def name(self, study: str, instrument: Instrument, language: str) -> str:
         """What staff call an instrument: its pack's name in their language, or the one that is ours."""
-        pack = self.shelf(study).pack(instrument, language) if instrument.licensed else None
+        pack = self.study_packs(study).pack(instrument, language) if instrument.licensed else None
         return pack.name if pack else self.library.text(instrument, language).name
 
     def pack(
         self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None
     ) -> Pack:
         """The pack in force. Raises Refused: "pack_missing", "pack_altered"."""
-        row = self.shelf(study, begun_at).pack(instrument, language, begun_at)
-        row = row or self.look(study).pack(instrument, language, begun_at)
+        row = self.study_packs(study, begun_at).pack(instrument, language, begun_at)
+        row = row or self.refresh_packs(study).pack(instrument, language, begun_at)
         if row is None:
             raise Refused("pack_missing", instrument=instrument.id, language=language)
-        return self.pack_registry.opened(row, study, instrument)
+        return self.pack_registry.read_pack(row, study, instrument)
 
-    def shelf(self, study: str, begun_at: datetime | None = None) -> StudyPacks:
-        """The study's packs as they are known; looked at again for a form begun since the last look."""
-        held = self.pack_registry.held(study)
-        if held is None or (held.live and begun_at is not None and begun_at > held.known_until):
-            return self.look(study, begun_at)
-        return held
+    def study_packs(self, study: str, begun_at: datetime | None = None) -> StudyPacks:
+        """The study's packs from the cache, refreshed for a form begun since it was read last."""
+        packs = self.pack_registry.cached(study)
+        if packs is None or (packs.live and begun_at is not None and begun_at > packs.known_until):
+            return self.refresh_packs(study, begun_at)
+        return packs
 
-    def look(self, study: str, until: datetime | None = None) -> StudyPacks:
+    def refresh_packs(self, study: str, until: datetime | None = None) -> StudyPacks:
         """Read which packs were imported; `until` is a moment that is not later than now."""
         with self.read() as session:
-            return self.pack_registry.look(session, study, until)
+            return self.pack_registry.refresh(session, study, until)

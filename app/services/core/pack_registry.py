@@ -1,7 +1,7 @@
 """The packs of each study as this process knows them, so that no page and no answer asks for them anew.
 
-Packs are imported by another process. What is known is looked at again at every tick, whenever a pack
-is missing or over, and for a form that was begun after the last look: with several processes, each
+Packs are imported by another process. The cache is refreshed at every tick, whenever a pack
+is missing or over, and for a form that was begun after the last refresh: with several processes, each
 form then has the same words in all of them.
 """
 
@@ -29,8 +29,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class StudyPacks:
     """One study's packs by instrument, version and language, the oldest first.
 
-    `known_until`: whatever was imported before this moment stands here. A demonstration's shelf is
-    empty and stays so.
+    `known_until`: whatever was imported before this moment stands here. A demonstration has none
+    and stays so.
     """
 
     study: str
@@ -44,41 +44,41 @@ class StudyPacks:
         self, instrument: Instrument, language: str, begun_at: datetime | None = None
     ) -> InstrumentPack | None:
         """The newest pack, which replaces those before it; a begun form keeps its first one (CAP-15)."""
-        held = self.packs.get((instrument.id, instrument.version, language), ())
-        before = [pack for pack in held if begun_at is None or pack.imported_at <= begun_at]
+        versions = self.packs.get((instrument.id, instrument.version, language), ())
+        before = [pack for pack in versions if begun_at is None or pack.imported_at <= begun_at]
         # A language that came after the beginning has no pack from before it: its first one is kept.
-        return next(reversed(before), held[0] if held else None)
+        return next(reversed(before), versions[0] if versions else None)
 
 
 class PackRegistry:
-    """Every study's shelf, and the packs that were opened, each checked when it is first read."""
+    """A cache of every study's packs; each one is checked when it is first parsed."""
 
     def __init__(self) -> None:
-        self._held: dict[str, StudyPacks] = {}
-        self._opened: dict[int, Pack] = {}
+        self._studies: dict[str, StudyPacks] = {}
+        self._packs: dict[int, Pack] = {}
 
-    def held(self, study: str) -> StudyPacks | None:
-        """What is known of a study; None before the first look."""
-        return self._held.get(study)
+    def cached(self, study: str) -> StudyPacks | None:
+        """What is known of a study; None before the first refresh."""
+        return self._studies.get(study)
 
     def live_studies(self) -> tuple[str, ...]:
         """The studies whose packs are known."""
-        return tuple(code for code, shelf in self._held.items() if shelf.live)
+        return tuple(code for code, known in self._studies.items() if known.live)
 
-    def look(self, session: Session, study: str, until: datetime | None) -> StudyPacks:
+    def refresh(self, session: Session, study: str, until: datetime | None) -> StudyPacks:
         """Read what was imported since the last look. Raises Refused("unknown_study")."""
-        shelf = self._held.get(study) or _empty(session, study)
-        if shelf.live:
-            shelf = _looked(session, shelf, until or _LONG_AGO)
-        self._held[study] = shelf
-        return shelf
+        known = self._studies.get(study) or _without_packs(session, study)
+        if known.live:
+            known = _refreshed(session, known, until or _LONG_AGO)
+        self._studies[study] = known
+        return known
 
-    def opened(self, row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
+    def read_pack(self, row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
         """What a stored pack says. Raises Refused("pack_altered")."""
         key = key_of(row)
-        if key not in self._opened:
-            self._opened[key] = open_stored_pack(row, study, instrument)
-        return self._opened[key]
+        if key not in self._packs:
+            self._packs[key] = open_stored_pack(row, study, instrument)
+        return self._packs[key]
 
 
 def open_stored_pack(row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
@@ -90,18 +90,18 @@ def open_stored_pack(row: InstrumentPack, study: str, instrument: Instrument) ->
     raise Refused("pack_altered", instrument=instrument.id, language=row.lang)
 
 
-def _empty(session: Session, study: str) -> StudyPacks:
-    found = get_study(session, study)
-    return StudyPacks(study, key_of(found), live=found.mode is StudyMode.LIVE)
+def _without_packs(session: Session, study: str) -> StudyPacks:
+    row = get_study(session, study)
+    return StudyPacks(study, key_of(row), live=row.mode is StudyMode.LIVE)
 
 
-def _looked(session: Session, shelf: StudyPacks, until: datetime) -> StudyPacks:
-    known_until = max(shelf.known_until, until)
-    last = newest_pack_id(session, shelf.study_id)
-    if last == shelf.last:
-        return replace(shelf, known_until=known_until)
+def _refreshed(session: Session, known: StudyPacks, until: datetime) -> StudyPacks:
+    known_until = max(known.known_until, until)
+    last = newest_pack_id(session, known.study_id)
+    if last == known.last:
+        return replace(known, known_until=known_until)
     packs: dict[Key, tuple[InstrumentPack, ...]] = {}
-    for row in list_packs(session, shelf.study_id):
+    for row in list_packs(session, known.study_id):
         key = (row.instrument, row.version, row.lang)
         packs[key] = (*packs.get(key, ()), row)
-    return replace(shelf, known_until=known_until, last=last, packs=packs)
+    return replace(known, known_until=known_until, last=last, packs=packs)

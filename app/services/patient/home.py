@@ -43,7 +43,7 @@ class DueForm:
     def minutes(self) -> int:
         return estimate_minutes(self.questions)
 
-    def made_up(self, today: date) -> bool:
+    def is_catch_up(self, today: date) -> bool:
         """Whether this is an entry for a day gone by of which nothing is written yet."""
         return self.for_day is not None and self.for_day < today and not self.answered
 
@@ -98,7 +98,7 @@ def get_home(context: ParticipantContext) -> HomeOverview:
         finished = next_on is None and not slots and _completed(session, context.participant)
     forms = (_due(context, slot, answered.get(slot.id, 0)) for slot in slots)
     today = local_day(context.at, context.participant.zone)
-    ordered = sorted(forms, key=lambda form: (form.made_up(today), form.until_on, form.slot))
+    ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on, form.slot))
     return HomeOverview(tuple(ordered), next_on, reminded, finished)
 
 

@@ -20,7 +20,7 @@ from app.domain.plans.reminders import STALE_AFTER
 from app.domain.plans.status import ANSWERABLE
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
-from app.notify.channel import MessageChannel, MessageText, NotSent, Unconfirmed
+from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
@@ -107,7 +107,7 @@ def deliver_message(
         return prepared
     try:
         prepared.channel.send(prepared.letter)
-    except NotSent as failed:
+    except SendFailed as failed:
         return _fail(context, claimed, failed)
     except Unconfirmed:
         return _conclude(context, claimed, MessageState.unconfirmed, "unconfirmed")
@@ -213,7 +213,7 @@ def _note(
     )
 
 
-def _fail(context: ClockContext, claimed: ClaimedMessage, failed: NotSent) -> MessageState | None:
+def _fail(context: ClockContext, claimed: ClaimedMessage, failed: SendFailed) -> MessageState | None:
     with context.read() as session:
         attempts = session.exec(select(Message.attempts).where(Message.id == claimed.message_id)).one()
     if failed.lasting or attempts >= TRIES:

@@ -142,11 +142,11 @@ def check_pack(
     Raises Refused: "pack_missing", "pack_altered", "pack_expired". A demonstration and what is not
     licensed need none.
     """
-    if not instrument.licensed or not installation.shelf(plan.id).live:
+    if not instrument.licensed or not installation.study_packs(plan.id).live:
         return
     pack = installation.pack(plan.id, instrument, language)
     if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
-        installation.look(plan.id, at)  # perhaps another process imported its successor
+        installation.refresh_packs(plan.id, at)  # perhaps another process imported its successor
         _check_runs(installation.pack(plan.id, instrument, language), plan, at)
 
 
@@ -159,14 +159,14 @@ def _check_runs(pack: Pack, plan: Plan, at: datetime) -> None:
 def refresh_packs(installation: Installation, at: datetime) -> None:
     """Look for new packs of the trials that this process serves; a demonstration costs nothing."""
     for study in installation.pack_registry.live_studies():
-        installation.look(study, at)
+        installation.refresh_packs(study, at)
 
 
 def list_pack_statuses(
     installation: Installation, study: str, plan_version: str, at: datetime
 ) -> list[PackStatus]:
     """Every licensed instrument of a study's plan in each of its languages; none in a demonstration."""
-    if not installation.shelf(study).live:
+    if not installation.study_packs(study).live:
         return []
     plan = installation.library.plan(study, plan_version)
     return [
@@ -183,7 +183,7 @@ def list_all_pack_statuses(installation: Installation, at: datetime) -> list[Pac
             select(Study).where(Study.mode == StudyMode.LIVE).order_by(col(Study.code))
         ).all()
     for study in trials:
-        installation.look(study.code, at)
+        installation.refresh_packs(study.code, at)
     return [
         each
         for study in trials
@@ -228,4 +228,4 @@ def _standing(
     except Refused as refused:
         return PackStatus(*of, _STANDINGS[refused.code])
     today = local_day(at, plan.zone)
-    return PackStatus(*of, pack.standing(today), pack.valid_until, pack.days_left(today))
+    return PackStatus(*of, pack.standing(today), pack.valid_until, pack.days_to_expiry(today))
