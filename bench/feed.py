@@ -91,7 +91,7 @@ def _opened(made: Trial, form: Begun) -> str:
         slot = session.exec(select(Slot).where(Slot.public_id == form.slot)).one()
         participant = session.get_one(Participant, slot.participant_id)
         actor = participant_actor(participant.public_id)
-        draft = slot_event(slot, participant, made.sites[0], actor, "opened")
+        draft = slot_event(slot, slot.version + 1, participant.subject, made.sites[0], actor, "opened")
     return _escaped(finalise_event(draft, 1, "0" * 64, made.at)[0])
 
 

@@ -1,4 +1,4 @@
-"""Who is at the door: the participant behind a request, and the frame that their pages have."""
+"""The participant behind a request, and the frame that their pages have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from app.domain.capture.slot_view import SlotInstrument
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
@@ -16,13 +17,11 @@ from app.patient.second_check_form import ANSWER_FIELDS, has_check_answer, read_
 from app.services.accounts.activation import InvitationContext
 from app.services.accounts.participant_session import authenticate, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
-from app.services.capture.submission import read_submission
+from app.services.capture.forms import FormAccess, find_form
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
-from app.storage.queries.submission_context import SubmissionContext
-from app.storage.tables.schedule import Slot
 from app.web.cookies import get_cookie
-from app.web.dependencies import At, CurrentInstallation
+from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, render
 from app.web.permissions import CallerKind, guards
@@ -74,16 +73,17 @@ class ParticipantRequest:
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return render(self.request, page, status, self.frame, headers)
 
-    def show_form(self, slot: Slot, page: Page, status: int, headers: Mapping[str, str]) -> Response:
-        """A page of a form: no other language is offered than those that the form has words in."""
-        told = list_form_languages(self.context, slot)
-        names = tuple((code, name) for code, name in self.frame.languages if code in told)
-        return render(self.request, page, status, replace(self.frame, languages=names), headers)
+    def frame_of_form(self, slot: SlotInstrument) -> PageFrame:
+        """The frame of a form's page: only those languages are offered that the form has words in."""
+        frame, codes = self.frame, list_form_languages(self.context, slot)
+        if len(codes) == len(frame.languages):
+            return frame
+        return replace(frame, languages=tuple(pair for pair in frame.languages if pair[0] in codes))
 
 
 @dataclass(frozen=True, slots=True)
 class FormPost:
-    """A form that a known participant sent: its fields, without the answer that may have come along."""
+    """A form that a known participant submits: its fields, without the answer to the second check."""
 
     current: ParticipantRequest
     fields: Mapping[str, str]
@@ -91,9 +91,9 @@ class FormPost:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionPost(FormPost):
-    """A form that is sent to a slot, and what it meets there."""
+    """A form that is submitted to a slot, and everything stored of it."""
 
-    met: SubmissionContext
+    access: FormAccess
 
 
 def person_frame(
@@ -142,6 +142,21 @@ def require_unlocked(current: DeviceRequest) -> ParticipantRequest:
     return current
 
 
+def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormAccess | None]:
+    """Who asks for a form, and the form, in one read; None unless the slot is their own.
+
+    Raises Refused("not_signed_in").
+    """
+    installation, at = get_installation(request), get_now(request)
+    cookie = get_cookie(request, DEVICE_COOKIE) or ""
+    access = find_form(installation, cookie, slot, at)
+    if access is None:
+        return require_device(request, installation, at), None
+    current = ParticipantRequest(request, ParticipantContext(installation, access.participant, at), cookie)
+    request.state.current = current  # as above
+    return current, access
+
+
 def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
     """The request of a browser that brings something kept: of somebody unlocked, or who left the study.
 
@@ -171,43 +186,43 @@ PostedFields = Annotated[Mapping[str, str], Depends(read_fields)]
 
 
 def read_form_post(current: DeviceRequest, fields: PostedFields) -> FormPost:
-    """A form as it is sent, even by somebody who left the study: what came is judged, never dropped.
+    """A form as it is submitted, even by somebody who left the study: it is judged, never dropped.
 
     A browser that idled too long may bring the answer to the second check along with the form, so that
     nothing is lost.
     """
+    own_fields = _unlock_with(current, fields)
+    if not current.participant.locked:
+        keep_alive(current.context)
+    return FormPost(current, own_fields)
+
+
+def read_submission_post(request: Request, slot: str, fields: Mapping[str, str]) -> SubmissionPost:
+    """A form that is submitted to this slot, with everything stored of it, in one read.
+
+    The browser's lease is renewed by the submission itself. Raises Refused: "not_signed_in",
+    "unknown_slot", or as `read_form_post`.
+    """
+    current, access = request_form(request, slot)
+    if access is None:
+        raise Refused("unknown_slot")
+    return SubmissionPost(current, _unlock_with(current, fields), access)
+
+
+def _unlock_with(current: ParticipantRequest, fields: Mapping[str, str]) -> Mapping[str, str]:
+    """Unlock a locked browser with the answer among these fields, and return the others."""
     if current.participant.locked:
         if not has_check_answer(fields):
             raise Refused("locked")
         unlock_device(current.context, read_check_answer(fields))
-    else:
-        keep_alive(current.context)
-    return FormPost(current, {name: value for name, value in fields.items() if name not in ANSWER_FIELDS})
+    return {name: value for name, value in fields.items() if name not in ANSWER_FIELDS}
 
 
-def read_submission_post(
-    request: Request, installation: Installation, at: datetime, slot: str, fields: Mapping[str, str]
-) -> SubmissionPost:
-    """A form that is sent to this slot, with all that is known of it read at once.
-
-    Raises Refused: "not_signed_in", "unknown_slot", or as `sending`.
-    """
-    cookie = get_cookie(request, DEVICE_COOKIE) or ""
-    found = read_submission(installation, cookie, slot, at)
-    if found is None:
-        require_device(request, installation, at)
-        raise Refused("unknown_slot")
-    current = ParticipantRequest(request, ParticipantContext(installation, found.participant, at), cookie)
-    request.state.current = current  # as above
-    sent = read_form_post(current, fields)
-    return SubmissionPost(current, sent.fields, found.met)
-
-
-def require_participating(sent: Annotated[FormPost, Depends(read_form_post)]) -> FormPost:
+def require_participating(post: Annotated[FormPost, Depends(read_form_post)]) -> FormPost:
     """A form of somebody who still takes part."""
-    if sent.current.participant.exit_kind is not None:
+    if post.current.participant.exit_kind is not None:
         raise Refused("participation_ended")
-    return sent
+    return post
 
 
 UnlockedRequest = Annotated[ParticipantRequest, Depends(require_unlocked)]

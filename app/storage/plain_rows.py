@@ -1,24 +1,127 @@
-"""Rows of the hot paths: the attributes of a table's class, without what the ORM needs to watch them.
+"""Records of the hot paths: what prebuilt statements read and write, frozen, by the names of the columns.
 
-To build objects of five classes for one sending, none of which is ever flushed, cost more than reading
-their rows did.
+To build rows of the ORM for one submission, none of which is ever flushed, cost more than reading them did.
 """
 
 from collections.abc import Mapping
-from functools import cache
-from types import SimpleNamespace
-from typing import TypeVar, cast
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlmodel import SQLModel
-
-_Kind = TypeVar("_Kind", bound=SQLModel)
+from app.domain.plans.status import ExitKind
+from app.domain.records.participants import TextSize
 
 
-def plain_row(kind: type[_Kind], values: Mapping[str, object]) -> _Kind:
-    """A row as prebuilt statements read or write it: these attributes and no others."""
-    return cast(_Kind, _plain(kind)(**values))
+class DeviceRecord(NamedTuple):
+    """A bound browser."""
+
+    id: int
+    seen_at: datetime
+    locked_at: datetime | None
 
 
-@cache
-def _plain(kind: type[SQLModel]) -> type[SimpleNamespace]:
-    return type(kind.__name__, (SimpleNamespace,), {"__tablename__": kind.__tablename__})
+class ParticipantRecord(NamedTuple):
+    """Of a participant what every request of theirs needs."""
+
+    id: int
+    public_id: str
+    study_id: int
+    subject: str
+    language: str
+    text_size: TextSize
+    zone: str
+    exit_kind: ExitKind | None
+    enrolled_at: datetime
+
+
+class SiteRecord(NamedTuple):
+    """Of a site what its participants see."""
+
+    id: int
+    code: str
+    phone: str
+    hours: str
+    urgent_words: Mapping[str, str] | None
+
+
+class StudyRecord(NamedTuple):
+    """A study by its code, with the plan version that new slots follow."""
+
+    code: str
+    plan_version: str
+
+
+class SlotRecord(NamedTuple):
+    """A slot without the columns that nothing on the way of an answer reads."""
+
+    id: int
+    public_id: str
+    study_id: int
+    visit: str
+    series: str
+    instrument: str
+    instrument_version: str
+    plan_version: str
+    anchor: str
+    arm_revealing: bool
+    for_day: date | None
+    zone: str
+    opens_on: date | None
+    target_on: date | None
+    closes_on: date | None
+    opens_at: datetime | None
+    due_at: datetime | None
+    overdue_at: datetime | None
+    closes_at: datetime | None
+    grace_until: datetime | None
+    window_version: int
+    begun_at: datetime | None
+    submitted_at: datetime | None
+    out_of_window: bool
+    excused: str | None
+    missed_reason: str | None
+    missed_note: str | None
+    exit_kind: ExitKind | None
+    exit_at: datetime | None
+    helped_by: str | None
+    late_reason: str | None
+    version: int
+    wake_at: datetime | None
+
+
+class ChainHeadRecord(NamedTuple):
+    """Where a chain of the audit trail ends."""
+
+    chain: str
+    seq: int
+    hash: str
+
+
+class ResponseRecord(NamedTuple):
+    """A response before it is stored: every column but the key."""
+
+    public_id: str
+    slot_id: int
+    study_id: int
+    version: int
+    submission: str
+    content_sha256: str
+    answers: dict[str, Any]
+    scores: list[dict[str, Any]]
+    instrument_sha256: str
+    text_sha256: str
+    algorithm: str
+    language: str
+    originator: str
+    helped_by: str | None
+    mode: str
+    late_reason: str | None
+    presentation: dict[str, Any]
+    app_version: str
+    out_of_window: bool
+    in_grace: bool
+    device_at: datetime | None
+    device_offset: int | None
+    device_skew: int | None
+    captured_offline: bool
+    begun_at: datetime
+    submitted_at: datetime

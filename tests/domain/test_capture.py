@@ -1,13 +1,16 @@
 """Whether a form may be answered, what may be sent, and how a late document is judged."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from app.domain.capture.answers import SubmittedAnswer, check_answers
+from app.domain.capture.answers import SubmittedAnswer, check_answers, validate_answers
 from app.domain.capture.arrival import Arrival, check_open, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.plans.status import Exit, ExitKind, SlotFacts
 from app.domain.plans.windows import build_window
 from app.domain.refusal import Refused
@@ -73,21 +76,33 @@ def test_only_what_the_instrument_allows_is_taken(item: str, value: int | str, c
 
 @pytest.mark.req("SIG-01", "CAP-07")
 def test_a_form_is_sent_whole_and_reviewed() -> None:
-    assert complete_document(QLQ_C30, FULL, frozenset(), reviewed=True) == FULL
-    assert complete_document(QLQ_C30, FULL | {"q1": None}, frozenset(), reviewed=True)["q1"] is None
+    assert document(QLQ_C30, FULL) == FULL
+    assert document(QLQ_C30, FULL | {"q1": None})["q1"] is None
     with pytest.raises(Refused, match="not_reviewed"):
-        complete_document(QLQ_C30, FULL, frozenset(), reviewed=False)
+        document(QLQ_C30, FULL, reviewed=False)
     with pytest.raises(Refused) as refused:
-        complete_document(
-            QLQ_C30, {key: value for key, value in FULL.items() if key != "q7"}, frozenset(), reviewed=True
-        )
+        document(QLQ_C30, {key: value for key, value in FULL.items() if key != "q7"})
     assert (refused.value.code, refused.value.details["items"]) == ("unanswered", ("q7",))
 
 
+def document(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], reviewed: bool = True
+) -> ValidAnswers:
+    leave_out = frozenset({"other"} if instrument is DIARY else ())
+    return complete_document(
+        instrument, validate_answers(instrument, answers, leave_out), leave_out, reviewed
+    )
+
+
 def test_what_is_no_longer_asked_is_not_sent() -> None:
-    assert complete_document(DIARY, {"any_symptom": 0, "fatigue": 3}, {"other"}, reviewed=True) == {
-        "any_symptom": 0
-    }
+    assert document(DIARY, {"any_symptom": 0, "fatigue": 3}) == {"any_symptom": 0}
+
+
+def test_answers_are_validated_once() -> None:
+    valid = validate_answers(QLQ_C30, FULL, frozenset())
+    assert validate_answers(QLQ_C30, valid, frozenset()) is valid
+    with pytest.raises(Refused, match="out_of_range"):
+        validate_answers(QLQ_C30, FULL | {"q1": 9}, frozenset())
 
 
 def test_content_is_known_by_what_was_answered_alone() -> None:

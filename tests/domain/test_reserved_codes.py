@@ -1,6 +1,7 @@
 """An item's code is never the name of a form's field that is no answer, so that no answer is lost."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.domain.questionnaires import ODDITY_TOML, ROOT
 RUNNER = ROOT / "app" / "static" / "js" / "runner"
 TEMPLATES = ROOT / "app" / "templates" / "patient"
 NAMED = re.compile(r' name="([^"{]+)"')
+RECEIVED = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 SUBMISSION = {"submission_id": "s1", "revision": "0"}
 
 
@@ -35,8 +37,8 @@ def test_a_reserved_code_is_refused(code: str) -> None:
 @pytest.mark.parametrize("code", ["blank", "blanks_a", "actions", "revision2", "sent_in"])
 def test_a_code_that_only_looks_alike_is_answered_as_any_other(code: str) -> None:
     instrument = parse_instrument(named(code), "f")
-    parsed = parse_form(instrument, (), {**SUBMISSION, "f": "10", code: "words", "blank_a": "1"})
-    assert (parsed.answers[code], parsed.answers["a"]) == ("words", None)
+    parsed = parse_form(instrument, (), {**SUBMISSION, "f": "10", code: "words", "blank_a": "1"}, RECEIVED)
+    assert (parsed.form.answers[code], parsed.form.answers["a"]) == ("words", None)
 
 
 def test_whatever_the_forms_post_beside_answers_is_reserved() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import Score, ScoreStatus, change_from_baseline, format_score
 from app.domain.refusal import Refused
@@ -191,6 +191,15 @@ def test_items_that_are_not_asked_count_neither_way() -> None:
 def test_answers_that_cannot_be_are_refused(answers: dict[str, AnswerValue], code: str) -> None:
     with pytest.raises(Refused, match=code):
         score_answers(QLQ_C30, answers)
+
+
+def test_valid_answers_are_scored_without_a_second_look() -> None:
+    answers: dict[str, AnswerValue] = {"q1": 2, "q2": None, "q29": 7}
+    assert score_answers(QLQ_C30, ValidAnswers(answers)) == score_answers(QLQ_C30, answers)
+    noted = ValidAnswers({"f": 10, "note": "so much"})
+    assert score_answers(ODDITY, noted) == score_answers(ODDITY, dict(noted))
+    trusted = score_answers(QLQ_C30, ValidAnswers({"q29": 9, "q30": 9}))
+    assert {score.scale: score.answered for score in trusted}["QL"] == 2
 
 
 def test_words_do_not_disturb_scores() -> None:

@@ -14,6 +14,7 @@ from app.patient.forms.questions import build_questions, print_answer
 from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
 from tests.markup import Element, parsed
+from tests.services.people import START
 
 
 def test_every_item_comes_in_order_unless_the_plan_leaves_it_out() -> None:
@@ -79,8 +80,8 @@ def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() ->
 def test_a_typed_whole_number_is_read_as_it_is_written() -> None:
     instrument, _ = wide()
     fields = {"submission_id": "s1", "any_symptom": "1", "fatigue": " 37 ", "pain": "37.5", "cough": "101"}
-    read = parse_form(instrument, (), fields)
-    assert read.answers == {"any_symptom": 1, "fatigue": 37}
+    read = parse_form(instrument, (), fields, START)
+    assert read.form.answers == {"any_symptom": 1, "fatigue": 37}
     assert read.invalid == ("pain", "cough")
 
 

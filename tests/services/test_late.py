@@ -110,7 +110,7 @@ def test_captured_in_time_they_are_taken_for_three_days_and_marked(begun: Person
     closes = closing(begun)
     given = everything(begun, closes - HOUR)
     done = bring(begun, given, closes + timedelta(hours=71), reviewed_at=closes - HOUR)
-    assert (done.fate, done.late) == (SyncOutcome.submitted, True)
+    assert (done.outcome, done.late) == (SyncOutcome.submitted, True)
     response = held(begun)[2][0]
     assert (response.out_of_window, response.in_grace) == (True, False)
 
@@ -119,7 +119,7 @@ def test_captured_in_time_they_are_taken_for_three_days_and_marked(begun: Person
 def test_after_three_days_or_captured_after_closing_they_are_kept_apart(begun: Person) -> None:
     closes = closing(begun)
     late = bring(begun, everything(begun, closes - HOUR), closes + timedelta(hours=73), closes - HOUR)
-    assert late == SyncResult(SyncOutcome.kept)
+    assert late == SyncResult(SyncOutcome.quarantined)
     events, apart, responses = held(begun)
     assert (events, responses) == ([], [])
     assert [(row.reason, len(row.answers)) for row in apart] == [("arrived_too_late", 30)]
@@ -130,7 +130,7 @@ def test_each_answer_is_judged_by_its_own_time(begun: Person) -> None:
     in_time = kept(begun, (1, "q1", 1), at=closes - HOUR)
     after = kept(begun, (2, "q2", 2), at=closes + timedelta(hours=49))
     at = closes + timedelta(hours=50)
-    assert bring(begun, [*in_time, *after], at) == SyncResult(SyncOutcome.kept)
+    assert bring(begun, [*in_time, *after], at) == SyncResult(SyncOutcome.quarantined)
     events, apart, _ = held(begun)
     assert events == [("q1", 1, True)]
     assert [row.answers for row in apart] == [{"q2": 2}]
@@ -139,14 +139,14 @@ def test_each_answer_is_judged_by_its_own_time(begun: Person) -> None:
 def test_every_answer_to_one_question_is_kept_apart(begun: Person) -> None:
     closes = closing(begun)
     given = kept(begun, (1, "q1", 1), (2, "q1", 2), (3, "q2", 3), at=closes + timedelta(hours=49))
-    assert bring(begun, given, closes + timedelta(hours=50)) == SyncResult(SyncOutcome.kept)
+    assert bring(begun, given, closes + timedelta(hours=50)) == SyncResult(SyncOutcome.quarantined)
     assert [row.answers for row in held(begun)[1]] == [{"q1": 1, "q2": 3}, {"q1": 2}]
 
 
 @pytest.mark.req("TIM-02", "TIM-05")
 @pytest.mark.parametrize(
     ("shown_hours", "skew", "fate"),
-    [(-2, 86_400, SyncOutcome.kept), (20, -86_400, SyncOutcome.saved)],
+    [(-2, 86_400, SyncOutcome.quarantined), (20, -86_400, SyncOutcome.saved)],
     ids=["a day behind", "a day ahead"],
 )
 def test_a_wrong_clock_decides_nothing(begun: Person, shown_hours: int, skew: int, fate: SyncOutcome) -> None:
@@ -164,7 +164,7 @@ def test_after_the_form_was_sent_only_what_differs_is_kept_apart(begun: Person) 
     same = kept(begun, (1, "q1", 2), at=START)
     assert bring(begun, same, START + HOUR) == SyncResult(SyncOutcome.submitted, False, first.public_id)
     other = kept(begun, (2, "q2", 4), at=START)
-    assert bring(begun, other, START + HOUR) == SyncResult(SyncOutcome.kept)
+    assert bring(begun, other, START + HOUR) == SyncResult(SyncOutcome.quarantined)
     assert [(row.reason, row.answers) for row in held(begun)[1]] == [("already_submitted", {"q2": 4})]
 
 
@@ -172,8 +172,8 @@ def test_after_the_form_was_sent_only_what_differs_is_kept_apart(begun: Person) 
 def test_a_record_that_was_altered_is_kept_apart_and_told(begun: Person) -> None:
     good, bad = kept(begun, (1, "q1", 3), (2, "q2", 3), at=START)
     given = [good, replace(bad, value=1)]
-    assert bring(begun, given, START + HOUR, reviewed_at=START) == SyncResult(SyncOutcome.kept)
-    assert bring(begun, given, START + HOUR, reviewed_at=START) == SyncResult(SyncOutcome.kept)
+    assert bring(begun, given, START + HOUR, reviewed_at=START) == SyncResult(SyncOutcome.quarantined)
+    assert bring(begun, given, START + HOUR, reviewed_at=START) == SyncResult(SyncOutcome.quarantined)
     events, apart, responses = held(begun)
     assert (events, responses) == ([("q1", 3, True)], [])
     assert [(row.reason, row.answers) for row in apart] == [("altered", {"q2": 1})]
@@ -197,7 +197,7 @@ def test_sent_too_late_for_every_rule_is_kept_apart_as_a_whole(begun: Person) ->
     given = everything(begun, closes - HOUR)
     bring(begun, given, closes + HOUR)
     at = closes + timedelta(hours=73)
-    assert bring(begun, given, at, reviewed_at=at) == SyncResult(SyncOutcome.kept)
+    assert bring(begun, given, at, reviewed_at=at) == SyncResult(SyncOutcome.quarantined)
     assert [row.reason for row in held(begun)[1]] == ["arrived_too_late"]
 
 
@@ -216,7 +216,7 @@ def test_who_left_the_study_before_answering_is_kept_apart(begun: Person) -> Non
     done = accept_offline_answers(
         ParticipantContext(begun.installation, visitor, START + days(2)), begun.cookie, slot, box
     )
-    assert done == SyncResult(SyncOutcome.kept)
+    assert done == SyncResult(SyncOutcome.quarantined)
     assert held(begun)[0] == [("q1", 3, True)]
 
 

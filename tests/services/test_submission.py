@@ -1,8 +1,9 @@
 """Sending: exactly once, scored, audited and told; late and different answers kept apart."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
@@ -11,14 +12,22 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
+from app.domain.instruments.responses import ValidAnswers
 from app.domain.plans.plan import Owner
 from app.domain.records.audit import AuditEvent, canonical_json
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.answer_saving import save_answers
-from app.services.capture.submission import SubmissionReceipt, read_submission, submit_form
-from app.services.capture.submission_builder import SubmittedForm
+from app.services.capture.forms import find_form
+from app.services.capture.submission import SubmissionReceipt, submission_context, submit_form
+from app.services.capture.submission_builder import (
+    ResponseOrigin,
+    SubmittedForm,
+    build_response,
+    build_submission,
+    check_submission,
+)
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -180,13 +189,15 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = read_submission(person.installation, person.cookie, slot, START)
+    found = find_form(person.installation, person.cookie, slot, START)
     assert found is not None
+    known_before = submission_context(
+        ParticipantContext(person.installation, found.participant, START), found.rows
+    )
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
     sending = SubmittedForm(qlq(2), "s1", True)
-    receipt = submit_form(
-        ParticipantContext(person.installation, found.participant, START), slot, sending, found.met
-    )
+    context = ParticipantContext(person.installation, found.participant, START)
+    receipt = submit_form(context, slot, sending, known_before)
     assert receipt.number == response(person).public_id
     assert len(rows(person, AnswerEvent)) == 31
 
@@ -195,18 +206,16 @@ def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
     slot = person.begin("BL", START)
     for number, (item, value) in enumerate((("q1", 4), ("q2", 1), ("q1", 2), ("q3", None)), start=1):
         person.save("BL", START, SubmittedAnswer(number, number - 1, item, value))
-    found = read_submission(person.installation, person.cookie, slot, START)
+    found = find_form(person.installation, person.cookie, slot, START)
     assert found is not None
-    told = {item: (answer.told, answer.revision) for item, answer in found.met.draft.items()}
+    told = {item: (answer.answer, answer.revision) for item, answer in found.rows.draft.items()}
     assert told == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
 
 
 def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    assert read_submission(person.installation, person.cookie, theirs, START) is None
-    assert (
-        read_submission(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
-    )
+    assert find_form(person.installation, person.cookie, theirs, START) is None
+    assert find_form(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
 
 
 @pytest.mark.req("CAP-14")
@@ -316,3 +325,102 @@ def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
     assert response(person).answers == {"any_symptom": 0}
     assert response(person).scores == []
     assert person.submit("D0", START, {"any_symptom": 0}).repeated is True
+
+
+@pytest.fixture
+def statements(person: Person) -> Iterator[list[str]]:
+    """The first word of every statement, transactions included, from now on."""
+    engine, words = person.installation.engine, list[str]()
+    pools = {engine, autocommitting(engine)}
+
+    def heard(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        words.append(statement.split(maxsplit=1)[0].upper())
+
+    def begun(_connection: object) -> None:
+        words.append("BEGIN")
+
+    for pool in pools:
+        sa.event.listen(pool, "before_cursor_execute", heard)
+        sa.event.listen(pool, "begin", begun)
+    yield words
+    for pool in pools:
+        sa.event.remove(pool, "before_cursor_execute", heard)
+        sa.event.remove(pool, "begin", begun)
+
+
+@pytest.mark.parametrize("idle_seconds", [0, 120])
+def test_keeping_a_browser_alive_adds_no_transaction_to_a_submission(
+    person: Person, statements: list[str], idle_seconds: int
+) -> None:
+    slot, at = person.begin("BL", START), START + timedelta(seconds=idle_seconds)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 2))
+    context = ParticipantContext(person.installation, person.participant(at), at)
+    statements.clear()
+    submit_form(context, slot, SubmittedForm(qlq(2), "s1", True))
+    assert person.participant(at).seen_at == at
+    on_postgresql = person.installation.engine.dialect.name == "postgresql"
+    writes = [word for word in statements if word in ("UPDATE", "WITH", "INSERT")]
+    assert statements.count("COMMIT") == 0
+    if on_postgresql:
+        assert writes == ["WITH"]
+    else:
+        expected = ["UPDATE", "INSERT", "INSERT", "INSERT", "UPDATE", "INSERT", "UPDATE"]
+        assert sorted(writes) == sorted(expected + ["UPDATE"] * (idle_seconds > 60))
+
+
+@pytest.mark.parametrize("idle_seconds", [0, 120])
+def test_keeping_a_browser_alive_adds_no_transaction_to_a_save(
+    person: Person, statements: list[str], idle_seconds: int
+) -> None:
+    at = START + timedelta(seconds=idle_seconds)
+    person.begin("BL", START)
+    slot = person.slot("BL").public_id
+    statements.clear()
+    save_answers(person.installation, person.cookie, slot, "c1", [SubmittedAnswer(1, 0, "q1", 2)], at)
+    writes = [word for word in statements if word in ("UPDATE", "WITH", "INSERT")]
+    if person.installation.engine.dialect.name == "postgresql":
+        assert writes == ["WITH"]
+    else:
+        assert sorted(writes) == ["INSERT", "INSERT", *["UPDATE"] * (1 + (idle_seconds > 60))]
+    assert person.participant(at).seen_at == at
+
+
+def test_a_submission_changes_nothing_that_was_read(person: Person) -> None:
+    slot = person.begin("BL", START)
+    found = find_form(person.installation, person.cookie, slot, START)
+    assert found is not None
+    known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
+    before = deepcopy(known.rows)
+    submission = build_submission(
+        known, check_submission(known, SubmittedForm(qlq(2), "s1", True), START), START
+    )
+    assert known.rows == before
+    assert (submission.slot.submitted_at, submission.slot.version) == (START, before.slot.version + 1)
+
+
+def test_a_later_version_of_a_response_is_built_like_the_first(person: Person) -> None:
+    slot = person.begin("BL", START)
+    found = find_form(person.installation, person.cookie, slot, START)
+    assert found is not None
+    known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
+    first = build_submission(
+        known, check_submission(known, SubmittedForm(qlq(2), "s1", True), START), START
+    ).response
+    later = START + days(1)
+    origin = ResponseOrigin(
+        public_id=first.public_id,
+        submission="correction",
+        language="en",
+        presentation={},
+        app_version="1",
+        out_of_window=False,
+        in_grace=False,
+        submitted_at=later,
+        originator="site",
+    )
+    answers = ValidAnswers(qlq(2) | {"q1": 4})
+    second = build_response(known.definition, found.rows.slot, origin, version=2, answers=answers)
+    assert (second.version, second.public_id, second.answers["q1"]) == (2, first.public_id, 4)
+    assert (first.version, first.answers["q1"]) == (1, 2)
+    assert second.content_sha256 != first.content_sha256
+    assert second.scores != first.scores

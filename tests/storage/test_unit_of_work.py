@@ -219,7 +219,7 @@ def test_a_hot_statement_writes_only_what_its_event_covers(
         head = connection.execute(sa.select(AuditChain).where(col(AuditChain.chain) == trial.chain)).one()
         audited = build_entry(head, AuditEvent.LANGUAGE_CHANGED, SYSTEM, at, ())
         with pytest.raises(UnauditedChange, match="does not cover answer_event"):
-            write_answers(connection, audited, [])
+            write_answers(connection, audited, [], None)
         with pytest.raises(WriteRefused):
             connection.execute(sa.update(_PARTICIPANT).values(language="en"))
     assert language(engine, trial) == "zh_CN"

@@ -1,12 +1,12 @@
 """One answer as a device submits it, and the codes that are recorded beside a form."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from app.domain.instruments.definition import Instrument
-from app.domain.instruments.responses import AnswerValue, validate_answer
+from app.domain.instruments.responses import AnswerValue, ValidAnswers, validate_answer
 from app.domain.refusal import Refused
 
 
@@ -46,15 +46,28 @@ class SubmittedAnswer:
 
 
 def check_answers(
-    instrument: Instrument, given: Collection[SubmittedAnswer], leave_out: Collection[str]
+    instrument: Instrument, answers: Collection[SubmittedAnswer], leave_out: Collection[str]
 ) -> None:
     """Refuse an unknown or left-out item, or a value that the item cannot have."""
-    for answer in given:
-        check_answer(instrument, answer.item, answer.value, leave_out)
+    for answer in answers:
+        _check_answer(instrument, answer.item, answer.value, leave_out)
 
 
-def check_answer(instrument: Instrument, code: str, value: AnswerValue, leave_out: Collection[str]) -> None:
-    """Refuse one answer as `check_answers` does."""
+def validate_answers(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str]
+) -> ValidAnswers:
+    """The answers, once each was checked; those of a parser were, and come back unchanged.
+
+    Raises as `check_answers`.
+    """
+    if isinstance(answers, ValidAnswers):
+        return answers
+    for code, value in answers.items():
+        _check_answer(instrument, code, value, leave_out)
+    return ValidAnswers(answers)
+
+
+def _check_answer(instrument: Instrument, code: str, value: AnswerValue, leave_out: Collection[str]) -> None:
     item = instrument.item(code)
     if code in leave_out:
         raise Refused("unknown_item", item=code, allowed="items that the plan uses")

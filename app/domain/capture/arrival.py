@@ -62,5 +62,5 @@ def classify_arrival(
     return Arrival.quarantined
 
 
-def _after_exit(left: Exit | None, moment: datetime) -> bool:
-    return left is not None and moment >= left.at
+def _after_exit(ended: Exit | None, moment: datetime) -> bool:
+    return ended is not None and moment >= ended.at

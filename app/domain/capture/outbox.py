@@ -1,6 +1,6 @@
-"""What a phone keeps of an answer until the server has taken it (OFF-02, OFF-03).
+"""The offline outbox: what a phone stores of an answer until the server has taken it (OFF-02, OFF-03).
 
-An item stands there as a sign that means something only together with the server's key for this very
+An item stands there as a token that means something only together with the server's key for this very
 form; a checksum over the record shows whether somebody changed it since.
 """
 
@@ -22,39 +22,39 @@ _FURTHEST = 2**31 - 1
 
 
 def item_tokens(items: int, key: bytes) -> str:
-    """One sign for each item of a form, in the items' order; "" when there are more items than signs."""
+    """One token for each item of a form, in the items' order; "" when there are more items than tokens."""
     if items > len(TOKENS):
         return ""
     alphabet = TOKENS[:_LETTERS] if items <= _LETTERS else TOKENS
     chance = hashlib.shake_256(key).digest(4 * len(alphabet))
-    order = sorted(range(len(alphabet)), key=lambda place: (chance[4 * place : 4 * place + 4], place))
-    return "".join(alphabet[place] for place in order[:items])
+    order = sorted(range(len(alphabet)), key=lambda index: (chance[4 * index : 4 * index + 4], index))
+    return "".join(alphabet[index] for index in order[:items])
 
 
-def item_of_token(sign: str, of_form: str, codes: Sequence[str]) -> str:
-    """The item that a sign stands for; without signs, its code itself. Raises Refused("unknown_item")."""
-    if not of_form:
-        return sign
-    place = of_form.find(sign) if len(sign) == 1 else -1
-    if place < 0:
+def item_of_token(token: str, tokens: str, codes: Sequence[str]) -> str:
+    """The item that a token stands for; without tokens, its code itself. Raises Refused("unknown_item")."""
+    if not tokens:
+        return token
+    index = tokens.find(token) if len(token) == 1 else -1
+    if index < 0:
         raise Refused("unknown_item", item="?", allowed="the signs of this form")
-    return codes[place]
+    return codes[index]
 
 
-def record_checksum(of_form: str, client: str, sign: str, answer: SubmittedAnswer) -> int:
+def record_checksum(tokens: str, client: str, token: str, answer: SubmittedAnswer) -> int:
     """The record's checksum as the runner makes it: numbers and marks only, no secret in itself."""
     at = answer.device_at.isoformat(timespec="milliseconds") if answer.device_at else ""
-    parts = (client, answer.seq, answer.base, sign, _written(answer.value), at)
-    text = of_form + ",".join(map(str, parts))
+    parts = (client, answer.seq, answer.base, token, _spelled(answer.value), at)
+    text = tokens + ",".join(map(str, parts))
     total = 7
     for unit in _units(text):
         total = (total * 31 + unit) % _MODULUS
     return total
 
 
-def checksum_matches(of_form: str, client: str, sign: str, answer: SubmittedAnswer) -> bool:
+def checksum_matches(tokens: str, client: str, token: str, answer: SubmittedAnswer) -> bool:
     """Whether an answer that was captured offline is as the runner wrote it."""
-    return not answer.offline or answer.checksum == record_checksum(of_form, client, sign, answer)
+    return not answer.offline or answer.checksum == record_checksum(tokens, client, token, answer)
 
 
 def capture_instant(device_at: datetime | None, skew: int | None) -> datetime | None:
@@ -79,7 +79,7 @@ def is_gapless(seqs: Sequence[int], known: frozenset[int]) -> bool:
     return all(number == 1 or number - 1 in known or number - 1 in seqs for number in seqs)
 
 
-def _written(value: AnswerValue) -> str:
+def _spelled(value: AnswerValue) -> str:
     return "" if value is None else str(value)
 
 

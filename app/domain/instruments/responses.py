@@ -11,6 +11,11 @@ from app.domain.refusal import Refused
 AnswerValue: TypeAlias = int | str | None
 """An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
 
+
+class ValidAnswers(dict[str, AnswerValue]):
+    """Answers each of which its item may have: what is parsed or checked once is not checked again."""
+
+
 NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 

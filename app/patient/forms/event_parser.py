@@ -20,10 +20,10 @@ _LARGEST = 2**31 - 1
 _LARGEST_SUM = 2**32
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,27}")
 _SAVED = frozenset({"client", "sent", "events"})
-_LEFT = frozenset({"client", "sent", "reviewed", "kept"})
+_OUTBOX = frozenset({"client", "sent", "reviewed", "kept"})
 _NEEDED = frozenset({"seq", "base", "item", "value"})
 _EVENT = _NEEDED | {"at", "sum", "offline"}
-_KEPT = ("seq", "base", "item", "value", "at", "sum", "offline")
+_STORED = ("seq", "base", "item", "value", "at", "sum", "offline")
 
 
 def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[SubmittedAnswer]]:
@@ -32,39 +32,39 @@ def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Su
     Raises Refused: "malformed" for no JSON, "unknown_field" or "bad_field" naming field and what is
     allowed.
     """
-    told = _body(body, _SAVED)
-    ahead = clock_skew(parse_instant(told.get("sent"), "sent"), received_at)
-    events = _listed(told.get("events"), "events", 1)
-    return check_client_name(told.get("client"), "client"), [_event(each, ahead) for each in events]
+    message = _body(body, _SAVED)
+    ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
+    events = _listed(message.get("events"), "events", 1)
+    return check_client_name(message.get("client"), "client"), [_event(each, ahead) for each in events]
 
 
 def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
     """Those that come along with the form, because the page did not wait until they were saved.
 
-    `ahead` is the device's skew in seconds. Raises as `saved_events`.
+    `ahead` is the device's skew in seconds. Raises as `parse_saved_events`.
     """
     try:
-        told = orjson.loads(text)
+        message = orjson.loads(text)
     except orjson.JSONDecodeError:
-        told = None
-    given = [_event(each, ahead) for each in _listed(told, "events", 1)]
-    if any(answer.offline for answer in given):  # those are sent, and judged, before the form
+        message = None
+    answers = [_event(each, ahead) for each in _listed(message, "events", 1)]
+    if any(answer.offline for answer in answers):  # those are sent, and judged, before the form
         raise Refused("bad_field", field="offline", allowed="false")
-    return given
+    return answers
 
 
 def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
-    """What a phone had kept, as it stood there: lists of number, base, sign, value, time, checksum and 1.
+    """A phone's outbox as it stood there: lists of number, base, token, value, time, checksum and 1.
 
-    Raises as `saved_events`.
+    Raises as `parse_saved_events`.
     """
-    told = _body(body, _LEFT)
-    ahead = clock_skew(parse_instant(told.get("sent"), "sent"), received_at)
-    kept = _listed(told.get("kept"), "kept", 0)
+    message = _body(body, _OUTBOX)
+    ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
+    stored = _listed(message.get("kept"), "kept", 0)
     return OfflineBatch(
-        client=check_client_name(told.get("client"), "client"),
-        given=[_kept(each, ahead) for each in kept],
-        reviewed_at=parse_instant(told.get("reviewed"), "reviewed"),
+        client=check_client_name(message.get("client"), "client"),
+        answers=[_stored_event(each, ahead) for each in stored],
+        reviewed_at=parse_instant(message.get("reviewed"), "reviewed"),
         skew=ahead,
     )
 
@@ -98,10 +98,10 @@ def check_client_name(value: object, name: str) -> str:
 
 def _body(body: bytes, allowed: Collection[str]) -> Mapping[str, Any]:
     try:
-        told = orjson.loads(body)
+        message = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise Refused("malformed") from None
-    return _closed(told, allowed, "body")
+    return _closed(message, allowed, "body")
 
 
 def _listed(value: object, name: str, least: int) -> list[object]:
@@ -110,14 +110,14 @@ def _listed(value: object, name: str, least: int) -> list[object]:
     return value
 
 
-def _kept(told: object, ahead: int | None) -> SubmittedAnswer:
-    if type(told) is not list or len(told) != len(_KEPT):
-        raise Refused("bad_field", field="kept", allowed=f"lists of {len(_KEPT)}")
-    return _event({**dict(zip(_KEPT, told, strict=True)), "offline": True}, ahead)
+def _stored_event(message: object, ahead: int | None) -> SubmittedAnswer:
+    if type(message) is not list or len(message) != len(_STORED):
+        raise Refused("bad_field", field="kept", allowed=f"lists of {len(_STORED)}")
+    return _event({**dict(zip(_STORED, message, strict=True)), "offline": True}, ahead)
 
 
-def _event(told: object, ahead: int | None) -> SubmittedAnswer:
-    event = _closed(told, _EVENT, "events")
+def _event(message: object, ahead: int | None) -> SubmittedAnswer:
+    event = _closed(message, _EVENT, "events")
     for name in _NEEDED - event.keys():
         raise Refused("bad_field", field=name, allowed="every event has it")
     if type(event["item"]) is not str:
@@ -143,10 +143,10 @@ def _value(value: object) -> AnswerValue:
     raise Refused("bad_field", field="value", allowed="a whole number, a text or null")
 
 
-def _closed(told: object, allowed: Collection[str], name: str) -> Mapping[str, Any]:
-    if type(told) is not dict:
+def _closed(message: object, allowed: Collection[str], name: str) -> Mapping[str, Any]:
+    if type(message) is not dict:
         raise Refused("bad_field", field=name, allowed="an object")
-    for key in told:
+    for key in message:
         if key not in allowed:
             raise Refused("unknown_field", field=key[:40], allowed=sorted(allowed))
-    return told
+    return message

@@ -41,29 +41,29 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 @router.get("/f/{slot}/language/{code}")
 def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
     form = get_form_definition(current.context, slot)
-    wanted, url = _known(code), url_of_form(slot)
+    language, url = _known(code), url_of_form(slot)
     pages: Pages = current.request.app.state.pages
     page = LanguagePage(
         name=name_with_day(form.name, form.slot.for_day, current.language),
-        language=wanted.name,
-        lang=wanted.tag,
-        told_there=pages.word(STAYS, current.frame.speaking(wanted)) % {"language": wanted.name},
-        action_url=f"{url}/language/{wanted.code}",
+        language=language.name,
+        lang=language.tag,
+        told_there=pages.word(STAYS, current.frame.speaking(language)) % {"language": language.name},
+        action_url=f"{url}/language/{language.code}",
         form_url=url,
     )
     return current.show(page)
 
 
 @router.post("/f/{slot}/language/{code}")
-def change_form_language(sent: ParticipantPost, slot: str, code: str) -> Response:
-    switch_form_language(sent.current.context, slot, code)
+def change_form_language(post: ParticipantPost, slot: str, code: str) -> Response:
+    switch_form_language(post.current.context, slot, code)
     response = RedirectResponse(url_of_form(slot), 303)
     set_cookie(response, LANGUAGE_COOKIE, _known(code).code, YEAR)
     return response
 
 
 def _known(code: str) -> Language:
-    wanted = find_language(code)
-    if wanted is None:
+    language = find_language(code)
+    if language is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    return wanted
+    return language

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS
-from app.domain.instruments.responses import AnswerValue, applicable_items, parse_answer
+from app.domain.instruments.responses import ValidAnswers, applicable_items, parse_answer
 from app.domain.refusal import Refused
 from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
+from app.services.capture.submission_builder import SubmittedForm
 
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 
@@ -18,24 +20,20 @@ _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 class ParsedForm:
     """A whole form as a page sent it. `invalid` names the items whose answer is not possible.
 
-    `events`: JSON of the answers that the page had sent to be saved and had not heard of yet.
+    `saves`: it is to be saved and not submitted. `events`: JSON of the answers that the page had sent to be
+    saved and had not heard of yet.
     """
 
-    answers: Mapping[str, AnswerValue]
-    submission: str
-    revision: int
-    reviewed: bool
+    form: SubmittedForm
     saves: bool
-    device_at: datetime | None
-    sent_at: datetime | None = None
-    offline: bool = False
     events: str = ""
     invalid: tuple[str, ...] = ()
-    presentation: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def parse_form(instrument: Instrument, leave_out: Collection[str], fields: Mapping[str, str]) -> ParsedForm:
-    """A form's fields as answers: `q1=3`, or `blank_q1=1` for one that is left blank.
+def parse_form(
+    instrument: Instrument, leave_out: Collection[str], fields: Mapping[str, str], received_at: datetime
+) -> ParsedForm:
+    """A form's fields as valid answers: `q1=3`, or `blank_q1=1` for one that is left blank.
 
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
@@ -47,28 +45,24 @@ def parse_form(instrument: Instrument, leave_out: Collection[str], fields: Mappi
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
     answers, invalid = _answers(items, fields)
     if "blank_rest" in fields:
-        answers |= {
-            item.code: None
-            for item in applicable_items(instrument, answers, leave_out)
-            if item.code not in answers and item.skippable
-        }
-    return ParsedForm(
+        for item in applicable_items(instrument, answers, leave_out):
+            if item.code not in answers and item.skippable:
+                answers[item.code] = None
+    form = SubmittedForm(
         answers=answers,
         submission=check_client_name(fields.get("submission_id"), "submission_id"),
-        revision=_count(fields.get("revision", "0"), "revision"),
+        base=_count(fields.get("revision", "0"), "revision"),
         reviewed=fields.get("reviewed") == "1",
-        saves=fields.get("action") == "save",
         device_at=parse_instant(fields.get("at"), "at"),
-        sent_at=parse_instant(fields.get("sent"), "sent"),
-        offline="offline" in fields,
-        events=fields.get("events", ""),
-        invalid=tuple(invalid),
+        skew=clock_skew(parse_instant(fields.get("sent"), "sent"), received_at),
         presentation=_presentation(fields),
+        offline="offline" in fields,
     )
+    return ParsedForm(form, fields.get("action") == "save", fields.get("events", ""), tuple(invalid))
 
 
-def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[dict[str, AnswerValue], list[str]]:
-    answers: dict[str, AnswerValue] = {}
+def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAnswers, list[str]]:
+    answers = ValidAnswers()
     invalid = []
     for item in items:
         text = fields.get(item.code, "")

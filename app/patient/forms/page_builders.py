@@ -58,7 +58,7 @@ def form_page(
         submission_id=form.client,
         revision=form.revision,
         demonstration=_demonstration(form),
-        day=format_optional_day(form.slot.for_day, _spoken(form)),
+        day=form_day(form),
         mark=assets.mark,
         css=assets.css_auto if form.plan.appearance is Appearance.auto else assets.css,
         dark=form.plan.appearance is Appearance.auto,
@@ -96,21 +96,21 @@ def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPag
         revision=form.revision,
         form_url=url,
         demonstration=_demonstration(form),
-        day=format_optional_day(form.slot.for_day, _spoken(form)),
+        day=form_day(form),
         urgent=bool(urgent_items(form.instrument, answers, form.marks)),
         urgent_text=form.urgent_words,
         copyright_line=form.text.copyright,
     )
 
 
-def done_page(current: ParticipantRequest, sent: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
+def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
     return DonePage(
-        name=name_with_day(sent.name, sent.for_day, current.language),
-        sent_at=formats.format_local_time(sent.sent_at, current.participant.zone, current.language),
-        receipt=sent.receipt,
+        name=name_with_day(form.name, form.for_day, current.language),
+        sent_at=formats.format_local_time(form.sent_at, current.participant.zone, current.language),
+        receipt=form.receipt,
         next_on=format_optional_day(ahead.next_on, current.language),
         more=ahead.more,
-        late=sent.late,
+        late=form.late,
     )
 
 
@@ -123,8 +123,9 @@ def format_optional_day(day: date | None, spoken: Language) -> str:
     return formats.format_day(day, spoken) if day else ""
 
 
-def _spoken(form: FormDefinition) -> Language:
-    return find_language(form.text.lang) or ENGLISH
+def form_day(form: FormDefinition) -> str:
+    """The day that a diary entry is about, in the form's own language; "" for other forms."""
+    return format_optional_day(form.slot.for_day, find_language(form.text.lang) or ENGLISH)
 
 
 def _tag(form: FormDefinition) -> str:

@@ -1,4 +1,4 @@
-"""The participant's addresses: home, forms, settings, help. Coming in is in `app.patient.entrance`."""
+"""The addresses of a form: its document, beginning, saving, submitting, and the offline outbox."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.responses import AnswerValue, unanswered_items
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, form_policy
@@ -27,13 +26,16 @@ from app.patient.request import (
     UnlockedRequest,
     read_fields,
     read_submission_post,
+    request_form,
     require_device,
+    require_unlocked,
 )
+from app.services.accounts.participant_session import keep_alive
 from app.services.capture.answer_saving import record_altered_answers, save_answers, save_draft
-from app.services.capture.forms import FormDefinition, OpenForm, begin_form, form_definition, open_form
+from app.services.capture.forms import OpenForm, begin_form, open_form, open_read_form
 from app.services.capture.offline_sync import accept_offline_answers
-from app.services.capture.submission import submit_form
-from app.services.capture.submission_builder import SubmittedForm
+from app.services.capture.submission import reread_submission, submission_context, submit_form
+from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext
 from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import (
@@ -43,7 +45,7 @@ from app.services.patient.submitted_forms import (
 )
 from app.web.cookies import get_cookie
 from app.web.dependencies import get_installation, get_now
-from app.web.pages.rendering import render_block
+from app.web.pages.rendering import render, render_block
 from app.web.permissions import CallerKind, guards
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
 
@@ -54,54 +56,53 @@ async def read_body(request: Request) -> bytes:
     return await request.body()
 
 
-# Phones ask for these two all day long. They come first, because routes are compared one by one, and what
+# Phones ask for these three all day long. They come first, because routes are compared one by one, and what
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
 @router.post("/f/{slot}/answers")
 @guards(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
-    return await run_in_threadpool(_saved, request, request.path_params["slot"], await request.body())
+    return await run_in_threadpool(_save, request, request.path_params["slot"], await request.body())
 
 
 @router.post("/f/{slot}/submit")
 @guards(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
-    return await run_in_threadpool(_sent, request, request.path_params["slot"], await read_fields(request))
+    return await run_in_threadpool(_submit, request, request.path_params["slot"], await read_fields(request))
 
 
 @router.get("/f/{slot}")
-def show_form(current: UnlockedRequest, slot: str) -> Response:
-    form = open_form(current.context, slot)
-    if form.slot.begun_at is None:
-        return current.show(begin_page(current, form))
-    return _form(current, form, form.answers)
+@guards(CallerKind.PARTICIPANT)
+async def show_form(request: Request) -> Response:
+    """The form document with the draft, or who fills it in where it is not begun yet."""
+    return await run_in_threadpool(_show_form, request, request.path_params["slot"])
 
 
 @router.post("/f/{slot}/begin")
-def begin_form_post(sent: ParticipantPost, slot: str) -> Response:
-    who, scribe, late = (sent.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
+def begin_form_post(post: ParticipantPost, slot: str) -> Response:
+    who, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
     if who == "proxy":
-        return sent.current.show(NoticePage("proxy"))
+        return post.current.show(NoticePage("proxy"))
     if who not in ("self", "scribe"):
-        return _begin_again(sent, slot, "who", "")
+        return _begin_again(post, slot, "who", "")
     if who == "scribe" and scribe not in tuple(HelpedBy):
-        return _begin_again(sent, slot, "scribe", who)
+        return _begin_again(post, slot, "scribe", who)
     try:
         reason = LateReason(late) if late in tuple(LateReason) else None
         helped_by = HelpedBy(scribe) if who == "scribe" else None
-        begin_form(sent.current.context, slot, helped_by, reason)
+        begin_form(post.current.context, slot, helped_by, reason)
     except Refused as refused:
         if refused.code != "late_reason_needed":
             raise
-        return _begin_again(sent, slot, "late", who)
+        return _begin_again(post, slot, "late", who)
     return RedirectResponse(url_of_form(slot), 303)
 
 
-def _begin_again(sent: FormPost, slot: str, error: str, who: str) -> Response:
-    form = open_form(sent.current.context, slot)
-    return sent.current.show(begin_page(sent.current, form, error, who), 422)
+def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
+    form = open_form(post.current.context, slot)
+    return post.current.show(begin_page(post.current, form, error, who), 422)
 
 
 @router.get("/f/{slot}/done")
@@ -109,8 +110,8 @@ def show_done(current: UnlockedRequest, slot: str) -> Response:
     return current.show(_thanks(current, get_submitted_form(current.context, slot)))
 
 
-def _thanks(current: ParticipantRequest, sent: SubmittedFormSummary) -> DonePage:
-    return done_page(current, sent, get_next_forms(current.context))
+def _thanks(current: ParticipantRequest, form: SubmittedFormSummary) -> DonePage:
+    return done_page(current, form, get_next_forms(current.context))
 
 
 @router.get("/f/{slot}/{step}")
@@ -119,13 +120,24 @@ def step_back(_current: UnlockedRequest, slot: str, step: Literal["begin", "subm
     return RedirectResponse(url_of_form(slot), 303)
 
 
-def _saved(request: Request, slot: str, body: bytes) -> Response:
+def _show_form(request: Request, slot: str) -> Response:
+    current, access = request_form(request, slot)
+    require_unlocked(current)
+    if access is None:
+        raise Refused("unknown_slot")
+    form = open_read_form(current.context, access.rows)
+    if form.slot.begun_at is None:
+        return current.show(begin_page(current, form))
+    return _form(current, form, form.answers)
+
+
+def _save(request: Request, slot: str, body: bytes) -> Response:
     installation, at, cookie = get_installation(request), get_now(request), get_cookie(request, DEVICE_COOKIE)
     try:
         if cookie is None:
             raise Refused("not_signed_in")
-        client, given = parse_saved_events(body, at)
-        revision = save_answers(installation, cookie, slot, client, given, at)
+        client, answers = parse_saved_events(body, at)
+        revision = save_answers(installation, cookie, slot, client, answers, at)
     except Refused as refused:
         if refused.code == "altered_answer":
             record_altered_answers(
@@ -140,62 +152,66 @@ def _saved(request: Request, slot: str, body: bytes) -> Response:
 def accept_offline(
     current: ReachableRequest, slot: str, body: Annotated[bytes, Depends(read_body)]
 ) -> Response:
-    """What a phone had kept of a form that is not open on its screen; the answer lets it forget that."""
-    found = accept_offline_answers(
+    """A phone's outbox whose form is not open on its screen; the answer lets it forget that."""
+    result = accept_offline_answers(
         current.context, current.cookie, slot, parse_offline_batch(body, current.at)
     )
-    told = {"state": found.fate, "late": found.late, "receipt": found.receipt}
-    return Response(orjson.dumps(told), media_type="application/json")
+    message = {"state": result.outcome, "late": result.late, "receipt": result.receipt}
+    return Response(orjson.dumps(message), media_type="application/json")
 
 
-def _sent(request: Request, slot: str, fields: Mapping[str, str]) -> Response:
-    sent = read_submission_post(request, get_installation(request), get_now(request), slot, fields)
-    current = sent.current
-    asked = form_definition(current.context, sent.met.slot)
-    page = parse_form(asked.instrument, asked.leave_out, sent.fields)
-    if page.reviewed and not page.invalid:
-        return _submitted(sent, asked, page)
-    if wants_json(request):
+def _submit(request: Request, slot: str, fields: Mapping[str, str]) -> Response:
+    post = read_submission_post(request, slot, fields)
+    try:
+        return _submit_or_review(post)
+    except Refused:
+        keep_alive(post.current.context)
+        raise
+
+
+def _submit_or_review(post: SubmissionPost) -> Response:
+    current = post.current
+    known = submission_context(current.context, post.access.rows)
+    definition = known.definition
+    page = parse_form(definition.instrument, definition.leave_out, post.fields, current.at)
+    if page.form.reviewed and not page.invalid:
+        return _submit_reviewed(current, known, page)
+    if wants_json(current.request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
     if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
-    form = save_draft(current.context, current.cookie, slot, page.answers, page.revision)
+    keep_alive(current.context)
+    slot, base = definition.slot.public_id, page.form.base or 0
+    form = save_draft(current.context, current.cookie, slot, page.form.answers, base)
     return _drafted(current, form, page)
 
 
-def _submitted(sent: SubmissionPost, asked: FormDefinition, page: ParsedForm) -> Response:
+def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    current, slot = sent.current, asked.slot.public_id
-    ahead = clock_skew(page.sent_at, current.at)
-    met = None if page.events and _waiting(current, slot, page, ahead) else sent.met
-    sending = SubmittedForm(
-        answers=page.answers,
-        submission=page.submission,
-        reviewed=True,
-        device_at=page.device_at,
-        presentation=page.presentation,
-        base=page.revision,
-        skew=ahead,
-        offline=page.offline,
-    )
+    context, slot = current.context, known.definition.slot.public_id
+    if page.events and _save_pending(current, slot, page):
+        known = reread_submission(context, known)
     try:
-        receipt = submit_form(current.context, slot, sending, met)
+        receipt = submit_form(context, slot, page.form, known)
     except Refused as refused:
         if refused.code != "unanswered" or wants_json(current.request):
             raise
-        form = open_form(current.context, slot)
-        return _form(current, form, {**form.answers, **page.answers}, missing=_missing(form, page.answers))
-    return _received(current, summarise_submission(asked, receipt))
+        keep_alive(context)
+        form, answers = open_form(context, slot), page.form.answers
+        return _form(current, form, {**form.answers, **answers}, missing=_missing(form, answers))
+    if receipt.repeated:
+        keep_alive(context)
+    return _received(current, summarise_submission(known, receipt))
 
 
-def _waiting(current: ParticipantRequest, slot: str, page: ParsedForm, ahead: int | None) -> bool:
+def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> bool:
     """Save first the answers that the page did not wait for, with their own times; whether that was done.
 
-    Where the form takes none any more, the sending is judged as a whole: it holds every answer.
+    Where the form takes none any more, the submission is judged as a whole: it holds every answer.
     """
-    given = parse_pending_events(page.events, ahead)
+    answers = parse_pending_events(page.events, page.form.skew)
     try:
-        save_answers(current.installation, current.cookie, slot, page.submission, given, current.at)
+        save_answers(current.installation, current.cookie, slot, page.form.submission, answers, current.at)
     except Refused as refused:
         if refused.code not in ("already_submitted", "window_closed", "not_expected"):
             raise
@@ -212,7 +228,7 @@ def _received(current: ParticipantRequest, form: SubmittedFormSummary) -> Respon
 
 def _drafted(current: ParticipantRequest, form: OpenForm, page: ParsedForm) -> Response:
     """Without the runner: the draft is kept, then shown for review, or again for what is missing."""
-    answers = {**form.answers, **page.answers}
+    answers = {**form.answers, **page.form.answers}
     missing = () if page.saves else _missing(form, answers)
     if page.invalid or missing:
         return _form(current, form, answers, missing, page.invalid)
@@ -235,4 +251,5 @@ def _form(
     assets: FormAssets = current.request.app.state.form_assets
     page = form_page(form, assets, answers, missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return current.show_form(form.slot, page, 422 if missing or invalid else 200, headers)
+    status = 422 if missing or invalid else 200
+    return render(current.request, page, status, current.frame_of_form(form.slot), headers)

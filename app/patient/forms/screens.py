@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument, Item
@@ -14,7 +15,6 @@ from app.patient.forms.assets import FormAssets
 from app.patient.forms.page_builders import form_page
 from app.patient.forms.pages import BeginPage
 from app.services.capture.forms import OpenForm
-from app.storage.tables.schedule import Slot
 from app.web.pages.rendering import Page
 
 
@@ -25,6 +25,18 @@ class Screen:
     name: str
     item: str
     page: Page
+
+
+@dataclass(frozen=True, slots=True)
+class _ScreenSlot:
+    """The slot of a form that is nobody's and is never stored."""
+
+    plan_version: str
+    instrument: str
+    instrument_version: str
+    public_id: str = "screen"
+    begun_at: datetime | None = None
+    for_day: date | None = None
 
 
 def list_screens(
@@ -77,7 +89,7 @@ def _calm(item: Item) -> AnswerValue:
 
 def _form(instrument: Instrument, text: InstrumentText, plan: Plan) -> OpenForm:
     return OpenForm(
-        slot=_slot(instrument, plan),
+        slot=_ScreenSlot(plan.version, instrument.id, instrument.version),
         plan=plan,
         instrument=instrument,
         text=text,
@@ -87,25 +99,6 @@ def _form(instrument: Instrument, text: InstrumentText, plan: Plan) -> OpenForm:
         client="screen",
         key=item_tokens(len(instrument.items), b"screen") if plan.outbox else "",
         asks_late_reason=False,
-    )
-
-
-def _slot(instrument: Instrument, plan: Plan) -> Slot:
-    """Nobody's slot, never stored: a form stands in one."""
-    return Slot(
-        public_id="screen",
-        study_id=0,
-        participant_id=0,
-        site_id=0,
-        visit="",
-        series="",
-        instrument=instrument.id,
-        instrument_version=instrument.version,
-        plan_version=plan.version,
-        anchor="",
-        arm_revealing=False,
-        position=0,
-        zone=plan.zone,
     )
 
 

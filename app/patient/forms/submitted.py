@@ -68,73 +68,73 @@ class CorrectionRequestedPage:
     back_url: str
 
 
-SENT = "/sent"
+HISTORY_URL = "/sent"
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/sent")
 def show_submitted(current: UnlockedRequest) -> Response:
-    asked = pending_corrections(current.context)
+    requests = pending_corrections(current.context)
     forms = list_submitted_forms(current.context)
-    return current.show(SubmittedPage(tuple(_line(current, form, asked) for form in forms)))
+    return current.show(SubmittedPage(tuple(_line(current, form, requests) for form in forms)))
 
 
 @router.get("/sent/{slot}")
 def show_answers(current: UnlockedRequest, slot: str) -> Response:
-    sent = get_submitted_answers(current.context, slot)
-    return current.show(_answers(current, sent, pending_corrections(current.context)))
+    submitted = get_submitted_answers(current.context, slot)
+    return current.show(_answers(current, submitted, pending_corrections(current.context)))
 
 
 @router.post("/sent/{slot}/correction")
-def request_form_correction(sent: ParticipantPost, slot: str) -> Response:
-    request_correction(sent.current.context, slot)
-    return RedirectResponse(f"{SENT}/{slot}/asked", 303)
+def request_form_correction(post: ParticipantPost, slot: str) -> Response:
+    request_correction(post.current.context, slot)
+    return RedirectResponse(f"{HISTORY_URL}/{slot}/asked", 303)
 
 
 @router.get("/sent/{slot}/asked")
 def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
     form = get_submitted_form(current.context, slot)
-    asked = pending_corrections(current.context)
-    if form.slot_key not in asked:
-        return RedirectResponse(SENT, 303)
-    line = _line(current, form, asked)
+    requests = pending_corrections(current.context)
+    if form.slot_key not in requests:
+        return RedirectResponse(HISTORY_URL, 303)
+    line = _line(current, form, requests)
     return current.show(
-        CorrectionRequestedPage(line.name, line.sent_at, current.participant.site.hours, SENT)
+        CorrectionRequestedPage(line.name, line.sent_at, current.participant.site.hours, HISTORY_URL)
     )
 
 
 def _line(
-    current: ParticipantRequest, form: SubmittedFormSummary, asked: Mapping[int, datetime]
+    current: ParticipantRequest, form: SubmittedFormSummary, requests: Mapping[int, datetime]
 ) -> SubmittedLine:
     spoken, zone = current.language, current.participant.zone
-    moment = asked.get(form.slot_key)
+    moment = requests.get(form.slot_key)
     return SubmittedLine(
         name=name_with_day(form.name, form.for_day, spoken),
         sent_at=formats.format_local_time(form.sent_at, zone, spoken),
-        correct_url=f"{SENT}/{form.slot}/correction",
+        correct_url=f"{HISTORY_URL}/{form.slot}/correction",
         late=form.late,
-        read_url=f"{SENT}/{form.slot}" if form.readable else "",
+        read_url=f"{HISTORY_URL}/{form.slot}" if form.readable else "",
         asked=formats.format_local_time(moment, zone, spoken) if moment else "",
     )
 
 
 def _answers(
-    current: ParticipantRequest, sent: SubmittedAnswers, asked: Mapping[int, datetime]
+    current: ParticipantRequest, submitted: SubmittedAnswers, requests: Mapping[int, datetime]
 ) -> AnswersPage:
     rows = []
-    for item in sent.instrument.items:
-        if item.code in sent.answers:
-            value = sent.answers[item.code]
-            answer = "" if value is None else print_answer(item, sent.text, value)
-            rows.append((item.number, sent.text.items[item.code], answer))
-    spoken = find_language(sent.text.lang)
+    for item in submitted.instrument.items:
+        if item.code in submitted.answers:
+            value = submitted.answers[item.code]
+            answer = "" if value is None else print_answer(item, submitted.text, value)
+            rows.append((item.number, submitted.text.items[item.code], answer))
+    spoken = find_language(submitted.text.lang)
     return AnswersPage(
-        form=_line(current, sent.form, asked),
-        lang=spoken.tag if spoken else sent.text.lang,
+        form=_line(current, submitted.form, requests),
+        lang=spoken.tag if spoken else submitted.text.lang,
         rows=tuple(rows),
-        back_url=SENT,
-        demonstration=sent.text.wording == "demonstration",
-        copyright_line=sent.text.copyright,
+        back_url=HISTORY_URL,
+        demonstration=submitted.text.wording == "demonstration",
+        copyright_line=submitted.text.copyright,
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
@@ -12,10 +12,10 @@ from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.throttling import check_tries, count_failure, device_throttle, forget_failures
+from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
+from app.storage.statements.save_answers import renew_device_lease
 from app.storage.tables.participants import Device, Participant
-from app.storage.tables.studies import Site, Study
 
 _SEEN_EVERY = timedelta(seconds=60)
 
@@ -24,32 +24,19 @@ def authenticate(
     installation: Installation, session: Session, cookie: str | None, at: datetime
 ) -> ParticipantSession:
     """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked."""
-    statement = (
-        select(Device, Participant, Site, Study)
-        .join(Participant, col(Participant.id) == col(Device.participant_id))
-        .join(Site, col(Site.id) == col(Participant.site_id))
-        .join(Study, col(Study.id) == col(Participant.study_id))
-        .where(Device.token_hash == token_digest(cookie or ""), col(Device.revoked_at).is_(None))
-    )
-    found = session.exec(statement).one_or_none()
-    if found is None:
+    rows = read_session_by_token(session.connection(), token_digest(cookie or ""))
+    if rows is None:
         raise Refused("not_signed_in")
-    return build_session(installation, *found, at)
+    return build_session(installation, rows, at)
 
 
-def build_session(
-    installation: Installation,
-    device: Device,
-    participant: Participant,
-    site: Site,
-    study: Study,
-    at: datetime,
-) -> ParticipantSession:
-    """The participant behind a browser that is bound."""
+def build_session(installation: Installation, rows: SessionRows, at: datetime) -> ParticipantSession:
+    """The participant behind a bound browser whose rows were read."""
+    device, participant, study = rows.device, rows.participant, rows.study
     plan = installation.library.plan(study.code, study.plan_version)
     return ParticipantSession(
-        device_id=key_of(device),
-        participant_id=key_of(participant),
+        device_id=device.id,
+        participant_id=participant.id,
         public_id=participant.public_id,
         study_id=participant.study_id,
         study=study.code,
@@ -58,7 +45,7 @@ def build_session(
         language=participant.language,
         text_size=participant.text_size,
         zone=participant.zone,
-        site=site,
+        site=rows.site,
         exit_kind=participant.exit_kind,
         enrolled_at=participant.enrolled_at,
         seen_at=device.seen_at,
@@ -68,12 +55,24 @@ def build_session(
     )
 
 
+def is_keep_alive_due(seen_at: datetime, at: datetime) -> bool:
+    """Whether a browser's lease is worth writing down again: once a minute is enough."""
+    return at - seen_at >= _SEEN_EVERY
+
+
+def device_to_keep_alive(context: ParticipantContext) -> int | None:
+    """The browser whose lease is due to be renewed; None for a locked one, or when it was just done."""
+    participant = context.participant
+    if participant.locked or not is_keep_alive_due(participant.seen_at, context.at):
+        return None
+    return participant.device_id
+
+
 def keep_alive(context: ParticipantContext) -> None:
-    """Keep an unlocked browser awake; writes at most once a minute."""
-    if context.participant.locked or context.at - context.participant.seen_at < _SEEN_EVERY:
-        return
-    with context.unit_of_work() as work:
-        work.session.get_one(Device, context.participant.device_id).seen_at = context.at
+    """Renew an unlocked browser's lease, by one statement that is a transaction by itself."""
+    device = device_to_keep_alive(context)
+    if device is not None:
+        renew_device_lease(context.installation.engine, device, context.at)
 
 
 def unlock_device(context: ParticipantContext, answer: str) -> None:

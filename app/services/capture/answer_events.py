@@ -1,4 +1,4 @@
-"""An answer as it was given: its row, and how the trail tells it."""
+"""One answer as an append-only event: its row, and its change in the audit trail."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Any
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import FieldChange, salted_digest
-from app.storage.tables.schedule import Slot
+from app.storage.plain_rows import SlotRecord
 
 
 def answer_row(
-    slot: Slot,
+    slot_id: int,
     client: str,
     revision: int,
     answer: SubmittedAnswer,
@@ -22,7 +22,7 @@ def answer_row(
     """One answer as its row."""
     offset = answer.device_at.utcoffset() if answer.device_at else None
     return {
-        "slot_id": slot.id,
+        "slot_id": slot_id,
         "revision": revision,
         "client": client,
         "seq": answer.seq,
@@ -41,16 +41,16 @@ def answer_row(
 
 
 def answer_change(
-    slot: Slot, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
+    slot: SlotRecord, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
 ) -> FieldChange:
-    """How the trail tells one answer: old and new value, "blank" for a deliberate skip, words as a digest."""
-    old = _told(before[answer.item], client) if answer.item in before else None
+    """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest."""
+    old = _in_trail(before[answer.item], client) if answer.item in before else None
     return FieldChange(
-        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _told(answer.value, client)
+        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _in_trail(answer.value, client)
     )
 
 
-def _told(value: AnswerValue, salt: str) -> object:
+def _in_trail(value: AnswerValue, salt: str) -> object:
     if isinstance(value, str):
         return salted_digest(value, salt)
     return "blank" if value is None else value

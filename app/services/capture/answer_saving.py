@@ -1,11 +1,10 @@
-"""Saving each answer as it is given: one read, one write."""
+"""Autosave: each answer is stored as soon as it is given, with one read and one write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.capture.answers import SubmittedAnswer, check_answers
@@ -14,6 +13,7 @@ from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.accounts.participant_session import is_keep_alive_due
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
 from app.services.core.context import ParticipantContext, participant_actor
@@ -25,16 +25,12 @@ from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import (
+    SavingContext,
     is_device_bound,
     lock_chain_of_device,
     read_slot_for_saving,
-    slot_of,
     write_answers,
-    write_device_seen,
 )
-from app.storage.tables.schedule import Slot
-
-_SEEN_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class AnswerBatch:
     token_hash: str
     slot: str
     client: str
-    given: Sequence[SubmittedAnswer]
+    answers: Sequence[SubmittedAnswer]
     at: datetime
     late: bool = False
 
@@ -54,19 +50,23 @@ def save_answers(
     cookie: str,
     slot_id: str,
     client: str,
-    given: Sequence[SubmittedAnswer],
+    answers: Sequence[SubmittedAnswer],
     at: datetime,
     late: bool = False,
 ) -> int:
-    """Store answers as they are given, append-only and audited, and return the form's revision.
+    """Store answers one by one, append-only and audited (idempotent); return the form's revision.
 
-    Events that this client sent before are not stored again; a gap in its numbers is told by the trail.
-    `late` ones were judged to have been captured in time. Raises Refused: "not_signed_in", "locked",
-    "not_begun", "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
+    Optimistic: the write holds only if the head of the participant's audit chain has not moved since it was
+    read. After one conflict it retries while holding the head's row lock, so it cannot lose twice. Events
+    of this client that are stored already are skipped; a gap in its numbers is told by the trail. `late`
+    ones were judged to have been captured in time. Raises Refused: "not_signed_in", "locked", "not_begun",
+    "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
     """
-    return _save(
-        installation, AnswerBatch(token_digest(cookie), slot_id, client, given, at, late), waits=False
-    )
+    batch = AnswerBatch(token_digest(cookie), slot_id, client, answers, at, late)
+    revision = _save_if_head_unmoved(installation, batch)
+    while revision is None:
+        revision = _save_holding_head(installation, batch)
+    return revision
 
 
 def save_draft(
@@ -76,9 +76,9 @@ def save_draft(
     answers: Mapping[str, AnswerValue],
     base: int,
 ) -> OpenForm:
-    """Store those answers of a whole page that differ from the draft, and return the form with them.
+    """Store those answers of a whole page that differ from the draft; return the form with them.
 
-    `base` is the revision that the page was made from. Raises as `open_form` and `save_answers`.
+    `base` is the revision that the page rested on. Raises as `open_form` and `save_answers`.
     """
     form = open_form(context, slot_id)
     changed = [
@@ -86,8 +86,8 @@ def save_draft(
     ]
     if not changed:
         return form
-    given = [SubmittedAnswer(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
-    save_answers(context.installation, cookie, slot_id, form.client, given, context.at)
+    events = [SubmittedAnswer(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
+    save_answers(context.installation, cookie, slot_id, form.client, events, context.at)
     return open_form(context, slot_id)
 
 
@@ -98,84 +98,85 @@ def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
         work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(context.participant.participant_id))
 
 
-def _save(installation: Installation, saved: AnswerBatch, *, waits: bool) -> int:
-    """Whoever is overtaken once waits in line the second time, and is then overtaken no more."""
+def _save_if_head_unmoved(installation: Installation, batch: AnswerBatch) -> int | None:
     # One answer is written by one statement; several need a transaction around theirs.
-    opened = open_autocommit if len(saved.given) == 1 and not waits else open_transaction
+    opened = open_autocommit if len(batch.answers) == 1 else open_transaction
     with opened(installation.engine) as connection:
-        if waits:
-            lock_chain_of_device(connection, saved.token_hash)
-        revision = _try_to_save(installation, connection, saved)
+        revision = _read_and_write(installation, connection, batch)
         if revision is not None:
             connection.commit()
-            return revision
-        connection.rollback()
-    return _save(installation, saved, waits=True)
+        return revision
 
 
-def _try_to_save(installation: Installation, connection: Connection, saved: AnswerBatch) -> int | None:
-    found = read_slot_for_saving(connection, saved.token_hash, saved.slot, saved.client, saved.given)
-    if found is None:
-        raise Refused("unknown_slot" if is_device_bound(connection, saved.token_hash) else "not_signed_in")
-    row, before = found
-    slot = slot_of(row)
-    plan = installation.library.plan(row.study, slot.plan_version)
-    _check_welcome(row, slot, saved, plan.idle_minutes)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    leave_out = items_left_out(plan, slot.instrument)
-    check_answers(instrument, saved.given, leave_out)
-    if any(answer.offline for answer in saved.given):
+def _save_holding_head(installation: Installation, batch: AnswerBatch) -> int | None:
+    with open_transaction(installation.engine) as connection:
+        lock_chain_of_device(connection, batch.token_hash)
+        revision = _read_and_write(installation, connection, batch)
+        connection.commit()
+        return revision
+
+
+def _read_and_write(installation: Installation, connection: Connection, batch: AnswerBatch) -> int | None:
+    """The form's new revision; None after a conflict, with nothing written."""
+    read = read_slot_for_saving(connection, batch.token_hash, batch.slot, batch.client, batch.answers)
+    if read is None:
+        raise Refused("unknown_slot" if is_device_bound(connection, batch.token_hash) else "not_signed_in")
+    plan = installation.library.plan(read.study, read.slot.plan_version)
+    _check_takes_answers(read, batch, plan.idle_minutes)
+    instrument = installation.library.instrument(read.slot.instrument, read.slot.instrument_version)
+    leave_out = items_left_out(plan, read.slot.instrument)
+    check_answers(instrument, batch.answers, leave_out)
+    if any(answer.offline for answer in batch.answers):
         codes = [item.code for item in instrument.items if item.code not in leave_out]
-        _check_unaltered(form_item_tokens(installation, plan, saved.slot, len(codes)), codes, saved)
-    fresh = [answer for answer in saved.given if answer.seq not in before.known]
-    if not fresh:
-        return int(row.revision)
-    text = installation.text(row.study, instrument, row.language, slot.begun_at)
-    whole = is_gapless([answer.seq for answer in saved.given], frozenset(before.known))
-    told = AuditEvent.ANSWER_SAVED if whole else AuditEvent.ANSWERS_AFTER_GAP
-    entry, events = _written(row, slot, saved, fresh, before.held, text.sha256, told)
-    if not write_answers(connection, entry, events):
+        _check_unaltered(form_item_tokens(installation, plan, batch.slot, len(codes)), codes, batch)
+    unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
+    if not unsaved:
+        return read.revision
+    text = installation.text(read.study, instrument, read.language, read.slot.begun_at)
+    gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
+    event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
+    entry, rows = _entry_and_rows(read, batch, unsaved, text.sha256, event)
+    seen_device = read.device_id if is_keep_alive_due(read.seen_at, batch.at) else None
+    if not write_answers(connection, entry, rows, seen_device):
         return None
-    if saved.at - row.seen_at >= _SEEN_EVERY:
-        write_device_seen(connection, row.device_id, saved.at)
-    return int(row.revision) + len(fresh)
+    return read.revision + len(unsaved)
 
 
-def _check_welcome(row: sa.Row[Any], slot: Slot, saved: AnswerBatch, idle_minutes: int) -> None:
-    """Who is here, and whether the form takes answers; late ones only ask that nothing was sent yet."""
-    if saved.late:
-        if slot.submitted_at is not None:
+def _check_takes_answers(read: SavingContext, batch: AnswerBatch, idle_minutes: int) -> None:
+    """Who is here, and whether the form takes answers; late ones only ask that nothing was submitted yet."""
+    if batch.late:
+        if read.slot.submitted_at is not None:
             raise Refused("already_submitted")
         return
-    if row.locked_at is not None or saved.at - row.seen_at > timedelta(minutes=idle_minutes):
+    if read.locked_at is not None or batch.at - read.seen_at > timedelta(minutes=idle_minutes):
         raise Refused("locked")
-    check_open(window_of_slot(slot), slot_facts(slot), saved.at)
-    if slot.begun_at is None:
+    check_open(window_of_slot(read.slot), slot_facts(read.slot), batch.at)
+    if read.slot.begun_at is None:
         raise Refused("not_begun")
 
 
-def _check_unaltered(of_form: str, codes: Sequence[str], saved: AnswerBatch) -> None:
-    for answer in saved.given:
-        sign = of_form[codes.index(answer.item)] if of_form else answer.item
-        if not checksum_matches(of_form, saved.client, sign, answer):
+def _check_unaltered(tokens: str, codes: Sequence[str], batch: AnswerBatch) -> None:
+    for answer in batch.answers:
+        token = tokens[codes.index(answer.item)] if tokens else answer.item
+        if not checksum_matches(tokens, batch.client, token, answer):
             raise Refused("altered_answer", item=answer.item)
 
 
-def _written(
-    row: sa.Row[Any],
-    slot: Slot,
-    saved: AnswerBatch,
-    fresh: Sequence[SubmittedAnswer],
-    held: Mapping[str, AnswerValue],
+def _entry_and_rows(
+    read: SavingContext,
+    batch: AnswerBatch,
+    unsaved: Sequence[SubmittedAnswer],
     text_sha256: str,
-    told: AuditEvent,
+    event: AuditEvent,
 ) -> tuple[AuditedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
-    before = dict(held)
-    events, changes = [], []
-    for number, answer in enumerate(fresh, start=int(row.revision) + 1):
-        events.append(answer_row(slot, saved.client, number, answer, row.language, text_sha256, saved.at))
-        changes.append(answer_change(slot, saved.client, answer, before))
+    before = dict(read.earlier)
+    rows, changes = [], []
+    for number, answer in enumerate(unsaved, start=read.revision + 1):
+        rows.append(
+            answer_row(read.slot.id, batch.client, number, answer, read.language, text_sha256, batch.at)
+        )
+        changes.append(answer_change(read.slot, batch.client, answer, before))
         before[answer.item] = answer.value
-    audited = build_entry(row, told, participant_actor(row.person), saved.at, changes)
-    return audited, events
+    actor = participant_actor(read.participant)
+    return build_entry(read.head, event, actor, batch.at, changes), rows

@@ -1,18 +1,16 @@
-"""In which languages a form can be shown, and when changing between them needs a word first."""
+"""In which languages a form can be shown, and when a change between them must be confirmed."""
 
 from datetime import datetime
 
+from app.domain.capture.slot_view import SlotInstrument
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import authenticate, change_language
-from app.services.capture.forms import get_own_slot
+from app.services.accounts.participant_session import change_language
+from app.services.capture.forms import find_form, get_own_slot
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
-from app.storage.statements.save_answers import read_draft
-from app.storage.tables.columns import key_of
-from app.storage.tables.schedule import Slot
 
 
-def list_form_languages(context: ParticipantContext, slot: Slot) -> tuple[str, ...]:
+def list_form_languages(context: ParticipantContext, slot: SlotInstrument) -> tuple[str, ...]:
     """The codes of the study's languages in which this slot's very instrument version has words."""
     plan = context.installation.library.plan(context.participant.study, slot.plan_version)
     return tuple(
@@ -22,7 +20,7 @@ def list_form_languages(context: ParticipantContext, slot: Slot) -> tuple[str, .
     )
 
 
-def _has_words(installation: Installation, study: str, slot: Slot, language: str) -> bool:
+def _has_words(installation: Installation, study: str, slot: SlotInstrument, language: str) -> bool:
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     try:
         installation.text(study, instrument, language, slot.begun_at)
@@ -40,17 +38,14 @@ def needs_language_confirmation(
     Raises Refused("no_translation") for a language that the form has no words in: it is never shown in
     a third one, nor in another version.
     """
-    with installation.read() as session:
-        try:
-            visitor = authenticate(installation, session, cookie, at)
-            slot = get_own_slot(session, visitor, slot_id)
-        except Refused:
-            return False
-        held = read_draft(session.connection(), key_of(slot))
-    if language not in list_form_languages(ParticipantContext(installation, visitor, visitor.seen_at), slot):
+    form = find_form(installation, cookie or "", slot_id, at)
+    if form is None:
+        return False
+    participant, slot = form.participant, form.rows.slot
+    if language not in list_form_languages(ParticipantContext(installation, participant, at), slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
-    shown = slot.submitted_at is None and not visitor.locked
-    return bool(held) and shown and language != visitor.language
+    shown = slot.submitted_at is None and not participant.locked
+    return bool(form.rows.draft) and shown and language != participant.language
 
 
 def switch_form_language(context: ParticipantContext, slot_id: str, language: str) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import item_tokens
+from app.domain.capture.slot_view import FormSlot
 from app.domain.instruments.definition import Condition, Instrument, Item
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
@@ -15,18 +18,18 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.accounts.participant_session import build_session
 from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.identifiers import new_public_id
+from app.services.core.identifiers import new_public_id, token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import items_left_out
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import next_due_at, queued_kinds
 from app.services.setup.packs import check_form_wording
 from app.services.setup.site_words import urgent_words
+from app.storage.queries.form_rows import FormRows, read_form_by_device, read_form_by_token, reread_form
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
-from app.storage.statements.save_answers import read_draft
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 
@@ -35,7 +38,7 @@ from app.storage.tables.schedule import Slot
 class FormDefinition:
     """What a slot asks, in the participant's words, whatever its state."""
 
-    slot: Slot
+    slot: FormSlot
     plan: Plan
     instrument: Instrument
     text: InstrumentText
@@ -61,7 +64,7 @@ class FormDefinition:
 class OpenForm(FormDefinition):
     """A form as its participant may see it now, with the answers so far; begun or not.
 
-    `key` are the signs under which the phone keeps answers that it could not send (app.domain.outbox);
+    `key` holds the tokens under which the phone stores answers that it could not send yet;
     `urgent_words` are the site's own beside an answer that means "call now", "" for ours.
     """
 
@@ -73,32 +76,64 @@ class OpenForm(FormDefinition):
     urgent_words: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FormAccess:
+    """Who asks for a form of their own with this cookie, and everything stored of it, read at once."""
+
+    participant: ParticipantSession
+    rows: FormRows
+
+
+def find_form(installation: Installation, cookie: str, slot_id: str, at: datetime) -> FormAccess | None:
+    """The form that this cookie's participant asks for; None where cookie or slot is not known."""
+    rows = read_form_by_token(installation.engine, token_digest(cookie), slot_id)
+    return None if rows is None else FormAccess(build_session(installation, rows.session, at), rows)
+
+
 def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:
     """The form of one's own slot, found by its id alone; begun or not.
 
     Raises Refused: "unknown_slot" (also for somebody else's), "not_yet_open", "window_closed",
-    "already_submitted", "not_expected", "no_translation", or as `packs.check_begin`.
+    "already_submitted", "not_expected", "no_translation", or as `check_pack`.
     """
-    with context.read() as session:
-        slot = get_own_slot(session, context.participant, slot_id)
-        check_open(window_of_slot(slot), slot_facts(slot), context.at)
-        held = read_draft(session.connection(), key_of(slot))
-    check_form_wording(
-        context.installation, context.participant.study, context.participant.language, slot, context.at
-    )
-    asked = form_definition(context, slot)
+    return open_read_form(context, read_own_form(context, slot_id))
+
+
+def read_own_form(
+    context: ParticipantContext, slot_id: str, connection: Connection | None = None
+) -> FormRows:
+    """Everything stored of a form of one's own. Raises Refused("unknown_slot").
+
+    It is read on the `connection` that holds the lock of the participant's chain, where there is one.
+    """
+    engine, device = context.installation.engine, context.participant.device_id
+    if connection is None:
+        rows = read_form_by_device(engine, device, slot_id)
+    else:
+        rows = reread_form(connection, device, slot_id)
+    if rows is None:
+        raise Refused("unknown_slot")
+    return rows
+
+
+def open_read_form(context: ParticipantContext, rows: FormRows) -> OpenForm:
+    """The same of a form whose rows are at hand. Raises as `open_form`."""
+    slot, participant = rows.slot, context.participant
+    check_open(window_of_slot(slot), slot_facts(slot), context.at)
+    check_form_wording(context.installation, participant.study, participant.language, slot, context.at)
+    definition = form_definition(context, slot)
     return OpenForm(
         slot=slot,
-        plan=asked.plan,
-        instrument=asked.instrument,
-        text=asked.text,
-        leave_out=asked.leave_out,
-        answers={item: answer.told for item, answer in held.items()},
-        revision=max((answer.revision for answer in held.values()), default=0),
+        plan=definition.plan,
+        instrument=definition.instrument,
+        text=definition.text,
+        leave_out=definition.leave_out,
+        answers=rows.answers,
+        revision=rows.revision,
         client=new_public_id(),
-        key=form_item_tokens(context.installation, asked.plan, slot_id, len(asked.items)),
-        asks_late_reason=needs_late_reason(asked.plan, planned_slot(slot), context.at),
-        urgent_words=urgent_words(context.participant.site, context.participant.language),
+        key=form_item_tokens(context.installation, definition.plan, slot.public_id, len(definition.items)),
+        asks_late_reason=needs_late_reason(definition.plan, planned_slot(slot), context.at),
+        urgent_words=urgent_words(participant.site, participant.language),
     )
 
 
@@ -109,17 +144,17 @@ def get_form_definition(context: ParticipantContext, slot_id: str) -> FormDefini
     return form_definition(context, slot)
 
 
-def get_own_slot(session: Session, visitor: ParticipantSession, slot_id: str) -> Slot:
+def get_own_slot(session: Session, participant: ParticipantSession, slot_id: str) -> Slot:
     """One's own slot; anybody else's is refused like one that is not there: Refused("unknown_slot")."""
-    own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == visitor.participant_id)
+    own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.participant_id)
     slot = session.exec(own).one_or_none()
     if slot is None:
         raise Refused("unknown_slot")
     return slot
 
 
-def form_definition(context: ParticipantContext, slot: Slot) -> FormDefinition:
-    """What a slot at hand asks of this visitor. Raises Refused("no_translation")."""
+def form_definition(context: ParticipantContext, slot: FormSlot) -> FormDefinition:
+    """What a slot at hand asks of this participant. Raises Refused("no_translation")."""
     plan = context.installation.library.plan(context.participant.study, slot.plan_version)
     instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
     text = context.installation.text(
@@ -145,9 +180,8 @@ def begin_form(
         check_open(window_of_slot(slot), slot_facts(slot), context.at)
         if slot.begun_at is not None:
             return
-        check_form_wording(
-            context.installation, context.participant.study, context.participant.language, slot, context.at
-        )
+        participant = context.participant
+        check_form_wording(context.installation, participant.study, participant.language, slot, context.at)
         plan = context.installation.library.plan(context.participant.study, slot.plan_version)
         if late_reason is None and needs_late_reason(plan, planned_slot(slot), context.at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
@@ -160,5 +194,5 @@ def begin_form(
 
 
 def form_item_tokens(installation: Installation, plan: Plan, slot_id: str, items: int) -> str:
-    """The signs of a form's items on a phone; "" where the plan lets it keep nothing."""
+    """The tokens of a form's items on a phone; "" where the plan lets it store nothing."""
     return item_tokens(items, installation.secret_box.keyed_digest("outbox", slot_id)) if plan.outbox else ""

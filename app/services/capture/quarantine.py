@@ -1,4 +1,4 @@
-"""Answers that a form cannot take: kept in sight of the site, never silently dropped."""
+"""Quarantine of answers that a form cannot take: in sight of the site, never silently dropped."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,7 +23,7 @@ def quarantine_answers(
     device_at: datetime | None,
     event: AuditEvent = AuditEvent.ANSWERS_QUARANTINED,
 ) -> None:
-    """Keep these answers beside the form, with the reason; the same ones are kept once."""
+    """Store these answers beside the form, with the reason (idempotent by content and reason)."""
     sha256 = content_digest(answers)
     same = Quarantine.slot_id == slot.id, Quarantine.content_sha256 == sha256, Quarantine.reason == reason
     if work.session.exec(select(Quarantine.id).where(*same)).first() is not None:

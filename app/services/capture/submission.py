@@ -1,32 +1,30 @@
-"""Sending a form: exactly once, scored and told to the EDC in the same transaction."""
+"""Submitting a form: exactly once, scored, and in the audit trail and the feed by the same transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from sqlmodel import Session, select
 
-from app.domain.capture.arrival import Arrival, classify_arrival
-from app.domain.capture.document import complete_document, content_digest
-from app.domain.capture.outbox import capture_instant
-from app.domain.plans.status import Status, derive_status
+from app.domain.capture.arrival import Arrival
+from app.domain.capture.document import content_digest
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import build_session
-from app.services.capture.forms import FormDefinition, form_definition, get_own_slot
+from app.services.accounts.participant_session import device_to_keep_alive
+from app.services.capture.forms import form_definition, get_own_slot, read_own_form
 from app.services.capture.quarantine import quarantine_answers
-from app.services.capture.submission_builder import CheckedSubmission, SubmittedForm, build_submission
-from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.identifiers import token_digest
-from app.services.core.installation import Installation
-from app.storage.queries.slots import slot_facts, window_of_slot
-from app.storage.queries.submission_context import (
+from app.services.capture.submission_builder import (
     SubmissionContext,
-    read_submission_by_device,
-    read_submission_by_token,
+    SubmittedForm,
+    answer_document,
+    build_submission,
+    check_submission,
 )
+from app.services.core.context import ParticipantContext
+from app.storage.queries.form_rows import FormRows
 from app.storage.row_changes import participant_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import lock_chain
-from app.storage.statements.submit_form import write_submission
+from app.storage.statements.submit_form import Submission, write_submission
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Slot
 
@@ -42,114 +40,115 @@ class SubmissionReceipt:
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingSubmission:
-    """A form that somebody is sending: who, and everything it meets, as it was read for this request."""
+class _Received(Protocol):
+    """What a receipt says of a response, whether it is a row or about to become one."""
 
-    participant: ParticipantSession
-    met: SubmissionContext
+    @property
+    def public_id(self) -> str: ...
+    @property
+    def submitted_at(self) -> datetime: ...
+    @property
+    def out_of_window(self) -> bool: ...
+    @property
+    def in_grace(self) -> bool: ...
 
 
-def read_submission(
-    installation: Installation, cookie: str, slot_id: str, at: datetime
-) -> IncomingSubmission | None:
-    """Who sends their own form with this cookie, read at once; None where cookie or slot is not known."""
-    with open_autocommit(installation.engine) as connection:
-        met = read_submission_by_token(connection, token_digest(cookie), slot_id)
-        connection.commit()
-    if met is None:
-        return None
-    visitor = build_session(installation, met.device, met.participant, met.site, met.study, at)
-    return IncomingSubmission(visitor, met)
+def submission_context(context: ParticipantContext, rows: FormRows) -> SubmissionContext:
+    """What a submission meets, of rows that were read. Raises Refused("no_translation")."""
+    definition = form_definition(context, rows.slot)
+    return SubmissionContext(
+        rows, definition, context.installation.app_version, device_to_keep_alive(context)
+    )
+
+
+def reread_submission(context: ParticipantContext, known: SubmissionContext) -> SubmissionContext:
+    """The same after something was written in this request; what the form asks is not made again."""
+    return replace(known, rows=read_own_form(context, known.rows.slot.public_id))
 
 
 def submit_form(
     context: ParticipantContext,
     slot_id: str,
-    sending: SubmittedForm,
-    met: SubmissionContext | None = None,
+    form: SubmittedForm,
+    known: SubmissionContext | None = None,
 ) -> SubmissionReceipt:
-    """Make the answers the slot's one response, scored, audited and in the feed, or return the receipt
-    of the same content sent before. What was `met` in this request already is not read again.
+    """Make the answers the slot's one response, scored, audited and in the feed (idempotent).
 
-    Raises Refused: "unknown_slot", "not_begun", "unanswered", "not_reviewed", "unknown_item",
-    "out_of_range", "wrong_kind"; "already_submitted" with the first receipt for other content,
-    and "arrived_too_late" - in both cases the answers are kept in quarantine.
+    The same content again returns the receipt of the first time. Optimistic: the write holds only if the
+    head of the participant's audit chain has not moved since it was read. After one conflict it retries
+    while holding the head's row lock, so it cannot lose twice. What is `known` is not read again.
+
+    Raises Refused: "unknown_slot", "not_yet_open", "window_closed", "not_begun", "unanswered",
+    "not_reviewed", "unknown_item", "out_of_range", "wrong_kind"; "already_submitted" with the first receipt
+    for other content, and "arrived_too_late" - in both cases the answers are quarantined.
     """
-    receipt = _try_to_submit(context, slot_id, sending, met, waits=False)
+    known = known or submission_context(context, read_own_form(context, slot_id))
+    receipt = _submit_if_head_unmoved(context, known, form)
     while receipt is None:
-        # Whoever is overtaken once waits in line the second time, and is then overtaken no more.
-        receipt = _try_to_submit(context, slot_id, sending, None, waits=True)
+        receipt = _submit_holding_head(context, slot_id, form)
     return receipt
 
 
-def _try_to_submit(
-    context: ParticipantContext,
-    slot_id: str,
-    sending: SubmittedForm,
-    met: SubmissionContext | None,
-    *,
-    waits: bool,
+def _submit_if_head_unmoved(
+    context: ParticipantContext, known: SubmissionContext, form: SubmittedForm
 ) -> SubmissionReceipt | None:
-    """None when something else happened to this participant since it was read; not when it `waits`."""
-    opened = open_transaction if waits else open_autocommit
-    with opened(context.installation.engine) as connection:
-        if waits:
-            lock_chain(connection, participant_chain(context.participant.participant_id))
-        met = met or read_submission_by_device(connection, context.participant.device_id, slot_id)
-        if met is None:
-            raise Refused("unknown_slot")
-        asked = form_definition(context, met.slot)
-        judged = None if met.slot.submitted_at is not None else _judged(asked, sending, context.at)
-        if judged is not None and judged.stands is not Arrival.quarantined:
-            made = build_submission(met, asked, sending, judged, context.installation.app_version, context.at)
-            written = write_submission(connection, made)
+    submission = _accepted(known, form, context.at)
+    if submission is None:
+        return _quarantine_or_repeat(context, known, form)
+    with open_autocommit(context.installation.engine) as connection:
+        written = write_submission(connection, submission)
+        connection.commit()
+    return _receipt(submission.response, repeated=False) if written else None
+
+
+def _submit_holding_head(
+    context: ParticipantContext, slot_id: str, form: SubmittedForm
+) -> SubmissionReceipt | None:
+    with open_transaction(context.installation.engine) as connection:
+        lock_chain(connection, participant_chain(context.participant.participant_id))
+        known = submission_context(context, read_own_form(context, slot_id, connection))
+        submission = _accepted(known, form, context.at)
+        if submission is not None:
+            written = write_submission(connection, submission)
             connection.commit()
-            return _receipt(made.response, repeated=False) if written else None
-    return _set_apart(context, asked, sending, judged)
+            return _receipt(submission.response, repeated=False) if written else None
+    return _quarantine_or_repeat(context, known, form)
 
 
-def _judged(asked: FormDefinition, sending: SubmittedForm, at: datetime) -> CheckedSubmission:
-    window, facts = window_of_slot(asked.slot), slot_facts(asked.slot)
-    if window is None or derive_status(window, facts, at) in (Status.planned, Status.excused):
-        raise Refused("not_yet_open")
-    if asked.slot.begun_at is None:
-        raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
-    document = complete_document(asked.instrument, sending.answers, asked.leave_out, sending.reviewed)
-    return CheckedSubmission(
-        document, classify_arrival(window, facts, capture_instant(sending.device_at, sending.skew), at)
-    )
+def _accepted(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:
+    """What the form becomes; None where the slot has its response already, or the form came too late."""
+    if known.rows.slot.submitted_at is not None:
+        return None
+    checked = check_submission(known, form, at)
+    return None if checked.arrival is Arrival.quarantined else build_submission(known, checked, at)
 
 
-def _set_apart(
-    context: ParticipantContext,
-    asked: FormDefinition,
-    sending: SubmittedForm,
-    judged: CheckedSubmission | None,
+def _quarantine_or_repeat(
+    context: ParticipantContext, known: SubmissionContext, form: SubmittedForm
 ) -> SubmissionReceipt:
-    """What cannot become the response is kept in quarantine, and said to the sender after the commit."""
+    """The first receipt for the same content; anything else is quarantined, and refused after the commit."""
     with context.unit_of_work() as work:
         work.lock(participant_chain(context.participant.participant_id))
-        slot = get_own_slot(work.session, context.participant, asked.slot.public_id)
-        if slot.submitted_at is None and judged is not None:
+        slot = get_own_slot(work.session, context.participant, known.rows.slot.public_id)
+        if slot.submitted_at is None:
+            document = answer_document(known.definition, form, form.reviewed)
             refusal = Refused("arrived_too_late", day=slot.closes_on)
-            quarantine_answers(work, slot, judged.document, refusal.code, sending.device_at)
         else:
             first = get_first_response(work.session, slot)
-            document = complete_document(asked.instrument, sending.answers, asked.leave_out, reviewed=True)
+            document = answer_document(known.definition, form, reviewed=True)
             if content_digest(document) == first.content_sha256:
                 return _receipt(first, repeated=True)
             refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
-            quarantine_answers(work, slot, document, refusal.code, sending.device_at)
+        quarantine_answers(work, slot, document, refusal.code, form.device_at)
     raise refusal
 
 
 def get_first_response(session: Session, slot: Slot) -> Response:
-    """What was sent to a slot, before any correction."""
+    """The response as it was submitted, before any correction."""
     return session.exec(select(Response).where(Response.slot_id == slot.id, Response.version == 1)).one()
 
 
-def _receipt(response: Response, repeated: bool) -> SubmissionReceipt:
+def _receipt(response: _Received, repeated: bool) -> SubmissionReceipt:
     return SubmissionReceipt(
         number=response.public_id,
         received_at=response.submitted_at,

@@ -1,42 +1,45 @@
-"""What an accepted sending becomes: response, scores, audit entry and feed event, decided without a write."""
+"""What an accepted submission becomes: response, scores, audit entry and feed event; nothing is written."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.domain.capture.answers import SubmittedAnswer
-from app.domain.capture.arrival import Arrival
-from app.domain.capture.document import content_digest
-from app.domain.instruments.responses import AnswerValue
+from app.domain.capture.answers import SubmittedAnswer, validate_answers
+from app.domain.capture.arrival import Arrival, classify_arrival
+from app.domain.capture.document import complete_document, content_digest
+from app.domain.capture.outbox import capture_instant
+from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import Score, format_score
+from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
 from app.services.capture.answer_events import answer_change, answer_row
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
 from app.services.core.identifiers import new_public_id
 from app.services.feed.feed_events import slot_event
 from app.storage.audit import build_entry
-from app.storage.plain_rows import plain_row
-from app.storage.queries.submission_context import SubmissionContext
-from app.storage.row_changes import record_name
-from app.storage.statements.submit_form import Submission, response_values
-from app.storage.tables.capture import Response
-from app.storage.tables.columns import key_of
-from app.storage.tables.schedule import Slot
+from app.storage.plain_rows import ResponseRecord, SlotRecord
+from app.storage.queries.form_rows import FormRows
+from app.storage.queries.slots import slot_facts, window_of_slot
+from app.storage.statements.submit_form import Submission
 
-_NOT_TOLD = frozenset({"answers", "scores"})
-"""Of a response: answers are told item by item, and scores are computed from them."""
+_NOT_IN_TRAIL = frozenset({"answers", "scores"})
+"""Of a response: the trail has answers item by item, and scores are computed from them."""
+
+_CHANGED = ("submitted_at", "out_of_window", "missed_reason")
+"""The columns of a slot whose change by a submission stands in the trail."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form as it is sent: every answer (None: left blank), and the step by which it was reviewed.
+    """A form as it is submitted: every answer (None: left blank), and the step by which it was reviewed.
 
-    `submission` is the sender's own name for this sending; `presentation` says how the form was shown,
-    `base` which revision of the draft its page rested on, `skew` by how many seconds the server's clock
-    was ahead of the device's. `offline`: it, or an answer of it, could not be sent at once.
+    `submission` is the sender's own name for it; `presentation` says how the form was shown, `base` which
+    revision of the draft its page rested on, `skew` by how many seconds the server's clock was ahead of the
+    device's. `offline`: it, or an answer of it, could not be sent at once.
     """
 
     answers: Mapping[str, AnswerValue]
@@ -50,132 +53,203 @@ class SubmittedForm:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionContext:
+    """Everything that a submission meets, read once: the rows, what the form asks, and who stores it.
+
+    `seen_device`: the browser whose lease is renewed along with the submission, where that is due.
+    """
+
+    rows: FormRows
+    definition: FormDefinition
+    app_version: str
+    seen_device: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedSubmission:
-    """A sending that was found complete: its answer document, and how it stands to the window."""
+    """A submitted form that is complete: its answer document, and how it stands to the window."""
 
-    document: dict[str, AnswerValue]
-    stands: Arrival
+    form: SubmittedForm
+    document: ValidAnswers
+    arrival: Arrival
 
 
-def build_submission(
-    met: SubmissionContext,
-    asked: FormDefinition,
-    sending: SubmittedForm,
-    judged: CheckedSubmission,
-    app_version: str,
-    at: datetime,
-) -> Submission:
-    """All that this sending writes. The slot in `met` is changed, so it must not be used for another try."""
-    rows, changes = _unsaved(asked, met, sending, judged.document, at)
-    before = {name: getattr(met.slot, name) for name in ("submitted_at", "out_of_window", "missed_reason")}
-    _submit(met.slot, judged.stands, at)
-    response = _response(met, asked, sending, judged, app_version, at)
+@dataclass(frozen=True, slots=True)
+class ResponseOrigin:
+    """How one version of a response came about: by whom, in which words, on which device, and when."""
+
+    public_id: str
+    submission: str
+    language: str
+    presentation: Mapping[str, Any]
+    app_version: str
+    out_of_window: bool
+    in_grace: bool
+    submitted_at: datetime
+    originator: str = "participant"
+    mode: str = "own_device"
+    device_at: datetime | None = None
+    skew: int | None = None
+    offline: bool = False
+
+
+def check_submission(context: SubmissionContext, form: SubmittedForm, at: datetime) -> CheckedSubmission:
+    """The form as a complete document, and its arrival by the rules of the window.
+
+    Raises Refused: "not_yet_open", "window_closed", "not_begun", and as `validate_answers` and
+    `complete_document`.
+    """
+    slot, definition = context.rows.slot, context.definition
+    window, facts = window_of_slot(slot), slot_facts(slot)
+    if window is None or derive_status(window, facts, at) in (Status.planned, Status.excused):
+        raise Refused("not_yet_open")
+    if slot.begun_at is None:
+        raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
+    document = answer_document(definition, form, form.reviewed)
+    captured_at = capture_instant(form.device_at, form.skew)
+    return CheckedSubmission(form, document, classify_arrival(window, facts, captured_at, at))
+
+
+def answer_document(definition: FormDefinition, form: SubmittedForm, reviewed: bool) -> ValidAnswers:
+    """The form's answer document. Raises as `validate_answers` and `complete_document`."""
+    answers = validate_answers(definition.instrument, form.answers, definition.leave_out)
+    return complete_document(definition.instrument, answers, definition.leave_out, reviewed)
+
+
+def build_submission(context: SubmissionContext, checked: CheckedSubmission, at: datetime) -> Submission:
+    """All that this submission writes, as new values; nothing that was read is changed."""
+    rows, form = context.rows, checked.form
+    person = rows.session.participant
+    actor = participant_actor(person.public_id)
+    answers, changes = _unsaved_answers(context, checked, at)
+    slot = _submitted_slot(rows.slot, checked.arrival, at)
+    origin = ResponseOrigin(
+        public_id=new_public_id(),
+        submission=form.submission,
+        language=person.language,
+        presentation={**form.presentation, "text_size": person.text_size.value},
+        app_version=context.app_version,
+        out_of_window=slot.out_of_window,
+        in_grace=checked.arrival is Arrival.in_grace,
+        submitted_at=at,
+        device_at=form.device_at,
+        skew=form.skew,
+        offline=form.offline,
+    )
+    response = build_response(context.definition, slot, origin, version=1, answers=checked.document)
     changes += _response_changes(response)
-    changes += _slot_changes(met.slot, before)
-    actor = participant_actor(met.participant.public_id)
-    told = slot_event(met.slot, met.participant, met.site, actor, "completed", response, asked.plan.blinded)
+    changes += _slot_changes(rows.slot, slot)
+    blinded = context.definition.plan.blinded
     return Submission(
-        build_entry(met.head, AuditEvent.FORM_SUBMITTED, actor, at, changes), rows, response, met.slot, told
+        entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes),
+        answers=answers,
+        response=response,
+        slot=slot,
+        event=slot_event(
+            slot, slot.version, person.subject, rows.session.site, actor, "completed", response, blinded
+        ),
+        seen_device=context.seen_device,
     )
 
 
-def _unsaved(
-    asked: FormDefinition,
-    met: SubmissionContext,
-    sending: SubmittedForm,
-    document: Mapping[str, AnswerValue],
-    at: datetime,
-) -> tuple[list[dict[str, Any]], list[FieldChange]]:
-    """As events what the form carries beyond the saved draft, so that the trail has every answer."""
-    before: dict[str, AnswerValue] = {item: answer.told for item, answer in met.draft.items()}
-    unsaved = [code for code, value in document.items() if code not in before or before[code] != value]
-    revision = max((answer.revision for answer in met.draft.values()), default=0)
-    client = f"sent:{sending.submission}"[:32]
-    rows, changes = [], []
-    for seq, code in enumerate(unsaved, start=1):
-        base = revision if sending.base is None else sending.base
-        answer = SubmittedAnswer(
-            seq, base, code, document[code], sending.device_at, sending.skew, sending.offline
-        )
-        rows.append(
-            answer_row(
-                asked.slot, client, revision + seq, answer, met.participant.language, asked.text.sha256, at
-            )
-        )
-        changes.append(answer_change(asked.slot, client, answer, before))
-    return rows, changes
-
-
-def _submit(slot: Slot, stands: Arrival, at: datetime) -> None:
-    slot.submitted_at = at
-    slot.out_of_window = stands is Arrival.out_of_window
-    slot.missed_reason = slot.missed_note = slot.wake_at = None
-
-
-def _response(
-    met: SubmissionContext,
-    asked: FormDefinition,
-    sending: SubmittedForm,
-    judged: CheckedSubmission,
-    app_version: str,
-    at: datetime,
-) -> Response:
-    slot = met.slot
-    values = {
-        "public_id": new_public_id(),
-        "slot_id": key_of(slot),
-        "study_id": slot.study_id,
-        "version": 1,
-        "submission": sending.submission,
-        "content_sha256": content_digest(judged.document),
-        "answers": dict(judged.document),
-        "scores": [
-            score_as_json(each) for each in score_answers(asked.instrument, judged.document, asked.leave_out)
+def build_response(
+    definition: FormDefinition,
+    slot: SlotRecord,
+    origin: ResponseOrigin,
+    *,
+    version: int,
+    answers: ValidAnswers,
+) -> ResponseRecord:
+    """One version of a slot's response, scored; versions are added, and earlier ones stay as they are."""
+    return ResponseRecord(
+        public_id=origin.public_id,
+        slot_id=slot.id,
+        study_id=slot.study_id,
+        version=version,
+        submission=origin.submission,
+        content_sha256=content_digest(answers),
+        answers=dict(answers),
+        scores=[
+            score_as_json(score)
+            for score in score_answers(definition.instrument, answers, definition.leave_out)
         ],
-        "instrument_sha256": asked.instrument.sha256,
-        "text_sha256": asked.text.sha256,
-        "algorithm": asked.instrument.algorithm,
-        "language": met.participant.language,
-        "originator": "participant",
-        "helped_by": slot.helped_by,
-        "mode": "own_device",
-        "late_reason": slot.late_reason,
-        "presentation": {**sending.presentation, "text_size": met.participant.text_size.value},
-        "app_version": app_version,
-        "out_of_window": slot.out_of_window,
-        "in_grace": judged.stands is Arrival.in_grace,
-        "device_at": sending.device_at,
-        "device_offset": _offset_minutes(sending.device_at),
-        "device_skew": sending.skew,
-        "captured_offline": sending.offline,
-        "begun_at": slot.begun_at or at,
-        "submitted_at": at,
-    }
-    return plain_row(Response, values)
+        instrument_sha256=definition.instrument.sha256,
+        text_sha256=definition.text.sha256,
+        algorithm=definition.instrument.algorithm,
+        language=origin.language,
+        originator=origin.originator,
+        helped_by=slot.helped_by,
+        mode=origin.mode,
+        late_reason=slot.late_reason,
+        presentation=dict(origin.presentation),
+        app_version=origin.app_version,
+        out_of_window=origin.out_of_window,
+        in_grace=origin.in_grace,
+        device_at=origin.device_at,
+        device_offset=_offset_minutes(origin.device_at),
+        device_skew=origin.skew,
+        captured_offline=origin.offline,
+        begun_at=slot.begun_at or origin.submitted_at,
+        submitted_at=origin.submitted_at,
+    )
 
 
-def score_as_json(each: Score) -> dict[str, Any]:
+def score_as_json(score: Score) -> dict[str, Any]:
     """A score as JSON: its printed value (None when not scorable), and what it rests on."""
     return {
-        "scale": each.scale,
-        "value": format_score(each.value) if each.value is not None else None,
-        "answered": each.answered,
-        "asked": each.asked,
-        "status": each.status.value,
+        "scale": score.scale,
+        "value": format_score(score.value) if score.value is not None else None,
+        "answered": score.answered,
+        "asked": score.asked,
+        "status": score.status.value,
     }
 
 
-def _response_changes(response: Response) -> Iterator[FieldChange]:
-    name = record_name(response)
-    for column, value in response_values(response).items():
-        if column not in _NOT_TOLD and value is not None:
+def _unsaved_answers(
+    context: SubmissionContext, checked: CheckedSubmission, at: datetime
+) -> tuple[list[dict[str, Any]], list[FieldChange]]:
+    """As events what the form carries beyond the saved draft, so that the trail has every answer."""
+    rows, form = context.rows, checked.form
+    before, revision, slot = rows.answers, rows.revision, rows.slot
+    language, text_sha256 = rows.session.participant.language, context.definition.text.sha256
+    client = f"sent:{form.submission}"[:32]
+    base = revision if form.base is None else form.base
+    unsaved = [
+        code for code, value in checked.document.items() if code not in before or before[code] != value
+    ]
+    events, changes = [], []
+    for seq, code in enumerate(unsaved, start=1):
+        answer = SubmittedAnswer(
+            seq, base, code, checked.document[code], form.device_at, form.skew, form.offline
+        )
+        events.append(answer_row(slot.id, client, revision + seq, answer, language, text_sha256, at))
+        changes.append(answer_change(slot, client, answer, before))
+    return events, changes
+
+
+def _submitted_slot(slot: SlotRecord, arrival: Arrival, at: datetime) -> SlotRecord:
+    """The slot as it is once this is submitted; its version counts the event that tells it."""
+    return slot._replace(
+        submitted_at=at,
+        out_of_window=arrival is Arrival.out_of_window,
+        missed_reason=None,
+        missed_note=None,
+        wake_at=None,
+        version=slot.version + 1,
+    )
+
+
+def _response_changes(response: ResponseRecord) -> Iterator[FieldChange]:
+    name = f"response:{response.public_id}"
+    for column, value in response._asdict().items():
+        if column not in _NOT_IN_TRAIL and value is not None:
             yield FieldChange(name, column, None, value)
 
 
-def _slot_changes(slot: Slot, before: Mapping[str, object]) -> Iterator[FieldChange]:
-    for column, old in before.items():
-        if old != (new := getattr(slot, column)):
-            yield FieldChange(record_name(slot), column, old, new)
+def _slot_changes(before: SlotRecord, after: SlotRecord) -> Iterator[FieldChange]:
+    for column in _CHANGED:
+        if (old := getattr(before, column)) != (new := getattr(after, column)):
+            yield FieldChange(f"slot:{after.visit}/{after.instrument}", column, old, new)
 
 
 def _offset_minutes(at: datetime | None) -> int | None:

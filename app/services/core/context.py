@@ -17,7 +17,7 @@ from app.domain.records.access import CLOCK, Actor, ActorKind, Scope
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.core.installation import Installation
-from app.storage.tables.studies import Site
+from app.storage.plain_rows import SiteRecord
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -35,7 +35,7 @@ class ParticipantSession:
     language: str
     text_size: TextSize
     zone: str
-    site: Site
+    site: SiteRecord
     exit_kind: ExitKind | None
     enrolled_at: datetime
     seen_at: datetime

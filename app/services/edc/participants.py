@@ -22,7 +22,7 @@ from app.services.edc.requests import (
     lock_participant_if_known,
     record_event,
 )
-from app.services.feed.feed_events import participant_event
+from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.dispositions import DispositionEntry, dispositions_in_force, enter_disposition
 from app.services.schedule.enrolment import add_participant, check_subject
@@ -137,7 +137,8 @@ def _register(
     installation: Installation, work: UnitOfWork, site: Site, subject: str, body: ParticipantBody
 ) -> None:
     participant = add_participant(work, site, subject, body.language, AuditEvent.PARTICIPANT_REGISTERED)
-    work.publish(site.study_id, participant_event(participant, site, work.actor, "created"))
+    version = raise_version(participant)
+    work.publish(site.study_id, participant_event(participant, version, site, work.actor, "created"))
     entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc)
     enter_anchor(installation, work, participant, entry, confirmed=True)
 
@@ -153,7 +154,8 @@ def _update(
     if stored.before is not None and stored.before["language"] != body.language:
         participant.language = body.language
         site = get_site(work.session, participant)
-        draft = participant_event(participant, site, work.actor, "updated", ("language",))
+        version = raise_version(participant)
+        draft = participant_event(participant, version, site, work.actor, "updated", ("language",))
         work.publish(participant.study_id, draft)
     if not is_date_in_force(work.session, participant, ENROLMENT, body.reference_date, None):
         entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc, EDC_UPDATE)

@@ -23,7 +23,7 @@ from app.services.edc.requests import (
     lock_participant,
     record_event,
 )
-from app.services.feed.feed_events import participant_event, visit_event
+from app.services.feed.feed_events import participant_event, raise_version, visit_event
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
 from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
@@ -192,7 +192,8 @@ def receive_arm(sent: EdcRequest, arm: str) -> StoreResult:
             participant.arm = arm
             _reschedule(work, plan, participant)
             site = get_site(work.session, participant)
-            draft = participant_event(participant, site, work.actor, "updated", ("arm",))
+            version = raise_version(participant)
+            draft = participant_event(participant, version, site, work.actor, "updated", ("arm",))
             work.publish(participant.study_id, draft)
         return stored
 

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
+from app.domain.capture.slot_view import SlotView
 from app.domain.plans.schedule import AnchorDate
 from app.domain.records.access import Actor
 from app.domain.records.audit import format_instant
 from app.domain.records.feed import EventSection, FeedEventDraft
 from app.services.core.identifiers import new_public_id
-from app.storage.tables.capture import Response
+from app.storage.plain_rows import ResponseRecord
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition, Slot, VisitRecord
@@ -17,6 +19,21 @@ from app.storage.tables.studies import Site
 _DIARY = "diary:read"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 """What a reason from a closed list looks like; anything else is somebody's own words."""
+
+
+class FeedSite(Protocol):
+    """The site that an event belongs to."""
+
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def code(self) -> str: ...
+
+
+def raise_version(row: Participant | Slot) -> int:
+    """Count one more event of this row; the number is the version that the event tells."""
+    row.version += 1
+    return row.version
 
 
 def _by(actor: Actor) -> dict[str, str]:
@@ -41,10 +58,14 @@ def _with_words(sections: dict[str, EventSection], words: str | None) -> dict[st
 
 
 def participant_event(
-    participant: Participant, site: Site, actor: Actor, change: str, changed: tuple[str, ...] = ()
+    participant: Participant,
+    version: int,
+    site: Site,
+    actor: Actor,
+    change: str,
+    changed: tuple[str, ...] = (),
 ) -> FeedEventDraft:
     """`participant.created` or `participant.updated`; the arm stands in its own section."""
-    participant.version += 1
     data = {
         "subject": participant.subject,
         "site": site.code,
@@ -59,7 +80,7 @@ def participant_event(
         site_id=key_of(site),
         site=site.code,
         ref=participant.public_id,
-        version=participant.version,
+        version=version,
         actor=_by(actor),
         changed=changed,
         sections={"participant": _section(data), "arm": _section({"arm": participant.arm}, "arm:read")},
@@ -143,16 +164,16 @@ def visit_event(
 
 
 def slot_event(
-    slot: Slot,
-    participant: Participant,
-    site: Site,
+    slot: SlotView,
+    version: int,
+    subject: str,
+    site: FeedSite,
     actor: Actor,
     change: str,
-    response: Response | None = None,
+    response: ResponseRecord | None = None,
     blinded: bool = False,
 ) -> FeedEventDraft:
     """`assessment.<change>` (or `diary.<change>`): window, state and, once submitted, answers and scores."""
-    slot.version += 1
     kind = "assessment" if slot.for_day is None else "diary"
     needs = _DIARY if slot.for_day is not None else None
     if blinded and slot.arm_revealing:
@@ -166,12 +187,12 @@ def slot_event(
         sections["scores"] = _section(response.scores, "scores:read")
     return FeedEventDraft(
         type=f"{kind}.{change}",
-        subject=participant.subject,
+        subject=subject,
         site_id=key_of(site),
         site=site.code,
         visit=slot.visit,
         ref=slot.public_id,
-        version=slot.version,
+        version=version,
         actor=_by(actor),
         reason=_why(slot.missed_reason) if change == "missed" else None,
         sections=sections,
@@ -179,7 +200,7 @@ def slot_event(
     )
 
 
-def slot_payload(slot: Slot) -> dict[str, object]:
+def slot_payload(slot: SlotView) -> dict[str, object]:
     """A slot as JSON: what is expected, and its window in local days and UTC instants."""
     moments = {
         "opens_at": slot.opens_at,
@@ -211,7 +232,7 @@ def slot_payload(slot: Slot) -> dict[str, object]:
     }
 
 
-def response_payload(response: Response) -> dict[str, object]:
+def response_payload(response: ResponseRecord) -> dict[str, object]:
     """How a response came about: language, versions, mode, help and times; no answer in it."""
     return {
         "receipt": response.public_id,

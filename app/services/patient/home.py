@@ -105,19 +105,19 @@ def get_home(context: ParticipantContext) -> HomeOverview:
 def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
     with open_autocommit(context.installation.engine) as connection:
-        found = read_upcoming_forms(connection, context.participant.participant_id, context.at)
+        upcoming = read_upcoming_forms(connection, context.participant.participant_id, context.at)
     allowed = (
         has_form_wording(
             context.installation, context.participant.study, context.participant.language, slot, context.at
         )
-        for slot in found.open
+        for slot in upcoming.open
     )
-    return NextForms(sum(allowed), found.next_on)
+    return NextForms(sum(allowed), upcoming.next_on)
 
 
-def _live(session: Session, visitor: ParticipantSession, at: datetime) -> Sequence[Slot]:
+def _live(session: Session, participant: ParticipantSession, at: datetime) -> Sequence[Slot]:
     statement = select(Slot).where(
-        Slot.participant_id == visitor.participant_id,
+        Slot.participant_id == participant.participant_id,
         col(Slot.submitted_at).is_(None),
         col(Slot.excused).is_(None),
         col(Slot.opens_at) <= at,
@@ -136,24 +136,24 @@ def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int | None, in
     return dict(session.exec(statement).all())
 
 
-def _next_on(session: Session, visitor: ParticipantSession, at: datetime) -> tuple[date | None, bool]:
+def _next_on(session: Session, participant: ParticipantSession, at: datetime) -> tuple[date | None, bool]:
     """The day on which the next form opens, and whether they are reminded of it."""
     opening = sa.select(sa.func.min(col(Slot.opens_on))).where(
         col(Slot.participant_id) == col(Participant.id), col(Slot.excused).is_(None), col(Slot.opens_at) > at
     )
     reached = sa.exists().where(col(Contact.participant_id) == col(Participant.id))
     statement = sa.select(Participant, opening.scalar_subquery().label("next_on"), reached.label("reached"))
-    row = session.execute(statement.where(col(Participant.id) == visitor.participant_id)).one()
-    if visitor.exit_kind is not None or row.next_on is None:
+    row = session.execute(statement.where(col(Participant.id) == participant.participant_id)).one()
+    if participant.exit_kind is not None or row.next_on is None:
         return None, False
     return row.next_on, bool(row.reached) and wants_reminders(row.Participant)
 
 
-def _completed(session: Session, visitor: ParticipantSession) -> bool:
+def _completed(session: Session, participant: ParticipantSession) -> bool:
     """Whether the team recorded that they completed the study, and has not taken it back."""
     undoing = table_of(Disposition).alias("undoing")
     statement = select(Disposition.id).where(
-        Disposition.participant_id == visitor.participant_id,
+        Disposition.participant_id == participant.participant_id,
         Disposition.kind == COMPLETED,
         ~sa.exists().where(undoing.c.undoes_id == col(Disposition.id)),
     )

@@ -11,8 +11,9 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
 from app.domain.refusal import Refused
-from app.services.capture.forms import FormDefinition, form_definition
+from app.services.capture.forms import form_definition
 from app.services.capture.submission import SubmissionReceipt
+from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of
@@ -36,30 +37,33 @@ class SubmittedFormSummary:
 def list_submitted_forms(context: ParticipantContext) -> tuple[SubmittedFormSummary, ...]:
     """Everything this participant sent, newest first; never the answers."""
     with context.read() as session:
-        rows = session.exec(_sent(context.participant).order_by(col(Response.submitted_at).desc())).all()
+        rows = session.exec(_submitted(context.participant).order_by(col(Response.submitted_at).desc())).all()
     return tuple(_summarise(context, slot, response) for slot, response in rows)
 
 
 def get_submitted_form(context: ParticipantContext, slot_id: str) -> SubmittedFormSummary:
     """One's own form as it was sent. Raises Refused("unknown_slot") for any other, and before sending."""
     with context.read() as session:
-        row = session.exec(_sent(context.participant).where(col(Slot.public_id) == slot_id)).one_or_none()
+        row = session.exec(
+            _submitted(context.participant).where(col(Slot.public_id) == slot_id)
+        ).one_or_none()
     if row is None:
         raise Refused("unknown_slot")
     return _summarise(context, *row)
 
 
-def summarise_submission(asked: FormDefinition, receipt: SubmissionReceipt) -> SubmittedFormSummary:
+def summarise_submission(known: SubmissionContext, receipt: SubmissionReceipt) -> SubmittedFormSummary:
     """The same of a form whose receipt is at hand, without reading it again."""
+    slot, definition = known.rows.slot, known.definition
     return SubmittedFormSummary(
-        slot=asked.slot.public_id,
-        slot_key=key_of(asked.slot),
-        name=asked.name,
-        for_day=asked.slot.for_day,
+        slot=slot.public_id,
+        slot_key=slot.id,
+        name=definition.name,
+        for_day=slot.for_day,
         sent_at=receipt.received_at,
         receipt=receipt.number,
         late=receipt.out_of_window,
-        readable=asked.plan.shows_answers,
+        readable=definition.plan.shows_answers,
     )
 
 
@@ -79,7 +83,9 @@ def get_submitted_answers(context: ParticipantContext, slot_id: str) -> Submitte
     Raises Refused("unknown_slot") unless the plan shows participants what they sent.
     """
     with context.read() as session:
-        row = session.exec(_sent(context.participant).where(col(Slot.public_id) == slot_id)).one_or_none()
+        row = session.exec(
+            _submitted(context.participant).where(col(Slot.public_id) == slot_id)
+        ).one_or_none()
         latest = _latest(session, row[0].id) if row else None
     if row is None or latest is None or not (form := _summarise(context, *row)).readable:
         raise Refused("unknown_slot")
@@ -94,11 +100,11 @@ def _latest(session: Session, slot_key: int | None) -> Response | None:
     return session.exec(versions.limit(1)).first()
 
 
-def _sent(visitor: ParticipantSession) -> Select[Slot, Response]:
+def _submitted(participant: ParticipantSession) -> Select[Slot, Response]:
     return (
         select(Slot, Response)
         .join(Response, col(Response.slot_id) == col(Slot.id))
-        .where(col(Slot.participant_id) == visitor.participant_id, col(Response.version) == 1)
+        .where(col(Slot.participant_id) == participant.participant_id, col(Response.version) == 1)
     )
 
 

@@ -41,28 +41,32 @@ def request_correction(context: ParticipantContext, slot_id: str) -> None:
 def pending_call_request(context: ParticipantContext) -> datetime | None:
     """When this participant asked for the call that is still to come; None when there is none."""
     with context.read() as session:
-        found = session.exec(_open(context.participant, TeamRequestKind.call)).first()
-    return found.asked_at if found else None
+        request = session.exec(_open(context.participant, TeamRequestKind.call)).first()
+    return request.asked_at if request else None
 
 
 def pending_corrections(context: ParticipantContext) -> Mapping[int, datetime]:
     """The forms (by the key of their slot) with an open request for correction, and when it was made."""
     with context.read() as session:
-        found = session.exec(_open(context.participant, TeamRequestKind.correction)).all()
-    return {row.slot_key: row.asked_at for row in found}
+        requests = session.exec(_open(context.participant, TeamRequestKind.correction)).all()
+    return {request.slot_key: request.asked_at for request in requests}
 
 
 def _ask(
-    work: UnitOfWork, visitor: ParticipantSession, kind: TeamRequestKind, slot: int | None, event: AuditEvent
+    work: UnitOfWork,
+    participant: ParticipantSession,
+    kind: TeamRequestKind,
+    slot: int | None,
+    event: AuditEvent,
 ) -> None:
-    chain = participant_chain(visitor.participant_id)
+    chain = participant_chain(participant.participant_id)
     work.lock(chain)
-    wanted = _open(visitor, kind).where(TeamRequest.slot_key == (slot or 0))
-    if work.session.exec(wanted).first() is not None:
+    same = _open(participant, kind).where(TeamRequest.slot_key == (slot or 0))
+    if work.session.exec(same).first() is not None:
         return
     work.session.add(
         TeamRequest(
-            participant_id=visitor.participant_id,
+            participant_id=participant.participant_id,
             kind=kind,
             slot_id=slot,
             slot_key=slot or 0,
@@ -72,9 +76,9 @@ def _ask(
     work.record(event, chain)
 
 
-def _open(visitor: ParticipantSession, kind: TeamRequestKind) -> SelectOfScalar[TeamRequest]:
+def _open(participant: ParticipantSession, kind: TeamRequestKind) -> SelectOfScalar[TeamRequest]:
     return select(TeamRequest).where(
-        TeamRequest.participant_id == visitor.participant_id,
+        TeamRequest.participant_id == participant.participant_id,
         TeamRequest.kind == kind,
         col(TeamRequest.closed_at).is_(None),
     )

@@ -24,7 +24,7 @@ from app.services.audit.audit_seals import day_to_seal
 from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
-from app.services.feed.feed_events import slot_event
+from app.services.feed.feed_events import raise_version, slot_event
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import ADMINISTRATIVE, next_due_at, queued_kinds_by_slot
 from app.storage.queries.participants import get_site
@@ -190,7 +190,8 @@ class _ParticipantRun:
         slot.announced = what
         self.work.record(_EVENTS[what], participant_chain(key_of(self.participant)), changes=[change])
         blinded = self._plan(slot).blinded
-        draft = slot_event(slot, self.participant, self.site, CLOCK, what, None, blinded)
+        version, subject = raise_version(slot), self.participant.subject
+        draft = slot_event(slot, version, subject, self.site, CLOCK, what, blinded=blinded)
         self.work.publish(slot.study_id, draft)
 
     def _remind(self) -> int:

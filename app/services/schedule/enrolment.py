@@ -18,7 +18,7 @@ from app.services.core.identifiers import new_public_id, new_short_code, new_tok
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.throttling import forget_failures, participant_throttle
-from app.services.feed.feed_events import participant_event
+from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.slots import refresh_next_due
 from app.services.setup.packs import check_packs
@@ -103,7 +103,9 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         )
         _keep_contact(context.installation, work, participant, entry)
         change = "updated" if registered else "created"
-        work.publish(site.study_id, participant_event(participant, site, context.actor, change))
+        version = raise_version(participant)
+        draft = participant_event(participant, version, site, context.actor, change)
+        work.publish(site.study_id, draft)
         anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
         enter_anchor(context.installation, work, participant, anchor, confirmed=True)
         if registered:

@@ -10,7 +10,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import slot_event
+from app.services.feed.feed_events import raise_version, slot_event
 from app.storage.queries.participants import (
     get_participant,
     get_readable_slot,
@@ -92,5 +92,6 @@ def _excuse(
     site = get_site(work.session, participant)
     for slot in slots:
         slot.excused, slot.wake_at = exemption, None
-        told = slot_event(slot, participant, site, actor, "excused", blinded=plan.blinded)
-        work.publish(participant.study_id, told)
+        version, subject = raise_version(slot), participant.subject
+        draft = slot_event(slot, version, subject, site, actor, "excused", blinded=plan.blinded)
+        work.publish(participant.study_id, draft)

@@ -6,7 +6,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import slot_event
+from app.services.feed.feed_events import raise_version, slot_event
 from app.storage.queries.participants import get_readable_slot, get_site
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
@@ -40,5 +40,6 @@ def record_missed_reason(
         slot.missed_reason, slot.missed_note = reason, note.strip() or None
         work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=slot.missed_note)
         site = get_site(work.session, participant)
-        told = slot_event(slot, participant, site, context.actor, "missed", blinded=plan.blinded)
-        work.publish(slot.study_id, told)
+        version, subject = raise_version(slot), participant.subject
+        draft = slot_event(slot, version, subject, site, context.actor, "missed", blinded=plan.blinded)
+        work.publish(slot.study_id, draft)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
+from app.domain.capture.slot_view import SlotInstrument
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack, PackValidity, parse_pack
 from app.domain.instruments.text import InstrumentText
@@ -23,7 +24,6 @@ from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.packs import InstrumentPack
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
 
@@ -113,7 +113,7 @@ def check_packs(installation: Installation, plan: Plan, at: datetime) -> None:
 
 
 def check_form_wording(
-    installation: Installation, study: str, language: str, slot: Slot, at: datetime
+    installation: Installation, study: str, language: str, slot: SlotInstrument, at: datetime
 ) -> None:
     """Refuse a form that may not be begun in this language; a begun one may be finished (CAP-15).
 
@@ -125,8 +125,10 @@ def check_form_wording(
         check_pack(installation, plan, instrument, language, at)
 
 
-def has_form_wording(installation: Installation, study: str, language: str, slot: Slot, at: datetime) -> bool:
-    """Whether `check_begin` lets the form pass."""
+def has_form_wording(
+    installation: Installation, study: str, language: str, slot: SlotInstrument, at: datetime
+) -> bool:
+    """Whether `check_form_wording` lets the form pass."""
     try:
         check_form_wording(installation, study, language, slot, at)
     except Refused:

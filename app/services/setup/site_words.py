@@ -3,6 +3,7 @@
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.storage.plain_rows import SiteRecord
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
@@ -12,7 +13,7 @@ MOST_CHARACTERS = 120
 """A person who must call reads no more."""
 
 
-def urgent_words(site: Site, language: str) -> str:
+def urgent_words(site: Site | SiteRecord, language: str) -> str:
     """The site's words in this language; "" where it has none, and ours are shown."""
     return str((site.urgent_words or {}).get(language, ""))
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.capture.slot_view import SlotDates, SlotView
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
@@ -19,8 +20,8 @@ def is_diary_slot(plan: Plan, slot: Slot) -> bool:
     return plan.diary is not None and slot.series == plan.diary.series
 
 
-def window_of_slot(slot: Slot) -> Window | None:
-    """The window that a row holds; None while its anchor is not known."""
+def window_of_slot(slot: SlotDates) -> Window | None:
+    """The slot's window; None while its anchor is not known."""
     if slot.opens_on is None or slot.target_on is None or slot.closes_on is None:
         return None
     if not (slot.opens_at and slot.due_at and slot.overdue_at and slot.closes_at and slot.grace_until):
@@ -38,19 +39,19 @@ def window_of_slot(slot: Slot) -> Window | None:
     )
 
 
-def slot_facts(slot: Slot) -> SlotFacts:
-    """What the row knows of its slot beside the window."""
-    left = Exit(slot.exit_kind, slot.exit_at) if slot.exit_kind and slot.exit_at else None
-    return SlotFacts(slot.begun_at, slot.submitted_at, left, slot.excused is not None)
+def slot_facts(slot: SlotDates) -> SlotFacts:
+    """What is known of the slot beside its window."""
+    ended = Exit(slot.exit_kind, slot.exit_at) if slot.exit_kind and slot.exit_at else None
+    return SlotFacts(slot.begun_at, slot.submitted_at, ended, slot.excused is not None)
 
 
-def slot_status(slot: Slot, at: datetime) -> Status:
+def slot_status(slot: SlotDates, at: datetime) -> Status:
     """The slot's state at this moment."""
     return derive_status(window_of_slot(slot), slot_facts(slot), at)
 
 
-def planned_slot(slot: Slot) -> PlannedSlot:
-    """The row as the domain's schedule names it."""
+def planned_slot(slot: SlotView) -> PlannedSlot:
+    """The slot as the domain's schedule names it."""
     return PlannedSlot(
         visit=slot.visit,
         series=slot.series,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import cast
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +14,16 @@ from app.storage.queries.slots import code_literal, status_expression
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
+
+
+class UpcomingForm(NamedTuple):
+    """A form that takes answers now: its plan, its instrument, and when it was begun."""
+
+    plan_version: str
+    instrument: str
+    instrument_version: str
+    begun_at: datetime | None
+
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
 _LATER = table_of(Slot).alias("later")
@@ -31,10 +41,7 @@ _READ = (
     sa.select(
         col(Participant.exit_kind),
         _NEXT.scalar_subquery().label("next_on"),
-        col(Slot.plan_version),
-        col(Slot.instrument),
-        col(Slot.instrument_version),
-        col(Slot.begun_at),
+        *(getattr(Slot, name) for name in UpcomingForm._fields),
     )
     .select_from(sa.outerjoin(Participant, Slot, _OPEN))
     .where(col(Participant.id) == sa.bindparam("participant"))
@@ -43,14 +50,15 @@ _READ = (
 
 @dataclass(frozen=True, slots=True)
 class UpcomingForms:
-    """`open`: of each form that takes answers now, its plan, instrument and beginning; no other column."""
+    """The forms that take answers now, and the day on which the next one opens."""
 
-    open: Sequence[Slot]
+    open: Sequence[UpcomingForm]
     next_on: date | None
 
 
 def read_upcoming_forms(connection: Connection, participant_id: int, at: datetime) -> UpcomingForms:
     """What this participant can answer at `at`, and the day on which the next form opens, if they stay."""
     rows = connection.execute(_READ, {"participant": participant_id, "at": at}).all()
-    slots = [row for row in rows if row.instrument is not None]
-    return UpcomingForms(cast(Sequence[Slot], slots), None if rows[0].exit_kind else rows[0].next_on)
+    # The outer join gives one row without a form where there is none.
+    forms = [UpcomingForm._make(row[2:]) for row in rows if row.instrument is not None]
+    return UpcomingForms(forms, None if rows[0].exit_kind else rows[0].next_on)

@@ -8,12 +8,12 @@ statement that holds only if that head has not moved; otherwise both are done ag
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlmodel import col
 
 from app.domain.capture.answers import SubmittedAnswer
@@ -27,6 +27,8 @@ from app.storage.audit import (
     bookkeeping_writes,
     move_head_values,
 )
+from app.storage.plain_rows import ChainHeadRecord, SlotRecord
+from app.storage.statements.connections import open_autocommit
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.columns import table_of
@@ -38,25 +40,24 @@ _OWN = sa.literal_column("'participant:'", sa.String)
 CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
 """The chain of a participant in a query. Written out: a constant that is bound is sent each time."""
 
-_SLOT = table_of(Slot)
 _NEWEST = table_of(AnswerEvent).alias("newest")
 
+_WHO = 6
 _COLUMNS: tuple[Any, ...] = (
     col(Device.id).label("device_id"),
     col(Device.seen_at),
     col(Device.locked_at),
-    col(Participant.public_id).label("person"),
+    col(Participant.public_id).label("participant"),
     col(Participant.language),
     col(Study.code).label("study"),
-    _SLOT,
-    col(AuditChain.chain),
-    col(AuditChain.seq),
-    col(AuditChain.hash),
+    *(getattr(Slot, name) for name in SlotRecord._fields),
+    *(getattr(AuditChain, name) for name in ChainHeadRecord._fields),
     sa.select(sa.func.coalesce(sa.func.max(_NEWEST.c.revision), 0))
     .where(_NEWEST.c.slot_id == col(Slot.id))
     .scalar_subquery()
     .label("revision"),
 )
+"""`_WHO` columns of device, participant and study, then slot, head and revision."""
 
 _BEFORE: tuple[Any, ...] = (
     col(AnswerEvent.item).label("earlier_item"),
@@ -92,14 +93,6 @@ _READ = (
     .order_by(col(AnswerEvent.revision))
 )
 
-_DRAFT = (
-    sa.select(
-        col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision)
-    )
-    .where(col(AnswerEvent.slot_id) == sa.bindparam("slot_id"))
-    .order_by(col(AnswerEvent.revision))
-)
-
 _BOUND = sa.select(col(Device.id)).where(
     col(Device.token_hash) == sa.bindparam("token_hash"), col(Device.revoked_at).is_(None)
 )
@@ -114,55 +107,69 @@ class DraftAnswer:
     revision: int
 
     @property
-    def told(self) -> int | str | None:
+    def answer(self) -> int | str | None:
         """The answer as the domain has it."""
         return self.value if self.words is None else self.words
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierAnswers:
-    """What came before: the numbers of a client's events stored already, from the one before these on,
-    and what items hold."""
+class SavingContext:
+    """What answers on their way to a draft meet: browser, participant, slot, chain head, and earlier answers.
 
-    known: Collection[int]
-    held: Mapping[str, AnswerValue]
+    `known_seqs`: numbers of this client's events that are stored already, from the one before these on;
+    `earlier`: what the items hold now.
+    """
+
+    device_id: int
+    seen_at: datetime
+    locked_at: datetime | None
+    participant: str
+    language: str
+    study: str
+    slot: SlotRecord
+    head: ChainHeadRecord
+    revision: int
+    known_seqs: Collection[int]
+    earlier: Mapping[str, AnswerValue]
 
 
 def read_slot_for_saving(
-    connection: Connection, token_hash: str, slot: str, client: str, given: Sequence[SubmittedAnswer]
-) -> tuple[sa.Row[Any], EarlierAnswers] | None:
-    """Browser, participant, slot and chain head in one row, and what these answers meet in the draft.
-
-    None unless it is this browser's own slot.
-    """
-    told = {
+    connection: Connection, token_hash: str, slot: str, client: str, answers: Sequence[SubmittedAnswer]
+) -> SavingContext | None:
+    """All of it in one statement; None unless it is this browser's own slot."""
+    values = {
         "token_hash": token_hash,
         "slot": slot,
         "client": client,
-        "first": min(answer.seq for answer in given) - 1,
-        "items": list({answer.item for answer in given}),
+        "first": min(answer.seq for answer in answers) - 1,
+        "items": list({answer.item for answer in answers}),
     }
-    rows: Sequence[sa.Row[Any]] = connection.execute(_READ, told).all()
-    return (rows[0], _earlier(rows, client)) if rows else None
+    rows: Sequence[sa.Row[Any]] = connection.execute(_READ, values).all()
+    return _saving_context(rows, client) if rows else None
 
 
-def _earlier(rows: Sequence[sa.Row[Any]], client: str) -> EarlierAnswers:
-    held: dict[str, AnswerValue] = {}
-    known: set[int] = set()
+def _saving_context(rows: Sequence[sa.Row[Any]], client: str) -> SavingContext:
+    earlier: dict[str, AnswerValue] = {}
+    known_seqs: set[int] = set()
     for row in rows:
         if row.earlier_item is not None:
-            held[row.earlier_item] = row.earlier_value if row.earlier_words is None else row.earlier_words
+            earlier[row.earlier_item] = row.earlier_value if row.earlier_words is None else row.earlier_words
             if row.earlier_client == client:
-                known.add(row.earlier_seq)
-    return EarlierAnswers(known, held)
-
-
-def slot_of(row: sa.Row[Any]) -> Slot:
-    """The slot in a row that `read_slot` returned: it has the slot's columns under the same names.
-
-    To build a `Slot` of them would cost more than reading them did.
-    """
-    return cast(Slot, row)
+                known_seqs.add(row.earlier_seq)
+    first, slot_ends = rows[0], _WHO + len(SlotRecord._fields)
+    return SavingContext(
+        device_id=first.device_id,
+        seen_at=first.seen_at,
+        locked_at=first.locked_at,
+        participant=first.participant,
+        language=first.language,
+        study=first.study,
+        slot=SlotRecord._make(first[_WHO:slot_ends]),
+        head=ChainHeadRecord._make(first[slot_ends : slot_ends + len(ChainHeadRecord._fields)]),
+        revision=first.revision,
+        known_seqs=known_seqs,
+        earlier=earlier,
+    )
 
 
 _LINE = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == sa.bindparam("line")).with_for_update()
@@ -172,19 +179,13 @@ _CHAIN_OF = sa.select(_OWN.concat(sa.cast(Device.participant_id, sa.String))).wh
 
 
 def lock_chain(connection: Connection, chain: str) -> None:
-    """Wait in line for a participant's head and keep it until the transaction ends: nobody overtakes then."""
+    """Take the row lock of a participant's chain until the transaction ends, so that no conflict can come."""
     connection.execute(_LINE, {"line": chain})
 
 
 def lock_chain_of_device(connection: Connection, token_hash: str) -> None:
-    """`hold` the head of the participant whose browser this is."""
+    """The same for the participant whose browser this is."""
     lock_chain(connection, connection.execute(_CHAIN_OF, {"token_hash": token_hash}).scalar_one())
-
-
-def read_draft(connection: Connection, slot_id: int) -> dict[str, DraftAnswer]:
-    """The draft: for each item the latest event."""
-    rows = connection.execute(_DRAFT, {"slot_id": slot_id})
-    return {row.item: DraftAnswer(row.value, row.words, row.revision) for row in rows}
 
 
 def is_device_bound(connection: Connection, token_hash: str) -> bool:
@@ -192,15 +193,22 @@ def is_device_bound(connection: Connection, token_hash: str) -> bool:
     return connection.execute(_BOUND, {"token_hash": token_hash}).first() is not None
 
 
-def write_answers(connection: Connection, audited: AuditedEntry, events: Sequence[dict[str, Any]]) -> bool:
-    """Store the answers with their audit entry, if the chain still ends where it was read; else False."""
+def write_answers(
+    connection: Connection, audited: AuditedEntry, events: Sequence[dict[str, Any]], seen_device: int | None
+) -> bool:
+    """Store the answers with their audit entry, if the chain still ends where it was read; else False.
+
+    `seen_device`: the browser whose lease is renewed along with them; None where that is not due.
+    """
     with audited_writes(connection, audited, "answer_event"):
         if connection.dialect.name == "postgresql" and len(events) == 1:
             values = move_head_values(audited) | _entry_values(audited.entry) | events[0]
-            return connection.execute(_ALL_IN_ONE, values).rowcount == 1
+            return execute_keeping_alive(connection, _ALL_IN_ONE, values, seen_device, audited.entry.at)
         if not append_entry(connection, audited):
             return False
         connection.execute(*insert_answers_statement(connection, events))
+    if seen_device is not None:
+        write_device_seen(connection, seen_device, audited.entry.at)
     return True
 
 
@@ -217,8 +225,53 @@ def _entry_values(entry: ChainEntry) -> dict[str, Any]:
     return {f"a_{name}": value for name, value in entry.as_row().items()}
 
 
-def _one_statement() -> sa.Insert:
-    """Head, audit entry and one answer in a single PostgreSQL statement: one durable round trip."""
+_SEEN_COLUMNS = ("seen_at",)
+_SEEN = (
+    sa.update(Device)
+    .where(col(Device.id) == sa.bindparam("seen_id"))
+    .values(seen_at=sa.bindparam("seen", type_=table_of(Device).c.seen_at.type))
+)
+
+
+def device_seen_after(moved: sa.CTE) -> sa.CTE:
+    """A part of a PostgreSQL statement: renews the browser's lease if the chain's head was moved."""
+    return _SEEN.where(sa.exists().select_from(moved)).cte("seen")
+
+
+def execute_keeping_alive(
+    connection: Connection,
+    statements: tuple[sa.Insert, sa.Insert],
+    values: dict[str, Any],
+    seen_device: int | None,
+    at: datetime,
+) -> bool:
+    """Run the first statement, or the second, which renews a browser's lease too; whether the head moved."""
+    alone, and_seen = statements
+    if seen_device is None:
+        return connection.execute(alone, values).rowcount == 1
+    with bookkeeping_writes(connection, "device", _SEEN_COLUMNS):
+        return connection.execute(and_seen, values | _seen_values(seen_device, at)).rowcount == 1
+
+
+def write_device_seen(connection: Connection, device_id: int, at: datetime) -> None:
+    """Renew a browser's lease: it was seen at `at`."""
+    with bookkeeping_writes(connection, "device", _SEEN_COLUMNS):
+        connection.execute(_SEEN, _seen_values(device_id, at))
+
+
+def _seen_values(device_id: int, at: datetime) -> dict[str, Any]:
+    return {"seen_id": device_id, "seen": at}
+
+
+def renew_device_lease(engine: Engine, device_id: int, at: datetime) -> None:
+    """Renew a browser's lease by a statement that is a transaction by itself."""
+    with open_autocommit(engine) as connection:
+        write_device_seen(connection, device_id, at)
+        connection.commit()
+
+
+def _one_statement(*, seen: bool) -> sa.Insert:
+    """Head, audit entry, one answer (and browser) in one PostgreSQL statement, a transaction by itself."""
     moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
     audit = table_of(AuditEntry)
     names = [column.name for column in audit.columns if column.name != "id"]
@@ -226,12 +279,13 @@ def _one_statement() -> sa.Insert:
     entered = sa.insert(audit).from_select(names, sa.select(*values).select_from(moved)).cte("entered")
     answers = table_of(AnswerEvent)
     fields = [column.name for column in answers.columns if column.name != "id"]
-    given = [sa.bindparam(name, type_=answers.c[name].type) for name in fields]
-    statement = sa.insert(answers).from_select(fields, sa.select(*given).select_from(moved))
-    return statement.add_cte(entered).execution_options(preserve_rowcount=True)
+    row = [sa.bindparam(name, type_=answers.c[name].type) for name in fields]
+    statement = sa.insert(answers).from_select(fields, sa.select(*row).select_from(moved))
+    also = [device_seen_after(moved)] if seen else []
+    return statement.add_cte(entered, *also).execution_options(preserve_rowcount=True)
 
 
-_ALL_IN_ONE = _one_statement()
+_ALL_IN_ONE = _one_statement(seen=False), _one_statement(seen=True)
 
 
 def _from_document() -> sa.Insert:
@@ -240,20 +294,9 @@ def _from_document() -> sa.Insert:
     fields = [column.name for column in answers.columns if column.name != "id"]
     rows = sa.cast(sa.bindparam("rows", type_=sa.Text), JSONB)
     shaped = sa.func.jsonb_populate_recordset(sa.literal_column("NULL::answer_event"), rows)
-    given = shaped.table_valued(*(sa.column(name, answers.c[name].type) for name in fields))
-    return sa.insert(answers).from_select(fields, sa.select(*(given.c[name] for name in fields)))
+    table = shaped.table_valued(*(sa.column(name, answers.c[name].type) for name in fields))
+    return sa.insert(answers).from_select(fields, sa.select(*(table.c[name] for name in fields)))
 
 
 _ALL_AT_ONCE = _from_document()
 _EACH = sa.insert(table_of(AnswerEvent))
-
-
-def write_device_seen(connection: Connection, device_id: int, at: datetime) -> None:
-    """Keep the device's session alive."""
-    with bookkeeping_writes(connection, "device", ["seen_at"]):
-        connection.execute(
-            sa.update(Device)
-            .where(col(Device.id) == sa.bindparam("device"))
-            .values(seen_at=sa.bindparam("moment")),
-            {"device": device_id, "moment": at},
-        )

@@ -7,6 +7,7 @@ the hashes of the feed event are put together by the database, from pieces that 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -18,7 +19,13 @@ from sqlmodel import SQLModel, col
 from app.domain.records.feed import FeedEventDraft, spell_event
 from app.storage.audit import MOVE_HEAD, AuditedEntry, append_entry, audited_writes, move_head_values
 from app.storage.feed_log import PendingEvent, append_feed_events
-from app.storage.statements.save_answers import insert_answers_statement
+from app.storage.plain_rows import ResponseRecord, SlotRecord
+from app.storage.statements.save_answers import (
+    device_seen_after,
+    execute_keeping_alive,
+    insert_answers_statement,
+    write_device_seen,
+)
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.columns import table_of
@@ -31,68 +38,68 @@ _SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """All that one sending writes: `slot` as it will be, and answers that the draft did not hold yet."""
+    """All that a submission writes: `slot` as it will be, and answers that the draft does not hold yet.
+
+    `seen_device`: the browser that is kept alive along with it; None where that is not due.
+    """
 
     entry: AuditedEntry
     answers: Sequence[dict[str, Any]]
-    response: Response
-    slot: Slot
-    told: FeedEventDraft
+    response: ResponseRecord
+    slot: SlotRecord
+    event: FeedEventDraft
+    seen_device: int | None
 
 
-def write_submission(connection: Connection, made: Submission) -> bool:
-    """Store the submission and append it to the feed; False if the chain has moved since it was read."""
-    with audited_writes(connection, made.entry, "answer_event", "response", "slot", "feed_event"):
+def write_submission(connection: Connection, submission: Submission) -> bool:
+    """Store it all and append it to the feed; False if the chain has moved since it was read."""
+    at, slot = submission.entry.entry.at, submission.slot
+    with audited_writes(connection, submission.entry, "answer_event", "response", "slot", "feed_event"):
         if connection.dialect.name == "postgresql":
-            return connection.execute(_ALL_IN_ONE, _as_one(made)).rowcount == 1
-        if not append_entry(connection, made.entry):
+            values = _as_one(submission, at)
+            return execute_keeping_alive(connection, _ALL_IN_ONE, values, submission.seen_device, at)
+        if not append_entry(connection, submission.entry):
             return False
-        if made.answers:
-            connection.execute(*insert_answers_statement(connection, made.answers))
-        connection.execute(sa.insert(Response), [response_values(made.response)])
-        sent = sa.update(Slot).where(col(Slot.id) == made.slot.id)
-        connection.execute(sent.values({name: getattr(made.slot, name) for name in _SENT}))
-        pending = PendingEvent(made.told, made.entry.entry.at)
-        append_feed_events(connection, made.slot.study_id, [pending])
+        if submission.answers:
+            connection.execute(*insert_answers_statement(connection, submission.answers))
+        connection.execute(sa.insert(Response), [submission.response._asdict()])
+        changed = sa.update(Slot).where(col(Slot.id) == slot.id)
+        connection.execute(changed.values({name: getattr(slot, name) for name in _SENT}))
+        if submission.seen_device is not None:
+            write_device_seen(connection, submission.seen_device, at)
+        append_feed_events(connection, slot.study_id, [PendingEvent(submission.event, at)])
     return True
 
 
-def _as_one(made: Submission) -> dict[str, Any]:
-    pieces = spell_event(made.told, made.entry.entry.at)
+def _as_one(submission: Submission, at: datetime) -> dict[str, Any]:
+    draft = submission.event
+    pieces = spell_event(draft, at)
     event = {
-        "study_id": made.slot.study_id,
-        "type": made.told.type,
-        "ref": made.told.ref,
-        "version": made.told.version,
-        "site_id": made.told.site_id,
-        "recorded_at": made.entry.entry.at,
+        "study_id": submission.slot.study_id,
+        "type": draft.type,
+        "ref": draft.ref,
+        "version": draft.version,
+        "site_id": draft.site_id,
+        "recorded_at": at,
     }
     rows = {
-        "new_entry": made.entry.entry.as_row(),
-        "new_answers": made.answers,
-        "new_response": response_values(made.response),
-        "new_slot": {name: getattr(made.slot, name) for name in ("id", *_SENT)},
+        "new_entry": submission.entry.entry.as_row(),
+        "new_answers": submission.answers,
+        "new_response": submission.response._asdict(),
+        "new_slot": {name: getattr(submission.slot, name) for name in ("id", *_SENT)},
         "new_event": event,
     }
-    return move_head_values(made.entry) | {
-        **{name: orjson.dumps(told).decode() for name, told in rows.items()},
-        "sent_study": made.slot.study_id,
-        **{f"envelope_{place}": piece for place, piece in enumerate(pieces.envelope)},
+    return move_head_values(submission.entry) | {
+        **{name: orjson.dumps(row).decode() for name, row in rows.items()},
+        "sent_study": submission.slot.study_id,
+        **{f"env_{place}": piece for place, piece in enumerate(pieces.envelope)},
         **{f"line_{place}": piece for place, piece in enumerate(pieces.line)},
     }
-
-
-def response_values(response: Response) -> dict[str, Any]:
-    """A new response by the names of its columns."""
-    return {name: getattr(response, name) for name in _RESPONSE}
 
 
 def _names(table: sa.Table) -> list[str]:
     """The columns that a new row is given."""
     return [column.name for column in table.columns if column.name != "id"]
-
-
-_RESPONSE = _names(table_of(Response))
 
 
 def _unfolded(kind: type[SQLModel], member: str, names: Sequence[str]) -> sa.TableValuedAlias:
@@ -116,7 +123,7 @@ def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
     rows = _unfolded(kind, member, names)
     chosen = sa.select(*_of(names)).select_from(sa.join(rows, moved, sa.true()))
     added = sa.insert(table).from_select(names, chosen)
-    return added.returning(sa.literal_column("1").label("one")).cte(f"add_{member}")
+    return added.returning(sa.literal_column("1")).cte(member)
 
 
 def _joined(*pieces: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
@@ -138,7 +145,7 @@ def _placed(moved: sa.CTE) -> sa.CTE:
     given = _unfolded(Slot, "new_slot", ("id", *_SENT))
     sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
     placed = sent.values({name: given.c[name] for name in _SENT})
-    return placed.returning(sa.literal_column("1").label("one")).cte("placed")
+    return placed.returning(sa.literal_column("1")).cte("placed")
 
 
 def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
@@ -162,13 +169,13 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
         .with_for_update(of=head)
         .cte("locked")
     )
-    envelope = _sha256(_joined(_text("envelope_0"), locked.c.seq, _text("envelope_1"))).label("envelope")
+    envelope = _sha256(_joined(_text("env_0"), locked.c.seq, _text("env_1"))).label("envelope")
     known = sa.select(locked, envelope).cte("known")
     linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
     return sa.select(known, linked.label("hash")).cte("linked")
 
 
-def _one_statement() -> sa.Insert:
+def _one_statement(*, seen: bool) -> sa.Insert:
     moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
     added = [
         _added(kind, member, moved)
@@ -186,7 +193,8 @@ def _one_statement() -> sa.Insert:
         .values(seq=linked.c.seq, hash=linked.c.hash)
         .cte("led")
     )
-    return _event(linked).add_cte(led).execution_options(preserve_rowcount=True)
+    also = [device_seen_after(moved)] if seen else []
+    return _event(linked).add_cte(led, *also).execution_options(preserve_rowcount=True)
 
 
 def _event(linked: sa.CTE) -> sa.Insert:
@@ -201,4 +209,4 @@ def _event(linked: sa.CTE) -> sa.Insert:
     return sa.insert(event).from_select([*names, *late], chosen.select_from(sa.join(rows, linked, sa.true())))
 
 
-_ALL_IN_ONE = _one_statement()
+_ALL_IN_ONE = _one_statement(seen=False), _one_statement(seen=True)

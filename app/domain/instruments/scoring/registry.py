@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from app.domain.instruments.definition import Instrument, Item, Scale
-from app.domain.instruments.responses import AnswerValue, applicable_items, validate_answer
+from app.domain.instruments.responses import AnswerValue, ValidAnswers, applicable_items, validate_answer
 from app.domain.instruments.scoring.eortc import EortcLinear
 from app.domain.instruments.scoring.score import ScaleScore, Score
 from app.domain.instruments.scoring.worst_of import WorstOf
@@ -48,13 +48,15 @@ def score_answers(
     """Every scale of the instrument, in its order, from raw answers, which stay as they are.
 
     Items that conditions do not ask, and those of `leave_out`, count neither as asked nor as answered.
-    Raises Refused: "unknown_item", or as `validate_answer` for an answer that the item cannot have.
+    Raises Refused: "unknown_item", or as `validate_answer` for an answer that the item cannot have;
+    `ValidAnswers` are trusted.
     """
     if not instrument.scales:
         return ()
     algorithm = find_algorithm(instrument.algorithm)
     items = applicable_items(instrument, answers, leave_out)
-    numbers = {item.code: _number(item, answers.get(item.code)) for item in items}
+    number = _trusted_number if isinstance(answers, ValidAnswers) else _number
+    numbers = {item.code: number(item, answers.get(item.code)) for item in items}
     results: dict[str, ScaleScore] = {}
     for scale in instrument.scales:
         if scale.parts:
@@ -75,6 +77,10 @@ def _named(instrument: Instrument, scale: str, result: ScaleScore) -> Score:
         version=instrument.version,
         algorithm=instrument.algorithm,
     )
+
+
+def _trusted_number(_item: Item, value: AnswerValue) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _number(item: Item, value: AnswerValue) -> int | None:

@@ -1,0 +1,170 @@
+"""A participant's form in one read: browser, participant, site, slot, draft, and head of the audit chain."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel import col
+
+from app.storage.engine import autocommitting
+from app.storage.plain_rows import (
+    ChainHeadRecord,
+    DeviceRecord,
+    ParticipantRecord,
+    SiteRecord,
+    SlotRecord,
+    StudyRecord,
+)
+from app.storage.statements.save_answers import CHAIN, DraftAnswer
+from app.storage.tables.audit import AuditChain
+from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.participants import Device, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
+
+_WHO: tuple[Any, ...] = (
+    *(getattr(Device, name) for name in DeviceRecord._fields),
+    *(getattr(Participant, name) for name in ParticipantRecord._fields),
+    *(getattr(Site, name) for name in SiteRecord._fields),
+    *(getattr(Study, name) for name in StudyRecord._fields),
+)
+_FORM: tuple[Any, ...] = (
+    *(getattr(Slot, name) for name in SlotRecord._fields),
+    *(getattr(AuditChain, name) for name in ChainHeadRecord._fields),
+)
+
+
+class _Rows(FunctionElement[Any]):
+    """The rows of a query as one document: a list of lists, in no order."""
+
+    type = sa.JSON()
+    inherit_cache = True
+
+
+@compiles(_Rows, "postgresql")
+def _on_postgresql(rows: _Rows, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the compiler's own
+    return f"jsonb_agg(jsonb_build_array({compiler.process(rows.clauses, **options)}))"
+
+
+@compiles(_Rows, "sqlite")
+def _on_sqlite(rows: _Rows, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as above
+    return f"json_group_array(json_array({compiler.process(rows.clauses, **options)}))"
+
+
+_DRAFT = (
+    sa.select(
+        _Rows(
+            col(AnswerEvent.item), col(AnswerEvent.value), col(AnswerEvent.words), col(AnswerEvent.revision)
+        )
+    )
+    .where(col(AnswerEvent.slot_id) == col(Slot.id))
+    .scalar_subquery()
+)
+_OF_DEVICE = (
+    sa.join(Device, Participant, col(Participant.id) == col(Device.participant_id))
+    .join(Site, col(Site.id) == col(Participant.site_id))
+    .join(Study, col(Study.id) == col(Participant.study_id))
+)
+_BOUND = (col(Device.token_hash) == sa.bindparam("token"), col(Device.revoked_at).is_(None))
+_SESSION = sa.select(*_WHO).select_from(_OF_DEVICE).where(*_BOUND)
+_ALL = (
+    sa.select(*_WHO, *_FORM, _DRAFT)
+    .select_from(_OF_DEVICE)
+    .join(Slot, col(Slot.participant_id) == col(Participant.id))
+    .join(AuditChain, col(AuditChain.chain) == CHAIN)
+    .where(col(Slot.public_id) == sa.bindparam("slot"))
+)
+_BY_TOKEN = _ALL.where(*_BOUND)
+_BY_DEVICE = _ALL.where(col(Device.id) == sa.bindparam("device"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRows:
+    """Whose browser this is: records, not rows of a session."""
+
+    device: DeviceRecord
+    participant: ParticipantRecord
+    site: SiteRecord
+    study: StudyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FormRows:
+    """A form of a participant's own, read at one moment.
+
+    `draft`: of each item the latest answer; `head` is the version of everything else (optimistic lock).
+    """
+
+    session: SessionRows
+    slot: SlotRecord
+    head: ChainHeadRecord
+    draft: Mapping[str, DraftAnswer]
+
+    @property
+    def answers(self) -> dict[str, int | str | None]:
+        """The draft as the domain has it."""
+        return {item: answer.answer for item, answer in self.draft.items()}
+
+    @property
+    def revision(self) -> int:
+        """The number of the draft's latest answer; 0 without one."""
+        return max((answer.revision for answer in self.draft.values()), default=0)
+
+
+def read_session_by_token(connection: Connection, token_hash: str) -> SessionRows | None:
+    """Whose browser has this token; None unless it is bound."""
+    row = connection.execute(_SESSION, {"token": token_hash}).one_or_none()
+    return None if row is None else _session_rows(iter(row))
+
+
+def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> FormRows | None:
+    """The form that the browser with this token asks for; None unless it is bound and the slot is its own."""
+    with _reading(engine).connect() as connection:
+        return _form_rows(connection.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none())
+
+
+def read_form_by_device(engine: Engine, device_id: int, slot: str) -> FormRows | None:
+    """The same for a browser that was recognised already; None unless the slot is its own."""
+    with _reading(engine).connect() as connection:
+        return reread_form(connection, device_id, slot)
+
+
+def reread_form(connection: Connection, device_id: int, slot: str) -> FormRows | None:
+    """The same on a connection that holds the lock of the participant's chain."""
+    return _form_rows(connection.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none())
+
+
+def _reading(engine: Engine) -> Engine:
+    """One read needs no transaction around it on PostgreSQL, and no writer's turn on SQLite."""
+    return autocommitting(engine) if engine.dialect.name == "postgresql" else engine
+
+
+def _session_rows(values: Iterator[Any]) -> SessionRows:
+    return SessionRows(
+        DeviceRecord._make(islice(values, len(DeviceRecord._fields))),
+        ParticipantRecord._make(islice(values, len(ParticipantRecord._fields))),
+        SiteRecord._make(islice(values, len(SiteRecord._fields))),
+        StudyRecord._make(islice(values, len(StudyRecord._fields))),
+    )
+
+
+def _form_rows(row: Sequence[Any] | None) -> FormRows | None:
+    if row is None:
+        return None
+    values = iter(row)
+    return FormRows(
+        _session_rows(values),
+        SlotRecord._make(islice(values, len(SlotRecord._fields))),
+        ChainHeadRecord._make(islice(values, len(ChainHeadRecord._fields))),
+        {
+            item: DraftAnswer(value, words, revision)
+            for item, value, words, revision in sorted(next(values) or (), key=itemgetter(3))
+        },
+    )
