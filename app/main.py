@@ -27,6 +27,7 @@ from app.patient import activation, devices, help_page, home, settings, shared_d
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
+from app.patient.forms.document import FormDocuments
 from app.services.core.secrets import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
@@ -114,6 +115,7 @@ def create_app(
         read.statics.text("css/daybook.css"), read.statics.text("js/runner.min.js")
     )
     app.state.pages = read.pages
+    app.state.form_documents = FormDocuments(read.pages, app.state.form_assets)
     words = ReminderTexts.load(read.pages.catalogues)
     app.state.ticker = Ticker(app.state.installation, MessageSender(build_channels(settings), words), clock)
     app.state.frame = PageFrame(

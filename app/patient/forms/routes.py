@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.instruments.responses import AnswerValue, unanswered_items
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.document import FormDocuments
 from app.patient.forms.event_parser import parse_offline_batch, parse_pending_events, parse_saved_events
 from app.patient.forms.form_parser import ParsedForm, parse_form
 from app.patient.forms.page_builders import begin_page, done_page, form_page, review_page, url_of_form
@@ -128,7 +129,9 @@ def _show_form(request: Request, slot: str) -> Response:
     form = open_read_form(current.context, access.rows)
     if form.slot.begun_at is None:
         return current.show(begin_page(current, form))
-    return _form(current, form, form.answers)
+    documents: FormDocuments = request.app.state.form_documents
+    html = documents.render(form, current.frame_of_form(form.slot))
+    return HTMLResponse(html, headers=documents.headers)
 
 
 def _save(request: Request, slot: str, body: bytes) -> Response:

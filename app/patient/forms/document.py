@@ -1,0 +1,129 @@
+"""The form document: rendered once for everybody who sees the same, and filled in for each of them.
+
+To render thirty questions takes most of the time that a form document costs, and nearly all of it is the
+same for everybody. So the page is rendered without anybody's values and cut where they stand; a request
+puts its own into the gaps. The bytes are those of the rendered page (a test compares them).
+"""
+
+import re
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from markupsafe import escape
+
+from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.page_builders import form_day, form_page, url_of_form
+from app.patient.forms.questions import write_answer
+from app.services.capture.forms import OpenForm
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages
+
+MOST_DOCUMENTS = 256
+"""Each is some 45 kB; a study with fifty sites, two languages and two questionnaires needs 200."""
+
+_URL, _KEY, _DAY = "\x01", "\x02", "\x03"
+"""Stand for a participant's own values while a document is rendered; no definition has control characters."""
+
+_MARK = re.compile(f"[{_URL}{_KEY}{_DAY}]")
+_INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"')
+_CHOSEN = ('type="radio"', 'type="checkbox"')
+_CHECKED = b" checked"
+
+Gap = tuple[str, str]
+"""A place for a value: the field's name, and the value at which it is checked ("" for what is written)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormDocument:
+    """A rendered document in pieces; every second one is a gap, empty until a value is put there."""
+
+    pieces: tuple[bytes, ...]
+    gaps: Mapping[Gap, tuple[int, ...]]
+
+    def fill(self, form: OpenForm) -> bytes:
+        """The document with this form's own addresses, numbers and answers."""
+        pieces = list(self.pieces)
+        for gap, value in self._values(form):
+            for index in self.gaps[gap]:
+                pieces[index] = value
+        return b"".join(pieces)
+
+    def _values(self, form: OpenForm) -> Iterator[tuple[Gap, bytes]]:
+        yield (_URL, ""), _as_html(url_of_form(form.slot.public_id))
+        yield (_KEY, ""), _as_html(form.key)
+        if (day := form_day(form)) != "":
+            yield (_DAY, ""), _as_html(day)
+        yield ("submission_id", ""), _as_html(form.client)
+        yield ("revision", ""), str(form.revision).encode()
+        for code, value in form.answers.items():
+            gap = (f"blank_{code}", "1") if value is None else (code, str(value))
+            if gap in self.gaps:
+                yield gap, _CHECKED
+            elif value is not None and (code, "") in self.gaps:
+                yield (code, ""), _as_html(write_answer(form.instrument.item(code), value))
+
+
+class FormDocuments:
+    """The documents of one application (a bounded cache, first in first out)."""
+
+    def __init__(self, pages: Pages, assets: FormAssets, most: int = MOST_DOCUMENTS) -> None:
+        self.headers = {"Content-Security-Policy": form_policy(assets)}
+        self._pages, self._assets, self._most = pages, assets, most
+        self._documents: dict[Hashable, FormDocument] = {}
+        self._lock = Lock()
+
+    def render(self, form: OpenForm, frame: PageFrame) -> bytes:
+        """The form's document, as its page would be rendered."""
+        key = (
+            form.instrument.sha256,
+            form.text.sha256,
+            form.leave_out,
+            form.marks,
+            form.plan.appearance,
+            form.urgent_words,
+            form.slot.for_day is None,
+            frame,
+        )
+        document = self._documents.get(key)
+        if document is None:
+            document = self._cut(form, frame)
+            with self._lock:
+                if len(self._documents) >= self._most:
+                    del self._documents[next(iter(self._documents))]
+                self._documents[key] = document
+        return document.fill(form)
+
+    def _cut(self, form: OpenForm, frame: PageFrame) -> FormDocument:
+        page = form_page(replace(form, client="", revision=0, key=_KEY), self._assets, {})
+        page = replace(page, form_url=_URL, submit_url=f"{_URL}/submit", day=page.day and _DAY)
+        names = {"submission_id", "revision"}
+        names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
+        return _cut_document(self._pages.text(page, frame), names)
+
+
+def _cut_document(html: str, names: Collection[str]) -> FormDocument:
+    """Cut a rendered document at its marks, at the values of fields, and behind what can be checked."""
+    cuts: list[tuple[int, int, Gap]] = [(*mark.span(), (mark[0], "")) for mark in _MARK.finditer(html)]
+    for field in _INPUT.finditer(html):
+        name, value = field["name"], field["value"]
+        if name not in names:
+            continue
+        if any(chosen in field["type"] for chosen in _CHOSEN):
+            cuts.append((field.end(), field.end(), (name, value)))
+        else:
+            cuts.append((*field.span("value"), (name, "")))
+    pieces: list[bytes] = []
+    gaps: dict[Gap, tuple[int, ...]] = {}
+    begin = 0
+    for start, end, gap in sorted(cuts):
+        pieces.append(html[begin:start].encode())
+        gaps[gap] = (*gaps.get(gap, ()), len(pieces))
+        pieces.append(b"")
+        begin = end
+    pieces.append(html[begin:].encode())
+    return FormDocument(tuple(pieces), gaps)
+
+
+def _as_html(text: str) -> bytes:
+    return escape(text).encode()
