@@ -20,6 +20,14 @@ SITES = 20
 """Of a full run; a tiny one has two."""
 _ITEMS = range(1, 31)
 _LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
+_SEEN_TWO_MINUTES_AGO = "UPDATE device SET seen_at = now() - interval '2 minutes'"
+_DRAFTS = """
+INSERT INTO answer_event (slot_id, revision, client, seq, base, item, value, language, text_sha256,
+                          captured_offline, received_at)
+SELECT slot.id, number, 'draft', number, number - 1, 'q' || number, number % 4 + 1, 'en', repeat('0', 64),
+       false, now()
+FROM slot, generate_series(1, 30) number WHERE slot.participant_id BETWEEN {first} AND {last}
+"""
 _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
 
 
@@ -36,28 +44,37 @@ def save(run: Run) -> Iterator[Figure]:
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(40_000, 2000))
-        limit, found = _beside_floor(run, "submit", made.url, sending_requests(forms))
+        forms = add_begun(made, run.scale.of(80_000, 4000))
+        fresh, idle = forms[: len(forms) // 2], forms[len(forms) // 2 :]
+        limit, found = _beside_floor(run, "submit", made.url, sending_requests(fresh))
+        made.execute(_SEEN_TWO_MINUTES_AGO)
+        seen = run.measured(made.url, sending_requests(idle))
     yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
     yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
+    yield at_most_hellos("submit, last seen two minutes ago, CPU", seen.load.cpu_each, seen.hello, 28)
     yield Figure("submit 30 items, p99", milliseconds(found.load.p99))
     yield memory(found.memory)
 
 
 def form(run: Run) -> Iterator[Figure]:
-    """The form document of 30 items, as a browser gets it."""
+    """The form document of 30 items, as a browser gets it: empty, with a draft, and after two minutes."""
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, 200)
+        forms = add_begun(made, run.scale.of(40_000, 4000))
+        empty, filled, idle = forms[:200], forms[200:400], forms[400:]
+        made.execute(_DRAFTS.format(first=201, last=400))
         with daybook(made.url, workers=run.scale.workers) as served:
-            document = fetch(served, _opening(forms[0]))
-            found = run.driven(served, lambda client: itertools.cycle(map(_opening, _own(forms, client))))
+            document = fetch(served, _opening(empty[0]))
+            measured = [run.driven(served, _reopening(empty)), run.driven(served, _reopening(filled))]
+            made.execute(_SEEN_TWO_MINUTES_AGO)
+            measured.append(run.driven(served, lambda client: map(_opening, _own(idle, client))))
     html = gzip.decompress(document.body).decode()
     yield at_most("form document, gzip", len(document.body), 9000, lambda size: f"{size:,.0f} B")
     # The icon is fetched in the background, and by no phone that was here before.
     others = [tag for tag in _LOADED.findall(html) if 'rel="icon"' not in tag]
     yield at_most("form document, requests", 1 + len(others), 1, lambda count: f"{count:.0f}")
-    each = milliseconds(found.load.cpu_each * 1000)
-    yield Figure("form document, CPU", each, milliseconds(found.hello * 1000), f"{found.hellos:.1f} H")
+    names = ("form document, CPU", "form with a draft, CPU", "form, last seen two minutes ago, CPU")
+    for name, each in zip(names, measured, strict=True):
+        yield at_most_hellos(name, each.load.cpu_each, each.hello, 25)
 
 
 def memory(worker: Memory) -> Figure:
@@ -96,6 +113,10 @@ def _cookie(form: Begun) -> dict[str, str]:
 
 def _opening(form: Begun) -> bytes:
     return request("GET", f"/f/{form.slot}", _cookie(form))
+
+
+def _reopening(forms: Sequence[Begun]) -> Requests:
+    return lambda client: itertools.cycle(map(_opening, _own(forms, client)))
 
 
 def _savings(forms: Sequence[Begun]) -> Iterator[bytes]:
