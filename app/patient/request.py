@@ -76,8 +76,6 @@ class ParticipantRequest:
     def frame_of_form(self, slot: SlotInstrument) -> PageFrame:
         """The frame of a form's page: only those languages are offered that the form has words in."""
         frame, codes = self.frame, list_form_languages(self.context, slot)
-        if len(codes) == len(frame.languages):
-            return frame
         return replace(frame, languages=tuple(pair for pair in frame.languages if pair[0] in codes))
 
 
