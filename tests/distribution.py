@@ -1,8 +1,17 @@
 """Which tests run on the same worker, and which come first.
 
+`python -m tests.distribution report.xml` records the seconds of slow tests from pytest's own report.
+
 The mark `xdist_group` is lost on pytest 9.2 without a word (pytest-dev/pytest-xdist#1386): whatever
 tests share was made once more on the other worker. The hook that chooses a scheduler is public.
 """
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -24,11 +33,59 @@ def scope_of(nodeid: str) -> str:
 
 def scheduler(config: object, log: object) -> LoadScopeScheduling:
     """Larger scopes are handed out first, then test by test."""
-    made = LoadScopeScheduling(config, log)
-    made._split_scope = scope_of
-    return made
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = scope_of
+    return scheduling
+
+
+DURATIONS = Path(__file__).with_name("durations.txt")
+SLOW_SECONDS = 3.0
+"""What takes longer is not left until the end, when the other worker has nothing to do any more."""
 
 
 def slow_first(items: list[pytest.Item]) -> None:
-    """Bring the slow tests to the front, so that no worker has one left when the other is idle."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Bring the slow tests to the front, those of the dearest module first.
+
+    Tests of one module stay together, because they share what the module has made.
+    """
+    seconds = {item: _seconds(item) for item in items}
+    modules: dict[str, float] = defaultdict(float)
+    for item, taken in seconds.items():
+        modules[_module(item)] += taken
+    items.sort(
+        key=lambda item: (
+            (-modules[_module(item)], _module(item), -seconds[item]) if seconds[item] else (0.0, "", 0.0)
+        )
+    )
+
+
+def _module(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _seconds(item: pytest.Item) -> float:
+    known = recorded_durations().get(item.nodeid.partition("[")[0], 0.0)
+    return max(known, SLOW_SECONDS if item.get_closest_marker("slow") else 0.0)
+
+
+@cache
+def recorded_durations() -> Mapping[str, float]:
+    """The seconds of each slow test function at its slowest, by its address."""
+    lines = (line.split() for line in DURATIONS.read_text("utf-8").splitlines())
+    return {address: float(seconds) for seconds, address in lines}
+
+
+def record_durations(report: Path, target: Path = DURATIONS) -> None:
+    """Write the slow tests of this report, the slowest first."""
+    slowest: dict[str, float] = {}
+    for case in ET.parse(report).getroot().iter("testcase"):
+        module = f"{case.get('classname', '').replace('.', '/')}.py"
+        address = f"{module}::{case.get('name', '').partition('[')[0]}"
+        slowest[address] = max(slowest.get(address, 0.0), float(case.get("time", "0")))
+    rows = sorted(((taken, address) for address, taken in slowest.items()), reverse=True)
+    lines = [f"{taken:.0f} {address}\n" for taken, address in rows if taken >= SLOW_SECONDS]
+    target.write_text("".join(lines), "utf-8")
+
+
+if __name__ == "__main__":
+    record_durations(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """Tests that share something dear stay together; the rest are free."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,31 @@ class Two:
 def test_the_scheduler_asks_for_the_scope() -> None:
     made = distribution.scheduler(Two(), None)
     assert made._split_scope(f"{DEMO}[sqlite]") == "tests/services/test_demo.py@sqlite"
+
+
+def test_every_test_on_record_exists() -> None:
+    # Renamed or gone? Run: python -m tests.distribution report.xml
+    for address in distribution.recorded_durations():
+        module, _, name = address.partition("::")
+        assert f"def {name}(" in (ROOT / module).read_text("utf-8")
+
+
+def test_the_slow_tests_of_a_module_come_first_and_together(request: pytest.FixtureRequest) -> None:
+    items = list(request.session.items)
+    distribution.slow_first(items)
+    slow = [item for item in items if distribution._seconds(item)]
+    assert items[: len(slow)] == slow
+    modules = [module for module, _ in itertools.groupby(slow, distribution._module)]
+    assert len(modules) == len(set(modules))
+
+
+def test_durations_are_read_from_a_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.a" name="test_b[1]" time="4.2"/>'
+        '<testcase classname="tests.a" name="test_b[2]" time="7"/>'
+        '<testcase classname="tests.a" name="test_c" time="0.1"/></testsuite></testsuites>',
+        "utf-8",
+    )
+    distribution.record_durations(report, tmp_path / "durations.txt")
+    assert (tmp_path / "durations.txt").read_text("utf-8") == "7 tests/a.py::test_b\n"
