@@ -1,6 +1,6 @@
 """Which tests are not measured for coverage: the tracer makes Python half as slow again.
 
-A test in a browser, and the PostgreSQL half of a test of the use cases, walk through code that other
+A test in a browser, and the PostgreSQL half of some tests of use cases, walk through code that other
 tests hold line by line. They run as ever; only the tracer rests meanwhile. What nothing else walks
 through would be missing from the floors of coverage, so that the choice cannot hide anything.
 """
@@ -14,6 +14,11 @@ from coverage import Coverage
 
 from tests.distribution import SHARING
 
+ALIKE = frozenset(
+    f"tests/services/test_{name}.py"
+    for name in ("demo", "dispositions", "entry", "reminding", "ticking", "worklist")
+)
+"""Dear tests of use cases in which no line runs on PostgreSQL alone."""
 _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Where the tracer of a program that a test starts finds its settings."""
 
@@ -23,7 +28,7 @@ def is_untraced(item: pytest.Item) -> bool:
     module = item.nodeid.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
         return module not in SHARING  # whose program is started by the first test of all
-    return module.startswith("tests/services/") and "[postgresql" in item.nodeid
+    return module in ALIKE and "[postgresql" in item.nodeid
 
 
 @contextmanager
