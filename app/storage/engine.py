@@ -58,7 +58,7 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        beside = _autocommit_engine(address, pool_size)
+        beside = _open_autocommit_engine(address, pool_size)
         engine = sa.create_engine(
             address,
             pool_size=pool_size,
@@ -72,18 +72,18 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
     return engine
 
 
-def writing(engine: Engine) -> Engine:
+def write_engine(engine: Engine) -> Engine:
     """The same pool for a unit of work, or for a hot statement that is more than one statement."""
     return engine.execution_options(**{WRITES: True})
 
 
-def autocommitting(engine: Engine) -> Engine:
+def autocommit_engine(engine: Engine) -> Engine:
     """For reads followed by a single statement that is a transaction by itself.
 
     On PostgreSQL that spares the round trips of BEGIN and COMMIT; SQLite writes as always.
     """
     beside: Engine | None = engine.get_execution_options().get(_AUTOCOMMIT)
-    return beside or writing(engine)
+    return beside or write_engine(engine)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _guard(engine: Engine) -> None:
     event.listen(engine, "checkout", _forget_allowance)
 
 
-def _autocommit_engine(address: sa.URL, pool_size: int) -> Engine:
+def _open_autocommit_engine(address: sa.URL, pool_size: int) -> Engine:
     """Connections that are in autocommit for good: to switch one there and back costs as much as a save."""
     engine = sa.create_engine(
         address,

@@ -27,7 +27,7 @@ from app.domain.records.audit import (
 )
 from app.domain.records.feed import FeedEventDraft
 from app.storage.audit import UnauditedChange, bookkeeping_writes, build_entry, insert_entries, move_head
-from app.storage.engine import WriteRefused, allow_writes, writing
+from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.row_changes import chain_of_row, chain_of_values, new_row_changes, row_changes
 from app.storage.tables.audit import AuditChain
@@ -56,7 +56,7 @@ class UnitOfWork:
 
     def __init__(self, engine: Engine, actor: Actor, at: datetime) -> None:
         self.actor, self.at = actor, at
-        self.session = Session(writing(engine), autoflush=False, expire_on_commit=False)
+        self.session = Session(write_engine(engine), autoflush=False, expire_on_commit=False)
         self._transaction = _Transaction(self.session)
 
     def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":

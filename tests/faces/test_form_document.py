@@ -16,7 +16,7 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.page_builders import form_page
 from app.services.capture.forms import OpenForm
-from app.storage.engine import autocommitting
+from app.storage.engine import autocommit_engine
 from app.storage.tables.participants import Device
 from app.web.pages.rendering import Pages
 from tests.applications import Clock
@@ -133,7 +133,7 @@ def test_a_form_costs_one_read_and_once_a_minute_one_update(phone: Phone, clock:
     phone.save(slot, event(1, "q1", 3))
     assert phone.client.get(f"/f/{slot}").status_code == 200
     engine, words = phone.person.installation.engine, list[str]()
-    for pool in {engine, autocommitting(engine)}:
+    for pool in {engine, autocommit_engine(engine)}:
         sa.event.listen(pool, "before_cursor_execute", lambda *heard: words.append(heard[2].split()[0]))
     assert 'name="q1" value="3" checked' in phone.client.get(f"/f/{slot}").text
     assert [word for word in words if word != "BEGIN"] == ["SELECT"]

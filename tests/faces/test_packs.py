@@ -14,7 +14,7 @@ from app.domain.records.access import SYSTEM, Role
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, open_site
-from app.storage.engine import allow_writes, writing
+from app.storage.engine import allow_writes, write_engine
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.test_clinic import PASSWORD, enrolment, page
@@ -171,7 +171,7 @@ def test_the_desk_tells_what_became_of_a_pack(
 
 
 def run(trial: Installation, statement: str) -> None:
-    with writing(trial.engine).begin() as connection, allow_writes(connection):
+    with write_engine(trial.engine).begin() as connection, allow_writes(connection):
         connection.exec_driver_sql(statement)
 
 

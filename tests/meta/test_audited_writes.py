@@ -13,7 +13,7 @@ ONLY_THERE = frozenset({"ChainEntry", "AuditEntry", "AuditedEntry", "link_entry"
 """Called to make an entry; reading one back is `audit_verification`'s."""
 READERS = frozenset({ROOT / "app/services/audit/audit_verification.py", ROOT / "app/domain/records/audit.py"})
 ENGINE = "app.storage.engine"
-OPENERS = frozenset({"writing", "autocommitting", "allow_writes"})
+OPENERS = frozenset({"write_engine", "autocommit_engine", "allow_writes"})
 
 
 def called(node: ast.Call) -> str:

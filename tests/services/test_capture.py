@@ -19,7 +19,7 @@ from app.services.capture.answer_saving import save_answers, save_draft
 from app.services.capture.forms import begin_form, get_form_definition, open_form
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
-from app.storage.engine import autocommitting
+from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from tests.services.people import PIN, START, Person, days
@@ -279,7 +279,7 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     said: list[str] = []
     engine = person.installation.engine
-    for pool in {engine, autocommitting(engine)}:
+    for pool in {engine, autocommit_engine(engine)}:
         sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0].upper()))
     save_answers(person.installation, person.cookie, slot, "c1", [SubmittedAnswer(2, 1, "q2", 1)], START)
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
@@ -300,7 +300,7 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
             with stranger.begin() as other:
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
-    for pool in (engine, autocommitting(engine)):
+    for pool in (engine, autocommit_engine(engine)):
         sa.event.listen(pool, "before_cursor_execute", overtake)
     given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
     assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count

@@ -40,7 +40,7 @@ from app.services.setup.packs import (
 )
 from app.services.setup.readiness import find_readiness_warnings
 from app.services.setup.studies import load_study, open_site
-from app.storage.engine import allow_writes, open_engine, writing
+from app.storage.engine import allow_writes, open_engine, write_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.messages import Message
@@ -306,7 +306,7 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
 ) -> None:
     load_study(StaffContext(trial, SYSTEM, START), OTHER, "1.0", StudyMode.LIVE)
     supply(trial, START)
-    with writing(trial.engine).begin() as connection, allow_writes(connection):
+    with write_engine(trial.engine).begin() as connection, allow_writes(connection):
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
         connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
     with expect_refusal("pack_altered"):

@@ -16,7 +16,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.patient.home import NextForms, get_home, get_next_forms
 from app.services.patient.submitted_forms import get_submitted_form, list_submitted_forms
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.storage.engine import autocommitting
+from app.storage.engine import autocommit_engine
 from tests.services.people import START, Person, days
 
 TODAY = date(2026, 3, 2)
@@ -136,7 +136,7 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
     person.randomise(TODAY, START)
     engine = person.installation.engine
     said: list[str] = []
-    for pool in (engine, autocommitting(engine)):
+    for pool in (engine, autocommit_engine(engine)):
         sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0]))
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)

@@ -31,7 +31,7 @@ from app.services.capture.submission_builder import (
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.storage.engine import autocommitting
+from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
@@ -178,7 +178,7 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
             with stranger.begin() as other:
                 other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
 
-    sa.event.listen(autocommitting(engine), "before_cursor_execute", overtake)
+    sa.event.listen(autocommit_engine(engine), "before_cursor_execute", overtake)
     sending = SubmittedForm(qlq(2), "s1", True)
     receipt = submit_form(
         ParticipantContext(person.installation, person.participant(START), START), slot, sending
@@ -331,7 +331,7 @@ def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
 def statements(person: Person) -> Iterator[list[str]]:
     """The first word of every statement, transactions included, from now on."""
     engine, words = person.installation.engine, list[str]()
-    pools = {engine, autocommitting(engine)}
+    pools = {engine, autocommit_engine(engine)}
 
     def heard(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         words.append(statement.split(maxsplit=1)[0].upper())

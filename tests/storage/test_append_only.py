@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
-from app.storage.engine import WriteRefused, allow_writes, writing
+from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import DaySeal
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
@@ -96,7 +96,7 @@ def test_the_program_can_neither_change_nor_remove(engine: Engine, written: Tria
     for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
         with (
             pytest.raises(RAISED, match=r"append-only|permission denied"),
-            writing(engine).begin() as connection,
+            write_engine(engine).begin() as connection,
             allow_writes(connection),
         ):
             connection.execute(sa.text(statement))
@@ -128,14 +128,14 @@ def test_sqlite_cannot_be_told_to_replace(
         statement = f"{words} INTO {table} SELECT * FROM {table}"
         with (
             pytest.raises(RAISED, match="append-only"),
-            writing(migrated_sqlite_engine).begin() as connection,
+            write_engine(migrated_sqlite_engine).begin() as connection,
             allow_writes(connection),
         ):
             connection.execute(sa.text(statement))
     upsert = f"UPDATE OR REPLACE {table} SET {a_column(table)} = NULL"
     with (
         pytest.raises(RAISED, match="append-only"),
-        writing(migrated_sqlite_engine).begin() as connection,
+        write_engine(migrated_sqlite_engine).begin() as connection,
         allow_writes(connection),
     ):
         connection.execute(sa.text(upsert))
@@ -186,7 +186,7 @@ def test_the_programs_role_cannot_go_around_its_grants(
 ) -> None:
     assert postgres_trial.slot
     refused = pytest.raises(RAISED, match=r"permission denied|must be owner")
-    with refused, writing(postgres_engine).begin() as connection, allow_writes(connection):
+    with refused, write_engine(postgres_engine).begin() as connection, allow_writes(connection):
         connection.execute(sa.text(statement))
 
 

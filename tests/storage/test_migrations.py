@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from app.storage import database_grants
-from app.storage.engine import allow_writes, open_engine, writing
+from app.storage.engine import allow_writes, open_engine, write_engine
 from app.storage.migrations import migrate, schema_drift
 from app.storage.revisions import SCRIPTS, current_revision, head_revision
 from app.storage.tables import APPEND_ONLY
@@ -79,7 +79,7 @@ def test_sqlite_tables_are_strict(migrated_sqlite_url: str) -> None:
     words = sa.text("INSERT INTO throttle (subject, failures, since_at) VALUES ('x', 'many', '2026-03-01')")
     with (
         pytest.raises(sa.exc.IntegrityError, match="cannot store TEXT"),
-        writing(engine).begin() as connection,
+        write_engine(engine).begin() as connection,
         allow_writes(connection),
     ):
         connection.execute(words)

@@ -14,7 +14,7 @@ from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
 from app.storage.audit import UnauditedChange, build_entry
-from app.storage.engine import WriteRefused, writing
+from app.storage.engine import WriteRefused, write_engine
 from app.storage.statements.save_answers import write_answers
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
@@ -215,7 +215,7 @@ def test_only_bookkeeping_columns_are_set_without_an_entry(
 def test_a_hot_statement_writes_only_what_its_event_covers(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
-    with writing(engine).begin() as connection:
+    with write_engine(engine).begin() as connection:
         head = connection.execute(sa.select(AuditChain).where(col(AuditChain.chain) == trial.chain)).one()
         audited = build_entry(head, AuditEvent.LANGUAGE_CHANGED, SYSTEM, at, ())
         with pytest.raises(UnauditedChange, match="does not cover answer_event"):

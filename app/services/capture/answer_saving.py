@@ -19,7 +19,7 @@ from app.services.capture.forms import OpenForm, form_item_tokens, get_form_defi
 from app.services.core.context import ParticipantContext, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.services.core.plans import items_left_out
+from app.services.core.plans import excluded_items
 from app.storage.audit import AuditedEntry, build_entry
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
@@ -124,7 +124,7 @@ def _read_and_write(installation: Installation, connection: Connection, batch: A
     plan = installation.library.plan(read.study, read.slot.plan_version)
     _check_takes_answers(read, batch, plan.idle_minutes)
     instrument = installation.library.instrument(read.slot.instrument, read.slot.instrument_version)
-    leave_out = items_left_out(plan, read.slot.instrument)
+    leave_out = excluded_items(plan, read.slot.instrument)
     check_answers(instrument, batch.answers, leave_out)
     if any(answer.offline for answer in batch.answers):
         codes = [item.code for item in instrument.items if item.code not in leave_out]

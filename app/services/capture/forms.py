@@ -22,7 +22,7 @@ from app.services.accounts.participant_session import build_session
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import new_public_id, token_digest
 from app.services.core.installation import Installation
-from app.services.core.plans import items_left_out
+from app.services.core.plans import excluded_items
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import next_due_at, queued_kinds
 from app.services.setup.packs import check_form_wording
@@ -160,7 +160,7 @@ def form_definition(context: ParticipantContext, slot: FormSlot) -> FormDefiniti
     text = context.installation.text(
         context.participant.study, instrument, context.participant.language, slot.begun_at
     )
-    return FormDefinition(slot, plan, instrument, text, items_left_out(plan, slot.instrument))
+    return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
 
 
 def begin_form(

@@ -16,7 +16,7 @@ from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.accounts.devices import BoundDevice, bound_device
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan, items_left_out
+from app.services.core.plans import excluded_items, get_plan
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.capture import AnswerEvent, Quarantine
@@ -224,7 +224,7 @@ def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[i
         slot=slot,
         status=slot_status(slot, context.at),
         answered=counts.get(key_of(slot), 0),
-        asked=len(instrument.items) - len(items_left_out(plan, slot.instrument)),
+        asked=len(instrument.items) - len(excluded_items(plan, slot.instrument)),
         died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
     )
 

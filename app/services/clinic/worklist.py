@@ -18,7 +18,7 @@ from app.services.clinic.sign_in_problems import count_sign_in_problems
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.plans import items_left_out
+from app.services.core.plans import excluded_items
 from app.storage.queries.worklist import (
     COUNTED,
     WorklistRow,
@@ -152,7 +152,7 @@ def _entry(installation: Installation, row: WorklistRow, site: StaffSite, at: da
         closes_on=row.closes_on,
         days_left=(row.closes_on - local_day(at, row.zone)).days,
         answered=row.answered,
-        asked=len(instrument.items) - len(items_left_out(plan, row.instrument)),
+        asked=len(instrument.items) - len(excluded_items(plan, row.instrument)),
         days=row.days,
         reminded_at=row.reminded_at,
     )

@@ -8,7 +8,7 @@ from app.services.core.installation import Installation
 from app.storage.tables.studies import Study
 
 
-def items_left_out(plan: Plan, instrument: str) -> frozenset[str]:
+def excluded_items(plan: Plan, instrument: str) -> frozenset[str]:
     """The items of an instrument that the plan does not use."""
     return next(used.leave_out for used in plan.instruments if used.id == instrument)
 

@@ -11,7 +11,7 @@ from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.status import ANSWERABLE, Status, missed_from
 from app.domain.plans.windows import ONE_SECOND, Window, local_day
 from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.plans import items_left_out
+from app.services.core.plans import excluded_items
 from app.services.patient.submitted_forms import form_name
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
@@ -169,7 +169,7 @@ def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
         status=slot_status(slot, context.at),
         name=form_name(context, slot),
         for_day=slot.for_day,
-        questions=len(instrument.items) - len(items_left_out(plan, slot.instrument)),
+        questions=len(instrument.items) - len(excluded_items(plan, slot.instrument)),
         answered=answered,
         until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )

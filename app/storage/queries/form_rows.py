@@ -13,7 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
-from app.storage.engine import autocommitting
+from app.storage.engine import autocommit_engine
 from app.storage.plain_rows import (
     ChainHeadRecord,
     DeviceRecord,
@@ -143,7 +143,7 @@ def reread_form(connection: Connection, device_id: int, slot: str) -> FormRows |
 
 def _reading(engine: Engine) -> Engine:
     """One read needs no transaction around it on PostgreSQL, and no writer's turn on SQLite."""
-    return autocommitting(engine) if engine.dialect.name == "postgresql" else engine
+    return autocommit_engine(engine) if engine.dialect.name == "postgresql" else engine
 
 
 def _session_rows(values: Iterator[Any]) -> SessionRows:

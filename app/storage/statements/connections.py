@@ -2,14 +2,14 @@
 
 from sqlalchemy.engine import Connection, Engine
 
-from app.storage.engine import autocommitting, writing
+from app.storage.engine import autocommit_engine, write_engine
 
 
 def open_autocommit(engine: Engine) -> Connection:
     """For reads and then one statement that is a transaction by itself. Use as a context manager."""
-    return autocommitting(engine).connect()
+    return autocommit_engine(engine).connect()
 
 
 def open_transaction(engine: Engine) -> Connection:
     """For several statements that are one transaction; the caller commits. Use as a context manager."""
-    return writing(engine).connect()
+    return write_engine(engine).connect()

@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.domain.records.access import Actor
 from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
 from app.storage.audit import append_entry, build_entry, covered_writes
-from app.storage.engine import writing
+from app.storage.engine import write_engine
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.edc import Transfer
@@ -49,7 +49,7 @@ def record_transfer(engine: Engine, actor: Actor, at: datetime, transfer: Mappin
     `transfer` holds client, study, resource, range and rows; its digest is the feed's hash at `through`,
     which stands for everything before.
     """
-    with writing(engine).begin() as connection:
+    with write_engine(engine).begin() as connection:
         head = _lock_chain(connection, int(str(transfer["study_id"])), int(str(transfer["through"])))
         values = {**transfer, "sha256": head.feed_hash, "pulled_at": at}
         with covered_writes(connection, AuditEvent.FEED_PULLED, "transfer"):

@@ -1,0 +1,87 @@
+"""Names in app/ say what a thing is, in words that have one meaning each."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.meta.sources import ROOT
+
+APP = ROOT / "app"
+MODULES_IN_A_FOLDER = 12
+NO_NAMES = frozenset("told met kept held given sent asked found made wanted place left".split())
+"""Participles that say nothing of what a thing is; columns, audit strings and API fields keep theirs."""
+
+
+def _modules() -> Iterator[Path]:
+    return (path for path in sorted(APP.rglob("*.py")) if path.name != "__init__.py")
+
+
+def _definitions(node: ast.AST, public: bool = True) -> Iterator[tuple[str, ast.AST]]:
+    """Classes and functions of a module and the methods of its classes; not what stands in a function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if not (public and child.name.startswith("_")):
+                yield child.name, child
+            if isinstance(child, ast.ClassDef):
+                yield from _definitions(child, public)
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def test_words_of_a_name_are_told_apart() -> None:
+    assert _words("DraftAnswer") == {"draft", "answer"}
+    assert _words("read_edc_page") == {"read", "edc", "page"}
+    assert _words("EDCFound") == {"edc", "found"}
+
+
+def test_no_public_name_is_a_word_that_says_nothing() -> None:
+    unclear = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in _modules()
+        for name in [path.stem, *(name for name, _node in _definitions(ast.parse(path.read_text("utf-8"))))]
+        if _words(name) & NO_NAMES
+    ]
+    assert not unclear
+
+
+def test_a_class_name_has_one_definition() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in _modules():
+        for name, node in _definitions(ast.parse(path.read_text("utf-8")), public=False):
+            if isinstance(node, ast.ClassDef):
+                places[name].append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_a_folder_holds_few_modules() -> None:
+    folders: dict[Path, int] = defaultdict(int)
+    for path in _modules():
+        folders[path.parent] += 1
+    crowded = {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MODULES_IN_A_FOLDER}
+    assert crowded == {}
+
+
+def test_no_plain_row_is_cast_to_a_stored_one() -> None:
+    """A `cast` to a class of storage/tables would say that a plain row is a row of the ORM."""
+    tables = {
+        name
+        for path in (APP / "storage" / "tables").glob("*.py")
+        for name, node in _definitions(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    casts = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in _modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name | ast.Attribute)
+        and ast.unparse(node.func).rsplit(".", 1)[-1] == "cast"
+        and "sa." not in ast.unparse(node.func)
+        and node.args
+        and set(re.findall(r"\w+", ast.unparse(node.args[0]))) & tables
+    ]
+    assert not casts
