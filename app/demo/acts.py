@@ -197,8 +197,8 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     events = [
         SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(given.items(), start=1)
     ]
-    kept = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
-    save_answers(stage.installation, stage.cookies[story.subject], slot, form.client, kept, at)
+    saved = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
+    save_answers(stage.installation, stage.cookies[story.subject], slot, form.client, saved, at)
 
 
 def submit_late(

@@ -104,9 +104,12 @@ def read_own_form(
 ) -> FormRows:
     """Everything stored of a form of one's own. Raises Refused("unknown_slot").
 
-    It is read on the `connection` that holds the lock of the participant's chain, where there is one.
+    It is read on the `connection` that holds the lock of the participant's chain, or in the transaction
+    that the context carries, where there is one.
     """
     engine, device = context.installation.engine, context.participant.device_id
+    if connection is None and context.opened is not None:
+        connection = context.opened.session.connection()
     if connection is None:
         rows = read_form_by_device(engine, device, slot_id)
     else:
