@@ -85,26 +85,26 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
-        told = {each.name: _told(each, environ) for each in VARIABLES}
-        mode = StudyMode(_one_of("DAYBOOK_MODE", told["DAYBOOK_MODE"], tuple(StudyMode)))
-        public_url = _public_url(told["DAYBOOK_PUBLIC_URL"], mode)
+        values = {each.name: _told(each, environ) for each in VARIABLES}
+        mode = StudyMode(_one_of("DAYBOOK_MODE", values["DAYBOOK_MODE"], tuple(StudyMode)))
+        public_url = _public_url(values["DAYBOOK_PUBLIC_URL"], mode)
         settings = cls(
             mode=mode,
-            database_url=told["DAYBOOK_DATABASE_URL"],
-            migration_url=told["DAYBOOK_MIGRATION_URL"] or told["DAYBOOK_DATABASE_URL"],
+            database_url=values["DAYBOOK_DATABASE_URL"],
+            migration_url=values["DAYBOOK_MIGRATION_URL"] or values["DAYBOOK_DATABASE_URL"],
             public_url=public_url,
-            key=_key(told["DAYBOOK_KEY"], mode),
+            key=_key(values["DAYBOOK_KEY"], mode),
             channel=MessageTransport(
-                _one_of("DAYBOOK_CHANNEL", told["DAYBOOK_CHANNEL"], tuple(MessageTransport))
+                _one_of("DAYBOOK_CHANNEL", values["DAYBOOK_CHANNEL"], tuple(MessageTransport))
             ),
-            smtp_url=told["DAYBOOK_SMTP_URL"],
-            mail_from=told["DAYBOOK_MAIL_FROM"],
-            workers=_workers(told["DAYBOOK_WORKERS"]),
-            trusted_hosts=_hosts(told["DAYBOOK_TRUSTED_HOSTS"], public_url, mode),
-            questionnaires=Path(told["DAYBOOK_QUESTIONNAIRES"]),
-            locales=Path(told["DAYBOOK_LOCALES"]),
+            smtp_url=values["DAYBOOK_SMTP_URL"],
+            mail_from=values["DAYBOOK_MAIL_FROM"],
+            workers=_workers(values["DAYBOOK_WORKERS"]),
+            trusted_hosts=_hosts(values["DAYBOOK_TRUSTED_HOSTS"], public_url, mode),
+            questionnaires=Path(values["DAYBOOK_QUESTIONNAIRES"]),
+            locales=Path(values["DAYBOOK_LOCALES"]),
             version=version("daybook"),
-            commit=told["DAYBOOK_COMMIT"],
+            commit=values["DAYBOOK_COMMIT"],
         )
         settings.check()
         return settings

@@ -114,9 +114,9 @@ def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
 
 def randomise_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
     """The EDC tells arm and day."""
-    sent = EdcRequest(EdcContext(stage.installation, stage.edc, at), story.subject, at, Preconditions())
-    receive_arm(sent, story.arm or "")
-    receive_anchor(sent, AnchorBody("randomisation", on, at, confirm=True))
+    request = EdcRequest(EdcContext(stage.installation, stage.edc, at), story.subject, at, Preconditions())
+    receive_arm(request, story.arm or "")
+    receive_anchor(request, AnchorBody("randomisation", on, at, confirm=True))
 
 
 def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact, on: date) -> None:
@@ -185,17 +185,17 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         process_due_slots(ClockContext(stage.installation, at, opened), visitor.participant_id)
         begin_form(context, slot, helped, late)
         form = open_form(context, slot)
-    given = answers.draw_answers(
+    drawn = answers.draw_answers(
         form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
     )
     sending = SubmittedForm(
-        given, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
+        drawn, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
     )
     if filling.how is None:
         submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
         return
     events = [
-        SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(given.items(), start=1)
+        SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(drawn.items(), start=1)
     ]
     saved = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
     save_answers(stage.installation, stage.cookies[story.subject], slot, form.client, saved, at)
@@ -210,9 +210,9 @@ def submit_late(
     with stage.installation.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
     instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
-    given = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
+    drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
     sending = SubmittedForm(
-        given, f"{filling.visit}-late", True, captured_at, {"width": 360, "layout": "steps"}
+        drawn, f"{filling.visit}-late", True, captured_at, {"width": 360, "layout": "steps"}
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:

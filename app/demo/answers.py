@@ -21,11 +21,11 @@ def draw_answers(
     instrument: Instrument, leave_out: Collection[str], subject: str, visit: str, burden: float
 ) -> dict[str, AnswerValue]:
     """Every item that the form asks, answered or left blank; `burden` 0..1 is how ill the person feels."""
-    given: dict[str, AnswerValue] = {}
-    while missing := unanswered_items(instrument, given, leave_out):
+    drawn: dict[str, AnswerValue] = {}
+    while missing := unanswered_items(instrument, drawn, leave_out):
         for code in missing:
-            given[code] = _answer(instrument.item(code), subject, visit, burden)
-    return given
+            drawn[code] = _answer(instrument.item(code), subject, visit, burden)
+    return drawn
 
 
 def _answer(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:

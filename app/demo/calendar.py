@@ -55,8 +55,8 @@ class Calendar:
 def list_acts(plan: Plan, now: datetime) -> list[Act]:
     """Every act of every story in order of time; a story's own order stands where moments are equal."""
     calendar = Calendar(now)
-    told = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
-    return sorted(chain(told, _clock(calendar)), key=lambda act: act.at)
+    acts_of_people = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
+    return sorted(chain(acts_of_people, _clock(calendar)), key=lambda act: act.at)
 
 
 def _clock(calendar: Calendar) -> Iterator[Act]:
@@ -114,12 +114,12 @@ def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:
-    for left in story.left:
-        day = calendar.back(left.on)
-        do = partial(acts.record_exit, story=story, left=left, on=day)
+    for disposition in story.left:
+        day = calendar.back(disposition.on)
+        do = partial(acts.record_exit, story=story, left=disposition, on=day)
         yield Act(calendar.moment(day, _NOON), do)
-        if left.undone is not None:
-            undone_at = calendar.moment(calendar.back(left.undone), _MORNING)
+        if disposition.undone is not None:
+            undone_at = calendar.moment(calendar.back(disposition.undone), _MORNING)
             yield Act(undone_at, partial(acts.undo_exit, story=story))
     if story.excused is not None:
         visit, ago = story.excused
@@ -164,7 +164,9 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
 
 def _silent(story: Story, day: date, calendar: Calendar) -> bool:
     """Whether nothing was answered on this day: today, after the last one, or during a mistaken exit."""
-    away = ((left.on, left.undone) for left in story.left if left.undone is not None)
+    away = (
+        (disposition.on, disposition.undone) for disposition in story.left if disposition.undone is not None
+    )
     ago = (calendar.today - day).days
     return ago <= story.quiet or any(undone <= ago <= on for on, undone in away)
 

@@ -105,12 +105,12 @@ def make_demonstration(
     The letters of that past leave through `outbox`.
     """
     acts = calendar.list_acts(installation.library.plan(STUDY, PLAN), at)
-    stage, kept = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
+    stage, secrets = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
     for done, act in enumerate(acts, start=1):
         act.do(stage, act.at)
         progress(done, len(acts), act.at)
     seal_days(ClockContext(installation, at))
-    return kept
+    return secrets
 
 
 def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> tuple[DemoStage, DemoSecrets]:
@@ -142,12 +142,12 @@ def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetim
 def _colleague(
     installation: Installation, each: DemoStaff, study: Study, sites: Mapping[str, Site], at: datetime
 ) -> Actor:
-    made = create_staff(
+    account = create_staff(
         StaffContext(installation, SYSTEM, at), each.email, each.name, PASSWORD, each.language
     )
-    grant_role(StaffContext(installation, SYSTEM, at), made.staff_id, each.role, STUDY, each.site)
+    grant_role(StaffContext(installation, SYSTEM, at), account.staff_id, each.role, STUDY, each.site)
     grant = Grant(each.role, key_of(study), sites[each.site].id if each.site else None)
-    return Actor(ActorKind.STAFF, f"staff:{made.staff_id}", each.role.value, (grant,))
+    return Actor(ActorKind.STAFF, f"staff:{account.staff_id}", each.role.value, (grant,))
 
 
 def _by_site(actors: Mapping[str, Actor], role: Role) -> dict[str, Actor]:
@@ -160,9 +160,11 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
 
     Raises Refused("demonstration_incomplete") when making it was interrupted.
     """
-    held = kept or DemoSecrets(*_new_client(installation, at), {})
+    secrets = kept or DemoSecrets(*_new_client(installation, at), {})
     usable = {
-        subject: secret for subject, secret in held.invitations.items() if _usable(installation, secret, at)
+        subject: secret
+        for subject, secret in secrets.invitations.items()
+        if _usable(installation, secret, at)
     }
     with installation.read() as session:
         people = _people(session)
@@ -181,17 +183,17 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
         _participant(story, people[story.subject], links.get(story.subject), states[story.subject])
         for story in PEOPLE
     )
-    return Demonstration(STUDY, replace(held, invitations=invitations), staff, participants)
+    return Demonstration(STUDY, replace(secrets, invitations=invitations), staff, participants)
 
 
 def _people(session: Session) -> dict[str, Participant]:
     """The participants of the stories, by subject; others may have been enrolled since."""
     study = get_study(session, STUDY)
     rows = session.exec(select(Participant).where(Participant.study_id == study.id))
-    found = {each.subject: each for each in rows}
-    if any(story.subject not in found for story in PEOPLE):
+    people = {each.subject: each for each in rows}
+    if any(story.subject not in people for story in PEOPLE):
         raise Refused("demonstration_incomplete")
-    return {story.subject: found[story.subject] for story in PEOPLE}
+    return {story.subject: people[story.subject] for story in PEOPLE}
 
 
 def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:

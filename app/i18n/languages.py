@@ -82,5 +82,5 @@ def _identity(tag: str) -> tuple[str, str] | None:
 
 def _likely_script(*names: str) -> str:
     likely = get_global("likely_subtags")
-    found = next((likely[name] for name in names if name in likely), "")
-    return next((part for part in found.split("_") if len(part) == 4), "")
+    script = next((likely[name] for name in names if name in likely), "")
+    return next((part for part in script.split("_") if len(part) == 4), "")

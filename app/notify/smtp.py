@@ -38,10 +38,10 @@ class SmtpChannel:
     @contextmanager
     def _relay(self) -> Iterator[smtplib.SMTP]:
         place = urlsplit(self.url)
-        with ExitStack() as held:
+        with ExitStack() as deadline:
             try:
                 relay = self._connected(place)
-                held.callback(relay.close)
+                deadline.callback(relay.close)
                 self._introduce(relay, place)
             except smtplib.SMTPAuthenticationError as refused:
                 raise SendFailed("sign_in_refused") from refused

@@ -38,8 +38,8 @@ def show_help(
     if bound is None:
         return render(request, HelpPage())
     asked_at, visitor = pending_call_request(bound.context), bound.participant
-    asked = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
-    return bound.show(HelpPage(visitor.site.hours, CALL, asked))
+    requested = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
+    return bound.show(HelpPage(visitor.site.hours, CALL, requested))
 
 
 @router.post(CALL)

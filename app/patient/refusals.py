@@ -154,9 +154,9 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
     """A notice about one form: what it was, what became of it, and what comes next; without blame."""
     spoken, receipt = current.language, ""
     if refused.code == "already_submitted":
-        sent = get_submitted_form(current.context, slot)
-        name, receipt = name_with_day(sent.name, sent.for_day, spoken), sent.receipt
-        when = formats.format_local_time(sent.sent_at, current.participant.zone, spoken)
+        submitted = get_submitted_form(current.context, slot)
+        name, receipt = name_with_day(submitted.name, submitted.for_day, spoken), submitted.receipt
+        when = formats.format_local_time(submitted.sent_at, current.participant.zone, spoken)
     else:
         form = get_form_definition(current.context, slot)
         name = name_with_day(form.name, form.slot.for_day, spoken)

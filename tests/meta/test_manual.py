@@ -3,8 +3,10 @@
 import re
 
 from app.settings import ROOT, VARIABLES
+from tests.meta.sources import tracked
 
 MANUAL = ROOT / "docs" / "manual"
+WRITTEN_IN = {".py", ".js", ".css", ".html", ".toml", ".md", ".po", ".sh", ""}
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -23,3 +25,18 @@ def test_every_link_between_documents_leads_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert dead == []
+
+
+def test_whatever_cites_a_document_cites_one_that_is_here() -> None:
+    """A comment, a page or a document names no file `….md` that this repository has not."""
+    here = {path.name for path in tracked() if path.suffix == ".md"}
+    texts = {path: path.read_text("utf-8") for path in tracked() if path.suffix in WRITTEN_IN}
+    assert "edc.md" in here
+    assert any(re.search(r"\b[\w-]+\.md\b", text) for path, text in texts.items() if path.suffix == ".py")
+    missing = [
+        f"{path.relative_to(ROOT)}: {cited}"
+        for path, text in texts.items()
+        for cited in re.findall(r"\b[\w-]+(?:\.\w\w_\w\w)?\.md\b", text)
+        if cited not in here
+    ]
+    assert missing == []

@@ -42,13 +42,13 @@ class Camera:
             folder = Path(name)
             (folder / "page.html").write_text(html, "utf-8")
             (folder / "frame.html").write_text(_FRAME.format(self.width, self.height), "utf-8")
-            told = self._run(folder)
+            output = self._run(folder)
             try:
                 png = (folder / "screen.png").read_bytes()
             except FileNotFoundError:
                 png = b""
         if png_size(png) != (self.width, self.height):
-            raise OSError(f"{self.program} made no picture: {told}")
+            raise OSError(f"{self.program} made no picture: {output}")
         return png
 
     def _run(self, folder: Path) -> str:

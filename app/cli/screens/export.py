@@ -106,9 +106,9 @@ def run_screens(arguments: argparse.Namespace) -> int:
         for text in texts
         for picture in export_screens(used, text, arguments.screen, takes, arguments.out)
     ]
-    told = describe_export(used, texts, pictures)
+    description = describe_export(used, texts, pictures)
     (arguments.out / "manifest.json").write_text(
-        f"{json.dumps(told, indent=2, ensure_ascii=False)}\n", "utf-8"
+        f"{json.dumps(description, indent=2, ensure_ascii=False)}\n", "utf-8"
     )
     print(f"{len(pictures)} screens in {', '.join(text.lang for text in texts)}: {arguments.out}")
     return 0

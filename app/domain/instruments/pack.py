@@ -43,10 +43,10 @@ class Pack:
 
     def standing(self, today: date) -> PackValidity:
         """Valid, about to end, or over."""
-        left = self.days_to_expiry(today)
-        if left < 0:
+        days = self.days_to_expiry(today)
+        if days < 0:
             return PackValidity.EXPIRED
-        return PackValidity.ENDS_SOON if left <= WARNED_DAYS else PackValidity.VALID
+        return PackValidity.ENDS_SOON if days <= WARNED_DAYS else PackValidity.VALID
 
 
 def parse_pack(toml: str, file: str, instrument_of: Callable[[str, str], Instrument]) -> Pack:

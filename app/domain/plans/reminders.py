@@ -51,11 +51,11 @@ def plan_reminders(plan: Plan, slot: PlannedSlot, clock: time | None = None) -> 
     if slot.for_day is None:
         moments, usual = _days(slot.window, plan.reminders.moments), plan.reminders.at
     hour, zone = clock or usual, slot.window.zone
-    found = ((kind, local_moment(day, hour, zone)) for day, kind in sorted(moments.items()))
+    planned = ((kind, local_moment(day, hour, zone)) for day, kind in sorted(moments.items()))
     window = slot.window
     return tuple(
         Reminder(kind, at)
-        for kind, at in found
+        for kind, at in planned
         if at is not None and window.opens_at <= at < window.closes_at
     )
 

@@ -248,10 +248,10 @@ def entry_digest(entry: ChainEntry) -> str:
 
 def link_entry(entry: ChainEntry, prev_hash: str) -> ChainEntry:
     """The entry with its place in the chain filled in, and its reason's digest."""
-    told = None
+    reason_digest = None
     if entry.reason is not None and entry.reason_salt is not None:
-        told = salted_digest(entry.reason, entry.reason_salt)
-    placed = replace(entry, prev_hash=prev_hash, reason_digest=told)
+        reason_digest = salted_digest(entry.reason, entry.reason_salt)
+    placed = replace(entry, prev_hash=prev_hash, reason_digest=reason_digest)
     return replace(placed, hash=link_hash(prev_hash, entry_digest(placed)))
 
 

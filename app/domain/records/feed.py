@@ -122,8 +122,8 @@ def redact_line(line: str, scopes: Collection[str], in_reach: bool) -> str:
     """The line as a client with these scopes may read it: whole, without some sections, or a stub."""
     event = json.loads(line)
     if not in_reach or (event["needs"] is not None and event["needs"] not in scopes):
-        kept = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
-        return canonical_json(kept | {"type": "withheld"})
+        shown = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
+        return canonical_json(shown | {"type": "withheld"})
     withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
     if not withheld:
         return line
@@ -165,11 +165,15 @@ def find_feed_faults(
 def _holds(seq: int, line: str, stored: str, prev: str) -> bool:
     try:
         event = json.loads(line)
-        told = {
+        digests = {
             name: sha256_hex(f"{event['salts'][name]}:{canonical_json(data)}")
             for name, data in event["data"].items()
         }
         linked = link_hash(event["prev_hash"], sha256_hex(canonical_json(event_envelope(event))))
-        return (seq, prev, told) == (event["seq"], event["prev_hash"], event["digests"]) and linked == stored
+        return (seq, prev, digests) == (
+            event["seq"],
+            event["prev_hash"],
+            event["digests"],
+        ) and linked == stored
     except (ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -62,8 +62,8 @@ def seal_day(context: ClockContext, study: Study, day: date) -> bool:
             study_id=key_of(study), sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
         )
         work.session.add(seal)
-        told = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)
-        work.record(AuditEvent.TRAIL_SEALED, chain, changes=[told])
+        change = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)
+        work.record(AuditEvent.TRAIL_SEALED, chain, changes=[change])
     return True
 
 

@@ -75,7 +75,7 @@ def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
 def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
     for study_id in session.exec(select(Study.id).order_by(col(Study.id))).all():
         name, prev, last = f"seal:{study_id}", GENESIS, 0
-        told = _told_seals(session, study_id or 0)
+        recorded = _told_seals(session, study_id or 0)
         rows = select(DaySeal).where(DaySeal.study_id == study_id).order_by(col(DaySeal.sealed_on))
         for last, seal in enumerate(session.exec(rows).all(), start=1):
             chains, digest = digest_heads(
@@ -83,10 +83,10 @@ def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
             )
             if (seal.chains, seal.hash) != (chains, link_hash(prev, digest)):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} does not hold")
-            if told.pop(seal.sealed_on, None) != seal.hash:
+            if recorded.pop(seal.sealed_on, None) != seal.hash:
                 yield IntegrityFault(name, last, f"{seal.sealed_on} is not the seal that the trail tells of")
             prev = seal.hash
-        for day in told:
+        for day in recorded:
             yield IntegrityFault(name, last, f"{day} is missing")
 
 

@@ -102,7 +102,7 @@ class StatusBody:
         return {"status": self.status.value, "date": self.stated, "scope": scope, "reason": self.reason}
 
 
-def receive_participant(sent: EdcRequest, body: ParticipantBody) -> StoreResult:
+def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResult:
     """Register a participant, or take over what the EDC changed about one.
 
     Consent is the site's to record: until then no invitation can be issued. Of a participant whom
@@ -111,25 +111,25 @@ def receive_participant(sent: EdcRequest, body: ParticipantBody) -> StoreResult:
     (somebody registered the same code at the same moment: send again), "version_mismatch",
     "stale_update", or as `packs.check_packs` for somebody new.
     """
-    caller = sent.client
-    with sent.context.installation.work(caller.actor, sent.at) as work:
+    caller = request.client
+    with request.context.installation.work(caller.actor, request.at) as work:
         site = get_own_site(work.session, caller, body.site)
-        plan = get_plan(sent.context.installation, work.session, caller.study_id)
+        plan = get_plan(request.context.installation, work.session, caller.study_id)
         if body.language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
-        participant = lock_participant_if_known(work, sent)
+        participant = lock_participant_if_known(work, request)
         if participant is None:
-            check_subject(plan, sent.subject)
-            check_packs(sent.context.installation, plan, sent.at)
-            stored = sent.store(work.session, "", body.as_document())
-            _register(sent.context.installation, work, site, sent.subject, body)
+            check_subject(plan, request.subject)
+            check_packs(request.context.installation, plan, request.at)
+            stored = request.store(work.session, "", body.as_document())
+            _register(request.context.installation, work, site, request.subject, body)
             return stored
         if participant.site_id != site.id:
             raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
-        stored = sent.store(work.session, "", body.as_document(), known=True)
+        stored = request.store(work.session, "", body.as_document(), known=True)
         record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, stored)
         if stored.acts:
-            _update(sent.context.installation, work, participant, body, stored)
+            _update(request.context.installation, work, participant, body, stored)
         return stored
 
 
@@ -162,7 +162,7 @@ def _update(
         enter_anchor(installation, work, participant, entry, confirmed=True)
 
 
-def receive_status(sent: EdcRequest, body: StatusBody) -> StoreResult:
+def receive_status(request: EdcRequest, body: StatusBody) -> StoreResult:
     """Record what became of a participant; a death stops messages, forms and sign-in in this transaction.
 
     A later body of the same kind corrects the EDC's own entry; another kind is added to it. What is in
@@ -171,10 +171,10 @@ def receive_status(sent: EdcRequest, body: StatusBody) -> StoreResult:
     "version_mismatch", "stale_update".
     """
     kind = body.kind
-    with sent.context.unit_of_work() as work:
-        participant = lock_participant(work, sent)
-        stored = sent.store(work.session, "status", body.as_document())
-        if not stored.acts or not _dispose(sent.context.installation, work, participant, kind, body):
+    with request.context.unit_of_work() as work:
+        participant = lock_participant(work, request)
+        stored = request.store(work.session, "status", body.as_document())
+        if not stored.acts or not _dispose(request.context.installation, work, participant, kind, body):
             record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, stored)
         return stored
 

@@ -69,34 +69,36 @@ def find_participant(session: Session, client: EdcClientSession, subject: str) -
     statement = select(Participant).where(
         Participant.study_id == client.study_id, Participant.subject == subject
     )
-    found = session.exec(statement).one_or_none()
-    if found is None or not client.can_reach(found.site_id):
+    participant = session.exec(statement).one_or_none()
+    if participant is None or not client.can_reach(participant.site_id):
         raise Refused("unknown_participant", subject=subject)
-    return found
+    return participant
 
 
-def lock_participant(work: UnitOfWork, sent: EdcRequest) -> Participant:
+def lock_participant(work: UnitOfWork, request: EdcRequest) -> Participant:
     """The participant of a request, as they are once everybody else's change is done."""
-    participant = find_participant(work.session, sent.client, sent.subject)
+    participant = find_participant(work.session, request.client, request.subject)
     work.lock(participant_chain(key_of(participant)))
     work.session.refresh(participant)
     return participant
 
 
-def lock_participant_if_known(work: UnitOfWork, sent: EdcRequest) -> Participant | None:
+def lock_participant_if_known(work: UnitOfWork, request: EdcRequest) -> Participant | None:
     """As `lock_participant`, or None for a code that nobody has; no two requests can then both create it.
 
     Raises Refused: "unknown_participant" for a code of another client's site, "subject_exists" when
     somebody created it a moment ago.
     """
-    study_id = sent.client.study_id
-    same = select(Participant.id).where(Participant.study_id == study_id, Participant.subject == sent.subject)
+    study_id = request.client.study_id
+    same = select(Participant.id).where(
+        Participant.study_id == study_id, Participant.subject == request.subject
+    )
     if work.session.exec(same).first() is not None:
-        return lock_participant(work, sent)
+        return lock_participant(work, request)
     work.lock(study_chain(study_id), study_id)
     if work.session.exec(same).first() is not None:
         # Waiting for this participant while holding the study could wait in a circle.
-        raise Refused("subject_exists", subject=sent.subject)
+        raise Refused("subject_exists", subject=request.subject)
     return None
 
 

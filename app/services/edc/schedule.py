@@ -52,20 +52,20 @@ class AnchorOutcome:
     moves: tuple[WindowMove, ...]
 
 
-def receive_visit(sent: EdcRequest, visit: str, state: VisitState, on: date | None) -> StoreResult:
+def receive_visit(request: EdcRequest, visit: str, state: VisitState, on: date | None) -> StoreResult:
     """Record what the EDC says of a visit; its date moves only windows that count from a previous visit.
 
     Raises Refused: "no_visit" naming those of the plan, "date_needed" and "date_in_future" for a visit
     that occurred, "unknown_participant", "version_mismatch", "stale_update".
     """
-    with sent.context.unit_of_work() as work:
-        participant = lock_participant(work, sent)
-        plan = get_plan(sent.context.installation, work.session, participant.study_id)
+    with request.context.unit_of_work() as work:
+        participant = lock_participant(work, request)
+        plan = get_plan(request.context.installation, work.session, participant.study_id)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
-            _check_day(participant, on, sent.at)
+            _check_day(participant, on, request.at)
         body = {"state": state.value, "date": on.isoformat() if on else None}
-        stored = sent.store(work.session, f"visits/{visit}", body)
+        stored = request.store(work.session, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
         if stored.acts:
             row = _visit_row(work, participant, visit)
@@ -81,8 +81,8 @@ def receive_visit(sent: EdcRequest, visit: str, state: VisitState, on: date | No
 def check_visit(session: Session, plan: Plan, participant: Participant, visit: str) -> None:
     """Refuse a code that is neither a visit of the plan nor one made for this participant."""
     planned = [rule.code_of(offset) for rule in plan.visits if not rule.on_request for offset in rule.offsets]
-    made = select(Slot.visit).where(Slot.participant_id == participant.id, col(Slot.visit).contains("-"))
-    codes = dict.fromkeys([*planned, *session.exec(made)])
+    requested = select(Slot.visit).where(Slot.participant_id == participant.id, col(Slot.visit).contains("-"))
+    codes = dict.fromkeys([*planned, *session.exec(requested)])
     if visit not in codes:
         raise Refused("no_visit", visit=visit, allowed=tuple(codes))
 
@@ -129,7 +129,7 @@ def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> A
         return AnchorOutcome(AnchorStanding.CURRENT.value, moves)
 
 
-def receive_anchor(sent: EdcRequest, body: AnchorBody) -> tuple[StoreResult, AnchorOutcome]:
+def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, AnchorOutcome]:
     """Record a dated fact. The owner's date is in force; another's is listed beside it, never over it.
 
     A fact whose owner is the EDC stands even where forms are missed by it, which it names; of any other
@@ -137,19 +137,22 @@ def receive_anchor(sent: EdcRequest, body: AnchorBody) -> tuple[StoreResult, Anc
     "date_in_future", "before_enrolment", "would_be_missed" naming the forms, "unknown_participant",
     "version_mismatch", "stale_update".
     """
-    with sent.context.unit_of_work() as work:
-        participant = lock_participant(work, sent)
-        plan = get_plan(sent.context.installation, work.session, participant.study_id)
+    with request.context.unit_of_work() as work:
+        participant = lock_participant(work, request)
+        plan = get_plan(request.context.installation, work.session, participant.study_id)
         entry = _entry(plan, participant, body)
-        told = {"date": body.on.isoformat(), "at": format_instant(body.dated_at) if body.dated_at else None}
-        stored = sent.store(work.session, f"anchors/{body.kind}", told)
+        document = {
+            "date": body.on.isoformat(),
+            "at": format_instant(body.dated_at) if body.dated_at else None,
+        }
+        stored = request.store(work.session, f"anchors/{body.kind}", document)
         differs = _differs(work.session, plan, participant, body)
         standing = (AnchorStanding.DIFFERING if differs else AnchorStanding.CURRENT).value
         if not stored.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
             return stored, AnchorOutcome(standing, ())
         confirmed = body.confirm or _owned(plan, body.kind)
-        proposal = enter_anchor(sent.context.installation, work, participant, entry, confirmed)
+        proposal = enter_anchor(request.context.installation, work, participant, entry, confirmed)
         return stored, AnchorOutcome(standing, () if differs else proposal.moves)
 
 
@@ -175,18 +178,18 @@ def _differs(session: Session, plan: Plan, participant: Participant, body: Ancho
     return source == Owner.site and day != body.on
 
 
-def receive_arm(sent: EdcRequest, arm: str) -> StoreResult:
+def receive_arm(request: EdcRequest, arm: str) -> StoreResult:
     """Record the randomised group; visits of that arm are expected, those of the other no more.
 
     Raises Refused: "unknown_arm" naming those of the plan, "unknown_participant", "version_mismatch",
     "stale_update".
     """
-    with sent.context.unit_of_work() as work:
-        participant = lock_participant(work, sent)
-        plan = get_plan(sent.context.installation, work.session, participant.study_id)
+    with request.context.unit_of_work() as work:
+        participant = lock_participant(work, request)
+        plan = get_plan(request.context.installation, work.session, participant.study_id)
         if arm not in {each.code for each in plan.arms}:
             raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
-        stored = sent.store(work.session, "arm", {"arm": arm})
+        stored = request.store(work.session, "arm", {"arm": arm})
         record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:
             participant.arm = arm

@@ -59,31 +59,31 @@ class FeedPage:
         return self.through >= self.head
 
 
-def pull_changes(context: EdcContext, asked: FeedQuery) -> FeedPage:
+def pull_changes(context: EdcContext, query: FeedQuery) -> FeedPage:
     """The events after a number as this client may see them. Raises Refused("feed_epoch_changed").
 
     A number that the client has seen is never skipped: numbers are given under a lock held until commit.
     """
     with context.read() as session:
-        head = _head(session, context.client, asked)
-        through, lines = _stretch(session, context.client, asked)
+        head = _head(session, context.client, query)
+        through, lines = _stretch(session, context.client, query)
         seal = newest_seal(session, context.client.study_id)
-    return FeedPage(context.client.feed, asked.after, through, max(head, through), lines, seal)
+    return FeedPage(context.client.feed, query.after, through, max(head, through), lines, seal)
 
 
-def _stretch(session: Session, caller: EdcClientSession, asked: FeedQuery) -> tuple[int, list[str]]:
+def _stretch(session: Session, caller: EdcClientSession, query: FeedQuery) -> tuple[int, list[str]]:
     """Through which number it goes, and the lines of it that this client asks for and may read."""
-    if asked.type is None and sees_all_lines(caller.scopes, caller.sites):
-        return feed_pages.read_feed_lines(session, caller.study_id, asked.after, asked.limit)
-    rows = feed_pages.read_feed_page(session, caller.study_id, asked.after, asked.limit)
-    through = rows[-1].seq if rows else asked.after
-    return through, _readable(caller, [row for row in rows if asked.takes(row.type)], asked.type is None)
+    if query.type is None and sees_all_lines(caller.scopes, caller.sites):
+        return feed_pages.read_feed_lines(session, caller.study_id, query.after, query.limit)
+    rows = feed_pages.read_feed_page(session, caller.study_id, query.after, query.limit)
+    through = rows[-1].seq if rows else query.after
+    return through, _readable(caller, [row for row in rows if query.takes(row.type)], query.type is None)
 
 
-def _head(session: Session, caller: EdcClientSession, asked: FeedQuery) -> int:
+def _head(session: Session, caller: EdcClientSession, query: FeedQuery) -> int:
     """The last number, once the client's cursor is known to be of this feed."""
     last = feed_pages.read_feed_head(session, caller.study_id)
-    if asked.feed not in (None, caller.feed) or asked.after > last:
+    if query.feed not in (None, caller.feed) or query.after > last:
         raise Refused("feed_epoch_changed", feed=caller.feed, head=last)
     return last
 
@@ -132,21 +132,21 @@ def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:
         yield list(_readable(context.client, rows, stubs=False))
 
 
-def pull_scores(context: EdcContext, asked: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:
+def pull_scores(context: EdcContext, query: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:
     """Flat score rows of completed assessments after a feed number; a corrected one comes again, newer.
 
     `limit` counts assessments. Raises Refused("feed_epoch_changed").
     """
     with context.read() as session:
-        head = _head(session, context.client, asked)
+        head = _head(session, context.client, query)
         rows = feed_pages.read_latest_events(
-            session, context.client.study_id, asked.after, head, asked.limit, COMPLETED
+            session, context.client.study_id, query.after, head, query.limit, COMPLETED
         )
         seal = newest_seal(session, context.client.study_id)
-    through = rows[-1].seq if len(rows) == asked.limit else head
+    through = rows[-1].seq if len(rows) == query.limit else head
     lines = _readable(context.client, rows, stubs=False)
     flat = [row for line in lines for row in _flat(json.loads(line))]
-    return FeedPage(context.client.feed, asked.after, through, head, lines, seal), flat
+    return FeedPage(context.client.feed, query.after, through, head, lines, seal), flat
 
 
 def _flat(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -90,14 +90,14 @@ def participants_due(context: ClockContext) -> Iterator[int]:
         col(Slot.wake_at) <= context.at
     )
     rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
-    met: set[int] = set()
+    yielded: set[int] = set()
     following = rows
     while True:
         with context.read() as session:
             page = session.execute(following).all()
         for row in page:
-            if row.participant_id not in met:
-                met.add(row.participant_id)
+            if row.participant_id not in yielded:
+                yielded.add(row.participant_id)
                 yield row.participant_id
         if len(page) < BATCH:
             return
@@ -179,8 +179,8 @@ class _ParticipantRun:
         for _moment, place, _order, what in sorted(happened):
             self._tell(self.slots[place], what)
         queued = self._remind()
-        told = [what for *_, what in happened]
-        return SlotsProcessed(told.count(OPENED), told.count(MISSED), queued)
+        kinds = [what for *_, what in happened]
+        return SlotsProcessed(kinds.count(OPENED), kinds.count(MISSED), queued)
 
     def _plan(self, slot: Slot) -> Plan:
         return self.installation.library.plan(self.study.code, slot.plan_version)

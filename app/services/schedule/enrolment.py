@@ -129,13 +129,13 @@ def _keep_contact(
 def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
     """The participant whom the EDC registered at this site and who has not consented here yet."""
     same = select(Participant).where(Participant.site_id == site.id, Participant.subject == subject)
-    found = work.session.exec(same).one_or_none()
-    if found is None or found.consent_version is not None:
+    participant = work.session.exec(same).one_or_none()
+    if participant is None or participant.consent_version is not None:
         return None
-    chain = participant_chain(key_of(found))
+    chain = participant_chain(key_of(participant))
     work.lock(chain)
     work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, site.study_id)
-    return found
+    return participant
 
 
 def add_participant(

@@ -61,14 +61,14 @@ def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDa
     current = select(Anchor).where(
         Anchor.participant_id == participant_id, Anchor.standing == AnchorStanding.CURRENT
     )
-    found = {row.kind: AnchorDate(row.kind, row.dated_on, row.dated_at) for row in session.exec(current)}
+    anchors = {row.kind: AnchorDate(row.kind, row.dated_on, row.dated_at) for row in session.exec(current)}
     visits = select(VisitRecord).where(
         VisitRecord.participant_id == participant_id, VisitRecord.state == "occurred"
     )
     for visit in session.exec(visits):
         if visit.dated_on is not None:
-            found[VISIT + visit.visit] = AnchorDate(VISIT + visit.visit, visit.dated_on)
-    return found
+            anchors[VISIT + visit.visit] = AnchorDate(VISIT + visit.visit, visit.dated_on)
+    return anchors
 
 
 def propose_schedule(
@@ -97,10 +97,10 @@ def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[P
     if slot.opens_on is None:
         return (planned_slot(slot),)
     try:
-        found = plan_requested_visit(plan, visit, int(number), slot.opens_on, slot.zone, anchors)
+        planned_visit = plan_requested_visit(plan, visit, int(number), slot.opens_on, slot.zone, anchors)
     except Refused:  # the day it was requested for now lies outside the window it repeats
         return (planned_slot(slot),)
-    return tuple(planned for planned in found if planned.instrument == slot.instrument)
+    return tuple(planned for planned in planned_visit if planned.instrument == slot.instrument)
 
 
 def request_visit(
@@ -261,10 +261,10 @@ def queued_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
 def queued_kinds_by_slot(session: Session, slots: Sequence[Slot]) -> dict[tuple[int | None, int], set[str]]:
     """The kinds of reminder that have their message already, by slot and version of its window."""
     rows = sa.select(col(Message.slot_id), col(Message.window_version), col(Message.kind))
-    found: dict[tuple[int | None, int], set[str]] = {}
+    kinds: dict[tuple[int | None, int], set[str]] = {}
     for row in session.execute(rows.where(col(Message.slot_id).in_([slot.id for slot in slots]))):
-        found.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
-    return found
+        kinds.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
+    return kinds
 
 
 def apply_exit(

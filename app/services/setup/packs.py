@@ -49,16 +49,16 @@ def import_pack(context: StaffContext, study: str, content: str, file: str) -> t
     """
     pack = parse_pack(content, file, context.installation.library.instrument)
     with context.unit_of_work() as work:
-        found = get_study(work.session, study)
-        chain = study_chain(key_of(found))
+        study_row = get_study(work.session, study)
+        chain = study_chain(key_of(study_row))
         work.lock(chain)
-        _check_fits(context.installation, found, pack)
-        if _is_stored(work.session, found, pack):
+        _check_fits(context.installation, study_row, pack)
+        if _is_stored(work.session, study_row, pack):
             return pack, False
-        plan = context.installation.library.plan(found.code, found.plan_version)
+        plan = context.installation.library.plan(study_row.code, study_row.plan_version)
         _check_runs(pack, plan, context.at)
-        work.session.add(_row(found, pack, content, context.actor, context.at))
-        work.record(AuditEvent.PACK_IMPORTED, chain, found.id)
+        work.session.add(_row(study_row, pack, content, context.actor, context.at))
+        work.record(AuditEvent.PACK_IMPORTED, chain, study_row.id)
     return pack, True
 
 
@@ -154,8 +154,8 @@ def check_pack(
 
 def _check_runs(pack: Pack, plan: Plan, at: datetime) -> None:
     if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
-        told = pack.text
-        raise Refused("pack_expired", instrument=told.instrument, language=told.lang, day=pack.valid_until)
+        text = pack.text
+        raise Refused("pack_expired", instrument=text.instrument, language=text.lang, day=pack.valid_until)
 
 
 def refresh_packs(installation: Installation, at: datetime) -> None:

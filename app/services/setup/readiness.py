@@ -43,5 +43,5 @@ def _needed() -> str:
 
 def _database_clock(installation: Installation) -> datetime:
     with installation.read() as session:
-        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+        reading: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
+    return reading if reading.tzinfo else reading.replace(tzinfo=UTC)

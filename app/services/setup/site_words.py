@@ -27,13 +27,13 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
     if len(said) > MOST_CHARACTERS:
         raise Refused("words_too_long", most=MOST_CHARACTERS)
     with context.unit_of_work() as work:
-        found = get_study(work.session, study)
-        place = get_site_by_code(work.session, key_of(found), site)
-        languages = context.installation.library.plan(found.code, found.plan_version).languages
+        study_row = get_study(work.session, study)
+        place = get_site_by_code(work.session, key_of(study_row), site)
+        languages = context.installation.library.plan(study_row.code, study_row.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
-        kept = {code: text for code, text in (place.urgent_words or {}).items() if code != language}
-        kept |= {language: said} if said else {}
-        if kept != (place.urgent_words or {}):
-            place.urgent_words = kept or None
-            work.record(AuditEvent.SITE_UPDATED, study_chain(key_of(found)), found.id)
+        others = {code: text for code, text in (place.urgent_words or {}).items() if code != language}
+        others |= {language: said} if said else {}
+        if others != (place.urgent_words or {}):
+            place.urgent_words = others or None
+            work.record(AuditEvent.SITE_UPDATED, study_chain(key_of(study_row)), study_row.id)

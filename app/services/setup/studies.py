@@ -79,11 +79,13 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
     """Open a site of a study. Raises Refused: "unknown_study", "unknown_zone", "site_exists"."""
     load_zone(entry.zone)
     with context.unit_of_work() as work:
-        found = get_study(work.session, study)
-        if work.session.exec(select(Site).where(Site.study_id == found.id, Site.code == entry.code)).first():
+        study_row = get_study(work.session, study)
+        if work.session.exec(
+            select(Site).where(Site.study_id == study_row.id, Site.code == entry.code)
+        ).first():
             raise Refused("site_exists", site=entry.code)
         site = Site(
-            study_id=key_of(found),
+            study_id=key_of(study_row),
             code=entry.code,
             name=entry.name,
             phone=entry.phone,
@@ -91,7 +93,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
             zone=entry.zone,
         )
         work.session.add(site)
-        work.record(AuditEvent.SITE_OPENED, study_chain(key_of(found)), found.id)
+        work.record(AuditEvent.SITE_OPENED, study_chain(key_of(study_row)), study_row.id)
         return site
 
 
@@ -148,22 +150,22 @@ def grant_role(
     Raises Refused: "unknown_study", "unknown_site", "admin_conduct" (IAM-14).
     """
     with context.unit_of_work() as work:
-        found = get_study(work.session, study)
-        site_id = get_site_by_code(work.session, key_of(found), site).id if site else None
-        held = work.session.exec(
+        study_row = get_study(work.session, study)
+        site_id = get_site_by_code(work.session, key_of(study_row), site).id if site else None
+        existing = work.session.exec(
             select(RoleGrant).where(
                 RoleGrant.staff_id == staff_id,
-                RoleGrant.study_id == found.id,
+                RoleGrant.study_id == study_row.id,
                 col(RoleGrant.revoked_at).is_(None),
             )
         ).all()
-        if any((grant.role is Role.ADMIN) != (role is Role.ADMIN) for grant in held):
+        if any((grant.role is Role.ADMIN) != (role is Role.ADMIN) for grant in existing):
             raise Refused("admin_conduct", role=role.value)
         work.session.add(
             RoleGrant(
                 staff_id=staff_id,
                 role=role,
-                study_id=key_of(found),
+                study_id=key_of(study_row),
                 site_id=site_id,
                 granted_at=context.at,
                 granted_by=context.actor.id,
@@ -202,12 +204,12 @@ def create_client(
     """Create an EDC client of one study, for all its sites or some. Raises Refused: "unknown_study|site"."""
     secret = new_token()
     with context.unit_of_work() as work:
-        found = get_study(work.session, study)
+        study_row = get_study(work.session, study)
         for site in sites or ():
-            get_site_by_code(work.session, key_of(found), site)
+            get_site_by_code(work.session, key_of(study_row), site)
         client = EdcClient(
             client_id=f"edc-{new_public_id().lower()}",
-            study_id=key_of(found),
+            study_id=key_of(study_row),
             name=name,
             secret_hash=token_digest(secret),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
@@ -215,5 +217,5 @@ def create_client(
             created_at=context.at,
         )
         work.session.add(client)
-        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(key_of(found)), found.id)
+        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(key_of(study_row)), study_row.id)
         return NewClient(client.client_id, secret)
