@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlmodel import select
 
 from app.demo import answers
-from app.demo.people import CALL, DatedFact, DemoExit, FormStory, Story
+from app.demo.stories import CALL, DatedFact, DemoExit, FormStory, Story
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.plans.plan import MissedReason, Owner, Plan
 from app.domain.records.access import CLOCK, Actor

@@ -9,8 +9,8 @@ from itertools import chain
 from app.demo import acts
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
-from app.demo.people import PEOPLE, FormStory, Story
 from app.demo.sites import ZONE
+from app.demo.stories import PEOPLE, FormStory, Story
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.windows import Window, local_day, local_moment

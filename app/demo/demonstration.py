@@ -8,8 +8,8 @@ from sqlmodel import Session, select
 
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
-from app.demo.people import PEOPLE, Story
 from app.demo.sites import PLAN, SITES, STAFF, STUDY, DemoStaff
+from app.demo.stories import PEOPLE, Story
 from app.domain.plans.status import Status
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role, Scope
 from app.domain.records.studies import StudyMode

@@ -13,7 +13,7 @@ from app.i18n import formats
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.accounts.devices import BoundDevice, issue_own_code, list_own_devices, remove_own_device
-from app.services.accounts.pins import change_pin
+from app.services.accounts.pin_change import change_pin
 from app.services.accounts.second_check import PIN_DIGITS
 from app.web.form_fields import read_field
 from app.web.refusal_messages import message_of

@@ -45,7 +45,7 @@ class ChainHead(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AuditedEntry:
+class LinkedEntry:
     """An entry in its place of a chain. Only `build_entry` makes it, and hot statements take nothing else."""
 
     entry: ChainEntry
@@ -58,7 +58,7 @@ def build_entry(
     at: datetime,
     changes: Iterable[FieldChange],
     reason: str | None = None,
-) -> AuditedEntry:
+) -> LinkedEntry:
     """The next entry of a chain, linked to its head; nothing is written yet."""
     body = ChainEntry(
         chain=head.chain,
@@ -72,7 +72,7 @@ def build_entry(
         reason=reason,
         reason_salt=secrets.token_hex(8) if reason is not None else None,
     )
-    return AuditedEntry(link_entry(body, head.hash))
+    return LinkedEntry(link_entry(body, head.hash))
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> I
     """Let a connection write these tables for this event.
 
     Raises UnauditedChange for a table that the event does not cover.
-    ."""
+    """
     missing = set(tables) - COVERS.get(event, frozenset()) - TECHNICAL_TABLES
     if missing:
         raise UnauditedChange(f"{event.value} does not cover {', '.join(sorted(missing))}")
@@ -89,7 +89,7 @@ def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> I
 
 
 @contextmanager
-def audited_writes(connection: Connection, audited: AuditedEntry, *tables: str) -> Iterator[None]:
+def audited_writes(connection: Connection, audited: LinkedEntry, *tables: str) -> Iterator[None]:
     """`covered_writes` for the event of an entry that is written along with them."""
     with covered_writes(connection, AuditEvent(audited.entry.event), *tables):
         yield
@@ -109,7 +109,7 @@ def bookkeeping_writes(connection: Connection, table: str, columns: Collection[s
         yield
 
 
-MOVE_HEAD = (
+MOVE_HEAD_IF_UNMOVED = (
     sa.update(AuditChain)
     .where(
         col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
@@ -121,8 +121,8 @@ MOVE_HEAD = (
 _INSERT_ENTRY = sa.insert(AuditEntry).inline()
 
 
-def move_head_values(audited: AuditedEntry) -> dict[str, Any]:
-    """The values of `MOVE_HEAD` for this entry."""
+def move_head_values(audited: LinkedEntry) -> dict[str, Any]:
+    """The values of `MOVE_HEAD_IF_UNMOVED` for this entry."""
     entry = audited.entry
     return {
         "head_chain": entry.chain,
@@ -132,21 +132,21 @@ def move_head_values(audited: AuditedEntry) -> dict[str, Any]:
     }
 
 
-def append_entry(connection: Connection, audited: AuditedEntry) -> bool:
+def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
     """Move the head and store the entry; False, with nothing written, if the chain has moved since."""
     with allow_writes(connection):
-        if connection.execute(MOVE_HEAD, move_head_values(audited)).rowcount != 1:
+        if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
     return True
 
 
-def move_head(head: AuditChain, audited: AuditedEntry) -> None:
-    """Move the head in a session that holds its row; the entry is then stored by `insert_entries`."""
+def move_locked_head(head: AuditChain, audited: LinkedEntry) -> None:
+    """Move the head in a session that holds its row; the entry is then stored by `insert_linked_entries`."""
     head.seq, head.hash = audited.entry.seq, audited.entry.hash
 
 
-def insert_entries(connection: Connection, entries: Collection[AuditedEntry]) -> None:
+def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntry]) -> None:
     """Store the entries of heads that were moved under their lock."""
     if entries:
         with allow_writes(connection):

@@ -95,6 +95,11 @@ def participant_chain(participant_id: int) -> str:
     return f"participant:{participant_id}"
 
 
+def is_participant_chain(chain: str) -> bool:
+    """Whether a chain tells of one participant."""
+    return chain.startswith("participant:")
+
+
 def study_chain(study_id: int) -> str:
     """The name of a study's audit chain."""
     return f"study:{study_id}"

@@ -26,10 +26,22 @@ from app.domain.records.audit import (
     FieldChange,
 )
 from app.domain.records.feed import FeedEventDraft
-from app.storage.audit import UnauditedChange, bookkeeping_writes, build_entry, insert_entries, move_head
+from app.storage.audit import (
+    UnauditedChange,
+    bookkeeping_writes,
+    build_entry,
+    insert_linked_entries,
+    move_locked_head,
+)
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
-from app.storage.row_changes import chain_of_row, chain_of_values, new_row_changes, row_changes
+from app.storage.row_changes import (
+    chain_of_row,
+    chain_of_values,
+    is_participant_chain,
+    new_row_changes,
+    row_changes,
+)
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 
@@ -96,7 +108,7 @@ class UnitOfWork:
 
     def publish(self, study_id: int, draft: FeedEventDraft) -> None:
         """Append to the study's feed when, and only if, this transaction commits."""
-        self._transaction.pending.setdefault(study_id, []).append(PendingEvent(draft, self.at))
+        self._transaction.feed_events.setdefault(study_id, []).append(PendingEvent(draft, self.at))
 
     def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
         """Store new rows of one table by one statement; their changes are told like those of a session."""
@@ -119,7 +131,10 @@ class UnitOfWork:
 
 
 class JoinedUnitOfWork(UnitOfWork):
-    """An act inside a transaction that somebody else opened and will commit."""
+    """An act inside a transaction that somebody else opened and will commit.
+
+    When the act fails the whole transaction can no longer be committed, even if somebody catches the error.
+    """
 
     def __init__(self, opened: UnitOfWork, actor: Actor, at: datetime) -> None:
         self.actor, self.at = actor, at
@@ -130,7 +145,9 @@ class JoinedUnitOfWork(UnitOfWork):
         self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
     ) -> None:
         if kind is None:
-            self._transaction.settle()
+            self._transaction.assign_changes()
+        else:
+            self._transaction.failed = True
 
 
 class _Transaction:
@@ -139,11 +156,12 @@ class _Transaction:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.declared: list[DeclaredEvent] = []
-        self.pending: dict[int, list[PendingEvent]] = {}
-        self._settled = 0
+        self.feed_events: dict[int, list[PendingEvent]] = {}
+        self.failed = False
+        self._assigned = 0
         self._collected: list[tuple[str, str | None, FieldChange]] = []
         self._heads: dict[str, AuditChain] = {}
-        self._closing = False
+        self._commit_allowed = False
         self._flushing = ExitStack()
         sa_event.listen(session, "after_flush", self._collect)
         sa_event.listen(session, "before_flush", self._allow_flush)
@@ -166,30 +184,32 @@ class _Transaction:
         with allow_writes(connection):
             connection.execute(sa.insert(kind), list(rows))
 
-    def settle(self) -> None:
+    def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""
         self.session.flush()
-        declared = self.declared[self._settled :]
+        declared = self.declared[self._assigned :]
         for table, chain, change in self._collected:
             _cover(declared, table, chain, change)
         self._collected.clear()
-        self._settled = len(self.declared)
+        self._assigned = len(self.declared)
 
     def commit(self) -> None:
-        self.settle()
+        if self.failed:
+            raise WriteRefused("an act of this transaction failed")
+        self.assign_changes()
         entries = []
         for declared in sorted(self.declared, key=lambda each: each.chain):
             head = self._head(declared.chain, declared.study_id)
             audited = build_entry(
                 head, declared.event, declared.actor, declared.at, declared.changes, declared.reason
             )
-            move_head(head, audited)
+            move_locked_head(head, audited)
             entries.append(audited)
         self.session.flush()
-        insert_entries(self.session.connection(), entries)
-        for study_id in sorted(self.pending):
-            append_feed_events(self.session.connection(), study_id, self.pending[study_id])
-        self._closing = True
+        insert_linked_entries(self.session.connection(), entries)
+        for study_id in sorted(self.feed_events):
+            append_feed_events(self.session.connection(), study_id, self.feed_events[study_id])
+        self._commit_allowed = True
         self.session.commit()
 
     def close(self) -> None:
@@ -219,13 +239,19 @@ class _Transaction:
         self._flushing.close()
 
     def _refuse_bare_commit(self, _session: Session) -> None:
-        if not self._closing:
+        if not self._commit_allowed:
             raise WriteRefused("only the unit of work commits")
 
 
 def _cover(declared: Sequence[DeclaredEvent], table: str, chain: str | None, change: FieldChange) -> None:
+    """Give a change to the first event that covers its table in its own chain.
+
+    Where that chain has none, an event of the study or the installation may answer for it, but never one of
+    another participant.
+    """
     able = [each for each in declared if table in COVERS.get(each.event, ())]
-    if not able:
-        raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
     own = [each for each in able if chain in (None, each.chain)]
-    (own or able)[0].changes.append(change)
+    answering = own or [each for each in able if not is_participant_chain(each.chain)]
+    if not answering:
+        raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
+    answering[0].changes.append(change)

@@ -2,16 +2,16 @@
 
 import pytest
 
-from app.domain.records.access import ALLOWS, Actor, ActorKind, Grant, Permission, Role
+from app.domain.records.access import ROLE_PERMISSIONS, Actor, ActorKind, Grant, Permission, Role
 
 
 @pytest.mark.req("IAM-02", "IAM-04", "IAM-14")
 def test_every_role_has_its_own_rights() -> None:
-    assert set(ALLOWS) == set(Role)
-    assert Permission.ARM_SEE not in ALLOWS[Role.NURSE]
-    assert ALLOWS[Role.ADMIN] == set()
-    assert ALLOWS[Role.MONITOR] == {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}
-    assert Permission.DISPOSITION_UNDO in ALLOWS[Role.INVESTIGATOR]
+    assert set(ROLE_PERMISSIONS) == set(Role)
+    assert Permission.ARM_SEE not in ROLE_PERMISSIONS[Role.NURSE]
+    assert ROLE_PERMISSIONS[Role.ADMIN] == set()
+    assert ROLE_PERMISSIONS[Role.MONITOR] == {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}
+    assert Permission.DISPOSITION_UNDO in ROLE_PERMISSIONS[Role.INVESTIGATOR]
 
 
 @pytest.mark.req("IAM-03")

@@ -9,7 +9,7 @@ from app.settings import ROOT
 from tests.meta.sources import modules, place, tree
 
 BUILDER = ROOT / "app/storage/audit.py"
-ONLY_THERE = frozenset({"ChainEntry", "AuditEntry", "AuditedEntry", "link_entry"})
+ONLY_THERE = frozenset({"ChainEntry", "AuditEntry", "LinkedEntry", "link_entry"})
 """Called to make an entry; reading one back is `audit_verification`'s."""
 READERS = frozenset({ROOT / "app/services/audit/audit_verification.py", ROOT / "app/domain/records/audit.py"})
 ENGINE = "app.storage.engine"

@@ -12,8 +12,8 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from app.demo import answers, calendar, demonstration
-from app.demo.people import PEOPLE
 from app.demo.sites import PLAN, SITES, STAFF, STUDY, ZONE
+from app.demo.stories import PEOPLE
 from app.domain.plans.status import Status, died_in_window
 from app.domain.records.access import SYSTEM
 from app.domain.records.anchors import AnchorStanding

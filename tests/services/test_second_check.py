@@ -13,7 +13,7 @@ from app.services.accounts.activation import WARD_TRIES, RequiredCheck, activate
 from app.services.accounts.birth_dates import record_birth_date
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import unlock_device
-from app.services.accounts.pins import change_pin
+from app.services.accounts.pin_change import change_pin
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox

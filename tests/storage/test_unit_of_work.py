@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,13 +15,14 @@ from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
 from app.storage.audit import UnauditedChange, build_entry
 from app.storage.engine import WriteRefused, write_engine
+from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import write_answers
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
-from tests.storage.trial import Trial
+from tests.storage.trial import Trial, a_participant
 
 _PARTICIPANT: sa.Table = Participant.__table__  # type: ignore[attr-defined]  # declared at run time
 
@@ -104,6 +105,40 @@ def test_a_joined_act_is_covered_by_its_own_events_alone(engine: Engine, trial: 
 
     with pytest.raises(UnauditedChange), UnitOfWork(engine, SYSTEM, at) as opened:
         join_twice(opened)
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+def test_a_joined_act_that_failed_stops_the_transaction(engine: Engine, trial: Trial, at: datetime) -> None:
+    def fail_and_go_on(opened: UnitOfWork) -> None:
+        with suppress(LookupError), opened.joined(SYSTEM, at) as act:
+            act.session.get_one(Participant, trial.participant).language = "en"
+            act.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+            raise LookupError
+
+    with (
+        pytest.raises(WriteRefused, match="act of this transaction failed"),
+        UnitOfWork(engine, SYSTEM, at) as opened,
+    ):
+        fail_and_go_on(opened)
+    assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01", "AUD-02")
+def test_an_event_of_one_participant_never_tells_of_another(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    def change(work: UnitOfWork) -> None:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(other))
+
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+    with (
+        pytest.raises(UnauditedChange, match="language changed without an event"),
+        UnitOfWork(engine, SYSTEM, at) as work,
+    ):
+        change(work)
     assert language(engine, trial) == "zh_CN"
 
 

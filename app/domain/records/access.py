@@ -44,7 +44,7 @@ _CONDUCT = frozenset(
     }
 )
 
-ALLOWS: Mapping[Role, frozenset[Permission]] = {
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.NURSE: _CONDUCT,
     Role.INVESTIGATOR: _CONDUCT | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE},
     Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
@@ -100,7 +100,7 @@ class Actor:
         return any(
             grant.study_id == study_id
             and grant.site_id in (None, site_id)
-            and permission in ALLOWS[grant.role]
+            and permission in ROLE_PERMISSIONS[grant.role]
             for grant in self.grants
         )
 
@@ -108,7 +108,9 @@ class Actor:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
         return tuple(
             dict.fromkeys(
-                (grant.study_id, grant.site_id) for grant in self.grants if permission in ALLOWS[grant.role]
+                (grant.study_id, grant.site_id)
+                for grant in self.grants
+                if permission in ROLE_PERMISSIONS[grant.role]
             )
         )
 

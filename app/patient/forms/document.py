@@ -22,10 +22,10 @@ from app.web.pages.rendering import Pages
 MOST_DOCUMENTS = 256
 """Each is some 45 kB; a study with fifty sites, two languages and two questionnaires needs 200."""
 
-_URL, _KEY, _DAY = "\x01", "\x02", "\x03"
+_URL_MARK, _KEY_MARK, _DAY_MARK = "\x01", "\x02", "\x03"
 """Stand for a participant's own values while a document is rendered; no definition has control characters."""
 
-_MARK = re.compile(f"[{_URL}{_KEY}{_DAY}]")
+_MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}]")
 _INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"')
 _CHOSEN = ('type="radio"', 'type="checkbox"')
 _CHECKED = b" checked"
@@ -50,10 +50,10 @@ class FormDocument:
         return b"".join(pieces)
 
     def _values(self, form: OpenForm) -> Iterator[tuple[Gap, bytes]]:
-        yield (_URL, ""), _as_html(url_of_form(form.slot.public_id))
-        yield (_KEY, ""), _as_html(form.key)
+        yield (_URL_MARK, ""), _as_html(url_of_form(form.slot.public_id))
+        yield (_KEY_MARK, ""), _as_html(form.key)
         if (day := form_day(form)) != "":
-            yield (_DAY, ""), _as_html(day)
+            yield (_DAY_MARK, ""), _as_html(day)
         yield ("submission_id", ""), _as_html(form.client)
         yield ("revision", ""), str(form.revision).encode()
         for code, value in form.answers.items():
@@ -74,7 +74,10 @@ class FormDocuments:
         self._lock = Lock()
 
     def render(self, form: OpenForm, frame: PageFrame) -> bytes:
-        """The form's document, as its page would be rendered."""
+        """The form's document, as its page would be rendered.
+
+        The key holds everything that the page shows and that is no gap, or one would see another's page.
+        """
         key = (
             form.instrument.sha256,
             form.text.sha256,
@@ -95,8 +98,8 @@ class FormDocuments:
         return document.fill(form)
 
     def _cut(self, form: OpenForm, frame: PageFrame) -> FormDocument:
-        page = form_page(replace(form, client="", revision=0, key=_KEY), self._assets, {})
-        page = replace(page, form_url=_URL, submit_url=f"{_URL}/submit", day=page.day and _DAY)
+        page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {})
+        page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
         names = {"submission_id", "revision"}
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
         return _cut_document(self._pages.text(page, frame), names)

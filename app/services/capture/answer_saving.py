@@ -20,7 +20,7 @@ from app.services.core.context import ParticipantContext, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
-from app.storage.audit import AuditedEntry, build_entry
+from app.storage.audit import LinkedEntry, build_entry
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
@@ -168,7 +168,7 @@ def _entry_and_rows(
     unsaved: Sequence[SubmittedAnswer],
     text_sha256: str,
     event: AuditEvent,
-) -> tuple[AuditedEntry, list[dict[str, Any]]]:
+) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before = dict(read.earlier)
     rows, changes = [], []

@@ -75,8 +75,8 @@ def submit_form(
     """Make the answers the slot's one response, scored, audited and in the feed (idempotent).
 
     The same content again returns the receipt of the first time. Optimistic: the write holds only if the
-    head of the participant's audit chain has not moved since it was read. After one conflict it retries
-    while holding the head's row lock, so it cannot lose twice. What is `known` is not read again.
+    head of the participant's audit chain has not moved since it was read. After a conflict it retries
+    while holding the head's row lock, where nobody else can move it. What is `known` is not read again.
 
     Raises Refused: "unknown_slot", "not_yet_open", "window_closed", "not_begun", "unanswered",
     "not_reviewed", "unknown_item", "out_of_range", "wrong_kind"; "already_submitted" with the first receipt
@@ -92,9 +92,10 @@ def submit_form(
 def _submit_if_head_unmoved(
     context: ParticipantContext, known: SubmissionContext, form: SubmittedForm
 ) -> SubmissionReceipt | None:
-    submission = _accepted(known, form, context.at)
+    """Write without a lock; None where the head has moved, and nothing was written."""
+    submission = _build_if_acceptable(known, form, context.at)
     if submission is None:
-        return _quarantine_or_repeat(context, known, form)
+        return _first_receipt_or_quarantine(context, known, form)
     with open_autocommit(context.installation.engine) as connection:
         written = write_submission(connection, submission)
         connection.commit()
@@ -104,18 +105,19 @@ def _submit_if_head_unmoved(
 def _submit_holding_head(
     context: ParticipantContext, slot_id: str, form: SubmittedForm
 ) -> SubmissionReceipt | None:
+    """Read and write anew under the head's row lock; None as above."""
     with open_transaction(context.installation.engine) as connection:
         lock_chain(connection, participant_chain(context.participant.participant_id))
         known = submission_context(context, read_own_form(context, slot_id, connection))
-        submission = _accepted(known, form, context.at)
+        submission = _build_if_acceptable(known, form, context.at)
         if submission is not None:
             written = write_submission(connection, submission)
             connection.commit()
             return _receipt(submission.response, repeated=False) if written else None
-    return _quarantine_or_repeat(context, known, form)
+    return _first_receipt_or_quarantine(context, known, form)
 
 
-def _accepted(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:
+def _build_if_acceptable(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:
     """What the form becomes; None where the slot has its response already, or the form came too late."""
     if known.rows.slot.submitted_at is not None:
         return None
@@ -123,7 +125,7 @@ def _accepted(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Su
     return None if checked.arrival is Arrival.quarantined else build_submission(known, checked, at)
 
 
-def _quarantine_or_repeat(
+def _first_receipt_or_quarantine(
     context: ParticipantContext, known: SubmissionContext, form: SubmittedForm
 ) -> SubmissionReceipt:
     """The first receipt for the same content; anything else is quarantined, and refused after the commit."""
@@ -135,6 +137,7 @@ def _quarantine_or_repeat(
             refusal = Refused("arrived_too_late", day=slot.closes_on)
         else:
             first = get_first_response(work.session, slot)
+            # Compared with what was stored, which had been reviewed.
             document = answer_document(known.definition, form, reviewed=True)
             if content_digest(document) == first.content_sha256:
                 return _receipt(first, repeated=True)

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
-from app.storage.audit import append_entry, build_entry, covered_writes
+from app.storage.audit import append_if_unmoved, build_entry, covered_writes
 from app.storage.engine import write_engine
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain
@@ -55,7 +55,7 @@ def record_transfer(engine: Engine, actor: Actor, at: datetime, transfer: Mappin
         with covered_writes(connection, AuditEvent.FEED_PULLED, "transfer"):
             key = connection.execute(_INSERT, values).scalar_one()
         changes = [FieldChange(f"transfer:{key}", name, None, value) for name, value in values.items()]
-        append_entry(connection, build_entry(head, AuditEvent.FEED_PULLED, actor, at, changes))
+        append_if_unmoved(connection, build_entry(head, AuditEvent.FEED_PULLED, actor, at, changes))
 
 
 def _lock_chain(connection: Connection, study_id: int, through: int) -> LockedChain:

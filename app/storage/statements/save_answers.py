@@ -20,9 +20,9 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import ChainEntry
 from app.storage.audit import (
-    MOVE_HEAD,
-    AuditedEntry,
-    append_entry,
+    MOVE_HEAD_IF_UNMOVED,
+    LinkedEntry,
+    append_if_unmoved,
     audited_writes,
     bookkeeping_writes,
     move_head_values,
@@ -194,7 +194,7 @@ def is_device_bound(connection: Connection, token_hash: str) -> bool:
 
 
 def write_answers(
-    connection: Connection, audited: AuditedEntry, events: Sequence[dict[str, Any]], seen_device: int | None
+    connection: Connection, audited: LinkedEntry, events: Sequence[dict[str, Any]], seen_device: int | None
 ) -> bool:
     """Store the answers with their audit entry, if the chain still ends where it was read; else False.
 
@@ -204,7 +204,7 @@ def write_answers(
         if connection.dialect.name == "postgresql" and len(events) == 1:
             values = move_head_values(audited) | _entry_values(audited.entry) | events[0]
             return execute_keeping_alive(connection, _ALL_IN_ONE, values, seen_device, audited.entry.at)
-        if not append_entry(connection, audited):
+        if not append_if_unmoved(connection, audited):
             return False
         connection.execute(*insert_answers_statement(connection, events))
     if seen_device is not None:
@@ -272,7 +272,7 @@ def renew_device_lease(engine: Engine, device_id: int, at: datetime) -> None:
 
 def _one_statement(*, seen: bool) -> sa.Insert:
     """Head, audit entry, one answer (and browser) in one PostgreSQL statement, a transaction by itself."""
-    moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    moved = MOVE_HEAD_IF_UNMOVED.returning(col(AuditChain.chain)).cte("moved")
     audit = table_of(AuditEntry)
     names = [column.name for column in audit.columns if column.name != "id"]
     values = [sa.bindparam(f"a_{name}", type_=audit.c[name].type) for name in names]

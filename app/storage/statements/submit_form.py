@@ -17,7 +17,13 @@ from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel, col
 
 from app.domain.records.feed import FeedEventDraft, spell_event
-from app.storage.audit import MOVE_HEAD, AuditedEntry, append_entry, audited_writes, move_head_values
+from app.storage.audit import (
+    MOVE_HEAD_IF_UNMOVED,
+    LinkedEntry,
+    append_if_unmoved,
+    audited_writes,
+    move_head_values,
+)
 from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.plain_rows import ResponseRecord, SlotRecord
 from app.storage.statements.save_answers import (
@@ -43,7 +49,7 @@ class Submission:
     `seen_device`: the browser that is kept alive along with it; None where that is not due.
     """
 
-    entry: AuditedEntry
+    entry: LinkedEntry
     answers: Sequence[dict[str, Any]]
     response: ResponseRecord
     slot: SlotRecord
@@ -58,7 +64,7 @@ def write_submission(connection: Connection, submission: Submission) -> bool:
         if connection.dialect.name == "postgresql":
             values = _as_one(submission, at)
             return execute_keeping_alive(connection, _ALL_IN_ONE, values, submission.seen_device, at)
-        if not append_entry(connection, submission.entry):
+        if not append_if_unmoved(connection, submission.entry):
             return False
         if submission.answers:
             connection.execute(*insert_answers_statement(connection, submission.answers))
@@ -176,7 +182,7 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
 
 
 def _one_statement(*, seen: bool) -> sa.Insert:
-    moved = MOVE_HEAD.returning(col(AuditChain.chain)).cte("moved")
+    moved = MOVE_HEAD_IF_UNMOVED.returning(col(AuditChain.chain)).cte("moved")
     added = [
         _added(kind, member, moved)
         for kind, member in (

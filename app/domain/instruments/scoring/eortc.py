@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import lcm
 
 from app.domain.instruments.definition import Scale, ScaleKind
-from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, decide_status
+from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, status_of_score
 
 _NOT_ADMINISTERED, _PRORATED = ScoreStatus.NOT_ADMINISTERED, ScoreStatus.PRORATED
 
@@ -54,7 +54,7 @@ def _turned(scale: Scale, code: str, value: int) -> int:
 
 def _scored(scale: Scale, total: int, common: int, answered: int, asked: int, *, whole: bool) -> ScaleScore:
     enough = answered >= scale.minimum
-    status = decide_status(answered, asked, enough, whole)
+    status = status_of_score(answered, asked, enough, whole)
     if not enough:
         return ScaleScore(None, 1, answered, asked, status)
     falls = scale.kind is ScaleKind.FUNCTIONAL

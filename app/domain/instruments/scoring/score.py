@@ -57,7 +57,7 @@ class Score:
     algorithm: str
 
 
-def decide_status(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
+def status_of_score(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
     """The status of a score; `whole` is false when a part of it is itself prorated."""
     if asked == 0:
         return ScoreStatus.NOT_ADMINISTERED

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from app.domain.instruments.definition import Scale
-from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, decide_status
+from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, status_of_score
 
 
 class WorstOf:
@@ -39,7 +39,7 @@ def _highest(scale: Scale, values: Mapping[str, Fraction], asked: int, *, whole:
     both_ends = scale.low + scale.high
     turned = [both_ends - value if code in scale.reversed else value for code, value in values.items()]
     enough = len(turned) >= scale.minimum
-    status = decide_status(len(turned), asked, enough, whole)
+    status = status_of_score(len(turned), asked, enough, whole)
     if not enough:
         return ScaleScore(None, 1, len(turned), asked, status)
     return ScaleScore(*max(turned).as_integer_ratio(), len(turned), asked, status)
