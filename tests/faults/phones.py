@@ -280,10 +280,14 @@ class Phone:
         self.tap(self.page.locator("#next"))
 
     def send(self) -> None:
-        """Tap Send on the review, and remember what it showed."""
+        """Tap Send on the review, and remember what it showed.
+
+        A second tap may find the review gone, because the first one has sent it: then it shows nothing new.
+        """
         assert self.page
         rows = [(self.asked(words), label) for words, label in self.page.evaluate(REVIEWED)]
-        self.reviewed = {item.code: item.read(label) for item, label in rows if item}
+        if rows:
+            self.reviewed = {item.code: item.read(label) for item, label in rows if item}
         self.next()
 
     def take_back(self) -> None:

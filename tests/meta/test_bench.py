@@ -95,4 +95,4 @@ def test_a_pass_that_fails_says_why_and_the_next_one_is_taken(tmp_path: Path) ->
 def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
     done = bench("--only", "nothing")
     assert done.returncode == 2
-    assert "known: form, save, submit, sqlite, desk, feed, clock, scoring, demo, phone" in done.stderr
+    assert "known: form, save, submit, sqlite, desk, feed, clock, scoring, start, demo, phone" in done.stderr

@@ -24,6 +24,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import open_site
+from app.storage.queries import worklist as statements
 from app.storage.queries.slots import slot_status
 from app.storage.queries.worklist import (
     WorklistRow,
@@ -291,3 +292,15 @@ def _plan(
     word = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
     statement, values = said[0]
     return str(connection.exec_driver_sql(f"{word} {statement}", values).all())
+
+
+def test_a_statement_is_built_once_when_it_is_first_needed() -> None:
+    """Built anew here, because whoever asked first in this process may not have been measured."""
+    statements._diary.cache_clear()
+    statements._forms.cache_clear()
+    groups = (Urgency.overdue, Urgency.due)
+    for named in (True, False):
+        assert statements._diary(named) is statements._diary(named)
+        assert statements._forms(groups, named) is statements._forms(groups, named)
+    assert "LIKE" in str(statements._diary(True)).upper()
+    assert "LIKE" not in str(statements._diary(False)).upper()

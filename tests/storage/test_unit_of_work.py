@@ -1,6 +1,7 @@
 """Nothing changes without an event that covers it, whichever way the change is made (AUD-01)."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
@@ -14,13 +15,14 @@ from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
 from app.storage.audit import UnauditedChange, build_entry
-from app.storage.engine import WriteRefused, write_engine
+from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import write_answers
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
+from app.storage.tables.staff import Throttle
 from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import Trial, a_participant
 
@@ -244,6 +246,34 @@ def test_only_bookkeeping_columns_are_set_without_an_entry(
         work.update_bookkeeping(slots, slots.c.id == trial.slot, {"wake_at": at})
     with Session(engine) as session:
         assert session.get_one(Slot, trial.slot).wake_at == at
+
+
+@pytest.mark.req("AUD-01")
+def test_a_technical_table_is_set_without_an_entry(engine: Engine, trial: Trial, at: datetime) -> None:
+    table = table_of(Throttle)
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.add(Throttle(subject="a", failures=1, since_at=at))
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.update_bookkeeping(table, table.c.subject == "a", {"failures": 2})
+    with Session(engine) as session:
+        assert session.get_one(Throttle, "a").failures == 2
+    assert trial.participant
+
+
+@pytest.mark.req("AUD-01")
+@pytest.mark.parametrize(
+    "statement", ["ATTACH ':memory:' AS other", "PRAGMA writable_schema=ON", "PRAGMA recursive_triggers=OFF"]
+)
+@pytest.mark.parametrize("writes", [True, False])
+def test_no_statement_switches_a_safeguard_of_sqlite_off(
+    migrated_sqlite_engine: Engine, statement: str, writes: bool
+) -> None:
+    engine = write_engine(migrated_sqlite_engine) if writes else migrated_sqlite_engine
+    with engine.connect() as connection, allow_writes(connection):
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+            driver.cursor().execute(statement)
 
 
 @pytest.mark.req("AUD-01")
