@@ -15,7 +15,7 @@ from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.second_check_form import ANSWER_FIELDS, has_check_answer, read_check_answer
 from app.services.accounts.activation import InvitationContext
-from app.services.accounts.participant_session import authenticate, keep_alive, unlock_device
+from app.services.accounts.participant_session import authenticate_device, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
 from app.services.capture.forms import FormAccess, find_form
 from app.services.core.context import ParticipantContext, ParticipantSession
@@ -111,12 +111,8 @@ def request_with(
     request: Request, installation: Installation, cookie: str, at: datetime
 ) -> ParticipantRequest:
     """The request of whoever this token binds. Raises Refused("not_signed_in")."""
-    with installation.read() as session:
-        return ParticipantRequest(
-            request,
-            ParticipantContext(installation, authenticate(installation, session, cookie, at), at),
-            cookie,
-        )
+    participant = authenticate_device(installation, cookie, at)
+    return ParticipantRequest(request, ParticipantContext(installation, participant, at), cookie)
 
 
 @guards(CallerKind.PARTICIPANT)

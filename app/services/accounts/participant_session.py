@@ -30,6 +30,12 @@ def authenticate(
     return build_session(installation, rows, at)
 
 
+def authenticate_device(installation: Installation, cookie: str, at: datetime) -> ParticipantSession:
+    """The same in a read of its own, for a request that brings a cookie."""
+    with installation.read() as session:
+        return authenticate(installation, session, cookie, at)
+
+
 def build_session(installation: Installation, rows: SessionRows, at: datetime) -> ParticipantSession:
     """The participant behind a bound browser whose rows were read."""
     device, participant, study = rows.device, rows.participant, rows.study
