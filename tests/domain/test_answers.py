@@ -187,3 +187,12 @@ def test_a_plan_may_call_more_answers_urgent() -> None:
     assert urgent_items(DIARY, {"any_symptom": 1, "pain": 9, "fever": 0}, marks) == ("pain",)
     assert urgent_items(DIARY, {"any_symptom": 1, "pain": 8, "fever": 1}, marks) == ("fever",)
     assert urgent_items(DIARY, {"any_symptom": 0, "pain": 9}, marks) == ()
+
+
+def test_a_decimal_is_written_as_it_was_typed() -> None:
+    item = next(item for item in DIARY.items if item.decimals)
+    assert format_answer(item, None) == ""
+    for typed in ("36.5", "37.0", "40.1"):
+        answer = parse_answer(item, typed)
+        assert answer == int(typed.replace(".", ""))
+        assert format_answer(item, answer) == typed
