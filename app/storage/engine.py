@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.pool import ConnectionPoolEntry
 
 WRITES = "daybook_writes"
 """Connection option of a unit of work; without it the database itself refuses to write."""
@@ -37,7 +38,27 @@ _PRAGMAS = (
 _STATEMENTS_KEPT = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
+_SAFEGUARDS = frozenset(
+    {
+        "query_only",
+        "foreign_keys",
+        "ignore_check_constraints",
+        "journal_mode",
+        "recursive_triggers",
+        "synchronous",
+        "trusted_schema",
+        "writable_schema",
+    }
+)
+"""Pragmas of SQLite that no statement of the program may set."""
+
+_SWITCHING = "daybook_switching"
+"""In a connection's info: set while the engine itself switches `query_only`."""
+
 _READS = frozenset({"SELECT", "BEGIN", "PRAGMA", "EXPLAIN", "SHOW"})
+_MODE_WORDS = frozenset({"SET", "RESET", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
+"""Statements that could end a read-only transaction of PostgreSQL or make it another."""
+
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 
 
@@ -64,6 +85,7 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
             pool_size=pool_size,
             max_overflow=pool_size,
             hide_parameters=True,
+            connect_args={"options": "-c default_transaction_read_only=on"},
             execution_options={_AUTOCOMMIT: beside},
         )
         event.listen(engine, "begin", _begin_postgresql)
@@ -119,26 +141,23 @@ def _open_autocommit_engine(address: sa.URL, pool_size: int) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event decides the kind of BEGIN
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    connection.set_authorizer(_authorize)
 
+    def authorize(
+        action: int, name: str | None, value: str | None, _schema: str | None, _inner: str | None
+    ) -> int:
+        """No other file is attached, and no statement of the program switches a safeguard off."""
+        if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+            return sqlite3.SQLITE_DENY
+        setting = action == sqlite3.SQLITE_PRAGMA and value is not None
+        if setting and (name or "").lower() in _SAFEGUARDS and not record.info.get(_SWITCHING):
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
 
-def _authorize(
-    action: int, name: str | None, _value: str | None, _schema: str | None, _inner: str | None
-) -> int:
-    """No other file is attached, and no statement of the program switches a safeguard off."""
-    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
-        return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_PRAGMA and name in (
-        "writable_schema",
-        "trusted_schema",
-        "recursive_triggers",
-    ):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
+    connection.set_authorizer(authorize)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -146,7 +165,9 @@ def _begin_sqlite(connection: Connection) -> None:
     writes = bool(connection.get_execution_options().get(WRITES))
     if connection.info.get(WRITES, False) is not writes:
         driver: Any = connection.connection.dbapi_connection
+        connection.info[_SWITCHING] = True
         driver.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        connection.info[_SWITCHING] = False
         connection.info[WRITES] = writes
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -164,10 +185,12 @@ def _forget_allowance(_connection: object, record: Any, _proxy: object) -> None:
 def _refuse_unaudited(
     connection: Connection, _cursor: object, statement: str, _values: object, _context: object, _many: bool
 ) -> None:
-    """On a connection that may write, only what was opened by `allow_writes` does."""
+    """On a connection that may write, only what was opened by `allow_writes` does; none changes its mode."""
+    word = statement.lstrip().split(None, 1)[0].upper()
+    if word in _MODE_WORDS:
+        raise WriteRefused(f"{word} is the engine's own")
     if connection.info.get(_ALLOWED) or not connection.get_execution_options().get(WRITES):
         return
-    word = statement.lstrip().split(None, 1)[0].upper()
     if word not in _READS and not (word == "WITH" and not _CHANGES.search(statement)):
         raise WriteRefused(f"{word} outside a unit of work")
 

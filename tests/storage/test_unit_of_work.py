@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -262,7 +263,16 @@ def test_a_technical_table_is_set_without_an_entry(engine: Engine, trial: Trial,
 
 @pytest.mark.req("AUD-01")
 @pytest.mark.parametrize(
-    "statement", ["ATTACH ':memory:' AS other", "PRAGMA writable_schema=ON", "PRAGMA recursive_triggers=OFF"]
+    "statement",
+    [
+        "ATTACH ':memory:' AS other",
+        "PRAGMA writable_schema=ON",
+        "PRAGMA recursive_triggers=OFF",
+        "PRAGMA Query_Only = 0",
+        "PRAGMA query_only(OFF)",
+        "PRAGMA foreign_keys=OFF",
+        "PRAGMA ignore_check_constraints=ON",
+    ],
 )
 @pytest.mark.parametrize("writes", [True, False])
 def test_no_statement_switches_a_safeguard_of_sqlite_off(
@@ -313,6 +323,44 @@ def test_the_engine_itself_only_reads(engine: Engine, trial: Trial, statement: s
     with pytest.raises(WriteRefused, match="read-only"), engine.connect() as connection:
         connection.execute(sa.text(statement))
     assert language(engine, trial) == "zh_CN"
+
+
+@pytest.mark.req("AUD-01")
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["PRAGMA query_only=OFF"],
+        ["SET TRANSACTION READ WRITE"],
+        ["SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"],
+        ["SELECT set_config('transaction_read_only', 'off', true)"],
+        ["SELECT set_config('default_transaction_read_only', 'off', false)", "COMMIT"],
+        ["COMMIT", "BEGIN"],
+        ["  commit"],
+        ["ROLLBACK", "BEGIN IMMEDIATE"],
+    ],
+)
+def test_no_statement_makes_a_connection_write_that_was_opened_to_read(
+    engine: Engine, trial: Trial, statements: list[str]
+) -> None:
+    def execute_all() -> None:
+        with engine.connect() as connection:
+            for statement in [*statements, "UPDATE participant SET language = 'en'"]:
+                connection.exec_driver_sql(statement)
+
+    with pytest.raises((WriteRefused, sa.exc.DBAPIError)):
+        execute_all()
+    assert language(engine, trial) == "zh_CN"
+
+
+def test_a_transaction_that_the_engine_did_not_begin_only_reads(
+    postgres_engine: Engine, postgres_trial: Trial
+) -> None:
+    with postgres_engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            driver.cursor().execute("COMMIT; UPDATE participant SET language = 'en'")
+    assert language(postgres_engine, postgres_trial) == "zh_CN"
 
 
 def test_the_engine_reads_with_a_common_table_expression(engine: Engine, trial: Trial) -> None:
