@@ -1,17 +1,17 @@
 """A birth date as people type it in three boxes, at the desk and on the phone."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import date
 
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 
 BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
 
 
 def read_field(fields: Mapping[str, str], name: str) -> str:
     """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
-    return unicodedata.normalize("NFKC", fields.get(name, "")).strip()
+    return narrow_text(fields.get(name, ""))
 
 
 def read_birth_date(fields: Mapping[str, str]) -> date | None:

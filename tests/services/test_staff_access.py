@@ -154,6 +154,12 @@ def test_a_code_is_accepted_once(installation: Installation, secret: str) -> Non
     assert confirm_second_factor(installation, half, code(secret, later), HERE, later)
 
 
+def test_a_code_in_full_width_digits_is_the_code(installation: Installation, secret: str) -> None:
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    typed = "".join(chr(ord(digit) + 0xFEE0) for digit in code(secret, START))
+    assert confirm_second_factor(installation, half, f" {typed[:3]} {typed[3:]}", HERE, START)
+
+
 def test_one_code_sent_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     right = code(secret, START)

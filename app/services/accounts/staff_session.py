@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import Actor, ActorKind, Grant
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.i18n.languages import LANGUAGES, find_language
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
@@ -238,7 +239,7 @@ def _grants(session: Session, staff_id: int) -> tuple[Grant, ...]:
 
 def _step(secret: str, code: str, at: datetime) -> int | None:
     """The time step of which this is the code, within one step of now; None for a wrong code."""
-    typed = "".join(code.split())
+    typed = "".join(narrow_text(code).split())
     current = int(at.timestamp()) // STEP_SECONDS
     generator = pyotp.TOTP(secret, interval=STEP_SECONDS)
     for drift in _DRIFT:
