@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from app.domain.instruments.responses import AnswerValue
 from app.i18n.catalogues import Catalogues
 from app.patient.forms.pages import FormPage
 from app.web.pages.rendering import Pages
@@ -114,7 +115,7 @@ class Phone:
         forward(self.page)
         self.page.click("#next")
 
-    def expect_saved(self, value: int) -> None:
+    def expect_saved(self, value: AnswerValue) -> None:
         """The server has this as its last answer, or soon will."""
         wait_until(self.page, lambda: self.desk.events[-1:] != [] and self.desk.events[-1]["value"] == value)
 

@@ -71,9 +71,8 @@ def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAns
             if BLANK_PREFIX + item.code in fields and item.skippable:
                 answers[item.code] = None
             elif text.strip():
-                answers[item.code] = parse_answer(
-                    item, text if item.free_text else narrow_text(text).replace(",", ".")
-                )
+                typed = text if item.free_text else narrow_text(text).replace(",", ".")
+                answers[item.code] = parse_answer(item, typed)
         except Refused:
             invalid.append(item.code)
     return answers, invalid

@@ -84,14 +84,17 @@ function readAnswer(section) {
   var blank = blankBox(section), field = textField(section), option = checkedOption(section);
   if (blank && blank.checked) { return null; }
   if (!field) { return option ? +option.value : undefined; }
-  var text = field.value.replace(/^\s+|\s+$/g, '');
+  var text = field.value.trim();
   if (!text) { return undefined; }
   return 'text' in section.dataset ? text : readDecimal(section, text);
 }
 function decimalFactor(section) { return Math.pow(10, section.dataset.dec); }
+// In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded.
 function readDecimal(section, text) {
-  var number = Math.round(+text.replace(',', '.') * decimalFactor(section));
-  return number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
+  text = (text.normalize ? text.normalize('NFKC') : text).replace(',', '.');
+  var factor = decimalFactor(section), number = Math.round(text * factor);
+  return /^-?\d+(\.\d+)?$/.test(text) && number / factor == text
+    && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
 }
 function showAnswer(section, value) {
   var blank = blankBox(section), field = textField(section);
