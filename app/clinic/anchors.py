@@ -14,7 +14,6 @@ from app.clinic.request import (
     StaffRequest,
     Typed,
     get_overview,
-    parse_day,
     return_to_participant,
 )
 from app.domain.plans.plan import Owner
@@ -26,6 +25,7 @@ from app.services.clinic.previews import preview_anchor_entry
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import TREATMENT_WITHDRAWAL
 from app.services.schedule.slots import ScheduleProposal
+from app.web.form_fields import parse_day
 from app.web.urls import DATES
 
 

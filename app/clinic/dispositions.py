@@ -20,6 +20,7 @@ from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -70,7 +71,9 @@ def take_disposition(
     try:
         if kind not in set(DispositionKind):
             raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
-        entry = DispositionEntry(DispositionKind(kind), stated.strip(), Owner.site, reason.strip() or None)
+        entry = DispositionEntry(
+            DispositionKind(kind), narrow_text(stated), Owner.site, reason.strip() or None
+        )
         if step != CONFIRM:
             preview = preview_disposition_entry(desk.context, participant.participant_id, entry)
             return desk.show(

@@ -18,13 +18,13 @@ from app.clinic.request import (
     PermittedRequest,
     SignedInRequest,
     StaffRequest,
-    parse_day,
     return_to_participant,
     url_of_participant,
 )
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
@@ -40,7 +40,7 @@ from app.services.schedule.enrolment import (
     EnrolmentEntry,
     IdentityCheck,
 )
-from app.web.form_fields import read_birth_date
+from app.web.form_fields import parse_day, read_birth_date
 from app.web.pages.rendering import Pages, render
 from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 
@@ -55,7 +55,6 @@ class EnrolPage:
     template: ClassVar[str] = "clinic/enrol.html"
     sites: tuple[tuple[str, str], ...]
     languages: tuple[tuple[str, str], ...]
-    pattern: str
     shape: str  # the pattern for people
     today: str
     values: dict[str, str]
@@ -186,7 +185,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
     if channel and channel not in set(ContactChannel):
         raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
     return EnrolmentEntry(
-        subject=values["subject"],
+        subject=narrow_text(values["subject"]),
         language=values["language"],
         enrolled_on=parse_day(values["enrolled_on"], "enrolled_on"),
         consent_version=values["consent_version"],
@@ -208,7 +207,6 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
     return EnrolPage(
         sites=tuple((f"{site.study}:{site.code}", f"{site.code} {site.name}") for site in sites),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
-        pattern=plan.subject_pattern,
         shape=_shape(plan),
         today=today,
         values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
@@ -236,7 +234,7 @@ _FIELD_OF = {"subject_exists": "subject", "date_in_future": "enrolled_on", "cons
 
 def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
     field = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
-    existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
+    existing = _existing(desk, narrow_text(values["subject"])) if refused.code == "subject_exists" else ""
     return replace(
         form,
         field=_FIELD_OF.get(field, field),

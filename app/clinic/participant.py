@@ -13,7 +13,6 @@ from app.clinic.request import (
     PermittedRequest,
     Typed,
     get_overview,
-    parse_day,
     return_to_participant,
     url_of_participant,
 )
@@ -37,6 +36,7 @@ from app.services.clinic.participant_overview import (
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
 from app.services.schedule.slots import request_visit
+from app.web.form_fields import parse_day
 from app.web.urls import CONTACT, PARTICIPANT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 
 

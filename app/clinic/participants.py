@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, url_of_participant
 from app.domain.plans.windows import local_day
+from app.domain.typed_text import narrow_text
 from app.services.clinic.participant_list import PAGE_SIZE, list_participants
 from app.web.urls import PARTICIPANTS
 
@@ -46,7 +47,7 @@ def show_participants(
     q: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    listed = list_participants(desk.context, q, after)
+    listed = list_participants(desk.context, narrow_text(q), after)
     rows = tuple(
         ParticipantLine(
             subject=each.subject,

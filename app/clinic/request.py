@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
@@ -140,14 +140,6 @@ def url_of_participant(public_id: str) -> str:
 def client_address(request: Request) -> str:
     """Where a request comes from, for throttling."""
     return request.client.host if request.client else "unknown"
-
-
-def parse_day(text: str, field: str) -> date:
-    """A typed date; Refused("bad_date") naming the field."""
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as bad:
-        raise Refused("bad_date", field=field, allowed="YYYY-MM-DD") from bad
 
 
 def _frame(request: Request, staff: SignedInStaff) -> DeskFrame:

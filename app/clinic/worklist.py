@@ -1,5 +1,6 @@
 """The work list: whose form is due or overdue."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.records.access import Permission
 from app.domain.records.worklist import Urgency, WorklistCursor
+from app.domain.typed_text import narrow_text
 from app.i18n.languages import find_language
 from app.services.clinic.worklist import (
     Worklist,
@@ -80,6 +82,8 @@ DIARY = "diary"
 FORMS = "questionnaires"
 _GROUPS = ("", *(group.value for group in Urgency))
 
+_NUMBER = re.compile("[0-9]{1,18}")
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -100,7 +104,9 @@ class WorklistQuery:
 
     def filter(self) -> WorklistFilter:
         group = Urgency(self.group) if self.group in _GROUPS[1:] else None
-        return WorklistFilter(self.site, group, self.form == DIARY, self.q[:40], _cursor(self.after))
+        return WorklistFilter(
+            self.site, group, self.form == DIARY, narrow_text(self.q)[:40], _cursor(self.after)
+        )
 
 
 def read_worklist_query(
@@ -210,7 +216,7 @@ def format_cursor(cursor: WorklistCursor) -> str:
 
 def _cursor(text: str) -> WorklistCursor | None:
     parts = text.split("_")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 3 or not all(_NUMBER.fullmatch(part) for part in parts):
         return None
     rank, moment, key = (int(part) for part in parts)
     try:

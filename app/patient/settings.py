@@ -22,6 +22,7 @@ from app.services.reminders.reminder_settings import (
     get_reminder_settings,
     pause_reminders,
 )
+from app.web.form_fields import parse_day, read_field
 from app.web.urls import LEAVE, REMINDER_HOUR, REMINDER_PAUSE, REMINDERS, SETTINGS, SETTINGS_SAVED, TEXT_SIZE
 
 
@@ -99,11 +100,8 @@ def set_reminder_pause(post: ParticipantPost) -> Response:
 
 
 def _until(fields: Mapping[str, str]) -> date | None:
-    text = fields.get("until", "")
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as bad:
-        raise Refused("bad_date", field="until", allowed="YYYY-MM-DD") from bad
+    text = read_field(fields, "until")
+    return parse_day(text, "until") if text else None
 
 
 def _saved(what: str) -> Response:

@@ -1,4 +1,4 @@
-"""A birth date as people type it in three boxes, at the desk and on the phone."""
+"""Fields as people type them, at the desk and on the phone: numbers, days, a birth date in three boxes."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,6 +12,14 @@ BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
 def read_field(fields: Mapping[str, str], name: str) -> str:
     """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
     return narrow_text(fields.get(name, ""))
+
+
+def parse_day(text: str, field: str) -> date:
+    """A typed date; Refused("bad_date") naming the field."""
+    try:
+        return date.fromisoformat(narrow_text(text))
+    except ValueError as bad:
+        raise Refused("bad_date", field=field, allowed="YYYY-MM-DD") from bad
 
 
 def read_birth_date(fields: Mapping[str, str]) -> date | None:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event
+from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
@@ -18,6 +19,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
+from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.markup import Element, parsed
@@ -384,3 +386,35 @@ def test_a_list_is_read_in_one_transaction_after_the_sign_in(
     assert nurse.get("/desk" + page_of).status_code == 200
     event.remove(engine, "begin", listener)
     assert len(begun) == transactions
+
+
+def wide(text: str) -> str:
+    """As a Chinese keyboard writes digits and hyphens when it is left at full width."""
+    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
+
+
+@pytest.mark.req("IAM-11")
+def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
+    clinic: ClinicFixture, nurse: TestClient
+) -> None:
+    typed = enrolment(subject=wide("0571-002"), enrolled_on=wide("2026-03-02"))
+    assert nurse.post("/desk/enrol", data=typed).status_code == 200
+    assert "0571-002" in page(nurse, f"/desk/participants?q={wide('571-002')}").all("tbody")[0].text
+    again = nurse.post("/desk/enrol", data=typed)
+    assert (again.status_code, "0571-002" in again.text) == (409, True)
+    clinic.person.randomise(date(2026, 3, 2), START)
+    assert "0571-001" in page(nurse, f"/desk?q={wide('0571-001')}&form=diary").text
+    moved = {"kind": "sbrt_start", "on": wide("2026-03-02"), "reason": ""}
+    assert nurse.post(f"{clinic.url}/dates", data=moved).status_code == 200
+    investigator = clinic.browser(Role.INVESTIGATOR)
+    left = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "", "step": "confirm"}
+    assert investigator.post(f"{clinic.url}/disposition", data=left).status_code == 303
+    with clinic.app.state.installation.read() as session:
+        assert session.exec(select(Disposition.stated_date)).all() == ["2026-03-02"]
+
+
+@pytest.mark.parametrize(
+    "after", [f"0_1_{'9' * 40}", f"0_{'9' * 60}_1", f"{'9' * 30}_1_1", "１_１_１", "0_1_²"]
+)
+def test_a_made_up_place_in_the_list_is_its_beginning(nurse: TestClient, after: str) -> None:
+    assert nurse.get("/desk", params={"after": after}).status_code == 200

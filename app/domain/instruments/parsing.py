@@ -48,7 +48,7 @@ def parse_instrument(toml: str, file: str) -> Instrument:
     algorithm = root.choice("algorithm", ALGORITHM_NAMES)
     instrument = Instrument(
         id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
-        version=root.code("version", r"\d+(\.\d+)*", "numbers with dots, such as 3.0"),
+        version=root.code("version", r"[0-9]+(\.[0-9]+)*", "numbers with dots, such as 3.0"),
         name=root.line("name"),
         licensed=root.flag("licensed"),
         algorithm=algorithm,
@@ -70,7 +70,7 @@ def _cdisc(section: TomlSection) -> CdiscCode | None:
     code = section.section("cdisc")
     return CdiscCode(
         testcd=code.code("testcd", r"[A-Z][A-Z0-9]{0,7}", "a CDISC short code, at most 8 long"),
-        ncit=code.code("ncit", r"C\d+", "an NCI Thesaurus code such as C161674"),
+        ncit=code.code("ncit", r"C[0-9]+", "an NCI Thesaurus code such as C161674"),
     )
 
 
@@ -78,7 +78,7 @@ def _recalls(root: TomlSection) -> tuple[Recall, ...]:
     if not root.has("recalls"):
         return ()
     below = root.section("recalls")
-    interval = (r"-P\d+[DWMY]", "a look back such as -P1W")
+    interval = (r"-P[0-9]+[DWMY]", "a look back such as -P1W")
     return tuple(Recall(name, below.code(name, *interval)) for name in below.names())
 
 

@@ -247,7 +247,7 @@ class Plan:
 
     def names_subject(self, subject_key: str) -> bool:
         """Whether a text is a participant's code of this study."""
-        return re.fullmatch(self.subject_pattern, subject_key) is not None
+        return re.fullmatch(self.subject_pattern, subject_key, re.ASCII) is not None
 
     def version_of(self, instrument: str) -> str:
         """The version of an instrument that this plan uses; KeyError when it uses none."""

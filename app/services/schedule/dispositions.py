@@ -123,7 +123,7 @@ def dispositions_in_force(session: Session, participant_id: int) -> list[Disposi
 def effective_date(session: Session, entry: DispositionEntry, participant: Participant, at: datetime) -> date:
     """The day that counts. A date known only to the month counts at its end, but never in the future."""
     today = local_day(at, participant.zone)
-    matched = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", entry.stated)
+    matched = re.fullmatch(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?", entry.stated)
     if matched is None or (matched[3] is None and entry.kind is not DispositionKind.death):
         raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death")
     try:

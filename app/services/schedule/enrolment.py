@@ -164,7 +164,7 @@ def add_participant(
 
 def check_subject(plan: Plan, subject: str) -> None:
     """Refuse a code that is not of the study's pattern, naming the pattern."""
-    if re.fullmatch(plan.subject_pattern, subject) is None:
+    if not plan.names_subject(subject):
         raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
 
 
