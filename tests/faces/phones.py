@@ -40,6 +40,7 @@ class Desk:
     holds: bool = False
     closed: bool = False
     events: list[dict[str, object]] = field(default_factory=list)
+    known: set[tuple[str, object]] = field(default_factory=set)
     bodies: list[dict[str, object]] = field(default_factory=list)
     late: list[dict[str, object]] = field(default_factory=list)
     sent: list[dict[str, str]] = field(default_factory=list)
@@ -80,8 +81,16 @@ class Desk:
             return Response('{"state": "submitted"}', 409)
         if self.save == 204:
             self.bodies.append(body)
-            self.events += body["events"]
+            for event in body["events"]:
+                self._take(body["client"], event)
         return Response(status_code=self.save, headers={"X-Revision": str(len(self.events) + self.others)})
+
+    def _take(self, client: str, event: dict[str, object]) -> None:
+        """Keep an answer once, known by client and number as on the server: a phone may repeat a request."""
+        known = (client, event["seq"])
+        if known not in self.known:
+            self.known.add(known)
+            self.events.append(event)
 
     async def _late(self, request: Request) -> Response:
         self.late.append(json.loads(await request.body()))
@@ -118,6 +127,11 @@ class Phone:
     def expect_saved(self, value: AnswerValue) -> None:
         """The server has this as its last answer, or soon will."""
         wait_until(self.page, lambda: self.desk.events[-1:] != [] and self.desk.events[-1]["value"] == value)
+
+    def expect_values(self, *values: AnswerValue) -> None:
+        """The server has these answers in this order, or soon will; never another or one more."""
+        wait_until(self.page, lambda: len(self.desk.events) >= len(values))
+        assert [event["value"] for event in self.desk.events] == list(values)
 
     def stored(self) -> dict[str, str]:
         """What the phone keeps, by name."""

@@ -60,7 +60,7 @@ def test_a_word_in_the_middle_is_taken_when_the_page_goes_out_of_sight(chromium:
         phone.page.locator("#s-other input:not([type])").press_sequentially("half a wo")
         with phone.page.expect_response("**/answers"):
             phone.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        assert phone.desk.events[-1]["value"] == "half a wo"
+        phone.expect_saved("half a wo")
         phone.context.set_offline(True)
         phone.page.locator("#s-other input:not([type])").press_sequentially("rd")
         with phone.page.expect_event("dialog") as asked:
@@ -96,4 +96,4 @@ def test_words_never_stand_on_the_phone(chromium: Browser) -> None:
         assert "secret" not in json.dumps(phone.stored())
         phone.context.set_offline(False)
         expect(phone.page.locator("#net")).to_have_class("vh")
-        assert phone.desk.events[-1]["value"] == "secret words"
+        phone.expect_saved("secret words")

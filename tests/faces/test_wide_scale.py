@@ -31,6 +31,6 @@ def test_a_number_is_typed_in_place_of_a_row_that_is_too_long(phone: Phone) -> N
     phone.page.fill(".q.on input.num", "37")
     phone.next()
     assert phone.question == "Pain"
-    phone.page.wait_for_timeout(100)
+    phone.expect_saved(37)
     event = phone.desk.events[-1]
     assert (event["item"], event["value"]) == ("fatigue", 37)
