@@ -14,6 +14,7 @@ from tests import distribution, postgres, servers, stages, tracing
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
+settings.register_profile("long", settings.get_profile("daybook"), max_examples=300, stateful_step_count=60)
 settings.load_profile("daybook")
 # The same of a page: its own five seconds are a verdict on the machine.
 expect.set_options(timeout=60_000)

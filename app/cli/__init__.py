@@ -23,6 +23,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "checks:declare_check",
         "read every instrument, text and plan, and run the golden rows",
     ),
+    "check-schedules": (
+        "upkeep.schedules:declare_check_schedules",
+        "compare every participant's forms with the plan",
+    ),
     "verify-audit": ("checks:declare_verify", "check every link of the audit trail and the feed"),
     "score": ("scoring:declare_score", "score a CSV file of answers"),
     "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),

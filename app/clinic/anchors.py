@@ -16,14 +16,13 @@ from app.clinic.request import (
     get_overview,
     return_to_participant,
 )
-from app.domain.plans.plan import Owner
-from app.domain.plans.schedule import WindowMove
+from app.domain.plans.plan import TREATMENT_WITHDRAWAL, Owner
+from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window, local_day
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_anchor_entry
 from app.services.schedule.anchors import AnchorEntry, record_anchor
-from app.services.schedule.dispositions import TREATMENT_WITHDRAWAL
 from app.services.schedule.slots import ScheduleProposal
 from app.web.form_fields import parse_day
 from app.web.urls import DATES

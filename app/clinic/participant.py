@@ -35,7 +35,7 @@ from app.services.clinic.participant_overview import (
 )
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
-from app.services.schedule.slots import request_visit
+from app.services.schedule.requested_visits import request_visit
 from app.web.form_fields import parse_day
 from app.web.urls import CONTACT, PARTICIPANT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 

@@ -45,7 +45,7 @@ from app.services.schedule.enrolment import (
 )
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.missed_reasons import record_missed_reason
-from app.services.schedule.slots import request_visit
+from app.services.schedule.requested_visits import request_visit
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
 from app.storage.tables.columns import key_of

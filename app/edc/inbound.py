@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.domain.plans.schedule import WindowMove
+from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window
 from app.edc import request_models, response_models
 from app.edc.authentication import AuthenticatedClient, Conditions, RateCountedRoute
@@ -58,12 +58,13 @@ def put_visit(
     subject: request_models.Subject,
     visit: request_models.Visit,
     payload: request_models.VisitIn,
+    query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record a visit."""
     request = EdcRequest(context, subject, payload.as_of, conditions)
-    stored = receive_visit(request, visit, payload.state, payload.date)
+    stored = receive_visit(request, visit, payload.state, payload.date, query.confirm)
     return receipt_response(request.resource(f"visits/{visit}"), stored)
 
 
@@ -100,12 +101,13 @@ def put_anchor(
 def put_arm(
     subject: request_models.Subject,
     payload: request_models.ArmIn,
+    query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record the randomised arm."""
     request = EdcRequest(context, subject, payload.as_of, conditions)
-    return receipt_response(request.resource("arm"), receive_arm(request, payload.arm))
+    return receipt_response(request.resource("arm"), receive_arm(request, payload.arm, query.confirm))
 
 
 def _moves(moves: tuple[WindowMove, ...]) -> list[dict[str, object]]:

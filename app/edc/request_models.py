@@ -98,11 +98,18 @@ class ArmIn(_Closed):
     as_of: AsOf
 
 
-class AnchorQuery(_Closed):
+class ConfirmQuery(_Closed):
+    """How a fact is meant that may move forms."""
+
+    confirm: bool = Field(
+        default=False, description="Accept forms that are missed at once, and dates against their order"
+    )
+
+
+class AnchorQuery(ConfirmQuery):
     """How an anchor is meant."""
 
     dry_run: bool = Field(default=False, description="Show what would move; change nothing")
-    confirm: bool = Field(default=False, description="Accept forms that are missed at once")
 
 
 class ScoresQuery(_Closed):

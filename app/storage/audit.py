@@ -33,6 +33,10 @@ class UnauditedChange(WriteRefused):
     """A transaction changed a record that none of its events covers."""
 
 
+class UnpublishedChange(WriteRefused):
+    """A transaction changed what the feed says of a form, and did not compare the two."""
+
+
 class ChainHead(Protocol):
     """Where a chain ends: its last number and hash, as a row of any kind has them."""
 

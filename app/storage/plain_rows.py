@@ -78,6 +78,9 @@ class SlotRecord(NamedTuple):
     submitted_at: datetime | None
     out_of_window: bool
     excused: str | None
+    out_of_plan: bool
+    published_state: str | None
+    published_window: int | None
     missed_reason: str | None
     missed_note: str | None
     exit_kind: ExitKind | None

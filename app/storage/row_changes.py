@@ -40,7 +40,8 @@ NOT_AUDITED = frozenset(
         "slot.closes_at",
         "slot.grace_until",
         "slot.window_version",
-        "slot.announced",
+        "slot.published_state",
+        "slot.published_window",
         "slot.version",
         "participant.version",
         "message.lease_until",
@@ -88,6 +89,29 @@ _SECRET = frozenset(
 
 _WINDOW = ("opens_on", "target_on", "closes_on")
 """The days of a slot's window, told together: a participant has some 245 of them."""
+
+
+_PUBLISHED_FACTS = (
+    "visit",
+    "for_day",
+    "window_version",
+    "submitted_at",
+    "excused",
+    "exit_kind",
+    "exit_at",
+    "out_of_plan",
+)
+"""Columns of a slot on which rests what the feed says of it. New slots are the clock's to tell."""
+
+
+def changes_published_fact(row: SQLModel) -> bool:
+    """Whether a stored slot changes in something that the feed has to be told."""
+    if row.__tablename__ != "slot":
+        return False
+    state: sa.orm.InstanceState[Any] = sa.inspect(row)
+    return state.key is not None and any(
+        state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH).has_changes() for column in _PUBLISHED_FACTS
+    )
 
 
 def participant_chain(participant_id: int) -> str:

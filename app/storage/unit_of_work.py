@@ -5,7 +5,7 @@ event, numbers the feed events last, and commits. A forgotten event, a bulk stat
 bare commit is refused, whichever code path it came from (AUD-01).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import UOWTransaction
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import (
@@ -28,6 +28,7 @@ from app.domain.records.audit import (
 from app.domain.records.feed import FeedEventDraft
 from app.storage.audit import (
     UnauditedChange,
+    UnpublishedChange,
     bookkeeping_writes,
     build_entry,
     insert_linked_entries,
@@ -38,12 +39,14 @@ from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.row_changes import (
     chain_of_row,
     chain_of_values,
+    changes_published_fact,
     is_participant_chain,
     new_row_changes,
     row_changes,
 )
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
+from app.storage.tables.feed import FeedEvent
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class UnitOfWork:
         self.actor, self.at = actor, at
         self.session = Session(write_engine(engine), autoflush=False, expire_on_commit=False)
         self._transaction = _Transaction(self.session)
+        self._endings: dict[str, Callable[[], None]] = {}
 
     def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
         """The same transaction for another act; leaving it checks that the act is covered."""
@@ -83,9 +87,24 @@ class UnitOfWork:
     ) -> None:
         try:
             if kind is None:
+                self._finish()
                 self._transaction.commit()
         finally:
             self._transaction.close()
+
+    def finish_with(self, chain: str, ending: Callable[[], None]) -> None:
+        """Let the act end with this, once for a chain, before its changes are assigned to events."""
+        self._endings[chain] = ending
+
+    def mark_published(self, chain: str) -> None:
+        """Say that the feed now tells what is true of the forms of this chain's participant."""
+        self.session.flush()
+        self._transaction.unpublished.discard(chain)
+
+    def _finish(self) -> None:
+        for ending in self._endings.values():
+            self.session.flush()
+            ending()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
         """Take the chain's row: everything that changes one participant's facts waits in line here.
@@ -109,6 +128,18 @@ class UnitOfWork:
     def publish(self, study_id: int, draft: FeedEventDraft) -> None:
         """Append to the study's feed when, and only if, this transaction commits."""
         self._transaction.feed_events.setdefault(study_id, []).append(PendingEvent(draft, self.at))
+
+    def next_version(self, study_id: int, ref: str) -> int:
+        """The version of the next event of this record: one more than the last, so that none is skipped.
+
+        Whoever asks holds the lock under which events of the record are made.
+        """
+        last = sa.select(sa.func.max(col(FeedEvent.version))).where(
+            col(FeedEvent.study_id) == study_id, col(FeedEvent.ref) == ref
+        )
+        waiting = self._transaction.feed_events.get(study_id, ())
+        versions = [event.draft.version for event in waiting if event.draft.ref == ref]
+        return max([self.session.execute(last).scalar() or 0, *versions]) + 1
 
     def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
         """Store new rows of one table by one statement; their changes are told like those of a session."""
@@ -139,15 +170,17 @@ class JoinedUnitOfWork(UnitOfWork):
     def __init__(self, opened: UnitOfWork, actor: Actor, at: datetime) -> None:
         self.actor, self.at = actor, at
         self.session = opened.session
+        self._endings = {}
         self._transaction = opened._transaction  # noqa: SLF001 - two classes of one module share it
 
     def __exit__(
         self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._transaction.assign_changes()
-        else:
+        if kind is not None:
             self._transaction.failed = True
+            return
+        self._finish()
+        self._transaction.assign_changes()
 
 
 class _Transaction:
@@ -158,6 +191,7 @@ class _Transaction:
         self.declared: list[DeclaredEvent] = []
         self.feed_events: dict[int, list[PendingEvent]] = {}
         self.failed = False
+        self.unpublished: set[str] = set()
         self._assigned = 0
         self._collected: list[tuple[str, str | None, FieldChange]] = []
         self._heads: dict[str, AuditChain] = {}
@@ -197,6 +231,8 @@ class _Transaction:
         if self.failed:
             raise WriteRefused("an act of this transaction failed")
         self.assign_changes()
+        if self.unpublished:
+            raise UnpublishedChange(f"forms of {sorted(self.unpublished)} changed and the feed was not told")
         entries = []
         for declared in sorted(self.declared, key=lambda each: each.chain):
             head = self._head(declared.chain, declared.study_id)
@@ -229,8 +265,11 @@ class _Transaction:
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
         for row in [*session.new, *session.dirty, *session.deleted]:
+            chain = chain_of_row(row, session)
+            if chain is not None and changes_published_fact(row):
+                self.unpublished.add(chain)
             for change in row_changes(row, deleted=row in session.deleted):
-                self._collected.append((row.__tablename__, chain_of_row(row, session), change))
+                self._collected.append((row.__tablename__, chain, change))
 
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         self._flushing.enter_context(allow_writes(session.connection()))

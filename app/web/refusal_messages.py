@@ -185,6 +185,12 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "bad_date": _invalid(N_("%(field)s: please write a date as %(allowed)s.")),
     "bad_visit_number": _invalid(N_("The number of visit %(visit)s starts at %(low)s.")),
+    "date_out_of_range": _invalid(N_("This date must lie between %(low)s and %(high)s.")),
+    "dates_contradict": _conflict(
+        N_("This date contradicts another one: %(kind)s, %(other)s. Please check both.")
+    ),
+    "visit_exists": _conflict(N_("There is a visit of that day already: %(visit)s.")),
+    "visit_begun": _conflict(N_("Visit %(visit)s has answers and cannot be cancelled.")),
     "before_enrolment": _invalid(N_("This date is before the enrolment. Earliest: %(earliest)s.")),
     "date_in_future": _invalid(N_("This date is in the future. Latest: %(latest)s.")),
     "outside_window": _invalid(N_("Visit %(visit)s must lie between %(low)s and %(high)s.")),

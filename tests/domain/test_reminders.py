@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.plans.plan import Plan, ReminderKind
+from app.domain.plans.publication import FeedState
 from app.domain.plans.reminders import (
     ALWAYS,
-    MISSED,
-    OPENED,
     Reminder,
+    SentReminder,
     find_due_reminder,
+    kinds_used_up,
     next_due_moment,
     plan_reminders,
 )
@@ -129,21 +130,36 @@ def test_only_the_latest_fresh_reminder_is_owed() -> None:
 
 
 def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
-    def then(now: datetime, *emitted: str, facts: SlotFacts = SlotFacts()) -> datetime | None:  # noqa: B008 - frozen
-        return next_due_moment(W6, PLANNED, facts, emitted, now)
+    def then(
+        now: datetime, published: FeedState | None, *sent: str, begun_at: datetime | None = None
+    ) -> datetime | None:
+        return next_due_moment(W6, PLANNED, SlotFacts(begun_at=begun_at), published, sent, now)
 
-    early = W6.opens_at - DAY
-    assert then(early) == W6.opens_at
-    assert then(W6.closes_at - HOUR) == W6.opens_at  # an event waits, however late
-    assert then(W6.opens_at, OPENED) == FIRST.at
-    assert then(FIRST.at, OPENED) == FIRST.at
-    assert then(FIRST.at + DAY, OPENED) == MIDDLE.at  # too late for the first
-    assert then(FIRST.at, OPENED, "opening") == MIDDLE.at
-    assert then(LAST.at, OPENED, "opening", "middle", "last_day") == W6.closes_at
-    assert then(LAST.at + DAY, OPENED, MISSED) is None
-    assert then(W6.closes_at) == W6.closes_at
-    assert then(W6.closes_at, MISSED) is None
-    assert then(W6.closes_at, OPENED, facts=SlotFacts(begun_at=W6.due_at)) == W6.grace_until
+    assert then(W6.opens_at - DAY, None) == W6.opens_at
+    assert then(W6.opens_at - DAY, FeedState.not_opened) == W6.opens_at
+    assert then(W6.closes_at - HOUR, None) == W6.opens_at  # an event waits, however late
+    assert then(W6.opens_at, FeedState.open) == FIRST.at
+    assert then(FIRST.at, FeedState.open) == FIRST.at
+    assert then(FIRST.at + DAY, FeedState.open) == MIDDLE.at  # too late for the first
+    assert then(FIRST.at, FeedState.open, "opening") == MIDDLE.at
+    assert then(LAST.at, FeedState.open, "opening", "middle", "last_day") == W6.closes_at
+    assert then(W6.closes_at, None) == W6.closes_at
+    assert then(W6.closes_at, FeedState.missed) is None
+    assert then(W6.closes_at, FeedState.open, begun_at=W6.due_at) == W6.grace_until
+
+
+@pytest.mark.req("AVL-05")
+def test_a_form_gets_one_message_of_a_kind_and_one_more_once_it_opens_a_week_later() -> None:
+    first, second = SentReminder("opening", FIRST.at), SentReminder("opening", FIRST.at - 20 * DAY)
+    assert kinds_used_up((), W6) == frozenset()
+    assert kinds_used_up([first], W6) == {"opening"}
+    week_before = SentReminder("opening", W6.opens_at - 7 * DAY)
+    assert kinds_used_up([week_before], W6) == {"opening"}
+    earlier = SentReminder("opening", W6.opens_at - 7 * DAY - HOUR)
+    assert kinds_used_up([earlier], W6) == frozenset()
+    assert kinds_used_up([earlier, second], W6) == {"opening"}  # twice is the most
+    assert kinds_used_up([earlier, SentReminder("middle", MIDDLE.at)], W6) == {"middle"}
+    assert kinds_used_up([earlier], None) == {"opening"}
 
 
 @pytest.mark.parametrize(
@@ -157,19 +173,18 @@ def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
 )
 def test_a_settled_slot_owes_nothing(facts: SlotFacts) -> None:
     for now in (W6.opens_at - DAY, FIRST.at, W6.grace_until):
-        assert next_due_moment(W6, PLANNED, facts, (), now) is None
-    assert next_due_moment(None, (), SlotFacts(), (), W6.opens_at) is None
+        assert next_due_moment(W6, PLANNED, facts, None, (), now) is None
+    assert next_due_moment(None, (), SlotFacts(), None, (), W6.opens_at) is None
 
 
 def test_leaving_inside_the_window_stops_reminders_and_owes_the_miss_then() -> None:
     facts = SlotFacts(exit=Exit(ExitKind.withdrew_questionnaires, FIRST.at + HOUR))
-    assert next_due_moment(W6, PLANNED, facts, (OPENED, "opening"), FIRST.at) == FIRST.at + HOUR
+    assert next_due_moment(W6, PLANNED, facts, FeedState.open, ("opening",), FIRST.at) == FIRST.at + HOUR
 
 
 def test_reminders_before_the_first_allowed_moment_are_not_waited_for() -> None:
-    assert (
-        next_due_moment(W6, PLANNED, SlotFacts(), (OPENED,), W6.opens_at, not_before=MIDDLE.at) == MIDDLE.at
-    )
+    due = next_due_moment(W6, PLANNED, SlotFacts(), FeedState.open, (), W6.opens_at, not_before=MIDDLE.at)
+    assert due == MIDDLE.at
 
 
 @given(moments, moments, st.booleans())
@@ -177,21 +192,26 @@ def test_a_ticker_that_wakes_at_each_moment_does_everything_once_and_stops(
     starts_at: datetime, not_before: datetime, begun: bool
 ) -> None:
     facts = SlotFacts(begun_at=W6.due_at if begun else None)
-    emitted: list[str] = []
+    sent: list[str] = []
+    published: list[FeedState] = []
     now = starts_at
-    while (wakes_at := next_due_moment(W6, PLANNED, facts, emitted, now, not_before)) is not None:
+    while (
+        wakes_at := next_due_moment(
+            W6, PLANNED, facts, published[-1] if published else None, sent, now, not_before
+        )
+    ) is not None:
         now = max(now, wakes_at)
         state = derive_status(W6, facts, now)
-        reminder = find_due_reminder(PLANNED, emitted, state, now, not_before)
+        reminder = find_due_reminder(PLANNED, sent, state, now, not_before)
         if reminder is not None:
-            emitted.append(reminder.kind)
+            sent.append(reminder.kind)
         elif state is Status.missed:
-            emitted.append(MISSED)
+            published.append(FeedState.missed)
         else:
-            assert OPENED not in emitted
-            emitted.append(OPENED)
-    assert len(set(emitted)) == len(emitted)
-    assert emitted[-1] == MISSED
-    assert (OPENED in emitted) == (starts_at < (W6.grace_until if begun else W6.closes_at))
+            published.append(FeedState.open)
+    assert len(set(sent)) == len(sent)
+    assert len(set(published)) == len(published)
+    assert published[-1] is FeedState.missed
+    assert (FeedState.open in published) == (starts_at < (W6.grace_until if begun else W6.closes_at))
     expected = {each.kind for each in PLANNED if each.at >= max(starts_at, not_before)}
-    assert expected <= set(emitted)
+    assert expected <= set(sent)

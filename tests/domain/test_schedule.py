@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import (
     AnchorDate,
     PlannedSlot,
-    compare_schedules,
     needs_late_reason,
     plan_requested_visit,
     plan_slots,
@@ -201,40 +200,6 @@ def test_months_are_counted_once_from_the_anchor(day: date) -> None:
     assert [found[f"M{n}"].target_on for n in range(1, 37)] == [
         add_units(day, n, Unit.months) for n in range(1, 37)
     ]
-
-
-@pytest.mark.req("TIM-06")
-@given(days, zones, st.integers(-400, 400), st.sets(st.sampled_from(["W6", "W12", "D0", "D83", "DW156"])))
-def test_moving_an_anchor_moves_every_window_not_begun_by_as_much(
-    day: date, zone: str, by: int, begun: set[str]
-) -> None:
-    assume(by != 0)
-    before = plan_slots(SHIPPED, anchored(randomisation=day), "SOC", zone)
-    after = plan_slots(SHIPPED, anchored(randomisation=day + by * DAY), "SOC", zone)
-    touched = {slot.key for slot in before if slot.visit in begun}
-    found = compare_schedules(before, after, touched, NOW)
-    assert {move.key for move in found} == {slot.key for slot in before if slot.window} - touched
-    for move in found:
-        assert move.old is not None
-        assert move.new is not None
-        assert span(move.new) == tuple(each + by * DAY for each in span(move.old))
-        assert move.would_be_missed == (move.new.closes_at <= NOW)
-
-
-def test_moves_show_what_appears_disappears_and_would_be_missed() -> None:
-    waiting = plan_slots(SHIPPED, anchored(enrolment=ENROLLED), None, SHANGHAI)
-    known = plan_slots(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
-    found = {move.key[0]: move for move in compare_schedules(waiting, known, {("BL", "qlq-c30")}, NOW)}
-    assert "BL" not in found
-    assert "EOT" not in found  # appears without a window
-    assert found["ET"].old is None
-    assert found["ET"].would_be_missed
-    assert found["W6"].would_be_missed == found["D47"].would_be_missed is True
-    assert found["W12"].would_be_missed == found["D48"].would_be_missed is False
-    back = {move.key[0]: move for move in compare_schedules(known, waiting, set(), NOW)}
-    assert back["ET"].new is None
-    assert not back["ET"].would_be_missed
-    assert compare_schedules(known, known, set(), NOW) == ()
 
 
 @pytest.mark.req("TIM-06")

@@ -1,5 +1,6 @@
 """The one function that decides a slot's state, at every edge and in every order."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +16,6 @@ from app.domain.plans.status import (
     answerable_until,
     derive_status,
     died_in_window,
-    missed_from,
 )
 from app.domain.plans.windows import build_window
 from tests.domain.trial import SHANGHAI
@@ -59,7 +59,6 @@ def test_time_alone_moves_a_slot_along(now: datetime, untouched: Status, begun: 
 def test_a_slot_without_an_anchor_waits() -> None:
     assert derive_status(None, SlotFacts(), WINDOW.due_at) is Status.waiting
     assert derive_status(None, SlotFacts(excused=True), WINDOW.due_at) is Status.excused
-    assert answerable_until(None, SlotFacts()) is None
 
 
 @pytest.mark.req("REP-03")
@@ -99,7 +98,7 @@ def test_leaving_inside_the_window_ends_it_there_without_grace(kind: ExitKind) -
         inside = left(kind, WINDOW.due_at, begun_at)
         assert derive_status(WINDOW, inside, WINDOW.due_at - SECOND) in ANSWERABLE
         assert derive_status(WINDOW, inside, WINDOW.due_at) is Status.missed
-        assert missed_from(WINDOW, inside) == WINDOW.due_at == answerable_until(WINDOW, inside)
+        assert answerable_until(WINDOW, inside) == WINDOW.due_at
 
 
 @pytest.mark.parametrize("kind", ExitKind)
@@ -107,14 +106,20 @@ def test_leaving_after_closing_takes_the_grace_away(kind: ExitKind) -> None:
     gone_at = WINDOW.closes_at + SECOND
     assert answerable_until(WINDOW, left(kind, gone_at, WINDOW.opens_at)) == gone_at
     assert answerable_until(WINDOW, left(kind, gone_at)) == WINDOW.closes_at
+    begun = left(kind, gone_at, WINDOW.opens_at)
+    assert derive_status(WINDOW, begun, gone_at - SECOND) is Status.in_progress
+    assert derive_status(WINDOW, begun, gone_at) is Status.missed
 
 
 def test_answers_are_taken_until_closing_and_by_a_begun_form_until_the_grace_ends() -> None:
     assert answerable_until(WINDOW, SlotFacts()) == WINDOW.closes_at
     assert answerable_until(WINDOW, BEGUN) == WINDOW.grace_until
-    assert answerable_until(WINDOW, SlotFacts(submitted_at=WINDOW.due_at)) is None
-    assert answerable_until(WINDOW, SlotFacts(excused=True)) is None
-    assert answerable_until(WINDOW, left(ExitKind.death, WINDOW.due_at)) is None
+
+
+def test_a_window_in_which_nothing_can_be_answered_is_not_expected() -> None:
+    empty = replace(WINDOW, closes_at=WINDOW.opens_at)
+    for now in (WINDOW.opens_at - SECOND, WINDOW.opens_at, WINDOW.grace_until):
+        assert derive_status(empty, SlotFacts(), now) is Status.not_expected
 
 
 @given(st.sampled_from([WINDOW, None]), facts, moments)
@@ -150,9 +155,10 @@ def test_time_never_turns_a_state_back(known: SlotFacts, one: datetime, other: d
 
 
 @given(facts, moments)
-def test_what_may_be_answered_is_in_an_answerable_state_until_the_same_instant(
+def test_a_form_takes_answers_exactly_until_the_instant_from_which_it_is_missed(
     known: SlotFacts, now: datetime
 ) -> None:
-    until = answerable_until(WINDOW, known)
-    takes = until is not None and WINDOW.opens_at <= now < until
-    assert takes <= (derive_status(WINDOW, known, now) in ANSWERABLE)
+    state = derive_status(WINDOW, known, now)
+    settled = {Status.submitted, Status.excused, Status.not_expected}
+    takes = state not in settled and WINDOW.opens_at <= now < answerable_until(WINDOW, known)
+    assert takes == (state in ANSWERABLE)

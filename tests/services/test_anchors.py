@@ -58,9 +58,12 @@ def test_a_preview_changes_nothing(person: Person) -> None:
 def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
     person.randomise(DAY0, START)
     person.begin("D0", START)
-    before = person.slot("D0"), person.slot("W6")
+    begun = person.slot("D0")
     person.randomise(date(2026, 3, 3), START + days(2))
-    assert person.slot("D0").opens_on == before[0].opens_on
+    kept = person.slot("OUT20260302")
+    assert (kept.id, kept.for_day, kept.opens_on) == (begun.id, begun.for_day, begun.opens_on)
+    assert kept.out_of_plan
+    assert person.slot("D0").for_day == date(2026, 3, 3)
     assert person.slot("W6").target_on == date(2026, 4, 14)
     assert [row.standing for row in recorded(person)] == [AnchorStanding.SUPERSEDED, AnchorStanding.CURRENT]
 

@@ -1,10 +1,11 @@
 """Ways out of a study: what each stops, what it leaves, and how a mistake is taken back."""
 
+import json
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import ExitKind, Status, died_in_window
@@ -13,7 +14,12 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.dispositions import (
+    DispositionEntry,
+    dispositions_in_force,
+    record_disposition,
+    undo_disposition,
+)
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
 from app.storage.tables.feed import FeedEvent
@@ -21,6 +27,7 @@ from app.storage.tables.participants import Activation
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, days, enrolment
+from tests.services.reminded import feed_types, push_all
 
 DAY0 = date(2026, 3, 2)
 
@@ -179,3 +186,90 @@ def test_undoing_needs_a_reason_and_something_to_undo(person: Person) -> None:
                 reason,
             )
         assert refused.value.code == code
+
+
+@pytest.mark.req("REP-03", "EDC-04")
+def test_an_undone_withdrawal_from_treatment_takes_its_date_and_its_visit_back(person: Person) -> None:
+    person.randomise(DAY0, START)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
+    push_all(person.installation, START + days(5))
+    assert feed_types(person.installation, "ET") == ["assessment.opened"]
+    _undo(person, 6)
+    assert (person.slot("ET").excused, person.slot("ET").out_of_plan) == ("not_in_plan", True)
+    assert feed_types(person.installation, "ET") == ["assessment.opened", "assessment.excused"]
+    assert "anchor.withdrawn" in _types(person)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-06", 6)
+    assert (person.slot("ET").excused, person.slot("ET").opens_on) == (None, date(2026, 3, 6))
+
+
+def test_what_is_begun_after_a_withdrawal_that_is_undone_stays_and_is_flagged(person: Person) -> None:
+    person.randomise(DAY0, START)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
+    person.begin("ET", START + days(5))
+    _undo(person, 6)
+    begun = person.slot("ET")
+    assert (begun.out_of_plan, begun.excused, begun.begun_at) == (True, None, START + days(5))
+    assert slot_status(begun, START + days(6)) is Status.in_progress
+
+
+def test_the_earlier_of_two_withdrawals_counts_again_once_the_later_is_undone(person: Person) -> None:
+    person.randomise(DAY0, START)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-03", 5)
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
+    assert person.slot("ET").opens_on == date(2026, 3, 5)
+    _undo(person, 6)
+    assert person.slot("ET").opens_on == date(2026, 3, 3)
+
+
+@pytest.mark.req("REP-03", "EDC-04")
+def test_a_death_to_the_month_and_then_to_the_day_leaves_nothing_missed(person: Person) -> None:
+    """The days between the stated day and the report were told as missed; the dead are not missing data."""
+    person.randomise(DAY0, START)
+    push_all(person.installation, START + days(25))
+    assert "diary.missed" in _types(person)
+    leaves(person, DispositionKind.death, "2026-03", 26)
+    leaves(person, DispositionKind.death, "2026-03-10", 26)
+    at = START + days(26)
+    states = {person.slot(f"D{day}").visit: slot_status(person.slot(f"D{day}"), at) for day in range(6, 26)}
+    assert set(states.values()) == {Status.not_expected}
+    assert {_last(person, f"D{day}")["state"] for day in range(6, 24)} == {"not_expected"}
+    with person.installation.read() as session:
+        lines = session.exec(select(FeedEvent.line).where(FeedEvent.type == "status.recorded")).all()
+    in_force = [json.loads(line)["data"]["status"]["in_force"] for line in lines]
+    assert [len(each) for each in in_force] == [1, 2]
+
+
+def test_a_plan_without_the_date_of_a_withdrawal_records_the_withdrawal_alone(person: Person) -> None:
+    plan = person.installation.library.plan("sbrt-nsclc", "1.0")
+    kinds = tuple(anchor for anchor in plan.anchors if anchor.kind != "treatment_withdrawal")
+    library = person.installation.library
+    plans = {**library.plans, ("sbrt-nsclc", "1.0"): replace(plan, anchors=kinds)}
+    person.installation = replace(person.installation, library=replace(library, plans=plans))
+    leaves(person, DispositionKind.withdrew_treatment, "2026-03-03", 2)
+    assert [each.kind for each in _standing(person)] == ["withdrew_treatment"]
+    _undo(person, 3)
+    assert _standing(person) == []
+
+
+def _undo(person: Person, at_day: float) -> None:
+    actor = colleague(Role.INVESTIGATOR, person.site)
+    context = StaffContext(person.installation, actor, START + days(at_day))
+    undo_disposition(context, person.site.study_id, person.subject, "a mistake")
+
+
+def _standing(person: Person) -> list[Disposition]:
+    with person.installation.read() as session:
+        return dispositions_in_force(session, person.row().id or 0)
+
+
+def _types(person: Person) -> list[str]:
+    with person.installation.read() as session:
+        return list(session.exec(select(FeedEvent.type).order_by(col(FeedEvent.seq))))
+
+
+def _last(person: Person, visit: str) -> dict[str, object]:
+    with person.installation.read() as session:
+        rows = session.exec(select(FeedEvent.line).order_by(col(FeedEvent.seq))).all()
+    told = [json.loads(line) for line in rows if f'"visit":"{visit}"' in line]
+    slot: dict[str, object] = told[-1]["data"]["slot"]
+    return slot

@@ -11,19 +11,21 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
+from app.services.schedule.exemptions import excuse_visit
+from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.services.schedule.slots import (
     NOT_IN_PLAN,
     apply_proposal,
     current_anchors,
     propose_schedule,
-    queued_kinds,
-    request_visit,
+    rename_slots,
 )
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot, VisitRecord
 from tests.services.people import START, Person, days
+from tests.services.reminded import feed_types, push_all
 
 DAY0 = date(2026, 3, 2)
 
@@ -38,7 +40,8 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         plan = get_plan(person.installation, work.session, participant.study_id)
         anchors = current_anchors(work.session, participant.id or 0)
         slots = list_slots(work.session, participant.id or 0)
-        apply_proposal(work, plan, participant, propose_schedule(plan, participant, slots, anchors, at))
+        proposal = propose_schedule(plan, participant, slots, anchors, at)
+        apply_proposal(person.installation, work, plan, participant, proposal)
         work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
 
 
@@ -58,19 +61,20 @@ def test_a_diary_day_that_is_entered_needs_no_second_form(person: Person) -> Non
     person.randomise(date(2026, 3, 3), START + days(1))
     person.begin("D0", START + days(1))  # the entry of 3 March
     person.randomise(DAY0, START + days(1))  # now D1 would be 3 March
-    second = person.slot("D1")
-    assert (second.for_day, second.excused) == (None, NOT_IN_PLAN)
+    begun = person.slot("D1")
+    assert (begun.for_day, begun.begun_at) == (date(2026, 3, 3), START + days(1))
     assert person.slot("D2").for_day == date(2026, 3, 4)
     person.randomise(date(2026, 3, 3), START + days(1))
+    assert person.slot("D0").begun_at == START + days(1)
     assert (person.slot("D1").for_day, person.slot("D1").excused) == (date(2026, 3, 4), None)
+    left = person.slot("OUT20260302")
+    assert (left.excused, left.out_of_plan) == (NOT_IN_PLAN, True)
 
 
 def test_an_exemption_outlasts_a_move(person: Person) -> None:
     person.randomise(DAY0, START)
-    with person.installation.work(SYSTEM, START) as work:
-        slot = work.session.exec(select(Slot).where(Slot.visit == "W6")).one()
-        slot.excused = "no_translation"
-        work.record(AuditEvent.SLOT_EXCUSED, participant_chain(slot.participant_id))
+    nurse = StaffContext(person.installation, person.nurse, START)
+    excuse_visit(nurse, person.site.study_id, person.subject, "W6", "no_translation")
     person.randomise(date(2026, 3, 3), START + days(1))
     assert person.slot("W6").excused == "no_translation"
 
@@ -85,7 +89,7 @@ def test_visits_on_request_keep_their_day_when_an_anchor_moves(person: Person) -
         StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 5)
     )
     second = request_visit(
-        StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 5)
+        StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 6)
     )
     assert (again, extra, second) == (("BL-2",), ("UNS-1",), ("UNS-2",))
     person.randomise(date(2026, 3, 10), START + days(10))
@@ -138,18 +142,63 @@ def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Pers
     with person.installation.read() as session, pytest.raises(Refused) as refused:
         get_plan(person.installation, session, 99)
     assert refused.value.code == "unknown_study"
-    nobody = Participant(**person.row().model_dump() | {"id": None})
+
+
+@pytest.mark.req("EDC-04")
+def test_a_visit_is_asked_for_once_a_day_and_within_reach(person: Person) -> None:
+    nurse, study = StaffContext(person.installation, person.nurse, START), person.site.study_id
+
+    def code(on: date) -> str:
+        with pytest.raises(Refused) as refused:
+            request_visit(nurse, study, person.subject, "UNS", on)
+        return refused.value.code
+
+    assert request_visit(nurse, study, person.subject, "UNS", DAY0) == ("UNS-1",)
+    assert code(DAY0) == "visit_exists"
+    assert [code(on) for on in (date(1926, 1, 1), date(2126, 1, 1), date.min, date.max)] == [
+        "date_out_of_range"
+    ] * 4
+
+
+@pytest.mark.req("EDC-04")
+def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> None:
+    nurse, study = StaffContext(person.installation, person.nurse, START), person.site.study_id
+    request_visit(nurse, study, person.subject, "UNS", DAY0)
+    push_all(person.installation, START)
+
+    def code(visit: str, reason: str = "wrong person") -> str:
+        with pytest.raises(Refused) as refused:
+            cancel_visit(nurse, study, person.subject, visit, reason)
+        return refused.value.code
+
+    assert (code("UNS-1", " "), code("W6"), code("UNS-2")) == (
+        "reason_needed",
+        "unknown_visit",
+        "unknown_visit",
+    )
+    cancel_visit(nurse, study, person.subject, "UNS-1", "wrong person")
+    assert person.slot("UNS-1").excused == NOT_IN_PLAN
+    assert code("UNS-1") == "unknown_visit"
+    assert feed_types(person.installation, "UNS-1") == ["assessment.opened", "assessment.excused"]
+    assert request_visit(nurse, study, person.subject, "UNS", DAY0) == ("UNS-2",)
+    person.begin("UNS-2", START)
+    assert code("UNS-2") == "visit_begun"
+    person.randomise(DAY0, START)
+    assert person.slot("UNS-1").out_of_plan
+
+
+def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) -> None:
+    person.randomise(DAY0, START)
     with person.installation.work(SYSTEM, START) as work:
-        plan = get_plan(person.installation, work.session, person.site.study_id)
-        nothing = propose_schedule(plan, nobody, [], {}, START)
-        with pytest.raises(Refused) as unknown:
-            apply_proposal(work, plan, nobody, nothing)
-    assert unknown.value.code == "unknown_participant"
-
-
-def test_a_slot_without_reminders_has_sent_none(person: Person) -> None:
-    with person.installation.read() as session:
-        assert queued_kinds(session, person.slot("BL")) == ()
+        slots = {slot.visit: slot for slot in list_slots(work.session, person.row().id or 0)}
+        rename_slots(work.session, [(slots["D1"], "D2"), (slots["D2"], "D3"), (slots["D3"], "D1")])
+        work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(person.row().id or 0))
+        work.mark_published(participant_chain(person.row().id or 0))
+    assert [person.slot(code).for_day for code in ("D1", "D2", "D3")] == [
+        date(2026, 3, 5),
+        date(2026, 3, 3),
+        date(2026, 3, 4),
+    ]
 
 
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
@@ -160,5 +209,6 @@ def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
         slot.opens_on = slot.target_on = slot.closes_on = None
         slot.opens_at = slot.due_at = slot.overdue_at = slot.closes_at = slot.grace_until = None
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
+        work.mark_published(participant_chain(slot.participant_id))
     person.randomise(DAY0, START)
     assert person.slot("UNS-1").opens_on is None

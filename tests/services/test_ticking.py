@@ -25,7 +25,7 @@ from app.services.reminders.due_slots import (
 )
 from app.services.reminders.next_due_check import find_stale_next_due, rebuild_next_due
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
-from app.services.schedule.slots import request_visit
+from app.services.schedule.requested_visits import request_visit
 from app.services.setup.studies import open_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
@@ -59,7 +59,7 @@ def test_an_opened_slot_is_told_once(installation: Installation, person: Person)
     assert push_all(installation, START) == SlotsProcessed(opened=1)
     assert push_all(installation, START + days(1)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened"]
-    assert person.slot("BL").announced == "opened"
+    assert person.slot("BL").published_state == "open"
     assert recorded(installation, AuditEvent.SLOT_OPENED) == 1
     assert verify_trail(installation) == []
 
@@ -124,9 +124,13 @@ def test_a_moved_window_is_told_anew(installation: Installation, person: Person)
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     push_all(installation, shanghai(W6_OPENS, 1))
     person.randomise(RANDOMISED + days(2), shanghai(W6_OPENS, 2))
-    assert person.slot("W6").announced is None
+    assert person.slot("W6").published_state == "not_opened"
     push_all(installation, shanghai(W6_OPENS + days(2), 1))
-    assert feed_types(installation, "W6") == ["assessment.opened", "assessment.opened"]
+    assert feed_types(installation, "W6") == [
+        "assessment.opened",
+        "assessment.rescheduled",
+        "assessment.opened",
+    ]
 
 
 @pytest.mark.req("PRI-03")
@@ -212,7 +216,7 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
             slots=False, messages=False, seals=False
         )
     assert len(statements) == 1
-    assert person.slot("BL").announced == "opened"
+    assert person.slot("BL").published_state == "open"
 
 
 def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:

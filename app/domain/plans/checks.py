@@ -1,14 +1,14 @@
 """What a plan must not contradict: names that exist, codes in the order of dates, disjoint windows."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 from string import digits
 
-from app.domain.plans.plan import Anchoring, DiaryPhase, DiaryRule, Plan, VisitRule
+from app.domain.plans.plan import ENROLMENT, Anchoring, DiaryPhase, DiaryRule, Plan, VisitRule
 from app.domain.plans.windows import ONE_DAY, Unit, add_units
 from app.domain.refusal import BadDefinition
 
@@ -48,6 +48,7 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     points = tuple(_points(plan))
     yield from _twice("arms", [arm.code for arm in plan.arms])
     yield from _twice("anchors", plan.anchor_kinds)
+    yield from _bad_anchors(plan)
     yield from _twice("instruments", [used.id for used in plan.instruments])
     yield from _twice("visits", [*(point.code for point in points), *_undated(plan), *_diary_codes(plan)])
     for place, rule in enumerate(plan.visits):
@@ -109,6 +110,34 @@ def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
         yield f"{key}.anchor", rule.anchor, "an anchor that both arms share, or anchoring = event"
     if rule.repeatable and len(rule.offsets) != 1:
         yield f"{key}.repeatable", True, "only on a visit with one offset"
+
+
+def _bad_anchors(plan: Plan) -> Iterator[Contradiction]:
+    """Every plan has an enrolment, at which all else begins; the order of dates has no circle."""
+    if ENROLMENT not in plan.anchor_kinds:
+        yield "anchors", list(plan.anchor_kinds), f"one of the kind {ENROLMENT}, or nobody can be enrolled"
+    if plan.last_date is not None and plan.last_date < plan.first_date:
+        yield "last_date", plan.last_date, f"a day after first_date = {plan.first_date}"
+    before: dict[str, tuple[str, ...]] = {}
+    for place, anchor in enumerate(plan.anchors):
+        for name in anchor.after:
+            yield from _one_of(f"anchors[{place}].after", name, plan.anchor_kinds)
+        before[anchor.kind] = anchor.after
+    for place, anchor in enumerate(plan.anchors):
+        if anchor.kind in _reachable(anchor.kind, before) or (anchor.kind == ENROLMENT and anchor.after):
+            yield f"anchors[{place}].after", list(anchor.after), "dates before it, in no circle"
+
+
+def _reachable(kind: str, before: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The kinds that stand before this one, directly or through others."""
+    found: set[str] = set()
+    waiting = [*before[kind]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(before.get(name, ()))
+    return found
 
 
 def _unknown_in_diary(plan: Plan) -> Iterator[Contradiction]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
+    FIRST_DATE,
     Anchoring,
     AnchorKind,
     Appearance,
@@ -34,6 +35,7 @@ LONGEST_WORD = 40
 EARLIEST, LATEST = time(8), time(21)
 """A reminder's hour lies between these local times: earlier or later it would wake people."""
 WINDOW_MOMENTS = (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
+_CONTRADICTIONS = ("refuse", "confirm")
 FURTHEST = 600
 """No offset in a plan counts further than this many units; 600 weeks are over eleven years."""
 
@@ -79,6 +81,10 @@ def parse_plan(toml: str, file: str) -> Plan:
         monitoring_reason=_in_languages(monitoring, "reason", languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
+        first_date=root.day("first_date") if root.has("first_date") else FIRST_DATE,
+        last_date=root.day("last_date") if root.has("last_date") else None,
+        confirms_contradictions=root.choice("contradictions", _CONTRADICTIONS, _CONTRADICTIONS[0])
+        == _CONTRADICTIONS[1],
     )
     root.done()
     check_plan(plan, file)
@@ -166,6 +172,8 @@ def _anchor(at: TomlSection, languages: tuple[str, ...]) -> AnchorKind:
         owner=Owner(at.choice("owner", tuple(Owner))),
         arm_revealing=at.flag("arm_revealing", False),
         labels=_labels(at, "label", languages),
+        after=at.texts("after", ()),
+        planned=at.flag("planned", False),
     )
 
 

@@ -3,11 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from enum import StrEnum
 
 from app.domain.instruments.definition import Condition
 from app.domain.plans.windows import Unit
+
+ENROLMENT, TREATMENT_WITHDRAWAL = "enrolment", "treatment_withdrawal"
+"""The kinds of anchor that Daybook records itself: every plan has the first, and may have the second."""
+FIRST_DATE = date(2000, 1, 1)
+"""Of a plan that names no first date; nothing in a study of today is older."""
 
 
 class Anchoring(StrEnum):
@@ -85,13 +90,16 @@ class Arm:
 class AnchorKind:
     """A kind of dated fact that the plan knows; `arm_revealing` ones are hidden from blinded roles.
 
-    `labels` are its names by language; without them it is called as its code reads.
+    `after` names those that it cannot be earlier than, `planned` says that it may lie ahead. `labels` are
+    its names by language; without them it is called as its code reads.
     """
 
     kind: str
     owner: Owner
     arm_revealing: bool
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    after: tuple[str, ...] = ()
+    planned: bool = False
 
     def label(self, language: str) -> str:
         """What staff call it in this language."""
@@ -196,6 +204,9 @@ class Plan:
     `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
     people read what they sent.
 
+    No fact is earlier than `first_date` or later than `last_date`, where there is one. With
+    `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
+
     A `draft` is not published yet and may still change: it is for the demonstration alone.
     """
 
@@ -229,6 +240,9 @@ class Plan:
     monitoring_reason: Mapping[str, str] = field(hash=False)
     sha256: str
     draft: bool
+    first_date: date = FIRST_DATE
+    last_date: date | None = None
+    confirms_contradictions: bool = False
 
     @property
     def longest_window_days(self) -> int:

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.plans.plan import Plan, ReminderKind
+from app.domain.plans.publication import FeedState
 from app.domain.plans.schedule import PlannedSlot
-from app.domain.plans.status import ANSWERABLE, SlotFacts, Status, derive_status, missed_from
+from app.domain.plans.status import ANSWERABLE, SlotFacts, Status, answerable_until, derive_status
 from app.domain.plans.windows import ONE_DAY, Window, local_moment
 
 STALE_AFTER = timedelta(hours=24)
 """A reminder that could not be sent for so long is dropped."""
 ALWAYS = datetime.min.replace(tzinfo=UTC)
-OPENED, MISSED = "opened", "missed"
-"""The feed's events that fall due by time alone."""
+REPEATED_AFTER = timedelta(days=7)
+"""How much later a moved window must open for a reminder of it to be sent a second time."""
+MOST_OF_A_KIND = 2
+"""However often a window moves, no form is reminded of more often by one rule."""
 SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused, Status.waiting})
 """The states in which time alone changes nothing any more."""
 
@@ -71,6 +74,29 @@ def _days(window: Window, kinds: Collection[ReminderKind]) -> dict[date, Reminde
     return {day: kind for kind, day in days.items() if kind in kinds and day >= window.opens_on}
 
 
+@dataclass(frozen=True, slots=True)
+class SentReminder:
+    """A message that was queued for a form: by which rule, and when."""
+
+    kind: str
+    at: datetime
+
+
+def kinds_used_up(messages: Collection[SentReminder], window: Window | None) -> frozenset[str]:
+    """The kinds of which this form gets no message any more.
+
+    A reminder belongs to a form, not to a version of its window: one of each kind, and one more only if
+    the window was moved so that it opens more than seven days after the first was queued.
+    """
+    used = set()
+    for kind in {message.kind for message in messages}:
+        moments = [message.at for message in messages if message.kind == kind]
+        moved = window is not None and window.opens_at > max(moments) + REPEATED_AFTER
+        if len(moments) >= MOST_OF_A_KIND or not moved:
+            used.add(kind)
+    return frozenset(used)
+
+
 def find_due_reminder(
     planned: Collection[Reminder], sent: Collection[str], state: Status, now: datetime, not_before: datetime
 ) -> Reminder | None:
@@ -94,24 +120,25 @@ def next_due_moment(
     window: Window | None,
     planned: Collection[Reminder],
     facts: SlotFacts,
-    emitted: Collection[str],
+    published: FeedState | None,
+    sent: Collection[str],
     now: datetime,
     not_before: datetime = ALWAYS,
 ) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder, None when it owes no more.
 
-    A moment at or before `now` is owed already. `emitted` holds what was done for this version of
-    the window: `OPENED`, `MISSED` and kinds of reminder. An event stays owed until it is emitted;
-    a slot that is over owes only that it was missed.
+    A moment at or before `now` is owed already. `published` is what the feed said last, `sent` the kinds of
+    reminder that are used up. An event stays owed until it is told; a slot that is over owes only that it
+    was missed.
     """
     state = derive_status(window, facts, now)
     if window is None or state in SETTLED:
         return None
-    end = missed_from(window, facts)
-    owing = [] if MISSED in emitted else [end]
+    end = answerable_until(window, facts)
+    owing = [] if published is FeedState.missed else [end]
     if state is not Status.missed:
-        due_now = find_due_reminder(planned, emitted, state, now, not_before)
-        ahead = (each for each in planned if each.kind not in emitted and each.at >= not_before)
-        owing += [] if OPENED in emitted else [window.opens_at]
+        due_now = find_due_reminder(planned, sent, state, now, not_before)
+        ahead = (each for each in planned if each.kind not in sent and each.at >= not_before)
+        owing += [] if published is FeedState.open else [window.opens_at]
         owing += [each.at for each in ahead if now < each.at < end or each is due_now]
     return min(owing, default=None)

@@ -1,7 +1,7 @@
 """From plan and anchors to slots: every expected form, made ahead, with its window."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.domain.plans.plan import Anchoring, DiaryRule, Plan, VisitRule
@@ -23,7 +23,10 @@ class AnchorDate:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSlot:
-    """One expected form. `window` is None while the anchor is not known; `for_day` is a diary's day."""
+    """One expected form. `window` is None while the anchor is not known; `for_day` is a diary's day.
+
+    `covers_days`: how many days a diary entry stands for, seven in a weekly phase.
+    """
 
     visit: str
     series: str
@@ -33,21 +36,12 @@ class PlannedSlot:
     anchor: str
     window: Window | None
     arm_revealing: bool
+    covers_days: int = field(default=1, compare=False)
 
     @property
     def key(self) -> SlotKey:
         """Visit code and instrument id."""
         return self.visit, self.instrument
-
-
-@dataclass(frozen=True, slots=True)
-class WindowMove:
-    """How one slot's window changes. `would_be_missed`: the new one has closed and nothing is begun."""
-
-    key: SlotKey
-    old: Window | None
-    new: Window | None
-    would_be_missed: bool
 
 
 VISIT = "visit:"
@@ -137,8 +131,21 @@ def _diary_slots(plan: Plan, anchors: Mapping[str, AnchorDate], zone: str) -> It
             window = None if day is None else _entry_window(plan, diary, day, zone)
             code = phase.code_of(offset)
             yield PlannedSlot(
-                code, diary.series, diary.instrument, version, day, diary.anchor, window, revealing
+                code,
+                diary.series,
+                diary.instrument,
+                version,
+                day,
+                diary.anchor,
+                window,
+                revealing,
+                _covered_days(phase.unit, day),
             )
+
+
+def _covered_days(unit: Unit, day: date | None) -> int:
+    """How many days, with its own, an entry of this unit stands for."""
+    return 1 if day is None else (add_units(day, 1, unit) - day).days
 
 
 def _entry_window(plan: Plan, diary: DiaryRule, for_day: date, zone: str) -> Window:
@@ -204,21 +211,3 @@ def _repeated_window(
         grace_hours=plan.grace_hours,
         ends_at=first.closes_at,
     )
-
-
-def compare_schedules(
-    before: Collection[PlannedSlot], after: Collection[PlannedSlot], begun: Collection[SlotKey], at: datetime
-) -> tuple[WindowMove, ...]:
-    """What going from one schedule to another does to the windows; begun slots never move.
-
-    A slot that appears or disappears has None for its old or new window, like a waiting one. What
-    would be missed at `at` must be shown and confirmed before the change is kept.
-    """
-    old = {slot.key: slot.window for slot in before}
-    new = {slot.key: slot.window for slot in after}
-    changed = (key for key in {**new, **old} if key not in begun and old.get(key) != new.get(key))
-    return tuple(_move(key, old.get(key), new.get(key), at) for key in changed)
-
-
-def _move(key: SlotKey, old: Window | None, new: Window | None, at: datetime) -> WindowMove:
-    return WindowMove(key, old, new, would_be_missed=new is not None and new.closes_at <= at)

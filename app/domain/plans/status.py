@@ -71,16 +71,18 @@ def derive_status(window: Window | None, facts: SlotFacts, now: datetime) -> Sta
 
 
 def _not_expected(window: Window | None, left: Exit | None) -> bool:
-    """Death before closing, and any other exit before opening, ends the expectation."""
+    """Death before closing, any other exit before opening, and a window in which nothing can be answered."""
+    if window is None:
+        return left is not None
+    if window.opens_at >= window.closes_at:
+        return True
     if left is None:
         return False
-    if window is None:
-        return True
     return left.at < (window.closes_at if left.kind is ExitKind.death else window.opens_at)
 
 
 def _by_time(window: Window, facts: SlotFacts, now: datetime) -> Status:
-    if now >= missed_from(window, facts):
+    if now >= answerable_until(window, facts):
         return Status.missed
     if now < window.opens_at:
         return Status.planned
@@ -91,16 +93,14 @@ def _by_time(window: Window, facts: SlotFacts, now: datetime) -> Status:
     return Status.due if window.due_at <= now else Status.open
 
 
-def missed_from(window: Window, facts: SlotFacts) -> datetime:
-    """The instant from which an unsubmitted, expected slot is missed.
+def answerable_until(window: Window, facts: SlotFacts) -> datetime:
+    """The instant until which an expected form takes answers, and from which it is missed.
 
-    Closing, or the end of the grace for a begun form; an exit inside the window ends it there,
-    without grace.
+    Closing, or the end of the grace for a begun form; an exit ends either at once. A form takes answers
+    exactly while `opens_at <= now < answerable_until`: status, saving, sending and pages all ask here.
     """
-    left = facts.exit
-    if left is not None and window.opens_at <= left.at < window.closes_at:
-        return left.at
-    return window.closes_at if facts.begun_at is None else window.grace_until
+    end = window.closes_at if facts.begun_at is None else window.grace_until
+    return end if facts.exit is None else min(end, facts.exit.at)
 
 
 def died_in_window(window: Window | None, facts: SlotFacts) -> bool:
@@ -109,14 +109,3 @@ def died_in_window(window: Window | None, facts: SlotFacts) -> bool:
     if window is None or left is None or left.kind is not ExitKind.death or facts.submitted_at is not None:
         return False
     return window.opens_at <= left.at < window.closes_at
-
-
-def answerable_until(window: Window | None, facts: SlotFacts) -> datetime | None:
-    """The instant before which answers to this slot are taken, None when they never are (again).
-
-    No exit leaves anything answerable after it, not even the grace of a form begun before.
-    """
-    if window is None or facts.submitted_at is not None or facts.excused or _not_expected(window, facts.exit):
-        return None
-    end = missed_from(window, facts)
-    return end if facts.exit is None else min(end, facts.exit.at)

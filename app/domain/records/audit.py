@@ -57,11 +57,14 @@ class AuditEvent(StrEnum):
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
     VISIT_REQUESTED = "site:visit:requested"
+    VISIT_CANCELLED = "site:visit:cancelled"
+    SCHEDULE_MENDED = "operator:schedule:mended"
     DISPOSITION_RECORDED = "site:disposition:recorded"
     DISPOSITION_RECEIVED = "edc:disposition:recorded"
     DISPOSITION_UNDONE = "site:disposition:undone"
     SLOT_OPENED = "clock:slot:opened"
     SLOT_MISSED = "clock:slot:missed"
+    SLOT_PUBLISHED = "clock:slot:published"
     SLOT_EXCUSED = "site:slot:excused"
     MISSED_REASON_RECORDED = "site:slot:reason"
     FORM_BEGUN = "participant:form:begun"
@@ -119,13 +122,16 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),
     AuditEvent.VISIT_REQUESTED: frozenset({"slot"}),
+    AuditEvent.VISIT_CANCELLED: frozenset({"slot"}),
+    AuditEvent.SCHEDULE_MENDED: frozenset({"slot"}),
     AuditEvent.DISPOSITION_RECORDED: frozenset({"disposition", "participant", "activation", "slot"}),
     AuditEvent.DISPOSITION_RECEIVED: frozenset(
         {"disposition", "participant", "activation", "slot", "edc_record"}
     ),
-    AuditEvent.DISPOSITION_UNDONE: frozenset({"disposition", "participant", "slot"}),
+    AuditEvent.DISPOSITION_UNDONE: frozenset({"disposition", "participant", "slot", "anchor"}),
     AuditEvent.SLOT_OPENED: frozenset({"slot"}),
     AuditEvent.SLOT_MISSED: frozenset({"slot"}),
+    AuditEvent.SLOT_PUBLISHED: frozenset({"slot"}),
     AuditEvent.SLOT_EXCUSED: frozenset({"slot"}),
     AuditEvent.MISSED_REASON_RECORDED: frozenset({"slot"}),
     AuditEvent.FORM_BEGUN: frozenset({"slot"}),

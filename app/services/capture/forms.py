@@ -23,13 +23,14 @@ from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import new_public_id, token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
+from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
-from app.services.schedule.slots import next_due_at, queued_kinds
 from app.services.setup.packs import check_form_wording
 from app.services.setup.site_words import urgent_words
 from app.storage.queries.form_rows import FormRows, read_form_by_device, read_form_by_token, reread_form
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 
@@ -192,7 +193,8 @@ def begin_form(
         slot.helped_by = helped_by.value if helped_by else None
         slot.late_reason = late_reason.value if late_reason else None
         wish = reminder_preference(work.session.get_one(Participant, context.participant.participant_id))
-        slot.wake_at = next_due_at(plan, slot, queued_kinds(work.session, slot), context.at, wish)
+        sent = used_up_kinds(work.session, [slot])[key_of(slot)]
+        slot.wake_at = next_due_at(plan, slot, sent, context.at, wish)
         work.record(AuditEvent.FORM_BEGUN, chain)
 
 

@@ -12,6 +12,7 @@ from app.domain.capture.outbox import capture_instant
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import Score, format_score
+from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
@@ -146,7 +147,14 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         response=response,
         slot=slot,
         event=slot_event(
-            slot, slot.version, person.subject, rows.session.site, actor, "completed", response, blinded
+            slot,
+            slot.version,
+            person.subject,
+            rows.session.site,
+            actor,
+            FORM_COMPLETED,
+            response,
+            blinded,
         ),
         seen_device=context.seen_device,
     )
@@ -236,6 +244,8 @@ def _submitted_slot(slot: SlotRecord, arrival: Arrival, at: datetime) -> SlotRec
         missed_note=None,
         wake_at=None,
         version=slot.version + 1,
+        published_state=FeedState.submitted.value,
+        published_window=slot.window_version,
     )
 
 

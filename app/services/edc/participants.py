@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from app.domain.plans.plan import Owner
+from app.domain.plans.plan import ENROLMENT, Owner
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
@@ -33,8 +33,6 @@ from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
-
-ENROLMENT = "enrolment"
 
 
 class StatusWord(StrEnum):

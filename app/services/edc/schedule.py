@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import Owner, Plan
-from app.domain.plans.schedule import WindowMove
+from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import local_day
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent, format_instant
@@ -23,7 +23,7 @@ from app.services.edc.requests import (
     lock_participant,
     record_event,
 )
-from app.services.feed.feed_events import participant_event, raise_version, visit_event
+from app.services.feed.feed_events import participant_event, raise_version, visit_event, visit_ref
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
 from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
@@ -52,18 +52,21 @@ class AnchorOutcome:
     moves: tuple[WindowMove, ...]
 
 
-def receive_visit(request: EdcRequest, visit: str, state: VisitState, on: date | None) -> StoreResult:
+def receive_visit(
+    request: EdcRequest, visit: str, state: VisitState, on: date | None, confirm: bool = False
+) -> StoreResult:
     """Record what the EDC says of a visit; its date moves only windows that count from a previous visit.
 
-    Raises Refused: "no_visit" naming those of the plan, "date_needed" and "date_in_future" for a visit
-    that occurred, "unknown_participant", "version_mismatch", "stale_update".
+    Raises Refused: "no_visit" naming those of the plan, "date_needed", "date_in_future" and
+    "date_out_of_range" for a visit that occurred, "would_be_missed" naming the forms unless `confirm`,
+    "unknown_participant", "version_mismatch", "stale_update".
     """
     with request.context.unit_of_work() as work:
         participant = lock_participant(work, request)
         plan = get_plan(request.context.installation, work.session, participant.study_id)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
-            _check_day(participant, on, request.at)
+            _check_day(plan, participant, on, request.at)
         body = {"state": state.value, "date": on.isoformat() if on else None}
         stored = request.store(work.session, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
@@ -71,9 +74,10 @@ def receive_visit(request: EdcRequest, visit: str, state: VisitState, on: date |
             row = _visit_row(work, participant, visit)
             row.state, row.dated_on = state.value, on
             work.session.flush()
-            _reschedule(work, plan, participant)
+            _reschedule(request, work, plan, participant, confirm)
             site = get_site(work.session, participant)
-            draft = visit_event(participant, site, work.actor, row, stored.version)
+            version = work.next_version(participant.study_id, visit_ref(participant, visit))
+            draft = visit_event(participant, site, work.actor, row, version)
             work.publish(participant.study_id, draft)
         return stored
 
@@ -87,12 +91,14 @@ def check_visit(session: Session, plan: Plan, participant: Participant, visit: s
         raise Refused("no_visit", visit=visit, allowed=tuple(codes))
 
 
-def _check_day(participant: Participant, on: date | None, at: datetime) -> None:
+def _check_day(plan: Plan, participant: Participant, on: date | None, at: datetime) -> None:
     if on is None:
         raise Refused("date_needed", field="date")
     today = local_day(at, participant.zone)
     if on > today:
         raise Refused("date_in_future", field="date", date=on, latest=today)
+    if on < plan.first_date:
+        raise Refused("date_out_of_range", field="date", date=on, low=plan.first_date, high=today)
 
 
 def _visit_row(work: UnitOfWork, participant: Participant, visit: str) -> VisitRecord:
@@ -107,11 +113,15 @@ def _visit_row(work: UnitOfWork, participant: Participant, visit: str) -> VisitR
     return row
 
 
-def _reschedule(work: UnitOfWork, plan: Plan, participant: Participant) -> None:
+def _reschedule(
+    request: EdcRequest, work: UnitOfWork, plan: Plan, participant: Participant, confirm: bool
+) -> None:
+    """Move what the changed fact moves; a form is made missed only when that was confirmed."""
     anchors = current_anchors(work.session, key_of(participant))
     slots = list_slots(work.session, key_of(participant))
     proposal = propose_schedule(plan, participant, slots, anchors, work.at)
-    apply_proposal(work, plan, participant, proposal)
+    proposal.confirm(confirm)
+    apply_proposal(request.context.installation, work, plan, participant, proposal)
 
 
 def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> AnchorOutcome:
@@ -161,7 +171,7 @@ def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntr
         raise Refused("no_anchor", kind=body.kind, allowed=plan.anchor_kinds)
     if body.dated_at is not None and local_day(body.dated_at, participant.zone) != body.on:
         raise Refused("instant_differs", field="at", date=body.on, zone=participant.zone)
-    return AnchorEntry(body.kind, body.on, Owner.edc, EDC_UPDATE, body.dated_at)
+    return AnchorEntry(body.kind, body.on, Owner.edc, EDC_UPDATE, body.dated_at, body.confirm)
 
 
 def _owned(plan: Plan, kind: str) -> bool:
@@ -178,11 +188,11 @@ def _differs(session: Session, plan: Plan, participant: Participant, body: Ancho
     return source == Owner.site and day != body.on
 
 
-def receive_arm(request: EdcRequest, arm: str) -> StoreResult:
+def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreResult:
     """Record the randomised group; visits of that arm are expected, those of the other no more.
 
-    Raises Refused: "unknown_arm" naming those of the plan, "unknown_participant", "version_mismatch",
-    "stale_update".
+    Raises Refused: "unknown_arm" naming those of the plan, "would_be_missed" naming the forms unless
+    `confirm`, "unknown_participant", "version_mismatch", "stale_update".
     """
     with request.context.unit_of_work() as work:
         participant = lock_participant(work, request)
@@ -193,7 +203,7 @@ def receive_arm(request: EdcRequest, arm: str) -> StoreResult:
         record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:
             participant.arm = arm
-            _reschedule(work, plan, participant)
+            _reschedule(request, work, plan, participant, confirm)
             site = get_site(work.session, participant)
             version = raise_version(participant)
             draft = participant_event(participant, version, site, work.actor, "updated", ("arm",))

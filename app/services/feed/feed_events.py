@@ -1,10 +1,12 @@
 """What the feed says of each record: the whole state after the change, in sections by scope."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.capture.slot_view import SlotView
+from app.domain.plans.publication import PublishedChange, SlotChange
 from app.domain.plans.schedule import AnchorDate
 from app.domain.records.access import Actor
 from app.domain.records.audit import format_instant
@@ -87,29 +89,53 @@ def participant_event(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StatedAnchor:
+    """A dated fact, who said it and why; `withdrawn`: the date was taken back."""
+
+    anchor: AnchorDate
+    source: str
+    reason: str | None
+    withdrawn: bool = False
+
+
+def anchor_ref(participant: Participant, kind: str) -> str:
+    """Under which reference the events of a dated fact stand."""
+    return f"{participant.public_id}/{kind}"
+
+
+def status_ref(participant: Participant) -> str:
+    """Under which reference the events of what became of a participant stand."""
+    return f"{participant.public_id}/status"
+
+
+def visit_ref(participant: Participant, visit: str) -> str:
+    """Under which reference the events of a visit stand."""
+    return f"{participant.public_id}/visits/{visit}"
+
+
 def anchor_event(
     participant: Participant,
     site: Site,
     actor: Actor,
-    anchor: AnchorDate,
+    stated: StatedAnchor,
     version: int,
-    source: str,
-    reason: str | None,
     arm_revealing: bool,
 ) -> FeedEventDraft:
-    """`anchor.recorded`: the date now in force."""
+    """`anchor.recorded`: the date now in force; `anchor.withdrawn`: there is none any more."""
+    anchor, reason = stated.anchor, stated.reason
     data = {
         "kind": anchor.kind,
-        "date": anchor.on.isoformat(),
+        "date": None if stated.withdrawn else anchor.on.isoformat(),
         "at": format_instant(anchor.at) if anchor.at else None,
-        "source": source,
+        "source": stated.source,
     }
     return FeedEventDraft(
-        type="anchor.recorded",
+        type="anchor.withdrawn" if stated.withdrawn else "anchor.recorded",
         subject=participant.subject,
         site_id=key_of(site),
         site=site.code,
-        ref=f"{participant.public_id}/{anchor.kind}",
+        ref=anchor_ref(participant, anchor.kind),
         version=version,
         actor=_by(actor),
         reason=_why(reason),
@@ -119,26 +145,36 @@ def anchor_event(
 
 
 def disposition_event(
-    participant: Participant, site: Site, actor: Actor, disposition: Disposition, version: int
+    participant: Participant,
+    site: Site,
+    actor: Actor,
+    disposition: Disposition,
+    in_force: Sequence[Disposition],
+    version: int,
 ) -> FeedEventDraft:
-    """`status.recorded` or `status.undone`: what a disposition says, with its date as it was stated."""
-    data = {
-        "kind": disposition.kind,
-        "date": disposition.stated_date,
-        "effective_on": disposition.effective_on.isoformat(),
-        "source": disposition.source,
-    }
+    """`status.recorded` or `status.undone`: what a disposition says, and all that are in force with it."""
+    data = _disposition(disposition) | {"in_force": [_disposition(each) for each in in_force]}
     return FeedEventDraft(
         type="status.undone" if disposition.undoes_id else "status.recorded",
         subject=participant.subject,
         site_id=key_of(site),
         site=site.code,
-        ref=f"{participant.public_id}/status",
+        ref=status_ref(participant),
         version=version,
         actor=_by(actor),
         reason=_why(disposition.reason),
         sections=_with_words({"status": _section(data)}, disposition.reason),
     )
+
+
+def _disposition(disposition: Disposition) -> dict[str, object]:
+    """A disposition with its date as it was stated."""
+    return {
+        "kind": disposition.kind,
+        "date": disposition.stated_date,
+        "effective_on": disposition.effective_on.isoformat(),
+        "source": disposition.source,
+    }
 
 
 def visit_event(
@@ -156,7 +192,7 @@ def visit_event(
         site_id=key_of(site),
         site=site.code,
         visit=visit.visit,
-        ref=f"{participant.public_id}/visits/{visit.visit}",
+        ref=visit_ref(participant, visit.visit),
         version=version,
         actor=_by(actor),
         sections={"visit": _section(data)},
@@ -169,24 +205,25 @@ def slot_event(
     subject: str,
     site: FeedSite,
     actor: Actor,
-    change: str,
+    what: PublishedChange,
     response: ResponseRecord | None = None,
     blinded: bool = False,
 ) -> FeedEventDraft:
     """`assessment.<change>` (or `diary.<change>`): window, state and, once submitted, answers and scores."""
+    change, state = what
     kind = "assessment" if slot.for_day is None else "diary"
     needs = _DIARY if slot.for_day is not None else None
     if blinded and slot.arm_revealing:
         needs = "arm:read"
-    sections = {"slot": _section(slot_payload(slot))}
-    if change == "missed":
+    sections = {"slot": _section(slot_payload(slot) | {"state": state.value})}
+    if change is SlotChange.missed:
         sections = _with_words(sections, slot.missed_note)
     if response is not None:
         sections["response"] = _section(response_payload(response))
         sections["answers"] = _section(response.answers, "answers:read")
         sections["scores"] = _section(response.scores, "scores:read")
     return FeedEventDraft(
-        type=f"{kind}.{change}",
+        type=f"{kind}.{change.value}",
         subject=subject,
         site_id=key_of(site),
         site=site.code,
@@ -194,7 +231,7 @@ def slot_event(
         ref=slot.public_id,
         version=version,
         actor=_by(actor),
-        reason=_why(slot.missed_reason) if change == "missed" else None,
+        reason=_why(slot.missed_reason) if change is SlotChange.missed else None,
         sections=sections,
         needs=needs,
     )
@@ -223,6 +260,7 @@ def slot_payload(slot: SlotView) -> dict[str, object]:
         "anchor": slot.anchor,
         "zone": slot.zone,
         "window_version": slot.window_version,
+        "out_of_plan": slot.out_of_plan,
         "out_of_window": slot.out_of_window,
         "excused": slot.excused,
         "missed_reason": slot.missed_reason,

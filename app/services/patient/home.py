@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.instruments.duration import estimate_minutes
-from app.domain.plans.status import ANSWERABLE, Status, missed_from
+from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.plans import excluded_items
@@ -179,4 +179,4 @@ def _until(slot: Slot, window: Window, at: datetime) -> date:
     """The closing day, or the last day of the grace once a begun form has passed it."""
     if at < window.closes_at:
         return window.closes_on
-    return local_day(missed_from(window, slot_facts(slot)) - ONE_SECOND, slot.zone)
+    return local_day(answerable_until(window, slot_facts(slot)) - ONE_SECOND, slot.zone)

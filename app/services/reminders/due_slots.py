@@ -8,7 +8,7 @@ chain, then that participant's rows, then the feed's head at commit, as in every
 and a circle of waiting cannot arise. What the read found is judged anew under the chain.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,20 +16,19 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import Plan
-from app.domain.plans.reminders import MISSED, OPENED, SETTLED, find_due_reminder, plan_reminders
-from app.domain.plans.status import Status, missed_from
-from app.domain.records.access import CLOCK
-from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.plans.publication import SlotChange
+from app.domain.plans.reminders import find_due_reminder, plan_reminders
+from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_seals import day_to_seal
 from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
-from app.services.feed.feed_events import raise_version, slot_event
+from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
-from app.services.schedule.slots import ADMINISTRATIVE, next_due_at, queued_kinds_by_slot
+from app.services.schedule.slot_publication import publish_due
 from app.storage.queries.participants import get_site
-from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
-from app.storage.row_changes import participant_chain, record_name
+from app.storage.queries.slots import planned_slot, slot_status
+from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.messages import MESSAGE_WAITING, Message
@@ -42,8 +41,6 @@ BATCH = 500
 """Slots read at a time."""
 NO_CHANNEL = "none"
 _SLOT = table_of(Slot)
-_TELLING = (OPENED, MISSED)
-_EVENTS: Mapping[str, AuditEvent] = {OPENED: AuditEvent.SLOT_OPENED, MISSED: AuditEvent.SLOT_MISSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +132,6 @@ def _due(session: Session, participant_id: int, at: datetime) -> Sequence[Slot]:
     return session.exec(statement.order_by(col(Slot.wake_at), col(Slot.id))).all()
 
 
-def due_slot_events(slot: Slot, at: datetime) -> Iterator[tuple[datetime, str]]:
-    """What has happened to a slot by time alone and is not told yet, with the moment of each.
-
-    A slot whose window had closed before its date was recorded was never offered: it is told as missed only.
-    """
-    window, state = window_of_slot(slot), slot_status(slot, at)
-    if window is None or state in SETTLED:
-        return
-    offered = state is not Status.missed or slot.missed_reason != ADMINISTRATIVE
-    if slot.announced is None and window.opens_at <= at and offered:
-        yield window.opens_at, OPENED
-    if state is Status.missed and slot.announced != MISSED:
-        yield missed_from(window, slot_facts(slot)), MISSED
-
-
 @dataclass(frozen=True, slots=True)
 class _ParticipantRun:
     """One participant's turn."""
@@ -171,45 +153,25 @@ class _ParticipantRun:
 
     def all(self) -> SlotsProcessed:
         """Tell events in order of time over all slots, then queue reminders and set the next waking."""
-        happened = [
-            (moment, place, _TELLING.index(what), what)
-            for place, slot in enumerate(self.slots)
-            for moment, what in due_slot_events(slot, self.work.at)
-        ]
-        for _moment, place, _order, what in sorted(happened):
-            self._tell(self.slots[place], what)
+        changes = publish_due(self.installation, self.work, key_of(self.participant), self.slots)
         queued = self._remind()
-        kinds = [what for *_, what in happened]
-        return SlotsProcessed(kinds.count(OPENED), kinds.count(MISSED), queued)
+        return SlotsProcessed(changes.count(SlotChange.opened), changes.count(SlotChange.missed), queued)
 
     def _plan(self, slot: Slot) -> Plan:
         return self.installation.library.plan(self.study.code, slot.plan_version)
-
-    def _tell(self, slot: Slot, what: str) -> None:
-        change = FieldChange(record_name(slot), "announced", slot.announced, what)
-        slot.announced = what
-        self.work.record(_EVENTS[what], participant_chain(key_of(self.participant)), changes=[change])
-        blinded = self._plan(slot).blinded
-        version, subject = raise_version(slot), self.participant.subject
-        draft = slot_event(slot, version, subject, self.site, CLOCK, what, blinded=blinded)
-        self.work.publish(slot.study_id, draft)
 
     def _remind(self) -> int:
         session, at = self.work.session, self.work.at
         contact = session.get(Contact, self.participant.id)
         channel = contact.channel if contact else NO_CHANNEL
-        wish, sent, queued = (
-            reminder_preference(self.participant),
-            queued_kinds_by_slot(session, self.slots),
-            0,
-        )
+        wish, sent, queued = reminder_preference(self.participant), used_up_kinds(session, self.slots), 0
         for slot in self.slots:
-            plan, kinds = self._plan(slot), sent.get((slot.id, slot.window_version), set())
+            plan, kinds = self._plan(slot), sent[key_of(slot)]
             planned = plan_reminders(plan, planned_slot(slot), wish.clock)
             due = find_due_reminder(planned, kinds, slot_status(slot, at), at, wish.not_before)
             if due is not None:
                 session.add(_message(slot, due.kind.value, channel, at))
-                kinds, queued = {*kinds, due.kind.value}, queued + 1
+                kinds, queued = kinds | {due.kind.value}, queued + 1
             slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
         if queued:
             self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key_of(self.participant)))

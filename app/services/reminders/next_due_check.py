@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.services.core.context import ClockContext
+from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
-from app.services.schedule.slots import next_due_at, queued_kinds_by_slot
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -46,10 +47,9 @@ def _wrong(
     participant = session.get_one(Participant, participant_id)
     study = session.get_one(Study, participant.study_id)
     slots = session.exec(select(Slot).where(Slot.participant_id == participant_id)).all()
-    sent = queued_kinds_by_slot(session, slots)
+    sent = used_up_kinds(session, slots)
     for slot in slots:
         plan = context.installation.library.plan(study.code, slot.plan_version)
-        kinds = sent.get((slot.id, slot.window_version), set())
-        moment = next_due_at(plan, slot, kinds, context.at, reminder_preference(participant))
+        moment = next_due_at(plan, slot, sent[key_of(slot)], context.at, reminder_preference(participant))
         if moment != slot.wake_at:
             yield slot, moment

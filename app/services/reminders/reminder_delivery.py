@@ -18,12 +18,14 @@ from sqlmodel import col, select
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.reminders import STALE_AFTER
 from app.domain.plans.status import ANSWERABLE
+from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
+from app.services.schedule.next_due import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
 from app.services.setup.packs import has_form_wording
 from app.storage.queries.participants import get_site
@@ -52,6 +54,8 @@ _EVENTS: Mapping[MessageState, AuditEvent] = {
     MessageState.failed: AuditEvent.REMINDER_FAILED,
     MessageState.unconfirmed: AuditEvent.REMINDER_UNCONFIRMED,
 }
+_LEFT = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
+"""The states of a message that left, or may have."""
 _TABLE = table_of(Message)
 
 
@@ -147,6 +151,7 @@ def _prepare(
         channel = outbox.channels.get(contact.channel) if contact else None
         reason = _no_longer_owed(message, slot, participant, context.at)
         reason = reason or _not_offered(context, work, slot, participant)
+        reason = reason or _second_of_a_day(work, message, participant)
         if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work,
@@ -177,7 +182,7 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
     if reminder_preference(participant).not_before > at:
         return "paused"
     if slot.window_version != message.window_version:
-        return "window_moved"
+        return WINDOW_MOVED
     state = slot_status(slot, at)
     if state not in ANSWERABLE:
         return state.value
@@ -192,6 +197,18 @@ def _not_offered(context: ClockContext, work: UnitOfWork, slot: Slot, participan
         if has_form_wording(context.installation, study.code, participant.language, slot, context.at)
         else "no_wording"
     )
+
+
+def _second_of_a_day(work: UnitOfWork, message: Message, participant: Participant) -> str | None:
+    """Nobody gets two messages by rule on one day; the one that comes first leads to all open forms."""
+    today = start_of_day(local_day(work.at, participant.zone), participant.zone)
+    other = sa.exists().where(
+        col(Message.participant_id) == participant.id,
+        col(Message.id) != message.id,
+        col(Message.queued_at) >= today,
+        col(Message.state).in_([state.value for state in _LEFT]),
+    )
+    return "one_a_day" if work.session.execute(sa.select(other)).scalar() else None
 
 
 def _note(

@@ -13,8 +13,8 @@ from app.services.accounts.contacts import get_masked_contact
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
+from app.services.schedule.next_due import refresh_next_due
 from app.services.schedule.reminder_preference import wants_reminders
-from app.services.schedule.slots import refresh_next_due
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Contact, Participant

@@ -1,11 +1,14 @@
 """Recording a dated fact: previewed, owned by site or EDC, never silently creating missed forms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NoReturn
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, select
 
-from app.domain.plans.plan import AnchorKind, Owner, Plan
+from app.domain.plans.anchor_order import DateContradiction, check_date_range, find_contradictions
+from app.domain.plans.plan import ENROLMENT, Owner, Plan
 from app.domain.plans.schedule import AnchorDate
 from app.domain.plans.windows import local_day
 from app.domain.records.anchors import AnchorStanding
@@ -14,7 +17,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import anchor_event
+from app.services.feed.feed_events import StatedAnchor, anchor_event, anchor_ref
 from app.services.schedule.slots import ScheduleProposal, apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_participant, get_site
 from app.storage.queries.slots import list_slots
@@ -27,13 +30,17 @@ from app.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class AnchorEntry:
-    """A dated fact as it is sent in: its kind, day (and instant where known), source and reason."""
+    """A dated fact as it is sent in: its kind, day (and instant where known), source and reason.
+
+    `against_order`: whoever says it knows that it contradicts another date, and means it.
+    """
 
     kind: str
     on: date
     source: Owner
     reason: str | None = None
     at: datetime | None = None
+    against_order: bool = False
 
 
 def preview_anchor(
@@ -42,7 +49,8 @@ def preview_anchor(
     """What recording this would do, with nothing changed. Raises as `record_anchor`."""
     plan = get_plan(installation, session, participant.study_id)
     anchors = current_anchors(session, key_of(participant))
-    check_anchor(plan, participant, anchors, entry, at)
+    if not _stands(plan, participant, anchors, entry, at):
+        return ScheduleProposal((), ())
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     return propose_schedule(plan, participant, list_slots(session, key_of(participant)), anchors, at)
 
@@ -56,8 +64,9 @@ def record_anchor(
 ) -> ScheduleProposal:
     """Record a dated fact and move the windows that depend on it, in one transaction.
 
-    Raises Refused: "unknown_anchor", "date_in_future", "before_enrolment", "reason_needed" when
-    a date in force changes, "would_be_missed" naming the slots unless `confirmed`.
+    Raises Refused: "unknown_anchor", "date_in_future", "date_out_of_range", "before_enrolment",
+    "dates_contradict" naming the other date, "reason_needed" when a date in force changes or is recorded
+    against the plan's order, "would_be_missed" naming the slots unless `confirmed`.
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
@@ -77,50 +86,83 @@ def enter_anchor(
     work.lock(chain)
     plan = get_plan(installation, session, participant.study_id)
     anchors = current_anchors(session, key_of(participant))
-    kind = check_anchor(plan, participant, anchors, entry, at)
-    standing = _standing(session, participant, kind, entry)
+    stands = _stands(plan, participant, anchors, entry, at)
+    standing = _standing(session, participant, plan, entry) if stands else AnchorStanding.DIFFERING
     event = AuditEvent.ANCHOR_RECORDED if entry.source is Owner.site else AuditEvent.ANCHOR_RECEIVED
     work.record(event, chain, reason=entry.reason)
     _keep(session, work, participant, entry, standing)
-    slots = list_slots(session, key_of(participant))
     if standing is AnchorStanding.DIFFERING:
-        return propose_schedule(plan, participant, slots, anchors, at)
+        return ScheduleProposal((), ())
+    slots = list_slots(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(plan, participant, slots, anchors, at)
-    if proposal.would_be_missed and not confirmed:
-        raise Refused(
-            "would_be_missed", slots=[f"{visit} {form}" for visit, form in proposal.would_be_missed]
-        )
-    apply_proposal(work, plan, participant, proposal)
-    _tell(work, participant, anchors[entry.kind], entry, plan)
+    proposal.confirm(confirmed)
+    apply_proposal(installation, work, plan, participant, proposal)
+    _publish(work, plan, participant, StatedAnchor(anchors[entry.kind], entry.source, entry.reason))
     return proposal
 
 
-def check_anchor(
-    plan: Plan, participant: Participant, anchors: dict[str, AnchorDate], entry: AnchorEntry, at: datetime
-) -> AnchorKind:
-    """The plan's anchor kind, once the date can stand; raises Refused as `record_anchor` says."""
-    kind = next((anchor for anchor in plan.anchors if anchor.kind == entry.kind), None)
-    if kind is None:
+def withdraw_anchor(
+    installation: Installation, work: UnitOfWork, participant: Participant, kind: str, reason: str
+) -> None:
+    """Take a date back together with the act that brought it; forms that rest on it leave the plan."""
+    plan = get_plan(installation, work.session, participant.study_id)
+    row = _current(work.session, participant, kind)
+    if row is None:
+        return
+    row.standing = AnchorStanding.SUPERSEDED
+    work.session.flush()
+    anchors = current_anchors(work.session, key_of(participant))
+    slots = list_slots(work.session, key_of(participant))
+    proposal = propose_schedule(plan, participant, slots, anchors, work.at)
+    apply_proposal(installation, work, plan, participant, proposal)
+    dated = AnchorDate(kind, row.dated_on)
+    _publish(work, plan, participant, StatedAnchor(dated, row.source, reason, withdrawn=True))
+
+
+def _stands(
+    plan: Plan, participant: Participant, anchors: Mapping[str, AnchorDate], entry: AnchorEntry, at: datetime
+) -> bool:
+    """Whether the date can be in force; one of the EDC that contradicts another is stored beside it.
+
+    Raises Refused as `record_anchor` says.
+    """
+    if entry.kind not in plan.anchor_kinds:
         raise Refused("unknown_anchor", kind=entry.kind, allowed=plan.anchor_kinds)
-    today = local_day(at, participant.zone)
-    if entry.on > today:
-        raise Refused("date_in_future", date=entry.on, latest=today)
-    enrolled = anchors.get("enrolment")
-    if enrolled is not None and entry.kind != "enrolment" and entry.on < enrolled.on:
-        raise Refused("before_enrolment", date=entry.on, earliest=enrolled.on)
+    check_date_range(plan, entry.kind, entry.on, local_day(at, participant.zone))
     current = anchors.get(entry.kind)
     if current is not None and current.on != entry.on and not entry.reason:
         raise Refused("reason_needed", field="reason")
-    return kind
+    after = {**anchors, entry.kind: AnchorDate(entry.kind, entry.on, entry.at)}
+    against = [each for each in find_contradictions(plan, after) if entry.kind in _kinds(each)]
+    if not against:
+        return True
+    if entry.source is Owner.edc:
+        return entry.against_order
+    if not (plan.confirms_contradictions and entry.against_order):
+        _refuse(entry, against[0])
+    if not entry.reason:
+        raise Refused("reason_needed", field="reason")
+    return True
 
 
-def _standing(
-    session: Session, participant: Participant, kind: AnchorKind, entry: AnchorEntry
-) -> AnchorStanding:
+def _kinds(contradiction: DateContradiction) -> tuple[str, str]:
+    return contradiction.earlier.kind, contradiction.later.kind
+
+
+def _refuse(entry: AnchorEntry, contradiction: DateContradiction) -> NoReturn:
+    earlier, later = contradiction.earlier, contradiction.later
+    if earlier.kind == ENROLMENT and entry.kind != ENROLMENT:
+        raise Refused("before_enrolment", date=entry.on, earliest=earlier.on)
+    other = earlier if entry.kind == later.kind else later
+    raise Refused("dates_contradict", date=entry.on, kind=other.kind, other=other.on)
+
+
+def _standing(session: Session, participant: Participant, plan: Plan, entry: AnchorEntry) -> AnchorStanding:
     """The owner's date is in force; another's stands only while the owner has said nothing."""
     current = _current(session, participant, entry.kind)
-    if current is None or entry.source is kind.owner or current.source == entry.source:
+    owned = any(kind.kind == entry.kind and kind.owner is entry.source for kind in plan.anchors)
+    if current is None or owned or current.source == entry.source:
         return AnchorStanding.CURRENT
     return AnchorStanding.CURRENT if current.dated_on == entry.on else AnchorStanding.DIFFERING
 
@@ -157,16 +199,10 @@ def _keep(
     )
 
 
-def _tell(
-    work: UnitOfWork, participant: Participant, anchor: AnchorDate, entry: AnchorEntry, plan: Plan
-) -> None:
-    count = select(func.count(col(Anchor.id))).where(
-        Anchor.participant_id == participant.id, Anchor.kind == entry.kind
-    )
-    version = work.session.exec(count).one() + 1
+def _publish(work: UnitOfWork, plan: Plan, participant: Participant, stated: StatedAnchor) -> None:
+    kind = stated.anchor.kind
+    version = work.next_version(participant.study_id, anchor_ref(participant, kind))
+    revealing = plan.blinded and plan.reveals_arm(kind)
     site = get_site(work.session, participant)
-    revealing = plan.blinded and plan.reveals_arm(anchor.kind)
-    draft = anchor_event(
-        participant, site, work.actor, anchor, version, entry.source, entry.reason, revealing
-    )
+    draft = anchor_event(participant, site, work.actor, stated, version, revealing)
     work.publish(participant.study_id, draft)

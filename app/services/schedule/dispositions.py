@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import Owner
+from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.status import Exit, ExitKind
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
@@ -16,8 +16,9 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import disposition_event
-from app.services.schedule.anchors import AnchorEntry, enter_anchor
+from app.services.feed.feed_events import disposition_event, status_ref
+from app.services.schedule.anchors import AnchorEntry, enter_anchor, withdraw_anchor
+from app.services.schedule.slot_publication import publish_acts_of
 from app.services.schedule.slots import apply_exit, current_anchors
 from app.storage.queries.participants import get_participant, get_site
 from app.storage.row_changes import participant_chain
@@ -25,8 +26,6 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.unit_of_work import UnitOfWork
-
-TREATMENT_WITHDRAWAL = "treatment_withdrawal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,19 @@ def enter_disposition(
     )
     _settle(installation, work, participant, row)
     if entry.kind is DispositionKind.withdrew_treatment:
-        arrival = AnchorEntry(
-            TREATMENT_WITHDRAWAL, effective_on, Owner.site, entry.reason or entry.kind.value
-        )
-        enter_anchor(installation, work, participant, arrival, confirmed=True)
+        _date_withdrawal(installation, work, participant, row, entry.reason or entry.kind.value)
     return row
+
+
+def _date_withdrawal(
+    installation: Installation, work: UnitOfWork, participant: Participant, row: Disposition, reason: str
+) -> None:
+    """From a withdrawal from treatment visits may be counted, where the plan has that date."""
+    plan = get_plan(installation, work.session, participant.study_id)
+    if TREATMENT_WITHDRAWAL in plan.anchor_kinds:
+        owner = Owner(row.source)
+        dated = AnchorEntry(TREATMENT_WITHDRAWAL, row.effective_on, owner, reason, against_order=True)
+        enter_anchor(installation, work, participant, dated, confirmed=True)
 
 
 def undo_disposition(context: StaffContext, study_id: int, subject: str, reason: str) -> Disposition:
@@ -109,7 +116,21 @@ def undo_disposition(context: StaffContext, study_id: int, subject: str, reason:
             undoes_id=standing[-1].id,
         )
         _settle(context.installation, work, participant, row)
+        if row.kind == DispositionKind.withdrew_treatment:
+            _undo_withdrawal(context.installation, work, participant, reason)
         return row
+
+
+def _undo_withdrawal(
+    installation: Installation, work: UnitOfWork, participant: Participant, reason: str
+) -> None:
+    """Date the withdrawal that is still in force, or take the date away with the last one."""
+    standing = dispositions_in_force(work.session, key_of(participant))
+    still = [row for row in standing if row.kind == DispositionKind.withdrew_treatment]
+    if still:
+        _date_withdrawal(installation, work, participant, still[-1], reason)
+    else:
+        withdraw_anchor(installation, work, participant, TREATMENT_WITHDRAWAL, reason)
 
 
 def dispositions_in_force(session: Session, participant_id: int) -> list[Disposition]:
@@ -134,7 +155,7 @@ def effective_date(session: Session, entry: DispositionEntry, participant: Parti
         raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
     if begins > today:
         raise Refused("date_in_future", date=entry.stated, latest=today)
-    enrolled = current_anchors(session, key_of(participant)).get("enrolment")
+    enrolled = current_anchors(session, key_of(participant)).get(ENROLMENT)
     if enrolled is not None and day < enrolled.on:
         raise Refused("before_enrolment", date=entry.stated, earliest=enrolled.on)
     return min(day, today)
@@ -145,9 +166,9 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     session = work.session
     session.add(row)
     session.flush()
-    exits = [
-        each for each in dispositions_in_force(session, key_of(participant)) if each.kind in set(ExitKind)
-    ]
+    publish_acts_of(installation, work, key_of(participant))
+    standing = dispositions_in_force(session, key_of(participant))
+    exits = [each for each in standing if each.kind in set(ExitKind)]
     left = None
     if exits:
         first = min(exits, key=lambda each: (each.effective_on, each.id))
@@ -155,11 +176,10 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     apply_exit(session, get_plan(installation, session, participant.study_id), participant, left, work.at)
     if left is not None:
         _revoke_invitations(session, participant, work.at)
-    version = len(
-        session.exec(select(Disposition.id).where(Disposition.participant_id == participant.id)).all()
-    )
     site = get_site(session, participant)
-    work.publish(participant.study_id, disposition_event(participant, site, work.actor, row, version))
+    version = work.next_version(participant.study_id, status_ref(participant))
+    draft = disposition_event(participant, site, work.actor, row, standing, version)
+    work.publish(participant.study_id, draft)
 
 
 def _revoke_invitations(session: Session, participant: Participant, at: datetime) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import Owner, Plan, SecondCheck
+from app.domain.plans.plan import ENROLMENT, Owner, Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
@@ -20,7 +20,7 @@ from app.services.core.plans import get_plan
 from app.services.core.throttling import forget_failures, participant_throttle
 from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
-from app.services.schedule.slots import refresh_next_due
+from app.services.schedule.next_due import refresh_next_due
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain
@@ -106,7 +106,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         version = raise_version(participant)
         draft = participant_event(participant, version, site, context.actor, change)
         work.publish(site.study_id, draft)
-        anchor = AnchorEntry("enrolment", entry.enrolled_on, Owner.site, ENROLLED if registered else None)
+        anchor = AnchorEntry(ENROLMENT, entry.enrolled_on, Owner.site, ENROLLED if registered else None)
         enter_anchor(context.installation, work, participant, anchor, confirmed=True)
         if registered:
             refresh_next_due(work.session, plan, participant, context.at)

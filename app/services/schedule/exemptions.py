@@ -5,17 +5,12 @@ from datetime import datetime
 
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import Status
-from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import raise_version, slot_event
-from app.storage.queries.participants import (
-    get_participant,
-    get_readable_slot,
-    get_site,
-)
+from app.services.schedule.slot_publication import publish_acts_of
+from app.storage.queries.participants import get_participant, get_readable_slot
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
@@ -50,7 +45,7 @@ def excuse_visit(
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in expected))
         if any(slot.submitted_at for slot in slots):
             raise Refused("already_submitted")
-        _excuse(work, context.actor, plan, participant, slots, exemption)
+        _excuse(context, work, participant, slots, exemption)
 
 
 def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exemption: str) -> None:
@@ -67,7 +62,7 @@ def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exempt
         if not is_excusable(slot, context.at):
             raise Refused("not_excusable")
         _check(plan, exemption)
-        _excuse(work, context.actor, plan, participant, [slot], exemption)
+        _excuse(context, work, participant, [slot], exemption)
 
 
 def is_excusable(slot: Slot, at: datetime) -> bool:
@@ -81,17 +76,9 @@ def _check(plan: Plan, exemption: str) -> None:
 
 
 def _excuse(
-    work: UnitOfWork,
-    actor: Actor,
-    plan: Plan,
-    participant: Participant,
-    slots: Sequence[Slot],
-    exemption: str,
+    context: StaffContext, work: UnitOfWork, participant: Participant, slots: Sequence[Slot], exemption: str
 ) -> None:
     work.record(AuditEvent.SLOT_EXCUSED, participant_chain(key_of(participant)), reason=exemption)
-    site = get_site(work.session, participant)
+    publish_acts_of(context.installation, work, key_of(participant))
     for slot in slots:
         slot.excused, slot.wake_at = exemption, None
-        version, subject = raise_version(slot), participant.subject
-        draft = slot_event(slot, version, subject, site, actor, "excused", blinded=plan.blinded)
-        work.publish(participant.study_id, draft)

@@ -1,13 +1,14 @@
 """Why a form was missed: a closed list with a note, recorded by site staff (REP-04)."""
 
 from app.domain.plans.plan import MissedReason
+from app.domain.plans.publication import FORM_MISSED
 from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
-from app.services.feed.feed_events import raise_version, slot_event
-from app.storage.queries.participants import get_readable_slot, get_site
+from app.services.schedule.slot_publication import publish_slot
+from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
@@ -39,7 +40,4 @@ def record_missed_reason(
             raise Refused("note_needed", field="note")
         slot.missed_reason, slot.missed_note = reason, note.strip() or None
         work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=slot.missed_note)
-        site = get_site(work.session, participant)
-        version, subject = raise_version(slot), participant.subject
-        draft = slot_event(slot, version, subject, site, context.actor, "missed", blinded=plan.blinded)
-        work.publish(slot.study_id, draft)
+        publish_slot(context.installation, work, slot, context.actor, FORM_MISSED)

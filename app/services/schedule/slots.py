@@ -1,59 +1,78 @@
 """From plan and dated facts to slots: creating them ahead, and moving those not yet begun."""
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from app.domain.plans.plan import Plan
-from app.domain.plans.reminders import MISSED, OPENED, ReminderPreference, next_due_moment, plan_reminders
+from app.domain.plans.reminders import next_due_moment, plan_reminders
+from app.domain.plans.rescheduling import (
+    SlotMove,
+    StandingSlot,
+    WindowMove,
+    out_of_plan_code,
+    plan_moves,
+    window_moves,
+)
 from app.domain.plans.schedule import (
     VISIT,
     AnchorDate,
     PlannedSlot,
     SlotKey,
-    WindowMove,
-    compare_schedules,
     plan_requested_visit,
     plan_slots,
 )
 from app.domain.plans.status import Exit, SlotFacts
 from app.domain.records.anchors import AnchorStanding
-from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
-from app.services.core.plans import get_plan
+from app.services.core.installation import Installation
+from app.services.schedule.next_due import (
+    list_unsubmitted_slots,
+    next_due_at,
+    refresh_next_due,
+    used_up_kinds,
+)
 from app.services.schedule.reminder_preference import reminder_preference
-from app.storage.queries.participants import get_participant
-from app.storage.queries.slots import list_slots, planned_slot, set_window, slot_facts, window_of_slot
-from app.storage.row_changes import participant_chain
-from app.storage.tables.messages import Message
+from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
+from app.storage.queries.slots import is_diary_slot, list_slots, planned_slot, set_window, slot_facts
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 from app.storage.unit_of_work import UnitOfWork
 
 NOT_IN_PLAN = "not_in_plan"
 """Why a slot is excused that a corrected arm or anchor no longer asks for."""
-ADMINISTRATIVE = "administrative"
-"""Why a slot is missed whose date was recorded only after its window had closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleProposal:
-    """What a changed fact would do: the schedule after it and the windows that move."""
+    """What a changed fact would do to a participant's forms, in the plan's order."""
 
-    after: tuple[PlannedSlot, ...]
-    moves: tuple[WindowMove, ...]
+    changes: tuple[SlotMove, ...]
+    planned: tuple[PlannedSlot, ...]
+
+    @property
+    def moves(self) -> tuple[WindowMove, ...]:
+        """The windows that move, appear or end, as they are shown."""
+        return window_moves(self.changes)
 
     @property
     def would_be_missed(self) -> tuple[SlotKey, ...]:
-        """The slots whose new window has already closed with nothing begun."""
-        return tuple(move.key for move in self.moves if move.would_be_missed)
+        """The forms that would be missed by this at once."""
+        return tuple(
+            each.planned.key for each in self.changes if each.would_be_missed and each.planned is not None
+        )
+
+    def confirm(self, confirmed: bool) -> None:
+        """Refuse to make forms missed that nobody was asked about: Refused("would_be_missed")."""
+        if self.would_be_missed and not confirmed:
+            raise Refused(
+                "would_be_missed", slots=[f"{visit} {form}" for visit, form in self.would_be_missed]
+            )
 
 
 def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDate]:
@@ -79,21 +98,40 @@ def propose_schedule(
     at: datetime,
 ) -> ScheduleProposal:
     """What the schedule would be under these anchors, compared with the slots as they stand."""
-    on_request = [planned for slot in slots if _on_request(slot) for planned in _again(plan, slot, anchors)]
-    after = (*plan_slots(plan, anchors, participant.arm, participant.zone), *on_request)
-    begun = {(slot.visit, slot.instrument) for slot in slots if slot.begun_at or slot.submitted_at}
-    return ScheduleProposal(
-        after, compare_schedules([planned_slot(slot) for slot in slots], after, begun, at)
+    on_request = [planned for slot in slots if is_on_request(slot) for planned in _again(plan, slot, anchors)]
+    planned = (*plan_slots(plan, anchors, participant.arm, participant.zone), *on_request)
+    standing = [standing_slot(plan, slot) for slot in slots]
+    return ScheduleProposal(plan_moves(standing, planned, _exit_of(participant), at), planned)
+
+
+def standing_slot(plan: Plan, slot: Slot) -> StandingSlot:
+    """A stored form as the domain compares it with the plan."""
+    return StandingSlot(
+        key_of(slot),
+        planned_slot(slot),
+        slot_facts(slot),
+        is_diary=is_diary_slot(plan, slot),
+        on_request=is_on_request(slot),
+        out_of_plan=slot.out_of_plan,
     )
 
 
-def _on_request(slot: Slot) -> bool:
+def _exit_of(participant: Participant) -> Exit | None:
+    if participant.exit_kind is None or participant.exit_at is None:
+        return None
+    return Exit(participant.exit_kind, participant.exit_at)
+
+
+def is_on_request(slot: Slot) -> bool:
+    """Whether staff asked for this form beside the schedule."""
     return "-" in slot.visit  # `UNS-1`, `BL-2`: no code of the schedule holds a hyphen
 
 
 def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[PlannedSlot, ...]:
     """A requested visit under these anchors; a repeated baseline ends with the one it repeats."""
     visit, number = slot.visit.split("-")
+    if slot.out_of_plan:
+        return ()
     if slot.opens_on is None:
         return (planned_slot(slot),)
     try:
@@ -103,114 +141,93 @@ def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[P
     return tuple(planned for planned in planned_visit if planned.instrument == slot.instrument)
 
 
-def request_visit(
-    context: StaffContext,
-    study_id: int,
-    subject: str,
-    visit: str,
-    on_day: date,
-) -> tuple[str, ...]:
-    """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
-
-    Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown".
-    """
-    with context.unit_of_work() as work:
-        participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(_key(participant))
-        work.lock(chain)
-        plan = get_plan(context.installation, work.session, study_id)
-        slots = list_slots(work.session, _key(participant))
-        taken = {slot.visit for slot in slots}
-        number = next(
-            number
-            for number in itertools.count(2 if visit in taken else 1)
-            if f"{visit}-{number}" not in taken
-        )
-        anchors = current_anchors(work.session, _key(participant))
-        planned = plan_requested_visit(plan, visit, number, on_day, participant.zone, anchors)
-        rows = [
-            _new_slot_values(plan, participant, each, position, late=False, at=context.at)
-            for position, each in enumerate(planned, start=len(slots))
-        ]
-        work.insert_rows(Slot, rows)
-        work.record(AuditEvent.VISIT_REQUESTED, chain)
-        return tuple(each.visit for each in planned)
-
-
 def apply_proposal(
-    work: UnitOfWork, plan: Plan, participant: Participant, proposal: ScheduleProposal
+    installation: Installation,
+    work: UnitOfWork,
+    plan: Plan,
+    participant: Participant,
+    proposal: ScheduleProposal,
 ) -> None:
-    """Create the slots that are new and move those not begun; what is missed thereby is `administrative`.
+    """Create the forms that are new, move those nobody began, and flag what the plan has no more.
 
-    Begun and submitted slots keep window, instrument and plan version.
+    What is missed thereby is `administrative`. The unit of work ends by telling the feed.
     """
-    at, preference = work.at, reminder_preference(participant)
-    existing = {(slot.visit, slot.instrument): slot for slot in list_slots(work.session, _key(participant))}
-    missed = set(proposal.would_be_missed)
-    moving = {
-        planned.key: slot
-        for planned in proposal.after
-        if (slot := existing.get(planned.key)) is not None and _to_be_moved(slot, planned)
-    }
-    _free_days(work.session, moving.values())
-    entered = {(slot.instrument, slot.for_day) for slot in existing.values() if slot.for_day is not None}
-    new = []
-    for position, planned in enumerate(proposal.after):
-        if planned.key not in existing:
-            late = planned.key in missed
-            new.append(_new_slot_values(plan, participant, planned, position, late=late, at=at))
-        elif planned.key in moving:
-            slot = moving[planned.key]
-            _move(slot, planned, entered)
-            slot.missed_reason = ADMINISTRATIVE if planned.key in missed and slot.excused is None else None
-            slot.wake_at = next_due_at(plan, slot, (), at, preference)
+    publish_acts_of(installation, work, key_of(participant))
+    if not proposal.changes:
+        return
+    slots = {key_of(slot): slot for slot in list_slots(work.session, key_of(participant))}
+    changed, new = [], []
+    positions = {planned.key: position for position, planned in enumerate(proposal.planned)}
+    for move in proposal.changes:
+        if move.standing is not None:
+            slot = slots[move.standing.key]
+            _apply_move(slot, move)
+            code = move.planned.visit if move.planned is not None else out_of_plan_code(move.standing)
+            changed.append((slot, code))
+        elif move.planned is not None:
+            values = new_slot_values(plan, participant, move.planned, positions[move.planned.key], work.at)
+            new.append(values | {"missed_reason": ADMINISTRATIVE if move.would_be_missed else None})
+    rename_slots(work.session, changed)
+    _set_next_due(work, plan, participant, [slot for slot, _code in changed])
     work.insert_rows(Slot, new)
-    _excuse_dropped(plan, participant, existing.values())
 
 
-def _to_be_moved(slot: Slot, planned: PlannedSlot) -> bool:
-    if slot.begun_at is not None or slot.submitted_at is not None:
-        return False
-    back_in_plan = slot.excused == NOT_IN_PLAN and planned.for_day is None
-    return back_in_plan or window_of_slot(slot) != planned.window
+def _apply_move(slot: Slot, move: SlotMove) -> None:
+    """Change one form but for its code. A touched one keeps window, day and answers."""
+    touched = slot.begun_at is not None or slot.submitted_at is not None
+    planned = move.planned
+    if planned is None:
+        slot.out_of_plan, slot.window_version = True, slot.window_version + 1
+        if not touched:
+            slot.excused = slot.excused or NOT_IN_PLAN
+        return
+    if slot.out_of_plan:
+        slot.out_of_plan = False
+        slot.excused = None if slot.excused == NOT_IN_PLAN else slot.excused
+    if touched:
+        slot.window_version += 1
+    else:
+        set_window(slot, planned.window)
+        slot.for_day = planned.for_day
+        if move.would_be_missed:
+            slot.missed_reason = slot.missed_reason or ADMINISTRATIVE
 
 
-def _free_days(session: Session, moving: Collection[Slot]) -> None:
-    # One diary entry per day holds at every statement: the days are given up before they are given anew.
-    for slot in moving:
-        slot.for_day = None
+def rename_slots(session: Session, changed: Sequence[tuple[Slot, str]]) -> None:
+    """Give codes anew, each once nobody else of the participant holds it: the database wants that always."""
     session.flush()
+    waiting = [(slot, code) for slot, code in changed if slot.visit != code]
+    while waiting:
+        taken = {(slot.visit, slot.instrument) for slot, _code in waiting}
+        free = [(slot, code) for slot, code in waiting if (code, slot.instrument) not in taken]
+        # Forms that exchange their codes wait for one another: one of them steps aside.
+        for slot, code in free or [(waiting[0][0], f"TMP{waiting[0][0].id}")]:
+            slot.visit = code
+        session.flush()
+        waiting = [(slot, code) for slot, code in waiting if slot.visit != code]
 
 
-def _move(slot: Slot, planned: PlannedSlot, entered: Collection[tuple[str, date | None]]) -> None:
-    """Give a slot its new window; a diary day that is entered already needs no second form."""
-    taken = planned.for_day is not None and (planned.instrument, planned.for_day) in entered
-    set_window(slot, None if taken else planned.window)
-    slot.for_day = None if taken else planned.for_day
-    if taken or slot.excused == NOT_IN_PLAN:
-        slot.excused = NOT_IN_PLAN if taken else None
+def _set_next_due(work: UnitOfWork, plan: Plan, participant: Participant, slots: Sequence[Slot]) -> None:
+    preference, sent = reminder_preference(participant), used_up_kinds(work.session, slots)
+    for slot in slots:
+        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], work.at, preference)
 
 
-def _new_slot_values(
-    plan: Plan, participant: Participant, planned: PlannedSlot, position: int, *, late: bool, at: datetime
+def new_slot_values(
+    plan: Plan, participant: Participant, planned: PlannedSlot, position: int, at: datetime
 ) -> dict[str, Any]:
     """A new expected form of this participant by the names of its columns.
 
     A participant has some 250 of them, made at once: as objects of the ORM they would take ten times as long.
     """
     window = planned.window
-    left = (
-        Exit(participant.exit_kind, participant.exit_at)
-        if participant.exit_kind and participant.exit_at
-        else None
-    )
     preference = reminder_preference(participant)
     reminders = plan_reminders(plan, planned, preference.clock)
-    facts = SlotFacts(exit=left)
+    facts = SlotFacts(exit=_exit_of(participant))
     return {
         "public_id": new_public_id(),
         "study_id": participant.study_id,
-        "participant_id": _key(participant),
+        "participant_id": key_of(participant),
         "site_id": participant.site_id,
         "visit": planned.visit,
         "series": planned.series,
@@ -233,38 +250,8 @@ def _new_slot_values(
         "closes_at": window.closes_at if window else None,
         "grace_until": window.grace_until if window else None,
         "window_version": 1,
-        "missed_reason": ADMINISTRATIVE if late else None,
-        "wake_at": next_due_moment(window, reminders, facts, (), at, preference.not_before),
+        "wake_at": next_due_moment(window, reminders, facts, None, (), at, preference.not_before),
     }
-
-
-def next_due_at(
-    plan: Plan, slot: Slot, sent: Collection[str], at: datetime, wish: ReminderPreference
-) -> datetime | None:
-    """The next moment at which the slot owes an event or a reminder; None when it owes no more.
-
-    `sent` holds the reminder kinds of this window; no reminder is owed against the participant's wish.
-    """
-    emitted = {*sent, *_announced(slot)}
-    planned = plan_reminders(plan, planned_slot(slot), wish.clock)
-    return next_due_moment(window_of_slot(slot), planned, slot_facts(slot), emitted, at, wish.not_before)
-
-
-def queued_kinds(session: Session, slot: Slot) -> tuple[str, ...]:
-    """The kinds of reminder already queued for this version of the slot's window."""
-    statement = select(Message.kind).where(
-        Message.slot_id == slot.id, Message.window_version == slot.window_version
-    )
-    return tuple(session.exec(statement))
-
-
-def queued_kinds_by_slot(session: Session, slots: Sequence[Slot]) -> dict[tuple[int | None, int], set[str]]:
-    """The kinds of reminder that have their message already, by slot and version of its window."""
-    rows = sa.select(col(Message.slot_id), col(Message.window_version), col(Message.kind))
-    kinds: dict[tuple[int | None, int], set[str]] = {}
-    for row in session.execute(rows.where(col(Message.slot_id).in_([slot.id for slot in slots]))):
-        kinds.setdefault((row.slot_id, row.window_version), set()).add(row.kind)
-    return kinds
 
 
 def apply_exit(
@@ -273,43 +260,6 @@ def apply_exit(
     """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
     participant.exit_kind = left.kind if left else None
     participant.exit_at = left.at if left else None
-    for slot in _open_slots(session, participant):
+    for slot in list_unsubmitted_slots(session, participant):
         slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
     refresh_next_due(session, plan, participant, at)
-
-
-def _announced(slot: Slot) -> tuple[str, ...]:
-    return {None: (), OPENED: (OPENED,), MISSED: (OPENED, MISSED)}[slot.announced]
-
-
-def _open_slots(session: Session, participant: Participant) -> Sequence[Slot]:
-    statement = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
-    return session.exec(statement).all()
-
-
-def refresh_next_due(session: Session, plan: Plan, participant: Participant, at: datetime) -> None:
-    """Set every open slot's next moment again, after something changed what reminders are owed."""
-    slots, wish = _open_slots(session, participant), reminder_preference(participant)
-    sent = queued_kinds_by_slot(session, slots)
-    for slot in slots:
-        kinds = sent.get((slot.id, slot.window_version), set())
-        slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
-
-
-def _excuse_dropped(plan: Plan, participant: Participant, slots: Collection[Slot]) -> None:
-    # The EDC can correct an arm; a visit of the other arm is then expected no more.
-    dropped = {
-        rule.code_of(offset)
-        for rule in plan.visits
-        for offset in rule.offsets
-        if rule.arms and participant.arm not in rule.arms
-    }
-    for slot in slots:
-        if slot.visit in dropped and slot.begun_at is None and slot.submitted_at is None and not slot.excused:
-            slot.excused, slot.wake_at = NOT_IN_PLAN, None
-
-
-def _key(participant: Participant) -> int:
-    if participant.id is None:
-        raise Refused("unknown_participant")
-    return participant.id

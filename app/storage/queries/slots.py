@@ -75,7 +75,6 @@ def set_window(slot: Slot, window: Window | None) -> None:
     slot.closes_at = window.closes_at if window else None
     slot.grace_until = window.grace_until if window else None
     slot.window_version += 1
-    slot.announced = None
 
 
 def list_slots(session: Session, participant_id: int) -> Sequence[Slot]:
@@ -94,9 +93,12 @@ def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
     opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
     died = col(Slot.exit_kind) == code_literal(ExitKind.death)
     exited = col(Slot.exit_kind).is_not(None)
-    inside = sa.and_(exited, opens <= left, left < closes)
-    ends = sa.case((inside, left), (col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
-    gone = sa.and_(exited, sa.or_(opens.is_(None), left < sa.case((died, closes), else_=opens)))
+    usual = sa.case((col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
+    ends = sa.case((sa.and_(exited, left < usual), left), else_=usual)
+    gone = sa.or_(
+        opens >= closes,
+        sa.and_(exited, sa.or_(opens.is_(None), left < sa.case((died, closes), else_=opens))),
+    )
     return sa.case(
         (col(Slot.submitted_at).is_not(None), code_literal(Status.submitted)),
         (gone, code_literal(Status.not_expected)),

@@ -38,7 +38,16 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.schedule import Slot
 
-_SENT = ("submitted_at", "out_of_window", "missed_reason", "missed_note", "wake_at", "version")
+_SENT = (
+    "submitted_at",
+    "out_of_window",
+    "missed_reason",
+    "missed_note",
+    "wake_at",
+    "version",
+    "published_state",
+    "published_window",
+)
 """The columns of a slot that a sending changes."""
 
 

@@ -151,6 +151,8 @@ class Slot(SQLModel, table=True):
     exit_at: datetime | None = None
     helped_by: str | None = Field(default=None, max_length=20)
     late_reason: str | None = Field(default=None, max_length=40)
-    announced: str | None = Field(default=None, max_length=20)
+    published_state: str | None = Field(default=None, max_length=20)
+    published_window: int | None = None
+    out_of_plan: bool = False
     version: int = 0
     wake_at: datetime | None = None

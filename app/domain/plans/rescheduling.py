@@ -1,0 +1,167 @@
+"""What changed dates do to the forms that exist: which form stands for which planned one.
+
+A visit's form is the one of its code. A diary form is the one of its calendar day: when the date that days
+are counted from moves, each form keeps its day, and only codes, and days at either end, change.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.domain.plans.schedule import PlannedSlot, SlotKey
+from app.domain.plans.status import Exit, SlotFacts, Status, derive_status
+from app.domain.plans.windows import ONE_DAY, Window
+
+_TOUCHED_DAY = tuple[str, date]
+"""An instrument and the day that an entry is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSlot:
+    """A form that exists, by its key, with the facts that its state rests on.
+
+    `is_diary` also of a day that is not dated yet; `on_request`: made by staff beside the schedule.
+    """
+
+    key: int
+    planned: PlannedSlot
+    facts: SlotFacts
+    is_diary: bool
+    on_request: bool
+    out_of_plan: bool
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether somebody began or answered it: it keeps window, day, instrument and plan version."""
+        return self.facts.begun_at is not None or self.facts.submitted_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotMove:
+    """What becomes of one form. `planned` is None where the plan has it no more, `standing` for a new one.
+
+    `would_be_missed`: it would be missed by this at once, so that the change is confirmed first.
+    """
+
+    standing: StandingSlot | None
+    planned: PlannedSlot | None
+    would_be_missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMove:
+    """How one form's window changes, as it is shown; None where there is none (any more)."""
+
+    key: SlotKey
+    old: Window | None
+    new: Window | None
+    would_be_missed: bool
+
+
+def plan_moves(
+    standing: Sequence[StandingSlot], planned: Sequence[PlannedSlot], left: Exit | None, at: datetime
+) -> tuple[SlotMove, ...]:
+    """All that these planned forms change in the ones that exist, in the plan's order; then what leaves.
+
+    `left` is the exit in force, which new forms are made with.
+    """
+    matched = _match(standing, planned)
+    occupied = _occupied_days(standing, matched)
+    moves, kept = [], set()
+    for each in planned:
+        form = matched.get(each.key)
+        if (form is None or not form.is_touched) and _is_occupied(each, occupied):
+            continue
+        if form is not None:
+            kept.add(form.key)
+        if form is None or _changes(form, each):
+            moves.append(SlotMove(form, each, _would_be_missed(form, each, left, at)))
+    leaving = (form for form in standing if form.key not in kept and not form.out_of_plan)
+    return (*moves, *(SlotMove(form, None, False) for form in leaving if not form.on_request))
+
+
+def window_moves(moves: Collection[SlotMove]) -> tuple[WindowMove, ...]:
+    """The windows that these moves change, appear with or end."""
+    return tuple(_window_moves(moves))
+
+
+def out_of_plan_code(form: StandingSlot) -> str:
+    """The code of a form that the plan has no more: a diary's day gives its own to another day."""
+    if not form.is_diary:
+        return form.planned.visit
+    day = form.planned.for_day
+    return f"OUT{form.key}" if day is None else f"OUT{day:%Y%m%d}"
+
+
+def _window_moves(moves: Collection[SlotMove]) -> Iterator[WindowMove]:
+    for move in moves:
+        form, planned = move.standing, move.planned
+        old = form.planned.window if form is not None and not form.out_of_plan else None
+        new = planned.window if planned is not None else None
+        if form is not None and form.is_touched:
+            new = old
+        if form is None or old != new:
+            key = planned.key if planned is not None else form.planned.key if form is not None else ("", "")
+            yield WindowMove(key, old, new, move.would_be_missed)
+
+
+def _match(
+    standing: Sequence[StandingSlot], planned: Sequence[PlannedSlot]
+) -> Mapping[SlotKey, StandingSlot]:
+    """The form that stands for each planned one: of its day, or else one of its code without a day."""
+    by_day = {
+        (form.planned.instrument, form.planned.for_day): form
+        for form in standing
+        if form.planned.for_day is not None
+    }
+    undated = {form.planned.key: form for form in standing if form.planned.for_day is None}
+    by_code = {form.planned.key: form for form in standing}
+    matched: dict[SlotKey, StandingSlot] = {}
+    for each in planned:
+        if each.for_day is None:
+            form = by_code.get(each.key)
+        else:
+            form = by_day.get((each.instrument, each.for_day)) or undated.get(each.key)
+        if form is not None:
+            matched[each.key] = form
+    return matched
+
+
+def _occupied_days(
+    standing: Sequence[StandingSlot], matched: Mapping[SlotKey, StandingSlot]
+) -> Collection[_TOUCHED_DAY]:
+    """The days with an entry that somebody began and that the plan has no more."""
+    in_plan = {form.key for form in matched.values()}
+    return {
+        (form.planned.instrument, form.planned.for_day)
+        for form in standing
+        if form.is_diary and form.is_touched and form.key not in in_plan and form.planned.for_day is not None
+    }
+
+
+def _is_occupied(planned: PlannedSlot, occupied: Collection[_TOUCHED_DAY]) -> bool:
+    """Whether an entry of its own study week was begun already: a week gets no second one."""
+    if planned.for_day is None or planned.covers_days == 1:
+        return False
+    days = (planned.for_day + ONE_DAY * number for number in range(planned.covers_days))
+    return any((planned.instrument, day) in occupied for day in days)
+
+
+def _changes(form: StandingSlot, planned: PlannedSlot) -> bool:
+    now = form.planned
+    if form.out_of_plan or (form.is_diary and now.visit != planned.visit):
+        return True
+    return not form.is_touched and (now.window != planned.window or now.for_day != planned.for_day)
+
+
+def _would_be_missed(
+    form: StandingSlot | None, planned: PlannedSlot, left: Exit | None, at: datetime
+) -> bool:
+    if form is not None and form.is_touched:
+        return False
+    facts = form.facts if form is not None else SlotFacts(exit=left)
+    if form is not None and form.out_of_plan:
+        facts = SlotFacts(exit=facts.exit)
+    elif form is not None and derive_status(form.planned.window, facts, at) is Status.missed:
+        return False
+    return derive_status(planned.window, facts, at) is Status.missed

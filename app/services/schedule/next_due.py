@@ -1,0 +1,70 @@
+"""The next moment at which a form owes an event or a reminder, kept in `slot.wake_at`."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Plan
+from app.domain.plans.publication import FeedState
+from app.domain.plans.reminders import (
+    ReminderPreference,
+    SentReminder,
+    kinds_used_up,
+    next_due_moment,
+    plan_reminders,
+)
+from app.services.schedule.reminder_preference import reminder_preference
+from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
+from app.storage.tables.columns import key_of
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+
+WINDOW_MOVED = "window_moved"
+"""Why a message was dropped whose form was moved before it left."""
+
+
+def next_due_at(
+    plan: Plan, slot: Slot, sent: Collection[str], at: datetime, wish: ReminderPreference
+) -> datetime | None:
+    """The next moment at which the slot owes an event or a reminder; None when it owes no more.
+
+    `sent` holds the kinds of reminder that are used up; none is owed against the participant's wish.
+    """
+    planned = plan_reminders(plan, planned_slot(slot), wish.clock)
+    published = FeedState(slot.published_state) if slot.published_state is not None else None
+    window, facts = window_of_slot(slot), slot_facts(slot)
+    return next_due_moment(window, planned, facts, published, sent, at, wish.not_before)
+
+
+def used_up_kinds(session: Session, slots: Sequence[Slot]) -> dict[int, frozenset[str]]:
+    """Of each slot's reminders the kinds of which it gets no message any more, by the slot's key.
+
+    A message that was dropped because its window moved was none.
+    """
+    rows = sa.select(col(Message.slot_id), col(Message.kind), col(Message.queued_at)).where(
+        col(Message.slot_id).in_([slot.id for slot in slots]),
+        col(Message.failure).is_distinct_from(WINDOW_MOVED),
+    )
+    messages: dict[int, list[SentReminder]] = {}
+    for row in session.execute(rows):
+        messages.setdefault(row.slot_id, []).append(SentReminder(row.kind, row.queued_at))
+    return {
+        key_of(slot): kinds_used_up(messages.get(key_of(slot), ()), window_of_slot(slot)) for slot in slots
+    }
+
+
+def refresh_next_due(session: Session, plan: Plan, participant: Participant, at: datetime) -> None:
+    """Set every open slot's next moment again, after something changed what reminders are owed."""
+    slots, wish = list_unsubmitted_slots(session, participant), reminder_preference(participant)
+    sent = used_up_kinds(session, slots)
+    for slot in slots:
+        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], at, wish)
+
+
+def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequence[Slot]:
+    """The forms of a participant that no response was submitted to."""
+    statement = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
+    return session.exec(statement).all()

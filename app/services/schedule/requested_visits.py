@@ -1,0 +1,107 @@
+"""Visits beside the schedule that staff ask for: unscheduled ones and a repeated baseline."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from app.domain.plans.plan import ENROLMENT, Plan
+from app.domain.plans.schedule import AnchorDate, plan_requested_visit
+from app.domain.plans.windows import local_day
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
+from app.services.schedule.slot_publication import publish_acts_of
+from app.services.schedule.slots import NOT_IN_PLAN, current_anchors, is_on_request, new_slot_values
+from app.storage.queries.participants import get_participant
+from app.storage.queries.slots import list_slots
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+
+FURTHEST_AHEAD = timedelta(days=90)
+"""How far ahead a visit beside the schedule may be asked for."""
+
+
+def request_visit(
+    context: StaffContext,
+    study_id: int,
+    subject: str,
+    visit: str,
+    on_day: date,
+) -> tuple[str, ...]:
+    """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
+
+    Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown",
+    "visit_exists" naming the one from that day, "date_out_of_range" with the days that can be asked for.
+    """
+    with context.unit_of_work() as work:
+        participant = get_participant(work.session, study_id, subject)
+        chain = participant_chain(key_of(participant))
+        work.lock(chain)
+        plan = get_plan(context.installation, work.session, study_id)
+        slots = list_slots(work.session, key_of(participant))
+        anchors = current_anchors(work.session, key_of(participant))
+        _check_day(plan, participant, slots, anchors, visit, on_day, context.at)
+        taken = {slot.visit for slot in slots}
+        number = next(
+            number
+            for number in itertools.count(2 if visit in taken else 1)
+            if f"{visit}-{number}" not in taken
+        )
+        planned = plan_requested_visit(plan, visit, number, on_day, participant.zone, anchors)
+        rows = [
+            new_slot_values(plan, participant, each, position, context.at)
+            for position, each in enumerate(planned, start=len(slots))
+        ]
+        work.insert_rows(Slot, rows)
+        work.record(AuditEvent.VISIT_REQUESTED, chain)
+        return tuple(each.visit for each in planned)
+
+
+def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str, reason: str) -> None:
+    """Take back a visit beside the schedule that nobody began, with a reason; the EDC is told.
+
+    Raises Refused: "reason_needed", "unknown_visit" naming those that can be cancelled, "visit_begun".
+    """
+    if not reason.strip():
+        raise Refused("reason_needed", field="reason")
+    with context.unit_of_work() as work:
+        participant = get_participant(work.session, study_id, subject)
+        chain = participant_chain(key_of(participant))
+        work.lock(chain)
+        asked = [
+            slot
+            for slot in list_slots(work.session, key_of(participant))
+            if is_on_request(slot) and not slot.out_of_plan
+        ]
+        slots = [slot for slot in asked if slot.visit == visit]
+        if not slots:
+            raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in asked))
+        if any(slot.begun_at or slot.submitted_at for slot in slots):
+            raise Refused("visit_begun", visit=visit)
+        work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
+        publish_acts_of(context.installation, work, key_of(participant))
+        for slot in slots:
+            slot.out_of_plan, slot.excused, slot.wake_at = True, slot.excused or NOT_IN_PLAN, None
+
+
+def _check_day(
+    plan: Plan,
+    participant: Participant,
+    slots: Sequence[Slot],
+    anchors: Mapping[str, AnchorDate],
+    visit: str,
+    on_day: date,
+    at: datetime,
+) -> None:
+    """A visit lies between enrolment and three months ahead, and there is one of a code a day."""
+    enrolled = anchors.get(ENROLMENT)
+    low = enrolled.on if enrolled is not None else plan.first_date
+    high = local_day(at, participant.zone) + FURTHEST_AHEAD
+    if not low <= on_day <= high:
+        raise Refused("date_out_of_range", date=on_day, low=low, high=high)
+    for slot in slots:
+        if slot.visit.startswith(f"{visit}-") and slot.opens_on == on_day and not slot.out_of_plan:
+            raise Refused("visit_exists", visit=slot.visit, date=on_day)

@@ -1,0 +1,68 @@
+"""Comparing each participant's stored forms with what the plan promises, and making days that are missing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.plan import Plan
+from app.domain.plans.schedule_faults import ScheduleFault, ScheduleFaultKind, find_schedule_faults
+from app.domain.records.audit import AuditEvent
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
+from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule, standing_slot
+from app.storage.queries.slots import list_slots
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantFaults:
+    """A participant of whom something does not hold, and what."""
+
+    participant_id: int
+    subject: str
+    faults: tuple[ScheduleFault, ...]
+
+
+def list_schedule_faults(
+    session: Session, plan: Plan, participant: Participant, at: datetime
+) -> tuple[ScheduleFault, ...]:
+    """What the plan promises of one participant's forms and does not hold."""
+    anchors = current_anchors(session, key_of(participant))
+    slots = list_slots(session, key_of(participant))
+    changes = propose_schedule(plan, participant, slots, anchors, at).changes
+    standing = [standing_slot(plan, slot) for slot in slots]
+    return tuple(find_schedule_faults(plan, anchors, standing, changes, at))
+
+
+def check_schedules(context: StaffContext) -> Iterator[ParticipantFaults]:
+    """All participants of whom something does not hold, one at a time, in order."""
+    with context.read() as session:
+        everybody = session.exec(select(Participant.id).order_by(col(Participant.id))).all()
+    for participant_id in everybody:
+        with context.read() as session:
+            participant = session.get_one(Participant, participant_id)
+            plan = get_plan(context.installation, session, participant.study_id)
+            faults = list_schedule_faults(session, plan, participant, context.at)
+            if faults:
+                yield ParticipantFaults(key_of(participant), participant.subject, faults)
+
+
+def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
+    """Make the days that are missing and can still be entered; whether there were any."""
+    if all(fault.kind is not ScheduleFaultKind.empty_day for fault in found.faults):
+        return False
+    with context.unit_of_work() as work:
+        chain = participant_chain(found.participant_id)
+        work.lock(chain)
+        participant = work.session.get_one(Participant, found.participant_id)
+        plan = get_plan(context.installation, work.session, participant.study_id)
+        anchors = current_anchors(work.session, found.participant_id)
+        slots = list_slots(work.session, found.participant_id)
+        proposal = propose_schedule(plan, participant, slots, anchors, context.at)
+        work.record(AuditEvent.SCHEDULE_MENDED, chain)
+        apply_proposal(context.installation, work, plan, participant, proposal)
+    return True

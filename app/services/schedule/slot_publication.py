@@ -1,0 +1,161 @@
+"""Telling the feed what is true of expected forms: last published against now, one function for all.
+
+An act that touches what the state of a form rests on ends with `publish_acts_of`, the clock with
+`publish_due`; storage commits no change of such a fact without it (`UnitOfWork.mark_published`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.publication import (
+    FeedState,
+    PendingChange,
+    PublishedChange,
+    PublishedSlot,
+    SlotChange,
+    pending_changes,
+)
+from app.domain.plans.status import Status
+from app.domain.records.access import CLOCK, Actor
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.services.core.installation import Installation
+from app.services.feed.feed_events import raise_version, slot_event
+from app.services.schedule.next_due import next_due_at, used_up_kinds
+from app.services.schedule.reminder_preference import reminder_preference
+from app.storage.plain_rows import ResponseRecord
+from app.storage.queries.participants import get_site
+from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import Response
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+ADMINISTRATIVE = "administrative"
+"""Why a slot is missed whose date was recorded only after its window had closed."""
+_ORDER = tuple(SlotChange)
+_CLOCK_EVENTS: Mapping[SlotChange, AuditEvent] = {
+    SlotChange.opened: AuditEvent.SLOT_OPENED,
+    SlotChange.missed: AuditEvent.SLOT_MISSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    slot: Slot
+    place: int
+    what: PendingChange
+
+
+def publish_acts_of(installation: Installation, work: UnitOfWork, participant_id: int) -> None:
+    """Let this unit of work end by telling each published form of the participant that the act changed.
+
+    What time alone made due is left to the clock.
+    """
+    chain = participant_chain(participant_id)
+
+    def publish() -> None:
+        slots = list_slots(work.session, participant_id)
+        pending = _act_changes(slots, work.at)
+        _publish(installation, work, pending)
+        _wake_anew(installation, work, [each.slot for each in pending])
+        work.mark_published(chain)
+
+    work.finish_with(chain, publish)
+
+
+def publish_due(
+    installation: Installation, work: UnitOfWork, participant_id: int, slots: Sequence[Slot]
+) -> list[SlotChange]:
+    """Tell everything of these slots that the feed does not say yet, as the clock; returns the changes told.
+
+    Each change has an entry in the trail.
+    """
+    pending = list(_pending(slots, work.at))
+    _publish(installation, work, pending)
+    chain = participant_chain(participant_id)
+    for each in pending:
+        event = _CLOCK_EVENTS.get(each.what.change, AuditEvent.SLOT_PUBLISHED)
+        change = FieldChange(record_name(each.slot), "published_state", None, each.what.state.value)
+        work.record(event, chain, changes=[change])
+    work.mark_published(chain)
+    return [each.what.change for each in pending]
+
+
+def slot_changes_due(slot: Slot, at: datetime) -> tuple[PendingChange, ...]:
+    """What the feed does not say yet of this slot."""
+    state = slot.published_state
+    published = PublishedSlot(
+        FeedState(state) if state is not None else None, slot.published_window == slot.window_version
+    )
+    # A window that had closed before its date was recorded was never offered: it is told as missed only.
+    offered = slot_status(slot, at) is not Status.missed or slot.missed_reason != ADMINISTRATIVE
+    return pending_changes(
+        published,
+        window_of_slot(slot),
+        slot_facts(slot),
+        at,
+        offered=offered,
+        in_plan=not slot.out_of_plan,
+    )
+
+
+def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
+    pending = [
+        _Pending(slot, place, what) for place, slot in enumerate(slots) for what in slot_changes_due(slot, at)
+    ]
+    return sorted(pending, key=lambda each: (each.what.at, each.place, _ORDER.index(each.what.change)))
+
+
+def _act_changes(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
+    acted = {slot.id for slot in slots if any(not what.by_time for what in slot_changes_due(slot, at))}
+    return [each for each in _pending(slots, at) if each.slot.id in acted]
+
+
+def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pending]) -> None:
+    for each in pending:
+        actor = CLOCK if each.what.by_time else work.actor
+        publish_slot(installation, work, each.slot, actor, each.what.published)
+
+
+def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slot]) -> None:
+    """What time brings next depends on what was told last."""
+    if not slots:
+        return
+    participant = work.session.get_one(Participant, slots[0].participant_id)
+    study = work.session.get_one(Study, participant.study_id)
+    preference, sent = reminder_preference(participant), used_up_kinds(work.session, slots)
+    for slot in slots:
+        plan = installation.library.plan(study.code, slot.plan_version)
+        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], work.at, preference)
+
+
+def publish_slot(
+    installation: Installation,
+    work: UnitOfWork,
+    slot: Slot,
+    actor: Actor,
+    what: PublishedChange,
+) -> None:
+    """Tell one form as it is now, and note what was told."""
+    session = work.session
+    participant = session.get_one(Participant, slot.participant_id)
+    study = session.get_one(Study, participant.study_id)
+    plan = installation.library.plan(study.code, slot.plan_version)
+    response = _response(session, slot) if what.state is FeedState.submitted else None
+    slot.published_state, slot.published_window = what.state.value, slot.window_version
+    site, version, subject = get_site(session, participant), raise_version(slot), participant.subject
+    draft = slot_event(slot, version, subject, site, actor, what, response, plan.blinded)
+    work.publish(participant.study_id, draft)
+
+
+def _response(session: Session, slot: Slot) -> ResponseRecord:
+    """The newest version of a form's response."""
+    latest = select(Response).where(Response.slot_id == key_of(slot)).order_by(col(Response.version).desc())
+    row = session.exec(latest.limit(1)).one()
+    return ResponseRecord(**{name: getattr(row, name) for name in ResponseRecord._fields})

@@ -1,0 +1,125 @@
+"""Which changes of a form the feed is told: exactly those after which it says what is true."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.plans.publication import (
+    FORM_COMPLETED,
+    FeedState,
+    PendingChange,
+    PublishedSlot,
+    SlotChange,
+    feed_state,
+    pending_changes,
+)
+from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
+from app.domain.plans.windows import Window, build_window
+from tests.domain.trial import SHANGHAI
+
+WINDOW = build_window(
+    date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28), SHANGHAI, overdue_after=3, grace_hours=48
+)
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+NEVER = PublishedSlot(None, is_current=False)
+moments = st.datetimes(datetime(2026, 2, 1), datetime(2026, 3, 15), timezones=st.just(UTC))  # noqa: DTZ001 - zone is added
+exits = st.none() | st.builds(Exit, st.sampled_from(ExitKind), moments)
+facts = st.builds(SlotFacts, st.none() | moments, st.none() | moments, exits, st.booleans())
+windows = st.sampled_from([WINDOW, None, replace(WINDOW, closes_at=WINDOW.opens_at)])
+published = st.builds(PublishedSlot, st.none() | st.sampled_from(FeedState), st.booleans())
+
+
+def changes(
+    known: PublishedSlot,
+    now: datetime,
+    facts: SlotFacts = SlotFacts(),  # noqa: B008 - frozen
+    window: Window | None = WINDOW,
+) -> list[SlotChange]:
+    return [each.change for each in pending_changes(known, window, facts, now)]
+
+
+def current(state: FeedState) -> PublishedSlot:
+    return PublishedSlot(state, is_current=True)
+
+
+@pytest.mark.req("EDC-04")
+@given(published, windows, facts, moments, st.booleans(), st.booleans())
+def test_after_the_changes_the_feed_says_what_is_true(
+    known: PublishedSlot,
+    window: Window | None,
+    facts: SlotFacts,
+    now: datetime,
+    offered: bool,
+    in_plan: bool,
+) -> None:
+    told = pending_changes(known, window, facts, now, offered=offered, in_plan=in_plan)
+    state = feed_state(derive_status(window, facts, now))
+    after = told[-1].state if told else known.state
+    if known.state is not None:
+        assert after is state
+        assert told or known.is_current
+    else:
+        assert after in (None, state)
+    if told:
+        again = PublishedSlot(told[-1].state, is_current=True)
+        assert pending_changes(again, window, facts, now, offered=offered, in_plan=in_plan) == ()
+        assert [each.at for each in told] == sorted(each.at for each in told)
+
+
+def test_time_alone_opens_and_ends_a_form() -> None:
+    assert changes(NEVER, WINDOW.opens_at - SECOND) == []
+    assert changes(NEVER, WINDOW.opens_at) == [SlotChange.opened]
+    assert changes(NEVER, WINDOW.closes_at) == [SlotChange.opened, SlotChange.missed]
+    assert changes(current(FeedState.open), WINDOW.closes_at) == [SlotChange.missed]
+    told = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at)
+    assert [(each.at, each.by_time) for each in told] == [(WINDOW.opens_at, True), (WINDOW.closes_at, True)]
+
+
+def test_a_window_that_was_over_before_it_was_known_is_told_as_missed_only() -> None:
+    (told,) = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at, offered=False)
+    assert told == PendingChange(WINDOW.closes_at, SlotChange.missed, FeedState.missed, by_time=True)
+
+
+@pytest.mark.req("REP-03")
+def test_what_an_act_changes_is_told_by_the_act() -> None:
+    at = WINDOW.due_at
+    died = SlotFacts(exit=Exit(ExitKind.death, at - DAY))
+    gone = SlotFacts(exit=Exit(ExitKind.withdrew_study, at))
+    assert changes(current(FeedState.open), at, died) == [SlotChange.not_expected]
+    assert changes(current(FeedState.missed), WINDOW.closes_at, died) == [SlotChange.not_expected]
+    assert changes(NEVER, at, died) == [SlotChange.not_expected]  # death inside the window
+    assert changes(NEVER, at, SlotFacts(exit=Exit(ExitKind.death, WINDOW.opens_at - DAY))) == []
+    assert changes(current(FeedState.open), at, gone) == [SlotChange.missed]
+    assert changes(current(FeedState.not_expected), at) == [SlotChange.reopened]
+    assert changes(current(FeedState.missed), at) == [SlotChange.reopened]
+    assert changes(current(FeedState.not_opened), at) == [SlotChange.opened]
+    assert changes(current(FeedState.open), at, SlotFacts(excused=True)) == [SlotChange.excused]
+    for known, facts in ((FeedState.open, died), (FeedState.open, gone), (FeedState.missed, SlotFacts())):
+        assert not any(each.by_time for each in pending_changes(current(known), WINDOW, facts, at))
+
+
+def test_a_moved_window_is_told_and_with_the_answers_of_a_form_that_has_some() -> None:
+    at = WINDOW.due_at
+    moved = PublishedSlot(FeedState.open, is_current=False)
+    assert changes(moved, at) == [SlotChange.rescheduled]
+    assert changes(moved, WINDOW.opens_at - DAY) == [SlotChange.rescheduled]
+    assert changes(moved, at, window=None) == [SlotChange.rescheduled]
+    sent = PublishedSlot(FeedState.submitted, is_current=False)
+    assert changes(sent, at, SlotFacts(submitted_at=at)) == [FORM_COMPLETED.change]
+    assert changes(current(FeedState.open), at, SlotFacts(submitted_at=at)) == [SlotChange.completed]
+
+
+def test_a_form_that_the_plan_has_no_more_is_told_only_where_the_feed_knows_it() -> None:
+    excused = SlotFacts(excused=True)
+    assert pending_changes(NEVER, WINDOW, excused, WINDOW.due_at, in_plan=False) == ()
+    (told,) = pending_changes(current(FeedState.open), WINDOW, excused, WINDOW.due_at, in_plan=False)
+    assert told.change is SlotChange.excused
+
+
+@given(facts, windows, moments)
+def test_every_state_has_one_of_the_feed(known: SlotFacts, window: Window | None, now: datetime) -> None:
+    state = derive_status(window, known, now)
+    assert (feed_state(state) is FeedState.not_opened) == (state in (Status.planned, Status.waiting))

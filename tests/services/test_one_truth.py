@@ -1,0 +1,291 @@
+"""The feed and the live state are the same, whatever people and the clock do, in any order.
+
+Longer: `pytest --hypothesis-profile=long tests/services/test_one_truth.py`.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlmodel import col, select
+
+from app.domain.plans.plan import Owner
+from app.domain.plans.publication import feed_state
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Role
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.visits import VisitState
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.edc.participants import StatusBody, StatusWord, receive_status
+from app.services.edc.records import Preconditions
+from app.services.edc.requests import EdcRequest
+from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm, receive_visit
+from app.services.reminders.due_slots import process_due_slots
+from app.services.reminders.next_due_check import find_stale_next_due
+from app.services.schedule.dispositions import (
+    DispositionEntry,
+    dispositions_in_force,
+    record_disposition,
+    undo_disposition,
+)
+from app.services.schedule.exemptions import excuse_visit
+from app.services.schedule.missed_reasons import record_missed_reason
+from app.services.schedule.requested_visits import cancel_visit, request_visit
+from app.services.schedule.slots import current_anchors
+from app.storage.queries.feed_pages import read_latest_events
+from app.storage.queries.slots import list_slots, slot_status
+from app.storage.tables.feed import FeedEvent, FeedHead
+from app.storage.tables.schedule import Slot, VisitRecord
+from app.storage.tables.studies import Site
+from tests.services.people import START, Person, colleague
+from tests.services.test_edc_feed import caller_of
+
+DAY0 = START.date()
+Event = dict[str, Any]
+shifts = st.integers(-20, 45)
+visits = st.sampled_from(["BL", "W6", "W12", "EOT", "ET", "D0", "D1", "D5", "DW12", "UNS-1", "BL-2"])
+_numbers = count(1)
+
+
+class EverybodyActs(RuleBasedStateMachine):
+    """One participant, with nurse, investigator, EDC, phone and clock acting on them."""
+
+    installation: Installation
+    site: Site
+    enrol: Callable[[int], Person]
+    caller: EdcClientSession
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.person = self.enrol(next(_numbers))
+        self.now = START
+        self.ticked = False
+
+    # Who acts
+
+    def staff(self, role: Role = Role.NURSE) -> StaffContext:
+        return StaffContext(self.installation, colleague(role, self.site), self.now)
+
+    def edc(self) -> EdcRequest:
+        context = EdcContext(self.installation, self.caller, self.now)
+        return EdcRequest(context, self.person.subject, self.now, Preconditions())
+
+    def today(self) -> date:
+        return local_day(self.now, "Asia/Shanghai")
+
+    def about(self) -> tuple[int, str]:
+        return self.site.study_id, self.person.subject
+
+    def slots(self) -> list[Slot]:
+        with self.installation.read() as session:
+            return list(list_slots(session, self.person.row().id or 0))
+
+    # Their acts; what is refused changes nothing
+
+    @rule(hours=st.integers(1, 24 * 40))
+    def time_passes(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+        self.ticked = False
+
+    @rule(by=shifts)
+    def edc_randomises(self, by: int) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            on = DAY0 + timedelta(days=by)
+            receive_anchor(self.edc(), AnchorBody("randomisation", on, None, confirm=True))
+
+    @rule(arm=st.sampled_from(["SBRT", "SOC"]))
+    def edc_names_the_arm(self, arm: str) -> None:
+        self.ticked = False
+        receive_arm(self.edc(), arm, confirm=True)
+
+    @rule(kind=st.sampled_from(["enrolment", "sbrt_start", "sbrt_end", "progression"]), by=shifts)
+    def site_dates(self, kind: str, by: int) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            self.person.anchor(kind, DAY0 + timedelta(days=by), self.now, source=Owner.site)
+
+    @rule(visit=visits, back=st.integers(0, 30), state=st.sampled_from(VisitState))
+    def edc_dates_a_visit(self, visit: str, back: int, state: VisitState) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            receive_visit(self.edc(), visit, state, self.today() - timedelta(days=back), confirm=True)
+
+    @rule(kind=st.sampled_from(DispositionKind), back=st.integers(0, 40), monthly=st.booleans())
+    def site_records_an_exit(self, kind: DispositionKind, back: int, monthly: bool) -> None:
+        self.ticked = False
+        stated = (self.today() - timedelta(days=back)).isoformat()[: 7 if monthly else 10]
+        with suppress(Refused):
+            entry = DispositionEntry(kind, stated, Owner.site, "told by telephone")
+            record_disposition(self.staff(), *self.about(), entry)
+
+    @rule(
+        status=st.sampled_from([StatusWord.died, StatusWord.lost, StatusWord.completed]),
+        back=st.integers(0, 40),
+    )
+    def edc_records_a_status(self, status: str, back: int) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            stated = (self.today() - timedelta(days=back)).isoformat()
+            receive_status(self.edc(), StatusBody(StatusWord(status), stated))
+
+    @rule()
+    def investigator_undoes(self) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            undo_disposition(self.staff(Role.INVESTIGATOR), *self.about(), "a mistake")
+
+    @rule(visit=visits)
+    def nurse_excuses(self, visit: str) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            excuse_visit(self.staff(), *self.about(), visit, "no_translation")
+
+    @rule(visit=st.sampled_from(["UNS", "BL"]), ahead=st.integers(-10, 20))
+    def nurse_asks_for_a_visit(self, visit: str, ahead: int) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            request_visit(self.staff(), *self.about(), visit, self.today() + timedelta(days=ahead))
+
+    @rule(visit=st.sampled_from(["UNS-1", "BL-2"]))
+    def nurse_cancels_a_visit(self, visit: str) -> None:
+        self.ticked = False
+        with suppress(Refused):
+            cancel_visit(self.staff(), *self.about(), visit, "asked for by mistake")
+
+    @rule(place=st.integers(0, 300))
+    def nurse_says_why_one_is_missed(self, place: int) -> None:
+        self.ticked = False
+        slots = self.slots()
+        slot = slots[place % len(slots)]
+        with suppress(Refused):
+            record_missed_reason(self.staff(), slot.participant_id, slot.public_id, "unknown", "")
+
+    @rule(place=st.integers(0, 300), sends=st.booleans())
+    def participant_fills(self, place: int, sends: bool) -> None:
+        self.ticked = False
+        answerable = [
+            slot for slot in self.slots() if feed_state(slot_status(slot, self.now)).value == "open"
+        ]
+        if not answerable:
+            return
+        visit = answerable[place % len(answerable)].visit
+        with suppress(Refused):
+            self.person.begin(visit, self.now)
+            if sends:
+                self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
+
+    @rule()
+    def clock_ticks(self) -> None:
+        process_due_slots(ClockContext(self.installation, self.now), self.person.row().id or 0)
+        self.ticked = True
+
+    # The law
+
+    @invariant()
+    @precondition(lambda self: self.ticked)
+    def feed_and_live_state_are_the_same(self) -> None:
+        events = self._events()
+        self._check_versions(events)
+        told = {str(event["ref"]): event for event in events}
+        self._check_snapshot(told)
+        for slot in self.slots():
+            live = feed_state(slot_status(slot, self.now)).value
+            if slot.public_id in told:
+                said = told[slot.public_id]["data"]["slot"]
+                days = [day.isoformat() if day else None for day in (slot.opens_on, slot.closes_on)]
+                assert (said["state"], said["visit"], [said["opens_on"], said["closes_on"]]) == (
+                    live,
+                    slot.visit,
+                    days,
+                )
+                assert said["out_of_plan"] == slot.out_of_plan
+                assert (live == "submitted") == ("answers" in told[slot.public_id]["data"])
+            else:
+                assert live in ("not_opened", "not_expected", "excused")
+        self._check_facts(told)
+        clock = ClockContext(self.installation, self.now)
+        assert self.person.row().id not in list(find_stale_next_due(clock))
+
+    def _events(self) -> list[Event]:
+        statement = select(FeedEvent.line).where(FeedEvent.study_id == self.site.study_id)
+        with self.installation.read() as session:
+            lines = session.exec(statement.order_by(col(FeedEvent.seq))).all()
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if event["subject"] == self.person.subject]
+
+    def _check_versions(self, events: list[Event]) -> None:
+        versions: dict[object, list[object]] = defaultdict(list)
+        for event in events:
+            versions[event["ref"]].append(event["version"])
+        for ref, numbers in versions.items():
+            assert numbers == list(range(1, len(numbers) + 1)), ref
+
+    def _check_snapshot(self, told: dict[str, Event]) -> None:
+        with self.installation.read() as session:
+            head = session.exec(select(FeedHead.seq).where(FeedHead.study_id == self.site.study_id)).one()
+            rows = read_latest_events(session, self.site.study_id, 0, head, 100_000)
+        latest = [json.loads(row.line) for row in rows]
+        own = {event["ref"]: event for event in latest if event["subject"] == self.person.subject}
+        assert own == told
+
+    def _check_facts(self, told: dict[str, Event]) -> None:
+        row = self.person.row()
+        with self.installation.read() as session:
+            anchors = current_anchors(session, row.id or 0)
+            standing = dispositions_in_force(session, row.id or 0)
+            records = session.exec(select(VisitRecord).where(VisitRecord.participant_id == row.id)).all()
+        said = {ref.rsplit("/", 1)[1]: event for ref, event in told.items() if "anchor" in event["data"]}
+        dates = {kind: event["data"]["anchor"]["date"] for kind, event in said.items()}
+        assert {kind: on for kind, on in dates.items() if on} == {
+            kind: anchor.on.isoformat() for kind, anchor in anchors.items() if ":" not in kind
+        }
+        status = told.get(f"{row.public_id}/status")
+        in_force = [each["kind"] for each in status["data"]["status"]["in_force"]] if status else []
+        assert in_force == [each.kind for each in standing]
+        for record in records:
+            visit = told[f"{row.public_id}/visits/{record.visit}"]["data"]["visit"]
+            assert (visit["state"], visit["date"]) == (
+                record.state,
+                record.dated_on.isoformat() if record.dated_on else None,
+            )
+        assert told[row.public_id]["data"]["arm"]["arm"] == row.arm
+
+    def teardown(self) -> None:
+        assert verify_trail(self.installation) == []
+
+
+@pytest.mark.slow
+@pytest.mark.req("EDC-04", "REP-01", "REP-03")
+def test_the_feed_is_the_live_state_whatever_anybody_does(
+    installation: Installation, site: Site, people: Callable[[int], Person]
+) -> None:
+    class Here(EverybodyActs):
+        pass
+
+    Here.installation, Here.site, Here.enrol = installation, site, staticmethod(people)
+    Here.caller = caller_of(installation)
+    profile = settings()
+    own = settings(
+        max_examples=profile.max_examples if profile.max_examples > 100 else 6,
+        stateful_step_count=profile.stateful_step_count,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Here, settings=own)

@@ -1,0 +1,51 @@
+"""Stored forms against the plan: what is missing is named and made."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.plans.schedule_faults import ScheduleFaultKind
+from app.domain.records.audit import AuditEvent
+from app.services.audit.audit_verification import verify_trail
+from app.services.core.context import StaffContext
+from app.services.schedule.schedule_check import check_schedules, mend_schedule
+from app.storage.engine import allow_writes, write_engine
+from tests.services.people import START, Person
+from tests.services.reminded import recorded
+
+DAY0 = date(2026, 3, 2)
+
+
+@pytest.mark.req("TIM-06")
+def test_days_without_a_form_are_named_and_made(person: Person) -> None:
+    context = StaffContext(person.installation, person.nurse, START)
+    person.randomise(DAY0, START)
+    assert list(check_schedules(context)) == []
+    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+        # As an earlier version left them: the day's form went to another day.
+        lost = "UPDATE slot SET for_day = NULL, visit = 'LOST' || visit WHERE visit IN ('D4', 'D5')"
+        connection.execute(sa.text(lost))
+    (found,) = check_schedules(context)
+    assert (found.subject, {fault.kind for fault in found.faults}) == (
+        person.subject,
+        {ScheduleFaultKind.empty_day},
+    )
+    assert [fault.one for fault in found.faults] == ["D4", "D5"]
+    assert mend_schedule(context, found)
+    assert person.slot("D5").for_day == date(2026, 3, 7)
+    assert list(check_schedules(context)) == []
+    assert recorded(person.installation, AuditEvent.SCHEDULE_MENDED) == 1
+
+
+def test_what_nobody_can_make_anew_is_only_named(person: Person) -> None:
+    context = StaffContext(person.installation, person.nurse, START)
+    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+        connection.execute(sa.text("UPDATE anchor SET dated_on = '2026-03-05' WHERE kind = 'enrolment'"))
+    person.anchor("progression", date(2026, 3, 5), START.replace(day=6))
+    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+        connection.execute(sa.text("UPDATE anchor SET dated_on = '2026-03-04' WHERE kind = 'progression'"))
+    found = [each for each in check_schedules(context) if each.subject == person.subject]
+    assert [fault.kind for fault in found[0].faults] == [ScheduleFaultKind.contradiction]
+    assert not mend_schedule(context, found[0])
+    assert verify_trail(person.installation) == []
