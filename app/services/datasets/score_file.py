@@ -11,6 +11,7 @@ from app.domain.instruments.reserved_codes import FLAGS_COLUMN
 from app.domain.instruments.responses import parse_answer
 from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_text
 from app.services.datasets.answer_table import DELIMITERS, LONG_CELL, AnswerTable
 
 # A row with more or fewer cells than the header: its cells may have slipped, so it is not scored.
@@ -101,7 +102,7 @@ def _is_answer(item: Item, code: str) -> bool:
 
 
 def _without_codes(cells: Sequence[str], codes: Collection[str]) -> list[str]:
-    return ["" if cell.strip() in codes else cell for cell in cells]
+    return ["" if trim_text(cell) in codes else cell for cell in cells]
 
 
 def _places(
