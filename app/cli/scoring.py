@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from app.definitions.library import load_library
@@ -17,6 +18,18 @@ from app.settings import Settings
 def declare_score(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `score`."""
     parser.add_argument("--instrument", required=True, metavar="ID@VERSION", help="for example qlq-c30@3.0")
+    parser.add_argument(
+        "--missing",
+        default=frozenset(),
+        type=_read_codes,
+        metavar="CODES",
+        help="what stands for a missing answer besides an empty cell, for example NA,.,-9",
+    )
+    parser.add_argument(
+        "--allow-line-breaks",
+        action="store_true",
+        help="let a quoted cell go on in the next line; without this such a file is refused",
+    )
     parser.add_argument("source", metavar="IN.csv", type=Path)
     parser.add_argument("target", metavar="OUT.csv", type=Path)
     parser.set_defaults(run=run_score)
@@ -26,12 +39,24 @@ def run_score(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.instrument.partition("@")
     library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
     instrument = library.instrument(name, version)
-    tally = score_atomically(instrument, arguments.source, arguments.target)
-    print(f"{tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
+    tally = score_atomically(
+        instrument, arguments.source, arguments.target, arguments.missing, arguments.allow_line_breaks
+    )
+    print(f"{tally.lines} lines read, {tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
     return 0
 
 
-def score_atomically(instrument: Instrument, source: Path, target: Path) -> Tally:
+def _read_codes(text: str) -> frozenset[str]:
+    return frozenset(code.strip() for code in text.split(",")) - {""}
+
+
+def score_atomically(
+    instrument: Instrument,
+    source: Path,
+    target: Path,
+    missing: Collection[str] = (),
+    allow_line_breaks: bool = False,
+) -> Tally:
     """Score a file; `target` appears whole or not at all."""
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
@@ -40,7 +65,7 @@ def score_atomically(instrument: Instrument, source: Path, target: Path) -> Tall
         unfinished = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as scores:
-                tally = score_file(instrument, answers, scores)
+                tally = score_file(instrument, answers, scores, missing, allow_line_breaks)
             unfinished.chmod(0o644)
             unfinished.replace(target)
         finally:

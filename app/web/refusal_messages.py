@@ -199,11 +199,27 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "would_be_missed": _conflict(N_("These forms would be missed at once: %(slots)s. Please confirm.")),
     # files of answers
     "no_header": _invalid(N_("The file has no header. Expected columns: %(allowed)s.")),
-    "missing_columns": _invalid(N_("The file lacks the columns %(columns)s.")),
+    "missing_columns": _invalid(
+        N_(
+            "The file lacks the columns %(columns)s. It was read with this delimiter: %(delimiter)s; "
+            "possible are %(delimiters)s."
+        )
+    ),
     "duplicate_columns": _invalid(N_("The file has columns twice: %(columns)s.")),
     "reserved_columns": _invalid(N_("The file already has the columns %(columns)s, which scoring adds.")),
-    "not_utf8": _invalid(N_("The file is not written in UTF-8.")),
+    "not_utf8": _invalid(N_("The file is not written in UTF-8: line %(line)s.")),
     "bad_csv": _invalid(N_("The file is no valid CSV at line %(line)s.")),
+    "line_break_in_cell": _invalid(
+        N_(
+            "Line %(line)s opens a quotation that goes on in the next line. Correct it, or allow line breaks "
+            "in cells (--allow-line-breaks)."
+        )
+    ),
+    "unclosed_quote": _invalid(N_("Line %(line)s opens a quotation that does not end.")),
+    "line_too_long": _invalid(N_("Line %(line)s is longer than %(allowed)s characters.")),
+    "missing_is_answer": _invalid(
+        N_("%(value)s cannot stand for a missing answer: it is a possible answer to %(item)s.")
+    ),
     "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
     # the installation
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),

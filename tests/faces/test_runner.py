@@ -1,13 +1,11 @@
 """The question runner in a real browser against a small real server: steps, review, sending."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from app.patient.forms import pages as p
-from app.patient.forms.form_parser import parse_form
 from tests.faces import page_samples as samples
 from tests.faces.phones import Desk, Phone, phone_with
 from tests.page_time import forward, take_turns, wait_until
@@ -15,23 +13,6 @@ from tests.servers import serving
 from tests.tools import tool
 
 BUILDER = tool("build_runner")
-TYPED_NUMBERS = (
-    *("38.5", "38,5", "３８．５", "３８，５", "38", "38.50", "38.500000000"),
-    *(
-        "38.55",
-        "3.85e1",
-        "0x26",
-        "+38.5",
-        "38.",
-        ".5",
-        "-38.5",
-        "38.5.5",
-        "38.500000001",
-        "38.5000000000",
-        "98",
-    ),
-)
-"""As people write a temperature, and as nobody does."""
 
 
 @pytest.fixture
@@ -147,26 +128,6 @@ def test_conditions_decide_and_an_urgent_answer_shows_the_number(chromium: Brows
         phone.page.dispatch_event(".q.on input", "change")
         assert "0571-0000 0000" in phone.page.inner_text("#urgent")
         phone.expect_saved(385)
-
-
-def test_phone_and_server_read_a_typed_number_alike(chromium: Browser) -> None:
-    page = samples.form(samples.DIARY, "en", {"any_symptom": 1})
-    instrument, _text = samples.instrument(samples.DIARY, "en")
-    for phone in phone_with(chromium, page):
-        while not phone.page.is_visible("#s-temperature"):
-            phone.choose(1)
-            phone.next()
-        for typed in TYPED_NUMBERS:
-            phone.page.fill(".q.on input", typed)
-            fields = {"submission_id": "sample", "temperature": phone.page.input_value(".q.on input")}
-            form = parse_form(instrument, (), fields, datetime(2026, 3, 2, tzinfo=UTC))
-            phone.next()
-            on_phone = not phone.page.is_visible("#s-temperature")
-            assert on_phone is ("temperature" not in form.invalid), typed
-            if on_phone:
-                phone.expect_saved(form.form.answers["temperature"])
-                phone.page.click("#back")
-                forward(phone.page)
 
 
 @pytest.mark.req("CAP-20")

@@ -18,7 +18,7 @@ WHOLE_FORM = 12_000
 """Bytes of every body that is received from opening the QLQ-C30 to the thanks."""
 HOME = 3_000
 SAVE = 400
-RUNNER = 4_500
+RUNNER = 4_550
 """Bytes of the runner after gzip; a little more than it measures now."""
 STYLE = 5_000
 

@@ -188,6 +188,41 @@ def test_scores_appear_whole_or_not_at_all(
     assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "bad.csv"}
 
 
+def test_a_stray_quote_ends_in_a_line_and_no_scores(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answers, target = tmp_path / "answers.csv", tmp_path / "scores.csv"
+    header = ",".join(["row", *(f"q{number}" for number in range(1, 31))])
+    lines = [header, *(f"{row}," + ",".join("2" * 30) for row in range(1, 1001))]
+    answers.write_text("\n".join(lines), "utf-8")
+    score = ("score", "--instrument", "qlq-c30@3.0")
+    assert daybook(*score, answers, target) == 0
+    assert capsys.readouterr().err == "1001 lines read, 1000 rows scored, 0 with flags.\n"
+    target.unlink()
+    lines[500] = lines[500].replace(",", ',"', 1)
+    answers.write_text("\n".join(lines), "utf-8")
+    assert daybook(*score, answers, target) == 2
+    assert capsys.readouterr().err.startswith(
+        "daybook: Line 501 opens a quotation that goes on in the next line."
+    )
+    assert daybook(*score, "--allow-line-breaks", answers, target) == 2
+    assert capsys.readouterr().err.startswith("daybook: Line 501 opens a quotation that does not end.")
+    assert not target.exists()
+
+
+def test_codes_for_missing_are_declared(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answers, target = tmp_path / "answers.csv", tmp_path / "scores.csv"
+    header = ";".join(f"q{number}" for number in range(1, 31))
+    answers.write_text(f"{header}\nNA;.;-9{';2' * 27}\n", "utf-8")
+    score = ("score", "--instrument", "qlq-c30@3.0", "--missing")
+    assert daybook(*score, "NA, .,-9,", answers, target) == 0
+    assert "1 rows scored, 0 with flags." in capsys.readouterr().err
+    assert daybook(*score, "NA,.,3", answers, target) == 2
+    assert "3 cannot stand for a missing answer" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

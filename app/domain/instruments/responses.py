@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_text
 
 AnswerValue: TypeAlias = int | str | None
 """An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
@@ -46,11 +47,11 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     """
     if len(text) == 1 and text in "0123456789" and not item.decimals and not item.free_text:
         return validate_answer(item, int(text))  # nearly every answer of a questionnaire is one digit
-    if not text.strip():
+    if not trim_text(text):
         return None
     if item.free_text:
         return validate_answer(item, text)
-    number = NUMBER.fullmatch(text.strip())
+    number = NUMBER.fullmatch(trim_text(text))
     if number is None:
         raise Refused("wrong_kind", item=item.code, allowed="number")
     sign, whole, part = number.groups(default="")

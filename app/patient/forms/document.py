@@ -12,9 +12,9 @@ from threading import Lock
 
 from markupsafe import escape
 
+from app.domain.instruments.responses import format_answer
 from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.page_builders import form_day, form_page, url_of_form
-from app.patient.forms.questions import write_answer
 from app.services.capture.forms import OpenForm
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
@@ -61,7 +61,7 @@ class FormDocument:
             if gap in self.gaps:
                 yield gap, _CHECKED
             elif value is not None and (code, "") in self.gaps:
-                yield (code, ""), _as_html(write_answer(form.instrument.item(code), value))
+                yield (code, ""), _as_html(format_answer(form.instrument.item(code), value))
 
 
 class FormDocuments:

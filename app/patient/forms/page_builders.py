@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from app.domain.instruments.duration import estimate_minutes
-from app.domain.instruments.responses import AnswerValue, applicable_items, urgent_items
+from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer, urgent_items
 from app.domain.plans.plan import Appearance
 from app.i18n import formats
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.forms.assets import FormAssets
 from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
-from app.patient.forms.questions import build_questions, list_recalls, print_answer, write_answer
+from app.patient.forms.questions import build_questions, list_recalls, print_answer
 from app.patient.request import ParticipantRequest
 from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home
@@ -82,7 +82,7 @@ def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPag
                 number=number,
                 text=form.text.items[item.code],
                 answer="" if value is None else print_answer(item, form.text, value),
-                value="" if value is None else write_answer(item, value),
+                value=format_answer(item, value),
                 blank=value is None,
                 change_url=f"{url}#s-{item.code}",
             )

@@ -1,10 +1,9 @@
 """Turn an instrument, its words and the answers so far into the questions of a form document."""
 
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 
 from app.domain.instruments.definition import Condition, Instrument, Item, ItemKind
-from app.domain.instruments.responses import urgent_conditions
+from app.domain.instruments.responses import format_answer, urgent_conditions
 from app.domain.instruments.text import InstrumentText
 from app.patient.forms.pages import Choice, Question
 
@@ -30,7 +29,7 @@ def build_questions(
 def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     """An answer as the review shows it: its label, or the number with its label where it has one."""
     if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
-        return write_answer(item, value)
+        return format_answer(item, value)
     label = text.labels[item.labels].get(value, "")
     if item.kind is ItemKind.SCALE:
         return f"{value}: {label}" if label else str(value)
@@ -54,7 +53,7 @@ def _question(
         text=text.items[item.code],
         choices=_ends(item, text) if item.typed_number else _choices(item, text),
         recall=text.recalls[item.recall] if item.recall else "",
-        value="" if value is None else write_answer(item, value),
+        value=format_answer(item, value),
         blank=item.code in answers and value is None,
         skippable=item.skippable,
         ask_if=_rule(item.condition),
@@ -81,8 +80,3 @@ def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
 
 def _rule(condition: Condition | None) -> str:
     return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""
-
-
-def write_answer(item: Item, value: int | str) -> str:
-    """A decimal is stored as an integer number of its smallest steps."""
-    return str(Decimal(value).scaleb(-item.decimals)) if item.decimals else str(value)

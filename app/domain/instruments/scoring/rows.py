@@ -9,6 +9,7 @@ from app.domain.instruments.responses import AnswerValue, applicable_items, pars
 from app.domain.instruments.scoring.registry import ScoringAlgorithm, find_algorithm
 from app.domain.instruments.scoring.score import ScaleScore
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_text
 
 # What is remembered is bounded, so that no input, however long or odd, fills the memory.
 REMEMBERED = 50_000
@@ -127,4 +128,4 @@ def _value(item: Item, cell: str) -> AnswerValue:
 
 
 def _unreadable(item: Item, cell: str) -> bool:
-    return bool(cell.strip()) and _value(item, cell) is None
+    return bool(trim_text(cell)) and _value(item, cell) is None

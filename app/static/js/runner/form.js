@@ -84,16 +84,16 @@ function readAnswer(section) {
   var blank = blankBox(section), field = textField(section), option = checkedOption(section);
   if (blank && blank.checked) { return null; }
   if (!field) { return option ? +option.value : undefined; }
-  var text = field.value.trim();
-  if (!text) { return undefined; }
-  return 'text' in section.dataset ? text : readDecimal(section, text);
+  if (!field.value.trim()) { return undefined; }
+  return 'text' in section.dataset ? field.value : readDecimal(section, field.value);
 }
 function decimalFactor(section) { return Math.pow(10, section.dataset.dec); }
-// In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded.
-function readDecimal(section, text) {
-  text = (text.normalize ? text.normalize('NFKC') : text).replace(',', '.');
+// In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded. The
+// server reads the same texts alike, by parse_answer of narrow_number.
+function readDecimal(section, typed) {
+  var text = typed.normalize('NFKC').replace(/[,。]/g, '.').trim();
   var factor = decimalFactor(section), number = Math.round(text * factor);
-  return /^-?\d+(\.\d+)?$/.test(text) && number / factor == text
+  return /^-?\d{1,9}(\.\d{1,9})?$/.test(text) && number / factor == text
     && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
 }
 function showAnswer(section, value) {
@@ -185,7 +185,8 @@ function updateMore() {
 
 // Steps. An entry of the history holds the section's id (s), the depth (d) and whether it is a change (r).
 function goTo(section, push, isChange) {
-  if (askedState(section) !== ASKED) { section = firstOpen() || state.review; }
+  // The review comes once every answer is possible, also by the browser's Back.
+  if (section === state.review || askedState(section) !== ASKED) { section = firstOpen() || state.review; }
   state.isChange = !!isChange;
   if (section !== state.review) { clearSendPressed(state.ownBox); }
   if (!state.ownBox.sendPressedAt) { noteNothingWaits(''); }
@@ -235,14 +236,15 @@ function leaveBlank() {
   goForward();
 }
 
-// The review: the wording stays in the form; only the rows are made here.
+// The review: the wording stays in the form; only the rows are made here. A number is shown as it is stored.
 function numberedHeading(section) {
   return askedSections().indexOf(section) + 1 + '. ' + heading(section).textContent;
 }
 function answerText(section) {
-  var option = checkedOption(section);
-  return readAnswer(section) === null ? label('blank')
-    : option ? option.nextElementSibling.textContent : textField(section).value;
+  var option = checkedOption(section), value = readAnswer(section);
+  return value === null ? label('blank')
+    : option ? option.nextElementSibling.textContent
+      : section.dataset.dec ? (value / decimalFactor(section)).toFixed(section.dataset.dec) : value;
 }
 function fillReview(asked) {
   var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });

@@ -16,7 +16,10 @@ var CHECKSUM_MODULUS = 4294967291;
 // Records: made from an answer, and turned into the positional format of the phone and back.
 function addRecord(section) {
   var value = readAnswer(section), record;
-  if (!isSettled(section) || state.recorded[section.id] === value) { return; }
+  if (!isSettled(section)) { return; }
+  // The field says what was read, so that nothing else can be read from it when the form is sent.
+  if (section.dataset.dec) { showAnswer(section, value); }
+  if (state.recorded[section.id] === value) { return; }
   state.recorded[section.id] = value;
   record = {
     seq: ++state.lastSeq,

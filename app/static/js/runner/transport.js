@@ -130,8 +130,9 @@ function handleUnsent(response) {
   byId('next').removeAttribute('aria-disabled');
   if (state.stopped) { return; }
   if (response && response.status === 422) {
-    // The server's page says what is wrong.
+    // The server's page says what is wrong. Send has to be pressed again: it is not sent by itself.
     state.stopped = true;
+    clearSendPressed(state.ownBox);
     return HTMLFormElement.prototype.submit.call(form);
   }
   handleFailure(response);
