@@ -10,7 +10,7 @@ from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS
 from app.domain.instruments.responses import ValidAnswers, applicable_items, parse_answer
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_text
+from app.domain.typed_text import narrow_number
 from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
 from app.services.capture.submission_builder import SubmittedForm
 
@@ -71,7 +71,7 @@ def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAns
             if BLANK_PREFIX + item.code in fields and item.skippable:
                 answers[item.code] = None
             elif text.strip():
-                typed = text if item.free_text else narrow_text(text).replace(",", ".")
+                typed = text if item.free_text else narrow_number(text)
                 answers[item.code] = parse_answer(item, typed)
         except Refused:
             invalid.append(item.code)
