@@ -91,7 +91,7 @@ function readAnswer(section) {
 function decimalFactor(section) { return Math.pow(10, section.dataset.dec); }
 // In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded.
 function readDecimal(section, text) {
-  text = (text.normalize ? text.normalize('NFKC') : text).replace(',', '.');
+  text = (text.normalize ? text.normalize('NFKC') : text).replace(/[,。]/, '.');
   var factor = decimalFactor(section), number = Math.round(text * factor);
   return /^-?\d+(\.\d+)?$/.test(text) && number / factor == text
     && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
