@@ -37,7 +37,7 @@ from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
 from app.web.middleware.compression import Compression
 from app.web.middleware.logs import AccessLog, configure_logging
-from app.web.middleware.security import BodyLimit, SameOrigin, SecurityHeaders
+from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 from app.web.permissions import check_routes
@@ -154,6 +154,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(Compression),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),
+        Middleware(ReadableRequest),
         Middleware(SameOrigin, public_url=settings.public_url),
         Middleware(BodyLimit, limit=BODY_LIMIT),
         *plain,

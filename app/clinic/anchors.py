@@ -12,7 +12,6 @@ from app.clinic.request import (
     CONFIRM,
     PermittedRequest,
     StaffRequest,
-    Typed,
     get_overview,
     return_to_participant,
 )
@@ -20,11 +19,12 @@ from app.domain.plans.plan import TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window, local_day
 from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_anchor_entry
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.slots import ScheduleProposal
-from app.web.form_fields import parse_day
+from app.web.form_fields import Narrowed, TypedCode, TypedWords
 from app.web.urls import DATES
 
 
@@ -73,11 +73,11 @@ def show_anchor_form(desk: PermittedRequest, kind: str = "") -> Response:
 @router.post(DATES)
 def take_anchor(
     desk: PermittedRequest,
-    kind: Typed = "",
-    on: Typed = "",
-    reason: Typed = "",
-    step: Typed = "",
-    missed: Annotated[str, Form(max_length=20_000)] = "",
+    kind: TypedCode = "",
+    on: TypedCode = "",
+    reason: TypedWords = "",
+    step: TypedCode = "",
+    missed: Annotated[str, Form(max_length=20_000), Narrowed] = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
     participant, view = desk.participant, get_overview(desk)

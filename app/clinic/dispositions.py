@@ -12,7 +12,6 @@ from app.clinic.request import (
     CONFIRM,
     PermittedRequest,
     StaffRequest,
-    Typed,
     get_overview,
     return_to_participant,
 )
@@ -20,10 +19,10 @@ from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_text
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.web.form_fields import TypedCode, TypedWords
 from app.web.urls import DISPOSITION
 
 
@@ -60,10 +59,10 @@ def show_disposition_form(desk: PermittedRequest) -> Response:
 @router.post(DISPOSITION)
 def take_disposition(
     desk: PermittedRequest,
-    kind: Typed = "",
-    stated: Typed = "",
-    reason: Typed = "",
-    step: Typed = "",
+    kind: TypedCode = "",
+    stated: TypedCode = "",
+    reason: TypedWords = "",
+    step: TypedCode = "",
 ) -> Response:
     """Lists what stops; records it once confirmed."""
     participant = desk.participant
@@ -71,9 +70,7 @@ def take_disposition(
     try:
         if kind not in set(DispositionKind):
             raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
-        entry = DispositionEntry(
-            DispositionKind(kind), narrow_text(stated), Owner.site, reason.strip() or None
-        )
+        entry = DispositionEntry(DispositionKind(kind), stated, Owner.site, reason.strip() or None)
         if step != CONFIRM:
             preview = preview_disposition_entry(desk.context, participant.participant_id, entry)
             return desk.show(

@@ -24,7 +24,7 @@ from app.clinic.request import (
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_text
+from app.domain.typed_text import parse_day
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
@@ -40,7 +40,7 @@ from app.services.schedule.enrolment import (
     EnrolmentEntry,
     IdentityCheck,
 )
-from app.web.form_fields import parse_day, read_birth_date
+from app.web.form_fields import Narrowed, Verbatim, read_birth_date
 from app.web.pages.rendering import Pages, render
 from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 
@@ -99,7 +99,7 @@ class BirthDatePage:
 
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
-Text = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=200), Narrowed]
 
 router = APIRouter(include_in_schema=False)
 
@@ -132,7 +132,7 @@ def show_enrolment_form(desk: SignedInRequest) -> Response:
 
 @router.post(ENROL)
 def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
-    values = {name: text.strip() for name, text in typed.model_dump().items()}
+    values = typed.model_dump()
     form = _form(desk, values)
     try:
         sheet = enrol_with_invitation(desk.context, values["site"], _entry(values))
@@ -185,7 +185,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
     if channel and channel not in set(ContactChannel):
         raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
     return EnrolmentEntry(
-        subject=narrow_text(values["subject"]),
+        subject=values["subject"],
         language=values["language"],
         enrolled_on=parse_day(values["enrolled_on"], "enrolled_on"),
         consent_version=values["consent_version"],
@@ -234,7 +234,7 @@ _FIELD_OF = {"subject_exists": "subject", "date_in_future": "enrolled_on", "cons
 
 def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
     field = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
-    existing = _existing(desk, narrow_text(values["subject"])) if refused.code == "subject_exists" else ""
+    existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
     return replace(
         form,
         field=_FIELD_OF.get(field, field),
@@ -249,7 +249,7 @@ def _existing(desk: StaffRequest, subject: str) -> str:
     return url_of_participant(public_id) if public_id else ""
 
 
-Short = Annotated[str, Field(max_length=10)]
+Short = Annotated[str, Field(max_length=10), Narrowed]
 
 
 class BirthDateForm(BaseModel):
@@ -259,7 +259,7 @@ class BirthDateForm(BaseModel):
     birth_year: Short = ""
     birth_month: Short = ""
     birth_day: Short = ""
-    reason: Annotated[str, Field(max_length=400)] = ""
+    reason: Annotated[str, Field(max_length=400), Verbatim] = ""
 
 
 @router.get(BIRTH_DATE)

@@ -13,7 +13,6 @@ from app.clinic.request import (
     CONFIRM,
     ParticipantStaffRequest,
     PermittedRequest,
-    Typed,
     get_overview,
     return_to_participant,
 )
@@ -24,6 +23,7 @@ from app.services.clinic.participant_overview import (
 )
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
+from app.web.form_fields import TypedCode, TypedWords
 from app.web.permissions import ROUTES
 from app.web.urls import EXEMPTION, PARTICIPANT_FORM
 
@@ -63,7 +63,9 @@ def show_slot(desk: PermittedRequest, slot: str) -> Response:
 
 
 @router.post(PARTICIPANT_FORM)
-def record_reason(desk: PermittedRequest, slot: str, reason: Typed = "", note: Typed = "") -> Response:
+def record_reason(
+    desk: PermittedRequest, slot: str, reason: TypedCode = "", note: TypedWords = ""
+) -> Response:
     try:
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
@@ -74,7 +76,9 @@ def record_reason(desk: PermittedRequest, slot: str, reason: Typed = "", note: T
 
 
 @router.post(EXEMPTION)
-def excuse_slot(desk: PermittedRequest, slot: str, exemption: Typed = "", step: Typed = "") -> Response:
+def excuse_slot(
+    desk: PermittedRequest, slot: str, exemption: TypedCode = "", step: TypedCode = ""
+) -> Response:
     try:
         if step != CONFIRM:
             return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
-    Typed,
     get_overview,
     return_to_participant,
     url_of_participant,
@@ -20,6 +19,7 @@ from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
 from app.i18n.languages import find_language
 from app.services.accounts.contacts import ContactDetails, reveal_contact
 from app.services.accounts.devices import BoundDevice, revoke_device
@@ -36,7 +36,7 @@ from app.services.clinic.participant_overview import (
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
 from app.services.schedule.requested_visits import request_visit
-from app.web.form_fields import parse_day
+from app.web.form_fields import RowNumber, TypedCode, TypedWords
 from app.web.urls import CONTACT, PARTICIPANT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 
 
@@ -358,7 +358,7 @@ def reveal_participant_contact(desk: PermittedRequest) -> Response:
 
 
 @router.post(PARTICIPANT_DEVICE)
-def revoke_participant_device(desk: PermittedRequest, device: int, reason: Typed = "") -> Response:
+def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: TypedWords = "") -> Response:
     try:
         revoke_device(desk.context, desk.participant.participant_id, device, reason)
     except Refused as refused:
@@ -367,7 +367,7 @@ def revoke_participant_device(desk: PermittedRequest, device: int, reason: Typed
 
 
 @router.post(UNDO_DISPOSITION)
-def undo_last_disposition(desk: PermittedRequest, reason: Typed = "") -> Response:
+def undo_last_disposition(desk: PermittedRequest, reason: TypedWords = "") -> Response:
     try:
         undo_disposition(desk.context, desk.participant.study_id, desk.participant.subject, reason)
     except Refused as refused:
@@ -376,7 +376,7 @@ def undo_last_disposition(desk: PermittedRequest, reason: Typed = "") -> Respons
 
 
 @router.post(VISITS)
-def add_visit(desk: PermittedRequest, visit: Typed = "", on: Typed = "") -> Response:
+def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "") -> Response:
     try:
         day = parse_day(on, "on")
         request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)

@@ -7,9 +7,10 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.request import SignedInRequest, StaffRequest, Typed, url_of_participant
+from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.refusal import Refused
 from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
+from app.web.form_fields import RowNumber, TypedWords
 from app.web.urls import REQUEST, REQUESTS
 
 
@@ -53,7 +54,9 @@ def show_requests(desk: SignedInRequest, done: str = "") -> Response:
 
 
 @router.post(REQUEST)
-def close_participant_request(desk: SignedInRequest, request: int, outcome: Typed = "") -> Response:
+def close_participant_request(
+    desk: SignedInRequest, request: RowNumber, outcome: TypedWords = ""
+) -> Response:
     try:
         close_request(desk.context, request, outcome)
     except Refused as refused:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -43,7 +43,6 @@ class DeskFrame(PageFrame):
 
 
 CONFIRM = "confirm"
-Typed = Annotated[str, Form(max_length=400)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.services.accounts.staff_session import (
 )
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.form_fields import Narrowed
 from app.web.pages.rendering import frame_for, render
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import message_of
@@ -45,7 +46,9 @@ class CodePage:
     error: str = ""
 
 
-Short = Annotated[str, Form(max_length=200)]
+Short = Annotated[str, Form(max_length=200), Narrowed]
+Password = Annotated[str, Form(max_length=200)]
+"""Any characters that a keyboard makes, and as it makes them."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,7 +60,7 @@ def ask_password(request: Request) -> Response:
 
 @router.post(SIGN_IN)
 def take_password(
-    request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Short = ""
+    request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Password = ""
 ) -> Response:
     try:
         cookie = sign_in_staff(installation, email, password, client_address(request), at)

@@ -1,9 +1,21 @@
-"""What people type, before it is read: full-width letters, digits and signs are the narrow ones."""
+"""What people type, read alike by every face: codes and numbers, days, their own words, passwords.
+
+Codes, numbers, dates, one-time codes, e-mail addresses, telephones and searches are read as a Latin keyboard
+would have written them. Words are kept as they were typed. What programs send, and what stands in an address,
+is read by neither: it is strict, and refused where it is not as published.
+"""
 
 import re
 import unicodedata
+from datetime import date
+
+from app.domain.refusal import Refused
+
+EARLIEST_DAY, LATEST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+"""No fact of a trial lies outside of these days, and no calculation with one inside them overflows."""
 
 _DECIMAL_MARKS = re.compile("[,。]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 _BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -12,11 +24,11 @@ _BLANKS = (
 
 
 def narrow_text(typed: str) -> str:
-    """The text as a Latin keyboard would have written it (NFKC), without spaces at its ends.
+    """The text as a Latin keyboard would have written it (NFKC), without what nobody sees and spaces around.
 
     For codes, numbers and dates; nobody's own words are changed.
     """
-    return unicodedata.normalize("NFKC", typed).strip()
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", typed)).strip()
 
 
 def trim_text(typed: str) -> str:
@@ -27,3 +39,44 @@ def trim_text(typed: str) -> str:
 def narrow_number(typed: str) -> str:
     """A typed number as the phone reads it too; whatever the keyboard has for a decimal mark is a point."""
     return trim_text(_DECIMAL_MARKS.sub(".", unicodedata.normalize("NFKC", typed)))
+
+
+def narrow_address(typed: str) -> str:
+    """An e-mail address as it is looked up: capitals are no difference."""
+    return narrow_text(typed).lower()
+
+
+def password_spellings(typed: str) -> tuple[str, ...]:
+    """A password as keyboards compose it (NFC), then as it was typed where that is something else.
+
+    Passwords were hashed as typed before they were hashed composed, and those hashes still count.
+    """
+    return tuple(dict.fromkeys((unicodedata.normalize("NFC", typed), typed)))
+
+
+def is_writable(text: str, *, lines: bool = True) -> bool:
+    """Whether it can be stored and exported: no control characters and no lone surrogates.
+
+    Tabs and line ends are none in words (`lines`), and are in a code.
+    """
+    return all(_is_writable_sign(sign, lines) for sign in text if not " " <= sign <= "~")
+
+
+def parse_day(typed: str, field: str) -> date:
+    """A typed day. Raises Refused: "bad_date", "impossible_date", both naming the field."""
+    try:
+        day = date.fromisoformat(narrow_text(typed))
+    except ValueError as bad:
+        raise Refused("bad_date", field=field, allowed="YYYY-MM-DD") from bad
+    return check_day(day, field)
+
+
+def check_day(day: date, field: str) -> date:
+    """The day, when it can be one of a trial; Refused("impossible_date") otherwise."""
+    if not EARLIEST_DAY <= day <= LATEST_DAY:
+        raise Refused("impossible_date", field=field, earliest=EARLIEST_DAY, latest=LATEST_DAY)
+    return day
+
+
+def _is_writable_sign(sign: str, lines: bool) -> bool:
+    return (lines and sign in "\r\n\t") or unicodedata.category(sign) not in ("Cc", "Cs")

@@ -10,6 +10,7 @@ from fastapi.security import OAuth2
 from starlette.responses import Response
 
 from app.domain.records.access import Scope
+from app.domain.refusal import Refused
 from app.edc.rate_limit import RateLimits
 from app.services.accounts.edc_clients import authenticate_client
 from app.services.core.context import EdcContext
@@ -46,16 +47,24 @@ def require_client(
 ) -> EdcContext:
     """The client of this request, with the scope that the table of permissions asks for its route.
 
-    Raises Refused: "invalid_token", "too_fast", "insufficient_scope".
+    Raises Refused: "invalid_token", "too_fast", "bad_field", "insufficient_scope".
     """
     scope = required_access(request, CallerKind.EDC).scope
     kind, _, bearer = (authorization or "").partition(" ")
     client = authenticate_client(installation, bearer.strip() if kind.lower() == "bearer" else None, at)
     limits: RateLimits = request.app.state.edc_limits
     request.state.rate = limits.count(client.client_id, at)
+    _check_given_once(request)
     if scope is not None:
         client.require(scope)
     return EdcContext(installation, client, at)
+
+
+def _check_given_once(request: Request) -> None:
+    """Refuse an address that gives a parameter twice: one of the two would be dropped without a word."""
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise Refused("bad_field", field=name, allowed="given once")
 
 
 async def read_preconditions(

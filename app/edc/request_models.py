@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.domain.records.visits import VisitState
 from app.services.edc.participants import StatusWord, WithdrawalScope
+from app.web.form_fields import strict_digits
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -38,6 +39,12 @@ def _in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def _switch(value: object) -> object:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day), AfterValidator(_likely)]
 Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_in_utc)]
 AsOf = Annotated[Instant, Field(description="When this became true in the EDC; an older one is refused")]
@@ -46,9 +53,11 @@ Subject = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", exam
 Visit = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", examples=["W12"])]
 AnchorKind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["randomisation"])]
 Assessment = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
-Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Digits = BeforeValidator(strict_digits)
+Version = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
 Epoch = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
-Number = Annotated[int, Field(ge=0, le=2**62)]
+Number = Annotated[int, Field(ge=0, le=2**62), Digits]
+Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class _Closed(BaseModel):
@@ -101,7 +110,7 @@ class ArmIn(_Closed):
 class ConfirmQuery(_Closed):
     """How a fact is meant that may move forms."""
 
-    confirm: bool = Field(
+    confirm: Switch = Field(
         default=False, description="Accept forms that are missed at once, and dates against their order"
     )
 
@@ -109,19 +118,21 @@ class ConfirmQuery(_Closed):
 class AnchorQuery(ConfirmQuery):
     """How an anchor is meant."""
 
-    dry_run: bool = Field(default=False, description="Show what would move; change nothing")
+    dry_run: Switch = Field(default=False, description="Show what would move; change nothing")
 
 
 class ScoresQuery(_Closed):
     """Which stretch of the feed."""
 
     after: Number = Field(default=0, description="The `through` that was stored last")
-    limit: int = Field(default=500, ge=1, le=1000)
+    limit: Annotated[int, Digits] = Field(default=500, ge=1, le=1000)
     feed: Epoch | None = Field(default=None, description="The feed id that `after` belongs to")
 
 
 class ChangesQuery(ScoresQuery):
     """Which stretch of the feed, of which type, and how long to wait for news."""
 
-    wait: int = Field(default=0, ge=0, le=30, description="Seconds to wait when there is nothing new")
+    wait: Annotated[int, Digits] = Field(
+        default=0, ge=0, le=30, description="Seconds to wait when there is nothing new"
+    )
     type: str | None = Field(default=None, pattern=r"^[a-z_]{1,20}\.(\*|[a-z_]{1,20})$")

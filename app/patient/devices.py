@@ -15,7 +15,7 @@ from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedReq
 from app.services.accounts.devices import BoundDevice, issue_own_code, list_own_devices, remove_own_device
 from app.services.accounts.pin_change import change_pin
 from app.services.accounts.second_check import PIN_DIGITS
-from app.web.form_fields import read_field
+from app.web.form_fields import RowNumber, read_field
 from app.web.refusal_messages import message_of
 from app.web.urls import CODE, DEVICES, NEW_PIN, SETTINGS
 
@@ -89,7 +89,7 @@ def issue_code(post: ParticipantPost) -> Response:
 
 
 @router.post(DEVICES + "/{device}")
-def remove_device(post: ParticipantPost, device: int) -> Response:
+def remove_device(post: ParticipantPost, device: RowNumber) -> Response:
     remove_own_device(post.current.context, device)
     return RedirectResponse(f"{DEVICES}?removed=1", 303)
 

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.plans.plan import SecondCheck
 from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
 from app.i18n import formats
 from app.patient.device_cookies import other_tokens
 from app.patient.refusals import PatientRoute
@@ -22,7 +23,7 @@ from app.services.reminders.reminder_settings import (
     get_reminder_settings,
     pause_reminders,
 )
-from app.web.form_fields import parse_day, read_field
+from app.web.form_fields import read_field
 from app.web.urls import LEAVE, REMINDER_HOUR, REMINDER_PAUSE, REMINDERS, SETTINGS, SETTINGS_SAVED, TEXT_SIZE
 
 

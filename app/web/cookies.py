@@ -5,18 +5,22 @@ send a Secure cookie back: a phone on the same network, Safari, a script. There,
 `PlainCookies` sets the same cookies without the prefix and without Secure.
 """
 
+import re
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PREFIX = "__Host-"
+_OURS = re.compile(r"[A-Za-z0-9_.-]{1,512}")
 
 
 def get_cookie(request: HTTPConnection, name: str) -> str | None:
-    """The value of one of our cookies."""
+    """The value of one of our cookies; None for what we never set."""
     plain = request.app.state.installation.public_url.startswith("http://")
-    return request.cookies.get(name if plain else PREFIX + name)
+    value = request.cookies.get(name if plain else PREFIX + name)
+    return value if value and _OURS.fullmatch(value) else None
 
 
 def set_cookie(response: Response, name: str, value: str, max_age: int | None = None) -> None:

@@ -16,6 +16,7 @@ from app.i18n.formats import format_day
 from app.i18n.languages import Language
 from app.i18n.marking import N_
 from app.web.dependencies import get_language, get_now
+from app.web.form_fields import UNWRITABLE
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.rendering import Pages, frame_for, render
@@ -90,6 +91,11 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this kind; mypy wants it said
+    return http_response(request, error)
+
+
+def http_response(request: Request, error: HTTPException) -> Response:
+    """A bare status as a page, or as a problem for the API."""
     status = error.status_code
     if is_api_path(request.url.path):
         phrase = _phrase(status)
@@ -105,6 +111,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     faults = error.errors()
     if not is_api_path(request.url.path):
         fields = ", ".join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
+        if all(fault["type"] == UNWRITABLE for fault in faults):
+            return refusal_response(request, Refused(UNWRITABLE, field=fields))
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem_response("malformed", 400, "Bad Request", "The body is not valid JSON.")

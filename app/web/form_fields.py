@@ -1,25 +1,59 @@
-"""Fields as people type them, at the desk and on the phone: numbers, days, a birth date in three boxes."""
+"""Fields as people type them, at the desk and on the phone, and the numbers that stand in addresses."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
+from typing import Annotated
+
+from fastapi import Form, Path
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_text
+from app.domain.typed_text import is_writable, narrow_text
 
 BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
+UNWRITABLE = "control_characters"
+"""The kind of fault of a text that cannot be stored."""
+
+_DIGITS = re.compile("[0-9]{1,19}")
+_LARGEST = 2**63 - 1
+
+
+def narrow_code(typed: str) -> str:
+    """A code, date or choice as it was meant; a fault of the kind `UNWRITABLE` for control characters."""
+    return _check_writable(narrow_text(typed), lines=False)
+
+
+def keep_words(typed: str) -> str:
+    """Words exactly as they were typed; a fault of the kind `UNWRITABLE` for control characters."""
+    return _check_writable(typed, lines=True)
+
+
+def _check_writable(text: str, *, lines: bool) -> str:
+    if not is_writable(text, lines=lines):
+        raise PydanticCustomError(UNWRITABLE, "must hold no control characters")
+    return text
+
+
+def strict_digits(value: object) -> object:
+    """What stands for a number in an address: digits 0 to 9 alone, where others would be converted."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value) is None:
+        raise ValueError("must be a whole number, written in the digits 0 to 9")
+    return value
+
+
+Narrowed = AfterValidator(narrow_code)
+Verbatim = AfterValidator(keep_words)
+TypedCode = Annotated[str, Form(max_length=400), Narrowed]
+TypedWords = Annotated[str, Form(max_length=400), Verbatim]
+RowNumber = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(strict_digits)]
+"""The number of a row in an address."""
 
 
 def read_field(fields: Mapping[str, str], name: str) -> str:
     """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
     return narrow_text(fields.get(name, ""))
-
-
-def parse_day(text: str, field: str) -> date:
-    """A typed date; Refused("bad_date") naming the field."""
-    try:
-        return date.fromisoformat(narrow_text(text))
-    except ValueError as bad:
-        raise Refused("bad_date", field=field, allowed="YYYY-MM-DD") from bad
 
 
 def read_birth_date(fields: Mapping[str, str]) -> date | None:

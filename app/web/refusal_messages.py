@@ -39,6 +39,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "too_large": RefusalMessage(413, N_("This is too much at once."), "too-large"),
     "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
     "unknown_language": _invalid(N_("This language is not offered.")),
+    "control_characters": _invalid(
+        N_("%(field)s: this holds characters that cannot be stored. Please type it anew.")
+    ),
     # answers
     "unknown_item": _invalid(N_("%(item)s is not a question of this form.")),
     "out_of_range": _invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
@@ -83,6 +86,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "words_too_long": _invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
     "bad_subject": _invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
+    "subject_of_other_site": _invalid(
+        N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
+    ),
     "subject_exists": _conflict(N_("%(subject)s is enrolled already."), "exists"),
     "consent_needed": _invalid(N_("Version and date of the consent are needed.")),
     "birth_date_needed": _conflict(
@@ -184,6 +190,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         N_("The date that visit %(visit)s counts from is not known yet: %(anchor)s.")
     ),
     "bad_date": _invalid(N_("%(field)s: please write a date as %(allowed)s.")),
+    "impossible_date": _invalid(N_("%(field)s: a date must lie between %(earliest)s and %(latest)s.")),
     "bad_visit_number": _invalid(N_("The number of visit %(visit)s starts at %(low)s.")),
     "date_out_of_range": _invalid(N_("This date must lie between %(low)s and %(high)s.")),
     "dates_contradict": _conflict(

@@ -14,6 +14,7 @@ from app.services.capture.form_languages import needs_language_confirmation
 from app.services.setup.readiness import find_readiness_faults, find_readiness_warnings
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.form_fields import Narrowed
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import render
 from app.web.pages.system_pages import AboutPage, StartPage
@@ -60,7 +61,10 @@ def get_readiness(installation: CurrentInstallation, at: At) -> Response:
 
 @router.post("/language")
 def choose_language(
-    request: Request, installation: CurrentInstallation, at: At, lang: Annotated[str, Form(max_length=20)]
+    request: Request,
+    installation: CurrentInstallation,
+    at: At,
+    lang: Annotated[str, Form(max_length=20), Narrowed],
 ) -> Response:
     chosen = find_language(lang)
     if chosen is None:
@@ -84,6 +88,9 @@ def _answering(back: str) -> str:
 
 def _came_from(request: Request) -> str:
     """The page that the switch stood on, when it is one of ours; only its path is taken."""
-    referer = urlsplit(request.headers.get("referer", ""))
+    try:
+        referer = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
     ours = referer.netloc == request.headers.get("host") and referer.path.startswith("/")
     return referer.path if ours and not referer.path.startswith("//") else "/"

@@ -1,5 +1,6 @@
 """The shipped plan says what the study's schedule says; every bad plan is refused by file and key."""
 
+from dataclasses import replace
 from datetime import time
 
 import pytest
@@ -55,6 +56,14 @@ def test_a_plan_knows_its_participants_and_versions() -> None:
     assert SHIPPED.names_subject("0571-014")
     assert not SHIPPED.names_subject("0571-0142")
     assert not SHIPPED.names_subject("0571-014\n")
+
+
+def test_a_code_belongs_to_the_site_that_it_begins_with() -> None:
+    assert SHIPPED.site_of_subject("0571-014", "0571") == "0571"
+    assert SHIPPED.site_of_subject("0755-014", "0571") == "0755"
+    assert SHIPPED.site_of_subject("-014", "0571") is None
+    assert SHIPPED.site_of_subject("0571-014", "north") is None  # no code of the plan begins so
+    assert replace(SHIPPED, subject_pattern="[0-9]{6}").site_of_subject("075514", "0571") is None
     assert SHIPPED.version_of("qlq-c30") == "3.0"
     assert hash(SHIPPED) == hash(SHIPPED)
     assert len(SHIPPED.sha256) == 64

@@ -165,7 +165,9 @@ class Caller:
     def ask(self, method: str, path: str, address: str, **headers: str) -> Response:
         """The request as this address expects it; nothing that comes back is kept."""
         client = visitor(self.sites.app, **headers)
-        return client.request(method, address, headers=dict(self.carried), **_body(self.sites, method, path))
+        return client.request(
+            method, address, headers=dict(self.carried), **valid_body(self.sites, method, path)
+        )
 
 
 def caller(sites: SiteFixture, who: Who) -> Caller:
@@ -209,7 +211,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
     }[who]
 
 
-def _body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
+def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
     """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
     if method == "PUT":
         return {"json": {}}
@@ -251,7 +253,11 @@ def _half(sites: SiteFixture, _who: Who) -> dict[str, str]:
 
 
 def _colleague(sites: SiteFixture, who: Who) -> dict[str, str]:
-    email = f"{who}@example.org"
+    return sign_in_colleague(sites, who, f"{who}@example.org")
+
+
+def sign_in_colleague(sites: SiteFixture, who: Who, email: str) -> dict[str, str]:
+    """What the browser of a new member of staff carries who has this role and has signed in."""
     new = create_staff(StaffContext(sites.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
     grant_role(
         StaffContext(sites.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", "0571"

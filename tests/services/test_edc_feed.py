@@ -21,6 +21,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
 from app.services.core.secrets import HashCost, SecretBox
 from app.services.edc.lookups import describe_participant
 from app.services.edc.participants import (
@@ -258,7 +259,8 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
         waiting.start()
         waiting.join(1)
         assert waiting.is_alive()
-        add_participant(work, site, "0571-100", "en", AuditEvent.PARTICIPANT_REGISTERED)
+        plan = get_plan(made, work.session, caller.study_id)
+        add_participant(work, plan, site, "0571-100", "en", AuditEvent.PARTICIPANT_REGISTERED)
     waiting.join()
     made.engine.dispose()
     assert refused == ["subject_exists"]

@@ -13,6 +13,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
 from app.services.schedule.enrolment import (
     ContactChannel,
     EnrolmentEntry,
@@ -128,7 +129,8 @@ def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) ->
         )
 
     with newcomer.installation.work(newcomer.nurse, START) as work:
-        add_participant(work, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
+        plan = get_plan(newcomer.installation, work.session, newcomer.site.study_id)
+        add_participant(work, plan, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
     assert refused(lambda: invite("0571-004")).code == "consent_needed"
     admit(newcomer, enrolment("0571-003"))
     with newcomer.installation.work(newcomer.nurse, START) as work:

@@ -1,13 +1,12 @@
 """What an item may be answered with, and which items a form asks given its answers."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.refusal import Refused
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import is_writable, trim_text
 
 AnswerValue: TypeAlias = int | str | None
 """An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
@@ -141,13 +140,8 @@ def _due(
 
 
 def _words(item: Item, value: object) -> str:
-    if not isinstance(value, str) or not all(map(_writable, value)):
+    if not isinstance(value, str) or not is_writable(value):
         raise Refused("wrong_kind", item=item.code, allowed="text")
     if not item.low <= len(value) <= item.high or not value.strip():
         raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
     return value
-
-
-def _writable(character: str) -> bool:
-    # Control characters and lone surrogates break databases and exports; line ends do not.
-    return character in "\r\n\t" or unicodedata.category(character) not in ("Cc", "Cs")

@@ -263,6 +263,16 @@ class Plan:
         """Whether a text is a participant's code of this study."""
         return re.fullmatch(self.subject_pattern, subject_key, re.ASCII) is not None
 
+    def site_of_subject(self, subject_key: str, site: str) -> str | None:
+        """The site that a participant's code begins with; None in a study whose codes name no site.
+
+        The pattern ties codes to sites when this site's code, and behind it a sign that is neither letter nor
+        digit, can stand at the beginning of one: `[0-9]{4}-[0-9]{3}` ties `0571-014` to the site 0571.
+        """
+        named = re.match("[A-Za-z0-9]+", subject_key)
+        rest = subject_key[named.end() :] if named else ""
+        return named[0] if named and rest and self.names_subject(site + rest) else None
+
     def version_of(self, instrument: str) -> str:
         """The version of an instrument that this plan uses; KeyError when it uses none."""
         return {used.id: used.version for used in self.instruments}[instrument]

@@ -11,6 +11,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.responses import AnswerValue
 from app.domain.refusal import Refused
+from app.domain.typed_text import is_writable
 from app.services.capture.offline_sync import OfflineBatch
 
 MOST_EVENTS = 200
@@ -19,10 +20,10 @@ MOST_EVENTS = 200
 _LARGEST = 2**31 - 1
 _LARGEST_SUM = 2**32
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,27}")
-_SAVED = frozenset({"client", "sent", "events"})
-_OUTBOX = frozenset({"client", "sent", "reviewed", "kept"})
+SAVED_MEMBERS = frozenset({"client", "sent", "events"})
+OUTBOX_MEMBERS = frozenset({"client", "sent", "reviewed", "kept"})
 _NEEDED = frozenset({"seq", "base", "item", "value"})
-_EVENT = _NEEDED | {"at", "sum", "offline"}
+EVENT_MEMBERS = _NEEDED | {"at", "sum", "offline"}
 _STORED = ("seq", "base", "item", "value", "at", "sum", "offline")
 
 
@@ -32,7 +33,7 @@ def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Su
     Raises Refused: "malformed" for no JSON, "unknown_field" or "bad_field" naming field and what is
     allowed.
     """
-    message = _body(body, _SAVED)
+    message = _body(body, SAVED_MEMBERS)
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     events = _listed(message.get("events"), "events", 1)
     return check_client_name(message.get("client"), "client"), [_event(each, ahead) for each in events]
@@ -58,7 +59,7 @@ def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
 
     Raises as `parse_saved_events`.
     """
-    message = _body(body, _OUTBOX)
+    message = _body(body, OUTBOX_MEMBERS)
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     stored = _listed(message.get("kept"), "kept", 0)
     return OfflineBatch(
@@ -117,10 +118,10 @@ def _stored_event(message: object, ahead: int | None) -> SubmittedAnswer:
 
 
 def _event(message: object, ahead: int | None) -> SubmittedAnswer:
-    event = _closed(message, _EVENT, "events")
+    event = _closed(message, EVENT_MEMBERS, "events")
     for name in _NEEDED - event.keys():
         raise Refused("bad_field", field=name, allowed="every event has it")
-    if type(event["item"]) is not str:
+    if type(event["item"]) is not str or not is_writable(event["item"], lines=False):
         raise Refused("bad_field", field="item", allowed="the code of a question")
     offline = event.get("offline", False)
     if type(offline) is not bool:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import Actor, ActorKind, Grant
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_text
+from app.domain.typed_text import narrow_address, narrow_text, password_spellings
 from app.i18n.languages import LANGUAGES, find_language
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
@@ -54,13 +54,15 @@ def sign_in_staff(installation: Installation, email: str, password: str, source:
     An unknown, a disabled and a known account with a wrong password are refused alike, after the
     same work. Raises Refused: "throttled" (per account and per source), "wrong_sign_in".
     """
-    address = email.strip().lower()
+    address = narrow_address(email)
     counters = (f"staff:{token_digest(address)}", f"staff-from:{source}")
     with installation.read() as session:
         _check(session, counters, at)
         staff = session.exec(select(Staff).where(Staff.email == address)).one_or_none()
-    right = installation.secret_box.matches(staff.password_hash if staff else None, password)
-    if staff is None or not right or staff.disabled_at is not None:
+    stored = staff.password_hash if staff else None
+    # Every spelling is compared, whether or not one fits: the time tells nothing of the account.
+    fits = [installation.secret_box.matches(stored, each) for each in password_spellings(password)]
+    if staff is None or not any(fits) or staff.disabled_at is not None:
         _refuse(installation, counters, staff, at, "password")
         raise Refused("wrong_sign_in")
     cookie = new_token()

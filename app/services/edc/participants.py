@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from app.domain.plans.plan import ENROLMENT, Owner
+from app.domain.plans.plan import ENROLMENT, Owner, Plan
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
@@ -105,9 +105,9 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
 
     Consent is the site's to record: until then no invitation can be issued. Of a participant whom
     the site enrolled only a differing enrolment date is noted, never written over. Raises Refused:
-    "unknown_site", "bad_subject", "no_language", "date_in_future", "site_fixed", "subject_exists"
-    (somebody registered the same code at the same moment: send again), "version_mismatch",
-    "stale_update", or as `packs.check_packs` for somebody new.
+    "unknown_site", "bad_subject", "subject_of_other_site", "no_language", "date_in_future", "site_fixed",
+    "subject_exists" (somebody registered the same code at the same moment: send again),
+    "version_mismatch", "stale_update", or as `packs.check_packs` for somebody new.
     """
     caller = request.client
     with request.context.installation.work(caller.actor, request.at) as work:
@@ -120,7 +120,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
             check_subject(plan, request.subject)
             check_packs(request.context.installation, plan, request.at)
             stored = request.store(work.session, "", body.as_document())
-            _register(request.context.installation, work, site, request.subject, body)
+            _register(request.context.installation, work, plan, site, request.subject, body)
             return stored
         if participant.site_id != site.id:
             raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
@@ -132,9 +132,14 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
 
 
 def _register(
-    installation: Installation, work: UnitOfWork, site: Site, subject: str, body: ParticipantBody
+    installation: Installation,
+    work: UnitOfWork,
+    plan: Plan,
+    site: Site,
+    subject: str,
+    body: ParticipantBody,
 ) -> None:
-    participant = add_participant(work, site, subject, body.language, AuditEvent.PARTICIPANT_REGISTERED)
+    participant = add_participant(work, plan, site, subject, body.language, AuditEvent.PARTICIPANT_REGISTERED)
     version = raise_version(participant)
     work.publish(site.study_id, participant_event(participant, version, site, work.actor, "created"))
     entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc)

@@ -13,6 +13,7 @@ from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import check_day
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -150,7 +151,7 @@ def effective_date(session: Session, entry: DispositionEntry, participant: Parti
     try:
         year, month = int(matched[1]), int(matched[2])
         day = date(year, month, int(matched[3] or calendar.monthrange(year, month)[1]))
-        begins = date(year, month, int(matched[3] or 1))
+        begins = check_day(date(year, month, int(matched[3] or 1)), "date")
     except (ValueError, calendar.IllegalMonthError) as impossible:
         raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
     if begins > today:

@@ -81,9 +81,9 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
     Somebody whom the EDC registered at this site before is completed: consent and identity are recorded,
     and can be invited from then on.
 
-    Raises Refused: "bad_subject", "subject_exists", "no_language", "date_in_future", "consent_needed",
-    "address_needed", "bad_address", "birth_date_needed", "bad_birth_date", or as `packs.check_packs`:
-    nobody is enrolled before the words are there.
+    Raises Refused: "bad_subject", "subject_of_other_site", "subject_exists", "no_language",
+    "date_in_future", "consent_needed", "address_needed", "bad_address", "birth_date_needed",
+    "bad_birth_date", or as `packs.check_packs`: nobody is enrolled before the words are there.
     """
     with context.unit_of_work() as work:
         plan = get_plan(context.installation, work.session, site.study_id)
@@ -91,7 +91,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         check_packs(context.installation, plan, context.at)
         registered = _registered(work, site, entry.subject)
         participant = registered or add_participant(
-            work, site, entry.subject, entry.language, AuditEvent.PARTICIPANT_ENROLLED
+            work, plan, site, entry.subject, entry.language, AuditEvent.PARTICIPANT_ENROLLED
         )
         participant.language = entry.language
         participant.consent_version = entry.consent_version.strip()
@@ -139,9 +139,13 @@ def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | Non
 
 
 def add_participant(
-    work: UnitOfWork, site: Site, subject: str, language: str, event: AuditEvent
+    work: UnitOfWork, plan: Plan, site: Site, subject: str, language: str, event: AuditEvent
 ) -> Participant:
-    """A new participant of a site, with their own audit chain. Raises Refused("subject_exists")."""
+    """A new participant of a site, with their own audit chain.
+
+    Raises Refused: "subject_of_other_site", "subject_exists".
+    """
+    _check_site_of_subject(plan, site, subject)
     same = select(Participant.id).where(Participant.study_id == site.study_id, Participant.subject == subject)
     if work.session.exec(same).first() is not None:
         raise Refused("subject_exists", subject=subject)
@@ -166,6 +170,15 @@ def check_subject(plan: Plan, subject: str) -> None:
     """Refuse a code that is not of the study's pattern, naming the pattern."""
     if not plan.names_subject(subject):
         raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
+
+
+def _check_site_of_subject(plan: Plan, site: Site, subject: str) -> None:
+    """Refuse another site's code, naming that site, in a study whose codes begin with the site's."""
+    named = plan.site_of_subject(subject, site.code)
+    if named is not None and named != site.code:
+        raise Refused(
+            "subject_of_other_site", field="subject", subject=subject, site=site.code, allowed=named
+        )
 
 
 def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:

@@ -11,6 +11,7 @@ from app.domain.records.access import Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_address, narrow_text, password_spellings
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_token, token_digest
 from app.services.core.installation import Installation
@@ -88,7 +89,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
             study_id=key_of(study_row),
             code=entry.code,
             name=entry.name,
-            phone=entry.phone,
+            phone=narrow_text(entry.phone),
             hours=entry.hours,
             zone=entry.zone,
         )
@@ -116,11 +117,12 @@ def create_staff(
 
     Raises Refused: "weak_password", "staff_exists".
     """
-    if len(password) < LEAST_PASSWORD:
+    composed = password_spellings(password)[0]
+    if len(composed) < LEAST_PASSWORD:
         raise Refused("weak_password", least=LEAST_PASSWORD)
-    address = email.strip().lower()
+    address = narrow_address(email)
     secret = pyotp.random_base32()
-    hashed_password = context.installation.secret_box.hash(password)
+    hashed_password = context.installation.secret_box.hash(composed)
     with context.unit_of_work() as work:
         if work.session.exec(select(Staff).where(Staff.email == address)).first():
             raise Refused("staff_exists", email=address)
@@ -177,7 +179,7 @@ def grant_role(
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:
     """Disable an account and close its sessions at once. Raises Refused("unknown_staff")."""
     with context.unit_of_work() as work:
-        staff = work.session.exec(select(Staff).where(Staff.email == email.strip().lower())).one_or_none()
+        staff = work.session.exec(select(Staff).where(Staff.email == narrow_address(email))).one_or_none()
         if staff is None:
             raise Refused("unknown_staff", email=email)
         staff.disabled_at = context.at
