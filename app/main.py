@@ -28,7 +28,7 @@ from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
-from app.services.core.secrets import HashCost
+from app.services.core.hashing import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.settings import MessageTransport as Way
