@@ -138,6 +138,13 @@ class Settings:
     def demo(self) -> bool:
         return self.mode is StudyMode.DEMO
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but hardly as it was meant."""
+        if self.demo or self.trusted_proxies:
+            return ()
+        return ("DAYBOOK_TRUSTED_PROXIES is empty: everybody behind a proxy counts as one address",)
+
     def check(self) -> None:
         """Refuse what does not work together; the command line asks again after its options."""
         if self.on_sqlite and self.workers > 1:

@@ -51,11 +51,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
         check_mode(installation, settings.mode)
     finally:
         installation.engine.dispose()
-    if not settings.demo and not settings.trusted_proxies:
-        print(
-            "daybook: DAYBOOK_TRUSTED_PROXIES is empty: everybody behind the proxy counts as one address",
-            file=sys.stderr,
-        )
+    for warning in settings.warnings:
+        print(f"daybook: {warning}", file=sys.stderr)
     # Named, not made: the process that watches several workers needs no application of its own.
     serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
     return 0

@@ -85,5 +85,13 @@ def test_trusted_proxies_are_addresses_and_networks() -> None:
     assert [str(each) for each in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/24", "::1/128"]
 
 
+def test_a_trial_without_a_trusted_proxy_is_warned() -> None:
+    assert [each.split()[0] for each in Settings.from_environment(LIVE).warnings] == [
+        "DAYBOOK_TRUSTED_PROXIES"
+    ]
+    assert Settings.from_environment({**LIVE, "DAYBOOK_TRUSTED_PROXIES": "127.0.0.1"}).warnings == ()
+    assert Settings.from_environment({}).warnings == ()
+
+
 def test_every_variable_says_what_it_means() -> None:
     assert all(each.meaning and each.name.startswith("DAYBOOK_") for each in VARIABLES)
