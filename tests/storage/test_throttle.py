@@ -130,7 +130,7 @@ class Law:
     prefix: str
     counters: dict[str, Counter] = field(default_factory=dict)
 
-    def try_once(self, who: str, ending: str) -> None:
+    def check_try(self, who: str, ending: str) -> None:
         counter = self.counters.setdefault(who, Counter())
         counted = count_try(self.engine, [limit(f"{self.prefix}{who}")], self.at)
         if isinstance(counted, FullCounter):
@@ -165,4 +165,4 @@ def test_tries_in_any_order_are_counted_as_the_rule_says(
     law = Law(engine, at, f"{next(_NAMES)}:")
     for minutes, (who, ending) in drawn:
         law.at += timedelta(minutes=minutes)
-        law.try_once(who, ending)
+        law.check_try(who, ending)

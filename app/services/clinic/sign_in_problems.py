@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from app.domain.records.access import Actor
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.services.core.throttling import list_held_participants
+from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import select_readable
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
@@ -80,7 +80,7 @@ def _find(
 ) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
     """Who is locked out, who never bound a browser, and until when the former are."""
     taking_part = select_readable(actor).where(col(Participant.exit_kind).is_(None))
-    until = list_held_participants(session, at)
+    until = find_throttled_participants(session, at)
     locked = taking_part.where(col(Participant.id).in_(until)).order_by(col(Participant.subject)).limit(MOST)
     unused = taking_part.where(
         ~sa.exists().where(col(Device.participant_id) == col(Participant.id)),

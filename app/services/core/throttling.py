@@ -122,7 +122,7 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
-def list_held_participants(session: Session, at: datetime) -> dict[int, datetime]:
+def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
     full = select(Throttle).where(
         col(Throttle.failures) >= TRIES,
