@@ -2,8 +2,9 @@
 
 from app.definitions.library import Library, load_library
 from app.i18n.languages import LANGUAGE_CODES
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.settings import Settings
 from app.storage.engine import open_engine
 

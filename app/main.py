@@ -28,7 +28,7 @@ from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
-from app.services.core.secrets import HashCost
+from app.services.core.hashing import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.settings import MessageTransport as Way
@@ -36,6 +36,7 @@ from app.settings import Settings
 from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
 from app.web.middleware.compression import Compression
+from app.web.middleware.forwarding import TrustedProxies
 from app.web.middleware.logs import AccessLog, configure_logging
 from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
@@ -151,6 +152,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     plain = [Middleware(PlainCookies)] if settings.public_url.startswith("http://") else []
     return [
         Middleware(AccessLog),
+        Middleware(TrustedProxies, trusted=settings.trusted_proxies),
         Middleware(SecurityHeaders),
         Middleware(Compression),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
+
+Network = IPv4Network | IPv6Network
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "environment"
@@ -57,6 +60,11 @@ VARIABLES = (
     Variable(
         "DAYBOOK_TRUSTED_HOSTS", "", "host names answered to, by comma; empty: that of the public address"
     ),
+    Variable(
+        "DAYBOOK_TRUSTED_PROXIES",
+        "",
+        "proxies, as addresses or networks by comma, whose X-Forwarded-For is believed; empty: none",
+    ),
     Variable("DAYBOOK_QUESTIONNAIRES", str(ROOT / "questionnaires"), "folder of instruments and plans"),
     Variable("DAYBOOK_LOCALES", str(ROOT / "locales"), "folder of interface words"),
     Variable("DAYBOOK_COMMIT", "", "commit that was built, shown under /about"),
@@ -77,6 +85,7 @@ class Settings:
     mail_from: str
     workers: int
     trusted_hosts: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
     questionnaires: Path
     locales: Path
     version: str
@@ -101,6 +110,7 @@ class Settings:
             mail_from=values["DAYBOOK_MAIL_FROM"],
             workers=_workers(values["DAYBOOK_WORKERS"]),
             trusted_hosts=_hosts(values["DAYBOOK_TRUSTED_HOSTS"], public_url, mode),
+            trusted_proxies=_proxies(values["DAYBOOK_TRUSTED_PROXIES"]),
             questionnaires=Path(values["DAYBOOK_QUESTIONNAIRES"]),
             locales=Path(values["DAYBOOK_LOCALES"]),
             version=version("daybook"),
@@ -127,6 +137,13 @@ class Settings:
     @property
     def demo(self) -> bool:
         return self.mode is StudyMode.DEMO
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but hardly as it was meant."""
+        if self.demo or self.trusted_proxies:
+            return ()
+        return ("DAYBOOK_TRUSTED_PROXIES is empty: everybody behind a proxy counts as one address",)
 
     def check(self) -> None:
         """Refuse what does not work together; the command line asks again after its options."""
@@ -196,3 +213,18 @@ def _hosts(value: str, public_url: str, mode: StudyMode) -> tuple[str, ...]:
         return ("*",)
     # The health check of a container calls its own loopback address.
     return (*(named or (urlsplit(public_url).hostname or "",)), "127.0.0.1", "localhost")
+
+
+def _proxies(value: str) -> tuple[Network, ...]:
+    try:
+        networks = tuple(ip_network(each.strip()) for each in value.split(",") if each.strip())
+    except ValueError:
+        networks = None
+    if networks is None or any(network.prefixlen == 0 for network in networks):
+        raise BadDefinition(
+            SOURCE,
+            "DAYBOOK_TRUSTED_PROXIES",
+            value,
+            "addresses or networks such as 127.0.0.1, 10.0.0.0/24; never the whole internet",
+        )
+    return networks

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlmodel import select
 
+from app.domain.plans.publication import FeedState, PublishedChange, SlotChange
 from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.feed import finalise_event
 from app.services.accounts.edc_clients import issue_token
@@ -91,7 +92,8 @@ def _opened(made: Trial, form: Begun) -> str:
         slot = session.exec(select(Slot).where(Slot.public_id == form.slot)).one()
         participant = session.get_one(Participant, slot.participant_id)
         actor = participant_actor(participant.public_id)
-        draft = slot_event(slot, slot.version + 1, participant.subject, made.sites[0], actor, "opened")
+        opened = PublishedChange(SlotChange.opened, FeedState.open)
+        draft = slot_event(slot, slot.version + 1, participant.subject, made.sites[0], actor, opened)
     return _escaped(finalise_event(draft, 1, "0" * 64, made.at)[0])
 
 

@@ -14,9 +14,10 @@ from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.setup.studies import (
     SiteEntry,
     create_staff,

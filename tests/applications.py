@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.main import Parts, create_app
-from app.services.core.secrets import HashCost
+from app.services.core.hashing import HashCost
 from app.settings import ROOT, Settings
 
 CHEAP = HashCost(passes=1, memory_kib=8, lanes=1)

@@ -28,7 +28,9 @@ def serving(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str
     """
     held = listener or free_socket()
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", log_config=None, lifespan="on", ws="none")
+        uvicorn.Config(
+            app, log_level="warning", log_config=None, lifespan="on", ws="none", proxy_headers=False
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, name="serving")
     thread.start()

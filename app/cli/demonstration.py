@@ -27,8 +27,8 @@ from app.i18n.catalogues import Catalogues
 from app.installation import open_installation
 from app.main import create_app
 from app.notify.console import ConsoleChannel
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.services.schedule.enrolment import ContactChannel

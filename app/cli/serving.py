@@ -51,6 +51,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
         check_mode(installation, settings.mode)
     finally:
         installation.engine.dispose()
+    for warning in settings.warnings:
+        print(f"daybook: {warning}", file=sys.stderr)
     # Named, not made: the process that watches several workers needs no application of its own.
     serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
     return 0
@@ -70,6 +72,7 @@ def serve(application: str | Callable[..., object], host: str, port: int, worker
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # whose header is believed is a setting, and read by the application
         ws="none",
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_worker_healthcheck=PATIENCE_SECONDS,

@@ -136,11 +136,6 @@ def url_of_participant(public_id: str) -> str:
     return PARTICIPANT.format(participant=public_id)
 
 
-def client_address(request: Request) -> str:
-    """Where a request comes from, for throttling."""
-    return request.client.host if request.client else "unknown"
-
-
 def _frame(request: Request, staff: SignedInStaff) -> DeskFrame:
     spoken = base_frame(request).speaking(get_language(request, staff.language))
     shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.request import SignedInRequest, client_address, translate_refusal
+from app.clinic.request import SignedInRequest, translate_refusal
 from app.domain.refusal import Refused
+from app.services.accounts.known_browsers import PROOF_LIFE, renew_browser_proofs
 from app.services.accounts.staff_access import require_pending_sign_in
 from app.services.accounts.staff_session import (
+    StaffBrowser,
     confirm_second_factor,
     remember_staff_language,
     sign_in_staff,
@@ -18,12 +20,14 @@ from app.services.accounts.staff_session import (
 )
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed
+from app.web.middleware.forwarding import find_source
 from app.web.pages.rendering import frame_for, render
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import message_of
 from app.web.routes import YEAR
-from app.web.urls import DESK, SESSION_COOKIE, SIGN_IN, SIGN_IN_CODE, SIGN_OUT, STAFF_LANGUAGE
+from app.web.urls import DESK, KNOWN_COOKIE, SESSION_COOKIE, SIGN_IN, SIGN_IN_CODE, SIGN_OUT, STAFF_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ def take_password(
     request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Password = ""
 ) -> Response:
     try:
-        cookie = sign_in_staff(installation, email, password, client_address(request), at)
+        source, browser = find_source(request), _browser(request)
+        cookie = sign_in_staff(installation, email, password, source, at, browser)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
-        return render(request, SignInPage(SIGN_IN, email, words), message_of(refused).status)
+        response = render(request, SignInPage(SIGN_IN, email, words), message_of(refused).status)
+        return ask_to_retry(request, response, refused)
     return _with_cookie(SIGN_IN_CODE, cookie)
 
 
@@ -92,14 +98,17 @@ def ask_code(request: Request, _pending: PendingSignIn) -> Response:
 def take_code(
     request: Request, installation: CurrentInstallation, at: At, _pending: PendingSignIn, code: Short = ""
 ) -> Response:
+    browser = _browser(request)
     try:
-        cookie = confirm_second_factor(
-            installation, get_cookie(request, SESSION_COOKIE), code, client_address(request), at
-        )
+        cookie = confirm_second_factor(installation, browser.session, code, find_source(request), at, browser)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
-        return render(request, CodePage(SIGN_IN_CODE, SIGN_IN, words), message_of(refused).status)
-    return _with_cookie(DESK, cookie)
+        shown = render(request, CodePage(SIGN_IN_CODE, SIGN_IN, words), message_of(refused).status)
+        return ask_to_retry(request, shown, refused)
+    response = _with_cookie(DESK, cookie)
+    proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
+    set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
+    return response
 
 
 @router.post(SIGN_OUT)
@@ -116,6 +125,10 @@ def change_staff_language(desk: SignedInRequest, lang: Short) -> Response:
     response = RedirectResponse(DESK, 303)
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)
     return response
+
+
+def _browser(request: Request) -> StaffBrowser:
+    return StaffBrowser(get_cookie(request, KNOWN_COOKIE) or "", get_cookie(request, SESSION_COOKIE))
 
 
 def _with_cookie(url: str, cookie: str) -> Response:

@@ -14,6 +14,7 @@ from app.domain.refusal import Refused
 from app.edc.openapi import TOKEN, TOKEN_BODY
 from app.services.accounts.edc_clients import issue_token
 from app.web.dependencies import At, CurrentInstallation
+from app.web.middleware.forwarding import find_source
 from app.web.urls import EDC
 
 FORM = "application/x-www-form-urlencoded"
@@ -29,7 +30,7 @@ async def post_token(request: Request, installation: CurrentInstallation, at: At
         form = _form(request, await request.body())
         client_id, secret = _credentials(request, form)
         scopes = form.get("scope", "").split()
-        source = request.client.host if request.client else ""
+        source = find_source(request)
         issued = await run_in_threadpool(issue_token, installation, client_id, secret, scopes, source, at)
     except Refused as refused:
         return _refusal(refused, at)

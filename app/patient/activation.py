@@ -35,7 +35,9 @@ from app.services.accounts.second_check import PIN_DIGITS
 from app.services.core.installation import Installation
 from app.web.cookies import get_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.errors import ask_to_retry
 from app.web.form_fields import read_field
+from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
@@ -52,7 +54,7 @@ class ActivatePage:
     template: ClassVar[str] = "patient/activate.html"
     action_url: str
     asks_code: bool = False
-    error: str = ""  # "" | "wrong" | "throttled"
+    error: str = ""  # "" | "wrong" | "throttled" | "busy"
     shared: bool = False
     wechat: bool = False
 
@@ -67,7 +69,7 @@ class CheckPage:
     template: ClassVar[str] = "patient/check.html"
     asks: str  # "new_pin" | "pin" | "birth_date" | "nothing"
     action_url: str
-    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled" | "busy"
     code: str = ""  # the short code that was typed, carried on
     shared: bool = False
 
@@ -76,6 +78,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 _WECHAT = "MicroMessenger"
 _BROWSERS = (_WECHAT, "iPhone", "iPad", "Android", "HarmonyOS", "Windows", "Macintosh", "Linux")
+_WAITS = {"throttled": "throttled", "sign_in_busy": "busy"}
 _KNOWN_ALREADY = (RequiredCheck.pin, RequiredCheck.birth_date)
 """What can be answered wrongly, and is then asked again."""
 
@@ -149,7 +152,7 @@ def show_link(
 def use_link(
     request: Request, installation: CurrentInstallation, at: At, link: str, fields: PostedFields
 ) -> Response:
-    invited = redeem_invitation(installation, link, _source(request), at, fields.get("pin"))
+    invited = redeem_invitation(installation, link, find_source(request), at, fields.get("pin"))
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     return _enter(coming, link, fields, CheckPage(invited.asks.value, f"{WAY_IN}{link}"))
 
@@ -163,11 +166,11 @@ def show_code(request: Request) -> Response:
 def use_code(request: Request, installation: CurrentInstallation, at: At, fields: PostedFields) -> Response:
     code = read_field(fields, "code")
     try:
-        invited = redeem_invitation(installation, code, _source(request), at, fields.get("pin"))
+        invited = redeem_invitation(installation, code, find_source(request), at, fields.get("pin"))
     except Refused as refused:
-        error = "throttled" if refused.code == "throttled" else "wrong"
+        error = _WAITS.get(refused.code, "wrong")
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
-        return render(request, page, message_of(refused).status)
+        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     return _enter(coming, code, fields, CheckPage(invited.asks.value, CODE, code=code, shared=coming.shared))
 
@@ -177,7 +180,7 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
     asks, request = coming.invited.asks, coming.request
     if not has_check_answer(fields) and (asks is not RequiredCheck.nothing or page.shared):
         return coming.show(page)
-    label, source = _browser(request.headers.get("user-agent", "")), _source(request)
+    label, source = _browser(request.headers.get("user-agent", "")), find_source(request)
     try:
         again = read_field(fields, "pin_again")
         cookie = activate_device(
@@ -187,7 +190,8 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
         error = _fault(refused, asks, fields)
         if not error:
             raise
-        return coming.show(replace(page, error=error), message_of(refused).status)
+        shown = coming.show(replace(page, error=error), message_of(refused).status)
+        return ask_to_retry(request, shown, refused)
     if coming.chosen is not None:
         remember_language(coming.installation, cookie, coming.chosen.code, coming.at)
     response = RedirectResponse(WELCOME, 303)
@@ -202,13 +206,7 @@ def _fault(refused: Refused, asks: RequiredCheck, fields: Mapping[str, str]) -> 
         return "simple" if len(pin) == PIN_DIGITS and pin.isdigit() else "format"
     if refused.code == "wrong_link":
         return "wrong" if asks in _KNOWN_ALREADY else ""
-    return {"pins_differ": "mismatch", "bad_birth_date": "format", "throttled": "throttled"}.get(
-        refused.code, ""
-    )
-
-
-def _source(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return {"pins_differ": "mismatch", "bad_birth_date": "format", **_WAITS}.get(refused.code, "")
 
 
 def _in_wechat(request: Request) -> bool:

@@ -15,6 +15,7 @@ from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedReq
 from app.services.accounts.devices import BoundDevice, issue_own_code, list_own_devices, remove_own_device
 from app.services.accounts.pin_change import change_pin
 from app.services.accounts.second_check import PIN_DIGITS
+from app.web.errors import ask_to_retry
 from app.web.form_fields import RowNumber, read_field
 from app.web.refusal_messages import message_of
 from app.web.urls import CODE, DEVICES, NEW_PIN, SETTINGS
@@ -61,7 +62,7 @@ class NewPinPage:
     template: ClassVar[str] = "patient/new_pin.html"
     action_url: str
     settings_url: str
-    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled"
+    error: str = ""  # "" | "format" | "mismatch" | "simple" | "wrong" | "throttled" | "busy"
     saved: bool = False
 
 
@@ -111,7 +112,7 @@ def change_own_pin(post: ParticipantPost) -> Response:
         change_pin(current.context, now, new, again)
     except Refused as refused:
         page = NewPinPage(NEW_PIN, SETTINGS, _fault(refused, new))
-        return current.show(page, message_of(refused).status)
+        return ask_to_retry(current.request, current.show(page, message_of(refused).status), refused)
     return RedirectResponse(f"{NEW_PIN}?saved=1", 303)
 
 
@@ -123,7 +124,8 @@ def _only_with_pin(current: ParticipantRequest) -> None:
 def _fault(refused: Refused, new: str) -> str:
     if refused.code == "bad_pin":
         return "simple" if len(new) == PIN_DIGITS and new.isdigit() else "format"
-    return {"wrong_pin": "wrong", "pins_differ": "mismatch"}.get(refused.code, "throttled")
+    faults = {"wrong_pin": "wrong", "pins_differ": "mismatch", "sign_in_busy": "busy"}
+    return faults.get(refused.code, "throttled")
 
 
 def _line(current: ParticipantRequest, device: BoundDevice) -> DeviceLine:

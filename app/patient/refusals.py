@@ -19,7 +19,7 @@ from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
-from app.web.errors import refusal_response
+from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
 from app.web.urls import CALL_FORM, READY, UNLOCK, WELCOME
@@ -38,7 +38,7 @@ class LockedPage:
     action_url: str
     minutes: int
     asks: str = "pin"  # "pin" | "birth_date" | "none"
-    error: str = ""  # "" | "format" | "wrong" | "throttled"
+    error: str = ""  # "" | "format" | "wrong" | "throttled" | "busy"
     carried: tuple[tuple[str, str], ...] = ()
     shared: bool = False
 
@@ -75,7 +75,13 @@ _NOTICES: Mapping[str, tuple[str, int]] = {
     "pack_altered": ("not_now", 409),
     "pack_expired": ("not_now", 409),
 }
-_LOCKED = {"locked": "", "wrong_pin": "wrong", "wrong_birth_date": "wrong", "bad_birth_date": "format"}
+_LOCKED = {
+    "locked": "",
+    "wrong_pin": "wrong",
+    "wrong_birth_date": "wrong",
+    "bad_birth_date": "format",
+    "sign_in_busy": "busy",
+}
 _ARRIVALS = (WELCOME, READY)
 _NAMELESS = frozenset({"no_translation", "pack_missing", "pack_altered", "pack_expired"})
 """Refusals of the form's very words, so that its name is not told either."""
@@ -96,7 +102,7 @@ class PatientRoute(APIRoute):
             try:
                 response = await answer(request)
             except Refused as refused:
-                response = await refusal_page(request, refused)
+                response = ask_to_retry(request, await refusal_page(request, refused), refused)
             current: ParticipantRequest | None = getattr(request.state, "current", None)
             if current is not None and "set-cookie" not in response.headers:
                 renew_device_cookies(response, current.cookie, other_tokens(request))

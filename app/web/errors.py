@@ -37,7 +37,7 @@ def is_api_path(path: str) -> bool:
 def refusal_response(request: Request, refused: Refused) -> Response:
     """The refusal as this caller can read it."""
     message = message_of(refused)
-    headers = _retry(request, refused)
+    headers = build_retry_headers(request, refused)
     if not is_api_path(request.url.path):
         spoken = get_language(request)
         sentence = fill_message(
@@ -56,11 +56,18 @@ def refusal_response(request: Request, refused: Refused) -> Response:
     return problem_response(message.kind, message.status, title, detail, errors, headers, more)
 
 
-def _retry(request: Request, refused: Refused) -> dict[str, str]:
-    until = refused.details.get("until")
-    if not isinstance(until, datetime):
-        return {}
-    return {"Retry-After": str(max(1, round((until - get_now(request)).total_seconds())))}
+def build_retry_headers(request: Request, refused: Refused) -> dict[str, str]:
+    """When to come again, for a refusal that says so: `until` a moment, or in so many `seconds`."""
+    until, seconds = refused.details.get("until"), refused.details.get("seconds")
+    if isinstance(until, datetime):
+        seconds = max(1, round((until - get_now(request)).total_seconds()))
+    return {"Retry-After": str(seconds)} if isinstance(seconds, int) else {}
+
+
+def ask_to_retry(request: Request, response: Response, refused: Refused) -> Response:
+    """The response, saying when to come again if the refusal that it shows does."""
+    response.headers.update(build_retry_headers(request, refused))
+    return response
 
 
 def _written(value: object, spoken: Language) -> str:

@@ -77,7 +77,11 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "throttled": RefusalMessage(
         429, N_("There were too many tries. Please try again in one hour."), "rate-limited"
     ),
+    "sign_in_busy": RefusalMessage(
+        503, N_("Many people are signing in at this moment. Please try again in a few seconds."), "busy"
+    ),
     "weak_password": _invalid(N_("The password needs at least %(least)s characters.")),
+    "common_password": _invalid(N_("This password is easy to guess. Please choose another.")),
     "participation_ended": _conflict(N_("This person does not take part any more.")),
     # what participants set and ask for
     "unknown_request": _absent("unknown-request"),

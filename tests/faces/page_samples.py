@@ -146,10 +146,10 @@ def checks() -> tuple[Page, ...]:
         *(CheckPage(asks, "/pin", "wrong") for asks in ("pin", "nothing")),
         *(
             CheckPage("birth_date", "/pin", error, "ABCD2345", shared=True)
-            for error in ("", "format", "throttled", "wrong")
+            for error in ("", "format", "throttled", "busy", "wrong")
         ),
         LockedPage("/pin", 0, "none"),
-        LockedPage("/pin", 15, "pin", "throttled"),
+        *(LockedPage("/pin", 15, "pin", error) for error in ("throttled", "busy")),
         *(LockedPage("/pin", 15, "birth_date", error, shared=True) for error in ("", "format", "wrong")),
     )
 
@@ -167,7 +167,10 @@ def own_pages() -> tuple[Page, ...]:
             for asks in ("birth_date", "none", "pin")
         ),
         NewPinPage("/settings/pin", "/settings", saved=True),
-        *(NewPinPage("/settings/pin", "/settings", error) for error in ("wrong", "throttled", "simple")),
+        *(
+            NewPinPage("/settings/pin", "/settings", error)
+            for error in ("wrong", "throttled", "busy", "simple")
+        ),
         BoundPeoplePage("/settings/people", "/home", 1, (), left=False),
         BoundPeoplePage("/settings/people", "/home", 1, (2,), left=True),
         BoundPeoplePage("/settings/people", "/home", 1, (2, 3)),
@@ -189,7 +192,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         *(
             ActivatePage("/a", asks, error, shared=True, wechat=True)
             for asks in (True, False)
-            for error in ("", "wrong", "throttled")
+            for error in ("", "wrong", "throttled", "busy")
         ),
         *checks(),
         *own_pages(),

@@ -180,7 +180,9 @@ def test_a_password_fits_however_the_keyboard_composes_it(app: FastAPI, clock: C
     with installation.work(SYSTEM, START) as work:
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
         # As it was hashed before passwords were composed.
-        work.session.get_one(Staff, new.staff_id).password_hash = installation.secret_box.hash(apart)
+        work.session.get_one(Staff, new.staff_id).password_hash = installation.secret_box.passwords.hash(
+            apart
+        )
     assert [goes_on(apart), goes_on(composed)] == [True, False]
 
 

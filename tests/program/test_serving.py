@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,26 @@ def test_the_program_serves_and_stops_when_told(tmp_path: Path) -> None:
     assert server.process.returncode in (0, -signal.SIGTERM)
     assert '"route":"/readyz","status":200' in server.log
     assert "Traceback" not in server.log
+
+
+@pytest.mark.req("IAM-12")
+def test_nobody_evades_the_throttle_of_the_program_by_a_header(tmp_path: Path) -> None:
+    """Called from this machine, which the server's own reading of the header would believe."""
+    with started(f"sqlite:///{tmp_path / 'daybook.sqlite3'}", tmp_path) as server:
+        server.wait_for(1)
+        statuses = [_guess(server.base, f"198.51.100.{number}") for number in range(6)]
+    assert statuses == [403] * 5 + [429]
+
+
+def _guess(base: str, claimed: str) -> int:
+    request = urllib.request.Request(
+        f"{base}/desk/sign-in", b"email=nobody@example.org&password=guess", {"X-Forwarded-For": claimed}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
 
 
 @pytest.mark.slow

@@ -40,6 +40,10 @@ def test_a_trial_brings_its_own_key_and_address() -> None:
         ("DAYBOOK_WORKERS", "many"),
         ("DAYBOOK_WORKERS", "2"),
         ("DAYBOOK_KEY_FILE", "/nowhere/key"),
+        ("DAYBOOK_TRUSTED_PROXIES", "proxy.example"),
+        ("DAYBOOK_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1, 0.0.0.0/0"),
+        ("DAYBOOK_TRUSTED_PROXIES", "::/0"),
     ],
 )
 def test_what_cannot_work_is_refused_by_name(name: str, value: str) -> None:
@@ -73,6 +77,20 @@ def test_several_workers_and_named_hosts_go_with_postgresql() -> None:
     settings = Settings.from_environment(told)
     assert (settings.workers, settings.migration_url) == (4, "postgresql+psycopg://x")
     assert settings.trusted_hosts == ("a", "b", "127.0.0.1", "localhost")
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    assert Settings.from_environment({}).trusted_proxies == ()
+    settings = Settings.from_environment({"DAYBOOK_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/24,::1"})
+    assert [str(each) for each in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/24", "::1/128"]
+
+
+def test_a_trial_without_a_trusted_proxy_is_warned() -> None:
+    assert [each.split()[0] for each in Settings.from_environment(LIVE).warnings] == [
+        "DAYBOOK_TRUSTED_PROXIES"
+    ]
+    assert Settings.from_environment({**LIVE, "DAYBOOK_TRUSTED_PROXIES": "127.0.0.1"}).warnings == ()
+    assert Settings.from_environment({}).warnings == ()
 
 
 def test_every_variable_says_what_it_means() -> None:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
 from app.services.core.context import StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.services.setup.studies import load_study, open_site
 from app.settings import DEMO_KEY

@@ -16,8 +16,9 @@ from app.domain.records.studies import StudyMode
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText
 from app.services.core.context import ClockContext, StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.reminders.due_slots import SlotsProcessed, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts

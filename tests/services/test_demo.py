@@ -27,8 +27,9 @@ from app.notify.console import ConsoleChannel
 from app.services.accounts.activation import activate_device
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.reminders.due_slots import find_due_work
 from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.reminder_delivery import MessageSender
@@ -269,7 +270,7 @@ def test_the_printed_pin_opens_the_phone_of_before(made: Made) -> None:
     assert person.activation_url is not None
     assert person.pin is not None
     stored = made.participant("0755-006").pin_hash
-    assert made.installation.secret_box.matches(stored, person.pin)
+    assert made.installation.secret_box.pins.matches(stored, person.pin)
     not_activated = [story.subject for story in PEOPLE if not story.activated]
     assert [made.participant(subject).pin_hash for subject in not_activated] == [None, None]
 

@@ -20,9 +20,10 @@ from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.edc.lookups import describe_participant
 from app.services.edc.participants import (
     ParticipantBody,

@@ -23,10 +23,11 @@ from app.services.accounts.participant_session import (
     unlock_device,
 )
 from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.hashing import SecretHasher
 from app.services.core.installation import Installation
-from app.services.core.secrets import SecretBox
-from app.services.core.throttling import SPAN, TRIES
+from app.services.core.throttling import CODE_TRIES, SPAN, TRIES, code_limits
 from app.services.schedule.enrolment import Invitation, enrol_participant, issue_invitation
+from app.storage.statements.throttle import count_try
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Device
 from app.storage.tables.studies import Site
@@ -126,8 +127,9 @@ def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
 @pytest.mark.req("IAM-12")
 def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(guest: Person) -> None:
     told = invite(guest)
-    for _ in range(TRIES):
-        assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+    for _ in range(CODE_TRIES - 1):
+        count_try(guest.installation.engine, code_limits(HERE), START)
+    assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
     assert refusal(lambda: redeem_invitation(guest.installation, told.code, HERE, START)) == "throttled"
     assert refusal(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
     elsewhere = redeem_invitation(guest.installation, told.code, "192.0.2.2", START)
@@ -135,14 +137,22 @@ def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(gue
     assert enter(guest, link_of(told))
 
 
-def test_failures_of_another_hour_are_forgotten(guest: Person) -> None:
+@pytest.mark.req("IAM-12")
+def test_wrong_codes_from_a_hospital_lock_nobody_else_there_out(guest: Person) -> None:
+    """Five mistyped codes from one address, then somebody else's right one from the same address."""
+    told = invite(guest)
+    for _ in range(TRIES):
+        assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+    assert enter(guest, told.code)
+
+
+def test_failures_of_another_hour_are_forgotten(person: Person) -> None:
+    later = START + days(1)
     for hour in (0, 1):
+        context = ParticipantContext(person.installation, person.participant(later), later + hour * SPAN)
         for _ in range(TRIES - 1):
-            guess = partial(redeem_invitation, guest.installation, "ABCD2345", HERE, START + hour * SPAN)
-            assert refusal(guess) == "wrong_link"
-    assert (
-        refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START + SPAN)) == "wrong_link"
-    )
+            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
+    assert refusal(lambda: unlock_device(context, "000001")) == "wrong_pin"
 
 
 @pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", "123456", "987654", ""])
@@ -174,14 +184,14 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
     guest: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two threads the slower is mostly refused at the first look; this one comes to the second."""
-    link, hashes = link_of(invite(guest)), SecretBox.hash
+    link, hashes = link_of(invite(guest)), SecretHasher.hash
 
-    def overtaken(sealer: SecretBox, pin: str) -> str:
-        monkeypatch.setattr(SecretBox, "hash", hashes)
+    def overtaken(hasher: SecretHasher, pin: str) -> str:
+        monkeypatch.setattr(SecretHasher, "hash", hashes)
         assert enter(guest, link)
-        return hashes(sealer, pin)
+        return hashes(hasher, pin)
 
-    monkeypatch.setattr(SecretBox, "hash", overtaken)
+    monkeypatch.setattr(SecretHasher, "hash", overtaken)
     assert refusal(lambda: enter(guest, link)) == "wrong_link"
     with guest.installation.read() as session:
         mine = select(Device).where(Device.participant_id == guest.row().id)

@@ -20,9 +20,10 @@ from app.domain.refusal import BadDefinition, Refused
 from app.i18n.languages import LANGUAGE_CODES
 from app.jobs.ticker import tick
 from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
+from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
-from app.services.core.secrets import HashCost, SecretBox
+from app.services.core.secrets import SecretBox
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.records import Preconditions
 from app.services.edc.requests import EdcRequest

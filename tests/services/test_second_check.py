@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from app.domain.plans.plan import SecondCheck
 from app.domain.records.audit import AuditEvent
-from app.services.accounts.activation import WARD_TRIES, RequiredCheck, activate_device, redeem_invitation
+from app.services.accounts.activation import RequiredCheck, activate_device, redeem_invitation
 from app.services.accounts.birth_dates import record_birth_date
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import unlock_device
@@ -17,7 +17,7 @@ from app.services.accounts.pin_change import change_pin
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
-from app.services.core.throttling import SPAN, TRIES
+from app.services.core.throttling import INVITATION_TRIES, SOURCE_TRIES, SPAN, TRIES
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
@@ -123,9 +123,12 @@ def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
 def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Person) -> None:
     guest.cookie = enter(guest, link_of(invite(guest)), RIGHT)
     link = link_of(invite(guest))
-    for number in range(TRIES):
-        assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.{number}")) == "wrong_link"
+    for _ in range(TRIES):
+        assert refusal(lambda: enter(guest, link, WRONG)) == "wrong_link"
     assert refusal(lambda: enter(guest, link, RIGHT)) == "throttled"
+    for number in range(TRIES, INVITATION_TRIES):
+        assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.1{number}")) == "wrong_link"
+    assert refusal(lambda: enter(guest, link, RIGHT, "192.0.2.99")) == "throttled"
     own = issue_own_code(ParticipantContext(guest.installation, guest.participant(START), START))
     assert refusal(lambda: enter(guest, own.code, RIGHT)) == "throttled"
     unlock_device(
@@ -148,7 +151,7 @@ def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
 @pytest.mark.req("IAM-12")
 def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> None:
     people = [newcomer(guest.installation, lone_site, f"0571-{number:03d}") for number in range(10, 15)]
-    for number in range(WARD_TRIES):
+    for number in range(SOURCE_TRIES):
         person = people[number % len(people)]
         assert refusal(partial(enter, person, link_of(invite(person)), WRONG)) == "wrong_link"
     assert refusal(lambda: enter(guest, link_of(invite(guest)), RIGHT)) == "throttled"

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 
 import pyotp
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from app.domain.records.access import SYSTEM, Permission, Role
@@ -17,8 +20,8 @@ from app.services.accounts.staff_session import (
     ABSOLUTE,
     IDLE,
     PENDING,
-    SOURCE_TRIES,
     SignedInStaff,
+    StaffBrowser,
     authenticate_staff,
     confirm_second_factor,
     keep_staff_session_alive,
@@ -29,13 +32,14 @@ from app.services.accounts.staff_session import (
 )
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.throttling import TRIES
+from app.services.core.throttling import SOURCE_TRIES, TRIES
 from app.services.setup.studies import create_staff, disable_staff, grant_role, open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import StaffSession
 from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
 
+NUMBERS = count()
 EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
 
 
@@ -152,6 +156,53 @@ def test_a_code_is_accepted_once(installation: Installation, secret: str) -> Non
     )
     later = START + timedelta(seconds=30)
     assert confirm_second_factor(installation, half, code(secret, later), HERE, later)
+
+
+@pytest.mark.req("IAM-11")
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drifts=st.lists(st.tuples(st.integers(0, 3), st.sampled_from([-30, 0, 30])), min_size=2, max_size=6))
+def test_codes_only_move_forward(installation: Installation, drifts: list[tuple[int, int]]) -> None:
+    """Codes of a telephone that may be a step off: each is newer than every one accepted before."""
+    email = f"nurse{next(NUMBERS)}@example.org"
+    new = create_staff(StaffContext(installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    at, newest = START, 0
+    for steps, drift in drifts:
+        at += timedelta(seconds=30 * steps)
+        step = int((at + timedelta(seconds=drift)).timestamp()) // 30
+        half = sign_in_staff(installation, email, PASSWORD, f"10.0.0.{next(NUMBERS)}", at)
+        typed = code(new.totp_secret, at + timedelta(seconds=drift))
+        confirm = partial(confirm_second_factor, installation, half, typed, f"10.0.0.{next(NUMBERS)}", at)
+        if step > newest:
+            assert confirm()
+            newest = step
+        else:
+            assert refused(confirm) == "wrong_code"
+
+
+def test_an_older_code_does_not_work_after_a_newer_one(installation: Installation, secret: str) -> None:
+    older = code(secret, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    assert confirm_second_factor(installation, half, code(secret, START + timedelta(seconds=30)), HERE, START)
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
+    assert refused(lambda: confirm_second_factor(installation, half, older, HERE, START)) == "wrong_code"
+
+
+def test_a_new_sign_in_ends_the_browser_s_earlier_session(installation: Installation, secret: str) -> None:
+    """Also another's, on a computer of the ward; a wrong password ends nothing."""
+    first = signed_in(installation, secret, START)
+    browser = StaffBrowser(session=first)
+    assert (
+        refused(lambda: sign_in_staff(installation, EMAIL, "wrong", HERE, START, browser)) == "wrong_sign_in"
+    )
+    assert seen(installation, first, START).name == "Li Na"
+    half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START, browser)
+    assert refused(lambda: seen(installation, first, START)) == "not_signed_in"
+    assert events(installation)[-1][0] == AuditEvent.STAFF_SIGNED_OUT
+    before = len(events(installation))
+    for session in (first, half, None, "guess"):  # ended, half, none and unknown ones are no sign-out
+        assert sign_in_staff(installation, EMAIL, PASSWORD, HERE, START, StaffBrowser(session=session))
+    assert len(events(installation)) == before
+    assert refused(lambda: confirm_second_factor(installation, half, "1", HERE, START)) == "not_signed_in"
 
 
 def test_a_code_in_full_width_digits_is_the_code(installation: Installation, secret: str) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NoReturn
 
 from sqlmodel import Session, col, select
 
@@ -21,20 +20,16 @@ from app.services.core.identifiers import (
 )
 from app.services.core.installation import Installation
 from app.services.core.throttling import (
-    TRIES,
-    check_tries,
-    count_failure,
-    forget_failures,
-    participant_throttle,
+    check_guess,
+    code_limits,
+    forget_invitation_failures,
+    invitation_limits,
 )
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
-
-WARD_TRIES = 20
-"""Wrong answers from one source with good invitations: a whole ward may sit behind one address."""
 
 _STRANGER = Actor(ActorKind.PARTICIPANT, "stranger", "participant")
 
@@ -82,20 +77,22 @@ def redeem_invitation(
 ) -> InvitationContext:
     """Look up the invitation of a link or code that is being used; a failure is counted and audited.
 
-    Raises Refused: "throttled", "wrong_link". `source` names where the request came from; a good link
-    passes all the same, so that a ward behind one address is never locked out (IAM-12). With a `pin`, to
-    refuse takes as long as for a good link or code with a wrong one (SEC-07).
+    `source` names where the request came from. Many people may stand behind it, so that a few who mistype
+    hold up nobody else; and a good link, which cannot be guessed, passes whatever others tried (IAM-12). With
+    a `pin`, to refuse takes as long as for a good link or code with a wrong one (SEC-07). Raises Refused:
+    "throttled", "sign_in_busy", "wrong_link".
     """
-    with installation.read() as session:
-        if is_short_code(secret):
-            check_tries(session, f"link:{source}", at)
-        invited = _invited(installation, session, secret, at)
-        if invited is None:
-            check_tries(session, f"link:{source}", at)
+    if not is_short_code(secret):
+        invited = _look_up(installation, secret, at)
+        if invited is not None:
+            return invited
+    invited = check_guess(
+        installation, code_limits(source), at, lambda: _look_up(installation, secret, at, pin)
+    )
     if invited is None:
-        if pin is not None:
-            installation.secret_box.matches(None, pin)
-        _refuse(installation, source, at)
+        with installation.work(_STRANGER, at) as work:
+            work.record(AuditEvent.ACTIVATION_REFUSED, INSTALLATION_CHAIN)
+        raise Refused("wrong_link")
     return invited
 
 
@@ -105,14 +102,14 @@ def activate_device(
     """Bind a browser with a link or code and the answer to what it asks; returns the cookie's token.
 
     `answer` is a new PIN (`again` repeats it), the PIN that there is, a birth date as YYYY-MM-DD, or "".
-    Raises Refused: "bad_pin", "pins_differ", or as `redeem_invitation`: a wrong answer reads like a wrong
-    code (SEC-07). Neither PIN nor date is ever stored.
+    Raises Refused: "bad_pin", "pins_differ", "throttled", "sign_in_busy", or as `redeem_invitation`: a wrong
+    answer reads like a wrong code (SEC-07). Neither PIN nor date is ever stored.
     """
     invited = redeem_invitation(installation, secret, source, at)
     pin_hash = None
     if invited.asks is RequiredCheck.new_pin:
         check_new_pin(answer, again)
-        pin_hash = installation.secret_box.hash(answer)
+        pin_hash = installation.secret_box.pins.hash(answer)
     else:
         _confirm(installation, invited, answer, source, at)
     cookie = new_token()
@@ -126,41 +123,35 @@ def is_short_code(secret: str) -> bool:
     return len(normalise_code(secret)) <= CODE_LENGTH
 
 
-def _refuse(installation: Installation, source: str, at: datetime) -> NoReturn:
-    """Count and record the failure, then refuse."""
-    with installation.work(_STRANGER, at) as work:
-        count_failure(work.session, f"link:{source}", at)
-        work.record(AuditEvent.ACTIVATION_REFUSED, INSTALLATION_CHAIN)
-    raise Refused("wrong_link")
+def _look_up(
+    installation: Installation, secret: str, at: datetime, pin: str | None = None
+) -> InvitationContext | None:
+    """The invitation; where there is none, a PIN that came along is hashed all the same."""
+    with installation.read() as session:
+        invited = _invited(installation, session, secret, at)
+    if invited is None and pin is not None:
+        installation.secret_box.pins.matches(None, pin)
+    return invited
 
 
 def _confirm(
     installation: Installation, invited: InvitationContext, answer: str, source: str, at: datetime
 ) -> None:
-    """Check the answer; failures count for the invitation, the participant and the source (IAM-12).
+    """Check the answer; failures count for invitation and source, for the source, and for the participant.
 
-    Browsers that are bound already are not affected, and nothing stays locked for longer than an hour.
+    Browsers that are bound already are not affected, and a new invitation from the site begins anew (IAM-12).
     """
-    limits = {**dict.fromkeys(_tries(invited), TRIES), f"ward:{source}": WARD_TRIES}
+    check = SecondCheck.none if invited.asks is RequiredCheck.nothing else SecondCheck(invited.asks.value)
+    limits = invitation_limits(invited.participant_id, invited.activation_id, source)
     with installation.read() as session:
-        for subject, tries in limits.items():
-            check_tries(session, subject, at, tries)
         participant = session.get_one(Participant, invited.participant_id)
-        check = SecondCheck.none if invited.asks is RequiredCheck.nothing else SecondCheck(invited.asks.value)
-        right = is_confirmed(installation.secret_box, participant, check, answer)
-    if right:
+    box = installation.secret_box
+    if check_guess(installation, limits, at, lambda: is_confirmed(box, participant, check, answer)):
         return
     chain = participant_chain(invited.participant_id)
     with installation.work(_STRANGER, at) as work:
-        work.lock(chain)
-        for subject in limits:
-            count_failure(work.session, subject, at)
         work.record(AuditEvent.ACTIVATION_REFUSED, chain)
     raise Refused("wrong_link")
-
-
-def _tries(invited: InvitationContext) -> tuple[str, str]:
-    return f"token:{invited.activation_id}", participant_throttle(invited.participant_id)
 
 
 def _bind(
@@ -175,7 +166,7 @@ def _bind(
     activation.used_at = work.at
     if pin_hash is not None:
         participant.pin_hash = pin_hash
-    forget_failures(work.session, participant_throttle(participant_id))
+    forget_invitation_failures(work.session, participant_id)
     work.session.add(
         Device(
             participant_id=participant_id,

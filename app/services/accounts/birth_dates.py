@@ -10,7 +10,7 @@ from app.services.accounts.second_check import birth_date_fingerprint
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.core.throttling import forget_failures, participant_throttle
+from app.services.core.throttling import forget_invitation_failures
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 
@@ -62,5 +62,5 @@ def record_birth_date(
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
         participant.birth_hash = birth_date_hash(context.installation, plan, participant.public_id, born_on)
-        forget_failures(work.session, participant_throttle(participant_id))
+        forget_invitation_failures(work.session, participant_id)
         work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=reason.strip())

@@ -16,7 +16,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
-from app.services.core.throttling import check_tries, count_failure, forget_failures
+from app.services.core.throttling import check_guess, client_limits
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.edc import EdcClient, EdcToken
 from app.storage.tables.studies import Site, Study
@@ -49,9 +49,20 @@ def issue_token(
     Raises Refused: "throttled", "invalid_client" (alike for unknown, disabled and wrong secret),
     "invalid_scope". Every refusal is recorded (EDC-07, RFC 6749 §4.4).
     """
-    subject = f"edc:{token_digest(f'{client_id} {source}')}"
+    limits = client_limits(client_id, source)
+    outcome = check_guess(
+        installation, limits, at, lambda: _issue_or_refuse(installation, client_id, secret, requested, at)
+    )
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+def _issue_or_refuse(
+    installation: Installation, client_id: str, secret: str, requested: Collection[str] | None, at: datetime
+) -> IssuedToken | Refused:
+    """A token or why there is none; either is recorded."""
     with installation.read() as session:
-        check_tries(session, subject, at)
         client = _client(session, client_id)
         study_id = client.study_id if client else None
     chain = study_chain(study_id) if study_id else INSTALLATION_CHAIN
@@ -59,14 +70,8 @@ def issue_token(
     with installation.work(Actor(ActorKind.EDC, _named(client_id), "edc"), at) as work:
         work.lock(chain, study_id)
         outcome = _issue(work, client_id, secret, requested, secret_token)
-        if isinstance(outcome, Refused):
-            count_failure(work.session, subject, at)
-        else:
-            forget_failures(work.session, subject)
         event = AuditEvent.EDC_TOKEN_REFUSED if isinstance(outcome, Refused) else AuditEvent.EDC_TOKEN_ISSUED
         work.record(event, chain, study_id)
-    if isinstance(outcome, Refused):
-        raise outcome
     return outcome
 
 

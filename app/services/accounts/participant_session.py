@@ -11,7 +11,7 @@ from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.core.throttling import check_tries, count_failure, device_throttle, forget_failures
+from app.services.core.throttling import check_guess, device_limits
 from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import renew_device_lease
@@ -84,26 +84,25 @@ def keep_alive(context: ParticipantContext) -> None:
 def unlock_device(context: ParticipantContext, answer: str) -> None:
     """Wake a browser with the answer to the study's second check: PIN, birth date, or nothing at all.
 
-    Raises Refused: "throttled" (this browser alone), "wrong_pin", "wrong_birth_date"; all are recorded.
+    Raises Refused: "throttled" (this browser alone), "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong
+    answer is recorded.
     """
-    subject = device_throttle(context.participant.participant_id, context.participant.device_id)
+    box, check = context.installation.secret_box, context.participant.second_check
+    limits = device_limits(context.participant.participant_id, context.participant.device_id)
     chain = participant_chain(context.participant.participant_id)
     with context.read() as session:
-        check_tries(session, subject, context.at)
         participant = session.get_one(Participant, context.participant.participant_id)
-        right = is_confirmed(
-            context.installation.secret_box, participant, context.participant.second_check, answer
-        )
-    refusal = refusal_for(context.participant.second_check)
+    right = check_guess(
+        context.installation, limits, context.at, lambda: is_confirmed(box, participant, check, answer, True)
+    )
+    refusal = refusal_for(check)
     with context.unit_of_work() as work:
         work.lock(chain)
         if right:
             device = work.session.get_one(Device, context.participant.device_id)
             device.seen_at, device.locked_at = context.at, None
-            forget_failures(work.session, subject)
             work.record(AuditEvent.DEVICE_UNLOCKED, chain)
         else:
-            count_failure(work.session, subject, context.at)
             work.record(refusal.event, chain)
     if not right:
         raise Refused(refusal.code)

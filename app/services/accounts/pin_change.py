@@ -5,7 +5,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import check_new_pin, is_confirmed
 from app.services.core.context import ParticipantContext
-from app.services.core.throttling import check_tries, count_failure, device_throttle, forget_failures
+from app.services.core.throttling import check_guess, device_limits
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 
@@ -13,26 +13,29 @@ from app.storage.tables.participants import Participant
 def change_pin(context: ParticipantContext, now: str, new: str, again: str) -> None:
     """Replace the PIN `now` by `new`, for every browser of this person.
 
-    Raises Refused: "throttled", "bad_pin", "pins_differ", "wrong_pin"; a wrong one is recorded and counts
-    like one at the lock.
+    Raises Refused: "throttled", "sign_in_busy", "bad_pin", "pins_differ", "wrong_pin"; a wrong one is
+    recorded and counts like one at the lock.
     """
-    tries = device_throttle(context.participant.participant_id, context.participant.device_id)
+    box = context.installation.secret_box
+    limits = device_limits(context.participant.participant_id, context.participant.device_id)
     chain = participant_chain(context.participant.participant_id)
     with context.read() as session:
-        check_tries(session, tries, context.at)
         participant = session.get_one(Participant, context.participant.participant_id)
-        right = is_confirmed(context.installation.secret_box, participant, SecondCheck.pin, now)
+    right = check_guess(
+        context.installation,
+        limits,
+        context.at,
+        lambda: is_confirmed(box, participant, SecondCheck.pin, now, True),
+    )
     if right:
         check_new_pin(new, again)
-    hashed = context.installation.secret_box.hash(new) if right else None
+    hashed = box.pins.hash(new) if right else None
     with context.unit_of_work() as work:
         work.lock(chain)
         if hashed is None:
-            count_failure(work.session, tries, context.at)
             work.record(AuditEvent.PIN_REFUSED, chain)
         else:
             work.session.get_one(Participant, context.participant.participant_id).pin_hash = hashed
-            forget_failures(work.session, tries)
             work.record(AuditEvent.PIN_CHANGED, chain)
     if hashed is None:
         raise Refused("wrong_pin")

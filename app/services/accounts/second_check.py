@@ -33,12 +33,17 @@ def refusal_for(check: SecondCheck) -> CheckRefusal:
     return _REFUSALS.get(check, CheckRefusal("wrong_pin", AuditEvent.PIN_REFUSED))
 
 
-def is_confirmed(sealer: SecretBox, participant: Participant, check: SecondCheck, answer: str) -> bool:
-    """Whether this answers the check: a PIN, a birth date as YYYY-MM-DD, or anything for `none`."""
+def is_confirmed(
+    sealer: SecretBox, participant: Participant, check: SecondCheck, answer: str, known: bool = False
+) -> bool:
+    """Whether this answers the check: a PIN, a birth date as YYYY-MM-DD, or anything for `none`.
+
+    `known`: asked by a bound browser. Raises Refused("sign_in_busy").
+    """
     if check is SecondCheck.none:
         return True
     if check is SecondCheck.pin:
-        return sealer.matches(participant.pin_hash, answer)
+        return sealer.pins.matches(participant.pin_hash, answer, known)
     fingerprint = birth_date_fingerprint(sealer, participant.public_id, answer)
     return hmac.compare_digest(fingerprint, participant.birth_hash or "")
 

@@ -14,9 +14,10 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_address, narrow_text, password_spellings
 from app.i18n.languages import LANGUAGES, find_language
+from app.services.accounts.known_browsers import find_known_browser
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
-from app.services.core.throttling import check_tries, count_failure, forget_failures
+from app.services.core.throttling import check_guess, staff_limits
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession, UsedCode
@@ -29,12 +30,21 @@ ABSOLUTE = timedelta(hours=12)
 PENDING = timedelta(minutes=10)
 """How long the one-time code may follow the password."""
 STEP_SECONDS = 30
-SOURCE_TRIES = 50
-"""Failures in an hour from one address; a whole hospital may stand behind it."""
 _SEEN_EVERY = timedelta(seconds=60)
 _DRIFT = (0, -1, 1)
 """Steps by which a telephone's clock may differ from ours."""
 STRANGER = Actor(ActorKind.STAFF, "stranger", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class StaffBrowser:
+    """What a browser brings to the sign-in page: proofs of earlier sign-ins, and its session so far."""
+
+    proofs: str = ""
+    session: str | None = None
+
+
+NEW_BROWSER = StaffBrowser()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +58,45 @@ class SignedInStaff:
     seen_at: datetime
 
 
-def sign_in_staff(installation: Installation, email: str, password: str, source: str, at: datetime) -> str:
+def sign_in_staff(
+    installation: Installation,
+    email: str,
+    password: str,
+    source: str,
+    at: datetime,
+    browser: StaffBrowser = NEW_BROWSER,
+) -> str:
     """Check the password; returns the cookie of half a session, good for the second factor only.
 
-    An unknown, a disabled and a known account with a wrong password are refused alike, after the
-    same work. Raises Refused: "throttled" (per account and per source), "wrong_sign_in".
+    An unknown, a disabled and a known account with a wrong password are refused alike, after the same work.
+    The session that the browser had before ends with a right password. Raises Refused: "throttled" (per
+    account and source, per source, and slowly per account), "sign_in_busy", "wrong_sign_in".
     """
     address = narrow_address(email)
-    counters = (f"staff:{token_digest(address)}", f"staff-from:{source}")
+    known = find_known_browser(installation.secret_box, browser.proofs, address, at)
     with installation.read() as session:
-        _check(session, counters, at)
         staff = session.exec(select(Staff).where(Staff.email == address)).one_or_none()
-    stored = staff.password_hash if staff else None
-    # Every spelling is compared, whether or not one fits: the time tells nothing of the account.
-    fits = [installation.secret_box.matches(stored, each) for each in password_spellings(password)]
-    if staff is None or not any(fits) or staff.disabled_at is not None:
-        _refuse(installation, counters, staff, at, "password")
+
+    def find_confirmed() -> Staff | None:
+        hashed = staff.password_hash if staff else None
+        passwords = installation.secret_box.passwords
+        # Every spelling is compared, whether or not one fits: the time tells nothing of the account.
+        fits = [passwords.matches(hashed, each, known is not None) for each in password_spellings(password)]
+        return staff if any(fits) and staff is not None and staff.disabled_at is None else None
+
+    limits = staff_limits("staff", address, source, known)
+    confirmed = check_guess(installation, limits, at, find_confirmed)
+    if confirmed is None:
+        _record_refusal(installation, staff, at, "password")
         raise Refused("wrong_sign_in")
     cookie = new_token()
-    with installation.work(_actor(staff.id, ()), at) as work:
+    with installation.work(_actor(confirmed.id, ()), at) as work:
+        _end_earlier_session(work, browser.session)
         work.session.add(
-            StaffSession(token_hash=token_digest(cookie), staff_id=key_of(staff), opened_at=at, seen_at=at)
+            StaffSession(
+                token_hash=token_digest(cookie), staff_id=key_of(confirmed), opened_at=at, seen_at=at
+            )
         )
-        forget_failures(work.session, counters[0])
     return cookie
 
 
@@ -85,22 +111,31 @@ def pending_second_factor(session: Session, cookie: str | None, at: datetime) ->
 
 
 def confirm_second_factor(
-    installation: Installation, cookie: str | None, code: str, source: str, at: datetime
+    installation: Installation,
+    cookie: str | None,
+    code: str,
+    source: str,
+    at: datetime,
+    browser: StaffBrowser = NEW_BROWSER,
 ) -> str:
     """Check the one-time code; returns the cookie of the whole session, which replaces the half one.
 
-    A code is accepted once. Raises Refused: "not_signed_in", "throttled", "wrong_code".
+    Codes only move forward: one is accepted once, and none that is older than it from then on. Raises
+    Refused: "not_signed_in", "throttled", "wrong_code".
     """
     with installation.read() as session:
         half = pending_second_factor(session, cookie, at)
-        counters = (f"code:{half.staff_id}", f"staff-from:{source}")
-        _check(session, counters, at)
         staff = session.get_one(Staff, half.staff_id)
         grants = _grants(session, half.staff_id)
-    step = _step(installation.secret_box.decrypt(staff.totp_sealed), code, at)
-    fresh = new_token()
-    if step is None or not _opened(installation, staff, grants, half.token_hash, step, fresh, at):
-        _refuse(installation, counters, staff, at, "code")
+    known = find_known_browser(installation.secret_box, browser.proofs, staff.email, at)
+    secret, fresh = installation.secret_box.decrypt(staff.totp_sealed), new_token()
+
+    def is_right() -> bool:
+        step = _step(secret, code, at)
+        return step is not None and _opened(installation, staff, grants, half.token_hash, step, fresh, at)
+
+    if not check_guess(installation, staff_limits("code", staff.email, source, known), at, is_right):
+        _record_refusal(installation, staff, at, "code")
         raise Refused("wrong_code")
     return fresh
 
@@ -114,13 +149,12 @@ def _opened(
     fresh: str,
     at: datetime,
 ) -> bool:
-    """Open the whole session under a new token, unless this code was used before."""
+    """Open the whole session under a new token, unless this code or a newer one was used before."""
     with installation.work(_actor(staff.id, grants), at) as work:
-        work.lock(
-            INSTALLATION_CHAIN
-        )  # two tries of one code wait in line here, so that one finds the other's
+        # Two tries of one code wait in line here, so that one finds the other's.
+        work.lock(INSTALLATION_CHAIN)
         half = work.session.get_one(StaffSession, half_hash)
-        if half.closed_at is not None or work.session.get(UsedCode, (key_of(staff), step)) is not None:
+        if half.closed_at is not None or _is_used(work.session, key_of(staff), step, at):
             return False
         half.closed_at = at
         work.session.add(UsedCode(staff_id=key_of(staff), step=step))
@@ -133,9 +167,22 @@ def _opened(
                 seen_at=at,
             )
         )
-        forget_failures(work.session, f"code:{staff.id}")
         work.record(AuditEvent.STAFF_SIGNED_IN, INSTALLATION_CHAIN)
     return True
+
+
+def _is_used(session: Session, staff_id: int, step: int, at: datetime) -> bool:
+    """Whether the code of this step or of a later one was accepted.
+
+    A step beyond what a telephone may be ahead was used while our own clock was ahead. It spends its own
+    code and no other, or nobody could sign in until then.
+    """
+    ahead = _step_at(at) + max(_DRIFT)
+    used = sa.select(sa.func.max(col(UsedCode.step))).where(
+        col(UsedCode.staff_id) == staff_id, col(UsedCode.step) <= ahead
+    )
+    newest: int | None = session.connection().execute(used).scalar()
+    return newest is not None and step <= newest
 
 
 # Every request of the desk begins with this, so it is prepared once and makes no objects of the rows.
@@ -207,26 +254,21 @@ def remember_staff_language(installation: Installation, staff: SignedInStaff, co
     return chosen.code
 
 
-def _check(session: Session, counters: tuple[str, str], at: datetime) -> None:
-    account, source = counters
-    check_tries(session, account, at)
-    check_tries(session, source, at, SOURCE_TRIES)
-
-
-def _refuse(
-    installation: Installation, counters: tuple[str, str], staff: Staff | None, at: datetime, factor: str
-) -> None:
-    """Count and record a failure; the refusal itself comes after the commit."""
+def _record_refusal(installation: Installation, staff: Staff | None, at: datetime, factor: str) -> None:
     actor = _actor(staff.id, ()) if staff else STRANGER
     with installation.work(actor, at) as work:
-        _count(work, counters)
         work.record(AuditEvent.STAFF_SIGN_IN_REFUSED, INSTALLATION_CHAIN, reason=factor)
 
 
-def _count(work: UnitOfWork, counters: tuple[str, str]) -> None:
-    work.lock(INSTALLATION_CHAIN)
-    for counter in counters:
-        count_failure(work.session, counter, work.at)
+def _end_earlier_session(work: UnitOfWork, cookie: str | None) -> None:
+    """End the session whose cookie a browser is about to lose; its end is its own owner's in the trail."""
+    earlier = work.session.get(StaffSession, token_digest(cookie or ""))
+    if earlier is None or earlier.closed_at is not None:
+        return
+    earlier.closed_at = work.at
+    if earlier.second_factor_at is not None:
+        with work.joined(_actor(earlier.staff_id, ()), work.at) as ending:
+            ending.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
 
 
 def _actor(staff_id: int | None, grants: tuple[Grant, ...]) -> Actor:
@@ -242,9 +284,13 @@ def _grants(session: Session, staff_id: int) -> tuple[Grant, ...]:
 def _step(secret: str, code: str, at: datetime) -> int | None:
     """The time step of which this is the code, within one step of now; None for a wrong code."""
     typed = "".join(narrow_text(code).split())
-    current = int(at.timestamp()) // STEP_SECONDS
+    current = _step_at(at)
     generator = pyotp.TOTP(secret, interval=STEP_SECONDS)
     for drift in _DRIFT:
         if hmac.compare_digest(generator.generate_otp(current + drift).encode(), typed.encode()):
             return current + drift
     return None
+
+
+def _step_at(at: datetime) -> int:
+    return int(at.timestamp()) // STEP_SECONDS

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.domain.records.access import Actor
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.services.core.throttling import SPAN, TRIES
+from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import select_readable
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
-from app.storage.tables.staff import Throttle
 
 UNUSED = timedelta(days=3)
 """After enrolment; by then somebody should have helped with the sheet."""
@@ -81,7 +80,7 @@ def _find(
 ) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
     """Who is locked out, who never bound a browser, and until when the former are."""
     taking_part = select_readable(actor).where(col(Participant.exit_kind).is_(None))
-    until = _throttled(session, at)
+    until = find_throttled_participants(session, at)
     locked = taking_part.where(col(Participant.id).in_(until)).order_by(col(Participant.subject)).limit(MOST)
     unused = taking_part.where(
         ~sa.exists().where(col(Device.participant_id) == col(Participant.id)),
@@ -90,15 +89,3 @@ def _find(
     )
     longest_first = unused.order_by(col(Participant.enrolled_at), col(Participant.id)).limit(MOST)
     return session.exec(locked).all() if until else [], session.exec(longest_first).all(), until
-
-
-def _throttled(session: Session, at: datetime) -> Mapping[int, datetime]:
-    """Until when whose second check is refused, on the way in or on a bound browser."""
-    counted = select(Throttle).where(col(Throttle.failures) >= TRIES, col(Throttle.since_at) > at - SPAN)
-    until: dict[int, datetime] = {}
-    for row in session.exec(counted):
-        kind, _, rest = row.subject.partition(":")
-        if kind in ("check", "pin"):
-            who = int(rest.partition(":")[0])
-            until[who] = max(row.since_at + SPAN, until.get(who, at))
-    return until

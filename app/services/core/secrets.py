@@ -3,28 +3,27 @@
 import hmac
 from dataclasses import dataclass, field
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from cryptography.fernet import Fernet, InvalidToken
 
 from app.domain.refusal import Refused
-
-
-@dataclass(frozen=True, slots=True)
-class HashCost:
-    """How dear one guess at a PIN or password is: passes, KiB of memory, lanes (Argon2id)."""
-
-    passes: int = 3
-    memory_kib: int = 65536
-    lanes: int = 1
+from app.services.core.hashing import HashCost, SecretHasher
 
 
 @dataclass(frozen=True, slots=True)
 class SecretBox:
-    """Encrypts with the installation's key (Fernet), and hashes secrets that people remember."""
+    """Encrypts with the installation's key (Fernet), and hashes secrets that people remember.
+
+    `passwords` of staff and `pins` of participants are hashed apart: neither waits for the other.
+    """
 
     key: bytes
     cost: HashCost = field(default_factory=HashCost)
+    passwords: SecretHasher = field(init=False, repr=False)
+    pins: SecretHasher = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for kind in ("passwords", "pins"):
+            object.__setattr__(self, kind, SecretHasher(self.cost))
 
     def encrypt(self, text: str) -> str:
         """The text, encrypted and authenticated."""
@@ -41,27 +40,7 @@ class SecretBox:
         """A digest that only who holds the installation's key can make (HMAC-SHA-256)."""
         return hmac.digest(self.key, f"{purpose}:{text}".encode(), "sha256")
 
-    def hash(self, secret: str) -> str:
-        """A memory-hard hash of a PIN or password."""
-        return self._hasher().hash(secret)
-
-    def matches(self, stored: str | None, secret: str) -> bool:
-        """Whether the secret is the one; takes as long when there is none to compare with (SEC-07)."""
-        hasher = self._hasher()
-        if stored is None:
-            hasher.hash(secret)
-            return False
-        try:
-            return hasher.verify(stored, secret)
-        except (VerifyMismatchError, InvalidHashError):
-            return False
-
     def keyed_fingerprint(self, text: str, salt: str) -> str:
         """A keyed digest of what is too easily guessed for a plain one (HMAC-SHA256, a key of its own)."""
         key = hmac.digest(self.key, b"daybook: fingerprints", "sha256")
         return hmac.digest(key, f"{salt}:{text}".encode(), "sha256").hex()
-
-    def _hasher(self) -> PasswordHasher:
-        return PasswordHasher(
-            time_cost=self.cost.passes, memory_cost=self.cost.memory_kib, parallelism=self.cost.lanes
-        )

@@ -1,46 +1,144 @@
-"""Slowing down guesses: per account and per source, never a permanent lock (IAM-12)."""
+"""Slowing down guesses: per account and source, per source, and slowly per account; never for good (IAM-12).
 
+Whoever checks a secret does it through `check_guess`: the try is counted before anything is compared or
+hashed, by one statement that counts and decides, in the database that all processes share.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlmodel import Session
+from sqlmodel import Session, col, or_, select
 
 from app.domain.refusal import Refused
+from app.services.core.identifiers import token_digest
+from app.services.core.installation import Installation
+from app.storage.statements.throttle import (
+    FullCounter,
+    TryLimit,
+    count_try,
+    settle_success,
+    take_back_try,
+)
 from app.storage.tables.staff import Throttle
 
+Outcome = TypeVar("Outcome")
+
 TRIES = 5
+"""Failures in an hour at one account from one source."""
+SOURCE_TRIES = 50
+"""Failures in an hour from one source at all accounts together; a whole hospital may stand behind it."""
+BRAKE_TRIES = 50
+"""Failures in an hour at one account of staff from all sources; browsers that are known to it are exempt."""
+INVITATION_TRIES = 10
+"""Wrong answers in a day to the invitations of one participant, from all sources together."""
+CODE_TRIES = 200
+"""Wrong short codes and links in an hour from one source: a guesser would need centuries, and a hospital full
+of people who mistype does not come near."""
 SPAN = timedelta(hours=1)
+BRAKE_SPAN = timedelta(days=1)
+
+_DEVICE, _INVITATION, _INVITED = "pin", "check", "invited"
+_PARTICIPANT_LIMITS = {
+    _DEVICE: (TRIES, SPAN),
+    _INVITATION: (TRIES, SPAN),
+    _INVITED: (INVITATION_TRIES, BRAKE_SPAN),
+}
+"""By the first word of a counter's name: those that name a participant in the second."""
 
 
-def check_tries(session: Session, subject: str, at: datetime, tries: int = TRIES) -> None:
-    """Refuse when this subject failed too often in the running hour; says when to try again."""
-    counted = session.get(Throttle, subject)
-    if counted is not None and counted.failures >= tries and at < counted.since_at + SPAN:
-        raise Refused("throttled", until=counted.since_at + SPAN)
+def check_guess(
+    installation: Installation, limits: Sequence[TryLimit], at: datetime, check: Callable[[], Outcome]
+) -> Outcome:
+    """Check a guess, if it may be made at all; what the check returns says whether it was right.
+
+    None, False and a refusal stand for a wrong one, which stays counted. `limits` go from the narrowest to
+    the widest. A guess that ended in an error, such as Refused("sign_in_busy"), decided nothing and is taken
+    back.
+    Raises Refused("throttled"), which says when to try again.
+    """
+    counted = count_try(installation.engine, limits, at)
+    if isinstance(counted, FullCounter):
+        raise Refused("throttled", until=counted.until)
+    with ExitStack() as undecided:
+        undecided.callback(take_back_try, installation.engine, counted)
+        outcome = check()
+        undecided.pop_all()
+    if outcome and not isinstance(outcome, Refused):
+        settle_success(installation.engine, counted)
+    return outcome
 
 
-def count_failure(session: Session, subject: str, at: datetime) -> None:
-    """Remember one more failure; the hour begins with the first."""
-    counted = session.get(Throttle, subject)
-    if counted is None:
-        session.add(Throttle(subject=subject, failures=1, since_at=at))
-    elif at >= counted.since_at + SPAN:
-        counted.failures, counted.since_at = 1, at
-    else:
-        counted.failures += 1
+def staff_limits(factor: str, account: str, source: str, browser: str | None) -> Sequence[TryLimit]:
+    """What counts guesses at a factor of a staff account, whether there is such an account or not.
+
+    `browser` names one that this account signed in with before: it has a counter to itself, so that nobody
+    else can hold it up.
+    """
+    if browser is not None:
+        return (_limit(factor, f"{account} browser {browser}", TRIES, cleared=True),)
+    return (
+        _limit(factor, f"{account} from {source}", TRIES, cleared=True),
+        TryLimit(f"staff-from:{source}", SOURCE_TRIES, SPAN),
+        _limit(f"{factor}-brake", account, BRAKE_TRIES),
+    )
 
 
-def forget_failures(session: Session, subject: str) -> None:
-    """Begin anew after a success."""
-    counted = session.get(Throttle, subject)
-    if counted is not None:
-        counted.failures = 0
+def client_limits(client_id: str, source: str) -> Sequence[TryLimit]:
+    """What counts guesses at an EDC client's secret from one source."""
+    return (_limit("edc", f"{client_id} {source}", TRIES, cleared=True),)
 
 
-def participant_throttle(participant_id: int) -> str:
-    """Under which name wrong answers to a participant's invitations are counted."""
-    return f"check:{participant_id}"
+def code_limits(source: str) -> Sequence[TryLimit]:
+    """What counts short codes and links that let nobody in."""
+    return (TryLimit(f"link:{source}", CODE_TRIES, SPAN),)
 
 
-def device_throttle(participant_id: int, device_id: int) -> str:
-    """Under which name the wrong answers of one bound browser are counted; others are not held up."""
-    return f"pin:{participant_id}:{device_id}"
+def invitation_limits(participant_id: int, activation_id: int, source: str) -> Sequence[TryLimit]:
+    """What counts wrong answers to a good invitation; a new one, from the site, is another."""
+    invitation = f"{_INVITATION}:{participant_id}:{activation_id}:{source}"
+    return (
+        TryLimit(invitation, TRIES, SPAN, cleared=True),
+        TryLimit(f"ward:{source}", SOURCE_TRIES, SPAN),
+        TryLimit(f"{_INVITED}:{participant_id}", INVITATION_TRIES, BRAKE_SPAN),
+    )
+
+
+def device_limits(participant_id: int, device_id: int) -> Sequence[TryLimit]:
+    """What counts the wrong answers of one bound browser; others are not held up by it, nor it by others."""
+    return (TryLimit(f"{_DEVICE}:{participant_id}:{device_id}", TRIES, SPAN, cleared=True),)
+
+
+def forget_invitation_failures(session: Session, participant_id: int) -> None:
+    """Let a participant be asked anew: the site made a new invitation, or corrected what is asked."""
+    counters = select(Throttle).where(
+        or_(
+            col(Throttle.subject) == f"{_INVITED}:{participant_id}",
+            col(Throttle.subject).startswith(f"{_INVITATION}:{participant_id}:", autoescape=True),
+        )
+    )
+    for counter in session.exec(counters):
+        counter.failures = 0
+
+
+def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
+    """Until when whose second check is refused, on the way in or on a bound browser."""
+    full = select(Throttle).where(
+        col(Throttle.failures) >= TRIES,
+        col(Throttle.since_at) > at - BRAKE_SPAN,
+        or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
+    )
+    until: dict[int, datetime] = {}
+    for row in session.exec(full):
+        kind, who = row.subject.split(":")[:2]
+        tries, span = _PARTICIPANT_LIMITS[kind]
+        ends = min(row.since_at, at) + span  # one from the future runs out as if it began now
+        if row.failures >= tries and ends > at:
+            until[int(who)] = max(ends, until.get(int(who), at))
+    return until
+
+
+def _limit(kind: str, name: str, tries: int, cleared: bool = False) -> TryLimit:
+    """A counter under a digest: what was typed as an account may be anything, and is nobody's to read."""
+    return TryLimit(f"{kind}:{token_digest(name)}", tries, SPAN, cleared)

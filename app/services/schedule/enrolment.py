@@ -17,7 +17,7 @@ from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.core.throttling import forget_failures, participant_throttle
+from app.services.core.throttling import forget_invitation_failures
 from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.next_due import refresh_next_due
@@ -219,7 +219,7 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
         if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
             raise Refused("birth_date_needed", field="born_on")
         work.record(AuditEvent.ACTIVATION_ISSUED, chain)
-        forget_failures(work.session, participant_throttle(key_of(participant)))
+        forget_invitation_failures(work.session, key_of(participant))
         for earlier in _waiting(work.session, participant):
             earlier.revoked_at = context.at
         activation = Activation(

@@ -15,6 +15,7 @@ from app.domain.typed_text import narrow_address, narrow_text, password_spelling
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_token, token_digest
 from app.services.core.installation import Installation
+from app.services.setup.passwords import check_new_password
 from app.storage.feed_log import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
@@ -22,9 +23,6 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Site, Study
-
-LEAST_PASSWORD = 12
-"""Characters of a staff password; any characters, no composition rules (SEC-06)."""
 
 
 def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) -> Study:
@@ -115,14 +113,13 @@ def create_staff(
 ) -> NewStaff:
     """Create an account; the address of a disabled one stays taken (IAM-01).
 
-    Raises Refused: "weak_password", "staff_exists".
+    Raises Refused: "weak_password", "common_password", "staff_exists".
     """
     composed = password_spellings(password)[0]
-    if len(composed) < LEAST_PASSWORD:
-        raise Refused("weak_password", least=LEAST_PASSWORD)
+    check_new_password(composed, email)
     address = narrow_address(email)
     secret = pyotp.random_base32()
-    hashed_password = context.installation.secret_box.hash(composed)
+    hashed_password = context.installation.secret_box.passwords.hash(composed)
     with context.unit_of_work() as work:
         if work.session.exec(select(Staff).where(Staff.email == address)).first():
             raise Refused("staff_exists", email=address)
