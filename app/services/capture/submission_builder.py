@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.capture.answers import SubmittedAnswer, validate_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
-from app.domain.capture.outbox import capture_instant
+from app.domain.capture.outbox import credible_capture
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import Score, format_score
@@ -106,7 +106,7 @@ def check_submission(context: SubmissionContext, form: SubmittedForm, at: dateti
     if slot.begun_at is None:
         raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
     document = answer_document(definition, form, form.reviewed)
-    captured_at = capture_instant(form.device_at, form.skew)
+    captured_at = credible_capture(form.device_at, form.skew, form.offline)
     return CheckedSubmission(form, document, classify_arrival(window, facts, captured_at, at))
 
 
