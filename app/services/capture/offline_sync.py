@@ -146,11 +146,13 @@ def _quarantine(
     reason: str,
 ) -> None:
     event = AuditEvent.ANSWERS_ALTERED if reason == "altered" else AuditEvent.ANSWERS_QUARANTINED
+    untrusted = context.installation.clock_watch.untrusted
     with context.unit_of_work() as work:
         work.lock(participant_chain(context.participant.participant_id))
         slot = get_own_slot(work.session, context.participant, slot_id)
         for document in _documents(answers):
-            quarantine_answers(work, slot, document, reason, answers[-1].device_at, event)
+            at = answers[-1].device_at
+            quarantine_answers(work, slot, document, reason, at, event, clock_untrusted=untrusted)
 
 
 def _documents(answers: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue]]:
