@@ -2,6 +2,7 @@
 
 from app.definitions.library import Library, load_library
 from app.i18n.languages import LANGUAGE_CODES
+from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
@@ -12,13 +13,20 @@ DEFAULT_COST = HashCost()
 
 
 def open_installation(
-    settings: Settings, hash_cost: HashCost = DEFAULT_COST, library: Library | None = None
+    settings: Settings,
+    hash_cost: HashCost = DEFAULT_COST,
+    library: Library | None = None,
+    clock_watch: ClockWatch | None = None,
 ) -> Installation:
-    """Database, definitions and keys; `library` spares reading the definitions anew. Raises BadDefinition."""
+    """Database, definitions and keys; `library` spares reading the definitions anew. Raises BadDefinition.
+
+    A server gives the `clock_watch` that it reads its moments from; a single command has none.
+    """
     return Installation(
         engine=open_engine(settings.database_url),
         library=library or load_library(settings.questionnaires, LANGUAGE_CODES),
         secret_box=SecretBox(settings.key, hash_cost),
         public_url=settings.public_url,
         app_version=settings.version,
+        clock_watch=clock_watch or ClockWatch(),
     )

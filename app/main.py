@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.clinic import routes as clinic
-from app.clock import now
+from app.clock import read_boot_id, read_clocks
 from app.definitions import library
 from app.definitions.library import Library
 from app.edc import routes as edc
@@ -28,6 +28,7 @@ from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
+from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
@@ -85,7 +86,7 @@ class Parts:
 
 def create_app(
     settings: Settings,
-    clock: Callable[[], datetime] = now,
+    clock: Callable[[], datetime] | None = None,
     hash_cost: HashCost = DEFAULT_COST,
     parts: Parts | None = None,
 ) -> FastAPI:
@@ -93,8 +94,10 @@ def create_app(
 
     Raises RouteMismatch for a route that the table of permissions does not name, or lets in others than it.
 
-    `parts` are those of an earlier application with the same folders.
+    `parts` are those of an earlier application with the same folders. Without a `clock` it is this
+    machine's, watched; another one is watched if it is a ClockWatch.
     """
+    clock = clock or ClockWatch(read_clocks, read_boot_id(), settings.clock_gap)
     app = FastAPI(
         title="Daybook",
         version=settings.version,
@@ -107,7 +110,8 @@ def create_app(
         middleware=_middleware(settings),
     )
     read = parts or Parts.load(settings)
-    app.state.installation = open_installation(settings, hash_cost, read.library)
+    watch = clock if isinstance(clock, ClockWatch) else ClockWatch()
+    app.state.installation = open_installation(settings, hash_cost, read.library, watch)
     app.state.clock = clock
     app.state.edc_limits = RateLimits()
     app.state.commit = settings.commit

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -22,6 +23,7 @@ SOURCE = "environment"
 DEMO_DATABASE_URL = "sqlite:///data/demo.sqlite3"
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
 """Known to everybody who has the source: real data is refused with it."""
+_MOST_DAYS = 3650
 
 
 class MessageTransport(StrEnum):
@@ -65,6 +67,11 @@ VARIABLES = (
         "",
         "proxies, as addresses or networks by comma, whose X-Forwarded-For is believed; empty: none",
     ),
+    Variable(
+        "DAYBOOK_CLOCK_GAP_DAYS",
+        "7",
+        "days without an entry after which a start awaits `daybook clock confirm`",
+    ),
     Variable("DAYBOOK_QUESTIONNAIRES", str(ROOT / "questionnaires"), "folder of instruments and plans"),
     Variable("DAYBOOK_LOCALES", str(ROOT / "locales"), "folder of interface words"),
     Variable("DAYBOOK_COMMIT", "", "commit that was built, shown under /about"),
@@ -86,6 +93,7 @@ class Settings:
     workers: int
     trusted_hosts: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
+    clock_gap: timedelta
     questionnaires: Path
     locales: Path
     version: str
@@ -111,6 +119,7 @@ class Settings:
             workers=_workers(values["DAYBOOK_WORKERS"]),
             trusted_hosts=_hosts(values["DAYBOOK_TRUSTED_HOSTS"], public_url, mode),
             trusted_proxies=_proxies(values["DAYBOOK_TRUSTED_PROXIES"]),
+            clock_gap=_days("DAYBOOK_CLOCK_GAP_DAYS", values["DAYBOOK_CLOCK_GAP_DAYS"]),
             questionnaires=Path(values["DAYBOOK_QUESTIONNAIRES"]),
             locales=Path(values["DAYBOOK_LOCALES"]),
             version=version("daybook"),
@@ -122,7 +131,10 @@ class Settings:
     @classmethod
     def for_demo(cls, port: int, environ: Mapping[str, str] = os.environ) -> "Settings":
         """The demonstration's: a file and an address of its own unless told otherwise; never live."""
-        own = {"DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        own = {
+            "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "DAYBOOK_CLOCK_GAP_DAYS": str(_MOST_DAYS),  # one that was put away for a year goes on
+        }
         if not environ.get("DAYBOOK_DATABASE_URL_FILE"):
             own["DAYBOOK_DATABASE_URL"] = DEMO_DATABASE_URL
         settings = cls.from_environment({**own, **environ})
@@ -205,6 +217,12 @@ def _workers(value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 64:
         raise BadDefinition(SOURCE, "DAYBOOK_WORKERS", value, "a number from 1 to 64")
     return int(value)
+
+
+def _days(name: str, value: str) -> timedelta:
+    if not value.isdecimal() or not 1 <= int(value) <= _MOST_DAYS:
+        raise BadDefinition(SOURCE, name, value, f"a number of days from 1 to {_MOST_DAYS}")
+    return timedelta(days=int(value))
 
 
 def _hosts(value: str, public_url: str, mode: StudyMode) -> tuple[str, ...]:

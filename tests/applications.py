@@ -1,5 +1,6 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -31,8 +32,8 @@ class Clock:
         self.at += timedelta(**spans)
 
 
-def application(url: str, clock: Clock, **environ: str) -> FastAPI:
-    """The application on a migrated database."""
+def application(url: str, clock: Callable[[], datetime] | None, **environ: str) -> FastAPI:
+    """The application on a migrated database; without a clock it has the machine's, watched."""
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": BASE_URL, **environ}
     settings = Settings.from_environment(told)
     # Only of the repository's own files: a test may change those in a folder of its own.

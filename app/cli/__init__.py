@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "compare every participant's forms with the plan",
     ),
     "verify-audit": ("checks:declare_verify", "check every link of the audit trail and the feed"),
+    "clock": ("upkeep.clock_command:declare_clock", "confirm that the clock is right after it was in doubt"),
     "score": ("scoring:declare_score", "score a CSV file of answers"),
     "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),
     "load-study": ("setup:declare_load_study", "open a study under a plan of the library"),

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import uvicorn
 
-from app.clock import now
+from app.clock import now, read_boot_id, read_clocks
+from app.domain.refusal import Refused
 from app.installation import open_installation
+from app.services.audit.clock_confirmation import check_clock
+from app.services.core.installation import Installation
 from app.services.setup.readiness import find_readiness_faults
 from app.services.setup.studies import check_mode
 from app.settings import Settings
@@ -49,6 +52,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             print(f"daybook: not ready to serve: {', '.join(faults)}; run `daybook migrate`", file=sys.stderr)
             return 1
         check_mode(installation, settings.mode)
+        _check_clock_not_behind(installation, settings)
     finally:
         installation.engine.dispose()
     for warning in settings.warnings:
@@ -56,6 +60,15 @@ def run_serve(arguments: argparse.Namespace) -> int:
     # Named, not made: the process that watches several workers needs no application of its own.
     serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
     return 0
+
+
+def _check_clock_not_behind(installation: Installation, settings: Settings) -> None:
+    """Refuse to start behind the trail; ahead of it the server takes answers, and waits with all else."""
+    try:
+        check_clock(installation, read_clocks(), read_boot_id(), settings.clock_gap)
+    except Refused as refused:
+        if refused.code != "clock_ahead":
+            raise
 
 
 def serve(application: str | Callable[..., object], host: str, port: int, workers: int = 1) -> None:

@@ -4,13 +4,10 @@ import argparse
 import getpass
 import sys
 
-from app.cli.operator import OPERATOR, open_configured_installation, operator_context
+from app.cli.operator import operator_context
 from app.cli.packs import print_statuses
-from app.clock import now
 from app.domain.records.access import Role
 from app.i18n.languages import ENGLISH, LANGUAGES
-from app.installation import open_installation
-from app.services.core.context import StaffContext
 from app.services.setup import studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
 from app.services.setup.site_words import set_urgent_words
@@ -64,11 +61,11 @@ def declare_disable_user(parser: argparse.ArgumentParser) -> None:
 
 
 def run_load_study(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_environment()
-    context = StaffContext(open_installation(settings), OPERATOR, now())
-    studies.load_study(context, arguments.study, arguments.plan, settings.mode)
-    print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
-    print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, now())))
+    mode = Settings.from_environment().mode
+    context = operator_context()
+    studies.load_study(context, arguments.study, arguments.plan, mode)
+    print(f"Study {arguments.study} follows plan {arguments.plan} ({mode}).")
+    print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, context.at)))
     return 0
 
 
@@ -89,14 +86,13 @@ def run_set_urgent(arguments: argparse.Namespace) -> int:
 
 
 def run_create_user(arguments: argparse.Namespace) -> int:
-    installation = open_configured_installation()
+    context = operator_context()
     # Checked first: an account made for a mistyped study or site would keep its address for ever.
-    with installation.read() as session:
+    with context.read() as session:
         study_id = key_of(get_study(session, arguments.study))
         if arguments.site:
             get_site_by_code(session, study_id, arguments.site)
     password = _read_password()
-    context = StaffContext(installation, OPERATOR, now())
     account = studies.create_staff(context, arguments.email, arguments.name, password, arguments.language)
     studies.grant_role(context, account.staff_id, arguments.role, arguments.study, arguments.site)
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {account.totp_secret}")

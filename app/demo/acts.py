@@ -212,7 +212,12 @@ def submit_late(
     instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
     drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
     sending = SubmittedForm(
-        drawn, f"{filling.visit}-late", True, captured_at, {"width": 360, "layout": "steps"}
+        drawn,
+        f"{filling.visit}-late",
+        True,
+        captured_at,
+        {"width": 360, "layout": "steps"},
+        offline=True,
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:

@@ -12,6 +12,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
 from app.services.audit.audit_seals import seal_days
+from app.services.audit.clock_confirmation import update_clock_trust
+from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
@@ -35,6 +37,7 @@ class Ticker:
     def __init__(
         self, installation: Installation, outbox: MessageSender, clock: Clock, every: timedelta = EVERY
     ) -> None:
+        self._installation = installation
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
             tick,
@@ -47,7 +50,9 @@ class Ticker:
         )
 
     def start(self) -> None:
-        """The first tick comes after one interval, when the server answers."""
+        """The clock is compared with the trail at once; the first tick comes after one interval."""
+        with _going_on("clock"):
+            update_clock_trust(self._installation)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -56,7 +61,20 @@ class Ticker:
 
 
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Do everything that is owed now. A part that fails is logged, and the rest goes on."""
+    """Do everything that is owed now, or nothing while the clock is not trusted (TIM-04).
+
+    A part that fails is logged, and the rest goes on.
+    """
+    with _going_on("clock"):
+        update_clock_trust(installation)
+    try:
+        do_due_work(installation, outbox, clock)
+    except ClockUntrusted:
+        structlog.get_logger("clock").warning("clock_untrusted")
+
+
+def do_due_work(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
+    """Do everything that is owed now. Raises ClockUntrusted at the first part at which the clock is not."""
     owed = DueWork(slots=False, messages=False, seals=False)
     with _going_on("look"):
         owed = find_due_work(ClockContext(installation, clock()))
@@ -99,5 +117,7 @@ def _going_on(part: str, **place: int) -> Iterator[None]:
     """The one place that catches everything: it logs the kind of fault and where, never its words."""
     try:
         yield
+    except ClockUntrusted:
+        raise
     except Exception:  # noqa: BLE001 - one bad row must not stop the rest; nothing else may catch so much
         structlog.get_logger("clock").exception("tick", part=part, **place)

@@ -126,5 +126,6 @@ class ResponseRecord(NamedTuple):
     device_offset: int | None
     device_skew: int | None
     captured_offline: bool
+    clock_untrusted: bool
     begun_at: datetime
     submitted_at: datetime

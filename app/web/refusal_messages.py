@@ -120,6 +120,18 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "not_in_plan": _conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
     "unknown_wording": _absent("unknown-wording"),
     "draft_plan": _conflict(N_("This plan is a draft, which only a demonstration may use.")),
+    "clock_behind": _conflict(
+        N_(
+            "The clock shows %(clock)s, but the newest entry of the audit trail is of %(newest)s. Set the"
+            " clock right, or confirm that it is right: daybook clock confirm --reason …"
+        )
+    ),
+    "clock_ahead": _conflict(
+        N_(
+            "The clock shows %(clock)s, long after the newest entry of the audit trail, %(newest)s. Set the"
+            " clock right, or confirm that it is right: daybook clock confirm --reason …"
+        )
+    ),
     "mixed_modes": _conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": _conflict(
         N_("The demonstration was interrupted while it was made. Begin anew with --reset.")

@@ -5,10 +5,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.capture.answers import SubmittedAnswer, check_answers, validate_answers
 from app.domain.capture.arrival import Arrival, check_open, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
+from app.domain.capture.outbox import capture_instant, credible_capture
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.plans.status import Exit, ExitKind, SlotFacts
@@ -141,3 +144,18 @@ def test_a_document_is_judged_by_when_it_was_captured_and_came(
 def test_a_device_clock_in_the_future_counts_as_now() -> None:
     left = replace(BEGUN, exit=Exit(ExitKind.death, INSIDE + HOUR))
     assert classify_arrival(WINDOW, left, INSIDE + 5 * HOUR, INSIDE) is Arrival.in_window
+
+
+DAYS_OFF = st.timedeltas(timedelta(days=-400), timedelta(days=400))
+
+
+@pytest.mark.req("TIM-05")
+@given(early=DAYS_OFF, skew=st.none() | st.integers(-(2**31), 2**31 - 1), late=DAYS_OFF.map(abs))
+def test_a_device_that_could_send_at_once_cannot_say_earlier(
+    early: timedelta, skew: int | None, late: timedelta
+) -> None:
+    """Whatever its clock says, without the outbox's mark a form counts from when it arrived."""
+    shown, received = INSIDE + early, WINDOW.grace_until + late
+    assert credible_capture(shown, skew, offline=True) == capture_instant(shown, skew)
+    captured = credible_capture(shown, skew, offline=False)
+    assert classify_arrival(WINDOW, BEGUN, captured, received) is Arrival.quarantined

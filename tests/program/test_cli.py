@@ -242,6 +242,44 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert "Traceback" not in said
 
 
+def _shift_trail(url: str, days: int) -> None:
+    """Date every entry of the trail by so many days later."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        file.execute("DROP TRIGGER audit_entry_no_update")
+        file.execute("UPDATE audit_entry SET at = datetime(at, ?)", (f"{days:+} days",))
+    file.close()
+
+
+@pytest.mark.req("TIM-04")
+@pytest.mark.parametrize(("days", "told"), [(1, "but the newest entry"), (-9, "long after the newest entry")])
+def test_a_clock_that_the_trail_contradicts_is_confirmed(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str, days: int, told: str
+) -> None:
+    daybook("migrate")
+    daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
+    _shift_trail(url, days)
+    site = ("open-site", "sbrt-nsclc", "0571", "--name", "Hangzhou", "--phone", "0571-1", "--hours", "8-17")
+    assert daybook(*site) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "daybook clock confirm --reason" in said
+    assert daybook("clock", "confirm", "--reason", " ") == 2
+    assert daybook("clock", "confirm", "--reason", "compared with the telephone") == 0
+    assert "is confirmed" in capsys.readouterr().out
+    assert daybook(*site) == 0
+
+
+@pytest.mark.req("TIM-04")
+def test_a_server_does_not_start_behind_the_trail(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    daybook("migrate")
+    daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
+    _shift_trail(url, 1)
+    assert daybook("serve") == 2
+    assert "but the newest entry" in capsys.readouterr().err
+
+
 @pytest.mark.req("AUD-04")
 def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str) -> None:
     daybook("migrate")

@@ -1,10 +1,12 @@
 """What an installation may be told, and what it refuses to start with."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.domain.refusal import BadDefinition
+from app.services.core.clock_watch import DEFAULT_GAP
 from app.settings import DEMO_KEY, VARIABLES, Settings
 
 KEY = "A" * 43 + "="
@@ -15,6 +17,8 @@ def test_the_demonstration_needs_nothing() -> None:
     settings = Settings.from_environment({})
     assert (settings.mode, settings.workers, settings.on_sqlite, settings.key) == ("demo", 1, True, DEMO_KEY)
     assert settings.trusted_hosts == ("*",)
+    assert settings.clock_gap == DEFAULT_GAP
+    assert Settings.for_demo(8000, {}).clock_gap > timedelta(days=3000)  # one that was put away goes on
 
 
 def test_a_trial_brings_its_own_key_and_address() -> None:
@@ -39,6 +43,9 @@ def test_a_trial_brings_its_own_key_and_address() -> None:
         ("DAYBOOK_WORKERS", "0"),
         ("DAYBOOK_WORKERS", "many"),
         ("DAYBOOK_WORKERS", "2"),
+        ("DAYBOOK_CLOCK_GAP_DAYS", "0"),
+        ("DAYBOOK_CLOCK_GAP_DAYS", "-1"),
+        ("DAYBOOK_CLOCK_GAP_DAYS", "3651"),
         ("DAYBOOK_KEY_FILE", "/nowhere/key"),
         ("DAYBOOK_TRUSTED_PROXIES", "proxy.example"),
         ("DAYBOOK_TRUSTED_PROXIES", "10.0.0.1/8"),

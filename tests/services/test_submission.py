@@ -292,9 +292,25 @@ def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
     (held,) = rows(person, Quarantine)
     assert isinstance(held, Quarantine)
     assert (held.reason, held.received_at) == ("arrived_too_late", late)
-    receipt = send(person, "BL", SubmittedForm(qlq(2), "s1", True, before), late)
+    captured = SubmittedForm(qlq(2), "s1", True, before, offline=True)
+    receipt = send(person, "BL", captured, late)
     assert (receipt.out_of_window, receipt.in_grace) == (True, False)
     assert (person.slot("BL").out_of_window, response(person).out_of_window) == (True, True)
+
+
+@pytest.mark.req("TIM-05", "OFF-04")
+def test_a_devices_time_alone_brings_no_form_into_its_window(person: Person) -> None:
+    """Begun in its window, nothing saved; sent 60 hours after closing with the time of an hour before it."""
+    person.begin("BL", START)
+    closes = person.slot("BL").closes_at
+    assert closes is not None
+    alone = SubmittedForm(qlq(2), "s1", True, device_at=closes - timedelta(hours=1), skew=0)
+    late = closes + timedelta(hours=60)
+    assert refused(lambda: send(person, "BL", alone, late)).code == "arrived_too_late"
+    (apart,) = rows(person, Quarantine)
+    assert isinstance(apart, Quarantine)
+    assert (apart.answers, apart.device_at, apart.received_at) == (qlq(2), alone.device_at, late)
+    assert rows(person, Response) == []
 
 
 def test_a_begun_form_may_be_finished_in_its_grace(person: Person) -> None:

@@ -12,7 +12,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
-from app.storage.tables.audit import DaySeal
+from app.storage.tables.audit import ClockConfirmation, DaySeal
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
@@ -37,6 +37,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.EDC_CLIENT_CREATED,
             AuditEvent.FEED_PULLED,
             AuditEvent.PACK_IMPORTED,
+            AuditEvent.CLOCK_CONFIRMED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -75,7 +76,8 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         imported_by="x",
     )  # fmt: skip
     seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
-    return [answer, response, kept, disposition, client, pulled, pack, seal]
+    confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
+    return [answer, response, kept, disposition, client, pulled, pack, seal, confirmed]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -121,6 +123,7 @@ def test_sqlite_cannot_be_told_to_replace(
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)
         work.record(AuditEvent.FEED_PULLED, sqlite_trial.chain)
         work.record(AuditEvent.PACK_IMPORTED, sqlite_trial.chain)
+        work.record(AuditEvent.CLOCK_CONFIRMED, sqlite_trial.chain)
         work.publish(
             sqlite_trial.study, FeedEventDraft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {})
         )

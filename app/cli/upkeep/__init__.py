@@ -1,1 +1,1 @@
-"""Commands that look after an installation."""
+"""Commands by which an operator keeps an installation well."""

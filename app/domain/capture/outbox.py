@@ -64,6 +64,15 @@ def capture_instant(device_at: datetime | None, skew: int | None) -> datetime | 
     return device_at + timedelta(seconds=skew)
 
 
+def credible_capture(device_at: datetime | None, skew: int | None, offline: bool) -> datetime | None:
+    """When something was captured, if more than the device's clock says so (TIM-05).
+
+    What could be sent at once was captured when it arrived: only the mark of the outbox, which could not
+    send it, lets an earlier time of the device count.
+    """
+    return capture_instant(device_at, skew) if offline else None
+
+
 def clock_skew(sent_at: datetime | None, received_at: datetime) -> int | None:
     """By how many seconds the server's clock was ahead of the device's, which sent at `sent_at`.
 

@@ -86,6 +86,7 @@ class AuditEvent(StrEnum):
     EDC_TOKEN_REFUSED = "edc:token:refused"  # noqa: S105 - the name of an event, no secret
     FEED_PULLED = "edc:feed:pulled"
     TRAIL_SEALED = "clock:trail:sealed"
+    CLOCK_CONFIRMED = "system:clock:confirmed"
 
 
 _SCHEDULE = frozenset({"anchor", "slot"})
@@ -150,6 +151,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.EDC_SECRET_ADDED: frozenset({"edc_client"}),
     AuditEvent.EDC_SECRET_RETIRED: frozenset({"edc_client"}),
     AuditEvent.FEED_PULLED: frozenset({"transfer"}),
+    AuditEvent.CLOCK_CONFIRMED: frozenset({"clock_confirmation"}),
 }
 """The tables whose changes each event answers for; an event not named here changes no record."""
 

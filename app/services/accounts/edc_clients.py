@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.clock_trust import CLOCK_LIMIT
 from app.domain.records.access import Actor, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
@@ -113,7 +114,7 @@ _BEARER: sa.Select[*tuple[Any, ...]] = (
     .join(Study, col(Study.id) == col(EdcClient.study_id))
     .where(
         col(EdcToken.token_hash) == sa.bindparam("token_hash"),
-        col(EdcToken.expires_at) > sa.bindparam("at"),
+        col(EdcToken.expires_at).between(sa.bindparam("at"), sa.bindparam("latest")),
         col(EdcClient.disabled_at).is_(None),
     )
 )
@@ -124,7 +125,9 @@ def authenticate_client(installation: Installation, bearer: str | None, at: date
 
     Raises Refused("invalid_token") for none, an unknown or expired one, and a disabled client.
     """
-    bounds = {"token_hash": token_digest(bearer or ""), "at": at}
+    # A token that a wrong clock issued in the future would live until then.
+    latest = at + TOKEN_LIFE + CLOCK_LIMIT
+    bounds = {"token_hash": token_digest(bearer or ""), "at": at, "latest": latest}
     with installation.read() as session:
         row = session.connection().execute(_BEARER, bounds).one_or_none()
         if row is None:

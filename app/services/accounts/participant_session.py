@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from app.domain.clock_trust import is_over
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import is_confirmed, refusal_for
@@ -55,10 +56,15 @@ def build_session(installation: Installation, rows: SessionRows, at: datetime) -
         exit_kind=participant.exit_kind,
         enrolled_at=participant.enrolled_at,
         seen_at=device.seen_at,
-        locked=device.locked_at is not None or at - device.seen_at > timedelta(minutes=plan.idle_minutes),
+        locked=device.locked_at is not None or is_idle(device.seen_at, at, plan.idle_minutes),
         put_down=device.locked_at is not None,
         second_check=plan.second_check,
     )
+
+
+def is_idle(seen_at: datetime, at: datetime, idle_minutes: int) -> bool:
+    """Whether a browser was not seen for too long, or was last seen in the future by a wrong clock."""
+    return is_over(seen_at, at, timedelta(minutes=idle_minutes))
 
 
 def is_keep_alive_due(seen_at: datetime, at: datetime) -> bool:

@@ -9,6 +9,7 @@ import pyotp
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.clock_trust import is_over
 from app.domain.records.access import Actor, ActorKind, Grant
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
@@ -105,7 +106,7 @@ def pending_second_factor(session: Session, cookie: str | None, at: datetime) ->
     row = session.get(StaffSession, token_digest(cookie or ""))
     if row is None or row.closed_at is not None or row.second_factor_at is not None:
         raise Refused("not_signed_in")
-    if at - row.opened_at > PENDING:
+    if is_over(row.opened_at, at, PENDING):
         raise Refused("not_signed_in")
     return row
 
@@ -212,10 +213,11 @@ _SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
 def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> SignedInStaff:
     """The member of staff behind this cookie, with the grants of this moment.
 
-    Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts.
+    Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
+    and for one that a wrong clock dated in the future.
     """
     rows = session.connection().execute(_SIGNED_IN, {"token_hash": token_digest(cookie or "")}).all()
-    if not rows or at - rows[0].seen_at > IDLE or at - rows[0].opened_at > ABSOLUTE:
+    if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]
     grants = tuple(Grant(row.role, row.study_id, row.site_id) for row in rows if row.role is not None)

@@ -6,7 +6,9 @@ computed again from the entries alone at any time.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -20,7 +22,7 @@ from app.domain.records.audit import (
     link_hash,
 )
 from app.services.core.context import ClockContext
-from app.storage.row_changes import study_chain
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Study
@@ -54,8 +56,7 @@ def seal_day(context: ClockContext, study: Study, day: date) -> bool:
         work.lock(chain)
         if work.session.get(DaySeal, key) is not None:
             return False
-        earlier = select(DaySeal).where(DaySeal.study_id == study.id).order_by(col(DaySeal.sealed_on).desc())
-        last = work.session.exec(earlier.limit(1)).first()
+        last = _last_seal(work.session, key_of(study))
         chains, digest = digest_heads(stream_heads_before(work.session, key_of(study), day))
         hash_ = link_hash(last.hash if last else GENESIS, digest)
         seal = DaySeal(
@@ -67,12 +68,77 @@ def seal_day(context: ClockContext, study: Study, day: date) -> bool:
     return True
 
 
-def stream_heads_before(session: Session, study_id: int, day: date) -> Iterable[sa.Row[Any]]:
-    """The last entry of each chain before the day ended, in an order that no locale changes."""
-    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+@dataclass(frozen=True, slots=True)
+class RecordedSeal:
+    """A seal as the trail tells of it: its day and hash, and the key of the entry."""
+
+    day: str
+    hash: object
+    entry_id: int
+
+
+def list_recorded_seals(session: Session, study_id: int) -> list[RecordedSeal]:
+    """The seals of a study in the order in which they were made, which links them."""
+    rows = session.execute(_sealing_entries(study_id).order_by(col(AuditEntry.seq))).all()
+    return [_recorded_seal(row) for row in rows]
+
+
+def _last_seal(session: Session, study_id: int) -> DaySeal | None:
+    """The seal that was made last; a clock that was ahead may have dated an earlier one later."""
+    newest = _sealing_entries(study_id).order_by(col(AuditEntry.seq).desc()).limit(1)
+    row = session.execute(newest).first()
+    return session.get(DaySeal, (study_id, _recorded_seal(row).day)) if row is not None else None
+
+
+def _sealing_entries(study_id: int) -> sa.Select[*tuple[Any, ...]]:
+    chain, event = study_chain(study_id), AuditEvent.TRAIL_SEALED.value
+    return sa.select(col(AuditEntry.id), col(AuditEntry.changes)).where(
+        col(AuditEntry.chain) == chain, col(AuditEntry.event) == event
+    )
+
+
+def _recorded_seal(row: sa.Row[Any]) -> RecordedSeal:
+    change = json.loads(row.changes)[0]
+    return RecordedSeal(change["record"].removeprefix("day_seal:"), change["new"], row.id)
+
+
+def list_clock_confirmations(session: Session) -> list[tuple[int, datetime]]:
+    """Each confirmation of the clock in the trail: the key of its entry, and what the clock showed."""
+    statement = sa.select(col(AuditEntry.id), col(AuditEntry.at)).where(
+        col(AuditEntry.chain) == INSTALLATION_CHAIN,
+        col(AuditEntry.event) == AuditEvent.CLOCK_CONFIRMED.value,
+    )
+    return [(row.id, row.at) for row in session.execute(statement)]
+
+
+def order_seals(seals: Iterable[DaySeal], recorded: Collection[str]) -> list[DaySeal]:
+    """Seals in the order in which the trail tells of their days; those that it does not tell of come last."""
+    places = {day: place for place, day in enumerate(recorded)}
+    return sorted(seals, key=lambda seal: (places.get(seal.sealed_on, len(places)), seal.sealed_on))
+
+
+def was_sealed_ahead(seal: RecordedSeal, confirmations: Iterable[tuple[int, datetime]]) -> bool:
+    """Whether an operator's confirmation of the clock, made after it, says that its day was not over then."""
+    settled = _day_end(date.fromisoformat(seal.day)) + SETTLING
+    return any(entry_id > seal.entry_id and at < settled for entry_id, at in confirmations)
+
+
+def _day_end(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def stream_heads_before(
+    session: Session, study_id: int, day: date, entry_id: int | None = None
+) -> Iterable[sa.Row[Any]]:
+    """The last entry of each chain before the day ended, in an order that no locale changes.
+
+    With `entry_id` only what was written before that entry counts: the day was sealed ahead, by a clock that
+    was set back since, and what came later is dated into it too.
+    """
+    counted = sa.true() if entry_id is None else col(AuditEntry.id) < entry_id
     last = (
         select(AuditEntry.id)
-        .where(col(AuditEntry.chain) == col(AuditChain.chain), col(AuditEntry.at) < end)
+        .where(col(AuditEntry.chain) == col(AuditChain.chain), col(AuditEntry.at) < _day_end(day), counted)
         .order_by(col(AuditEntry.seq).desc())
         .limit(1)
         .correlate(AuditChain)

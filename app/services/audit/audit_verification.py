@@ -1,6 +1,5 @@
 """Verifying the audit trail: chains, feeds and daily seals, read as a stream."""
 
-import json
 from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
@@ -11,16 +10,22 @@ from sqlmodel import Session, col, select
 
 from app.domain.records.audit import (
     GENESIS,
-    AuditEvent,
     ChainEntry,
     IntegrityFault,
     find_chain_faults,
     link_hash,
 )
 from app.domain.records.feed import find_feed_faults as feed_faults
-from app.services.audit.audit_seals import digest_heads, stream_heads_before, stream_rows
+from app.services.audit.audit_seals import (
+    digest_heads,
+    list_clock_confirmations,
+    list_recorded_seals,
+    order_seals,
+    stream_heads_before,
+    stream_rows,
+    was_sealed_ahead,
+)
 from app.services.core.installation import Installation
-from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
@@ -73,26 +78,19 @@ def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
 
 
 def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
+    confirmations = list_clock_confirmations(session)
     for study_id in session.exec(select(Study.id).order_by(col(Study.id))).all():
         name, prev, last = f"seal:{study_id}", GENESIS, 0
-        recorded = _told_seals(session, study_id or 0)
-        rows = select(DaySeal).where(DaySeal.study_id == study_id).order_by(col(DaySeal.sealed_on))
-        for last, seal in enumerate(session.exec(rows).all(), start=1):
-            chains, digest = digest_heads(
-                stream_heads_before(session, study_id or 0, date.fromisoformat(seal.sealed_on))
-            )
+        recorded = {seal.day: seal for seal in list_recorded_seals(session, study_id or 0)}
+        rows = session.exec(select(DaySeal).where(DaySeal.study_id == study_id)).all()
+        for last, seal in enumerate(order_seals(rows, recorded), start=1):
+            told, day = recorded.pop(seal.sealed_on, None), date.fromisoformat(seal.sealed_on)
+            before = told.entry_id if told and was_sealed_ahead(told, confirmations) else None
+            chains, digest = digest_heads(stream_heads_before(session, study_id or 0, day, before))
             if (seal.chains, seal.hash) != (chains, link_hash(prev, digest)):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} does not hold")
-            if recorded.pop(seal.sealed_on, None) != seal.hash:
+            if told is None or told.hash != seal.hash:
                 yield IntegrityFault(name, last, f"{seal.sealed_on} is not the seal that the trail tells of")
             prev = seal.hash
-        for day in recorded:
-            yield IntegrityFault(name, last, f"{day} is missing")
-
-
-def _told_seals(session: Session, study_id: int) -> dict[str, object]:
-    statement = select(AuditEntry.changes).where(
-        AuditEntry.chain == study_chain(study_id), AuditEntry.event == AuditEvent.TRAIL_SEALED.value
-    )
-    changes = [json.loads(text)[0] for text in session.exec(statement.order_by(col(AuditEntry.seq)))]
-    return {change["record"].removeprefix("day_seal:"): change["new"] for change in changes}
+        for missing in recorded:
+            yield IntegrityFault(name, last, f"{missing} is missing")

@@ -18,6 +18,7 @@ def answer_row(
     language: str,
     text_sha256: str,
     at: datetime,
+    clock_untrusted: bool,
 ) -> dict[str, Any]:
     """One answer as its row."""
     offset = answer.device_at.utcoffset() if answer.device_at else None
@@ -36,6 +37,7 @@ def answer_row(
         "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
         "device_skew": answer.skew,
         "captured_offline": answer.offline,
+        "clock_untrusted": clock_untrusted,
         "received_at": at,
     }
 
@@ -48,6 +50,11 @@ def answer_change(
     return FieldChange(
         f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _in_trail(answer.value, client)
     )
+
+
+def clock_changes(clock_untrusted: bool) -> list[FieldChange]:
+    """What an entry says of a clock that was in doubt when it was made; nothing otherwise."""
+    return [FieldChange("clock", "untrusted", None, True)] if clock_untrusted else []
 
 
 def _in_trail(value: AnswerValue, salt: str) -> object:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -13,8 +13,8 @@ from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import is_keep_alive_due
-from app.services.capture.answer_events import answer_change, answer_row
+from app.services.accounts.participant_session import is_idle, is_keep_alive_due
+from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
 from app.services.core.context import ParticipantContext, participant_actor
 from app.services.core.identifiers import token_digest
@@ -35,7 +35,10 @@ from app.storage.statements.save_answers import (
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """Answers on their way to a form. `late`: they were judged already, so that the form may be closed."""
+    """Answers on their way to a form. `late`: they were judged already, so that the form may be closed.
+
+    `clock_untrusted`: the server's clock is in doubt, so that their moments are too.
+    """
 
     token_hash: str
     slot: str
@@ -43,6 +46,7 @@ class AnswerBatch:
     answers: Sequence[SubmittedAnswer]
     at: datetime
     late: bool = False
+    clock_untrusted: bool = False
 
 
 def save_answers(
@@ -62,7 +66,8 @@ def save_answers(
     ones were judged to have been captured in time. Raises Refused: "not_signed_in", "locked", "not_begun",
     "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
     """
-    batch = AnswerBatch(token_digest(cookie), slot_id, client, answers, at, late)
+    untrusted = installation.clock_watch.untrusted
+    batch = AnswerBatch(token_digest(cookie), slot_id, client, answers, at, late, untrusted)
     revision = _save_if_head_unmoved(installation, batch)
     while revision is None:
         revision = _save_holding_head(installation, batch)
@@ -148,7 +153,7 @@ def _check_takes_answers(read: SavingContext, batch: AnswerBatch, idle_minutes: 
         if read.slot.submitted_at is not None:
             raise Refused("already_submitted")
         return
-    if read.locked_at is not None or batch.at - read.seen_at > timedelta(minutes=idle_minutes):
+    if read.locked_at is not None or is_idle(read.seen_at, batch.at, idle_minutes):
         raise Refused("locked")
     check_open(window_of_slot(read.slot), slot_facts(read.slot), batch.at)
     if read.slot.begun_at is None:
@@ -171,10 +176,19 @@ def _entry_and_rows(
 ) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before = dict(read.earlier)
-    rows, changes = [], []
+    rows, changes = [], clock_changes(batch.clock_untrusted)
     for number, answer in enumerate(unsaved, start=read.revision + 1):
         rows.append(
-            answer_row(read.slot.id, batch.client, number, answer, read.language, text_sha256, batch.at)
+            answer_row(
+                read.slot.id,
+                batch.client,
+                number,
+                answer,
+                read.language,
+                text_sha256,
+                batch.at,
+                batch.clock_untrusted,
+            )
         )
         changes.append(answer_change(read.slot, batch.client, answer, before))
         before[answer.item] = answer.value

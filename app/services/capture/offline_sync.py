@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.capture.answers import SubmittedAnswer, check_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
-from app.domain.capture.outbox import capture_instant, checksum_matches, item_of_token
+from app.domain.capture.outbox import checksum_matches, credible_capture, item_of_token
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.status import SlotFacts
 from app.domain.plans.windows import Window
@@ -135,7 +135,7 @@ def _after_submission(
 
 
 def _is_in_time(window: Window, facts: SlotFacts, answer: SubmittedAnswer, at: datetime) -> bool:
-    captured = capture_instant(answer.device_at, answer.skew)
+    captured = credible_capture(answer.device_at, answer.skew, answer.offline)
     return classify_arrival(window, facts, captured, at) is not Arrival.quarantined
 
 
@@ -146,11 +146,13 @@ def _quarantine(
     reason: str,
 ) -> None:
     event = AuditEvent.ANSWERS_ALTERED if reason == "altered" else AuditEvent.ANSWERS_QUARANTINED
+    untrusted = context.installation.clock_watch.untrusted
     with context.unit_of_work() as work:
         work.lock(participant_chain(context.participant.participant_id))
         slot = get_own_slot(work.session, context.participant, slot_id)
         for document in _documents(answers):
-            quarantine_answers(work, slot, document, reason, answers[-1].device_at, event)
+            at = answers[-1].device_at
+            quarantine_answers(work, slot, document, reason, at, event, clock_untrusted=untrusted)
 
 
 def _documents(answers: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue]]:

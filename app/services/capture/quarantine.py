@@ -22,6 +22,8 @@ def quarantine_answers(
     reason: str,
     device_at: datetime | None,
     event: AuditEvent = AuditEvent.ANSWERS_QUARANTINED,
+    *,
+    clock_untrusted: bool,
 ) -> None:
     """Store these answers beside the form, with the reason (idempotent by content and reason)."""
     sha256 = content_digest(answers)
@@ -35,6 +37,7 @@ def quarantine_answers(
             content_sha256=sha256,
             answers=dict(answers),
             device_at=device_at,
+            clock_untrusted=clock_untrusted,
             received_at=work.at,
         )
     )

@@ -57,7 +57,11 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
     """What a submission meets, of rows that were read. Raises Refused("no_translation")."""
     definition = form_definition(context, rows.slot)
     return SubmissionContext(
-        rows, definition, context.installation.app_version, device_to_keep_alive(context)
+        rows,
+        definition,
+        context.installation.app_version,
+        device_to_keep_alive(context),
+        context.installation.clock_watch.untrusted,
     )
 
 
@@ -142,7 +146,9 @@ def _first_receipt_or_quarantine(
             if content_digest(document) == first.content_sha256:
                 return _receipt(first, repeated=True)
             refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
-        quarantine_answers(work, slot, document, refusal.code, form.device_at)
+        quarantine_answers(
+            work, slot, document, refusal.code, form.device_at, clock_untrusted=known.clock_untrusted
+        )
     raise refusal
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.capture.answers import SubmittedAnswer, validate_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
-from app.domain.capture.outbox import capture_instant
+from app.domain.capture.outbox import credible_capture
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import Score, format_score
@@ -16,7 +16,7 @@ from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
-from app.services.capture.answer_events import answer_change, answer_row
+from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
 from app.services.core.identifiers import new_public_id
@@ -57,13 +57,15 @@ class SubmittedForm:
 class SubmissionContext:
     """Everything that a submission meets, read once: the rows, what the form asks, and who stores it.
 
-    `seen_device`: the browser whose lease is renewed along with the submission, where that is due.
+    `seen_device`: the browser whose lease is renewed along with the submission, where that is due;
+    `clock_untrusted`: the server's clock is in doubt.
     """
 
     rows: FormRows
     definition: FormDefinition
     app_version: str
     seen_device: int | None
+    clock_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class ResponseOrigin:
     device_at: datetime | None = None
     skew: int | None = None
     offline: bool = False
+    clock_untrusted: bool = False
 
 
 def check_submission(context: SubmissionContext, form: SubmittedForm, at: datetime) -> CheckedSubmission:
@@ -107,7 +110,7 @@ def check_submission(context: SubmissionContext, form: SubmittedForm, at: dateti
     if slot.begun_at is None:
         raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
     document = answer_document(definition, form, form.reviewed)
-    captured_at = capture_instant(form.device_at, form.skew)
+    captured_at = credible_capture(form.device_at, form.skew, form.offline)
     return CheckedSubmission(form, document, classify_arrival(window, facts, captured_at, at))
 
 
@@ -136,10 +139,12 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         device_at=form.device_at,
         skew=form.skew,
         offline=form.offline,
+        clock_untrusted=context.clock_untrusted,
     )
     response = build_response(context.definition, slot, origin, version=1, answers=checked.document)
     changes += _response_changes(response)
     changes += _slot_changes(rows.slot, slot)
+    changes += clock_changes(context.clock_untrusted)
     blinded = context.definition.plan.blinded
     return Submission(
         entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes),
@@ -197,6 +202,7 @@ def build_response(
         device_offset=_offset_minutes(origin.device_at),
         device_skew=origin.skew,
         captured_offline=origin.offline,
+        clock_untrusted=origin.clock_untrusted,
         begun_at=slot.begun_at or origin.submitted_at,
         submitted_at=origin.submitted_at,
     )
@@ -230,7 +236,18 @@ def _unsaved_answers(
         answer = SubmittedAnswer(
             seq, base, code, checked.document[code], form.device_at, form.skew, form.offline
         )
-        events.append(answer_row(slot.id, client, revision + seq, answer, language, text_sha256, at))
+        events.append(
+            answer_row(
+                slot.id,
+                client,
+                revision + seq,
+                answer,
+                language,
+                text_sha256,
+                at,
+                context.clock_untrusted,
+            )
+        )
         changes.append(answer_change(slot, client, answer, before))
     return events, changes
 

@@ -16,6 +16,7 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.access import CLOCK, Actor, ActorKind, Scope
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
+from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.installation import Installation
 from app.storage.plain_rows import SiteRecord
 from app.storage.unit_of_work import UnitOfWork
@@ -159,11 +160,18 @@ class EdcContext(_Transactions):
 
 @dataclass(frozen=True, slots=True)
 class ClockContext(_Transactions):
-    """The clock itself, doing what time alone makes due."""
+    """The clock itself, doing what time alone makes due.
+
+    None can be made while the clock is not trusted: it raises ClockUntrusted (TIM-04).
+    """
 
     installation: Installation
     at: datetime
     opened: UnitOfWork | None = None
+
+    def __post_init__(self) -> None:
+        if self.installation.clock_watch.untrusted:
+            raise ClockUntrusted
 
     @property
     def actor(self) -> Actor:

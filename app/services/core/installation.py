@@ -14,6 +14,7 @@ from app.domain.instruments.pack import Pack
 from app.domain.instruments.text import InstrumentText
 from app.domain.records.access import Actor
 from app.domain.refusal import Refused
+from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.secrets import SecretBox
 from app.storage.unit_of_work import UnitOfWork
@@ -32,6 +33,7 @@ class Installation:
     public_url: str
     app_version: str
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
+    clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

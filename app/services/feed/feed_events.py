@@ -290,6 +290,7 @@ def response_payload(response: ResponseRecord) -> dict[str, object]:
         "device_offset_minutes": response.device_offset,
         "device_skew_seconds": response.device_skew,
         "captured_offline": response.captured_offline,
+        "clock_untrusted": response.clock_untrusted,
         "received_at": format_instant(response.submitted_at),
         "content_sha256": response.content_sha256,
         "app_version": response.app_version,

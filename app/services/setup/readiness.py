@@ -21,19 +21,19 @@ def find_readiness_faults(installation: Installation, at: datetime) -> list[str]
         apart = abs(_database_clock(installation) - at)
     except SQLAlchemyError:
         return ["database"]
-    return [name for name, wrong in (("revision", not current), ("clock", apart > CLOCK_TOLERANCE)) if wrong]
+    # While our own clock is not trusted it goes on by itself, and the database's says nothing of it.
+    wrong_clock = apart > CLOCK_TOLERANCE and not installation.clock_watch.untrusted
+    return [name for name, wrong in (("revision", not current), ("clock", wrong_clock)) if wrong]
 
 
 def find_readiness_warnings(installation: Installation, at: datetime) -> list[str]:
-    """What keeps it from nothing now, but must be seen to: `pack_missing`, `pack_expired`, `pack_ends_soon`
-    or `pack_altered`. Codes only, because everybody may ask; `daybook check-packs` tells which.
+    """What does not keep it from taking answers, but must be seen to: `clock_untrusted`, `pack_missing`,
+    `pack_expired`, `pack_ends_soon` or `pack_altered`. Codes only, because everybody may ask;
+    `daybook check-packs` tells which.
     """
-    return sorted(
-        {
-            f"pack_{each.standing.value}"
-            for each in packs_needing_attention(list_all_pack_statuses(installation, at))
-        }
-    )
+    packs = packs_needing_attention(list_all_pack_statuses(installation, at))
+    clock = {"clock_untrusted"} if installation.clock_watch.untrusted else set()
+    return sorted(clock | {f"pack_{each.standing.value}" for each in packs})
 
 
 @cache

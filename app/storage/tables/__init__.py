@@ -31,6 +31,7 @@ __all__ = [
 APPEND_ONLY = (
     "answer_event",
     "audit_entry",
+    "clock_confirmation",
     "day_seal",
     "disposition",
     "feed_event",

@@ -48,3 +48,19 @@ class DaySeal(SQLModel, table=True):
     chains: int
     hash: str = Field(max_length=64)
     sealed_at: datetime
+
+
+class ClockConfirmation(SQLModel, table=True):
+    """That an operator confirmed the wall clock: both clocks then, and the newest entry before it.
+
+    `boot_id` names the machine's start whose boot clock showed `boot_ms`; `newest_entry_id` is the last entry
+    that was written before, whose moments stay as they were written.
+    """
+
+    __tablename__ = "clock_confirmation"
+    id: int | None = Field(default=None, primary_key=True)
+    confirmed_at: datetime
+    boot_id: str = Field(max_length=80)
+    boot_ms: int = Field(sa_type=sa.BigInteger)
+    newest_entry_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    newest_entry_at: datetime | None = None

@@ -14,7 +14,7 @@ class AnswerEvent(SQLModel, table=True):
 
     `device_at` is what the phone's clock showed, `device_offset` its minutes from UTC, and
     `device_skew` the seconds by which the server's clock was ahead of it when the answer arrived.
-    `captured_offline`: it could not be sent at once.
+    `captured_offline`: it could not be sent at once. `clock_untrusted`: the server's clock was in doubt.
     """
 
     __tablename__ = "answer_event"
@@ -38,6 +38,7 @@ class AnswerEvent(SQLModel, table=True):
     device_offset: int | None = None
     device_skew: int | None = None
     captured_offline: bool = False
+    clock_untrusted: bool = False
     received_at: datetime
 
 
@@ -73,6 +74,7 @@ class Response(SQLModel, table=True):
     device_offset: int | None = None
     device_skew: int | None = None
     captured_offline: bool = False
+    clock_untrusted: bool = False
     begun_at: datetime
     submitted_at: datetime
 
@@ -86,4 +88,5 @@ class Quarantine(SQLModel, table=True):
     content_sha256: str = Field(max_length=64)
     answers: dict[str, Any] = Field(sa_type=json_type())
     device_at: datetime | None = None
+    clock_untrusted: bool = False
     received_at: datetime

@@ -1,0 +1,60 @@
+"""The watched clock: what operators confirmed, and which answers were taken while it was in doubt."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+import app.storage.tables.columns  # noqa: F401 - strict SQLite types
+
+revision = "0005"
+down_revision = "0004"
+
+TABLE = "clock_confirmation"
+FLAGGED = ("answer_event", "response", "quarantine")
+
+
+def upgrade() -> None:
+    op.create_table(
+        TABLE,
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("confirmed_at", UTCDateTime(), nullable=False),
+        sa.Column("boot_id", sa.String(length=80), nullable=False),
+        sa.Column("boot_ms", sa.BigInteger(), nullable=False),
+        sa.Column("newest_entry_id", sa.BigInteger(), nullable=True),
+        sa.Column("newest_entry_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_confirmation")),
+        sqlite_strict=True,
+    )
+    for table in FLAGGED:
+        op.add_column(
+            table, sa.Column("clock_untrusted", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    if op.get_bind().dialect.name == "sqlite":
+        guard_sqlite()
+    else:
+        guard_postgresql()
+
+
+def guard_sqlite() -> None:
+    for action in ("update", "delete"):
+        op.execute(
+            f"CREATE TRIGGER {TABLE}_no_{action} BEFORE {action.upper()} ON {TABLE}"
+            f" BEGIN SELECT RAISE(ABORT, '{TABLE} is append-only'); END"
+        )
+    # INSERT OR REPLACE would delete the row it collides with, past the trigger above.
+    op.execute(
+        f"CREATE TRIGGER {TABLE}_no_replace BEFORE INSERT ON {TABLE}"
+        f" WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id)"
+        f" BEGIN SELECT RAISE(ABORT, '{TABLE} is append-only'); END"
+    )
+
+
+def guard_postgresql() -> None:
+    op.execute(
+        f"CREATE TRIGGER {TABLE}_no_change BEFORE UPDATE OR DELETE ON {TABLE}"
+        " FOR EACH ROW EXECUTE FUNCTION daybook_append_only()"
+    )
+    op.execute(
+        f"CREATE TRIGGER {TABLE}_no_truncate BEFORE TRUNCATE ON {TABLE}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION daybook_append_only()"
+    )
