@@ -56,8 +56,9 @@ class _Received(Protocol):
 def submission_context(context: ParticipantContext, rows: FormRows) -> SubmissionContext:
     """What a submission meets, of rows that were read. Raises Refused("no_translation")."""
     definition = form_definition(context, rows.slot)
+    installation = context.installation
     return SubmissionContext(
-        rows, definition, context.installation.app_version, device_to_keep_alive(context)
+        rows, definition, installation.app_version, device_to_keep_alive(context), installation.fact_key
     )
 
 
