@@ -23,7 +23,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "checks:declare_check",
         "read every instrument, text and plan, and run the golden rows",
     ),
-    "verify-audit": ("checks:declare_verify", "check every link of the audit trail and the feed"),
+    "verify-audit": (
+        "verifying:declare_verify",
+        "check every link of the audit trail and the feed, and every record against it",
+    ),
     "score": ("scoring:declare_score", "score a CSV file of answers"),
     "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),
     "load-study": ("setup:declare_load_study", "open a study under a plan of the library"),

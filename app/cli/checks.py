@@ -1,16 +1,14 @@
-"""`check-questionnaires` and `verify-audit`."""
+"""`check-questionnaires`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from app.cli.operator import open_configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
 from app.definitions.publishing import list_drafts, publish_definitions
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.audit.audit_verification import verify_trail
 from app.settings import Settings
 
 
@@ -20,19 +18,6 @@ def declare_check(parser: argparse.ArgumentParser) -> None:
         "--publish", action="store_true", help="lock the digests of new files; locked ones never change"
     )
     parser.set_defaults(run=run_check)
-
-
-def declare_verify(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `verify-audit`: there are none."""
-    parser.set_defaults(run=run_verify)
-
-
-def run_verify(_arguments: argparse.Namespace) -> int:
-    faults = verify_trail(open_configured_installation())
-    for fault in faults:
-        print(f"{fault.chain} {fault.seq}: {fault.what}", file=sys.stderr)
-    print(f"{len(faults)} faults in the trail." if faults else "The trail is whole.")
-    return 1 if faults else 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:

@@ -124,7 +124,10 @@ class _Inspection:
     def _chain_faults(self, chain: str, seq: int, digest: str) -> Iterator[IntegrityFault]:
         replay = Replay(self._fact_key) if is_participant_chain(chain) else self._shared
         heads = {chain: (seq, digest)} if seq else {}
-        yield from find_chain_faults(self._replayed(chain, replay), heads)
+        try:
+            yield from find_chain_faults(self._replayed(chain, replay), heads)
+        except ValueError:
+            yield IntegrityFault(chain, seq, "cannot be read to its end")
         if replay is not self._shared:
             yield from self._participant_faults(int(chain.partition(":")[2]), replay)
             self._count(replay)

@@ -14,11 +14,15 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.records.audit import IntegrityFault, canonical_json
-from app.domain.refusal import Refused
+from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.columns import key_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.studies import Study
+
+
+class BadHeads(ValueError):
+    """A file of heads holds something else."""
 
 
 class HeadKind(StrEnum):
@@ -44,7 +48,7 @@ class ExternalHead:
 def parse_heads(text: str) -> list[ExternalHead]:
     """The heads of a file: a JSON object a line, each a head or the page of an EDC pull.
 
-    Raises Refused("bad_heads") naming the line that is neither.
+    Raises BadHeads naming the line that is neither.
     """
     heads: list[ExternalHead] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -52,7 +56,7 @@ def parse_heads(text: str) -> list[ExternalHead]:
             try:
                 heads += _heads_of(json.loads(line))
             except (ValueError, TypeError, LookupError, AttributeError) as wrong:
-                raise Refused("bad_heads", line=number) from wrong
+                raise BadHeads(f"line {number} holds no head of the trail") from wrong
     return heads
 
 
@@ -80,8 +84,13 @@ def _stored_hash(head: ExternalHead, study_id: int) -> SelectOfScalar[str]:
     return seal.where(DaySeal.chains == head.chains)
 
 
-def spell_heads(session: Session) -> Iterator[str]:
+def list_heads(installation: Installation) -> list[str]:
     """All heads as they are now, a line each, for whoever keeps them elsewhere."""
+    with installation.read() as session:
+        return list(_spell_heads(session))
+
+
+def _spell_heads(session: Session) -> Iterator[str]:
     for chain in session.exec(select(AuditChain).order_by(col(AuditChain.chain))):
         if chain.seq:
             yield canonical_json({"chain": chain.chain, "seq": chain.seq, "hash": chain.hash})

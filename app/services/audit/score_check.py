@@ -14,6 +14,7 @@ from app.domain.instruments.scoring.score import spell_score
 from app.domain.refusal import Refused
 from app.services.core.plans import excluded_items
 from app.storage.proof.record_rows import SlotDefinition
+from app.storage.proof.row_facts import read_document
 
 
 @dataclass(slots=True)
@@ -26,17 +27,20 @@ class ScoreCheck:
 
     def find_wrong_fields(self, response: sa.Row[Any], slots: Mapping[int, SlotDefinition]) -> Iterator[str]:
         """The fields of a stored response that do not follow from its answers."""
-        if content_digest(response.answers) != response.content_sha256:
+        answers = read_document(response.answers)
+        if not isinstance(answers, dict) or content_digest(answers) != response.content_sha256:
             yield "answers"
-        scores = self._score(response, slots.get(response.slot_id))
-        if scores is not None and scores != response.scores:
+            return
+        scores = self._score(response, answers, slots)
+        if scores is not None and scores != read_document(response.scores):
             yield "scores"
 
-    def _score(self, response: sa.Row[Any], slot: SlotDefinition | None) -> list[dict[str, Any]] | None:
-        """The scores of the response's answers; empty for answers that cannot be, None if not computable."""
+    def _score(
+        self, response: sa.Row[Any], answers: dict[str, Any], slots: Mapping[int, SlotDefinition]
+    ) -> list[dict[str, Any]] | None:
+        """The scores of the response's answers; None if this version cannot compute them."""
         try:
-            if slot is None:
-                raise LookupError(response.slot_id)
+            slot = slots[response.slot_id]
             plan = self.library.plan(self.studies[slot.study_id], slot.plan_version)
             instrument = self.library.instrument(slot.instrument, slot.instrument_version)
             leave_out = excluded_items(plan, slot.instrument)
@@ -46,8 +50,4 @@ class ScoreCheck:
         if instrument.sha256 != response.instrument_sha256:
             self.unscored += 1
             return None
-        try:
-            scores = score_answers(instrument, ValidAnswers(response.answers), leave_out)
-        except Refused:
-            return []
-        return [spell_score(score) for score in scores]
+        return [spell_score(score) for score in score_answers(instrument, ValidAnswers(answers), leave_out)]

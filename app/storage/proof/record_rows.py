@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
-from app.storage.proof.row_facts import ProvenTable, proven_tables
+from app.storage.proof.row_facts import ProvenTable, plain_type, proven_tables
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
@@ -40,9 +40,23 @@ class SlotDefinition:
     instrument_version: str
 
 
+def _as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A column as the database returns it: what an owner wrote there may be no date, code or document at all.
+
+    PostgreSQL's own types see to that, but for codes, which are plain text everywhere.
+    """
+    kind = plain_type(column)
+    if isinstance(kind, sa.Enum):
+        return sa.type_coerce(column, sa.String).label(column.name)
+    if isinstance(kind, (sa.Date, sa.DateTime, sa.JSON)):
+        raw = column.type.with_variant(sa.String(), "sqlite")
+        return sa.type_coerce(column, raw).label(column.name)
+    return column
+
+
 def _source(proven: ProvenTable) -> RowSource:
-    table, names = proven.table, proven.columns
-    rows = sa.select(*(table.c[name] for name in names))
+    table = proven.table
+    rows = sa.select(*(_as_stored(table.c[name]) for name in proven.columns))
     owner = sa.bindparam(_OWNER, type_=sa.Integer)
     if table.name == "participant":
         chain = sa.literal("participant:").concat(sa.cast(table.c.id, sa.String))

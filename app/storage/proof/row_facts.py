@@ -6,6 +6,7 @@ stand there as keyed digests.
 """
 
 import hmac
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -32,6 +33,8 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "response": ("slot_id", "version"),
 }
 """How a record is named whose number the database gives only when the entry is built already."""
+
+_SQLITE_INSTANT = len("2026-03-02 01:30:00.000000")
 
 _PROSE = 200
 """From this length on a text column may hold people's own words."""
@@ -93,12 +96,15 @@ class ProvenTable:
         spelled = list(values)
         for place in self._places:
             value = spelled[place]
-            if value is not None:
-                spelled[place] = value.isoformat() if isinstance(value, date) else str(value)
+            if isinstance(value, str):
+                spelled[place] = _iso_instant(value)
+            elif value is not None:
+                spelled[place] = value.isoformat()
         if self._secret_places:
             record = self.find_key(values)
             for place in self._secret_places:
-                spelled[place] = self._spell(key, record, self.columns[place], values[place])
+                value = read_document(values[place]) if place in self._document_places else values[place]
+                spelled[place] = self._spell(key, record, self.columns[place], value)
         return spelled
 
     @cached_property
@@ -119,14 +125,13 @@ class ProvenTable:
 
     @cached_property
     def _places(self) -> tuple[int, ...]:
-        dated = (sa.Date, sa.DateTime)
-        kinds = ((place, self.table.c[name].type) for place, name in enumerate(self.columns))
-        return tuple(
-            place
-            for place, kind in kinds
-            if isinstance(getattr(kind, "impl_instance", kind), (*dated, sa.Enum))
-            and self.columns[place] not in self.digested
-        )
+        kinds = (plain_type(self.table.c[name]) for name in self.columns)
+        return tuple(place for place, kind in enumerate(kinds) if isinstance(kind, (sa.Date, sa.DateTime)))
+
+    @cached_property
+    def _document_places(self) -> frozenset[int]:
+        kinds = (plain_type(self.table.c[name]) for name in self.columns)
+        return frozenset(place for place, kind in enumerate(kinds) if isinstance(kind, sa.JSON))
 
     @cached_property
     def _secret_places(self) -> tuple[int, ...]:
@@ -201,6 +206,22 @@ def spell_facts(facts: Iterable[RowFact]) -> str:
     ).decode()
 
 
+def read_document(stored: object) -> object:
+    """A stored JSON document, which SQLite returns as text; text that is none stays text."""
+    try:
+        return json.loads(stored) if isinstance(stored, str) else stored
+    except ValueError:
+        return stored
+
+
+def _iso_instant(stored: str) -> str:
+    """A day or an instant of SQLite (`2026-03-02 01:30:00.000000`, in UTC) as facts spell it."""
+    if len(stored) != _SQLITE_INSTANT:
+        return stored
+    fraction = stored[19:]
+    return f"{stored[:10]}T{stored[11:19]}{'' if fraction == '.000000' else fraction}+00:00"
+
+
 class _ColumnsOf(Mapping[str, Any]):
     """A row of the ORM by the names of its columns."""
 
@@ -221,6 +242,13 @@ def _is_digested(column: sa.Column[Any]) -> bool:
     """Whether facts hold a digest of a column: a credential, a document, or text that may be people's own."""
     if column.name.endswith(("_hash", "_sealed")) or isinstance(column.type, sa.JSON):
         return True
-    if not isinstance(column.type, sa.String) or isinstance(column.type, sa.Enum):
+    kind = plain_type(column)
+    if not isinstance(kind, sa.String) or isinstance(kind, sa.Enum):
         return False
-    return column.type.length is None or column.type.length >= _PROSE
+    return kind.length is None or kind.length >= _PROSE
+
+
+def plain_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    """The type of a column below what dresses it up, such as an aware moment or a text of any database."""
+    kind = column.type
+    return kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind
