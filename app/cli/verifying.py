@@ -56,7 +56,7 @@ def _print_report(report: TrailReport, heads: int) -> None:
     print(f"{report.entries:,} entries, {report.records:,} records, {heads:,} external heads compared.")
     if report.old_entries:
         print(
-            f"Not provable before version {FACTS_SINCE}: {report.old_entries:,} entries do not state what they"
+            f"Not provable before version {FACTS_SINCE}: {report.old_entries:,} entries do not say what they"
             f" left, so {report.unproven:,} records are not wholly proven."
         )
     if report.unscored:

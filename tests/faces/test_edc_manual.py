@@ -53,7 +53,7 @@ def test_the_program_pulls_and_verifies(
     answered(app, sites[0], "0571-002", clock.at)
     second = run(served, edc, file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    assert first == f"OK 3 events, hash {json.loads(lines[2])['hash']}"
+    assert first == f"OK 3 events, hash {json.loads(lines[2])['hash']}, no audit head yet"
     assert second.startswith("OK 6 events")
     file.write_text(
         "\n".join(lines).replace('"language":"en"', '"language":"fr"', 1) + "\n", encoding="utf-8"

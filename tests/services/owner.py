@@ -31,7 +31,7 @@ class Owner:
     def run(self, statement: sa.Executable | str) -> None:
         """Run a statement that changes something."""
         words = sa.text(statement) if isinstance(statement, str) else statement
-        assert self.connection.execute(words).rowcount > 0
+        assert self.connection.execute(words).rowcount != 0
         self.connection.commit()
 
 

@@ -43,12 +43,17 @@ class ReplayedRecord:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a group of facts has its key and where its values belong; `places` None: in the table's order."""
+    """Where a group of facts has its key, and where its values belong in the order of the table's columns.
+
+    `sources` says for each column of the table which value it has, or -1 for none; None: each its own.
+    """
 
     proven: ProvenTable
     act: RowAct
     key_places: tuple[int, ...]
-    places: tuple[int | None, ...] | None
+    places: tuple[int | None, ...]
+    sources: tuple[int, ...] | None
+    whole: bool
 
 
 @dataclass(slots=True)
@@ -123,16 +128,14 @@ class Replay:
         if layout.act is RowAct.REMOVED:
             records.pop(key, None)
             return
-        if layout.act is RowAct.NEW and layout.places is None:
-            records[key] = ReplayedRecord(chain, seq, values, whole=True)
+        if layout.act is RowAct.NEW:
+            records[key] = ReplayedRecord(chain, seq, _in_order(layout, values), layout.whole)
             return
         record = records.get(key)
-        if record is None or layout.act is RowAct.NEW:
-            width = len(layout.proven.columns)
-            record = ReplayedRecord(chain, seq, [_UNSTATED] * width, whole=layout.act is RowAct.NEW)
+        if record is None:
+            record = ReplayedRecord(chain, seq, [_UNSTATED] * len(layout.proven.columns), whole=False)
             records[key] = record
-        places = layout.places or range(len(values))
-        for place, value in zip(places, values, strict=True):
+        for place, value in zip(layout.places, values, strict=True):
             if place is not None:
                 record.values[place] = value
                 record.later[place] = seq
@@ -156,9 +159,19 @@ def _make_layout(table: str, act: str, columns: tuple[str, ...]) -> _Layout | No
         return None
     places = {name: place for place, name in enumerate(proven.columns)}
     found = tuple(places.get(name) for name in columns)
-    straight = found == tuple(range(len(proven.columns)))
+    sources = tuple(columns.index(name) if name in columns else -1 for name in proven.columns)
     key = tuple(columns.index(name) for name in proven.key)
-    return _Layout(proven, RowAct(act), key, None if straight else found)
+    straight = sources == tuple(range(len(columns)))
+    whole = frozenset(proven.columns_of_new) <= frozenset(columns)
+    return _Layout(proven, RowAct(act), key, found, None if straight else sources, whole)
+
+
+def _in_order(layout: _Layout, values: list[object]) -> list[object]:
+    """The values of a new row in the order of its table's columns."""
+    if layout.sources is None:
+        return values
+    stated = [*values, _UNSTATED]
+    return [stated[source] for source in layout.sources]
 
 
 def _differences(
