@@ -33,7 +33,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         return UNUSABLE
     installation = open_configured_installation()
     try:
-        report = inspect_trail(installation, heads, _show_progress)
+        report = inspect_trail(installation, heads, show_progress)
         lines = list_heads(installation) if arguments.save_heads else []
     except SQLAlchemyError as away:
         why = str(getattr(away, "orig", None) or away).strip().splitlines()[0]
@@ -44,15 +44,17 @@ def run_verify(arguments: argparse.Namespace) -> int:
         print(f"{fault.chain} {fault.seq}:{where} {fault.what}", file=sys.stderr)
     if arguments.save_heads:
         arguments.save_heads.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    _print_report(report, len(heads))
+    print_report(report, len(heads))
     return FAULTY if report.faults else WHOLE
 
 
-def _show_progress(entries: int) -> None:
+def show_progress(entries: int) -> None:
+    """Say how far the reading has come."""
     print(f"{entries:,} entries", file=sys.stderr, flush=True)
 
 
-def _print_report(report: TrailReport, heads: int) -> None:
+def print_report(report: TrailReport, heads: int) -> None:
+    """Say what was compared, what could not be proven, and what was found."""
     print(f"{report.entries:,} entries, {report.records:,} records, {heads:,} external heads compared.")
     if report.old_entries:
         print(

@@ -5,6 +5,7 @@ that belong to nobody, are in memory at a time.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -49,6 +50,7 @@ FACTS_SINCE = "0.2"
 
 _FIELDS = tuple(table_of(AuditEntry).c[name] for name in ChainEntry.__slots__)
 _STRIDE = 5000
+_PARTICIPANT = re.compile(r"participant:([0-9]{1,9})")
 _CHANGING = frozenset(event.value for event in COVERS)
 
 Progress = Callable[[int], None]
@@ -126,10 +128,14 @@ class _Inspection:
         heads = {chain: (seq, digest)} if seq else {}
         try:
             yield from find_chain_faults(self._replayed(chain, replay), heads)
-        except ValueError:
+        except (ValueError, TypeError, LookupError):
             yield IntegrityFault(chain, seq, "cannot be read to its end")
         if replay is not self._shared:
-            yield from self._participant_faults(int(chain.partition(":")[2]), replay)
+            number = _PARTICIPANT.fullmatch(chain)
+            if number is None:
+                yield IntegrityFault(chain, seq, "names no participant")
+            else:
+                yield from self._participant_faults(int(number[1]), replay)
             self._count(replay)
 
     def _replayed(self, chain: str, replay: Replay) -> Iterator[ChainEntry]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.orm import PassiveFlag
 from sqlmodel import SQLModel
 
 from app.domain.records.audit import canonical_json
@@ -194,7 +195,7 @@ def flushed_row_fact(key: FactKey, row: SQLModel, deleted: bool) -> RowFact | No
     if state.key is None:
         columns = proven.columns
         return RowFact(table, RowAct.NEW, columns, proven.spell_row(key, columns, values))
-    changed = frozenset(state.committed_state) & frozenset(proven.columns)
+    changed = [name for name in proven.columns if name in state.committed_state and _has_changed(state, name)]
     return changed_row_fact(key, table, values, changed) if changed else None
 
 
@@ -204,6 +205,11 @@ def spell_facts(facts: Iterable[RowFact]) -> str:
     return orjson.dumps(
         [[table, act, columns, [fact.values for fact in group]] for (table, act, columns), group in groups]
     ).decode()
+
+
+def _has_changed(state: sa.orm.InstanceState[Any], name: str) -> bool:
+    """Whether a column that was set got another value: to set what stands there already changes nothing."""
+    return state.get_history(name, PassiveFlag.PASSIVE_NO_FETCH).has_changes()
 
 
 def read_document(stored: object) -> object:
