@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "read every instrument, text and plan, and run the golden rows",
     ),
     "verify-audit": (
-        "verifying:declare_verify",
+        "checks:declare_verify",
         "check every link of the audit trail and the feed, and every record against it",
     ),
     "score": ("scoring:declare_score", "score a CSV file of answers"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS, main, parse_arguments
-from app.cli.verifying import print_report, show_progress
+from app.cli.checks import print_report, show_progress
 from app.services.audit.audit_verification import TrailReport
 from tests.meta.sources import ROOT
 

@@ -174,12 +174,12 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
         .select_from(source)
         .where(head.c.study_id == sa.bindparam("sent_study"))
         .with_for_update(of=head)
-        .cte("locked")
+        .cte("lock")
     )
     envelope = _sha256(_joined(_text("env_0"), locked.c.seq, _text("env_1"))).label("envelope")
     known = sa.select(locked, envelope).cte("known")
     linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
-    return sa.select(known, linked.label("hash")).cte("linked")
+    return sa.select(known, linked.label("hash")).cte("link")
 
 
 def _one_statement(*, seen: bool) -> sa.Insert:
