@@ -27,7 +27,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "upkeep.schedules:declare_check_schedules",
         "compare every participant's forms with the plan",
     ),
-    "verify-audit": ("checks:declare_verify", "check every link of the audit trail and the feed"),
+    "verify-audit": (
+        "checks:declare_verify",
+        "check every link of the audit trail and the feed, and every record against it",
+    ),
     "clock": ("upkeep.clock_command:declare_clock", "confirm that the clock is right after it was in doubt"),
     "score": ("scoring:declare_score", "score a CSV file of answers"),
     "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),

@@ -4,14 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.cli.operator import open_configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
 from app.definitions.publishing import list_drafts, publish_definitions
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.audit.audit_verification import verify_trail
+from app.services.audit.audit_verification import FACTS_SINCE, TrailReport, inspect_trail
+from app.services.audit.external_heads import list_heads, parse_heads
 from app.settings import Settings
+
+WHOLE, FAULTY, UNUSABLE, CANNOT_LOOK = 0, 1, 2, 3
 
 
 def declare_check(parser: argparse.ArgumentParser) -> None:
@@ -20,19 +25,6 @@ def declare_check(parser: argparse.ArgumentParser) -> None:
         "--publish", action="store_true", help="lock the digests of new files; locked ones never change"
     )
     parser.set_defaults(run=run_check)
-
-
-def declare_verify(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `verify-audit`: there are none."""
-    parser.set_defaults(run=run_verify)
-
-
-def run_verify(_arguments: argparse.Namespace) -> int:
-    faults = verify_trail(open_configured_installation())
-    for fault in faults:
-        print(f"{fault.chain} {fault.seq}: {fault.what}", file=sys.stderr)
-    print(f"{len(faults)} faults in the trail." if faults else "The trail is whole.")
-    return 1 if faults else 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -55,3 +47,60 @@ def _check(root: Path, publishing: bool) -> None:
         print(f"draft, for the demonstration alone: {name}")
     for name in publish_definitions(library) if publishing else ():
         print(f"published {name}")
+
+
+def declare_verify(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `verify-audit`."""
+    parser.add_argument(
+        "--heads", type=Path, metavar="FILE", help="compare with heads that were kept elsewhere, too"
+    )
+    parser.add_argument(
+        "--save-heads", type=Path, metavar="FILE", help="write the heads of today, to be kept elsewhere"
+    )
+    parser.set_defaults(run=run_verify)
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Verify, and say what was found: 0 whole, 1 a fault found, 2 unusable heads, 3 could not look."""
+    try:
+        heads = parse_heads(arguments.heads.read_text("utf-8")) if arguments.heads else []
+    except ValueError as bad:
+        print(f"daybook: {arguments.heads}: {bad}", file=sys.stderr)
+        return UNUSABLE
+    installation = open_configured_installation()
+    try:
+        report = inspect_trail(installation, heads, show_progress)
+        lines = list_heads(installation) if arguments.save_heads else []
+    except SQLAlchemyError as away:
+        why = str(getattr(away, "orig", None) or away).strip().splitlines()[0]
+        print(f"daybook: the database could not be read: {why}", file=sys.stderr)
+        return CANNOT_LOOK
+    for fault in report.faults:
+        where = f" {fault.record} {fault.field}" if fault.record else ""
+        print(f"{fault.chain} {fault.seq}:{where} {fault.what}", file=sys.stderr)
+    if arguments.save_heads:
+        arguments.save_heads.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    print_report(report, len(heads))
+    return FAULTY if report.faults else WHOLE
+
+
+def show_progress(entries: int) -> None:
+    """Say how far the reading has come."""
+    print(f"{entries:,} entries", file=sys.stderr, flush=True)
+
+
+def print_report(report: TrailReport, heads: int) -> None:
+    """Say what was compared, what could not be proven, and what was found."""
+    print(f"{report.entries:,} entries, {report.records:,} records, {heads:,} external heads compared.")
+    if report.old_entries:
+        print(
+            f"Not provable before version {FACTS_SINCE}: {report.old_entries:,} entries do not say what they"
+            f" left, so {report.unproven:,} records are not wholly proven."
+        )
+    if report.unscored:
+        print(f"Not scored again: {report.unscored:,} responses, whose instrument or plan is not here.")
+    if report.redacted:
+        print(f"Taken away: the words of {report.redacted:,} reasons.")
+    if not heads:
+        print("Without external heads (--heads FILE) a wholly rewritten trail cannot be seen.")
+    print(f"{len(report.faults):,} faults in the trail." if report.faults else "The trail is whole.")

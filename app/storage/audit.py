@@ -25,6 +25,7 @@ from app.domain.records.audit import (
     link_entry,
 )
 from app.storage.engine import WriteRefused, allow_writes
+from app.storage.proof.row_facts import RowFact, spell_facts
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.audit import AuditChain, AuditEntry
 
@@ -50,9 +51,13 @@ class ChainHead(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinkedEntry:
-    """An entry in its place of a chain. Only `build_entry` makes it, and hot statements take nothing else."""
+    """An entry in its place of a chain. Only `build_entry` makes it, and hot statements take nothing else.
+
+    `tables` are those of whose rows it states what they hold since.
+    """
 
     entry: ChainEntry
+    tables: frozenset[str] = frozenset()
 
 
 def build_entry(
@@ -62,8 +67,12 @@ def build_entry(
     at: datetime,
     changes: Iterable[FieldChange],
     reason: str | None = None,
+    facts: Collection[RowFact] = (),
 ) -> LinkedEntry:
-    """The next entry of a chain, linked to its head; nothing is written yet."""
+    """The next entry of a chain, linked to its head; nothing is written yet.
+
+    `changes` tell people what happened, `facts` state what each changed row holds since.
+    """
     body = ChainEntry(
         chain=head.chain,
         seq=head.seq + 1,
@@ -75,8 +84,9 @@ def build_entry(
         changes=canonical_json([change.as_dict() for change in changes]),
         reason=reason,
         reason_salt=secrets.token_hex(8) if reason is not None else None,
+        facts=spell_facts(facts),
     )
-    return LinkedEntry(link_entry(body, head.hash))
+    return LinkedEntry(link_entry(body, head.hash), frozenset(fact.table for fact in facts))
 
 
 @contextmanager
@@ -94,8 +104,13 @@ def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> I
 
 @contextmanager
 def audited_writes(connection: Connection, audited: LinkedEntry, *tables: str) -> Iterator[None]:
-    """`covered_writes` for the event of an entry that is written along with them."""
+    """`covered_writes` for the event of an entry that is written along with them.
+
+    Raises UnauditedChange too for a table of whose rows the entry states nothing.
+    """
     with covered_writes(connection, AuditEvent(audited.entry.event), *tables):
+        if unstated := set(tables) - audited.tables - TECHNICAL_TABLES:
+            raise UnauditedChange(f"the entry states nothing of {', '.join(sorted(unstated))}")
         yield
 
 

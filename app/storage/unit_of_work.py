@@ -36,17 +36,20 @@ from app.storage.audit import (
 )
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
+from app.storage.proof.row_facts import FactKey, RowFact, flushed_row_fact, new_row_fact
 from app.storage.row_changes import (
     chain_of_row,
     chain_of_values,
     changes_published_fact,
-    is_participant_chain,
     new_row_changes,
     row_changes,
 )
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
+
+_NO_KEY = FactKey(b"")
+"""For a storage of which nobody holds a key; an installation always gives its own."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,17 @@ class DeclaredEvent:
     actor: Actor
     at: datetime
     changes: list[FieldChange] = field(default_factory=list)
+    facts: list[RowFact] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """A row that this transaction changed: what its entry tells of it, and what it states."""
+
+    table: str
+    chain: str | None
+    changes: Sequence[FieldChange]
+    fact: RowFact | None
 
 
 class UnitOfWork:
@@ -69,10 +83,10 @@ class UnitOfWork:
     is covered by its own events before the next one begins.
     """
 
-    def __init__(self, engine: Engine, actor: Actor, at: datetime) -> None:
+    def __init__(self, engine: Engine, actor: Actor, at: datetime, fact_key: FactKey = _NO_KEY) -> None:
         self.actor, self.at = actor, at
         self.session = Session(write_engine(engine), autoflush=False, expire_on_commit=False)
-        self._transaction = _Transaction(self.session)
+        self._transaction = _Transaction(self.session, fact_key)
         self._endings: dict[str, Callable[[], None]] = {}
 
     def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
@@ -186,14 +200,15 @@ class JoinedUnitOfWork(UnitOfWork):
 class _Transaction:
     """What units of work of one transaction share: changes so far, declared events, heads, feed events."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, fact_key: FactKey) -> None:
         self.session = session
+        self._fact_key = fact_key
         self.declared: list[DeclaredEvent] = []
         self.feed_events: dict[int, list[PendingEvent]] = {}
         self.failed = False
         self.unpublished: set[str] = set()
         self._assigned = 0
-        self._collected: list[tuple[str, str | None, FieldChange]] = []
+        self._collected: list[RowChange] = []
         self._heads: dict[str, AuditChain] = {}
         self._commit_allowed = False
         self._flushing = ExitStack()
@@ -213,8 +228,9 @@ class _Transaction:
             return
         table, connection = table_of(kind).name, self.session.connection()
         for row in rows:
-            chain = chain_of_values(row)
-            self._collected += [(table, chain, change) for change in new_row_changes(table, row)]
+            changes = list(new_row_changes(table, row))
+            fact = new_row_fact(self._fact_key, table, row)
+            self._collected.append(RowChange(table, chain_of_values(row), changes, fact))
         with allow_writes(connection):
             connection.execute(sa.insert(kind), list(rows))
 
@@ -222,8 +238,8 @@ class _Transaction:
         """Assign what changed since the last time to the events that were declared since then."""
         self.session.flush()
         declared = self.declared[self._assigned :]
-        for table, chain, change in self._collected:
-            _cover(declared, table, chain, change)
+        for change in self._collected:
+            _cover(declared, change)
         self._collected.clear()
         self._assigned = len(self.declared)
 
@@ -237,7 +253,13 @@ class _Transaction:
         for declared in sorted(self.declared, key=lambda each: each.chain):
             head = self._head(declared.chain, declared.study_id)
             audited = build_entry(
-                head, declared.event, declared.actor, declared.at, declared.changes, declared.reason
+                head,
+                declared.event,
+                declared.actor,
+                declared.at,
+                declared.changes,
+                declared.reason,
+                declared.facts,
             )
             move_locked_head(head, audited)
             entries.append(audited)
@@ -264,12 +286,15 @@ class _Transaction:
         return head
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
-        for row in [*session.new, *session.dirty, *session.deleted]:
+        gone = session.deleted
+        for row in [*session.new, *session.dirty, *gone]:
             chain = chain_of_row(row, session)
             if chain is not None and changes_published_fact(row):
                 self.unpublished.add(chain)
-            for change in row_changes(row, deleted=row in session.deleted):
-                self._collected.append((row.__tablename__, chain, change))
+            changes = list(row_changes(row, deleted=row in gone))
+            fact = flushed_row_fact(self._fact_key, row, deleted=row in gone)
+            if changes or fact is not None:
+                self._collected.append(RowChange(row.__tablename__, chain, changes, fact))
 
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         self._flushing.enter_context(allow_writes(session.connection()))
@@ -282,15 +307,17 @@ class _Transaction:
             raise WriteRefused("only the unit of work commits")
 
 
-def _cover(declared: Sequence[DeclaredEvent], table: str, chain: str | None, change: FieldChange) -> None:
-    """Give a change to the first event that covers its table in its own chain.
+def _cover(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
+    """Give a changed row to the first event that covers its table in its own chain.
 
-    Where that chain has none, an event of the study or the installation may answer for it, but never one of
-    another participant.
+    A participant's rows are told in their chain alone, where whoever proves them looks for it; others by any
+    event that covers them.
     """
-    able = [each for each in declared if table in COVERS.get(each.event, ())]
-    own = [each for each in able if chain in (None, each.chain)]
-    answering = own or [each for each in able if not is_participant_chain(each.chain)]
+    able = [each for each in declared if change.table in COVERS.get(each.event, ())]
+    answering = [each for each in able if change.chain in (None, each.chain)]
     if not answering:
-        raise UnauditedChange(f"{change.record}.{change.field} changed without an event")
-    answering[0].changes.append(change)
+        names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]
+        raise UnauditedChange(f"{names[0]} changed without an event")
+    answering[0].changes.extend(change.changes)
+    if change.fact is not None:
+        answering[0].facts.append(change.fact)

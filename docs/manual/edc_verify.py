@@ -3,8 +3,10 @@
     python edc_verify.py https://daybook.example.org CLIENT_ID CLIENT_SECRET [FILE]
 
 With FILE the events are appended to it, one per line, and the next run goes on where the last one
-ended. Exit code 0: every number was there once and the chain holds. 1: it does not; the first
-fault is printed. The rules are those of edc.md, "How to verify the chain".
+ended. Beside it, in FILE.heads, stands every audit head that a pull brought, one per line, and where the
+feed then ended: hand it to `daybook verify-audit --heads`. A head that contradicts an earlier one is a
+fault. Exit code 0: every number was there once, the chain holds, and so do the heads. 1: they do not; the
+first fault is printed. The rules are those of edc.md, "How to verify the chain".
 """
 
 import base64
@@ -89,22 +91,62 @@ def held(file: Path | None) -> tuple[int, str]:
     return last, previous
 
 
+def kept_heads(file: Path) -> dict[str, dict[str, Any]]:
+    """The audit heads that earlier pulls brought, by their day."""
+    if not file.exists():
+        return {}
+    heads = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    return {head["day"]: head for head in heads if "day" in head}
+
+
+def check_head(head: dict[str, Any], earlier: dict[str, dict[str, Any]]) -> None:
+    """Raise Fault if an audit head contradicts those that were handed out before."""
+    day = head["day"]
+    if day in earlier and earlier[day] != head:
+        raise Fault(f"audit head: {day} has another one than before")
+    if earlier and day < max(earlier):
+        raise Fault(f"audit head: {day} came after {max(earlier)}")
+    if any(head["chains"] < other["chains"] for other in earlier.values() if other["feed"] == head["feed"]):
+        raise Fault(f"audit head: {day} covers fewer chains than before")
+
+
+def take_head(page: dict[str, Any], heads: dict[str, dict[str, Any]], file: Path | None) -> None:
+    """Check the audit head of a page, and keep it if it is new; the first may come days after the study."""
+    if page["audit_head"] is None:
+        if heads:
+            raise Fault("audit head: there is none any more")
+        return
+    head = {"feed": page["feed"], **page["audit_head"]}
+    check_head(head, heads)
+    if head["day"] not in heads and file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(canonical(head) + "\n")
+    heads[head["day"]] = head
+
+
 def main(url: str, client_id: str, secret: str, name: str = "") -> int:
     """Pull what is new, check it, keep it."""
     file = Path(name) if name else None
+    beside = Path(f"{name}.heads") if name else None
     try:
         last, previous = held(file)
+        heads = kept_heads(beside) if beside else {}
         for page in pages(url.rstrip("/"), token(url.rstrip("/"), client_id, secret), last):
+            take_head(page, heads, beside)
             for event in page["items"]:
                 check(event, last, previous)
                 last, previous = event["seq"], event["hash"]
             if file is not None:
                 with file.open("a", encoding="utf-8") as lines:
                     lines.writelines(canonical(event) + "\n" for event in page["items"])
+            if beside is not None and page["items"]:
+                with beside.open("a", encoding="utf-8") as lines:
+                    lines.write(canonical({"feed": page["feed"], "seq": last, "hash": previous}) + "\n")
     except Fault as fault:
         print(f"FAULT {fault}")
         return 1
-    print(f"OK {last} events, hash {previous}")
+    newest = f", audit head of {max(heads)}" if heads else ", no audit head yet"
+    print(f"OK {last} events, hash {previous}{newest}")
     return 0
 
 

@@ -5,11 +5,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
+from app.domain.records.audit import IntegrityFault
+from app.services.audit.audit_seals import seal_days
+from app.services.audit.audit_verification import inspect_trail
+from app.services.audit.external_heads import parse_heads
+from app.services.core.context import ClockContext
+from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests import servers
 from tests.applications import Clock
@@ -53,12 +60,40 @@ def test_the_program_pulls_and_verifies(
     answered(app, sites[0], "0571-002", clock.at)
     second = run(served, edc, file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    assert first == f"OK 3 events, hash {json.loads(lines[2])['hash']}"
+    assert first == f"OK 3 events, hash {json.loads(lines[2])['hash']}, no audit head yet"
     assert second.startswith("OK 6 events")
     file.write_text(
         "\n".join(lines).replace('"language":"en"', '"language":"fr"', 1) + "\n", encoding="utf-8"
     )
     assert run(served, edc, file) == "FAULT 1: section participant was altered"
+
+
+@pytest.mark.req("AUD-04")
+def test_a_contradicting_audit_head_is_refused(
+    served: str, edc: Edc, app: FastAPI, clock: Clock, tmp_path: Path
+) -> None:
+    file, beside = tmp_path / "feed.ndjson", tmp_path / "feed.ndjson.heads"
+    installation = app.state.installation
+    clock.at += timedelta(days=2)
+    seal_days(ClockContext(installation, clock.at))
+    assert run(served, edc, file).startswith("OK 3 events")
+    seal, feed = (json.loads(line) for line in beside.read_text("utf-8").splitlines())
+    assert (feed["seq"], sorted(seal)) == (3, ["chains", "day", "feed", "hash"])
+    assert find_faults(installation, beside) == []
+    later = {"day": "2099-01-01"}
+    for forged, told in (
+        ({"hash": "x"}, "another one"),
+        (later, "came after"),
+        ({"chains": 9}, "another one"),
+    ):
+        beside.write_text(json.dumps(seal | forged) + "\n", "utf-8")
+        assert told in run(served, edc, file)
+        assert forged == later or find_faults(installation, beside) != []
+
+
+def find_faults(installation: Installation, heads: Path) -> list[IntegrityFault]:
+    """What the program says of the heads that the EDC's program kept."""
+    return inspect_trail(installation, parse_heads(heads.read_text("utf-8"))).faults
 
 
 def run(url: str, edc: Edc, file: Path) -> str:

@@ -40,6 +40,7 @@ ROWS = (
     "page of 1,000 changes after 1,000",
     "idle tick beside 6,000 slots, SQL",
     "claim 500 reminders",
+    "verify",
     "score 1,000,000 forms (reckoned from 2,000), CPU",
     "... memory above that for 100 forms",
     "daybook --help, CPU; limit: a bare import of argparse",
@@ -95,4 +96,7 @@ def test_a_pass_that_fails_says_why_and_the_next_one_is_taken(tmp_path: Path) ->
 def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
     done = bench("--only", "nothing")
     assert done.returncode == 2
-    assert "known: form, save, submit, sqlite, desk, feed, clock, scoring, start, demo, phone" in done.stderr
+    assert (
+        "known: form, save, submit, sqlite, desk, feed, clock, verify, scoring, start, demo, phone"
+        in done.stderr
+    )

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS, main, parse_arguments
+from app.cli.checks import print_report, show_progress
+from app.services.audit.audit_verification import TrailReport
 from tests.meta.sources import ROOT
 
 Daybook = Callable[..., int]
@@ -291,3 +293,43 @@ def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixtur
     file.close()
     assert daybook("verify-audit") == 1
     assert "was altered" in capsys.readouterr().err
+
+
+@pytest.mark.req("AUD-04")
+def test_a_whole_trail_is_told_with_heads_to_keep(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    daybook("migrate")
+    daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
+    heads = tmp_path / "heads.ndjson"
+    assert daybook("verify-audit", "--save-heads", heads) == 0
+    said = capsys.readouterr().out
+    assert "a wholly rewritten trail cannot be seen" in said
+    assert said.endswith("The trail is whole.\n")
+    assert daybook("verify-audit", "--heads", heads) == 0
+    assert "1 external heads compared" in capsys.readouterr().out
+    heads.write_text("no head\n", "utf-8")
+    assert daybook("verify-audit", "--heads", heads) == 2
+    assert "line 1 holds no head of the trail" in capsys.readouterr().err
+    assert daybook("verify-audit", "--heads", tmp_path / "none") == 2
+
+
+def test_a_verification_that_cannot_look_says_so_in_one_line(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert daybook("verify-audit") == 3
+    said = capsys.readouterr()
+    assert said.err.startswith("daybook: the database could not be read: ")
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ""
+
+
+def test_what_a_verification_could_not_prove_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    show_progress(5000)
+    print_report(TrailReport(entries=9, old_entries=2, unproven=3, unscored=4, redacted=5), heads=1)
+    told = capsys.readouterr()
+    assert told.err == "5,000 entries\n"
+    assert "2 entries do not say" in told.out
+    assert "Not scored again: 4 responses" in told.out
+    assert "the words of 5 reasons" in told.out
+    assert "rewritten" not in told.out

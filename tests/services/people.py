@@ -1,6 +1,6 @@
 """People of a test study, whose every step goes through the real use cases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -136,6 +136,18 @@ def bound(person: Person, at: datetime) -> str:
     )
     secret = invited.url.rsplit("/", 1)[1]
     return activate_device(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
+
+
+def asking_everything(installation: Installation) -> Installation:
+    """The installation with a plan that leaves no item out."""
+    library = installation.library
+    plans = {
+        key: replace(
+            plan, instruments=tuple(replace(each, leave_out=frozenset()) for each in plan.instruments)
+        )
+        for key, plan in library.plans.items()
+    }
+    return replace(installation, library=replace(library, plans=plans))
 
 
 def days(count: float) -> timedelta:

@@ -22,7 +22,7 @@ from app.services.core.installation import Installation
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
-from tests.services.people import PIN, START, Person, days
+from tests.services.people import PIN, START, Person, asking_everything, days
 
 DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
@@ -182,18 +182,6 @@ def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     (entry,) = trail(person.installation, AuditEvent.ANSWER_SAVED)
     assert '"field":"other"' in entry.changes
     assert "shoulder" not in entry.changes
-
-
-def asking_everything(installation: Installation) -> Installation:
-    """The installation with a plan that leaves no item out."""
-    library = installation.library
-    plans = {
-        key: replace(
-            plan, instruments=tuple(replace(each, leave_out=frozenset()) for each in plan.instruments)
-        )
-        for key, plan in library.plans.items()
-    }
-    return replace(installation, library=replace(library, plans=plans))
 
 
 @pytest.mark.req("CAP-12")

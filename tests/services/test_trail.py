@@ -133,7 +133,7 @@ def test_a_cut_end_with_a_forged_head_is_found_by_the_seal(
     tamper(f"DELETE FROM audit_entry WHERE {CHAIN} AND seq = {last}")
     older = f"SELECT hash FROM audit_entry WHERE {CHAIN} AND seq = {last - 1}"
     tamper(f"UPDATE audit_chain SET seq = {last - 1}, hash = ({older}) WHERE {CHAIN}")
-    assert [fault.what for fault in verify_trail(installation)] == ["2026-03-02 does not hold"]
+    assert "2026-03-02 does not hold" in {fault.what for fault in verify_trail(installation)}
 
 
 def test_a_seal_that_the_trail_does_not_tell_of_is_found(

@@ -435,3 +435,22 @@ def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: dat
     entries = [Told(**row.model_dump(exclude={"id"})) for row in rows]
     assert list(find_chain_faults(entries, heads)) == []
     assert heads[trial.chain][0] == 5
+
+
+@pytest.mark.req("AUD-01", "AUD-04")
+def test_a_column_that_people_are_not_told_of_needs_an_event_too(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with pytest.raises(UnauditedChange, match="slot changed"), UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.get_one(Slot, trial.slot).window_version = 9
+
+
+@pytest.mark.req("AUD-04")
+def test_a_hot_statement_writes_only_what_its_entry_states(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with write_engine(engine).begin() as connection:
+        head = connection.execute(sa.select(AuditChain).where(col(AuditChain.chain) == trial.chain)).one()
+        audited = build_entry(head, AuditEvent.ANSWER_SAVED, SYSTEM, at, ())
+        with pytest.raises(UnauditedChange, match="states nothing of answer_event"):
+            write_answers(connection, audited, [], None)

@@ -174,6 +174,7 @@ class FieldChange:
 class ChainEntry:
     """One entry of a chain, as written: the body that the digest covers, and its link.
 
+    `facts` is what the changed rows hold since, for whoever proves them; entries of an old version have none.
     A reason is people's own words, so the chain holds only its salted digest: words and salt can be
     taken away by law, and the chain still holds (AUD-11).
     """
@@ -191,6 +192,7 @@ class ChainEntry:
     reason_digest: str | None = None
     prev_hash: str = ""
     hash: str = ""
+    facts: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """The entry by the names of its columns."""
@@ -199,11 +201,16 @@ class ChainEntry:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityFault:
-    """A place where a chain does not hold: which chain, at which number, and what is wrong."""
+    """A place where a chain does not hold: which chain, at which number, and what is wrong.
+
+    `record` and `field` name what is stored and is not what that entry says.
+    """
 
     chain: str
     seq: int
     what: str
+    record: str | None = None
+    field: str | None = None
 
 
 def canonical_json(value: object) -> str:
@@ -251,6 +258,8 @@ def entry_digest(entry: ChainEntry) -> str:
         "reason": entry.reason_digest,
         "changes": entry.changes,
     }
+    if entry.facts is not None:
+        body["facts"] = sha256_hex(entry.facts)
     return sha256_hex(canonical_json(body))
 
 

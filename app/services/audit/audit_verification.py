@@ -1,14 +1,19 @@
-"""Verifying the audit trail: chains, feeds and daily seals, read as a stream."""
+"""Verifying the audit trail: chains, feeds, seals and guards, and every record that the entries state.
 
-from collections.abc import Iterator
+One snapshot is read as a stream, chain after chain; of the records only those of one participant, and those
+that belong to nobody, are in memory at a time.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.audit import (
+    COVERS,
     GENESIS,
     ChainEntry,
     IntegrityFault,
@@ -25,48 +30,172 @@ from app.services.audit.audit_seals import (
     stream_rows,
     was_sealed_ahead,
 )
+from app.services.audit.external_heads import ExternalHead, find_head_faults
+from app.services.audit.record_replay import Replay, split_facts, unknown_row
+from app.services.audit.score_check import ScoreCheck
 from app.services.core.installation import Installation
+from app.storage.proof.database_guards import find_guard_faults
+from app.storage.proof.record_rows import (
+    SHARED,
+    SlotDefinition,
+    read_rows_of_participant,
+    read_slot_definitions,
+    read_study_codes,
+    stream_lost_rows,
+    stream_shared_rows,
+)
+from app.storage.proof.row_facts import ProvenTable
+from app.storage.row_changes import is_participant_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.studies import Study
 
-_ENTRY = table_of(AuditEntry)
-_FIELDS = tuple(column for column in _ENTRY.columns if column.name != "id")
+FACTS_SINCE = "0.2"
+"""The version whose entries were the first to state what rows hold."""
+
+_FIELDS = tuple(table_of(AuditEntry).c[name] for name in ChainEntry.__slots__)
+_STRIDE = 5000
+_PARTICIPANT = re.compile(r"participant:([0-9]{1,9})")
+_CHANGING = frozenset(event.value for event in COVERS)
+
+Progress = Callable[[int], None]
+"""Is told now and then how many entries were read so far."""
+
+
+@dataclass(slots=True)
+class TrailReport:
+    """What a verification found, and how far it could look.
+
+    `old_entries` changed records before entries stated what they hold, and `unproven` counts the stored
+    records that are therefore not wholly proven; of `unscored` responses this version lacks the definition,
+    and `redacted` reasons were taken away.
+    """
+
+    faults: list[IntegrityFault] = field(default_factory=list)
+    entries: int = 0
+    records: int = 0
+    old_entries: int = 0
+    unproven: int = 0
+    unscored: int = 0
+    redacted: int = 0
 
 
 def verify_trail(installation: Installation) -> list[IntegrityFault]:
-    """Every place where a chain, a feed or a seal does not hold; empty when the trail is whole.
+    """Every place where trail and records do not hold; empty when all is whole. Source: AUD-04."""
+    return inspect_trail(installation).faults
 
-    Reads one snapshot as a stream, in memory that does not grow with the trail. Source: AUD-04.
+
+def inspect_trail(
+    installation: Installation, heads: Sequence[ExternalHead] = (), progress: Progress | None = None
+) -> TrailReport:
+    """Verify the trail, and compare it with every record and with heads that were kept elsewhere.
+
+    Reads one snapshot, in memory that does not grow with the trail. Source: AUD-04.
     """
     with installation.read() as session:
         if installation.engine.dialect.name == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        return [*_chain_faults(session), *_feed_faults(session), *_seal_faults(session)]
+        inspection = _Inspection(installation, session, progress)
+        found = inspection.report.faults
+        found += (IntegrityFault("guards", 0, what) for what in find_guard_faults(session.connection()))
+        found += inspection.find_faults()
+        found += _feed_faults(session)
+        found += _seal_faults(session)
+        found += find_head_faults(session, heads)
+        return inspection.report
 
 
-def _chain_faults(session: Session) -> Iterator[IntegrityFault]:
-    joined = sa.outerjoin(AuditChain, AuditEntry, col(AuditEntry.chain) == col(AuditChain.chain))
-    head: tuple[sa.ColumnElement[Any], ...] = (
-        col(AuditChain.chain).label("name"),
-        col(AuditChain.seq).label("last"),
-        col(AuditChain.hash).label("end"),
-    )
-    statement = sa.select(*head, *_FIELDS).select_from(joined)
-    rows = stream_rows(session, statement.order_by(col(AuditChain.chain), col(AuditEntry.seq)))
-    for (chain, last, end), entries in groupby(rows, key=lambda row: (row.name, row.last, row.end)):
-        heads = {chain: (last, end)} if last else {}
-        yield from find_chain_faults((_entry(row) for row in entries if row.chain is not None), heads)
-    headless = sa.select(col(AuditEntry.chain), col(AuditEntry.seq)).where(
-        ~sa.exists().where(col(AuditChain.chain) == col(AuditEntry.chain))
-    )
-    for row in stream_rows(session, headless):
-        yield IntegrityFault(row.chain, row.seq, "belongs to no chain")
+class _Inspection:
+    """One walk along all chains. `_shared` replays the records that belong to no participant."""
 
+    def __init__(self, installation: Installation, session: Session, progress: Progress | None) -> None:
+        self.report = TrailReport()
+        self._session, self._connection = session, session.connection()
+        self._progress = progress
+        self._fact_key = installation.fact_key
+        self._shared = Replay(self._fact_key)
+        self._scores = ScoreCheck(installation.library, read_study_codes(self._connection))
 
-def _entry(row: sa.Row[Any]) -> ChainEntry:
-    return ChainEntry(**{column.name: getattr(row, column.name) for column in _FIELDS})
+    def find_faults(self) -> Iterator[IntegrityFault]:
+        heads = self._session.exec(select(AuditChain).order_by(col(AuditChain.chain)))
+        for head in [(row.chain, row.seq, row.hash) for row in heads]:
+            yield from self._chain_faults(*head)
+        yield from self._headless_faults()
+        for proven, rows in stream_shared_rows(self._connection):
+            yield from self._shared.compare_rows(proven, rows)
+        for proven, rows in stream_lost_rows(self._connection):
+            yield from (unknown_row(proven, proven.find_key(row)) for row in rows)
+        self._count(self._shared)
+        self.report.unscored = self._scores.unscored
+
+    def _chain_faults(self, chain: str, seq: int, digest: str) -> Iterator[IntegrityFault]:
+        replay = Replay(self._fact_key) if is_participant_chain(chain) else self._shared
+        heads = {chain: (seq, digest)} if seq else {}
+        try:
+            yield from find_chain_faults(self._replayed(chain, replay), heads)
+        except (ValueError, TypeError, LookupError):
+            yield IntegrityFault(chain, seq, "cannot be read to its end")
+        if replay is not self._shared:
+            number = _PARTICIPANT.fullmatch(chain)
+            if number is None:
+                yield IntegrityFault(chain, seq, "names no participant")
+            else:
+                yield from self._participant_faults(int(number[1]), replay)
+            self._count(replay)
+
+    def _replayed(self, chain: str, replay: Replay) -> Iterator[ChainEntry]:
+        """The entries of a chain, each of which is replayed as it passes."""
+        statement = sa.select(*_FIELDS).where(col(AuditEntry.chain) == chain).order_by(col(AuditEntry.seq))
+        for row in stream_rows(self._session, statement):
+            entry = ChainEntry(*row)  # type: ignore[call-arg]  # the columns are those of the class
+            self.report.entries += 1
+            if self._progress is not None and self.report.entries % _STRIDE == 0:
+                self._progress(self.report.entries)
+            self.report.redacted += entry.reason_digest is not None and entry.reason is None
+            if entry.facts is None:
+                self._pass_old_entry(entry, replay)
+            elif entry.facts != "[]":
+                for group in split_facts(entry.facts):
+                    shared = group[0] in SHARED
+                    (self._shared if shared else replay).replay_group(chain, entry.seq, group)
+            yield entry
+
+    def _pass_old_entry(self, entry: ChainEntry, replay: Replay) -> None:
+        if entry.event in _CHANGING:
+            self.report.old_entries += 1
+            replay.incomplete = self._shared.incomplete = True
+
+    def _participant_faults(self, participant_id: int, replay: Replay) -> Iterator[IntegrityFault]:
+        slots = read_slot_definitions(self._connection, participant_id)
+        for proven, rows in read_rows_of_participant(self._connection, participant_id):
+            if proven.table.name == "response":
+                yield from self._response_faults(proven, rows, slots, replay)
+            yield from replay.compare_rows(proven, rows)
+
+    def _response_faults(
+        self,
+        proven: ProvenTable,
+        rows: Sequence[sa.Row[tuple[object, ...]]],
+        slots: dict[int, SlotDefinition],
+        replay: Replay,
+    ) -> Iterator[IntegrityFault]:
+        for row in rows:
+            key = proven.find_key(row)
+            chain, seq = replay.find_entry(proven, key)
+            for name in self._scores.find_wrong_fields(row, slots):
+                yield IntegrityFault(chain, seq, "does not follow from the answers", f"response:{key}", name)
+
+    def _headless_faults(self) -> Iterator[IntegrityFault]:
+        headless = sa.select(col(AuditEntry.chain), col(AuditEntry.seq)).where(
+            ~sa.exists().where(col(AuditChain.chain) == col(AuditEntry.chain))
+        )
+        for row in stream_rows(self._session, headless):
+            yield IntegrityFault(row.chain, row.seq, "belongs to no chain")
+
+    def _count(self, replay: Replay) -> None:
+        self.report.records += replay.counted
+        self.report.unproven += replay.unproven
 
 
 def _feed_faults(session: Session) -> Iterator[IntegrityFault]:

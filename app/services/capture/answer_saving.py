@@ -21,6 +21,7 @@ from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
 from app.storage.audit import LinkedEntry, build_entry
+from app.storage.proof.row_facts import FactKey, new_row_fact
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
@@ -140,7 +141,7 @@ def _read_and_write(installation: Installation, connection: Connection, batch: A
     text = installation.text(read.study, instrument, read.language, read.slot.begun_at)
     gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
     event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
-    entry, rows = _entry_and_rows(read, batch, unsaved, text.sha256, event)
+    entry, rows = _entry_and_rows(read, batch, unsaved, text.sha256, event, installation.fact_key)
     seen_device = read.device_id if is_keep_alive_due(read.seen_at, batch.at) else None
     if not write_answers(connection, entry, rows, seen_device):
         return None
@@ -173,6 +174,7 @@ def _entry_and_rows(
     unsaved: Sequence[SubmittedAnswer],
     text_sha256: str,
     event: AuditEvent,
+    fact_key: FactKey,
 ) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before = dict(read.earlier)
@@ -193,4 +195,5 @@ def _entry_and_rows(
         changes.append(answer_change(read.slot, batch.client, answer, before))
         before[answer.item] = answer.value
     actor = participant_actor(read.participant)
-    return build_entry(read.head, event, actor, batch.at, changes), rows
+    facts = [new_row_fact(fact_key, "answer_event", row) for row in rows]
+    return build_entry(read.head, event, actor, batch.at, changes, facts=facts), rows

@@ -56,12 +56,14 @@ class _Received(Protocol):
 def submission_context(context: ParticipantContext, rows: FormRows) -> SubmissionContext:
     """What a submission meets, of rows that were read. Raises Refused("no_translation")."""
     definition = form_definition(context, rows.slot)
+    installation = context.installation
     return SubmissionContext(
         rows,
         definition,
-        context.installation.app_version,
+        installation.app_version,
         device_to_keep_alive(context),
-        context.installation.clock_watch.untrusted,
+        installation.fact_key,
+        installation.clock_watch.untrusted,
     )
 
 

@@ -11,7 +11,7 @@ from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import credible_capture
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import Score, format_score
+from app.domain.instruments.scoring.score import spell_score
 from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
@@ -23,9 +23,10 @@ from app.services.core.identifiers import new_public_id
 from app.services.feed.feed_events import slot_event
 from app.storage.audit import build_entry
 from app.storage.plain_rows import ResponseRecord, SlotRecord
+from app.storage.proof.row_facts import FactKey, changed_row_fact, new_row_fact
 from app.storage.queries.form_rows import FormRows
 from app.storage.queries.slots import slot_facts, window_of_slot
-from app.storage.statements.submit_form import Submission
+from app.storage.statements.submit_form import SENT_SLOT_COLUMNS, Submission
 
 _NOT_IN_TRAIL = frozenset({"answers", "scores"})
 """Of a response: the trail has answers item by item, and scores are computed from them."""
@@ -65,6 +66,7 @@ class SubmissionContext:
     definition: FormDefinition
     app_version: str
     seen_device: int | None
+    fact_key: FactKey
     clock_untrusted: bool = False
 
 
@@ -145,9 +147,14 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
     changes += _response_changes(response)
     changes += _slot_changes(rows.slot, slot)
     changes += clock_changes(context.clock_untrusted)
+    facts = [
+        *(new_row_fact(context.fact_key, "answer_event", row) for row in answers),
+        new_row_fact(context.fact_key, "response", response._asdict()),
+        changed_row_fact(context.fact_key, "slot", slot._asdict(), SENT_SLOT_COLUMNS),
+    ]
     blinded = context.definition.plan.blinded
     return Submission(
-        entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes),
+        entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes, facts=facts),
         answers=answers,
         response=response,
         slot=slot,
@@ -183,7 +190,7 @@ def build_response(
         content_sha256=content_digest(answers),
         answers=dict(answers),
         scores=[
-            score_as_json(score)
+            spell_score(score)
             for score in score_answers(definition.instrument, answers, definition.leave_out)
         ],
         instrument_sha256=definition.instrument.sha256,
@@ -206,17 +213,6 @@ def build_response(
         begun_at=slot.begun_at or origin.submitted_at,
         submitted_at=origin.submitted_at,
     )
-
-
-def score_as_json(score: Score) -> dict[str, Any]:
-    """A score as JSON: its printed value (None when not scorable), and what it rests on."""
-    return {
-        "scale": score.scale,
-        "value": format_score(score.value) if score.value is not None else None,
-        "answered": score.answered,
-        "asked": score.asked,
-        "status": score.status.value,
-    }
 
 
 def _unsaved_answers(

@@ -17,6 +17,7 @@ from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.secrets import SecretBox
+from app.storage.proof.row_facts import FactKey
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -46,7 +47,12 @@ class Installation:
 
     def work(self, actor: Actor, at: datetime) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits."""
-        return UnitOfWork(self.engine, actor, at)
+        return UnitOfWork(self.engine, actor, at, self.fact_key)
+
+    @property
+    def fact_key(self) -> FactKey:
+        """Makes the digests by which the trail proves what it must not hold."""
+        return FactKey(self.secret_box.keyed_digest("trail", "facts"))
 
     def text(
         self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None

@@ -114,7 +114,8 @@ def log_transfer(context: EdcContext, transferred: TransferRange) -> None:
         "through": transferred.through,
         "rows": transferred.rows,
     }
-    record_transfer(context.installation.engine, context.actor, context.at, values)
+    installation = context.installation
+    record_transfer(installation.engine, context.actor, context.at, values, installation.fact_key)
 
 
 def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:

@@ -12,6 +12,7 @@ from app.domain.records.access import Actor
 from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
 from app.storage.audit import append_if_unmoved, build_entry, covered_writes
 from app.storage.engine import write_engine
+from app.storage.proof.row_facts import FactKey, new_row_fact
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.edc import Transfer
@@ -43,7 +44,9 @@ class LockedChain:
     feed_hash: str
 
 
-def record_transfer(engine: Engine, actor: Actor, at: datetime, transfer: Mapping[str, object]) -> None:
+def record_transfer(
+    engine: Engine, actor: Actor, at: datetime, transfer: Mapping[str, object], fact_key: FactKey
+) -> None:
     """Store a transfer and its entry in the study's chain, in one transaction.
 
     `transfer` holds client, study, resource, range and rows; its digest is the feed's hash at `through`,
@@ -55,7 +58,10 @@ def record_transfer(engine: Engine, actor: Actor, at: datetime, transfer: Mappin
         with covered_writes(connection, AuditEvent.FEED_PULLED, "transfer"):
             key = connection.execute(_INSERT, values).scalar_one()
         changes = [FieldChange(f"transfer:{key}", name, None, value) for name, value in values.items()]
-        append_if_unmoved(connection, build_entry(head, AuditEvent.FEED_PULLED, actor, at, changes))
+        facts = [new_row_fact(fact_key, "transfer", {**values, "id": key})]
+        append_if_unmoved(
+            connection, build_entry(head, AuditEvent.FEED_PULLED, actor, at, changes, facts=facts)
+        )
 
 
 def _lock_chain(connection: Connection, study_id: int, through: int) -> LockedChain:

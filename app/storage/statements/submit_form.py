@@ -38,7 +38,7 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.schedule import Slot
 
-_SENT = (
+SENT_SLOT_COLUMNS = (
     "submitted_at",
     "out_of_window",
     "missed_reason",
@@ -69,7 +69,8 @@ class Submission:
 def write_submission(connection: Connection, submission: Submission) -> bool:
     """Store it all and append it to the feed; False if the chain has moved since it was read."""
     at, slot = submission.entry.entry.at, submission.slot
-    with audited_writes(connection, submission.entry, "answer_event", "response", "slot", "feed_event"):
+    answered = ("answer_event",) if submission.answers else ()
+    with audited_writes(connection, submission.entry, *answered, "response", "slot", "feed_event"):
         if connection.dialect.name == "postgresql":
             values = _as_one(submission, at)
             return execute_keeping_alive(connection, _ALL_IN_ONE, values, submission.seen_device, at)
@@ -79,7 +80,7 @@ def write_submission(connection: Connection, submission: Submission) -> bool:
             connection.execute(*insert_answers_statement(connection, submission.answers))
         connection.execute(sa.insert(Response), [submission.response._asdict()])
         changed = sa.update(Slot).where(col(Slot.id) == slot.id)
-        connection.execute(changed.values({name: getattr(slot, name) for name in _SENT}))
+        connection.execute(changed.values({name: getattr(slot, name) for name in SENT_SLOT_COLUMNS}))
         if submission.seen_device is not None:
             write_device_seen(connection, submission.seen_device, at)
         append_feed_events(connection, slot.study_id, [PendingEvent(submission.event, at)])
@@ -101,7 +102,7 @@ def _as_one(submission: Submission, at: datetime) -> dict[str, Any]:
         "new_entry": submission.entry.entry.as_row(),
         "new_answers": submission.answers,
         "new_response": submission.response._asdict(),
-        "new_slot": {name: getattr(submission.slot, name) for name in ("id", *_SENT)},
+        "new_slot": {name: getattr(submission.slot, name) for name in ("id", *SENT_SLOT_COLUMNS)},
         "new_event": event,
     }
     return move_head_values(submission.entry) | {
@@ -157,9 +158,9 @@ def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 def _placed(moved: sa.CTE) -> sa.CTE:
     slot = table_of(Slot)
-    given = _unfolded(Slot, "new_slot", ("id", *_SENT))
+    given = _unfolded(Slot, "new_slot", ("id", *SENT_SLOT_COLUMNS))
     sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
-    placed = sent.values({name: given.c[name] for name in _SENT})
+    placed = sent.values({name: given.c[name] for name in SENT_SLOT_COLUMNS})
     return placed.returning(sa.literal_column("1")).cte("placed")
 
 
@@ -182,12 +183,12 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
         .select_from(source)
         .where(head.c.study_id == sa.bindparam("sent_study"))
         .with_for_update(of=head)
-        .cte("locked")
+        .cte("lock")
     )
     envelope = _sha256(_joined(_text("env_0"), locked.c.seq, _text("env_1"))).label("envelope")
     known = sa.select(locked, envelope).cte("known")
     linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
-    return sa.select(known, linked.label("hash")).cte("linked")
+    return sa.select(known, linked.label("hash")).cte("link")
 
 
 def _one_statement(*, seen: bool) -> sa.Insert:

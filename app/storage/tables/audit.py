@@ -27,6 +27,7 @@ class AuditEntry(SQLModel, table=True):
     changes: str
     prev_hash: str = Field(max_length=64)
     hash: str = Field(max_length=64)
+    facts: str | None = None
 
 
 class AuditChain(SQLModel, table=True):

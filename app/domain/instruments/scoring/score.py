@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.domain.refusal import Refused
 
@@ -69,6 +69,17 @@ def status_of_score(answered: int, asked: int, enough: bool, whole: bool = True)
 def format_score(value: Fraction) -> str:
     """The one canonical decimal: ten places, half to even, trailing zeros removed."""
     return _printed(value.numerator, value.denominator)
+
+
+def spell_score(score: Score) -> dict[str, Any]:
+    """A score as JSON: its printed value (None when not scorable), and what it rests on."""
+    return {
+        "scale": score.scale,
+        "value": format_score(score.value) if score.value is not None else None,
+        "answered": score.answered,
+        "asked": score.asked,
+        "status": score.status.value,
+    }
 
 
 @lru_cache(maxsize=4096)

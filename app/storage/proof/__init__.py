@@ -1,0 +1,1 @@
+"""What proves the stored rows: the facts that entries state, the rows, and the database's guards."""

@@ -1,0 +1,76 @@
+"""The verifier's pass: replaying a trail of people who answered, and comparing every record with it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from sqlmodel import select
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.services.accounts.activation import activate_device
+from app.services.accounts.participant_session import authenticate
+from app.services.audit.audit_verification import inspect_trail
+from app.services.capture.answer_saving import save_answers
+from app.services.capture.forms import begin_form
+from app.services.capture.submission import submit_form
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import ParticipantContext, StaffContext
+from app.services.schedule.anchors import AnchorEntry, record_anchor
+from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
+from app.storage.tables.schedule import Slot
+from bench.figures import Figure, at_most
+from bench.run import Run
+from bench.trial import Trial, sqlite_trial, trial
+
+PEOPLE, ROUNDS = 10, 12
+"""Of a full run: participants, and how often each gives every answer."""
+_MOST = 60
+_PIN = "135790"
+
+
+def verify(run: Run) -> Iterator[Figure]:
+    """CPU of one verification for each entry, the reading of the database by the program included."""
+    people, rounds = run.scale.of(PEOPLE, 1), run.scale.of(ROUNDS, 1)
+    opened: tuple[tuple[str, AbstractContextManager[Trial]], ...] = (
+        ("SQLite", sqlite_trial(1)),
+        ("PostgreSQL", trial(run.cluster, 1)),
+    )
+    for name, made in opened:
+        with made as study:
+            for number in range(people):
+                _add_answering(study, number, rounds)
+            before = time.process_time()
+            report = inspect_trail(study.installation)
+            used = 1e6 * (time.process_time() - before) / report.entries
+        row = f"verify {report.entries:,} entries, {name}, CPU each"
+        yield at_most(row, used, _MOST, lambda value: f"{value:.0f} us")
+
+
+def _add_answering(study: Trial, number: int, rounds: int) -> None:
+    """Somebody who answers one item of the baseline after the other, and sends it."""
+    installation, site, at = study.installation, study.sites[0], study.at
+    nurse = StaffContext(
+        installation,
+        Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, site.study_id, site.id),)),
+        at,
+    )
+    today = at.date()
+    subject = f"{site.code}-{number:03d}"
+    entry = EnrolmentEntry(subject, "en", today, "1", today, IdentityCheck.id_card)
+    participant = enrol_participant(nurse, site, entry)
+    link = issue_invitation(nurse, site.study_id, subject).url
+    record_anchor(nurse, site.study_id, subject, AnchorEntry("randomisation", today, Owner.edc), True)
+    cookie = activate_device(installation, link.rsplit("/", 1)[1], _PIN, _PIN, "phone", "192.0.2.1", at)
+    with installation.read() as session:
+        person = authenticate(installation, session, cookie, at)
+        slots = select(Slot.public_id).where(Slot.participant_id == participant.id, Slot.visit == "BL")
+        slot = session.exec(slots).one()
+    context = ParticipantContext(installation, person, at)
+    begin_form(context, slot, None, None)
+    for seq in range(30 * rounds):
+        answer = SubmittedAnswer(seq + 1, seq, f"q{seq % 30 + 1}", seq // 30 % 4 + 1)
+        save_answers(installation, cookie, slot, "c", [answer], at)
+    document = {f"q{item}": 2 for item in range(1, 31)}
+    submit_form(context, slot, SubmittedForm(document, submission="s", reviewed=True))

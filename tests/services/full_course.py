@@ -1,0 +1,125 @@
+"""A trial in which every kind of act has happened: at least one row in every table that entries prove."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, timedelta
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.plans.plan import Owner
+from app.domain.records.access import SYSTEM, Role, Scope
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.visits import VisitState
+from app.domain.refusal import Refused
+from app.services.accounts.edc_clients import authenticate_client, issue_token
+from app.services.audit.audit_seals import seal_days
+from app.services.clinic.open_requests import close_request, list_open_requests
+from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.edc.participants import ParticipantBody, receive_participant
+from app.services.edc.records import Preconditions
+from app.services.edc.requests import EdcRequest
+from app.services.edc.schedule import receive_arm, receive_visit
+from app.services.edc.transfers import TransferRange, log_transfer
+from app.services.patient.team_requests import request_call, request_correction
+from app.services.reminders.reminder_delivery import claim_messages, deliver_message
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.setup.site_words import set_urgent_words
+from app.services.setup.studies import create_client, create_staff, grant_role
+from app.storage.row_changes import study_chain
+from app.storage.tables.packs import InstrumentPack
+from tests.services.beginnings import SITE, grown, site_of
+from tests.services.people import START, Person, asking_everything, bound, colleague, days, qlq
+from tests.services.reminded import MailServer, outbox, push_all, reminded, shanghai
+
+RANDOMISED = START.date() + days(2)
+EVENING = shanghai(RANDOMISED, 19)
+LATER = EVENING + days(1)
+
+
+def _course(installation: Installation) -> Sequence[str]:
+    person = reminded(installation, site_of(installation))
+    _answer(person)
+    _ask_and_leave(person)
+    _let_staff_in(installation)
+    _let_the_edc_in(person)
+    _import_pack(person)
+    assert seal_days(ClockContext(installation, LATER)) == 1
+    return (person.cookie,)
+
+
+def _answer(person: Person) -> None:
+    """Drafts, a form that was sent, one that came twice, words, one reminder sent, one not yet."""
+    person.begin("BL", START)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", None))
+    person.submit("BL", START)
+    with suppress(Refused):  # it is kept apart, since the form was sent already
+        person.submit("BL", START + timedelta(minutes=1), qlq(4))
+    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    push_all(person.installation, EVENING)
+    for claimed in claim_messages(ClockContext(person.installation, EVENING)):
+        deliver_message(ClockContext(person.installation, EVENING), outbox(MailServer()), claimed)
+    person.cookie = bound(person, EVENING)
+    person.begin("D0", EVENING)
+    asking = replace(person, installation=asking_everything(person.installation))
+    asking.save("D0", EVENING, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
+    push_all(person.installation, LATER)
+
+
+def _ask_and_leave(person: Person) -> None:
+    installation, at = person.installation, LATER
+    session = person.participant(at)
+    slot = person.slot("BL").public_id
+    request_call(ParticipantContext(installation, session, at))
+    request_correction(ParticipantContext(installation, session, at), slot)
+    nurse = StaffContext(installation, person.nurse, at)
+    for request in list_open_requests(nurse):
+        close_request(nurse, request.request_id, "was answered by telephone")
+    left = DispositionEntry(DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired")
+    record_disposition(nurse, person.site.study_id, person.subject, left)
+    investigator = StaffContext(installation, colleague(Role.INVESTIGATOR, person.site), at)
+    undo_disposition(investigator, person.site.study_id, person.subject, "somebody else was meant")
+
+
+def _let_staff_in(installation: Installation) -> None:
+    operator = StaffContext(installation, SYSTEM, START)
+    made = create_staff(operator, "n@example.org", "N", "a long enough password", "en")
+    grant_role(operator, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    set_urgent_words(operator, "sbrt-nsclc", "0571", "en", "Call the ward")
+
+
+def _let_the_edc_in(person: Person) -> None:
+    installation = person.installation
+    operator = StaffContext(installation, SYSTEM, START)
+    made = create_client(operator, "sbrt-nsclc", "EDC", tuple(Scope), ["0571"])
+    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", LATER)
+    caller = authenticate_client(installation, issued.token, LATER)
+    context = EdcContext(installation, caller, LATER)
+    receive_arm(EdcRequest(context, person.subject, LATER, Preconditions()), "SBRT")
+    receive_visit(
+        EdcRequest(context, person.subject, LATER, Preconditions()),
+        "W6",
+        VisitState.planned,
+        date(2026, 4, 15),
+    )
+    receive_participant(
+        EdcRequest(context, "0571-100", LATER, Preconditions()), ParticipantBody("0571", "en", START.date())
+    )
+    log_transfer(context, TransferRange("changes", 0, 3, 3))
+
+
+def _import_pack(person: Person) -> None:
+    study = person.site.study_id
+    with person.installation.work(SYSTEM, LATER) as work:
+        work.session.add(
+            InstrumentPack(
+                study_id=study, instrument="moon-6", version="1.0", lang="en", name="Moonlight",
+                copyright="©", licensee="x", permission="x", valid_until=date(2028, 12, 31), sha256="0" * 64,
+                content="words", imported_at=LATER, imported_by="x",
+            )
+        )  # fmt: skip
+        work.record(AuditEvent.PACK_IMPORTED, study_chain(study), study)
+
+
+COURSE = grown(_course, SITE)

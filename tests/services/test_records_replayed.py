@@ -1,0 +1,146 @@
+"""Every stored record is proven by the trail: whatever the owner changes in it is named (AUD-04)."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.services.audit.audit_verification import inspect_trail, verify_trail
+from app.services.core.installation import Installation
+from app.storage.proof.row_facts import UNPROVEN, ProvenTable, proven_table, proven_tables
+from app.storage.tables import APPEND_ONLY
+from tests import postgres
+from tests.services.beginnings import installed_at
+from tests.services.full_course import COURSE
+from tests.services.owner import Owner, other_value, unguarded
+from tests.stages import Stage
+
+TABLES = tuple(proven.table.name for proven in proven_tables())
+OWNING = frozenset({"participant_id", "slot_id"})
+"""By these a row is found: it is missing where it was once one of them changes."""
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return COURSE
+
+
+@pytest.fixture
+def course(migrated_url: str) -> Iterator[Installation]:
+    """A trial in which every kind of act has happened."""
+    with installed_at(migrated_url) as installation:
+        yield installation
+
+
+@pytest.fixture
+def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
+    with owner_of(course, request) as owner:
+        yield owner
+
+
+@contextmanager
+def owner_of(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
+    url = installation.engine.url
+    if installation.engine.dialect.name == "postgresql":
+        cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+        url = sa.make_url(cluster.url(str(url.database)))
+    with unguarded(url) as owner:
+        yield owner
+
+
+def found(installation: Installation) -> set[tuple[str | None, str | None]]:
+    """Record and field of each fault."""
+    return {(fault.record, fault.field) for fault in verify_trail(installation) if fault.record}
+
+
+def is_row(table: sa.Table, row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(*(table.c[column.name] == row[column.name] for column in table.primary_key))
+
+
+def name_of(proven: ProvenTable, row: Mapping[str, Any]) -> str:
+    return f"{proven.table.name}:{proven.record_key(row)}"
+
+
+@pytest.mark.req("AUD-04")
+def test_after_all_kinds_of_acts_every_record_is_proven(course: Installation) -> None:
+    report = inspect_trail(course)
+    assert report.faults == []
+    assert report.records > len(TABLES)
+    assert (report.old_entries, report.unproven, report.unscored, report.redacted) == (0, 0, 0, 0)
+    with course.read() as session:
+        empty = [
+            name
+            for name in TABLES
+            if not session.execute(sa.select(sa.literal(1)).select_from(proven_table(name).table)).first()
+        ]
+    assert empty == []
+
+
+@pytest.mark.req("AUD-04")
+@pytest.mark.parametrize("table", TABLES)
+def test_a_changed_field_is_named(course: Installation, owner: Owner, table: str) -> None:
+    proven = proven_table(table)
+    row = owner.rows(proven.table)[0]
+    for name in proven.columns:
+        other = other_value(proven.table.c[name], row[name])
+        owner.run(sa.update(proven.table).where(is_row(proven.table, row)).values({name: other}))
+        fields = {field for record, field in found(course) if record == name_of(proven, row)}
+        moved = name in OWNING or name in proven.key
+        assert name in fields or (moved and "row" in fields), name
+        back = is_row(proven.table, {**row, name: other})
+        owner.run(sa.update(proven.table).where(back).values({name: row[name]}))
+    assert found(course) == set()
+
+
+@pytest.mark.req("AUD-04")
+@pytest.mark.parametrize("table", TABLES)
+def test_a_deleted_and_a_foreign_row_are_named(course: Installation, owner: Owner, table: str) -> None:
+    proven = proven_table(table)
+    row = owner.rows(proven.table)[0]
+    keys = {*proven.key, *unique_columns(proven.table)} - {"participant_id", "slot_id", "study_id"}
+    keys |= {"participant_id"} if table == "contact" else set()
+    foreign = {**row, **{name: other_value(proven.table.c[name], row[name]) for name in keys}}
+    owner.run(sa.delete(proven.table).where(is_row(proven.table, row)))
+    assert (name_of(proven, row), "row") in found(course)
+    owner.run(sa.insert(proven.table).values(row))
+    assert found(course) == set()
+    owner.run(sa.insert(proven.table).values(foreign))
+    assert (name_of(proven, foreign), "row") in found(course)
+
+
+def unique_columns(table: sa.Table) -> set[str]:
+    """The columns of all keys by which a row is told from others."""
+    unique = (sa.PrimaryKeyConstraint, sa.UniqueConstraint)
+    columns = [each.columns.values() for each in table.constraints if isinstance(each, unique)]
+    columns += [each.columns.values() for each in table.indexes if each.unique]
+    return {column.name for key in columns for column in key}
+
+
+@pytest.mark.req("AUD-04")
+def test_scores_are_computed_anew(course: Installation, owner: Owner) -> None:
+    """Even one that came into the trail wrong, with its digest, would be named."""
+    response = proven_table("response").table
+    row = owner.rows(response)[0]
+    scores = [{**score, "value": "50"} for score in row["scores"]]
+    owner.run(sa.update(response).values(scores=scores))
+    told = {
+        (fault.what, fault.field)
+        for fault in verify_trail(course)
+        if fault.record and "response" in fault.record
+    }
+    assert told == {("is not what the entry says", "scores"), ("does not follow from the answers", "scores")}
+
+
+def test_what_no_entry_proves_is_little() -> None:
+    assert {"device.seen_at", "slot.wake_at", "message.lease_until", "message.attempts"} == UNPROVEN
+
+
+@pytest.mark.req("AUD-03")
+def test_a_missing_guard_is_named(course: Installation, owner: Owner) -> None:
+    told = {fault.what for fault in verify_trail(course) if fault.chain == "guards"}
+    on_sqlite = owner.connection.dialect.name == "sqlite"
+    acts = ("update", "delete", "replace") if on_sqlite else ("change", "truncate")
+    how = "is missing" if on_sqlite else "is switched off"
+    assert told == {f"trigger {table}_no_{act} {how}" for table in APPEND_ONLY for act in acts}
