@@ -5,17 +5,26 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.installation import Installation
 from app.services.core.secrets import HashCost, SecretBox
 from app.settings import Settings
+from app.storage.database.limits import STATEMENT_SECONDS
 from app.storage.engine import open_engine
 
 DEFAULT_COST = HashCost()
 
 
 def open_installation(
-    settings: Settings, hash_cost: HashCost = DEFAULT_COST, library: Library | None = None
+    settings: Settings,
+    hash_cost: HashCost = DEFAULT_COST,
+    library: Library | None = None,
+    statement_seconds: int = STATEMENT_SECONDS,
 ) -> Installation:
-    """Database, definitions and keys; `library` spares reading the definitions anew. Raises BadDefinition."""
+    """Database, definitions and keys; `library` spares reading the definitions anew. Raises BadDefinition.
+
+    `statement_seconds`: how long one statement may take; 0 for a command, which may read the whole trail.
+    """
     return Installation(
-        engine=open_engine(settings.database_url),
+        engine=open_engine(
+            settings.database_url, statement_seconds=statement_seconds, encrypted=not settings.demo
+        ),
         library=library or load_library(settings.questionnaires, LANGUAGE_CODES),
         secret_box=SecretBox(settings.key, hash_cost),
         public_url=settings.public_url,

@@ -1,6 +1,7 @@
 """`serve`."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,9 +10,11 @@ import uvicorn
 
 from app.clock import now
 from app.installation import open_installation
-from app.services.setup.readiness import find_readiness_faults
+from app.services.setup.key_canary import lay_canary
+from app.services.setup.readiness import find_readiness_faults, require_connections
 from app.services.setup.studies import check_mode
 from app.settings import Settings
+from app.storage.database.sqlite_file import serving_lock
 from app.web.middleware.logs import configure_logging
 
 WORKER_APP = "app.cli.worker:create_worker_app"
@@ -42,25 +45,47 @@ def run_serve(arguments: argparse.Namespace) -> int:
     settings = replace(configured, workers=arguments.workers or configured.workers)
     settings.check()
     configure_logging()
-    installation = open_installation(settings)
-    try:
-        faults = find_readiness_faults(installation, now())
+    with serving_lock(settings.database_url):
+        faults = _check_start(settings)
         if faults:
             print(f"daybook: not ready to serve: {', '.join(faults)}; run `daybook migrate`", file=sys.stderr)
             return 1
-        check_mode(installation, settings.mode)
-    finally:
-        installation.engine.dispose()
-    # Named, not made: the process that watches several workers needs no application of its own.
-    serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
+        # Named, not made: the process that watches several workers needs no application of its own.
+        serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
     return 0
 
 
+def _check_start(settings: Settings) -> list[str]:
+    """What keeps the installation from serving; raises what an operator can mend."""
+    installation = open_installation(settings)
+    try:
+        require_connections(installation, settings.workers)
+        faults = find_readiness_faults(installation, now())
+        if not faults:
+            check_mode(installation, settings.mode)
+            lay_canary(installation, now())
+        return faults
+    finally:
+        installation.engine.dispose()
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise OSError, naming the address, where another program listens: uvicorn would only log it."""
+    for family, kind, protocol, _name, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(place)
+            except OSError as taken:
+                raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
+
+
 def serve(application: str | Callable[..., object], host: str, port: int, workers: int = 1) -> None:
-    """Serve until a signal; requests under way are finished first.
+    """Serve until a signal; requests under way are finished first. Raises OSError for a port that is taken.
 
     `application` may be the name of a factory, which every worker calls for itself.
     """
+    require_free_port(host, port)
     uvicorn.run(
         application,
         factory=isinstance(application, str),

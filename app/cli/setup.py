@@ -4,12 +4,11 @@ import argparse
 import getpass
 import sys
 
-from app.cli.operator import OPERATOR, open_configured_installation, operator_context
+from app.cli.operator import OPERATOR, operator_context
 from app.cli.packs import print_statuses
 from app.clock import now
 from app.domain.records.access import Role
 from app.i18n.languages import ENGLISH, LANGUAGES
-from app.installation import open_installation
 from app.services.core.context import StaffContext
 from app.services.setup import studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
@@ -65,7 +64,7 @@ def declare_disable_user(parser: argparse.ArgumentParser) -> None:
 
 def run_load_study(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
-    context = StaffContext(open_installation(settings), OPERATOR, now())
+    context = operator_context(settings)
     studies.load_study(context, arguments.study, arguments.plan, settings.mode)
     print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
     print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, now())))
@@ -89,7 +88,7 @@ def run_set_urgent(arguments: argparse.Namespace) -> int:
 
 
 def run_create_user(arguments: argparse.Namespace) -> int:
-    installation = open_configured_installation()
+    installation = operator_context().installation
     # Checked first: an account made for a mistyped study or site would keep its address for ever.
     with installation.read() as session:
         study_id = key_of(get_study(session, arguments.study))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.services.core.installation import Installation
 from app.services.setup.readiness import CLOCK_TOLERANCE, find_readiness_faults
+from app.storage.database.sqlite_file import prepare_sqlite_file, sqlite_file
 from app.storage.engine import open_engine
 
 
@@ -27,6 +28,8 @@ def test_a_clock_that_is_off_is_told(installation: Installation) -> None:
 
 
 def test_an_empty_database_needs_its_migrations(installation: Installation, database_url: str) -> None:
+    if file := sqlite_file(database_url):
+        prepare_sqlite_file(file)
     empty = replace(installation, engine=open_engine(database_url))
     assert find_readiness_faults(empty, database_now(installation)) == ["revision"]
     empty.engine.dispose()

@@ -23,7 +23,7 @@ class HashCost:
 class SecretBox:
     """Encrypts with the installation's key (Fernet), and hashes secrets that people remember."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     cost: HashCost = field(default_factory=HashCost)
 
     def encrypt(self, text: str) -> str:

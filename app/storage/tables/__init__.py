@@ -35,6 +35,7 @@ APPEND_ONLY = (
     "disposition",
     "feed_event",
     "instrument_pack",
+    "key_canary",
     "quarantine",
     "response",
     "transfer",
