@@ -1,25 +1,30 @@
 """The alarm clock: rings in every worker, remembers nothing, and never stops for one bad row.
 
-What is owed stands in the database and is claimed there; APScheduler only wakes us.
+What is owed stands in the database and is claimed there; APScheduler only wakes us. Messages leave in rounds
+of their own, so that a mail server holds up nothing else.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
+from app.jobs.mail_rounds import MailRounds
 from app.services.audit.audit_seals import seal_days
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import (
+    ClaimedMessage,
     MessageSender,
     claim_messages,
     deliver_message,
     expire_messages,
+    release_messages,
 )
 from app.services.setup.packs import refresh_packs
 
@@ -37,38 +42,60 @@ class Ticker:
     ) -> None:
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
-            tick,
+            advance,
             "interval",
-            args=(installation, outbox, clock),
+            args=(installation, clock),
             seconds=every.total_seconds(),
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
         )
+        self._mail = MailRounds(partial(deliver, installation, outbox, clock), every)
 
     def start(self) -> None:
         """The first tick comes after one interval, when the server answers."""
         self._scheduler.start()
+        self._mail.start()
 
     def stop(self) -> None:
-        """Waits for a tick that is running, so that no letter stays unconfirmed."""
+        """Waits for a tick that is running, and for the letter that is under way."""
         self._scheduler.shutdown(wait=True)
+        self._mail.stop()
 
 
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Do everything that is owed now. A part that fails is logged, and the rest goes on."""
-    owed = DueWork(slots=False, messages=False, seals=False)
-    with _going_on("look"):
-        owed = find_due_work(ClockContext(installation, clock()))
+    """Do everything that is owed now, messages included."""
+    owed = advance(installation, clock)
+    if owed.slots or owed.messages:
+        send_messages(installation, outbox, clock)
+
+
+def advance(installation: Installation, clock: Clock) -> DueWork:
+    """Do what is owed now but for messages. A part that fails is logged, and the rest goes on."""
+    owed = _look(installation, clock)
     with _going_on("packs"):
         refresh_packs(installation, clock())
     if owed.slots:
         process_slots(installation, clock)
-    if owed.slots or owed.messages:
-        send_messages(installation, outbox, clock)
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
+    return owed
+
+
+def deliver(
+    installation: Installation, outbox: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
+) -> None:
+    """One round of the mail: send what is queued, if anything is."""
+    if _look(installation, clock).messages:
+        send_messages(installation, outbox, clock, is_stopping)
+
+
+def _look(installation: Installation, clock: Clock) -> DueWork:
+    owed = DueWork(slots=False, messages=False, seals=False)
+    with _going_on("look"):
+        owed = find_due_work(ClockContext(installation, clock()))
+    return owed  # noqa: RET504 - the block may have ended by a fault
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:
@@ -79,19 +106,38 @@ def process_slots(installation: Installation, clock: Clock) -> None:
                 process_due_slots(ClockContext(installation, clock()), participant_id)
 
 
-def send_messages(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Send what is queued, batch by batch, and give up what a dead worker left behind."""
+def send_messages(
+    installation: Installation,
+    outbox: MessageSender,
+    clock: Clock,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Send what is queued, batch by batch, and give up what a dead worker left behind.
+
+    Ends between two letters when the server stops or the mail server is found to be out of order.
+    """
     with _going_on("expire"):
         lost = expire_messages(ClockContext(installation, clock()))
         if lost:
             structlog.get_logger("clock").warning("unconfirmed", messages=lost)
+
+    def is_over() -> bool:
+        return is_stopping() or outbox.is_paused(clock())
+
     with _going_on("claim"):
-        while batch := claim_messages(ClockContext(installation, clock()), SHARE):
-            for claimed in batch:
-                with _going_on("send", message=claimed.message_id):
-                    outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
-                    if outcome in (MessageState.failed, MessageState.unconfirmed):
-                        structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
+        while not is_over() and (batch := claim_messages(ClockContext(installation, clock()), SHARE)):
+            for number, claimed in enumerate(batch):
+                if is_over():
+                    release_messages(ClockContext(installation, clock()), batch[number:])
+                    break
+                _send(installation, outbox, clock, claimed)
+
+
+def _send(installation: Installation, outbox: MessageSender, clock: Clock, claimed: ClaimedMessage) -> None:
+    with _going_on("send", message=claimed.message_id):
+        outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
+        if outcome in (MessageState.failed, MessageState.unconfirmed):
+            structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
 
 
 @contextmanager
