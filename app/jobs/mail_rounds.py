@@ -24,7 +24,7 @@ class MailRounds:
         """The first round comes after one interval."""
         self._thread.start()
 
-    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+    def stop(self, patience_seconds: float) -> None:
         """Begin no other letter, and wait for the one that is under way, but not for ever."""
         self._stopping.set()
         self._thread.join(patience_seconds)

@@ -13,7 +13,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
-from app.jobs.mail_rounds import MailRounds
+from app.jobs.mail_rounds import STOP_SECONDS, MailRounds
 from app.services.audit.audit_seals import seal_days
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
@@ -57,10 +57,11 @@ class Ticker:
         self._scheduler.start()
         self._mail.start()
 
-    def stop(self) -> None:
-        """Waits for a tick that is running, and for the letter that is under way."""
-        self._scheduler.shutdown(wait=True)
-        self._mail.stop()
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Waits for a tick that is running; for the letter that is under way only so long."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+        self._mail.stop(patience_seconds)
 
 
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:

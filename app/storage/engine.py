@@ -44,11 +44,12 @@ _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
     "trusted_schema=OFF",
     "recursive_triggers=ON",
     "query_only=ON",
 )
+BUSY_SECONDS = 5
+"""How long SQLite waits for whoever else writes."""
 _STATEMENTS_KEPT = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
@@ -139,7 +140,7 @@ def parse_address(url: str) -> sa.URL:
 def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
     engine = sa.create_engine(
         address,
-        connect_args={"timeout": 5, "cached_statements": _STATEMENTS_KEPT},
+        connect_args={"timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS_KEPT},
         hide_parameters=True,
         poolclass=DatabasePool,
         pool_size=pool_size,
@@ -189,7 +190,7 @@ def _guard(engine: Engine) -> None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event decides the kind of BEGIN
-    for pragma in _PRAGMAS:
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
     def authorize(
