@@ -178,7 +178,7 @@ def _refuse_unknown_names(environ: Iterable[str]) -> None:
 def _check_database_url(name: str, url: str, mode: StudyMode) -> None:
     if not re.match(r"sqlite:///.|postgresql\+psycopg://", url):
         raise BadDefinition(
-            SOURCE, name, "(not shown)", "sqlite:///file or postgresql+psycopg://name:password@host/database"
+            SOURCE, name, "(not shown)", "sqlite:///file or postgresql+psycopg://name@host/database"
         )
     if mode is StudyMode.LIVE and url.startswith("postgresql") and not _is_private(url):
         raise BadDefinition(

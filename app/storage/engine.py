@@ -133,7 +133,7 @@ def parse_address(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as unreadable:
-        allowed = "sqlite:///file or postgresql+psycopg://name:password@host/database"
+        allowed = "sqlite:///file or postgresql+psycopg://name@host/database"
         raise BadDefinition("environment", "DAYBOOK_DATABASE_URL", "(not shown)", allowed) from unreadable
 
 

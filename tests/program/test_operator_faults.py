@@ -16,7 +16,7 @@ from app.storage.revisions import head_revision
 from tests.meta.sources import ROOT
 from tests.servers import free_socket
 
-AWAY = "postgresql+psycopg://me:s3cret@127.0.0.1:9/daybook"
+AWAY = "postgresql+psycopg://me:test-only@127.0.0.1:9/daybook"
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "score": ("--instrument", "qlq-c30@3.0", "missing.csv", "out.csv"),
     "screens": (),
@@ -69,7 +69,7 @@ def test_every_command_says_in_a_line_that_it_could_not_look(
         pytest.skip("this command makes the file")
     code, said = daybook(url, command, *ARGUMENTS.get(command, ()))
     assert (code, is_one_line(said)) == (3, True), said
-    assert "s3cret" not in said
+    assert "test-only" not in said
     assert not missing.exists()
 
 
