@@ -20,6 +20,7 @@ from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH, LANGUAGE_CODES
 from app.installation import DEFAULT_COST, open_installation
 from app.jobs.ticker import Ticker
+from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel
 from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
@@ -36,6 +37,7 @@ from app.settings import MessageTransport as Way
 from app.settings import Settings
 from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
+from app.web.middleware.caller_queue import CallerQueue
 from app.web.middleware.compression import Compression
 from app.web.middleware.forwarding import TrustedProxies
 from app.web.middleware.logs import AccessLog, configure_logging
@@ -142,7 +144,7 @@ def create_app(
 def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:
     """How messages leave, for each kind of address."""
     if settings.channel is Way.SMTP:
-        return {"email": SmtpChannel(settings.smtp_url, settings.mail_from)}
+        return {"email": CircuitBreaker(SmtpChannel(settings.smtp_url, settings.mail_from))}
     return {"email": ConsoleChannel(sys.stderr)}
 
 
@@ -163,6 +165,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(ReadableRequest),
         Middleware(SameOrigin, public_url=settings.public_url),
         Middleware(BodyLimit, limit=BODY_LIMIT),
+        Middleware(CallerQueue),
         *plain,
     ]
 

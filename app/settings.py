@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
@@ -24,6 +26,8 @@ DEMO_DATABASE_URL = "sqlite:///data/demo.sqlite3"
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
 """Known to everybody who has the source: real data is refused with it."""
 _MOST_DAYS = 3650
+_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+"""Values of libpq's `sslmode` with which it never talks in clear."""
 
 
 class MessageTransport(StrEnum):
@@ -80,15 +84,18 @@ VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an installation was told; made by `from_environment`, which refuses what cannot work."""
+    """What an installation was told; made by `from_environment`, which refuses what cannot work.
+
+    What may be secret is not shown, whoever prints the settings.
+    """
 
     mode: StudyMode
-    database_url: str
-    migration_url: str
+    database_url: str = field(repr=False)
+    migration_url: str = field(repr=False)
     public_url: str
-    key: bytes
+    key: bytes = field(repr=False)
     channel: MessageTransport
-    smtp_url: str
+    smtp_url: str = field(repr=False)
     mail_from: str
     workers: int
     trusted_hosts: tuple[str, ...]
@@ -102,6 +109,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
+        _refuse_unknown_names(environ)
         values = {each.name: _told(each, environ) for each in VARIABLES}
         mode = StudyMode(_one_of("DAYBOOK_MODE", values["DAYBOOK_MODE"], tuple(StudyMode)))
         public_url = _public_url(values["DAYBOOK_PUBLIC_URL"], mode)
@@ -159,6 +167,11 @@ class Settings:
 
     def check(self) -> None:
         """Refuse what does not work together; the command line asks again after its options."""
+        for name, url in (
+            ("DAYBOOK_DATABASE_URL", self.database_url),
+            ("DAYBOOK_MIGRATION_URL", self.migration_url),
+        ):
+            _check_database_url(name, url, self.mode)
         if self.on_sqlite and self.workers > 1:
             raise BadDefinition(
                 SOURCE,
@@ -177,9 +190,41 @@ def _told(variable: Variable, environ: Mapping[str, str]) -> str:
     if file:
         try:
             return Path(file).read_text("utf-8").strip()
-        except OSError as unreadable:
+        except (OSError, UnicodeDecodeError) as unreadable:
             raise BadDefinition(SOURCE, f"{variable.name}_FILE", file, "a readable file") from unreadable
     return environ.get(variable.name, "") or variable.default
+
+
+def _refuse_unknown_names(environ: Iterable[str]) -> None:
+    """A setting with a slip in its name would else be a default that nobody meant."""
+    known = [each.name for each in VARIABLES] + [f"{each.name}_FILE" for each in VARIABLES if each.secret]
+    for name in environ:
+        if name.startswith("DAYBOOK_") and name not in known:
+            nearest = get_close_matches(name, known, 1, 0.0)[0]
+            raise BadDefinition(SOURCE, name, "(not shown)", f"no such setting; the nearest is {nearest}")
+
+
+def _check_database_url(name: str, url: str, mode: StudyMode) -> None:
+    if not re.match(r"sqlite:///.|postgresql\+psycopg://", url):
+        raise BadDefinition(
+            SOURCE, name, "(not shown)", "sqlite:///file or postgresql+psycopg://name@host/database"
+        )
+    if mode is StudyMode.LIVE and url.startswith("postgresql") and not _is_private(url):
+        raise BadDefinition(
+            SOURCE,
+            name,
+            "(not shown)",
+            "over TCP with sslmode=verify-full, verify-ca or require; a socket needs none",
+        )
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the network can read what goes to this PostgreSQL."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    hosts = [parts.hostname or "", *options.get("host", "").split(","), options.get("hostaddr", "")]
+    on_this_machine = all(host.startswith("/") for host in hosts if host)
+    return on_this_machine or options.get("sslmode") in _ENCRYPTED
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

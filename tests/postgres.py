@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests and benchmarks, on a machine with or without one.
 
-Where it comes from, in this order: the address in DAYBOOK_TEST_POSTGRES (a server for tests
+Where it comes from, in this order: the address in TEST_POSTGRES_URL (a server for tests
 alone, with a superuser), the system's binaries, the binaries inside a development wheel.
 A server started here listens on a Unix socket in a private folder. A small frame stands
 between: when this process ends, however it ends, its pipe closes and the frame stops the
@@ -26,19 +26,24 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests import memory
 
-ADDRESS = "DAYBOOK_TEST_POSTGRES"
+ADDRESS = "TEST_POSTGRES_URL"
 OWNER = "daybook_owner"
 APP = "daybook_app"
 # Only ever a role of a test server; a server started here does not even ask for it.
 PASSWORD = "test-only"
 _ROLES_LOCK = 5_710_001
-_PORT = 5432
+_PORT = "5432"
 _START_SECONDS = 30.0
-# $1 is the folder, the rest the server's command. INT is PostgreSQL's fast shutdown.
+# $1 is the folder, the rest the server's command. INT is PostgreSQL's fast shutdown, QUIT its immediate one;
+# a signal's name on the pipe stops the server with it and starts it again.
 _SUPERVISOR = """
 folder=$1; shift
 "$@" </dev/null & server=$!
-read -r _
+while read -r signal; do
+  kill -"$signal" $server 2>/dev/null
+  wait $server
+  "$@" </dev/null & server=$!
+done
 kill -INT $server 2>/dev/null
 wait $server
 cd /; rm -rf "$folder"
@@ -78,6 +83,27 @@ class Cluster:
         # The slash stays a slash: a percent sign would be read as interpolation by ini-style settings.
         return f"postgresql+psycopg://{role}:{PASSWORD}@/{database}?{urlencode(place, safe='/')}"
 
+    def restart(self, signal: str = "INT") -> None:
+        """Stop a server that was started here and start it again; `QUIT` stops it as a crash would."""
+        assert self._supervisor is not None
+        assert self._supervisor.stdin is not None
+        before = self._started_at()
+        self._supervisor.stdin.write(f"{signal}\n".encode())
+        self._supervisor.stdin.flush()
+        until = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                if self._started_at() != before:
+                    return
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.02)
+
+    def _started_at(self) -> object:
+        with psycopg.connect(self.admin) as connection:
+            return connection.execute("SELECT pg_postmaster_start_time()").fetchone()
+
     def stop(self) -> None:
         """Stop a server that was started here; a given one is left alone."""
         if self._supervisor is not None and self._supervisor.stdin is not None:
@@ -89,12 +115,14 @@ class Cluster:
             connection.execute(statement)
 
 
-def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None) -> Cluster:
+def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None, own: bool = False) -> Cluster:
     """Find or start a server. `fsync` on is for measuring, off for tests; `settings` are the server's.
+
+    `own`: one that may be stopped, also where a server is given.
 
     Raises `Unavailable` with the reason when there is none.
     """
-    given = os.environ.get(ADDRESS)
+    given = None if own else os.environ.get(ADDRESS)
     cluster = (
         Cluster(given)
         if given
@@ -126,7 +154,9 @@ def _start_own(settings: Mapping[str, str], place: Path | None) -> Cluster:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    cluster = Cluster(f"host={folder} port={_PORT} user=postgres dbname=postgres", supervisor)
+    cluster = Cluster(
+        f"host={folder} port={settings.get('port', _PORT)} user=postgres dbname=postgres", supervisor
+    )
     _wait_until_ready(cluster, folder)
     return cluster
 
@@ -225,8 +255,14 @@ def _environment() -> dict[str, str]:
 def _launch(
     binaries: Path, folder: Path, owner: str | None, settings: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    fixed = {"listen_addresses": "", "unix_socket_directories": str(folder), "port": str(_PORT)}
-    usual = {"max_connections": "100", "timezone": "UTC", "log_min_messages": "fatal"}
+    fixed = {"unix_socket_directories": str(folder)}
+    usual = {
+        "port": _PORT,
+        "max_connections": "100",
+        "timezone": "UTC",
+        "log_min_messages": "fatal",
+        "listen_addresses": "",
+    }
     options = [f"--{name}={value}" for name, value in {**usual, **settings, **fixed}.items()]
     server = [str(binaries / "postgres"), "-D", str(folder / "data"), *options]
     with (folder / "log").open("wb") as log:

@@ -9,7 +9,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from app.cli.loading import load_module
-from app.domain.refusal import BadDefinition, Refused
+from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable, Refused
+
+USAGE = 2
+COULD_NOT_LOOK = 3
+_FAULTS = {
+    DatabaseFault.AWAY: "the database cannot be used",
+    DatabaseFault.BUSY: "the database is busy",
+    DatabaseFault.CANNOT_WRITE: "the database cannot write",
+}
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serving:declare_serve", "serve participants, staff and the EDC"),
@@ -80,19 +88,25 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command: 0 done, 1 found a fault, 2 was given something that cannot be used."""
+    """Run one command; return 0 if all is well, 1 for a fault that it found, 2 for what it was given wrongly,
+    and 3 if it could not look: what it needs is away, taken or full.
+    """
     words = sys.argv[1:] if argv is None else argv
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         return _stop(f"unknown command {words[0]!r}; expected one of {', '.join(COMMANDS)}")
     try:
         arguments = parse_arguments(words)
         code: int = arguments.run(arguments)
+        # Here, not when the interpreter ends: what cannot be printed was not done.
+        sys.stdout.flush()
     except Refused as refused:
         return _stop(load_module("app.web.refusal_messages").explain_refusal(refused))
     except BadDefinition as bad:
         return _stop(str(bad))
+    except DatabaseUnavailable as away:
+        return _stop(f"{_FAULTS[away.fault]}: {away.reason}", COULD_NOT_LOOK)
     except OSError as unusable:
-        return _stop(_explain_os_error(unusable))
+        return _stop(_explain_os_error(unusable), COULD_NOT_LOOK)
     return code
 
 
@@ -105,9 +119,9 @@ def _load(target: str) -> Callable[..., str]:
 
 def _explain_os_error(error: OSError) -> str:
     """Which file could not be used, and why, without the number that the system has for it."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
-def _stop(why: str) -> int:
+def _stop(why: str, code: int = USAGE) -> int:
     print(f"daybook: {why}", file=sys.stderr)
-    return 2
+    return code

@@ -1,7 +1,6 @@
 """`migrate`."""
 
 import argparse
-from pathlib import Path
 
 from app.settings import Settings
 from app.storage.migrations import migrate
@@ -15,13 +14,10 @@ def declare_migrate(parser: argparse.ArgumentParser) -> None:
 
 def run_migrate(_arguments: argparse.Namespace) -> int:
     prepare_database(Settings.from_environment())
-    print(f"The database is at revision {head_revision()}.")
+    print(f"The database is at the newest revision, {head_revision()}.")
     return 0
 
 
 def prepare_database(settings: Settings) -> None:
-    """Migrate the database; the folder of a SQLite file is created first."""
-    if settings.on_sqlite:
-        file = settings.database_url.removeprefix("sqlite:///")
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    migrate(settings.migration_url)
+    """Migrate the database; a SQLite file and its folder are made first, for their owner alone."""
+    migrate(settings.migration_url, encrypted=not settings.demo)

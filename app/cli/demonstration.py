@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from app.demo.demonstration import (
     list_sign_ins,
     make_demonstration,
 )
-from app.domain.refusal import Refused
+from app.domain.refusal import BadDefinition, Refused
 from app.i18n.catalogues import Catalogues
 from app.installation import open_installation
 from app.main import create_app
@@ -32,7 +33,9 @@ from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.services.schedule.enrolment import ContactChannel
+from app.services.setup.key_canary import lay_canary
 from app.settings import Settings
+from app.storage.database.sqlite_file import serving_lock
 from app.storage.revisions import current_revision
 from app.web.middleware.logs import configure_logging
 
@@ -70,8 +73,24 @@ def declare_demo(parser: argparse.ArgumentParser) -> None:
 
 def run_demo(arguments: argparse.Namespace) -> int:
     settings = Settings.for_demo(arguments.port)
-    if arguments.reset:
-        _clear(settings)
+    file = _file(settings)
+    if arguments.reset and file is None:
+        raise BadDefinition(
+            "command line", "--reset", True, "SQLite files only; empty the server's database yourself"
+        )
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    # Printing how to sign in disturbs no server; serving beside one or clearing under it would.
+    alone = arguments.reset or not arguments.no_serve
+    with serving_lock(settings.database_url) if alone else nullcontext():
+        if arguments.reset and file is not None:
+            _clear(settings, file)
+        _present(settings, arguments)
+    return 0
+
+
+def _present(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Make the demonstration where there is none, print how to sign in, and serve it."""
     demonstration = _prepared(settings)
     # Flushed: a file or a pipe would else show the links only once the server has stopped.
     print("\n".join(describe_for_people(settings, demonstration)), flush=True)
@@ -81,14 +100,10 @@ def run_demo(arguments: argparse.Namespace) -> int:
         configure_logging()
         # Further workers would read the environment, which does not hold the demonstration's own defaults.
         serve(create_app(replace(settings, workers=1)), HOST, arguments.port)
-    return 0
 
 
-def _clear(settings: Settings) -> None:
+def _clear(settings: Settings, file: Path) -> None:
     """Remove the demonstration's file; a trial's, and one that is none of ours, stays."""
-    file = _file(settings)
-    if file is None:
-        raise OSError("--reset removes a SQLite file only; empty the server's database yourself")
     if file.exists():
         installation = open_installation(settings, QUICK)
         try:
@@ -121,8 +136,9 @@ def _prepared(settings: Settings) -> Demonstration:
 
 def _opened(settings: Settings) -> Demonstration:
     prepare_database(settings)
-    installation = open_installation(settings, QUICK)
+    installation = open_installation(settings, QUICK, statement_seconds=0)
     try:
+        lay_canary(installation, now())
         secrets = (
             _read_secrets(settings) if demonstration_exists(installation) else _make(installation, settings)
         )

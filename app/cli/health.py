@@ -5,6 +5,8 @@ import sys
 import urllib.error
 import urllib.request
 
+from app.domain.refusal import BadDefinition
+
 TIMEOUT_SECONDS = 5
 
 
@@ -15,9 +17,9 @@ def declare_health(parser: argparse.ArgumentParser) -> None:
 
 
 def run_health(arguments: argparse.Namespace) -> int:
-    """Print what the server answers; 1 when it is not ready or does not answer."""
+    """Print what the server answers; 1 when it is not ready, 3 when it does not answer."""
     if not arguments.url.startswith(("http://", "https://")):
-        raise OSError(f"--url {arguments.url}: expected http://… or https://…")
+        raise BadDefinition("command line", "--url", arguments.url, "expected http://… or https://…")
     try:
         with urllib.request.urlopen(arguments.url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the scheme is checked above
             print(answer.read().decode())
@@ -25,5 +27,5 @@ def run_health(arguments: argparse.Namespace) -> int:
     except urllib.error.HTTPError as not_ready:
         print(not_ready.read().decode(), file=sys.stderr)
     except OSError as away:
-        print(f"daybook: {arguments.url}: {away}", file=sys.stderr)
+        raise OSError(f"{arguments.url}: {away}") from away
     return 1

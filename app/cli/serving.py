@@ -1,6 +1,7 @@
 """`serve`."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +13,11 @@ from app.domain.refusal import Refused
 from app.installation import open_installation
 from app.services.audit.clock_confirmation import check_clock
 from app.services.core.installation import Installation
-from app.services.setup.readiness import find_readiness_faults
+from app.services.setup.key_canary import lay_canary
+from app.services.setup.readiness import find_readiness_faults, require_connections
 from app.services.setup.studies import check_mode
 from app.settings import Settings
+from app.storage.database.sqlite_file import serving_lock
 from app.web.middleware.logs import configure_logging
 
 WORKER_APP = "app.cli.worker:create_worker_app"
@@ -45,21 +48,31 @@ def run_serve(arguments: argparse.Namespace) -> int:
     settings = replace(configured, workers=arguments.workers or configured.workers)
     settings.check()
     configure_logging()
-    installation = open_installation(settings)
-    try:
-        faults = find_readiness_faults(installation, now())
+    with serving_lock(settings.database_url):
+        faults = _check_start(settings)
         if faults:
             print(f"daybook: not ready to serve: {', '.join(faults)}; run `daybook migrate`", file=sys.stderr)
             return 1
-        check_mode(installation, settings.mode)
-        _check_clock_not_behind(installation, settings)
+        for warning in settings.warnings:
+            print(f"daybook: {warning}", file=sys.stderr)
+        # Named, not made: the process that watches several workers needs no application of its own.
+        serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
+    return 0
+
+
+def _check_start(settings: Settings) -> list[str]:
+    """What keeps the installation from serving; raises what an operator can mend."""
+    installation = open_installation(settings)
+    try:
+        require_connections(installation, settings.workers)
+        faults = find_readiness_faults(installation, now())
+        if not faults:
+            check_mode(installation, settings.mode)
+            _check_clock_not_behind(installation, settings)
+            lay_canary(installation, now())
+        return faults
     finally:
         installation.engine.dispose()
-    for warning in settings.warnings:
-        print(f"daybook: {warning}", file=sys.stderr)
-    # Named, not made: the process that watches several workers needs no application of its own.
-    serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
-    return 0
 
 
 def _check_clock_not_behind(installation: Installation, settings: Settings) -> None:
@@ -71,11 +84,23 @@ def _check_clock_not_behind(installation: Installation, settings: Settings) -> N
             raise
 
 
+def require_free_port(host: str, port: int) -> None:
+    """Raise OSError, naming the address, where another program listens: uvicorn would only log it."""
+    for family, kind, protocol, _name, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(place)
+            except OSError as taken:
+                raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
+
+
 def serve(application: str | Callable[..., object], host: str, port: int, workers: int = 1) -> None:
-    """Serve until a signal; requests under way are finished first.
+    """Serve until a signal; requests under way are finished first. Raises OSError for a port that is taken.
 
     `application` may be the name of a factory, which every worker calls for itself.
     """
+    require_free_port(host, port)
     uvicorn.run(
         application,
         factory=isinstance(application, str),

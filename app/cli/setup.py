@@ -61,10 +61,10 @@ def declare_disable_user(parser: argparse.ArgumentParser) -> None:
 
 
 def run_load_study(arguments: argparse.Namespace) -> int:
-    mode = Settings.from_environment().mode
-    context = operator_context()
-    studies.load_study(context, arguments.study, arguments.plan, mode)
-    print(f"Study {arguments.study} follows plan {arguments.plan} ({mode}).")
+    settings = Settings.from_environment()
+    context = operator_context(settings)
+    studies.load_study(context, arguments.study, arguments.plan, settings.mode)
+    print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
     print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, context.at)))
     return 0
 

@@ -1,6 +1,7 @@
-"""The two ways in which the core says no."""
+"""The three ways in which the core says no."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from reprlib import Repr
 
 _SHORT = Repr()
@@ -33,6 +34,34 @@ class BadDefinition(Exception):
     def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
         super().__init__(_printable(f"{file}: {key} = {_SHORT.repr(value)}: {allowed}"))
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
+
+
+class DatabaseFault(StrEnum):
+    """What keeps the database from doing its work: it is away, busy or locked, or cannot write."""
+
+    AWAY = "database_away"
+    BUSY = "database_busy"
+    CANNOT_WRITE = "database_cannot_write"
+
+
+_RETRY_SECONDS = {DatabaseFault.AWAY: 5, DatabaseFault.BUSY: 2, DatabaseFault.CANNOT_WRITE: 30}
+
+
+class DatabaseUnavailable(Exception):
+    """The database could not do what was asked, through no fault of the request; it may be asked again.
+
+    Never a Refused: nothing was judged, so nobody may record it as an answer's outcome. `reason` is the
+    database's own word on it, for the operator's terminal alone; logs and pages have only the fault.
+    """
+
+    def __init__(self, fault: DatabaseFault, reason: str = "") -> None:
+        super().__init__(fault.value)
+        self.fault, self.reason = fault, " ".join(reason.split())
+
+    @property
+    def retry_seconds(self) -> int:
+        """After how long asking again makes sense."""
+        return _RETRY_SECONDS[self.fault]
 
 
 def _printable(text: str) -> str:

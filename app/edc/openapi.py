@@ -29,6 +29,7 @@ COMMON: Responses = {
     401: _problem("No token, or one that is not valid any more"),
     422: _problem("Fields that are not as allowed"),
     429: _problem("Too many requests; Retry-After says when to go on"),
+    503: _problem("The database is away, busy or full; Retry-After says when to ask again"),
 }
 _SCOPE: Responses = {403: _problem("The token lacks a scope, which is named")}
 _ABSENT: Responses = {404: _problem("Not there, or not for this client")}

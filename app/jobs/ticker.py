@@ -1,16 +1,19 @@
 """The alarm clock: rings in every worker, remembers nothing, and never stops for one bad row.
 
-What is owed stands in the database and is claimed there; APScheduler only wakes us.
+What is owed stands in the database and is claimed there; APScheduler only wakes us. Messages leave in rounds
+of their own, so that a mail server holds up nothing else.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
+from app.jobs.mail_rounds import STOP_SECONDS, MailRounds
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import update_clock_trust
 from app.services.core.clock_watch import ClockUntrusted
@@ -18,16 +21,19 @@ from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import (
+    ClaimedMessage,
     MessageSender,
     claim_messages,
     deliver_message,
     expire_messages,
+    release_messages,
 )
 from app.services.setup.packs import refresh_packs
 
 EVERY = timedelta(seconds=20)
 SHARE = 50
 """Messages claimed at a time: few enough for every worker to have some, and to be soon another's."""
+NOTHING = DueWork(slots=False, messages=False, seals=False)
 Clock = Callable[[], datetime]
 
 
@@ -40,53 +46,78 @@ class Ticker:
         self._installation = installation
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
-            tick,
+            advance,
             "interval",
-            args=(installation, outbox, clock),
+            args=(installation, clock),
             seconds=every.total_seconds(),
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
         )
+        self._mail = MailRounds(partial(deliver, installation, outbox, clock), every)
 
     def start(self) -> None:
         """The clock is compared with the trail at once; the first tick comes after one interval."""
         with _going_on("clock"):
             update_clock_trust(self._installation)
         self._scheduler.start()
+        self._mail.start()
 
-    def stop(self) -> None:
-        """Waits for a tick that is running, so that no letter stays unconfirmed."""
-        self._scheduler.shutdown(wait=True)
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Waits for a tick that is running; for the letter that is under way only so long."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+        self._mail.stop(patience_seconds)
 
 
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Do everything that is owed now, or nothing while the clock is not trusted (TIM-04).
+    """Do everything that is owed now, messages included."""
+    owed = advance(installation, clock)
+    if owed.slots or owed.messages:
+        with _trusted_clock():
+            send_messages(installation, outbox, clock)
+
+
+def advance(installation: Installation, clock: Clock) -> DueWork:
+    """Do what is owed now but for messages, or nothing while the clock is not trusted (TIM-04).
 
     A part that fails is logged, and the rest goes on.
     """
+    owed = NOTHING
     with _going_on("clock"):
         update_clock_trust(installation)
-    try:
-        do_due_work(installation, outbox, clock)
-    except ClockUntrusted:
-        structlog.get_logger("clock").warning("clock_untrusted")
+    with _trusted_clock():
+        owed = do_due_work(installation, clock)
+    return owed  # noqa: RET504 - the block may have ended by a clock in doubt
 
 
-def do_due_work(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Do everything that is owed now. Raises ClockUntrusted at the first part at which the clock is not."""
-    owed = DueWork(slots=False, messages=False, seals=False)
-    with _going_on("look"):
-        owed = find_due_work(ClockContext(installation, clock()))
+def do_due_work(installation: Installation, clock: Clock) -> DueWork:
+    """Do what is owed now but for messages. Raises ClockUntrusted at the first part at which the clock is."""
+    owed = _look(installation, clock)
     with _going_on("packs"):
         refresh_packs(installation, clock())
     if owed.slots:
         process_slots(installation, clock)
-    if owed.slots or owed.messages:
-        send_messages(installation, outbox, clock)
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
+    return owed  # noqa: RET504 - the block may have ended by a clock in doubt
+
+
+def deliver(
+    installation: Installation, outbox: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
+) -> None:
+    """One round of the mail: send what is queued, if anything is and the clock is trusted."""
+    with _trusted_clock():
+        if _look(installation, clock).messages:
+            send_messages(installation, outbox, clock, is_stopping)
+
+
+def _look(installation: Installation, clock: Clock) -> DueWork:
+    owed = NOTHING
+    with _going_on("look"):
+        owed = find_due_work(ClockContext(installation, clock()))
+    return owed  # noqa: RET504 - the block may have ended by a fault
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:
@@ -97,19 +128,47 @@ def process_slots(installation: Installation, clock: Clock) -> None:
                 process_due_slots(ClockContext(installation, clock()), participant_id)
 
 
-def send_messages(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
-    """Send what is queued, batch by batch, and give up what a dead worker left behind."""
+def send_messages(
+    installation: Installation,
+    outbox: MessageSender,
+    clock: Clock,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Send what is queued, batch by batch, and give up what a dead worker left behind.
+
+    Ends between two letters when the server stops or the mail server is found to be out of order.
+    """
     with _going_on("expire"):
         lost = expire_messages(ClockContext(installation, clock()))
         if lost:
             structlog.get_logger("clock").warning("unconfirmed", messages=lost)
+
+    def is_over() -> bool:
+        return is_stopping() or outbox.is_paused(clock())
+
     with _going_on("claim"):
-        while batch := claim_messages(ClockContext(installation, clock()), SHARE):
-            for claimed in batch:
-                with _going_on("send", message=claimed.message_id):
-                    outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
-                    if outcome in (MessageState.failed, MessageState.unconfirmed):
-                        structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
+        while not is_over() and (batch := claim_messages(ClockContext(installation, clock()), SHARE)):
+            for number, claimed in enumerate(batch):
+                if is_over():
+                    release_messages(ClockContext(installation, clock()), batch[number:])
+                    break
+                _send(installation, outbox, clock, claimed)
+
+
+def _send(installation: Installation, outbox: MessageSender, clock: Clock, claimed: ClaimedMessage) -> None:
+    with _going_on("send", message=claimed.message_id):
+        outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
+        if outcome in (MessageState.failed, MessageState.unconfirmed):
+            structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
+
+
+@contextmanager
+def _trusted_clock() -> Iterator[None]:
+    """Leave what takes a trusted clock undone while it is not, and log that."""
+    try:
+        yield
+    except ClockUntrusted:
+        structlog.get_logger("clock").warning("clock_untrusted")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -24,9 +24,9 @@ class SmtpChannel:
     Letters travel encrypted: `smtp` demands STARTTLS unless the relay is on this very machine.
     """
 
-    url: str
+    url: str = field(repr=False)
     sender: str
-    patience_seconds: float = 10.0
+    patience_seconds: float = 5.0
 
     def send(self, letter: MessageText) -> None:
         """Hand one letter to the relay. Whatever fails before its text is sent certainly did not leave."""

@@ -17,6 +17,20 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.domain.refusal import BadDefinition
+from app.storage.database.faults import raise_if_unavailable
+from app.storage.database.limits import (
+    OVERFLOW,
+    POOL_SECONDS,
+    POOL_SIZE,
+    STATEMENT_SECONDS,
+    DatabasePool,
+    check_connections_alive,
+    postgresql_arguments,
+    require_encryption,
+)
+from app.storage.database.sqlite_file import require_sqlite_file, sqlite_file
+
 WRITES = "daybook_writes"
 """Connection option of a unit of work; without it the database itself refuses to write."""
 
@@ -30,11 +44,12 @@ _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
     "trusted_schema=OFF",
     "recursive_triggers=ON",
     "query_only=ON",
 )
+BUSY_SECONDS = 5
+"""How long SQLite waits for whoever else writes."""
 _STATEMENTS_KEPT = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
@@ -66,30 +81,77 @@ class WriteRefused(RuntimeError):
     """Code tried to change the database outside a unit of work, or around it."""
 
 
-def open_engine(url: str, pool_size: int = 10) -> Engine:
-    """An engine on which nothing but a unit of work or a hot statement may write (AUD-01)."""
-    address = sa.make_url(url)
+def open_engine(
+    url: str,
+    pool_size: int = POOL_SIZE,
+    *,
+    statement_seconds: int = STATEMENT_SECONDS,
+    encrypted: bool = False,
+) -> Engine:
+    """An engine on which nothing but a unit of work or a hot statement may write (AUD-01).
+
+    Whatever is the database's own fault is raised as DatabaseUnavailable. `statement_seconds`: how long one
+    statement may take, 0 for ever; `encrypted`: refuse a connection over TCP without TLS. Raises
+    BadDefinition for what is no address.
+    """
+    address = parse_address(url)
     # hide_parameters: an error of the database must never carry an answer into a log (PRI-06).
     if address.get_backend_name() == "sqlite":
-        engine = sa.create_engine(
-            address,
-            connect_args={"timeout": 5, "cached_statements": _STATEMENTS_KEPT},
-            hide_parameters=True,
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    else:
-        beside = _open_autocommit_engine(address, pool_size)
-        engine = sa.create_engine(
-            address,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            hide_parameters=True,
-            connect_args={"options": "-c default_transaction_read_only=on"},
-            execution_options={_AUTOCOMMIT: beside},
-        )
-        event.listen(engine, "begin", _begin_postgresql)
-        event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
+        return _open_sqlite_engine(address, pool_size)
+    arguments = {"pool_size": pool_size, "pool_timeout": POOL_SECONDS, "poolclass": DatabasePool}
+    # Connections that are in autocommit for good: to switch one there and back costs as much as a save.
+    beside = sa.create_engine(
+        address,
+        max_overflow=0,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        connect_args=postgresql_arguments(statement_seconds),
+        execution_options={WRITES: True},
+        **arguments,
+    )
+    engine = sa.create_engine(
+        address,
+        max_overflow=OVERFLOW,
+        hide_parameters=True,
+        connect_args=postgresql_arguments(statement_seconds, "default_transaction_read_only=on"),
+        execution_options={_AUTOCOMMIT: beside},
+        **arguments,
+    )
+    event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
+    for each in (beside, engine):
+        _guard(each)
+        check_connections_alive(each)
+        if encrypted:
+            require_encryption(each)
+    return engine
+
+
+def parse_address(url: str) -> sa.URL:
+    """The parts of a database's address. Raises BadDefinition, which does not repeat the password in it."""
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as unreadable:
+        allowed = "sqlite:///file or postgresql+psycopg://name@host/database"
+        raise BadDefinition("environment", "DAYBOOK_DATABASE_URL", "(not shown)", allowed) from unreadable
+
+
+def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
+    engine = sa.create_engine(
+        address,
+        connect_args={"timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS_KEPT},
+        hide_parameters=True,
+        poolclass=DatabasePool,
+        pool_size=pool_size,
+        max_overflow=OVERFLOW,
+        pool_timeout=POOL_SECONDS,
+    )
+    file = sqlite_file(address.render_as_string(hide_password=False))
+    if file is not None:
+        require_sqlite_file(engine, file)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     _guard(engine)
     return engine
 
@@ -122,28 +184,13 @@ def allow_writes(connection: Connection) -> Iterator[None]:
 
 def _guard(engine: Engine) -> None:
     event.listen(engine, "before_cursor_execute", _refuse_unaudited)
-    event.listen(engine, "handle_error", _name_refusal)
+    event.listen(engine, "handle_error", _name_error)
     event.listen(engine, "checkout", _forget_allowance)
-
-
-def _open_autocommit_engine(address: sa.URL, pool_size: int) -> Engine:
-    """Connections that are in autocommit for good: to switch one there and back costs as much as a save."""
-    engine = sa.create_engine(
-        address,
-        pool_size=pool_size,
-        max_overflow=0,
-        hide_parameters=True,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        execution_options={WRITES: True},
-    )
-    _guard(engine)
-    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event decides the kind of BEGIN
-    for pragma in _PRAGMAS:
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
     def authorize(
@@ -195,8 +242,8 @@ def _refuse_unaudited(
         raise WriteRefused(f"{word} outside a unit of work")
 
 
-def _name_refusal(context: ExceptionContext) -> None:
-    """A read-only connection's own error, under the name that it has here."""
+def _name_error(context: ExceptionContext) -> None:
+    """Errors of a read-only connection and of the database itself, under the names that they have here."""
     original = context.original_exception
     readonly = isinstance(original, ReadOnlySqlTransaction) or (
         isinstance(original, sqlite3.OperationalError)
@@ -205,3 +252,4 @@ def _name_refusal(context: ExceptionContext) -> None:
     connection = context.connection
     if readonly and connection is not None and not connection.get_execution_options().get(WRITES):
         raise WriteRefused("the connection is read-only") from original
+    raise_if_unavailable(original)

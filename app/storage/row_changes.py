@@ -22,9 +22,11 @@ TECHNICAL_TABLES = frozenset(
         "throttle",
         "edc_token",
         "day_seal",
+        "key_canary",
     }
 )
-"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters."""
+"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, the key's
+canary."""
 
 NOT_AUDITED = frozenset(
     {

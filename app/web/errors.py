@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.refusal import Refused
+from app.domain.refusal import DatabaseUnavailable, Refused
 from app.i18n.formats import format_day
 from app.i18n.languages import Language
 from app.i18n.marking import N_
@@ -86,6 +86,7 @@ def error_page(
 def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer with these."""
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
@@ -94,6 +95,15 @@ def install_error_handlers(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this kind; mypy wants it said
     return refusal_response(request, error)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - registered for this kind; mypy wants it said
+    headers = {"Retry-After": str(error.retry_seconds)}
+    if not is_api_path(request.url.path):
+        return error_page(request, 503, "", headers)
+    detail, code = "The database cannot do this just now. Ask again.", error.fault.value
+    return problem_response("unavailable", 503, _phrase(503), detail, headers=headers, more={"code": code})
 
 
 async def _http(request: Request, error: Exception) -> Response:

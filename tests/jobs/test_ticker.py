@@ -1,7 +1,9 @@
 """The alarm clock does all that is owed, goes on after a fault, and rings in the background."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -10,17 +12,20 @@ from structlog.testing import capture_logs
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.jobs.ticker import Ticker, tick
-from app.notify.channel import SendFailed
+from app.jobs.ticker import Ticker, advance, deliver, tick
+from app.notify.breaker import FAILURES, CircuitBreaker
+from app.notify.channel import MessageText, SendFailed
+from app.notify.smtp import SmtpChannel
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.reminders.reminder_delivery import PATIENCE
+from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.services.setup.studies import open_site
 from app.storage.engine import allow_writes
 from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
+    WORDS,
     Counted,
     MailServer,
     feed_types,
@@ -122,3 +127,72 @@ def test_it_rings_in_the_background_until_it_is_stopped(installation: Installati
     assert rung.wait(20)
     ticker.stop()
     assert feed_types(installation, "BL") == ["assessment.opened"]
+
+
+@contextmanager
+def silent_relay() -> Iterator[str]:
+    """A mail server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"smtp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
+    installation: Installation, site: Site
+) -> None:
+    """The breaker opens; the rest of the batch goes back into the queue, untried, for whoever comes next."""
+    for number in range(1, FAILURES + 2):
+        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    with silent_relay() as url:
+        breaker = CircuitBreaker(SmtpChannel(url, "daybook@hospital.test", patience_seconds=0.1))
+        silent = MessageSender({"email": breaker}, WORDS)
+        tick(installation, silent, lambda: EVENING)
+        assert [each.attempts for each in messages(installation)] == [1] * FAILURES + [0]
+        assert {each.state for each in messages(installation)} == {"queued"}
+        deliver(installation, silent, lambda: EVENING, lambda: False)
+    assert [each.attempts for each in messages(installation)] == [1] * FAILURES + [0]
+    mail_server = MailServer()
+    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: False)
+    assert len(mail_server.letters) == 1, "what was given back is sent at once when somebody can"
+
+
+def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -> None:
+    for number in (1, 2):
+        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    advance(installation, lambda: EVENING)
+    mail_server = MailServer()
+    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0)
+    assert len(mail_server.letters) == 1
+    assert [each.state for each in messages(installation)] == ["sent", "queued"]
+    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: False)
+    assert len(mail_server.letters) == 2
+
+
+def test_a_letter_that_never_ends_holds_neither_the_clock_nor_the_stop(
+    installation: Installation, site: Site
+) -> None:
+    """The mail server says one word and then nothing, for longer than anybody waits."""
+    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    advance(installation, lambda: EVENING)
+    sending, end, ticks = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    class Endless:
+        def send(self, _letter: MessageText) -> None:
+            sending.set()
+            end.wait()
+
+    def clock() -> datetime:
+        if threading.current_thread().name != "mail":
+            ticks.release()
+        return EVENING
+
+    ticker = Ticker(
+        installation, MessageSender({"email": Endless()}, WORDS), clock, timedelta(milliseconds=50)
+    )
+    ticker.start()
+    assert sending.wait(300)
+    for _ in range(6):
+        assert ticks.acquire(timeout=300), "the clock goes on"
+    ticker.stop(patience_seconds=0.1)
+    assert messages(installation)[0].state == "sending", "nobody knows, so it is never sent again"
+    end.set()
+    ticker.stop()

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,78 +10,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.cli import main
-from tests.meta.sources import ROOT
+from tests.program.programs import started, status_of
 
-SECONDS = 600
-"""Until a server is ready; only a broken one takes so long."""
 UVICORN_PATIENCE_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running `daybook serve` and the file of its log."""
-
-    process: "subprocess.Popen[bytes]"
-    base: str
-    log_file: Path
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text("utf-8")
-
-    @property
-    def started_workers(self) -> int:
-        """How often a worker was ever ready, a worker in the place of another included."""
-        return self.log.count("Application startup complete")
-
-    def workers(self) -> set[int]:
-        """The processes of the workers now; the one that only watches over shared resources is none."""
-        parent = self.process.pid
-        children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-        return {pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
-
-    def wait_for(self, workers: int) -> None:
-        """Wait until it is ready and so many workers have started."""
-        until = time.monotonic() + SECONDS
-        while _status(f"{self.base}/readyz") != 200 or self.started_workers < workers:
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < until, self.log
-            time.sleep(0.05)
-
-
-@contextmanager
-def started(url: str, folder: Path, *options: str) -> Iterator[Server]:
-    """Migrate the database and start the server on a free port; stop it at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
-    subprocess.run([sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=environ, check=True)
-    log_file = folder / "server.log"
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
-    with (
-        log_file.open("wb") as log,
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log) as process,
-    ):
-        try:
-            yield Server(process, f"http://127.0.0.1:{port}", log_file)
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-
-def _status(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return int(answer.status)
-    except OSError:
-        return 0
 
 
 @contextmanager
@@ -121,7 +56,7 @@ def _guess(base: str, claimed: str) -> int:
         f"{base}/desk/sign-in", b"email=nobody@example.org&password=guess", {"X-Forwarded-For": claimed}
     )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code
@@ -142,7 +77,7 @@ def test_workers_that_are_slow_are_not_killed(postgres_url: str, tmp_path: Path)
         finally:
             os.kill(slow, signal.SIGCONT)
         assert server.workers() == workers
-        assert _status(f"{server.base}/healthz") == 200
+        assert status_of(f"{server.base}/healthz") == 200
     assert server.process.returncode in (0, -signal.SIGTERM)
     assert server.started_workers == 4
     assert len(set(re.findall(r"Started server process \[(\d+)\]", server.log))) == 4

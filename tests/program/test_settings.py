@@ -4,8 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.refusal import BadDefinition
+from app.installation import open_installation
+from app.main import build_channels
 from app.services.core.clock_watch import DEFAULT_GAP
 from app.settings import DEMO_KEY, VARIABLES, Settings
 
@@ -102,3 +106,90 @@ def test_a_trial_without_a_trusted_proxy_is_warned() -> None:
 
 def test_every_variable_says_what_it_means() -> None:
     assert all(each.meaning and each.name.startswith("DAYBOOK_") for each in VARIABLES)
+
+
+SOCKETS = (
+    "postgresql+psycopg://u:test-only@/daybook",
+    "postgresql+psycopg://u:test-only@/daybook?host=/run/postgresql",
+    "postgresql+psycopg://u:test-only@/daybook?host=/run/a,/run/b",
+)
+PLACES = ("u:test-only@db.example/daybook", "u:test-only@127.0.0.1:5433/daybook", "u:test-only@[::1]/daybook")
+QUERIES = (
+    "host=db.example",
+    "host=/run/postgresql,db.example",
+    "hostaddr=192.0.2.1",
+    "host=db.example&port=5433",
+)
+MODES = ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+@pytest.mark.req("SEC-12")
+@pytest.mark.parametrize("name", ["DAYBOOK_DATABASE_URL", "DAYBOOK_MIGRATION_URL"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_trial_reaches_postgresql_by_a_socket_or_encrypted(name: str, mode: str) -> None:
+    by_network = [f"postgresql+psycopg://{place}?sslmode={mode}" for place in PLACES]
+    by_network += [f"postgresql+psycopg://u:test-only@/daybook?{query}&sslmode={mode}" for query in QUERIES]
+    for url in by_network:
+        told = {"DAYBOOK_DATABASE_URL": SOCKETS[0], name: url}
+        assert Settings.from_environment(told).database_url, "a demonstration may do as it likes"
+        if mode in ("require", "verify-ca", "verify-full"):
+            assert Settings.from_environment({**LIVE, **told}).database_url
+            continue
+        with pytest.raises(BadDefinition) as bad:
+            Settings.from_environment({**LIVE, **told})
+        assert bad.value.key == name
+        assert "test-only" not in str(bad.value)
+    for url in SOCKETS:
+        assert Settings.from_environment({**LIVE, name: url}).database_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:test-only@h/d", "postgresql://u:test-only@h/d", "sqlite://", "mysql://h/d", "d.sqlite3"],
+)
+def test_another_kind_of_database_is_refused_by_name(url: str) -> None:
+    with pytest.raises(BadDefinition) as bad:
+        Settings.from_environment({"DAYBOOK_DATABASE_URL": url})
+    assert bad.value.key == "DAYBOOK_DATABASE_URL"
+    assert "test-only" not in str(bad.value)
+
+
+KNOWN = [each.name for each in VARIABLES] + [f"{each.name}_FILE" for each in VARIABLES if each.secret]
+
+
+@given(st.sampled_from(KNOWN), st.integers(0, 40), st.sampled_from("ABCXYZ_"), st.booleans())
+def test_a_slip_in_a_name_is_refused_and_the_name_meant_is_told(
+    meant: str, place: int, letter: str, replaced: bool
+) -> None:
+    place = len("DAYBOOK_") + place % (len(meant) - len("DAYBOOK_"))
+    slip = meant[:place] + letter + meant[place + replaced :]
+    if slip in KNOWN:
+        return
+    with pytest.raises(BadDefinition) as bad:
+        Settings.from_environment({slip: "s3cret"})
+    assert bad.value.key == slip
+    assert meant in str(bad.value)
+    assert "s3cret" not in str(bad.value)
+
+
+def test_what_is_no_setting_of_ours_is_left_alone() -> None:
+    assert Settings.from_environment({"DAYBOOKS_MODE": "live", "daybook_mode": "live", "PATH": "/"}).demo
+
+
+@pytest.mark.req("SEC-15")
+def test_settings_and_what_is_made_of_them_never_show_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "d.sqlite3"
+    told = {
+        "DAYBOOK_DATABASE_URL": "postgresql+psycopg://me:test-only@/daybook",
+        "DAYBOOK_MIGRATION_URL": f"sqlite:///{file}?s3cret",
+        "DAYBOOK_KEY": KEY,
+        "DAYBOOK_CHANNEL": "smtp",
+        "DAYBOOK_SMTP_URL": "smtp://me:s3cret@mail.example",
+    }
+    settings = Settings.from_environment(told)
+    shown = [repr(settings), str(settings), repr(open_installation(settings)), repr(build_channels(settings))]
+    assert [
+        text
+        for text in shown
+        if "s3cret" in text or "test-only" in text or KEY in text or str(KEY.encode()) in text
+    ] == []

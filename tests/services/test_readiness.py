@@ -3,10 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
+from app.domain.refusal import BadDefinition, DatabaseUnavailable
 from app.services.core.installation import Installation
-from app.services.setup.readiness import CLOCK_TOLERANCE, find_readiness_faults
+from app.services.setup.readiness import (
+    CLOCK_TOLERANCE,
+    find_readiness_faults,
+    require_connections,
+    require_current_revision,
+)
+from app.storage.database.sqlite_file import prepare_sqlite_file, sqlite_file
 from app.storage.engine import open_engine
 
 
@@ -27,6 +35,8 @@ def test_a_clock_that_is_off_is_told(installation: Installation) -> None:
 
 
 def test_an_empty_database_needs_its_migrations(installation: Installation, database_url: str) -> None:
+    if file := sqlite_file(database_url):
+        prepare_sqlite_file(file)
     empty = replace(installation, engine=open_engine(database_url))
     assert find_readiness_faults(empty, database_now(installation)) == ["revision"]
     empty.engine.dispose()
@@ -35,3 +45,22 @@ def test_an_empty_database_needs_its_migrations(installation: Installation, data
 def test_no_database_is_told(installation: Installation) -> None:
     away = replace(installation, engine=open_engine("sqlite:////nowhere/at/all.sqlite3"))
     assert find_readiness_faults(away, database_now(installation)) == ["database"]
+
+
+def test_a_command_needs_the_revision_of_its_program(installation: Installation, database_url: str) -> None:
+    require_current_revision(installation)
+    if file := sqlite_file(database_url):
+        prepare_sqlite_file(file)
+    empty = replace(installation, engine=open_engine(database_url))
+    with pytest.raises(DatabaseUnavailable) as unready:
+        require_current_revision(empty)
+    assert "daybook migrate" in unready.value.reason
+    empty.engine.dispose()
+
+
+def test_more_processes_than_the_database_has_connections_are_refused(installation: Installation) -> None:
+    require_connections(installation, 1)
+    if installation.engine.dialect.name == "postgresql":
+        with pytest.raises(BadDefinition) as bad:
+            require_connections(installation, 64)
+        assert "at most" in str(bad.value)

@@ -16,7 +16,7 @@ class SecretBox:
     `passwords` of staff and `pins` of participants are hashed apart: neither waits for the other.
     """
 
-    key: bytes
+    key: bytes = field(repr=False)
     cost: HashCost = field(default_factory=HashCost)
     passwords: SecretHasher = field(init=False, repr=False)
     pins: SecretHasher = field(init=False, repr=False)

@@ -8,7 +8,7 @@ is shown, and is never sent again. Leases and `sending` are the workers' own boo
 record of the trial; every outcome is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -21,6 +21,7 @@ from app.domain.plans.status import ANSWERABLE
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
+from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
@@ -66,6 +67,10 @@ class MessageSender:
     channels: Mapping[str, MessageChannel]
     words: ReminderTexts
 
+    def is_paused(self, at: datetime) -> bool:
+        """Whether messages should stay queued, because a server that takes them is out of order."""
+        return any(isinstance(each, CircuitBreaker) and each.is_open(at) for each in self.channels.values())
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
@@ -97,6 +102,14 @@ def claim_messages(context: ClockContext, limit: int = BATCH) -> list[ClaimedMes
     return sorted(
         (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
     )
+
+
+def release_messages(context: ClockContext, claimed: Sequence[ClaimedMessage]) -> None:
+    """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
+    ids = [each.message_id for each in claimed]
+    untouched = sa.and_(_TABLE.c.id.in_(ids), _TABLE.c.state == MessageState.queued.value)
+    with context.unit_of_work() as work:
+        work.update_bookkeeping(_TABLE, untouched, {"lease_until": context.at})
 
 
 def deliver_message(

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
+from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable
 from app.services.core.installation import Installation
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
+from app.storage.database.limits import CONNECTIONS_OF_A_PROCESS, count_available_connections
 from app.storage.revisions import current_revision, head_revision
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -19,11 +20,37 @@ def find_readiness_faults(installation: Installation, at: datetime) -> list[str]
     try:
         current = current_revision(installation.engine) == _needed()
         apart = abs(_database_clock(installation) - at)
-    except SQLAlchemyError:
+    except DatabaseUnavailable:
         return ["database"]
     # While our own clock is not trusted it goes on by itself, and the database's says nothing of it.
     wrong_clock = apart > CLOCK_TOLERANCE and not installation.clock_watch.untrusted
     return [name for name, wrong in (("revision", not current), ("clock", wrong_clock)) if wrong]
+
+
+def require_current_revision(installation: Installation) -> None:
+    """Raise DatabaseUnavailable unless the database has the shape that this version of the program needs."""
+    current = current_revision(installation.engine)
+    if current != _needed():
+        reason = (
+            f"it is at revision {current or '(none)'}, this version needs {_needed()}: run `daybook migrate`"
+        )
+        raise DatabaseUnavailable(DatabaseFault.AWAY, reason)
+
+
+def require_connections(installation: Installation, workers: int) -> None:
+    """Refuse more server processes than the database has connections for; raises BadDefinition.
+
+    Without it they would start, and take each other's connections when it matters.
+    """
+    available = count_available_connections(installation.engine)
+    if available is not None and workers * CONNECTIONS_OF_A_PROCESS > available:
+        raise BadDefinition(
+            "environment",
+            "DAYBOOK_WORKERS",
+            workers,
+            f"at most {available // CONNECTIONS_OF_A_PROCESS}: PostgreSQL allows {available} connections, "
+            f"and each process takes up to {CONNECTIONS_OF_A_PROCESS}",
+        )
 
 
 def find_readiness_warnings(installation: Installation, at: datetime) -> list[str]:

@@ -36,6 +36,7 @@ APPEND_ONLY = (
     "disposition",
     "feed_event",
     "instrument_pack",
+    "key_canary",
     "quarantine",
     "response",
     "transfer",

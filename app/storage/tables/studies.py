@@ -1,4 +1,4 @@
-"""Studies and their sites."""
+"""Studies and their sites, and what one installation has once."""
 
 from datetime import datetime
 from typing import Any
@@ -37,3 +37,12 @@ class Site(SQLModel, table=True):
     hours: str = Field(max_length=80)
     zone: str = Field(max_length=40)
     urgent_words: dict[str, Any] | None = Field(default=None, sa_type=json_type())
+
+
+class KeyCanary(SQLModel, table=True):
+    """The one row by which an installation knows its key: a public word, encrypted with it."""
+
+    __tablename__ = "key_canary"
+    id: int = Field(primary_key=True)
+    sealed: str
+    laid_at: datetime
