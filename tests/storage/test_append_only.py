@@ -18,6 +18,7 @@ from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Disposition
+from app.storage.tables.studies import KeyCanary
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.storage.trial import Trial
@@ -75,7 +76,8 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         imported_by="x",
     )  # fmt: skip
     seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
-    return [answer, response, kept, disposition, client, pulled, pack, seal]
+    canary = KeyCanary(id=1, sealed="x", laid_at=at)
+    return [answer, response, kept, disposition, client, pulled, pack, seal, canary]
 
 
 def count(engine: Engine, table: str) -> int:
