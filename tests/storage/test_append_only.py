@@ -18,6 +18,7 @@ from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Disposition
+from app.storage.tables.studies import KeyCanary
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.storage.trial import Trial
@@ -77,7 +78,8 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
     )  # fmt: skip
     seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
-    return [answer, response, kept, disposition, client, pulled, pack, seal, confirmed]
+    canary = KeyCanary(id=1, sealed="x", laid_at=at)
+    return [answer, response, kept, disposition, client, pulled, pack, seal, confirmed, canary]
 
 
 def count(engine: Engine, table: str) -> int:
