@@ -20,4 +20,5 @@ def open_installation(
         secret_box=SecretBox(settings.key, hash_cost),
         public_url=settings.public_url,
         app_version=settings.version,
+        head_file=settings.head_file,
     )

@@ -36,6 +36,7 @@ from app.settings import Settings
 from app.web import errors, routes, statics, webmanifest
 from app.web.cookies import PlainCookies
 from app.web.middleware.compression import Compression
+from app.web.middleware.head import HeadRequests
 from app.web.middleware.logs import AccessLog, configure_logging
 from app.web.middleware.security import BodyLimit, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
@@ -151,6 +152,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     plain = [Middleware(PlainCookies)] if settings.public_url.startswith("http://") else []
     return [
         Middleware(AccessLog),
+        Middleware(HeadRequests),
         Middleware(SecurityHeaders),
         Middleware(Compression),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),

@@ -9,6 +9,7 @@ import uvicorn
 
 from app.clock import now
 from app.installation import open_installation
+from app.services.setup.feed_heads import save_heads
 from app.services.setup.readiness import find_readiness_faults
 from app.services.setup.studies import check_mode
 from app.settings import Settings
@@ -25,6 +26,12 @@ while they still imported started again and made the rest slower. A worker that 
 others serve meanwhile, and the supervisor, which waits for the answer, still stops within the time that a
 stopping server is given anyway.
 """
+
+_WAYS_OUT = {
+    "revision": "run `daybook migrate`",
+    "feed_rewound": "the database is older than what clients have read: run `daybook restore --mark`",
+    "head_file": "look at the file in DAYBOOK_HEAD_FILE",
+}
 
 
 def declare_serve(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +53,12 @@ def run_serve(arguments: argparse.Namespace) -> int:
     try:
         faults = find_readiness_faults(installation, now())
         if faults:
-            print(f"daybook: not ready to serve: {', '.join(faults)}; run `daybook migrate`", file=sys.stderr)
+            ways = dict.fromkeys(_WAYS_OUT[fault] for fault in faults if fault in _WAYS_OUT)
+            told = "; ".join([f"not ready to serve: {', '.join(faults)}", *ways])
+            print(f"daybook: {told}", file=sys.stderr)
             return 1
         check_mode(installation, settings.mode)
+        save_heads(installation)
     finally:
         installation.engine.dispose()
     # Named, not made: the process that watches several workers needs no application of its own.

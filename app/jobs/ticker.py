@@ -21,6 +21,7 @@ from app.services.reminders.reminder_delivery import (
     deliver_message,
     expire_messages,
 )
+from app.services.setup.feed_heads import save_heads
 from app.services.setup.packs import refresh_packs
 
 EVERY = timedelta(seconds=20)
@@ -69,6 +70,9 @@ def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> Non
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
+    with _going_on("heads"):
+        if not save_heads(installation):
+            structlog.get_logger("clock").error("feed_rewound")
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:

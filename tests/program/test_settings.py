@@ -77,3 +77,15 @@ def test_several_workers_and_named_hosts_go_with_postgresql() -> None:
 
 def test_every_variable_says_what_it_means() -> None:
     assert all(each.meaning and each.name.startswith("DAYBOOK_") for each in VARIABLES)
+
+
+@pytest.mark.req("EDC-04")
+def test_a_trial_keeps_the_heads_of_its_feeds_outside_the_database() -> None:
+    assert Settings.from_environment({}).head_file is None
+    assert Settings.from_environment(LIVE).head_file == Path("data/daybook.sqlite3.heads.json")
+    on_postgresql = {**LIVE, "DAYBOOK_DATABASE_URL": "postgresql+psycopg://x"}
+    with pytest.raises(BadDefinition) as bad:
+        Settings.from_environment(on_postgresql)
+    assert bad.value.key == "DAYBOOK_HEAD_FILE"
+    told = {**on_postgresql, "DAYBOOK_HEAD_FILE": "/var/lib/daybook/heads.json"}
+    assert Settings.from_environment(told).head_file == Path("/var/lib/daybook/heads.json")
