@@ -34,4 +34,5 @@ def open_installation(
         public_url=settings.public_url,
         app_version=settings.version,
         clock_watch=clock_watch or ClockWatch(),
+        head_file=settings.head_file,
     )

@@ -40,6 +40,7 @@ from app.web.cookies import PlainCookies
 from app.web.middleware.caller_queue import CallerQueue
 from app.web.middleware.compression import Compression
 from app.web.middleware.forwarding import TrustedProxies
+from app.web.middleware.head import HeadRequests
 from app.web.middleware.logs import AccessLog, configure_logging
 from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
@@ -159,6 +160,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(AccessLog),
         Middleware(TrustedProxies, trusted=settings.trusted_proxies),
+        Middleware(HeadRequests),
         Middleware(SecurityHeaders),
         Middleware(Compression),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),

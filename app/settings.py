@@ -57,6 +57,11 @@ VARIABLES = (
         True,
     ),
     Variable("DAYBOOK_MIGRATION_URL", "", "the same database as its owner, who may change its shape", True),
+    Variable(
+        "DAYBOOK_HEAD_FILE",
+        "",
+        "file that shows, after a restore, how far feeds were; a trial on PostgreSQL needs it",
+    ),
     Variable("DAYBOOK_PUBLIC_URL", "http://127.0.0.1:8000", "what links on paper and in messages begin with"),
     Variable("DAYBOOK_KEY", "", "Fernet key that encrypts contacts and second factors", True),
     Variable("DAYBOOK_CHANNEL", "console", "console or smtp: how reminders leave"),
@@ -92,6 +97,7 @@ class Settings:
     mode: StudyMode
     database_url: str = field(repr=False)
     migration_url: str = field(repr=False)
+    head_file: Path | None
     public_url: str
     key: bytes = field(repr=False)
     channel: MessageTransport
@@ -117,6 +123,7 @@ class Settings:
             mode=mode,
             database_url=values["DAYBOOK_DATABASE_URL"],
             migration_url=values["DAYBOOK_MIGRATION_URL"] or values["DAYBOOK_DATABASE_URL"],
+            head_file=_head_file(values["DAYBOOK_HEAD_FILE"], values["DAYBOOK_DATABASE_URL"], mode),
             public_url=public_url,
             key=_key(values["DAYBOOK_KEY"], mode),
             channel=MessageTransport(
@@ -231,6 +238,16 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise BadDefinition(SOURCE, name, value, " or ".join(allowed))
     return value
+
+
+def _head_file(value: str, database_url: str, mode: StudyMode) -> Path | None:
+    if value or mode is not StudyMode.LIVE:
+        return Path(value) if value else None
+    if not database_url.startswith("sqlite"):
+        raise BadDefinition(
+            SOURCE, "DAYBOOK_HEAD_FILE", "", "a file that a restored database cannot bring along"
+        )
+    return Path(f"{database_url.removeprefix('sqlite:///')}.heads.json")
 
 
 def _public_url(value: str, mode: StudyMode) -> str:

@@ -26,6 +26,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "demonstration:declare_demo",
         "make a study with people who do not exist, print how to sign in, and serve it",
     ),
+    "restore": (
+        "upkeep.restore:declare_restore",
+        "put a backup in the place of the database and begin its feeds anew",
+    ),
     "migrate": ("databases:declare_migrate", "bring the database to this version's shape"),
     "check-questionnaires": (
         "checks:declare_check",

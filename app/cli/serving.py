@@ -13,6 +13,7 @@ from app.domain.refusal import Refused
 from app.installation import open_installation
 from app.services.audit.clock_confirmation import check_clock
 from app.services.core.installation import Installation
+from app.services.setup.feed_heads import save_heads
 from app.services.setup.key_canary import lay_canary
 from app.services.setup.readiness import find_readiness_faults, require_connections
 from app.services.setup.studies import check_mode
@@ -31,6 +32,12 @@ while they still imported started again and made the rest slower. A worker that 
 others serve meanwhile, and the supervisor, which waits for the answer, still stops within the time that a
 stopping server is given anyway.
 """
+
+_WAYS_OUT = {
+    "revision": "run `daybook migrate`",
+    "feed_rewound": "the database is older than what clients have read: run `daybook restore --mark`",
+    "head_file": "look at the file in DAYBOOK_HEAD_FILE",
+}
 
 
 def declare_serve(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +58,9 @@ def run_serve(arguments: argparse.Namespace) -> int:
     with serving_lock(settings.database_url):
         faults = _check_start(settings)
         if faults:
-            print(f"daybook: not ready to serve: {', '.join(faults)}; run `daybook migrate`", file=sys.stderr)
+            ways = dict.fromkeys(_WAYS_OUT[fault] for fault in faults if fault in _WAYS_OUT)
+            told = "; ".join([f"not ready to serve: {', '.join(faults)}", *ways])
+            print(f"daybook: {told}", file=sys.stderr)
             return 1
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
@@ -70,6 +79,7 @@ def _check_start(settings: Settings) -> list[str]:
             check_mode(installation, settings.mode)
             _check_clock_not_behind(installation, settings)
             lay_canary(installation, now())
+            save_heads(installation)
         return faults
     finally:
         installation.engine.dispose()

@@ -158,6 +158,7 @@ class ParticipantPage:
     conflicts: tuple[ConflictRow, ...]
     dates: tuple[AnchorRow, ...]
     exits: tuple[DispositionRow, ...]
+    contradictions: tuple[tuple[str, datetime], ...]
     undoable: bool
     channel: str
     address: str
@@ -194,8 +195,7 @@ def build_participant_page(
     who, contact = view.participant, revealed or view.contact
     spoken = find_language(who.language)
     instruments = tuple(dict.fromkeys(state.slot.instrument for state in view.forms))
-    begun_diary = [state for state in view.diary if state.status not in _AHEAD]
-    cells = [build_cell(view, state) for state in begun_diary]
+    cells = [build_cell(view, state) for state in view.diary if state.status not in _AHEAD]
     return ParticipantPage(
         subject=who.subject,
         url=participant_url(view),
@@ -217,6 +217,7 @@ def build_participant_page(
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
+        contradictions=tuple((each.part, each.as_of) for each in view.contradictions),
         undoable=any(stated.undone is None for stated in view.dispositions),
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",

@@ -28,7 +28,7 @@ from app.services.core.context import (
     StaffContext,
 )
 from app.services.core.installation import Installation
-from app.services.edc.records import Preconditions
+from app.services.edc.entity_tags import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.patient.team_requests import request_call, request_correction

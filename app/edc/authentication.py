@@ -1,20 +1,17 @@
 """Who calls: the client behind a bearer token, what it lacks, and how much it has left."""
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
-from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
-from starlette.responses import Response
 
 from app.domain.records.access import Scope
 from app.domain.refusal import Refused
 from app.edc.rate_limit import RateLimits
 from app.services.accounts.edc_clients import authenticate_client
 from app.services.core.context import EdcContext
-from app.services.edc.records import Preconditions
+from app.services.edc.entity_tags import Preconditions
 from app.web.dependencies import At, CurrentInstallation
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.urls import EDC
@@ -68,8 +65,12 @@ def _check_given_once(request: Request) -> None:
 
 
 async def read_preconditions(
-    if_match: Annotated[str | None, Header(description='Version to replace, such as `"3"`')] = None,
-    if_none_match: Annotated[str | None, Header(description="`*`: only if nothing is there")] = None,
+    if_match: Annotated[
+        str | None, Header(description="Tags of what is to be replaced, as served last")
+    ] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="Tags already read; `*`: only if nothing is there")
+    ] = None,
 ) -> Preconditions:
     """The conditions under which a request is meant."""
     return Preconditions(if_match, if_none_match)
@@ -77,17 +78,3 @@ async def read_preconditions(
 
 Conditions = Annotated[Preconditions, Depends(read_preconditions)]
 AuthenticatedClient = Annotated[EdcContext, Security(require_client)]
-
-
-class RateCountedRoute(APIRoute):
-    """A route whose answers tell the client what is left of its quota."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
-
-        async def counted(request: Request) -> Response:
-            response = await answer(request)
-            response.headers.update(getattr(request.state, "rate", {}))
-            return response
-
-        return counted

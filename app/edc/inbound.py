@@ -1,18 +1,27 @@
 """Routes by which the EDC sends: every one an idempotent PUT. Nothing here writes an answer."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window
+from app.domain.records.anchors import AnchorStanding
 from app.edc import request_models, response_models
-from app.edc.authentication import AuthenticatedClient, Conditions, RateCountedRoute
+from app.edc.authentication import AuthenticatedClient, Conditions
 from app.edc.openapi import PUT, WRITTEN
 from app.edc.responses import json_response, receipt_response
+from app.edc.strict_route import EdcRoute
 from app.i18n.languages import find_language
+from app.services.core.context import EdcContext
+from app.services.edc.entity_tags import Preconditions
+from app.services.edc.lookups import confirm_unset
 from app.services.edc.participants import ParticipantBody, StatusBody, receive_participant, receive_status
+from app.services.edc.records import StoreResult
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import (
     AnchorBody,
@@ -23,38 +32,47 @@ from app.services.edc.schedule import (
 )
 from app.web.urls import EDC
 
-router = APIRouter(prefix=EDC, route_class=RateCountedRoute)
+router = APIRouter(prefix=EDC, route_class=EdcRoute)
 
 
 @router.put("/participants/{subject}", responses=WRITTEN)
 def put_participant(
+    request: Request,
     subject: request_models.Subject,
     payload: request_models.ParticipantIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Register a participant, or update one."""
+    address = _Address(request, context, subject, "", conditions)
     spoken = find_language(payload.language)
-    body = ParticipantBody(payload.site, spoken.code if spoken else payload.language, payload.reference_date)
-    request = EdcRequest(context, subject, payload.as_of, conditions)
-    return receipt_response(request.resource(), receive_participant(request, body))
+    language = spoken.code if spoken else payload.language
+    sent = payload.spell(language=language)
+    if payload.as_of is None:
+        return address.confirm(sent)
+    body = ParticipantBody(payload.site, language, payload.reference_date)
+    return address.answer(receive_participant(address.ask(payload, payload.as_of, sent), body))
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
 def put_status(
+    request: Request,
     subject: request_models.Subject,
     payload: request_models.StatusIn,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
     """Record withdrawal, completion, loss to follow-up or death."""
+    address = _Address(request, context, subject, "status", conditions)
+    if payload.as_of is None or payload.status is None:
+        return address.confirm(payload.spell())
     body = StatusBody(payload.status, payload.date, payload.scope, payload.reason)
-    request = EdcRequest(context, subject, payload.as_of, conditions)
-    return receipt_response(request.resource("status"), receive_status(request, body))
+    return address.answer(receive_status(address.ask(payload, payload.as_of), body))
 
 
 @router.put("/participants/{subject}/visits/{visit}", responses=WRITTEN)
 def put_visit(
+    request: Request,
     subject: request_models.Subject,
     visit: request_models.Visit,
     payload: request_models.VisitIn,
@@ -63,9 +81,11 @@ def put_visit(
     conditions: Conditions,
 ) -> Response:
     """Record a visit."""
-    request = EdcRequest(context, subject, payload.as_of, conditions)
-    stored = receive_visit(request, visit, payload.state, payload.date, query.confirm)
-    return receipt_response(request.resource(f"visits/{visit}"), stored)
+    address = _Address(request, context, subject, f"visits/{visit}", conditions)
+    if payload.as_of is None or payload.state is None:
+        return address.confirm(payload.spell())
+    asked = address.ask(payload, payload.as_of)
+    return address.answer(receive_visit(asked, visit, payload.state, payload.date, query.confirm))
 
 
 @router.put(
@@ -77,6 +97,7 @@ def put_visit(
     },
 )
 def put_anchor(
+    request: Request,
     subject: request_models.Subject,
     kind: request_models.AnchorKind,
     payload: request_models.AnchorIn,
@@ -85,20 +106,22 @@ def put_anchor(
     conditions: Conditions,
 ) -> Response:
     """Record a dated fact, or show what it would move."""
+    address = _Address(request, context, subject, f"anchors/{kind}", conditions)
+    more: dict[str, object] = {"dry_run": query.dry_run}
+    if payload.as_of is None or payload.date is None:
+        return address.confirm(payload.spell(), **more, standing=AnchorStanding.CURRENT.value, windows=[])
     body = AnchorBody(kind, payload.date, payload.at, query.confirm)
     if query.dry_run:
         seen = preview_edc_anchor(context, subject, body)
-        return json_response(
-            {"changed": False, "dry_run": True, "standing": seen.standing, "windows": _moves(seen.moves)}
-        )
-    request = EdcRequest(context, subject, payload.as_of, conditions)
-    stored, done = receive_anchor(request, body)
-    more = {"dry_run": False, "standing": done.standing, "windows": _moves(done.moves)}
-    return receipt_response(request.resource(f"anchors/{kind}"), stored, **more)
+        more |= {"changed": False, "standing": seen.standing, "windows": _moves(seen.moves)}
+        return json_response(more)
+    stored, done = receive_anchor(address.ask(payload, payload.as_of), body)
+    return address.answer(stored, **more, standing=done.standing, windows=_moves(done.moves))
 
 
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
 def put_arm(
+    request: Request,
     subject: request_models.Subject,
     payload: request_models.ArmIn,
     query: Annotated[request_models.ConfirmQuery, Query()],
@@ -106,8 +129,40 @@ def put_arm(
     conditions: Conditions,
 ) -> Response:
     """Record the randomised arm."""
-    request = EdcRequest(context, subject, payload.as_of, conditions)
-    return receipt_response(request.resource("arm"), receive_arm(request, payload.arm, query.confirm))
+    address = _Address(request, context, subject, "arm", conditions)
+    if payload.as_of is None or payload.arm is None:
+        return address.confirm(payload.spell())
+    asked = address.ask(payload, payload.as_of)
+    return address.answer(receive_arm(asked, payload.arm, query.confirm))
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What a PUT is about, who sends it and under which conditions."""
+
+    request: Request
+    context: EdcContext
+    subject: str
+    part: str
+    conditions: Preconditions
+
+    def ask(
+        self, payload: request_models.StatedIn, as_of: datetime, sent: Mapping[str, object] | None = None
+    ) -> EdcRequest:
+        """The request as the use cases take it; `sent` where it is spelled otherwise than it came."""
+        spelled = payload.spell() if sent is None else sent
+        unwritable = payload.spell_unwritable()
+        return EdcRequest(self.context, self.subject, as_of, self.conditions, spelled, unwritable)
+
+    def confirm(self, sent: Mapping[str, object], **more: object) -> Response:
+        """The answer to a body with empty members: only what was served so may come back."""
+        unset = confirm_unset(self.context, self.subject, self.part, sent, self.conditions)
+        return self.answer(unset, **more)
+
+    def answer(self, stored: StoreResult, **more: object) -> Response:
+        """The receipt of what was done."""
+        resource = f"participants/{self.subject}" + (f"/{self.part}" if self.part else "")
+        return receipt_response(self.request, resource, stored, **more)
 
 
 def _moves(moves: tuple[WindowMove, ...]) -> list[dict[str, object]]:

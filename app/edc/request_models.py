@@ -1,14 +1,17 @@
 """What the EDC sends and receives, as the published OpenAPI tells it. Closed: an unknown field is refused."""
 
+import json
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.domain.records.audit import canonical_json
 from app.domain.records.visits import VisitState
 from app.services.edc.participants import StatusWord, WithdrawalScope
+from app.services.edc.records import to_milliseconds
 from app.web.form_fields import strict_digits
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
@@ -35,8 +38,9 @@ def _instant(value: object) -> object:
 
 
 def _in_utc(at: datetime) -> datetime:
+    """In UTC, to the millisecond: as finely as it is served."""
     _likely(at.date())
-    return at.astimezone(UTC)
+    return to_milliseconds(at.astimezone(UTC))
 
 
 def _switch(value: object) -> object:
@@ -64,47 +68,78 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ParticipantIn(_Closed):
+Served = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
+"""A member that a GET serves and the EDC cannot set: it may come back as it was served."""
+
+
+class StatedIn(_Closed):
+    """A whole state: what a GET of the same address serves, changed or not.
+
+    A member that GET serves as `null`, because nothing was stated yet, may come back so with all others.
+    """
+
+    as_of: AsOf | None
+    subject: Served = None
+    version: Served = None
+
+    def spell(self, **changes: object) -> dict[str, Any]:
+        """Everything that was sent, as a GET would spell it."""
+        spelled: dict[str, Any] = json.loads(canonical_json(self.model_dump(exclude_unset=True) | changes))
+        return spelled
+
+    def spell_unwritable(self) -> dict[str, Any]:
+        """Those members that the EDC cannot set."""
+        extra = {name: field.json_schema_extra for name, field in type(self).model_fields.items()}
+        return {name: value for name, value in self.spell().items() if extra[name] is not None}
+
+
+class ParticipantIn(StatedIn):
     """A participant by code; names, telephones and birth dates have no place here."""
 
     site: Code
     status: Literal["enrolled"] = "enrolled"
     language: Code = Field(description="Of the study, such as `zh-Hans` or `en`")
     reference_date: Day = Field(description="Day of enrolment, from which the baseline window counts")
-    as_of: AsOf
+    zone: Served = None
+    consented: Served = None
+    dispositions: Served = None
+    anchors: Served = None
+    arm: Served = None
 
 
-class StatusIn(_Closed):
+class StatusIn(StatedIn):
     """What became of a participant. A death may be known to the month only."""
 
-    status: StatusWord
+    status: StatusWord | None
     date: str | None = Field(default=None, pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$")
     scope: WithdrawalScope | None = Field(default=None, description="What was withdrawn from")
     reason: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{0,39}$", description="A code, no text")
-    as_of: AsOf
+    claimed_as_of: Served = None
+    in_force: Served = None
 
 
-class VisitIn(_Closed):
+class VisitIn(StatedIn):
     """A visit as the EDC knows it."""
 
-    state: VisitState
+    state: VisitState | None
     date: Day | None = None
-    as_of: AsOf
+    visit: Served = None
+    forms: Served = None
 
 
-class AnchorIn(_Closed):
+class AnchorIn(StatedIn):
     """A dated fact, with its instant where that is known."""
 
-    date: Day
+    date: Day | None
     at: Instant | None = None
-    as_of: AsOf
+    kind: Served = None
+    in_force: Served = None
 
 
-class ArmIn(_Closed):
+class ArmIn(StatedIn):
     """The randomised group."""
 
-    arm: Code
-    as_of: AsOf
+    arm: Code | None
 
 
 class ConfirmQuery(_Closed):

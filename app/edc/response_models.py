@@ -12,7 +12,8 @@ class Receipt(BaseModel):
     resource: str
     version: int
     changed: bool
-    as_of: datetime
+    as_of: datetime | None
+    claimed_as_of: datetime | None = None
 
 
 class WindowOut(BaseModel):
@@ -43,6 +44,7 @@ class AnchorOut(BaseModel):
     version: int | None = None
     changed: bool
     as_of: datetime | None = None
+    claimed_as_of: datetime | None = None
     dry_run: bool
     standing: Literal["current", "differing"]
     windows: list[MoveOut]
@@ -80,35 +82,88 @@ class ParticipantOut(BaseModel):
 
     subject: str
     site: str
+    status: str
     language: str
+    reference_date: date
     zone: str
     consented: bool
     dispositions: list[dict[str, str]]
     anchors: dict[str, dict[str, str]]
     as_of: datetime | None
+    version: int
     arm: str | None = None
 
 
-class FormOut(BaseModel):
-    """One expected form and its state now."""
+class StatusOut(BaseModel):
+    """The status that the EDC stated last (all null: none yet), and what is in force."""
+
+    subject: str
+    status: str | None
+    date: str | None
+    scope: str | None
+    reason: str | None
+    as_of: datetime | None
+    claimed_as_of: datetime | None
+    version: int
+    in_force: list[dict[str, str]]
+
+
+class ArmOut(BaseModel):
+    """The arm that the EDC stated last."""
+
+    subject: str
+    arm: str | None
+    as_of: datetime | None
+    version: int
+
+
+class StatedAnchorOut(BaseModel):
+    """A dated fact as the EDC stated it last, and the date in force with its source."""
+
+    subject: str
+    kind: str
+    date: str | None
+    at: datetime | None
+    as_of: datetime | None
+    version: int
+    in_force: dict[str, str] | None
+
+
+class VisitFormOut(BaseModel):
+    """One expected form of a visit; its state is served under `/forms`."""
 
     assessment: str
     instrument: str
     instrument_version: str
-    status: str
     opens_on: date | None
     target_on: date | None
     closes_on: date | None
     zone: str
 
 
+class FormOut(VisitFormOut):
+    """One expected form and its state now."""
+
+    status: str
+
+
 class VisitOut(BaseModel):
-    """A visit: what the EDC said, and its forms."""
+    """A visit as the EDC stated it last, and its forms."""
 
     subject: str
     visit: str
     state: str | None
     date: str | None
+    as_of: datetime | None
+    version: int
+    forms: list[VisitFormOut]
+
+
+class FormsOut(BaseModel):
+    """The forms of a visit with their state now."""
+
+    subject: str
+    visit: str
     forms: list[FormOut]
 
 

@@ -3,18 +3,21 @@
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-import orjson
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.domain.records.audit import canonical_json
-from app.services.edc.lookups import Representation
-from app.services.edc.records import Preconditions, StoreEffect, StoreResult
+from app.edc.strict_route import JSON, LINES, accepted_types
+from app.services.edc.entity_tags import Preconditions, entity_tag, list_entity_tags, spell_representation
+from app.services.edc.records import StoreEffect, StoreResult
 from app.services.edc.transfers import FeedPage
+from app.web.middleware.compression import WORTH_CODING, compress_body
+from app.web.middleware.negotiation import choose_coding, read_qualities, select_type
 from app.web.urls import EDC
 
-JSON = "application/json"
-LINES = "application/x-ndjson"
+IDENTITY = "identity"
+_AS_IT_IS = "no-store, no-transform"
+"""A strong tag names these very bytes: nobody on the way may code them anew."""
 AT_ONCE = 25
 """Lines per piece, some 100 kB."""
 
@@ -22,40 +25,53 @@ QUICK = 1
 """Level of gzip for bulk data: the higher ones cost more time than they save."""
 
 
-def json_response(body: object, status: int = 200, version: int | None = None) -> Response:
-    """A JSON body, tagged with its version."""
-    headers = {} if version is None else version_headers(version)
-    return Response(orjson.dumps(body, default=str), status, headers, media_type=JSON)
+def json_response(body: object, status: int = 200) -> Response:
+    """A JSON body that is no representation of its own."""
+    return Response(spell_representation(body), status, media_type=JSON)
 
 
-def version_headers(version: int) -> dict[str, str]:
-    """The headers of a version: its strong tag, which a compressed copy would not keep."""
-    return {"ETag": f'"{version}"', "Cache-Control": "no-store, no-transform"}
+def receipt_response(request: Request, resource: str, stored: StoreResult, **more: object) -> Response:
+    """What a PUT did: 201 for the first body at an address, 200 ever after.
 
-
-def receipt_response(resource: str, stored: StoreResult, **more: object) -> Response:
-    """What a PUT did: 201 for the first body at an address, 200 ever after."""
+    Its tag is the one with which a GET of the same headers would answer now.
+    """
     body = {
         "resource": f"{EDC}/{resource}",
         "version": stored.version,
         "changed": stored.acts,
         "as_of": stored.as_of,
+        "claimed_as_of": stored.claimed_as_of,
     }
     status = 201 if stored.effect is StoreEffect.created and not stored.known else 200
-    return json_response(body | more, status, stored.version)
+    response = json_response(body | more, status)
+    response.headers["ETag"] = entity_tag(stored.text, _coding(request, stored.text))
+    response.headers["Cache-Control"] = _AS_IT_IS
+    return response
 
 
-def representation_response(seen: Representation, conditions: Preconditions) -> Response:
-    """A thing as it is, or 304 where the reader holds this version."""
-    conditions.check_reading(seen.version)
-    if conditions.unchanged(seen.version):
-        return Response(status_code=304, headers=version_headers(seen.version))
-    return json_response(seen.body, version=seen.version)
+def representation_response(request: Request, text: str, conditions: Preconditions) -> Response:
+    """A representation in the coding that the reader takes, or 304 where the reader holds it already."""
+    coding = _coding(request, text)
+    tag = entity_tag(text, coding)
+    headers = {"ETag": tag, "Vary": "Accept-Encoding", "Cache-Control": _AS_IT_IS}
+    conditions.check_reading(list_entity_tags(text))
+    if conditions.is_unchanged(tag):
+        return Response(status_code=304, headers=headers)
+    body = text.encode()
+    if coding != IDENTITY:
+        body, headers["Content-Encoding"] = compress_body(body, coding), coding
+    return Response(body, headers=headers, media_type=JSON)
+
+
+def _coding(request: Request, text: str) -> str:
+    """The coding in which a GET with these headers is answered."""
+    chosen = choose_coding(request.headers.get("accept-encoding", "").encode())
+    return chosen if chosen and len(text.encode()) >= WORTH_CODING else IDENTITY
 
 
 def wants_lines(request: Request) -> bool:
     """Whether the client asks for one event per line."""
-    return LINES in request.headers.get("accept", "")
+    return select_type(accepted_types(request), (JSON, LINES)) == LINES
 
 
 def page_response(request: Request, page: FeedPage, lines: Sequence[str]) -> Response:
@@ -114,7 +130,8 @@ async def _handed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 def takes_gzip(request: Request) -> bool:
     """Whether the client takes gzip."""
-    return "gzip" in request.headers.get("accept-encoding", "")
+    accepted = request.headers.get("accept-encoding", "")
+    return any(coding == "gzip" and quality > 0 for coding, quality in read_qualities(accepted))
 
 
 def gzip_parts(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,25 +2,27 @@
 
 from functools import cache
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.edc import inbound, outbound, responses, tokens
+from app.edc.authentication import Conditions
 from app.edc.openapi import describe_api
+from app.edc.strict_route import EdcRoute
 from app.web.urls import EDC
 
-router = APIRouter(prefix=EDC)
+router = APIRouter(prefix=EDC, route_class=EdcRoute)
 
 
 @router.get("/openapi.json", include_in_schema=False)
-def get_openapi() -> Response:
+async def get_openapi(request: Request, conditions: Conditions) -> Response:
     """The published description, which holds no data."""
-    return Response(_document(), media_type=responses.JSON)
+    return responses.representation_response(request, _document(), conditions)
 
 
 @cache
-def _document() -> bytes:
-    return describe_api(router)
+def _document() -> str:
+    return describe_api(router).decode()
 
 
 for _part in (tokens, inbound, outbound):

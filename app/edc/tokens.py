@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.domain.refusal import Refused
 from app.edc.openapi import TOKEN, TOKEN_BODY
+from app.edc.strict_route import EdcRoute
 from app.services.accounts.edc_clients import issue_token
 from app.web.dependencies import At, CurrentInstallation
 from app.web.middleware.forwarding import find_source
@@ -20,7 +21,7 @@ from app.web.urls import EDC
 FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
-router = APIRouter(prefix=EDC)
+router = APIRouter(prefix=EDC, route_class=EdcRoute)
 
 
 @router.post("/oauth/token", responses=TOKEN, openapi_extra=TOKEN_BODY)

@@ -28,6 +28,7 @@ from app.services.reminders.reminder_delivery import (
     expire_messages,
     release_messages,
 )
+from app.services.setup.feed_heads import save_heads
 from app.services.setup.packs import refresh_packs
 
 EVERY = timedelta(seconds=20)
@@ -101,7 +102,10 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
-    return owed  # noqa: RET504 - the block may have ended by a clock in doubt
+    with _going_on("heads"):
+        if not save_heads(installation):
+            structlog.get_logger("clock").error("feed_rewound")
+    return owed
 
 
 def deliver(

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.domain.refusal import DatabaseUnavailable, Refused
 from app.i18n.formats import format_day
@@ -114,13 +115,21 @@ async def _http(request: Request, error: Exception) -> Response:
 def http_response(request: Request, error: HTTPException) -> Response:
     """A bare status as a page, or as a problem for the API."""
     status = error.status_code
+    headers = {"Allow": ", ".join(list_methods(request))} if status == 405 else error.headers
     if is_api_path(request.url.path):
         phrase = _phrase(status)
         kind = _KINDS.get(status, phrase.lower().replace(" ", "-"))
-        return problem_response(kind, status, phrase, headers=error.headers)
+        return problem_response(kind, status, phrase, headers=headers)
     code = _CODES.get(status)
     message = _translated(request, message_of(Refused(code)).sentence) if code else ""
-    return error_page(request, status, message, error.headers)
+    return error_page(request, status, message, headers)
+
+
+def list_methods(request: Request) -> list[str]:
+    """The methods that any route takes at the address of this request; HEAD goes with GET."""
+    routes = [each for each in request.app.router.routes if each.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in routes for method in route.methods or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -141,7 +150,7 @@ async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette answers this outside of every middleware, so that the headers are added here.
     if is_api_path(request.url.path):
         reference = request.scope.get("state", {}).get("request_id", "")
-        response = problem_response("internal", 500, "Internal Server Error", more={"instance": reference})
+        response = problem_response("internal", 500, "Internal Server Error", instance=reference)
     else:
         response = error_page(request, 500, "")
     response.raw_headers = add_security_headers(response.raw_headers)

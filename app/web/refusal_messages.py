@@ -177,9 +177,21 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "one_secret": _conflict(N_("This client has one secret only; add another first.")),
     "two_secrets": _conflict(N_("This client has two secrets already; retire one first.")),
     "stale_update": _conflict(N_("A newer state of %(stored)s is stored already."), "stale-update"),
-    "version_mismatch": RefusalMessage(412, N_("The stored version is %(version)s."), "version-mismatch"),
+    "version_mismatch": RefusalMessage(
+        412, N_("It has changed since it was read; please read it again."), "version-mismatch"
+    ),
+    "contradicting_body": _conflict(
+        N_("Another state was sent for the same moment, %(as_of)s. The first one stands."), "contradiction"
+    ),
+    "read_only": _invalid(N_("%(field)s cannot be set; it is taken as it is served, or not at all.")),
+    "no_acceptable_type": RefusalMessage(
+        406, N_("None of these is acceptable: %(allowed)s."), "no-acceptable-type"
+    ),
     "feed_epoch_changed": _conflict(
         N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
+    ),
+    "feed_ahead": _conflict(
+        N_("This feed ends at %(head)s. The operator has been told."), "feed-epoch-changed"
     ),
     "unknown_assessment": _absent("unknown-assessment"),
     "unknown_arm": _invalid(N_("This arm is not part of the plan. Allowed: %(allowed)s.")),
@@ -189,7 +201,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "date_needed": _invalid(N_("%(field)s: a date is needed.")),
     "instant_differs": _invalid(N_("%(field)s does not fall on %(date)s in %(zone)s.")),
     "site_fixed": _conflict(N_("The site of a participant cannot change. Allowed: %(allowed)s.")),
-    "undone_by_site": _conflict(N_("Only the site can undo %(status)s.")),
+    "undone_by_site": _conflict(N_("Only the site can undo %(disposition)s.")),
     # studies, plans and dates
     "unknown_instrument": _absent("unknown-instrument"),
     "unknown_plan": _absent("unknown-plan"),
@@ -245,6 +257,8 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "nothing_to_score": _conflict(N_("This questionnaire has no scales to score.")),
     # the installation
+    "bad_head_file": _conflict(N_("%(file)s is no file of heads. Look what became of it.")),
+    "not_a_backup": _invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
 }
 

@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.middleware.compression import choose_coding, compress_body
+from app.web.middleware.compression import compress_body
+from app.web.middleware.negotiation import choose_coding
 
 FOLDER = Path(__file__).parents[1] / "static"
 _SERVED = frozenset({".css", ".js", ".svg", ".png", ".webmanifest"})

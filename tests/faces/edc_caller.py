@@ -8,20 +8,32 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlmodel import func, select
 
 from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.studies import StudyMode
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient, create_client, load_study, open_site
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.applications import visitor
 from tests.services.people import Person, enrolled, qlq, site_entry
 
 BASE = "/api/edc/v1"
 STUDY = "sbrt-nsclc"
-AS_OF = "2026-03-02T02:00:00Z"
+AS_OF = "2026-03-01T22:00:00Z"
+"""Four hours before the clock of the tests begins."""
 REGISTER = {"site": "0571", "language": "zh-Hans", "reference_date": "2026-03-02", "as_of": AS_OF}
+
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "/arm": {"arm": "SBRT"},
+    "/anchors/randomisation": {"date": "2026-03-02", "at": "2026-03-02T01:15:00.123456Z"},
+    "/visits/W6": {"state": "planned", "date": "2026-04-13"},
+    "/status": {"status": "withdrawn", "scope": "treatment", "date": "2026-03-02", "reason": "BURDEN"},
+}
+"""What the EDC sends below a participant, beside `as_of`."""
+CODINGS = ("identity", "gzip", "br")
 
 
 @dataclass
@@ -95,3 +107,10 @@ def later(**spans: float) -> str:
     """An `as_of` after the first one."""
     moment = datetime.fromisoformat(AS_OF) + timedelta(**spans)
     return moment.isoformat()
+
+
+def trail(app: FastAPI) -> int:
+    """How many entries the audit trail has."""
+    installation: Installation = app.state.installation
+    with installation.read() as session:
+        return session.exec(select(func.count()).select_from(AuditEntry)).one()

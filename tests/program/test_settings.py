@@ -130,7 +130,7 @@ def test_a_trial_reaches_postgresql_by_a_socket_or_encrypted(name: str, mode: st
     by_network = [f"postgresql+psycopg://{place}?sslmode={mode}" for place in PLACES]
     by_network += [f"postgresql+psycopg://u:test-only@/daybook?{query}&sslmode={mode}" for query in QUERIES]
     for url in by_network:
-        told = {"DAYBOOK_DATABASE_URL": SOCKETS[0], name: url}
+        told = {"DAYBOOK_DATABASE_URL": SOCKETS[0], "DAYBOOK_HEAD_FILE": "heads.json", name: url}
         assert Settings.from_environment(told).database_url, "a demonstration may do as it likes"
         if mode in ("require", "verify-ca", "verify-full"):
             assert Settings.from_environment({**LIVE, **told}).database_url
@@ -140,7 +140,8 @@ def test_a_trial_reaches_postgresql_by_a_socket_or_encrypted(name: str, mode: st
         assert bad.value.key == name
         assert "test-only" not in str(bad.value)
     for url in SOCKETS:
-        assert Settings.from_environment({**LIVE, name: url}).database_url
+        told = {"DAYBOOK_HEAD_FILE": "heads.json", name: url}
+        assert Settings.from_environment({**LIVE, **told}).database_url
 
 
 @pytest.mark.parametrize(
@@ -193,3 +194,15 @@ def test_settings_and_what_is_made_of_them_never_show_a_secret(tmp_path: Path) -
         for text in shown
         if "s3cret" in text or "test-only" in text or KEY in text or str(KEY.encode()) in text
     ] == []
+
+
+@pytest.mark.req("EDC-04")
+def test_a_trial_keeps_the_heads_of_its_feeds_outside_the_database() -> None:
+    assert Settings.from_environment({}).head_file is None
+    assert Settings.from_environment(LIVE).head_file == Path("data/daybook.sqlite3.heads.json")
+    on_postgresql = {**LIVE, "DAYBOOK_DATABASE_URL": "postgresql+psycopg://x"}
+    with pytest.raises(BadDefinition) as bad:
+        Settings.from_environment(on_postgresql)
+    assert bad.value.key == "DAYBOOK_HEAD_FILE"
+    told = {**on_postgresql, "DAYBOOK_HEAD_FILE": "/var/lib/daybook/heads.json"}
+    assert Settings.from_environment(told).head_file == Path("/var/lib/daybook/heads.json")

@@ -17,8 +17,8 @@ from app.services.audit.audit_seals import seal_days
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
-from app.services.edc.records import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import receive_arm, receive_visit
 from app.services.edc.transfers import TransferRange, log_transfer

@@ -24,7 +24,8 @@ from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.core.secrets import SecretBox
-from app.services.edc.lookups import describe_participant
+from app.services.edc.entity_tags import Preconditions
+from app.services.edc.lookups import describe_part
 from app.services.edc.participants import (
     ParticipantBody,
     StatusBody,
@@ -33,7 +34,7 @@ from app.services.edc.participants import (
     receive_participant,
     receive_status,
 )
-from app.services.edc.records import Preconditions, StoreEffect
+from app.services.edc.records import StoreEffect
 from app.services.edc.requests import EdcRequest, get_own_site
 from app.services.edc.schedule import (
     AnchorBody,
@@ -238,8 +239,8 @@ def test_a_condition_on_what_is_not_there_is_refused(
 def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, person: Person) -> None:
     whole = caller_of(installation)
     blind = replace(whole, scopes=frozenset({Scope.SCORES_READ.value}))
-    assert "arm" in describe_participant(EdcContext(installation, whole, START), person.subject).body
-    assert "arm" not in describe_participant(EdcContext(installation, blind, START), person.subject).body
+    assert "arm" in describe_part(EdcContext(installation, whole, START), person.subject, "")
+    assert "arm" not in describe_part(EdcContext(installation, blind, START), person.subject, "")
 
 
 def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:

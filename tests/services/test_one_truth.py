@@ -33,8 +33,8 @@ from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import StatusBody, StatusWord, receive_status
-from app.services.edc.records import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm, receive_visit
 from app.services.reminders.due_slots import process_due_slots

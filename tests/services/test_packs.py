@@ -24,8 +24,8 @@ from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.core.secrets import SecretBox
+from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
-from app.services.edc.records import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form

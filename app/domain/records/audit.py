@@ -33,6 +33,7 @@ class AuditEvent(StrEnum):
     PARTICIPANT_REGISTERED = "edc:participant:registered"
     PARTICIPANT_UPDATED = "edc:participant:updated"
     ARM_RECORDED = "edc:arm:recorded"
+    BODY_CONTRADICTED = "edc:body:contradicted"
     CONTACT_REVEALED = "site:contact:revealed"
     ACTIVATION_ISSUED = "site:activation:issued"
     ACTIVATION_REFUSED = "participant:activation:refused"
@@ -85,6 +86,7 @@ class AuditEvent(StrEnum):
     EDC_TOKEN_ISSUED = "edc:token:issued"  # noqa: S105 - the name of an event, no secret
     EDC_TOKEN_REFUSED = "edc:token:refused"  # noqa: S105 - the name of an event, no secret
     FEED_PULLED = "edc:feed:pulled"
+    FEED_RESTORED = "system:feed:restored"
     TRAIL_SEALED = "clock:trail:sealed"
     CLOCK_CONFIRMED = "system:clock:confirmed"
 
@@ -152,6 +154,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.EDC_SECRET_RETIRED: frozenset({"edc_client"}),
     AuditEvent.FEED_PULLED: frozenset({"transfer"}),
     AuditEvent.CLOCK_CONFIRMED: frozenset({"clock_confirmation"}),
+    AuditEvent.FEED_RESTORED: frozenset({"study"}),
 }
 """The tables whose changes each event answers for; an event not named here changes no record."""
 

@@ -1,6 +1,15 @@
 """Dispositions: the dated changes of a participant's part in a study."""
 
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+
+from app.domain.refusal import Refused
+
+_FORM = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
+ALLOWED_DATE = "YYYY-MM-DD; YYYY-MM for a death"
 
 
 class DispositionKind(StrEnum):
@@ -13,3 +22,29 @@ class DispositionKind(StrEnum):
     death = "death"
     lost = "lost"
     completed = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class StatedDate:
+    """The days that a stated date can mean: one, or those of a month where a death is known no better."""
+
+    first: date
+    last: date
+
+    def effective_on(self, reported_on: date) -> date:
+        """The day from which it counts: its last day or the day of the report, whichever is earlier."""
+        return min(self.last, reported_on)
+
+
+def parse_stated_date(kind: DispositionKind, stated: str) -> StatedDate:
+    """Read a date as it was stated, `2026-03-05` or, for a death, `2026-03`. Raises Refused("bad_date")."""
+    matched = _FORM.fullmatch(stated)
+    if matched is None or (matched[3] is None and kind is not DispositionKind.death):
+        raise Refused("bad_date", field="date", allowed=ALLOWED_DATE)
+    try:
+        year, month = int(matched[1]), int(matched[2])
+        first = date(year, month, int(matched[3] or 1))
+    except ValueError as impossible:
+        raise Refused("bad_date", field="date", allowed=ALLOWED_DATE) from impossible
+    last = first if matched[3] else first.replace(day=calendar.monthrange(year, month)[1])
+    return StatedDate(first, last)

@@ -109,6 +109,7 @@ _BEARER: sa.Select[*tuple[Any, ...]] = (
         col(EdcToken.expires_at),
         col(Study.code).label("study"),
         col(Study.feed),
+        col(Study.restored_at),
     )
     .join(EdcToken, col(EdcToken.client_id) == col(EdcClient.client_id))
     .join(Study, col(Study.id) == col(EdcClient.study_id))
@@ -143,6 +144,7 @@ def authenticate_client(installation: Installation, bearer: str | None, at: date
         sites=tuple(row.sites) if row.sites is not None else None,
         site_ids=site_ids,
         expires_at=row.expires_at,
+        feed_restored=row.restored_at is not None,
     )
 
 

@@ -17,6 +17,7 @@ from app.services.accounts.devices import BoundDevice, bound_device
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan
+from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.capture import AnswerEvent, Quarantine
@@ -122,6 +123,7 @@ class ParticipantOverview:
     conflicts: tuple[AnswerConflict, ...]
     dates: tuple[AnchorHistory, ...]
     dispositions: tuple[DispositionHistory, ...]
+    contradictions: tuple[Contradiction, ...]
     contact: ContactDetails | None
     devices: tuple[BoundDevice, ...]
     invitations: tuple[IssuedInvitation, ...]
@@ -156,6 +158,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             conflicts=list_conflicts(session, participant_id, slots),
             dates=_anchors(session, plan, participant_id, hides),
             dispositions=_dispositions(session, participant_id),
+            contradictions=tuple(read_contradictions(session, participant_id)),
             contact=_contact(context, session, participant_id) if Permission.CONTACT_SEE in may else None,
             devices=_devices(session, participant_id),
             invitations=_invitations(session, participant_id),

@@ -57,7 +57,10 @@ def participant_actor(public_id: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class EdcClientSession:
-    """The EDC client behind a token. `sites` are the codes it is bound to; None means all of the study."""
+    """The EDC client behind a token. `sites` are the codes it is bound to; None means all of the study.
+
+    `feed_restored`: the study's feed was begun anew before, so that a number alone does not say of which.
+    """
 
     client_id: str
     name: str
@@ -68,6 +71,7 @@ class EdcClientSession:
     sites: tuple[str, ...] | None
     site_ids: frozenset[int]
     expires_at: datetime
+    feed_restored: bool = False
 
     @property
     def actor(self) -> Actor:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
@@ -26,6 +27,7 @@ class Installation:
     """One installation: where its rows are, what its studies and instruments say, and its keys.
 
     `public_url` is the address that links on paper and in messages begin with, without a slash.
+    `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     """
 
     engine: Engine
@@ -33,6 +35,7 @@ class Installation:
     secret_box: SecretBox
     public_url: str
     app_version: str
+    head_file: Path | None = None
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
 

@@ -110,7 +110,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
     "version_mismatch", "stale_update", or as `packs.check_packs` for somebody new.
     """
     caller = request.client
-    with request.context.installation.work(caller.actor, request.at) as work:
+    with request.unit_of_work() as work:
         site = get_own_site(work.session, caller, body.site)
         plan = get_plan(request.context.installation, work.session, caller.study_id)
         if body.language not in plan.languages:
@@ -119,16 +119,16 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
         if participant is None:
             check_subject(plan, request.subject)
             check_packs(request.context.installation, plan, request.at)
-            stored = request.store(work.session, "", body.as_document())
-            _register(request.context.installation, work, plan, site, request.subject, body)
-            return stored
+            stored = request.store(work, None, "", body.as_document())
+            participant = _register(request.context.installation, work, plan, site, request.subject, body)
+            return request.finish(work, participant, "", stored)
         if participant.site_id != site.id:
             raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
-        stored = request.store(work.session, "", body.as_document(), known=True)
+        stored = request.store(work, participant, "", body.as_document())
         record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, stored)
         if stored.acts:
             _update(request.context.installation, work, participant, body, stored)
-        return stored
+        return request.finish(work, participant, "", stored)
 
 
 def _register(
@@ -138,12 +138,13 @@ def _register(
     site: Site,
     subject: str,
     body: ParticipantBody,
-) -> None:
+) -> Participant:
     participant = add_participant(work, plan, site, subject, body.language, AuditEvent.PARTICIPANT_REGISTERED)
     version = raise_version(participant)
     work.publish(site.study_id, participant_event(participant, version, site, work.actor, "created"))
     entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc)
     enter_anchor(installation, work, participant, entry, confirmed=True)
+    return participant
 
 
 def _update(
@@ -171,15 +172,17 @@ def receive_status(request: EdcRequest, body: StatusBody) -> StoreResult:
     A later body of the same kind corrects the EDC's own entry; another kind is added to it. What is in
     force is taken back by the investigator alone. Raises Refused: "scope_needed", "date_needed",
     "bad_date", "date_in_future", "before_enrolment", "undone_by_site", "unknown_participant",
-    "version_mismatch", "stale_update".
+    "version_mismatch", "stale_update", "contradicting_body", "read_only". A death is refused for neither its
+    `as_of` nor a version.
     """
     kind = body.kind
-    with request.context.unit_of_work() as work:
+    with request.unit_of_work() as work:
         participant = lock_participant(work, request)
-        stored = request.store(work.session, "status", body.as_document())
+        binding = kind is DispositionKind.death
+        stored = request.store(work, participant, "status", body.as_document(), binding)
         if not stored.acts or not _dispose(request.context.installation, work, participant, kind, body):
             record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, stored)
-        return stored
+        return request.finish(work, participant, "status", stored)
 
 
 def _dispose(
@@ -193,7 +196,7 @@ def _dispose(
     standing = dispositions_in_force(work.session, key_of(participant))
     if kind is None:
         if standing:
-            raise Refused("undone_by_site", status=standing[-1].kind)
+            raise Refused("undone_by_site", disposition=standing[-1].kind)
         return False
     if body.stated is None:
         raise Refused("date_needed", field="date")

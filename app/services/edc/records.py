@@ -1,6 +1,5 @@
-"""What the EDC sent to one address: versions, preconditions and the `as_of` watermark."""
+"""What the EDC sent to one address: versions and the `as_of` watermark."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,29 +11,6 @@ from sqlmodel import Session, select
 from app.domain.records.audit import format_instant
 from app.domain.refusal import Refused
 from app.storage.tables.edc import EdcRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Preconditions:
-    """The If-Match and If-None-Match headers of a request (RFC 9110 §13), as they were sent."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
-
-    def check(self, version: int | None) -> None:
-        """Raises Refused("version_mismatch") when the stored version (None: nothing there) does not fit."""
-        if self.if_match is not None and not _names(self.if_match, version, weak=False):
-            raise Refused("version_mismatch", version=version)
-        if self.if_none_match is not None and _names(self.if_none_match, version, weak=True):
-            raise Refused("version_mismatch", version=version)
-
-    def check_reading(self, version: int) -> None:
-        """For a GET, where If-None-Match only asks for news. Raises Refused("version_mismatch")."""
-        Preconditions(self.if_match).check(version)
-
-    def unchanged(self, version: int) -> bool:
-        """Whether the reader already holds this version."""
-        return self.if_none_match is not None and _names(self.if_none_match, version, weak=True)
 
 
 class StoreEffect(StrEnum):
@@ -50,14 +26,18 @@ class StoreEffect(StrEnum):
 class StoreResult:
     """An address after a request: its version, watermark, and what the request did.
 
-    `known`: something stood at this address before the EDC ever wrote to it.
+    `known`: something stood at this address before the EDC ever wrote to it. `claimed_as_of`: the moment
+    that the EDC stated, where it was ahead of our clock and the server's stands in its place. `text` is what
+    a GET would now serve.
     """
 
     version: int
-    as_of: datetime
+    as_of: datetime | None
     effect: StoreEffect
     before: Mapping[str, Any] | None
     known: bool = False
+    claimed_as_of: datetime | None = None
+    text: str = ""
 
     @property
     def acts(self) -> bool:
@@ -70,6 +50,29 @@ class StoreResult:
         return self.effect is not StoreEffect.none
 
 
+class ContradictingBody(Exception):
+    """Another body than the stored one for the same moment; both are told in the trail."""
+
+    def __init__(self, record: EdcRecord, body: Mapping[str, Any]) -> None:
+        super().__init__(record.resource)
+        self.resource, self.as_of = record.resource, record.as_of
+        self.stored, self.body = dict(record.body), dict(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A body for one address and the moment from which it is true.
+
+    `claimed_as_of` is what the EDC stated in the place of `as_of`, if that is ahead of our clock. One that is
+    `binding` is stored whatever its moment (a death).
+    """
+
+    body: Mapping[str, Any]
+    as_of: datetime
+    claimed_as_of: datetime | None = None
+    binding: bool = False
+
+
 def find_record(session: Session, study_id: int, resource: str) -> EdcRecord | None:
     """What the EDC last sent to this address of the study."""
     statement = select(EdcRecord).where(EdcRecord.study_id == study_id, EdcRecord.resource == resource)
@@ -77,47 +80,50 @@ def find_record(session: Session, study_id: int, resource: str) -> EdcRecord | N
 
 
 def store_record(
-    session: Session,
-    study_id: int,
-    resource: str,
-    body: Mapping[str, Any],
-    as_of: datetime,
-    preconditions: Preconditions,
-    known: bool = False,
+    session: Session, study_id: int, resource: str, delivery: Delivery, known: bool = False
 ) -> StoreResult:
     """Store a body under its address; the caller holds the participant's lock and acts on the effect.
 
     A body equal to the stored one makes no version; a newer `as_of` alone moves the watermark.
     `known` says that something stood at this address before the EDC ever wrote to it.
-    Raises Refused: "version_mismatch", "stale_update" (a late delivery never undoes a newer one).
+    Raises Refused("stale_update") (a late delivery never undoes a newer one), ContradictingBody.
     """
     record = find_record(session, study_id, resource)
-    preconditions.check(record.version if record else 0 if known else None)
+    body, as_of, claimed = dict(delivery.body), delivery.as_of, delivery.claimed_as_of
     if record is None:
-        fresh = EdcRecord(study_id=study_id, resource=resource, version=1, as_of=as_of, body=dict(body))
+        fresh = EdcRecord(
+            study_id=study_id, resource=resource, version=1, as_of=as_of, body=body, claimed_as_of=claimed
+        )
         session.add(fresh)
-        return StoreResult(1, as_of, StoreEffect.created, None, known)
-    if as_of < record.as_of:
-        raise Refused("stale_update", as_of=format_instant(as_of), stored=format_instant(record.as_of))
-    before = dict(record.body)
-    effect = (
-        StoreEffect.changed
-        if before != body
-        else StoreEffect.newer
-        if as_of > record.as_of
-        else StoreEffect.none
-    )
-    record.as_of = max(as_of, record.as_of)
+        return StoreResult(1, as_of, StoreEffect.created, None, known, claimed)
+    if not delivery.binding:
+        _check_moment(record, delivery)
+    before, effect = dict(record.body), _effect(record, delivery)
+    if effect is not StoreEffect.none:
+        record.as_of, record.claimed_as_of = max(as_of, record.as_of), claimed
     if effect is StoreEffect.changed:
-        record.version, record.body = record.version + 1, dict(body)
-    return StoreResult(record.version, record.as_of, effect, before)
+        record.version, record.body = record.version + 1, body
+    return StoreResult(record.version, record.as_of, effect, before, claimed_as_of=record.claimed_as_of)
 
 
-def _names(header: str, version: int | None, weak: bool) -> bool:
-    """Whether a list of entity tags (or `*`) names this version."""
-    if version is None:
-        return False
-    if header.strip() == "*":
-        return True
-    tags = re.findall(r'(W/)?"([^"]*)"', header)
-    return any(tag == str(version) and (weak or not mark) for mark, tag in tags)
+def _check_moment(record: EdcRecord, delivery: Delivery) -> None:
+    stored = to_milliseconds(record.as_of)
+    if delivery.as_of < stored:
+        raise Refused(
+            "stale_update", as_of=format_instant(delivery.as_of), stored=format_instant(record.as_of)
+        )
+    if delivery.as_of == stored and delivery.body != record.body:
+        raise ContradictingBody(record, delivery.body)
+
+
+def _effect(record: EdcRecord, delivery: Delivery) -> StoreEffect:
+    if delivery.body != record.body:
+        return StoreEffect.changed
+    repeated = delivery.claimed_as_of is not None and delivery.claimed_as_of == record.claimed_as_of
+    newer = delivery.as_of > to_milliseconds(record.as_of) and not repeated
+    return StoreEffect.newer if newer else StoreEffect.none
+
+
+def to_milliseconds(at: datetime) -> datetime:
+    """An instant as finely as it is served."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,7 +1,8 @@
 """One request of an EDC client about one participant: found, locked, kept and recorded alike."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,19 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
-from app.services.edc.records import Preconditions, StoreResult, store_record
+from app.services.core.plans import get_plan
+from app.services.edc.entity_tags import Preconditions, list_entity_tags, spell_representation
+from app.services.edc.records import (
+    ContradictingBody,
+    Delivery,
+    StoreEffect,
+    StoreResult,
+    find_record,
+    store_record,
+    to_milliseconds,
+)
+from app.services.edc.representations import Json, Stated, represent
+from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.columns import key_of
@@ -23,18 +36,24 @@ from app.storage.unit_of_work import UnitOfWork
 EDC_UPDATE = "EDC_UPDATE"
 """The reason under which a date that the EDC changes stands in trail and feed."""
 
-CLOCKS_DIFFER = timedelta(hours=24)
+CLOCKS_DIFFER = timedelta(minutes=5)
 """How far ahead of ours an EDC's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class EdcRequest:
-    """Whose request, about whom, how new it is (`as_of`), when it came, and under which conditions."""
+    """Whose request, about whom, how new it is (`as_of`), when it came, and under which conditions.
+
+    `sent` is the whole body as a GET would spell it, and `unwritable` what of it the EDC cannot set: that is
+    taken as it is served, or not at all.
+    """
 
     context: EdcContext
     subject: str
     as_of: datetime
     preconditions: Preconditions
+    sent: Mapping[str, object] = field(default_factory=dict)
+    unwritable: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def client(self) -> EdcClientSession:
@@ -48,20 +67,90 @@ class EdcRequest:
         """The address under which a body about this participant is kept."""
         return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
 
-    def store(self, session: Session, part: str, body: Mapping[str, Any], known: bool = False) -> StoreResult:
-        """Store the body under its address; raises Refused as `store_record`, and "date_in_future".
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """One transaction for the request.
 
-        An `as_of` far ahead would make every true message after it stale.
+        A body that contradicts the stored one for the same moment changes nothing, but is told in the trail.
+        Raises Refused("contradicting_body") after that.
         """
+        refused = None
+        with self.context.unit_of_work() as work:
+            try:
+                yield work
+            except ContradictingBody as contradicting:
+                participant = find_participant(work.session, self.client, self.subject)
+                record_contradiction(work, participant, contradicting)
+                as_of = format_instant(contradicting.as_of)
+                refused = Refused("contradicting_body", field="as_of", as_of=as_of)
+        if refused is not None:
+            raise refused
+
+    def store(
+        self,
+        work: UnitOfWork,
+        participant: Participant | None,
+        part: str,
+        body: Mapping[str, Any],
+        binding: bool = False,
+    ) -> StoreResult:
+        """Store the body under its address and see what it does; what a GET serves, sent back, does nothing.
+
+        One that is `binding` (a death) is held up by no clock and no version. Raises Refused:
+        "version_mismatch", "read_only", "stale_update", and "date_in_future" for an `as_of` ahead of our
+        clock, which would make every true message after it stale. Raises ContradictingBody.
+        """
+        session, study_id, resource = work.session, self.client.study_id, self.resource(part)
+        if binding:
+            return store_record(session, study_id, resource, self._binding_delivery(body))
+        record = find_record(session, study_id, resource)
+        known = participant is not None and not part
+        served = self._served(work, participant, part)
+        tags = list_entity_tags(spell_representation(served)) if served else frozenset[str]()
+        self.preconditions.check(tags, record is not None or known)
+        if record is not None and self.sent == served:
+            return StoreResult(record.version, record.as_of, StoreEffect.none, dict(record.body))
+        self._check_unwritable(served)
+        return store_record(session, study_id, resource, Delivery(body, self._check_as_of()), known)
+
+    def _binding_delivery(self, body: Mapping[str, Any]) -> Delivery:
+        """An `as_of` ahead of our clock gives way to the server's time and is kept beside it."""
         if self.as_of > self.at + CLOCKS_DIFFER:
-            raise Refused(
-                "date_in_future",
-                field="as_of",
-                date=format_instant(self.as_of),
-                latest=format_instant(self.at),
-            )
-        study_id, resource = self.client.study_id, self.resource(part)
-        return store_record(session, study_id, resource, body, self.as_of, self.preconditions, known)
+            return Delivery(body, to_milliseconds(self.at), self.as_of, binding=True)
+        return Delivery(body, self.as_of, binding=True)
+
+    def finish(
+        self, work: UnitOfWork, participant: Participant, part: str, stored: StoreResult
+    ) -> StoreResult:
+        """The result with what a GET serves once this transaction is committed."""
+        work.session.flush()
+        return replace(stored, text=spell_representation(self._served(work, participant, part)))
+
+    def _served(self, work: UnitOfWork, participant: Participant | None, part: str) -> Json:
+        if participant is None:
+            return {}
+        plan = get_plan(self.context.installation, work.session, participant.study_id)
+        return represent(Stated(work.session, self.client, plan, participant), part)
+
+    def _check_unwritable(self, served: Json) -> None:
+        for name, value in self.unwritable.items():
+            if value != served.get(name):
+                raise Refused("read_only", field=name)
+
+    def _check_as_of(self) -> datetime:
+        if self.as_of > self.at + CLOCKS_DIFFER:
+            latest = format_instant(self.at + CLOCKS_DIFFER)
+            raise Refused("date_in_future", field="as_of", date=format_instant(self.as_of), latest=latest)
+        return self.as_of
+
+
+def record_contradiction(work: UnitOfWork, participant: Participant, told: ContradictingBody) -> None:
+    """Tell both bodies in the participant's trail, once for each body that differs."""
+    new = Contradiction(told.resource, to_milliseconds(told.as_of), told.stored, told.body)
+    if new not in read_contradictions(work.session, key_of(participant)):
+        chain = participant_chain(key_of(participant))
+        change = new.as_change()
+        work.record(AuditEvent.BODY_CONTRADICTED, chain, participant.study_id, changes=[change])
 
 
 def find_participant(session: Session, client: EdcClientSession, subject: str) -> Participant:

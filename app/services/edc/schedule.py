@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from app.domain.plans.plan import Owner, Plan
 from app.domain.plans.rescheduling import WindowMove
@@ -15,6 +15,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan
 from app.services.edc.records import StoreResult
+from app.services.edc.representations import anchor_dates, check_visit
 from app.services.edc.requests import (
     EDC_UPDATE,
     EdcRequest,
@@ -30,7 +31,7 @@ from app.storage.queries.participants import get_site
 from app.storage.queries.slots import list_slots
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Anchor, Slot, VisitRecord
+from app.storage.tables.schedule import VisitRecord
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -61,14 +62,14 @@ def receive_visit(
     "date_out_of_range" for a visit that occurred, "would_be_missed" naming the forms unless `confirm`,
     "unknown_participant", "version_mismatch", "stale_update".
     """
-    with request.context.unit_of_work() as work:
+    with request.unit_of_work() as work:
         participant = lock_participant(work, request)
         plan = get_plan(request.context.installation, work.session, participant.study_id)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(plan, participant, on, request.at)
         body = {"state": state.value, "date": on.isoformat() if on else None}
-        stored = request.store(work.session, f"visits/{visit}", body)
+        stored = request.store(work, participant, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
         if stored.acts:
             row = _visit_row(work, participant, visit)
@@ -79,16 +80,7 @@ def receive_visit(
             version = work.next_version(participant.study_id, visit_ref(participant, visit))
             draft = visit_event(participant, site, work.actor, row, version)
             work.publish(participant.study_id, draft)
-        return stored
-
-
-def check_visit(session: Session, plan: Plan, participant: Participant, visit: str) -> None:
-    """Refuse a code that is neither a visit of the plan nor one made for this participant."""
-    planned = [rule.code_of(offset) for rule in plan.visits if not rule.on_request for offset in rule.offsets]
-    requested = select(Slot.visit).where(Slot.participant_id == participant.id, col(Slot.visit).contains("-"))
-    codes = dict.fromkeys([*planned, *session.exec(requested)])
-    if visit not in codes:
-        raise Refused("no_visit", visit=visit, allowed=tuple(codes))
+        return request.finish(work, participant, f"visits/{visit}", stored)
 
 
 def _check_day(plan: Plan, participant: Participant, on: date | None, at: datetime) -> None:
@@ -147,7 +139,7 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
     "date_in_future", "before_enrolment", "would_be_missed" naming the forms, "unknown_participant",
     "version_mismatch", "stale_update".
     """
-    with request.context.unit_of_work() as work:
+    with request.unit_of_work() as work:
         participant = lock_participant(work, request)
         plan = get_plan(request.context.installation, work.session, participant.study_id)
         entry = _entry(plan, participant, body)
@@ -155,15 +147,17 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
             "date": body.on.isoformat(),
             "at": format_instant(body.dated_at) if body.dated_at else None,
         }
-        stored = request.store(work.session, f"anchors/{body.kind}", document)
+        part = f"anchors/{body.kind}"
+        stored = request.store(work, participant, part, document)
         differs = _differs(work.session, plan, participant, body)
         standing = (AnchorStanding.DIFFERING if differs else AnchorStanding.CURRENT).value
         if not stored.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
-            return stored, AnchorOutcome(standing, ())
+            return request.finish(work, participant, part, stored), AnchorOutcome(standing, ())
         confirmed = body.confirm or _owned(plan, body.kind)
         proposal = enter_anchor(request.context.installation, work, participant, entry, confirmed)
-        return stored, AnchorOutcome(standing, () if differs else proposal.moves)
+        outcome = AnchorOutcome(standing, () if differs else proposal.moves)
+        return request.finish(work, participant, part, stored), outcome
 
 
 def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntry:
@@ -194,12 +188,12 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
     Raises Refused: "unknown_arm" naming those of the plan, "would_be_missed" naming the forms unless
     `confirm`, "unknown_participant", "version_mismatch", "stale_update".
     """
-    with request.context.unit_of_work() as work:
+    with request.unit_of_work() as work:
         participant = lock_participant(work, request)
         plan = get_plan(request.context.installation, work.session, participant.study_id)
         if arm not in {each.code for each in plan.arms}:
             raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
-        stored = request.store(work.session, "arm", {"arm": arm})
+        stored = request.store(work, participant, "arm", {"arm": arm})
         record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:
             participant.arm = arm
@@ -208,13 +202,4 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
             version = raise_version(participant)
             draft = participant_event(participant, version, site, work.actor, "updated", ("arm",))
             work.publish(participant.study_id, draft)
-        return stored
-
-
-def anchor_dates(session: Session, participant: Participant) -> dict[str, tuple[date, str]]:
-    """The anchors in force: per kind its date and who said it."""
-    statement = select(Anchor).where(
-        Anchor.participant_id == participant.id, Anchor.standing == AnchorStanding.CURRENT
-    )
-    rows = session.exec(statement.order_by(col(Anchor.dated_on), col(Anchor.id)))
-    return {row.kind: (row.dated_on, row.source) for row in rows}
+        return request.finish(work, participant, "arm", stored)

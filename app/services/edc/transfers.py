@@ -14,6 +14,8 @@ from app.services.core.context import EdcClientSession, EdcContext
 from app.storage.queries import feed_pages
 from app.storage.statements.record_transfer import record_transfer
 from app.storage.tables.audit import DaySeal
+from app.storage.tables.columns import table_of
+from app.storage.tables.feed import FeedHead
 
 Row = sa.Row[int, int, str, str]
 COMPLETED = "assessment.completed"
@@ -60,12 +62,13 @@ class FeedPage:
 
 
 def pull_changes(context: EdcContext, query: FeedQuery) -> FeedPage:
-    """The events after a number as this client may see them. Raises Refused("feed_epoch_changed").
+    """The events after a number as this client may see them.
 
-    A number that the client has seen is never skipped: numbers are given under a lock held until commit.
+    Raises Refused: "feed_epoch_changed", "feed_ahead". A number that the client has seen is never skipped:
+    numbers are given under a lock held until commit.
     """
     with context.read() as session:
-        head = _head(session, context.client, query)
+        head = _head(context, session, query)
         through, lines = _stretch(session, context.client, query)
         seal = newest_seal(session, context.client.study_id)
     return FeedPage(context.client.feed, query.after, through, max(head, through), lines, seal)
@@ -80,12 +83,27 @@ def _stretch(session: Session, caller: EdcClientSession, query: FeedQuery) -> tu
     return through, _readable(caller, [row for row in rows if query.takes(row.type)], query.type is None)
 
 
-def _head(session: Session, caller: EdcClientSession, query: FeedQuery) -> int:
-    """The last number, once the client's cursor is known to be of this feed."""
-    last = feed_pages.read_feed_head(session, caller.study_id)
-    if query.feed not in (None, caller.feed) or query.after > last:
-        raise Refused("feed_epoch_changed", feed=caller.feed, head=last)
+def _head(context: EdcContext, session: Session, query: FeedQuery) -> int:
+    """The last number, once the client's cursor is known to be of this feed.
+
+    A number alone is of this feed only while there was no other. One beyond the end means that the database
+    was rewound or the client is wrong: that is noted for the operator.
+    """
+    client, last = context.client, feed_pages.read_feed_head(session, context.client.study_id)
+    unsure = query.feed is None and query.after > 0 and client.feed_restored
+    if query.feed not in (None, client.feed) or unsure:
+        raise Refused("feed_epoch_changed", feed=client.feed, head=last)
+    if query.after > last:
+        _note_ahead(context, query.after)
+        raise Refused("feed_ahead", feed=client.feed, head=last)
     return last
+
+
+def _note_ahead(context: EdcContext, after: int) -> None:
+    with context.unit_of_work() as work:
+        table = table_of(FeedHead)
+        of_study = table.c.study_id == context.client.study_id
+        work.update_bookkeeping(table, of_study, {"asked_seq": after, "asked_at": work.at})
 
 
 def get_feed_head(context: EdcContext) -> int:
@@ -136,10 +154,10 @@ def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:
 def pull_scores(context: EdcContext, query: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:
     """Flat score rows of completed assessments after a feed number; a corrected one comes again, newer.
 
-    `limit` counts assessments. Raises Refused("feed_epoch_changed").
+    `limit` counts assessments. Raises Refused: "feed_epoch_changed", "feed_ahead".
     """
     with context.read() as session:
-        head = _head(session, context.client, query)
+        head = _head(context, session, query)
         rows = feed_pages.read_latest_events(
             session, context.client.study_id, query.after, head, query.limit, COMPLETED
         )

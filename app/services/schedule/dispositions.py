@@ -1,9 +1,7 @@
 """Withdrawal, death and the other ways out: what each stops, in one transaction."""
 
-import calendar
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -11,9 +9,8 @@ from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.status import Exit, ExitKind
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
-from app.domain.records.dispositions import DispositionKind
+from app.domain.records.dispositions import DispositionKind, parse_stated_date
 from app.domain.refusal import Refused
-from app.domain.typed_text import check_day
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -143,23 +140,19 @@ def dispositions_in_force(session: Session, participant_id: int) -> list[Disposi
 
 
 def effective_date(session: Session, entry: DispositionEntry, participant: Participant, at: datetime) -> date:
-    """The day that counts. A date known only to the month counts at its end, but never in the future."""
+    """The day that counts. Raises Refused: "bad_date", "date_in_future", "before_enrolment".
+
+    A death that the EDC states may be dated one day ahead: there it may be tomorrow already.
+    """
     today = local_day(at, participant.zone)
-    matched = re.fullmatch(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?", entry.stated)
-    if matched is None or (matched[3] is None and entry.kind is not DispositionKind.death):
-        raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death")
-    try:
-        year, month = int(matched[1]), int(matched[2])
-        day = date(year, month, int(matched[3] or calendar.monthrange(year, month)[1]))
-        begins = check_day(date(year, month, int(matched[3] or 1)), "date")
-    except (ValueError, calendar.IllegalMonthError) as impossible:
-        raise Refused("bad_date", field="date", allowed="YYYY-MM-DD; YYYY-MM for a death") from impossible
-    if begins > today:
-        raise Refused("date_in_future", date=entry.stated, latest=today)
+    stated = parse_stated_date(entry.kind, entry.stated)
+    zones_apart = entry.kind is DispositionKind.death and entry.source is Owner.edc
+    if stated.first > today + timedelta(days=zones_apart):
+        raise Refused("date_in_future", field="date", date=entry.stated, latest=today)
     enrolled = current_anchors(session, key_of(participant)).get(ENROLMENT)
-    if enrolled is not None and day < enrolled.on:
-        raise Refused("before_enrolment", date=entry.stated, earliest=enrolled.on)
-    return min(day, today)
+    if enrolled is not None and stated.last < enrolled.on:
+        raise Refused("before_enrolment", field="date", date=entry.stated, earliest=enrolled.on)
+    return stated.effective_on(today)
 
 
 def _settle(installation: Installation, work: UnitOfWork, participant: Participant, row: Disposition) -> None:

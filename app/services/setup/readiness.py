@@ -4,27 +4,41 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
+from sqlmodel import col
 
-from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable
+from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable, Refused
 from app.services.core.installation import Installation
+from app.services.setup.feed_heads import find_rewound_studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
 from app.storage.database.limits import CONNECTIONS_OF_A_PROCESS, count_available_connections
 from app.storage.revisions import current_revision, head_revision
+from app.storage.tables.feed import FeedHead
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """Beyond this the database's clock and ours disagree, and windows would open and close wrongly."""
 
+ALARM_STANDS = timedelta(hours=24)
+"""How long it is shown that a client named a number beyond its feed, after it last did."""
+
 
 def find_readiness_faults(installation: Installation, at: datetime) -> list[str]:
-    """What keeps it from serving: "database", "revision" or "clock"; empty when it is ready."""
+    """What keeps it from serving; empty when it is ready.
+
+    "database", "revision", "clock", "head_file" (unreadable), or "feed_rewound": the database is older than
+    what clients have read, until the restore is marked.
+    """
     try:
         current = current_revision(installation.engine) == _needed()
         apart = abs(_database_clock(installation) - at)
+        rewound = current and bool(find_rewound_studies(installation))
     except DatabaseUnavailable:
         return ["database"]
+    except (Refused, OSError):
+        return ["head_file"]
     # While our own clock is not trusted it goes on by itself, and the database's says nothing of it.
     wrong_clock = apart > CLOCK_TOLERANCE and not installation.clock_watch.untrusted
-    return [name for name, wrong in (("revision", not current), ("clock", wrong_clock)) if wrong]
+    faults = {"revision": not current, "clock": wrong_clock, "feed_rewound": rewound}
+    return [name for name, wrong in faults.items() if wrong]
 
 
 def require_current_revision(installation: Installation) -> None:
@@ -55,12 +69,24 @@ def require_connections(installation: Installation, workers: int) -> None:
 
 def find_readiness_warnings(installation: Installation, at: datetime) -> list[str]:
     """What does not keep it from taking answers, but must be seen to: `clock_untrusted`, `pack_missing`,
-    `pack_expired`, `pack_ends_soon` or `pack_altered`. Codes only, because everybody may ask;
-    `daybook check-packs` tells which.
+    `pack_expired`, `pack_ends_soon` or `pack_altered`, and `feed_ahead`: a client named a number that its
+    feed never reached. Codes only, because everybody may ask; `daybook check-packs` and the log tell which.
     """
     packs = packs_needing_attention(list_all_pack_statuses(installation, at))
-    clock = {"clock_untrusted"} if installation.clock_watch.untrusted else set()
-    return sorted(clock | {f"pack_{each.standing.value}" for each in packs})
+    found = {f"pack_{each.standing.value}" for each in packs}
+    if installation.clock_watch.untrusted:
+        found.add("clock_untrusted")
+    if _was_asked_ahead(installation, at):
+        found.add("feed_ahead")
+    return sorted(found)
+
+
+def _was_asked_ahead(installation: Installation, at: datetime) -> bool:
+    asked = sa.select(col(FeedHead.study_id)).where(
+        col(FeedHead.asked_at) > at - ALARM_STANDS, col(FeedHead.asked_seq) > col(FeedHead.seq)
+    )
+    with installation.read() as session:
+        return session.connection().execute(asked).first() is not None
 
 
 @cache

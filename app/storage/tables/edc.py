@@ -35,7 +35,10 @@ class EdcToken(SQLModel, table=True):
 
 
 class EdcRecord(SQLModel, table=True):
-    """The last body that the EDC sent to one address, with its version and `as_of` watermark."""
+    """The last body that the EDC sent to one address, with its version and `as_of` watermark.
+
+    `claimed_as_of` is what the EDC stated where that was ahead of our clock, which then gave the watermark.
+    """
 
     __tablename__ = "edc_record"
     __table_args__ = (sa.UniqueConstraint("study_id", "resource"),)
@@ -44,6 +47,7 @@ class EdcRecord(SQLModel, table=True):
     resource: str = Field(max_length=120)
     version: int
     as_of: datetime
+    claimed_as_of: datetime | None = None
     body: dict[str, Any] = Field(sa_type=json_type())
 
 

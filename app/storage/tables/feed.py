@@ -7,12 +7,17 @@ from sqlmodel import Field, SQLModel
 
 
 class FeedHead(SQLModel, table=True):
-    """The last feed number of a study; its row is the lock that makes commit order number order."""
+    """The last feed number of a study; its row is the lock that makes commit order number order.
+
+    `asked_seq` is a number beyond it that a client named as read, and `asked_at` when it last did.
+    """
 
     __tablename__ = "feed_head"
     study_id: int = Field(foreign_key="study.id", primary_key=True)
     seq: int
     hash: str = Field(max_length=64)
+    asked_seq: int | None = None
+    asked_at: datetime | None = None
 
 
 class FeedEvent(SQLModel, table=True):

@@ -11,7 +11,10 @@ from app.storage.tables.columns import enum_type, json_type
 
 
 class Study(SQLModel, table=True):
-    """One trial and the plan version that new slots follow."""
+    """One trial and the plan version that new slots follow.
+
+    `feed` is the epoch of its feed; `restored_at` says when a restore from a backup last began one anew.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     code: str = Field(unique=True, max_length=40)
@@ -20,6 +23,7 @@ class Study(SQLModel, table=True):
     mode: StudyMode = Field(sa_type=enum_type(StudyMode))
     feed: str = Field(max_length=32)
     loaded_at: datetime
+    restored_at: datetime | None = None
 
 
 class Site(SQLModel, table=True):

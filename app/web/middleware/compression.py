@@ -5,15 +5,11 @@ import gzip
 import brotli
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_WORTH = 500
+from app.web.middleware.negotiation import choose_coding
+
+WORTH_CODING = 500
+"""Bytes from which a body is sent in a coding."""
 _TEXT = (b"text/", b"application/json", b"application/problem+json", b"application/fhir+json")
-
-
-def choose_coding(accept: bytes) -> str | None:
-    """The best coding that an Accept-Encoding header allows."""
-    allowed = {part.strip() for part in accept.split(b",") if b"q=0" not in part.replace(b"q=0.", b"")}
-    names = {part.partition(b";")[0].strip() for part in allowed}
-    return "br" if b"br" in names else "gzip" if b"gzip" in names else None
 
 
 def compress_body(body: bytes, chosen: str) -> bytes:
@@ -59,9 +55,9 @@ def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Mes
     headers = dict(start["headers"])
     body = message.get("body", b"")
     text = headers.get(b"content-type", b"").startswith(_TEXT)
-    # A strong entity tag names these very bytes: what carries one asks not to be transformed.
+    # A strong entity tag names these very bytes: what carries one brings its own coding.
     kept_as_is = b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b"")
-    if len(body) < _WORTH or not text or kept_as_is:
+    if len(body) < WORTH_CODING or not text or kept_as_is:
         return start, message
     packed = compress_body(body, chosen)
     repacked = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]

@@ -1,0 +1,155 @@
+"""Tags on the EDC's face: they change exactly when what is served does, on each database."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.edc.rate_limit import RateLimits
+from app.storage.tables.studies import Site
+from tests.applications import Clock, application
+from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, later, trail
+from tests.services.people import enrolled
+
+PARTS = ("", "/status", "/arm", "/anchors/randomisation", "/visits/W6")
+"""What the EDC writes to, below a participant."""
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+@pytest.fixture
+def app(migrated_url: str, clock: Clock) -> Iterator[FastAPI]:
+    """On each database: what a tag is computed from is read back from it."""
+    made = application(migrated_url, clock)
+    made.state.edc_limits = RateLimits(quota=1_000_000)
+    yield made
+    made.state.installation.engine.dispose()
+
+
+@pytest.fixture
+def filled(edc: Edc) -> Edc:
+    edc.put("/participants/0571-101", REGISTER)
+    for part, body in BODIES.items():
+        assert edc.put(f"/participants/0571-101{part}", {**body, "as_of": AS_OF}).status_code == 201
+    return edc
+
+
+ACTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "chinese": ("", {key: value for key, value in REGISTER.items() if key != "as_of"}),
+    "english": ("", {"site": "0571", "language": "en", "reference_date": "2026-03-02"}),
+    "arm": ("/arm", {"arm": "SBRT"}),
+    "other arm": ("/arm", {"arm": "SOC"}),
+    "randomised": ("/anchors/randomisation", {"date": "2026-03-02"}),
+    "at an instant": ("/anchors/randomisation", {"date": "2026-03-02", "at": "2026-03-02T01:15:00.5Z"}),
+    "planned": ("/visits/W6", {"state": "planned", "date": "2026-04-13"}),
+    "cancelled": ("/visits/W6", {"state": "cancelled"}),
+    "treatment": ("/status", {"status": "withdrawn", "scope": "treatment", "date": "2026-03-02"}),
+    "lost": ("/status", {"status": "lost", "date": "2026-03-02"}),
+    "death": ("/status", {"status": "died", "date": "2026-03"}),
+}
+SUBJECTS = itertools.count(200)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(acts=st.lists(st.sampled_from(sorted(ACTS)), min_size=1, max_size=6), by_site=st.booleans())
+def test_a_tag_changes_exactly_when_the_representation_does(
+    edc: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock, acts: list[str], by_site: bool
+) -> None:
+    """And what GET served, sent back under its tag, is accepted and changes nothing, before and after."""
+    edc.renew()
+    subject = f"/participants/0571-{next(SUBJECTS)}"
+    if by_site:
+        enrolled(app.state.installation, sites[0], subject.removeprefix("/participants/"))
+    else:
+        assert edc.put(subject, REGISTER).status_code == 201
+    take_back(app, edc, subject)
+    for act in acts:
+        before = {part: edc.get(f"{subject}{part}", PLAIN) for part in PARTS}
+        clock.forward(seconds=1)
+        part, body = ACTS[act]
+        tag = before[part].headers["etag"]
+        did = edc.put(f"{subject}{part}", {**body, "as_of": clock.at.isoformat()}, {**PLAIN, "If-Match": tag})
+        after = {part: edc.get(f"{subject}{part}", PLAIN) for part in PARTS}
+        for each in PARTS:
+            same_tag = after[each].headers["etag"] == before[each].headers["etag"]
+            assert same_tag is (after[each].content == before[each].content), (act, each)
+        if did.status_code in (200, 201):
+            assert did.headers["etag"] == after[part].headers["etag"]
+            assert did.json()["version"] == after[part].json()["version"]
+            assert edc.put(f"{subject}{part}", {**body, "as_of": AS_OF}, {"If-Match": tag}).status_code in (
+                (200,) if act == "death" else (409, 412)
+            )
+    take_back(app, edc, subject)
+
+
+def take_back(app: FastAPI, edc: Edc, subject: str) -> None:
+    """Send back what is served, under its tag in any coding."""
+    for part in PARTS:
+        for coding in CODINGS:
+            seen = edc.get(f"{subject}{part}", {"Accept-Encoding": coding})
+            before = trail(app), edc.head()
+            headers = {"Accept-Encoding": coding, "If-Match": seen.headers["etag"]}
+            done = edc.put(f"{subject}{part}", seen.json(), headers)
+            assert (done.status_code, done.json()["changed"]) == (200, False), (part, done.text)
+            assert done.headers["etag"] == seen.headers["etag"]
+            assert done.json()["version"] == seen.json()["version"]
+            assert (trail(app), edc.head()) == before
+            assert edc.get(f"{subject}{part}", {"Accept-Encoding": coding}).content == seen.content
+
+
+def test_time_alone_changes_nothing_that_can_be_put(filled: Edc, clock: Clock) -> None:
+    """The state of a form, which it does change, stands at an address of its own."""
+    before = {part: filled.get(f"/participants/0571-101{part}").headers["etag"] for part in PARTS}
+    form = filled.get("/participants/0571-101/visits/W6/forms")
+    clock.forward(days=42)
+    filled.renew()
+    assert {part: filled.get(f"/participants/0571-101{part}").headers["etag"] for part in PARTS} == before
+    later_form = filled.get("/participants/0571-101/visits/W6/forms")
+    assert (form.json()["forms"][0]["status"], later_form.json()["forms"][0]["status"]) == ("planned", "due")
+    assert form.headers["etag"] != later_form.headers["etag"]
+
+
+def test_a_tag_that_was_read_before_other_parts_changed_is_out_of_date(edc: Edc) -> None:
+    edc.put("/participants/0571-101", REGISTER)
+    held = edc.get("/participants/0571-101")
+    for part, body in {**BODIES, "/status": {"status": "died", "date": "2026-03"}}.items():
+        edc.put(f"/participants/0571-101{part}", {**body, "as_of": AS_OF})
+        asked = edc.get("/participants/0571-101", {"If-None-Match": held.headers["etag"]})
+        if part == "/visits/W6":  # which the participant's representation does not show
+            assert asked.status_code == 304
+            continue
+        assert asked.status_code == 200
+        assert asked.json() != held.json()
+        held = asked
+
+
+def test_a_member_that_only_a_get_serves_cannot_be_set(edc: Edc) -> None:
+    edc.put("/participants/0571-101", REGISTER)
+    served = edc.get("/participants/0571-101").json()
+    assert (
+        edc.put("/participants/0571-101", {**served, "language": "en", "as_of": later(hours=1)}).status_code
+        == 200
+    )
+    served = edc.get("/participants/0571-101").json()
+    refused = edc.put("/participants/0571-101", {**served, "zone": "UTC", "as_of": later(hours=2)})
+    assert (refused.status_code, refused.json()["code"]) == (422, "read_only")
+    assert refused.json()["errors"][0]["pointer"] == "/zone"
+    assert edc.put("/participants/0571-102", {**REGISTER, "version": 7}).status_code == 422
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_empty_member_is_taken_only_as_it_was_served(edc: Edc, part: str) -> None:
+    edc.put("/participants/0571-101", REGISTER)
+    body = {**(REGISTER if not part else BODIES[part]), "as_of": None}
+    refused = edc.put(f"/participants/0571-101{part}", body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/as_of")
+    assert edc.put("/participants/0571-109", {**REGISTER, "as_of": None}).status_code == 404
+
+
+def test_a_stale_tag_is_refused_where_nothing_was_sent_yet(edc: Edc) -> None:
+    edc.put("/participants/0571-101", REGISTER)
+    served = edc.get("/participants/0571-101/arm").json()
+    assert edc.put("/participants/0571-101/arm", served, {"If-Match": '"1"'}).status_code == 412

@@ -1,0 +1,165 @@
+"""`daybook restore`, as it is typed: on SQLite from a copied file, on PostgreSQL from an archive."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.refusal import Refused
+from app.storage import backups
+from tests.meta.sources import ROOT
+
+
+def site(code: str) -> Sequence[str]:
+    return ("open-site", "sbrt-nsclc", code, "--name", "H", "--phone", "0571-1", "--hours", "8-17")
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Path:
+    return tmp_path / "heads.json"
+
+
+@dataclass
+class Done:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Daybook = Callable[..., Done]
+
+
+@pytest.fixture
+def daybook(heads: Path, database_url: str) -> Daybook:
+    """Runs a command as a program of its own, whose connections end with it; the address is the owner's."""
+    environ = {**os.environ, "DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_HEAD_FILE": str(heads)}
+
+    def run(*words: object) -> Done:
+        command = [sys.executable, "-m", "app", *map(str, words)]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def begun(daybook: Daybook) -> Daybook:
+    """The same with a study, whose feed's head is kept."""
+    for words in (("migrate",), ("load-study", "sbrt-nsclc", "--plan", "1.0"), ("restore", "--mark")):
+        done = daybook(*words)
+        assert done.code == 0, done.err
+    return daybook
+
+
+def backed_up(url: str, target: Path) -> Path:
+    """A backup as the manual makes it."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            database.execute("VACUUM INTO ?", (str(target),))
+        return target
+    address = sa.make_url(url)
+    place = address.set(drivername="postgresql").render_as_string(hide_password=False)
+    dump = shutil.which("pg_dump")
+    assert dump is not None
+    subprocess.run([dump, "--format=custom", f"--file={target}", place], check=True)
+    return target
+
+
+def rows(url: str, query: str) -> list[str]:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = [str(row[0]) for row in connection.execute(sa.text(query))]
+    engine.dispose()
+    return found
+
+
+@pytest.mark.req("EDC-04")
+def test_a_backup_takes_the_place_and_the_feed_begins_anew(
+    begun: Daybook, database_url: str, tmp_path: Path, heads: Path
+) -> None:
+    assert begun(*site("0571")).code == 0
+    (feed,) = rows(database_url, "SELECT feed FROM study")
+    (trail,) = rows(database_url, "SELECT seq FROM audit_chain WHERE chain = 'study:1'")
+    backup = backed_up(database_url, tmp_path / "backup")
+    assert begun(*site("0512")).code == 0
+    done = begun("restore", backup, "--reason", "disk lost")
+    assert (done.code, done.err) == (0, "")
+    (new,) = rows(database_url, "SELECT feed FROM study")
+    assert new != feed
+    assert f"the feed begins anew as {new}" in done.out
+    assert rows(database_url, "SELECT code FROM site") == ["0571"]
+    query = "SELECT changes FROM audit_entry WHERE event = 'system:feed:restored' ORDER BY id DESC"
+    changes = json.loads(rows(database_url, query)[0])
+    change = next(each for each in changes if each["record"] == "trail:study:1")
+    assert change["old"].startswith(f"{int(trail) + 1}:")
+    assert change["new"].startswith(f"{trail}:")
+    assert json.loads(heads.read_text("utf-8"))["studies"]["sbrt-nsclc"]["feed"] == new
+    assert begun("verify-audit").code == 0
+    assert begun(*site("0512")).code == 0
+
+
+def test_a_database_restored_by_its_own_tools_is_not_served_until_marked(
+    begun: Daybook, database_url: str, heads: Path
+) -> None:
+    known = json.loads(heads.read_text("utf-8"))
+    known["studies"]["sbrt-nsclc"] |= {"seq": 7, "hash": "f" * 64}
+    heads.write_text(json.dumps(known), "utf-8")
+    refused = begun("serve")
+    assert (refused.code, "feed_rewound" in refused.err) == (1, True)
+    assert "daybook restore --mark" in refused.err
+    assert begun("restore", "--mark").code == 0
+    query = "SELECT changes FROM audit_entry WHERE event = 'system:feed:restored' ORDER BY id DESC"
+    assert f'"old":"7:{"f" * 64}"' in rows(database_url, query)[0]
+    assert json.loads(heads.read_text("utf-8"))["studies"]["sbrt-nsclc"]["seq"] == 0
+
+
+def test_what_is_no_backup_changes_nothing(
+    begun: Daybook, database_url: str, tmp_path: Path, heads: Path
+) -> None:
+    before = rows(database_url, "SELECT feed FROM study"), heads.read_bytes()
+    garbage, cut, other = tmp_path / "garbage", tmp_path / "cut", tmp_path / "other"
+    garbage.write_bytes(b"no backup at all" * 100)
+    whole = backed_up(database_url, tmp_path / "backup").read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE t (x)")
+    for file in (garbage, cut, other):
+        done = begun("restore", file)
+        assert (done.code, "[not_a_backup]" in done.err) == (2, True), done.err
+        assert done.err.count("\n") == 1
+    absent = begun("restore", tmp_path / "nowhere")
+    assert (absent.code, "nowhere" in absent.err) == (2, True)
+    assert (rows(database_url, "SELECT feed FROM study"), heads.read_bytes()) == before
+    assert not list(tmp_path.glob("*.restoring*"))
+
+
+def test_a_sqlite_file_with_a_bent_page_is_no_backup(migrated_sqlite_url: str, tmp_path: Path) -> None:
+    """Migrated, copied, and then one page of it overwritten."""
+    backup = backed_up(migrated_sqlite_url, tmp_path / "backup")
+    bent = bytearray(backup.read_bytes())
+    bent[2 * 4096 : 2 * 4096 + 200] = b"\xff" * 200
+    backup.write_bytes(bent)
+    database = Path(migrated_sqlite_url.removeprefix("sqlite:///"))
+    before = database.read_bytes()
+    with pytest.raises(Refused, match="not_a_backup"):
+        backups.restore_sqlite(backup, database, lambda _url: None)
+    assert database.read_bytes() == before
+
+
+def test_postgresql_needs_its_own_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(b"PGDMP")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="is not installed"):
+        backups.restore_postgresql(archive, "postgresql+psycopg://nobody@/nothing")
