@@ -22,9 +22,10 @@ TECHNICAL_TABLES = frozenset(
         "throttle",
         "edc_token",
         "day_seal",
+        "act_key",
     }
 )
-"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters."""
+"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys."""
 
 NOT_AUDITED = frozenset(
     {

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from app.domain.records.acts import ActRepeated
 from app.domain.refusal import Refused
 from app.i18n.formats import format_day
 from app.i18n.languages import Language
@@ -78,6 +79,7 @@ def error_page(
 def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer with these."""
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(ActRepeated, _repeated)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
@@ -86,6 +88,12 @@ def install_error_handlers(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this kind; mypy wants it said
     return refusal_response(request, error)
+
+
+async def _repeated(_request: Request, error: Exception) -> Response:
+    """The act was done already: its first result again."""
+    assert isinstance(error, ActRepeated)  # noqa: S101 - registered for this kind; mypy wants it said
+    return RedirectResponse(error.result, 303)
 
 
 async def _http(request: Request, error: Exception) -> Response:

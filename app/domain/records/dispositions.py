@@ -13,3 +13,14 @@ class DispositionKind(StrEnum):
     death = "death"
     lost = "lost"
     completed = "completed"
+
+
+NEEDS_REASON = frozenset(
+    {
+        DispositionKind.withdrew_treatment,
+        DispositionKind.withdrew_questionnaires,
+        DispositionKind.withdrew_study,
+        DispositionKind.death,
+    }
+)
+"""What site staff record with a reason only."""

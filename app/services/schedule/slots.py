@@ -112,7 +112,8 @@ def request_visit(
 ) -> tuple[str, ...]:
     """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
 
-    Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown".
+    Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown",
+    "visit_exists" naming the one that was added from this very day.
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
@@ -121,6 +122,9 @@ def request_visit(
         plan = get_plan(context.installation, work.session, study_id)
         slots = list_slots(work.session, _key(participant))
         taken = {slot.visit for slot in slots}
+        for slot in slots:
+            if slot.visit.startswith(f"{visit}-") and slot.opens_on == on_day and slot.excused is None:
+                raise Refused("visit_exists", visit=slot.visit, day=on_day)
         number = next(
             number
             for number in itertools.count(2 if visit in taken else 1)
