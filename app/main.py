@@ -36,6 +36,7 @@ from app.services.reminders.reminder_texts import ReminderTexts
 from app.settings import MessageTransport as Way
 from app.settings import Settings
 from app.web import errors, routes, statics, webmanifest
+from app.web.acts import check_acts
 from app.web.cookies import PlainCookies
 from app.web.middleware.caller_queue import CallerQueue
 from app.web.middleware.compression import Compression
@@ -95,7 +96,8 @@ def create_app(
 ) -> FastAPI:
     """The application of one installation; raises BadDefinition for definitions that cannot be used.
 
-    Raises RouteMismatch for a route that the table of permissions does not name, or lets in others than it.
+    Raises RouteMismatch for a route that the table of permissions does not name, or lets in others than it,
+    and for one that writes and is neither an act nor exempt.
 
     `parts` are those of an earlier application with the same folders. Without a `clock` it is this
     machine's, watched; another one is watched if it is a ClockWatch.
@@ -139,6 +141,7 @@ def create_app(
         # Not include_router, which resolves every route anew for each application and has nothing to add.
         app.router.routes.extend(router.routes)
     check_routes(app.router.routes)
+    check_acts(app.router.routes)
     return app
 
 

@@ -1,16 +1,32 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from http.cookies import SimpleCookie
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlmodel import select
+from starlette.routing import Match
 
+from app.domain.refusal import Refused
 from app.main import Parts, create_app
+from app.services.accounts.participant_session import authenticate
+from app.services.accounts.staff_session import authenticate_staff
+from app.services.core.acts import new_page_key
 from app.services.core.hashing import HashCost
+from app.services.core.installation import Installation
 from app.settings import ROOT, Settings
+from app.storage.act_keys import read_newest_entry
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.web.acts import ACTS, FIELD
+from app.web.cookies import PREFIX
+from app.web.urls import DEVICE_COOKIE, SESSION_COOKIE
 
 CHEAP = HashCost(passes=1, memory_kib=8, lanes=1)
 """Guessing is not what most tests are about."""
@@ -47,8 +63,65 @@ def _parts() -> Parts:
     return Parts.load(Settings.from_environment({}))
 
 
-def visitor(app: FastAPI, **headers: str) -> TestClient:
+class Browser(TestClient):
+    """A client that sends along the key of a page which was opened just now, as a browser does.
+
+    A request that has a key keeps it; `keyless` sends none.
+    """
+
+    keyless = False
+
+    def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 - what the client takes
+        data = options.get("data")
+        plain = options.get("content") is None and options.get("json") is None
+        if method == "POST" and plain and not self.keyless and FIELD not in (data or {}):
+            key = self._fresh_key(str(url).partition("?")[0], options.get("headers"))
+            options["data"] = {**(data or {}), FIELD: key} if key else data
+        return super().request(method, url, **options)
+
+    def _fresh_key(self, path: str, headers: Mapping[str, str] | None) -> str:
+        """The key that a page about this address carries now; "" where the address asks for no act."""
+        app = cast("FastAPI", self.app)
+        pattern, names = _match(app, path)
+        if ("POST", pattern) not in ACTS:
+            return ""
+        carried = SimpleCookie((headers or {}).get("Cookie", ""))
+        cookies = {name: morsel.value for name, morsel in carried.items()} or dict(self.cookies)
+        return fresh_page_key(app, cookies, names.get("participant"))
+
+
+def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | None = None) -> str:
+    """The key of a page that is opened now by whoever has these cookies; "" for a stranger."""
+    installation: Installation = app.state.installation
+    at = app.state.clock()
+    staff, device = (
+        cookies.get(PREFIX + name) or cookies.get(name) for name in (SESSION_COOKIE, DEVICE_COOKIE)
+    )
+    with installation.read() as session:
+        try:
+            if staff:
+                about = select(Participant).where(Participant.public_id == participant)
+                row = session.exec(about).one_or_none()
+                seen = read_newest_entry(session.connection(), key_of(row)) if row else None
+                return str(new_page_key(authenticate_staff(session, staff, at).actor.id, seen))
+            person = authenticate(installation, session, device, at)
+        except Refused:
+            return ""
+        seen = read_newest_entry(session.connection(), person.participant_id)
+        return str(new_page_key(person.public_id, seen))
+
+
+def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
+    scope = {"type": "http", "method": "POST", "path": path, "root_path": "", "headers": []}
+    for route in app.router.routes:
+        found, child = route.matches(scope)
+        if found is Match.FULL:
+            return str(getattr(route, "path", "")), child.get("path_params", {})
+    return "", {}
+
+
+def visitor(app: FastAPI, **headers: str) -> Browser:
     """A browser of its own: own cookies, redirects shown, failures answered as a server would."""
-    client = TestClient(app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False)
+    client = Browser(app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False)
     client.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return client

@@ -2,29 +2,31 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.participant import instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
+    ParticipantStaffRequest,
     PermittedRequest,
     StaffRequest,
     get_overview,
-    return_to_participant,
 )
 from app.domain.plans.plan import TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window, local_day
+from app.domain.records.acts import fingerprint_consequences
 from app.domain.refusal import Refused
 from app.domain.typed_text import parse_day
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.clinic.previews import preview_anchor_entry
-from app.services.schedule.anchors import AnchorEntry, record_anchor
+from app.services.clinic.previews import preview_anchor_entry, record_shown_anchor
+from app.services.schedule.anchors import AnchorEntry
 from app.services.schedule.slots import ScheduleProposal
-from app.web.form_fields import Narrowed, TypedCode, TypedWords
+from app.web.acts import STALE
+from app.web.form_fields import TypedCode, TypedWords
 from app.web.urls import DATES
 
 
@@ -57,9 +59,11 @@ class AnchorPage:
     label: str = ""
     moves: tuple[MoveRow, ...] = ()
     dated_on: date | None = None
-    missed: str = ""
+    missed: bool = False
     stays: date | None = None
     error: str = ""
+    field: str = "on"
+    shown: str = ""  # the fingerprint of what is listed
 
 
 router = APIRouter(include_in_schema=False)
@@ -77,21 +81,38 @@ def take_anchor(
     on: TypedCode = "",
     reason: TypedWords = "",
     step: TypedCode = "",
-    missed: Annotated[str, Form(max_length=20_000), Narrowed] = "",
+    shown: TypedCode = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
-    participant, view = desk.participant, get_overview(desk)
+    view = get_overview(desk)
     page = _dates_page(desk, view, kind, on, reason)
     try:
         entry = _entry(view, kind, on, reason)
-        proposal = preview_anchor_entry(desk.context, participant.participant_id, entry)
-        preview = _preview(desk, view, page, entry, proposal)
-        if step != CONFIRM or preview.missed != missed:
-            return desk.show(preview)
-        record_anchor(desk.context, participant.study_id, participant.subject, entry, confirmed=True)
+        if step != CONFIRM:
+            return desk.show(_preview(desk, view, page, entry))
+        if _stays(view, entry):
+            desk = desk.acting(result=f"{page.back_url}?done=differing")
+        record_shown_anchor(desk.context, desk.participant.participant_id, entry, shown)
     except Refused as refused:
-        return desk.show(replace(page, error=desk.words(refused)), refused)
-    return return_to_participant(desk, "differing" if preview.stays else "date")
+        return _show_refused(desk, view, page, refused)
+    return desk.finish()
+
+
+def _show_refused(
+    desk: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, refused: Refused
+) -> Response:
+    """Why nothing was recorded, with what was typed; and what would change now, where that has changed."""
+    field = str(refused.details.get("field", "on"))
+    page = replace(
+        page, error=desk.words(refused), field=field if field in ("kind", "on", "reason") else "on"
+    )
+    if refused.code not in STALE:
+        return desk.show(page, refused)
+    try:
+        entry = _entry(view, page.kind, page.on, page.reason)
+        return desk.show(_preview(desk, view, page, entry), refused)
+    except Refused:
+        return desk.show(page, refused)
 
 
 def _entry(view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorEntry:
@@ -123,22 +144,30 @@ def _dates_page(desk: StaffRequest, view: ParticipantOverview, kind: str, on: st
 
 
 def _preview(
-    desk: StaffRequest,
-    view: ParticipantOverview,
-    page: AnchorPage,
-    entry: AnchorEntry,
-    proposal: ScheduleProposal,
+    desk: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, entry: AnchorEntry
 ) -> AnchorPage:
+    """The page that lists what would change. Raises as `preview_anchor_entry`."""
+    proposal = preview_anchor_entry(desk.context, desk.participant.participant_id, entry)
+    stays = _stays(view, entry)
+    return replace(
+        page,
+        step=CONFIRM,
+        label=view.plan.anchor_label(entry.kind, desk.frame.code),
+        dated_on=entry.on,
+        moves=() if stays else _move_rows(desk, view, proposal),
+        missed=not stays and bool(proposal.would_be_missed),
+        stays=stays,
+        shown=fingerprint_consequences(proposal),
+    )
+
+
+def _stays(view: ParticipantOverview, entry: AnchorEntry) -> date | None:
+    """The date of its owner that stays in force beside this one, which is listed as differing."""
     dated = next(each for each in view.dates if each.kind.kind == entry.kind)
     current = dated.current
-    other = current is not None and current.source != entry.source and dated.kind.owner is not entry.source
-    stays = current.dated_on if current and other and current.dated_on != entry.on else None
-    missed = "" if stays else ",".join(f"{visit} {form}" for visit, form in proposal.would_be_missed)
-    moves = () if stays else _move_rows(desk, view, proposal)
-    label = dated.kind.label(desk.frame.code)
-    return replace(
-        page, step=CONFIRM, label=label, dated_on=entry.on, moves=moves, missed=missed, stays=stays
-    )
+    if current is None or current.source == entry.source or dated.kind.owner is entry.source:
+        return None
+    return current.dated_on if current.dated_on != entry.on else None
 
 
 def _move_rows(

@@ -10,18 +10,20 @@ from starlette.responses import Response
 from app.clinic.participant import participant_url
 from app.clinic.request import (
     CONFIRM,
+    ParticipantStaffRequest,
     PermittedRequest,
     StaffRequest,
     get_overview,
-    return_to_participant,
 )
 from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
+from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.clinic.previews import preview_disposition_entry
-from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.clinic.previews import preview_disposition_entry, record_shown_disposition
+from app.services.schedule.dispositions import DispositionEntry
+from app.web.acts import STALE
 from app.web.form_fields import TypedCode, TypedWords
 from app.web.urls import DISPOSITION
 
@@ -46,6 +48,8 @@ class DispositionPage:
     diary_days: int = 0
     opens_early_termination: bool = False
     error: str = ""
+    field: str = "stated"
+    shown: str = ""  # the fingerprint of what is listed
 
 
 router = APIRouter(include_in_schema=False)
@@ -63,31 +67,55 @@ def take_disposition(
     stated: TypedCode = "",
     reason: TypedWords = "",
     step: TypedCode = "",
+    shown: TypedCode = "",
 ) -> Response:
-    """Lists what stops; records it once confirmed."""
-    participant = desk.participant
+    """Lists what stops; records it once exactly that was confirmed."""
     page = _disposition_page(desk, get_overview(desk), kind, stated, reason)
     try:
-        if kind not in set(DispositionKind):
-            raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
-        entry = DispositionEntry(DispositionKind(kind), stated, Owner.site, reason.strip() or None)
+        entry = _entry(kind, stated, reason)
         if step != CONFIRM:
-            preview = preview_disposition_entry(desk.context, participant.participant_id, entry)
-            return desk.show(
-                replace(
-                    page,
-                    step=CONFIRM,
-                    effective_on=preview.effective_on,
-                    ends=preview.ends,
-                    forms=preview.forms,
-                    diary_days=preview.diary_days,
-                    opens_early_termination=preview.opens_early_termination,
-                )
-            )
-        record_disposition(desk.context, participant.study_id, participant.subject, entry)
+            return desk.show(_preview(desk, page, entry))
+        record_shown_disposition(desk.context, desk.participant.participant_id, entry, shown)
     except Refused as refused:
-        return desk.show(replace(page, error=desk.words(refused)), refused)
-    return return_to_participant(desk, "disposition")
+        return _show_refused(desk, page, refused)
+    return desk.finish()
+
+
+def _entry(kind: str, stated: str, reason: str) -> DispositionEntry:
+    if kind not in set(DispositionKind):
+        raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
+    return DispositionEntry(DispositionKind(kind), stated, Owner.site, reason.strip() or None)
+
+
+def _preview(
+    desk: ParticipantStaffRequest, page: DispositionPage, entry: DispositionEntry
+) -> DispositionPage:
+    """The page that lists what stops. Raises as `preview_disposition_entry`."""
+    preview = preview_disposition_entry(desk.context, desk.participant.participant_id, entry)
+    return replace(
+        page,
+        step=CONFIRM,
+        stated=entry.stated,
+        effective_on=preview.effective_on,
+        ends=preview.ends,
+        forms=preview.forms,
+        diary_days=preview.diary_days,
+        opens_early_termination=preview.opens_early_termination,
+        shown=fingerprint_consequences(preview),
+    )
+
+
+def _show_refused(desk: ParticipantStaffRequest, page: DispositionPage, refused: Refused) -> Response:
+    """Why nothing was recorded, with what was typed; and what would stop now, where that has changed."""
+    field = str(refused.details.get("field", "stated"))
+    field = field if field in ("kind", "stated", "reason") else "stated"
+    page = replace(page, error=desk.words(refused), field=field)
+    if refused.code not in STALE:
+        return desk.show(page, refused)
+    try:
+        return desk.show(_preview(desk, page, _entry(page.kind, page.stated, page.reason)), refused)
+    except Refused:
+        return desk.show(page, refused)
 
 
 def _disposition_page(

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
+from urllib.parse import urlencode
 
 import segno
 from fastapi import APIRouter, Form
@@ -13,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.clinic.records.participant_acts import show_refused
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
     SignedInRequest,
     StaffRequest,
-    return_to_participant,
     url_of_participant,
 )
 from app.domain.plans.plan import Plan, SecondCheck
@@ -40,6 +41,7 @@ from app.services.schedule.enrolment import (
     EnrolmentEntry,
     IdentityCheck,
 )
+from app.web.acts import FIELD
 from app.web.form_fields import Narrowed, Verbatim, read_birth_date
 from app.web.pages.rendering import Pages, render
 from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
@@ -120,9 +122,10 @@ class EnrolmentForm(BaseModel):
     birth_year: Text = ""
     birth_month: Text = ""
     birth_day: Text = ""
+    act: Text = ""
 
 
-FIELDS = tuple(EnrolmentForm.model_fields)
+FIELDS = tuple(name for name in EnrolmentForm.model_fields if name != FIELD)
 
 
 @router.get(ENROL)
@@ -132,8 +135,10 @@ def show_enrolment_form(desk: SignedInRequest) -> Response:
 
 @router.post(ENROL)
 def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
-    values = typed.model_dump()
+    values = {name: str(getattr(typed, name)) for name in FIELDS}
     form = _form(desk, values)
+    who = urlencode({"q": values["subject"]})
+    desk = desk.acting(result=f"{desk.act.result}&{who}")
     try:
         sheet = enrol_with_invitation(desk.context, values["site"], _entry(values))
     except Refused as refused:
@@ -143,7 +148,11 @@ def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()
 
 @router.post(INVITATION)
 def issue_new_invitation(desk: PermittedRequest) -> Response:
-    return show_sheet(desk, renew_invitation(desk.context, desk.participant.participant_id), replaces=True)
+    try:
+        sheet = renew_invitation(desk.context, desk.participant.participant_id)
+    except Refused as refused:
+        return show_refused(desk, refused)
+    return show_sheet(desk, sheet, replaces=True)
 
 
 def show_sheet(desk: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Response:
@@ -184,6 +193,8 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
         raise Refused("identity_needed", field="identity_check")
     if channel and channel not in set(ContactChannel):
         raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
+    if values["address"] and not channel:
+        raise Refused("address_without_channel", field="address")
     return EnrolmentEntry(
         subject=values["subject"],
         language=values["language"],
@@ -260,6 +271,7 @@ class BirthDateForm(BaseModel):
     birth_month: Short = ""
     birth_day: Short = ""
     reason: Annotated[str, Field(max_length=400), Verbatim] = ""
+    act: Text = ""
 
 
 @router.get(BIRTH_DATE)
@@ -269,14 +281,14 @@ def show_birth_date_form(desk: PermittedRequest) -> Response:
 
 @router.post(BIRTH_DATE)
 def take_birth_date(desk: PermittedRequest, typed: Annotated[BirthDateForm, Form()]) -> Response:
-    fields = typed.model_dump()
+    fields = typed.model_dump(exclude={FIELD})
     page = _birth_date_page(desk, fields)
     try:
         born_on = read_birth_date(fields)
         record_birth_date(desk.context, desk.participant.participant_id, born_on, page.reason)
     except Refused as refused:
         return desk.show(_birth_date_page(desk, fields, refused), refused)
-    return return_to_participant(desk, "birth_date")
+    return desk.finish()
 
 
 def _birth_date_page(

@@ -14,7 +14,6 @@ from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
     get_overview,
-    return_to_participant,
 )
 from app.domain.plans.plan import Plan
 from app.domain.refusal import Refused
@@ -52,6 +51,8 @@ class SlotPage:
     exemptions: Mapping[str, str]  # the plan's by code, in words, while the form may be excused
     error: str
     excusing: str = ""  # the exemption that is to be confirmed
+    chosen: str = ""  # the reason as it stands, or as it was chosen
+    exempting: str = ""  # the exemption that was chosen
 
 
 router = APIRouter(include_in_schema=False)
@@ -66,28 +67,33 @@ def show_slot(desk: PermittedRequest, slot: str) -> Response:
 def record_reason(
     desk: PermittedRequest, slot: str, reason: TypedCode = "", note: TypedWords = ""
 ) -> Response:
+    desk = desk.acting(about=_record_name(desk, slot))
     try:
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
-        if refused.code == "unknown_slot":
-            raise
-        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
-    return return_to_participant(desk, "reason")
+        page = _slot_page(desk, slot, desk.words(refused))
+        return desk.show(replace(page, chosen=reason, note=note), refused)
+    return desk.finish()
 
 
 @router.post(EXEMPTION)
 def excuse_slot(
     desk: PermittedRequest, slot: str, exemption: TypedCode = "", step: TypedCode = ""
 ) -> Response:
+    desk = desk.acting(about=_record_name(desk, slot))
     try:
         if step != CONFIRM:
             return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))
         excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
     except Refused as refused:
-        if refused.code == "unknown_slot":
-            raise
-        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
-    return return_to_participant(desk, "excused")
+        return desk.show(replace(_slot_page(desk, slot, desk.words(refused)), exempting=exemption), refused)
+    return desk.finish()
+
+
+def _record_name(desk: ParticipantStaffRequest, slot_id: str) -> str:
+    """How the trail names this form; raises Refused("unknown_slot")."""
+    slot = get_form_state(get_overview(desk), slot_id).slot
+    return f"slot:{slot.visit}/{slot.instrument}"
 
 
 def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
@@ -124,6 +130,7 @@ def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> 
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
+        chosen=cell.reason,
     )
 
 

@@ -1,28 +1,21 @@
 """From an overview to the values of the participant page."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.request import (
-    ParticipantStaffRequest,
-    PermittedRequest,
-    get_overview,
-    return_to_participant,
-    url_of_participant,
-)
+from app.clinic.request import PermittedRequest, get_overview, url_of_participant
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
-from app.domain.refusal import Refused
-from app.domain.typed_text import parse_day
 from app.i18n.languages import find_language
-from app.services.accounts.contacts import ContactDetails, reveal_contact
-from app.services.accounts.devices import BoundDevice, revoke_device
+from app.services.accounts.contacts import ContactDetails
+from app.services.accounts.devices import BoundDevice
 from app.services.clinic.conflicts import AnswerConflict
 from app.services.clinic.participant_overview import (
     AnchorHistory,
@@ -31,13 +24,11 @@ from app.services.clinic.participant_overview import (
     IssuedInvitation,
     ParticipantOverview,
     QuarantinedAnswers,
+    RequestHistory,
     get_form_state,
 )
 from app.services.core.installation import Installation
-from app.services.schedule.dispositions import undo_disposition
-from app.services.schedule.requested_visits import request_visit
-from app.web.form_fields import RowNumber, TypedCode, TypedWords
-from app.web.urls import CONTACT, PARTICIPANT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
+from app.web.urls import PARTICIPANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +95,9 @@ class AnchorRow:
 
 @dataclass(frozen=True, slots=True)
 class DispositionRow:
-    """A disposition as it was stated, with what took it back."""
+    """A disposition as it was stated, with what took it back; `key` names it to whoever takes it back."""
 
+    key: int
     kind: str
     stated: str
     source: str
@@ -119,6 +111,7 @@ class DispositionRow:
 class DeviceRow:
     """A browser that is or was bound."""
 
+    key: int
     label: str
     bound_at: datetime
     seen_at: datetime
@@ -133,6 +126,19 @@ class InvitationRow:
     state: str
     issued_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """What a participant asked for, and what came of it; `closed_at` is None while it is open."""
+
+    kind: str  # "call" | "correction"
+    form: str
+    visit: str
+    day: date | None
+    asked_at: datetime
+    closed_at: datetime | None
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,6 @@ class ParticipantPage:
     dates: tuple[AnchorRow, ...]
     exits: tuple[DispositionRow, ...]
     contradictions: tuple[tuple[str, datetime], ...]
-    undoable: bool
     channel: str
     address: str
     revealed: bool
@@ -172,6 +177,9 @@ class ParticipantPage:
     notice: str
     error: str
     asks_birth_date: bool = False
+    requests: tuple[RequestLine, ...] = ()
+    typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
+    lost: str = ""  # what was typed into a form that is not offered any more
 
 
 _AHEAD = frozenset({Status.planned, Status.waiting})
@@ -191,6 +199,7 @@ def build_participant_page(
     notice: str = "",
     error: str = "",
     revealed: ContactDetails | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
     who, contact = view.participant, revealed or view.contact
     spoken = find_language(who.language)
@@ -205,12 +214,10 @@ def build_participant_page(
         enrolled_on=local_day(who.enrolled_at, who.zone),
         consent=(who.consent_version, who.consented_on),
         identity=who.identity_check,
-        exit=who.exit_kind.value if who.exit_kind else "",
+        exit=view.exit,
         forms=tuple(instrument_name(installation, view, instrument, code) for instrument in instruments),
         visits=_visits(view, instruments),
-        diary_name=instrument_name(installation, view, view.diary[0].slot.instrument, code)
-        if view.diary
-        else "",
+        diary_name=_diary_name(installation, view, code),
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
         kept_apart=tuple(_quarantine_row(installation, view, each, code) for each in view.kept_apart),
@@ -218,7 +225,6 @@ def build_participant_page(
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
         contradictions=tuple((each.part, each.as_of) for each in view.contradictions),
-        undoable=any(stated.undone is None for stated in view.dispositions),
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",
         revealed=revealed is not None,
@@ -231,6 +237,9 @@ def build_participant_page(
         notice=notice,
         error=error,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
+        requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
+        typed=typed or {},
+        lost=_lost(view, typed or {}),
     )
 
 
@@ -238,6 +247,10 @@ def instrument_name(installation: Installation, view: ParticipantOverview, instr
     """An instrument's name in the reader's language."""
     used = installation.library.instrument(instrument, view.plan.version_of(instrument))
     return view.plan.form_name(instrument, code) or installation.name(view.plan.id, used, code)
+
+
+def _diary_name(installation: Installation, view: ParticipantOverview, code: str) -> str:
+    return instrument_name(installation, view, view.diary[0].slot.instrument, code) if view.diary else ""
 
 
 def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
@@ -295,6 +308,30 @@ def _conflict_row(
     )
 
 
+def _lost(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
+    """What was typed into a form that this page, as it is now, does not offer."""
+    offered = {f"device-{each.device_id}" for each in view.devices if each.revoked_at is None}
+    offered |= {f"undo-{each.entry.entry_id}" for each in view.dispositions if each.undone is None}
+    offered |= set() if view.exit else {"visit"}
+    words = (word for name, word in typed.items() if name != "form" and word)
+    return "" if typed.get("form") in offered else " ".join(words)
+
+
+def _request_line(
+    installation: Installation, view: ParticipantOverview, asked: RequestHistory, code: str
+) -> RequestLine:
+    slot = asked.slot
+    return RequestLine(
+        kind=asked.kind.value,
+        form=instrument_name(installation, view, slot.instrument, code) if slot else "",
+        visit=slot.visit if slot else "",
+        day=slot.for_day if slot else None,
+        asked_at=asked.asked_at,
+        closed_at=asked.closed_at,
+        outcome=asked.outcome,
+    )
+
+
 def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
     current = dated.current
     return AnchorRow(
@@ -313,6 +350,7 @@ def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
 def _exit_row(stated: DispositionHistory) -> DispositionRow:
     entry, undone = stated.entry, stated.undone
     return DispositionRow(
+        key=entry.entry_id,
         kind=entry.kind,
         stated=entry.stated_date,
         source=entry.source,
@@ -325,7 +363,7 @@ def _exit_row(stated: DispositionHistory) -> DispositionRow:
 
 def _device_row(view: ParticipantOverview, device: BoundDevice) -> DeviceRow:
     url = f"{participant_url(view)}/devices/{device.device_id}"
-    return DeviceRow(device.label, device.bound_at, device.seen_at, device.revoked_at, url)
+    return DeviceRow(device.device_id, device.label, device.bound_at, device.seen_at, device.revoked_at, url)
 
 
 def _invitation_row(invitation: IssuedInvitation, at: datetime) -> InvitationRow:
@@ -337,7 +375,19 @@ def _invitation_row(invitation: IssuedInvitation, at: datetime) -> InvitationRow
     return InvitationRow(state, invitation.issued_at, invitation.expires_at)
 
 
-NOTICES = ("date", "disposition", "undone", "visit", "device", "reason", "differing", "excused", "birth_date")
+NOTICES = (
+    "date",
+    "disposition",
+    "undone",
+    "visit",
+    "device",
+    "reason",
+    "differing",
+    "excused",
+    "birth_date",
+    "looked",
+    "sheet",
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -347,49 +397,3 @@ def show_participant(desk: PermittedRequest, done: str = "") -> Response:
     notice = done if done in NOTICES else ""
     view = get_overview(desk)
     return desk.show(build_participant_page(desk.installation, view, desk.frame.code, desk.at, notice))
-
-
-@router.post(CONTACT)
-def reveal_participant_contact(desk: PermittedRequest) -> Response:
-    contact = reveal_contact(desk.context, desk.participant.participant_id)
-    view = get_overview(desk)
-    return desk.show(
-        build_participant_page(desk.installation, view, desk.frame.code, desk.at, revealed=contact)
-    )
-
-
-@router.post(PARTICIPANT_DEVICE)
-def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: TypedWords = "") -> Response:
-    try:
-        revoke_device(desk.context, desk.participant.participant_id, device, reason)
-    except Refused as refused:
-        return _refused(desk, refused)
-    return return_to_participant(desk, "device")
-
-
-@router.post(UNDO_DISPOSITION)
-def undo_last_disposition(desk: PermittedRequest, reason: TypedWords = "") -> Response:
-    try:
-        undo_disposition(desk.context, desk.participant.study_id, desk.participant.subject, reason)
-    except Refused as refused:
-        return _refused(desk, refused)
-    return return_to_participant(desk, "undone")
-
-
-@router.post(VISITS)
-def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "") -> Response:
-    try:
-        day = parse_day(on, "on")
-        request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
-    except Refused as refused:
-        return _refused(desk, refused)
-    return return_to_participant(desk, "visit")
-
-
-def _refused(desk: ParticipantStaffRequest, refused: Refused) -> Response:
-    if refused.code == "unknown_device":
-        raise refused
-    page = build_participant_page(
-        desk.installation, get_overview(desk), desk.frame.code, desk.at, error=desk.words(refused)
-    )
-    return desk.show(page, refused)

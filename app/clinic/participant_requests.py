@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.refusal import Refused
@@ -30,6 +30,7 @@ class RequestRow:
     asked_at: datetime
     zone: str
     action_url: str
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class RequestsPage:
     closed: bool = False
     failed: int = 0
     outcome: str = ""
+    lost: str = ""  # what was typed for a request that is not open any more
     error: str = ""
 
 
@@ -62,9 +64,11 @@ def close_participant_request(
     except Refused as refused:
         if refused.code == "unknown_request":
             raise
-        page = replace(_page(desk), failed=request, outcome=outcome, error=desk.words(refused))
+        page = _page(desk)
+        lost = "" if any(row.key == request for row in page.rows) else outcome
+        page = replace(page, failed=request, outcome=outcome, lost=lost, error=desk.words(refused))
         return desk.show(page, refused)
-    return RedirectResponse(f"{REQUESTS}?done=1", 303)
+    return desk.finish()
 
 
 def _page(desk: StaffRequest) -> RequestsPage:
@@ -89,4 +93,5 @@ def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
         asked_at=entry.asked_at,
         zone=entry.zone,
         action_url=REQUEST.format(request=entry.request_id),
+        died=entry.died,
     )

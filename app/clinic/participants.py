@@ -36,6 +36,7 @@ class ParticipantsPage:
     rows: tuple[ParticipantLine, ...]
     search: str
     next_url: str
+    enrolled: bool = False
 
 
 router = APIRouter(include_in_schema=False)
@@ -46,6 +47,7 @@ def show_participants(
     desk: SignedInRequest,
     q: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=40)] = "",
+    done: str = "",
 ) -> Response:
     listed = list_participants(desk.context, narrow_text(q), after)
     rows = tuple(
@@ -61,4 +63,5 @@ def show_participants(
         for each in listed[:PAGE_SIZE]
     )
     more = urlencode({"q": q, "after": rows[-1].subject}) if len(listed) > PAGE_SIZE else ""
-    return desk.show(ParticipantsPage(rows, q, f"{PARTICIPANTS}?{more}" if more else ""))
+    url = f"{PARTICIPANTS}?{more}" if more else ""
+    return desk.show(ParticipantsPage(rows, q, url, enrolled=done == "enrolled"))

@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.records.access import Actor
+from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.accounts.staff_access import PermittedParticipant, admit_staff
 from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
+from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.web.acts import read_act
 from app.web.cookies import get_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
+from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
 from app.web.permissions import ROUTES, CallerKind, guards, required_access
@@ -76,6 +80,22 @@ class StaffRequest:
     def words(self, refused: Refused) -> str:
         return translate_refusal(self.request, refused, self.frame)
 
+    @property
+    def act(self) -> KeyedAct:
+        """The act that this request asks for. Raises LookupError where the route offers none."""
+        if self.context.act is None:
+            raise LookupError(self.request.url.path)
+        return self.context.act
+
+    def acting(self, result: str = "", about: str = "") -> Self:
+        """The same request, with another address of its result, or an act about this one record alone."""
+        act = replace(self.act, result=result or self.act.result, about=about)
+        return replace(self, context=replace(self.context, act=act))
+
+    def finish(self) -> Response:
+        """To the result of the act, which is where the same act leads when it comes again."""
+        return RedirectResponse(self.act.result, 303)
+
 
 @dataclass(frozen=True, slots=True)
 class ParticipantStaffRequest(StaffRequest):
@@ -84,13 +104,19 @@ class ParticipantStaffRequest(StaffRequest):
     participant: PermittedParticipant
 
 
+PostedFields = Annotated[Mapping[str, str], Depends(read_posted_fields)]
+
+
 @guards(CallerKind.STAFF)
-def require_staff(request: Request, installation: CurrentInstallation, at: At) -> StaffRequest:
+def require_staff(
+    request: Request, installation: CurrentInstallation, at: At, fields: PostedFields
+) -> StaffRequest:
     """Authenticate the member of staff and enforce the permission of the route; others are sent to sign in.
 
     What the table of permissions asks for the route is enforced here. A participant in the address is
     found under its permission; Refused("unknown_participant") otherwise. Without one, a permission that no
-    grant has anywhere is refused with 403, or with 404 where the address names something.
+    grant has anywhere is refused with 403, or with 404 where the address names something. An act that the
+    request asks for stands in its context. Raises ActRepeated.
     """
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
@@ -100,13 +126,17 @@ def require_staff(request: Request, installation: CurrentInstallation, at: At) -
     except Refused as refused:
         raise _to_sign_in(request) from refused
     staff, participant = admission.staff, admission.participant
-    context, frame = StaffContext(installation, staff.actor, at), _frame(request, staff)
-    if public_id is None:
-        if access.permission is not None and not staff.actor.reach(access.permission):
-            raise HTTPException(404 if request.path_params else 403)
-        return StaffRequest(request, context, staff, frame)
-    if participant is None:
+    if public_id is not None and participant is None:
         raise Refused("unknown_participant")
+    out_of_reach = access.permission is not None and not staff.actor.reach(access.permission)
+    if public_id is None and out_of_reach:
+        raise HTTPException(404 if request.path_params else 403)
+    about = participant.participant_id if participant else None
+    act = read_act(request, installation, staff.actor.id, fields, about)
+    context = StaffContext(installation, staff.actor, at, act=act)
+    frame = _frame(request, staff, participant.newest_entry if participant else None)
+    if participant is None:
+        return StaffRequest(request, context, staff, frame)
     return ParticipantStaffRequest(request, context, staff, frame, participant)
 
 
@@ -136,10 +166,11 @@ def url_of_participant(public_id: str) -> str:
     return PARTICIPANT.format(participant=public_id)
 
 
-def _frame(request: Request, staff: SignedInStaff) -> DeskFrame:
+def _frame(request: Request, staff: SignedInStaff, seen: int | None) -> DeskFrame:
     spoken = base_frame(request).speaking(get_language(request, staff.language))
     shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
     frame = DeskFrame(**shared)  # type: ignore[arg-type]  # the same fields by name
+    frame = replace(frame, page_key=str(new_page_key(staff.actor.id, seen)))
     return frame.of(staff.name, _may_open(staff, ENROL), _may_open(staff, REQUESTS))
 
 
@@ -158,8 +189,3 @@ def _to_sign_in(request: Request) -> HTTPException:
 def get_overview(desk: ParticipantStaffRequest) -> ParticipantOverview:
     """The overview of the participant whom this request is about."""
     return get_participant_overview(desk.context, desk.participant.participant_id)
-
-
-def return_to_participant(desk: ParticipantStaffRequest, notice: str) -> Response:
-    """Back to the participant, saying what was done."""
-    return RedirectResponse(f"{url_of_participant(desk.participant.public_id)}?done={notice}", 303)

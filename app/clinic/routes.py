@@ -14,6 +14,7 @@ from app.clinic import (
     sign_in_problems,
     worklist,
 )
+from app.clinic.records import participant_acts
 
 router = APIRouter(include_in_schema=False)
 for part in (
@@ -26,6 +27,7 @@ for part in (
     anchors,
     dispositions,
     participant,
+    participant_acts,
     form,
 ):
     router.routes.extend(part.router.routes)

@@ -121,8 +121,8 @@ def sign_out(desk: SignedInRequest) -> Response:
 
 @router.post(STAFF_LANGUAGE)
 def change_staff_language(desk: SignedInRequest, lang: Short) -> Response:
-    chosen = remember_staff_language(desk.installation, desk.staff, lang, desk.at)
-    response = RedirectResponse(DESK, 303)
+    chosen = remember_staff_language(desk.context, desk.staff.staff_id, lang)
+    response = desk.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)
     return response
 

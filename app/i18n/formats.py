@@ -11,6 +11,7 @@ from babel.numbers import format_decimal
 from app.i18n.languages import Language
 
 _MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
+_MONTHS = {"zh_CN": "y年M月", "en": "MMMM y"}
 _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
 
 
@@ -24,6 +25,16 @@ def format_day(on: date, language: Language) -> str:
 def format_short_day(on: date, language: Language) -> str:
     """Day, short month and year, for tables, e.g. `27 Nov 2026`."""
     return format_date(on, "medium", locale=language.formats)
+
+
+@lru_cache(maxsize=4096)
+def format_stated(stated: str, language: Language) -> str:
+    """A date as it is known: a day as `format_short_day`, a month alone as a month, e.g. `November 2026`."""
+    if len(stated) == len("2026-11"):
+        return format_date(
+            date.fromisoformat(f"{stated}-01"), _MONTHS[language.code], locale=language.formats
+        )
+    return format_short_day(date.fromisoformat(stated), language)
 
 
 @lru_cache(maxsize=4096)

@@ -17,9 +17,9 @@ from app.patient.request import (
     DeviceRequest,
     ParticipantRequest,
     PostedFields,
+    identify_device,
     person_frame,
     request_with,
-    require_device,
 )
 from app.patient.second_check_form import has_check_answer, read_check_answer
 from app.patient.shared_device import bind_newcomer
@@ -116,7 +116,7 @@ def optional_request(
 ) -> ParticipantRequest | None:
     """The request of a browser that may be bound or not."""
     try:
-        return require_device(request, installation, at)
+        return identify_device(request, installation, at)
     except Refused:
         return None
 

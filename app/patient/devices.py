@@ -15,6 +15,8 @@ from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedReq
 from app.services.accounts.devices import BoundDevice, issue_own_code, list_own_devices, remove_own_device
 from app.services.accounts.pin_change import change_pin
 from app.services.accounts.second_check import PIN_DIGITS
+from app.services.core.acts import get_newest_entry
+from app.web.acts import STALE
 from app.web.errors import ask_to_retry
 from app.web.form_fields import RowNumber, read_field
 from app.web.refusal_messages import message_of
@@ -40,7 +42,8 @@ class DevicesPage:
     devices: tuple[DeviceLine, ...]
     code_url: str
     settings_url: str
-    removed: bool = False
+    done: str = ""  # "" | "removed" | "made"
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,28 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get(DEVICES)
-def show_devices(current: UnlockedRequest, removed: bool = False) -> Response:
+def show_devices(current: UnlockedRequest, removed: bool = False, made: bool = False) -> Response:
+    return _show_devices(current, "removed" if removed else "made" if made else "")
+
+
+def _show_devices(current: ParticipantRequest, done: str = "", refused: Refused | None = None) -> Response:
+    """The list as it is now, and why something was refused, if it was."""
+    seen = get_newest_entry(current.context)
     lines = tuple(_line(current, device) for device in list_own_devices(current.context))
-    return current.show(DevicesPage(lines, DEVICES, SETTINGS, removed))
+    error = refused.code if refused else ""
+    status = message_of(refused).status if refused else 200
+    return current.show(DevicesPage(lines, DEVICES, SETTINGS, done, error), status, seen=seen)
 
 
 @router.post(DEVICES)
 def issue_code(post: ParticipantPost) -> Response:
     current = post.current
-    own_code = issue_own_code(current.context)
+    try:
+        own_code = issue_own_code(current.context)
+    except Refused as refused:
+        if refused.code not in STALE:
+            raise
+        return _show_devices(current, refused=refused)
     page = OwnCodePage(
         address=current.installation.public_url.partition("://")[2] + CODE,
         code=(own_code.code[:4], own_code.code[4:]),
@@ -91,8 +107,14 @@ def issue_code(post: ParticipantPost) -> Response:
 
 @router.post(DEVICES + "/{device}")
 def remove_device(post: ParticipantPost, device: RowNumber) -> Response:
-    remove_own_device(post.current.context, device)
-    return RedirectResponse(f"{DEVICES}?removed=1", 303)
+    current = post.current.acting(about=f"device:{device}")
+    try:
+        remove_own_device(current.context, device)
+    except Refused as refused:
+        if refused.code not in STALE:
+            raise
+        return _show_devices(current, refused=refused)
+    return current.finish()
 
 
 @router.get(NEW_PIN)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.i18n import formats
 from app.patient.activation import optional_request
@@ -12,7 +12,7 @@ from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest
 from app.services.patient.team_requests import pending_call_request, request_call
 from app.web.pages.rendering import render
-from app.web.urls import CALL, CALL_FORM, HELP
+from app.web.urls import CALL, HELP
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,4 @@ def show_help(
 def request_call_back(current: DeviceRequest) -> Response:
     """Also for a browser that is locked and for who left: neither shows anything, and both may need us."""
     request_call(current.context)
-    return RedirectResponse(CALL_FORM, 303)
+    return current.finish()

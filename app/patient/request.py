@@ -7,19 +7,27 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.domain.capture.slot_view import SlotInstrument
+from app.domain.records.acts import KeyedAct
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
-from app.patient.second_check_form import ANSWER_FIELDS, has_check_answer, read_check_answer
+from app.patient.second_check_form import (
+    ANSWER_FIELDS,
+    CHECK_FIELDS,
+    has_check_answer,
+    read_check_answer,
+)
 from app.services.accounts.activation import InvitationContext
 from app.services.accounts.participant_session import authenticate_device, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
 from app.services.capture.forms import FormAccess, find_form
+from app.services.core.acts import new_page_key
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
+from app.web.acts import ACTS, read_act
 from app.web.cookies import get_cookie
 from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
 from app.web.pages.page_frame import PageFrame, base_frame
@@ -70,8 +78,30 @@ class ParticipantRequest:
         plan = self.installation.library.plan(self.participant.study, self.participant.plan_version)
         return plan.opens_offline and plan.outbox and self.participant.exit_kind is None
 
-    def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        return render(self.request, page, status, self.frame, headers)
+    def show(
+        self,
+        page: Page,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        seen: int | None = None,
+    ) -> Response:
+        """Render the page; `seen` is the newest entry that it shows, where that can spoil its acts."""
+        key = new_page_key(self.participant.public_id, seen)
+        return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
+
+    def acting(self, about: str) -> "ParticipantRequest":
+        """The same request, its act being about this one record alone."""
+        return replace(self, context=replace(self.context, act=replace(self._act, about=about)))
+
+    def finish(self) -> Response:
+        """To the result of the act, which is where the same act leads when it comes again."""
+        return RedirectResponse(self._act.result, 303)
+
+    @property
+    def _act(self) -> KeyedAct:
+        if self.context.act is None:
+            raise LookupError(self.request.url.path)
+        return self.context.act
 
     def frame_of_form(self, slot: SlotInstrument) -> PageFrame:
         """The frame of a form's page: only those languages are offered that the form has words in."""
@@ -115,12 +145,47 @@ def request_with(
     return ParticipantRequest(request, ParticipantContext(installation, participant, at), cookie)
 
 
-@guards(CallerKind.PARTICIPANT)
-def require_device(request: Request, installation: CurrentInstallation, at: At) -> ParticipantRequest:
+def identify_device(request: Request, installation: Installation, at: datetime) -> ParticipantRequest:
     """The request of a bound browser, even of one that must confirm who it is."""
     current = request_with(request, installation, get_cookie(request, DEVICE_COOKIE) or "", at)
     request.state.current = current  # a refusal further on is told in this person's language
     return current
+
+
+async def read_fields(request: Request) -> Mapping[str, str]:
+    """The fields of a form, without files."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() == _PLAIN_FORM:
+        # A form of thirty answers is read in a tenth of the time that the general parser takes.
+        return dict(_fields(await request.body()))
+    async with request.form() as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    """Raises Refused("malformed") for what no browser sends: no UTF-8, or fields without end."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise Refused("malformed") from None
+
+
+async def read_act_fields(request: Request) -> Mapping[str, str]:
+    """The fields of a form that asks for an act; none of any other request."""
+    return await read_fields(request) if (request.method, request.scope["route"].path) in ACTS else {}
+
+
+ActFields = Annotated[Mapping[str, str], Depends(read_act_fields)]
+
+
+@guards(CallerKind.PARTICIPANT)
+def require_device(
+    request: Request, installation: CurrentInstallation, at: At, fields: ActFields
+) -> ParticipantRequest:
+    """The same, with the act that the request asks for in its context. Raises ActRepeated."""
+    current = identify_device(request, installation, at)
+    person = current.participant
+    act = read_act(request, installation, person.public_id, fields, person.participant_id, CHECK_FIELDS)
+    return current if act is None else replace(current, context=replace(current.context, act=act))
 
 
 DeviceRequest = Annotated[ParticipantRequest, Depends(require_device)]
@@ -145,7 +210,7 @@ def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormA
     cookie = get_cookie(request, DEVICE_COOKIE) or ""
     access = find_form(installation, cookie, slot, at)
     if access is None:
-        return require_device(request, installation, at), None
+        return identify_device(request, installation, at), None
     current = ParticipantRequest(request, ParticipantContext(installation, access.participant, at), cookie)
     request.state.current = current  # as above
     return current, access
@@ -157,23 +222,6 @@ def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
     Whoever left sees nothing, but what they answered before is judged and never dropped.
     """
     return current if current.participant.exit_kind is not None else require_unlocked(current)
-
-
-async def read_fields(request: Request) -> Mapping[str, str]:
-    """The fields of a form, without files."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() == _PLAIN_FORM:
-        # A form of thirty answers is read in a tenth of the time that the general parser takes.
-        return dict(_fields(await request.body()))
-    async with request.form() as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _fields(body: bytes) -> list[tuple[str, str]]:
-    """Raises Refused("malformed") for what no browser sends: no UTF-8, or fields without end."""
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        raise Refused("malformed") from None
 
 
 PostedFields = Annotated[Mapping[str, str], Depends(read_fields)]
@@ -208,7 +256,7 @@ def _unlock_with(current: ParticipantRequest, fields: Mapping[str, str]) -> Mapp
     if current.participant.locked:
         if not has_check_answer(fields):
             raise Refused("locked")
-        unlock_device(current.context, read_check_answer(fields))
+        unlock_device(replace(current.context, act=None), read_check_answer(fields))
     return {name: value for name, value in fields.items() if name not in ANSWER_FIELDS}
 
 

@@ -1,12 +1,12 @@
 """What a participant sets: text size and reminders. Each form saves one thing and says so."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar, Literal
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.domain.plans.plan import SecondCheck
 from app.domain.refusal import Refused
@@ -14,7 +14,9 @@ from app.domain.typed_text import parse_day
 from app.i18n import formats
 from app.patient.device_cookies import other_tokens
 from app.patient.refusals import PatientRoute
-from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
+from app.patient.request import FormPost, ParticipantPost, ParticipantRequest, UnlockedRequest
+from app.services.core.acts import get_newest_entry
+from app.services.core.context import ParticipantContext
 from app.services.reminders.reminder_settings import (
     HOURS,
     choose_hour,
@@ -23,7 +25,9 @@ from app.services.reminders.reminder_settings import (
     get_reminder_settings,
     pause_reminders,
 )
+from app.web.acts import STALE
 from app.web.form_fields import read_field
+from app.web.refusal_messages import message_of
 from app.web.urls import LEAVE, REMINDER_HOUR, REMINDER_PAUSE, REMINDERS, SETTINGS, SETTINGS_SAVED, TEXT_SIZE
 
 
@@ -56,6 +60,7 @@ class SettingsPage:
     saved: str = ""  # "" | "language" | "text_size" | "reminders" | "hour" | "pause"
     changes_pin: bool = True
     shared: bool = False
+    error: str = ""  # why nothing was saved
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -63,20 +68,19 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 @router.get(SETTINGS)
 def show_settings(current: UnlockedRequest) -> Response:
-    return current.show(_page(current))
+    return _show(current)
 
 
 @router.get(SETTINGS_SAVED + "/{what}")
 def show_saved(
     current: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
 ) -> Response:
-    return current.show(_page(current, what))
+    return _show(current, what)
 
 
 @router.post(TEXT_SIZE)
 def set_text_size(post: ParticipantPost) -> Response:
-    choose_text_size(post.current.context, post.fields.get("size", ""))
-    return _saved("text_size")
+    return _save(post, lambda context: choose_text_size(context, post.fields.get("size", "")))
 
 
 @router.post(REMINDERS)
@@ -84,20 +88,18 @@ def set_reminders(post: ParticipantPost) -> Response:
     wanted = post.fields.get("wanted", "")
     if wanted not in ("yes", "no"):
         raise Refused("unknown_choice", field="wanted", allowed=("yes", "no"))
-    choose_reminders(post.current.context, wanted == "yes")
-    return _saved("reminders")
+    return _save(post, lambda context: choose_reminders(context, wanted == "yes"))
 
 
 @router.post(REMINDER_HOUR)
 def set_reminder_hour(post: ParticipantPost) -> Response:
-    choose_hour(post.current.context, post.fields.get("hour", ""))
-    return _saved("hour")
+    return _save(post, lambda context: choose_hour(context, post.fields.get("hour", "")))
 
 
 @router.post(REMINDER_PAUSE)
 def set_reminder_pause(post: ParticipantPost) -> Response:
-    pause_reminders(post.current.context, _until(post.fields))
-    return _saved("pause")
+    until = _until(post.fields)
+    return _save(post, lambda context: pause_reminders(context, until))
 
 
 def _until(fields: Mapping[str, str]) -> date | None:
@@ -105,8 +107,21 @@ def _until(fields: Mapping[str, str]) -> date | None:
     return parse_day(text, "until") if text else None
 
 
-def _saved(what: str) -> Response:
-    return RedirectResponse(f"{SETTINGS_SAVED}/{what}", 303)
+def _save(post: FormPost, change: Callable[[ParticipantContext], None]) -> Response:
+    """Save one setting; where the page is out of date, the settings as they are now are shown."""
+    try:
+        change(post.current.context)
+    except Refused as refused:
+        if refused.code not in STALE:
+            raise
+        return _show(post.current, refused=refused)
+    return post.current.finish()
+
+
+def _show(current: ParticipantRequest, saved: str = "", refused: Refused | None = None) -> Response:
+    seen = get_newest_entry(current.context)
+    page = replace(_page(current, saved), error=refused.code if refused else "")
+    return current.show(page, message_of(refused).status if refused else 200, seen=seen)
 
 
 def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:

@@ -93,7 +93,7 @@ def log_out(current: DeviceRequest) -> Response:
     others = [each.token for each in list_bound_here(current) if each.token != current.cookie]
     sign_out_device(current.context)
     if others:
-        response = RedirectResponse(f"{PEOPLE}?left=1", 303)
+        response = current.finish()
         set_device_cookies(response, others)
         return response
     response = RedirectResponse("/", 303)

@@ -42,7 +42,7 @@ def ask_text_size(current: UnlockedRequest) -> Response:
 @router.post(WELCOME)
 def set_text_size(post: ParticipantPost) -> Response:
     choose_text_size(post.current.context, post.fields.get("size", ""))
-    return RedirectResponse(PRACTICE, 303)
+    return post.current.finish()
 
 
 @router.get(PRACTICE)

@@ -23,9 +23,10 @@ TECHNICAL_TABLES = frozenset(
         "edc_token",
         "day_seal",
         "key_canary",
+        "act_key",
     }
 )
-"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, the key's
+"""Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
 canary."""
 
 NOT_AUDITED = frozenset(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, SQLModel, col, select
 
 from app.domain.records.access import Actor
+from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import (
     COVERS,
     GENESIS,
@@ -26,6 +27,7 @@ from app.domain.records.audit import (
     FieldChange,
 )
 from app.domain.records.feed import FeedEventDraft
+from app.storage.act_keys import claim_act
 from app.storage.audit import (
     UnauditedChange,
     UnpublishedChange,
@@ -42,6 +44,7 @@ from app.storage.row_changes import (
     chain_of_values,
     changes_published_fact,
     new_row_changes,
+    participant_chain,
     row_changes,
 )
 from app.storage.tables.audit import AuditChain
@@ -81,10 +84,20 @@ class UnitOfWork:
 
     Several acts can be one transaction: each of them is then `joined` to the one that was opened first, and
     is covered by its own events before the next one begins.
+
+    With an `act` that a page offered, entering claims its key before anything else, in the same transaction;
+    raises as `claim_act`.
     """
 
-    def __init__(self, engine: Engine, actor: Actor, at: datetime, fact_key: FactKey = _NO_KEY) -> None:
-        self.actor, self.at = actor, at
+    def __init__(
+        self,
+        engine: Engine,
+        actor: Actor,
+        at: datetime,
+        fact_key: FactKey = _NO_KEY,
+        act: KeyedAct | None = None,
+    ) -> None:
+        self.actor, self.at, self._act = actor, at, act
         self.session = Session(write_engine(engine), autoflush=False, expire_on_commit=False)
         self._transaction = _Transaction(self.session, fact_key)
         self._endings: dict[str, Callable[[], None]] = {}
@@ -94,6 +107,11 @@ class UnitOfWork:
         return JoinedUnitOfWork(self, actor, at)
 
     def __enter__(self) -> Self:
+        if self._act is not None:
+            with ExitStack() as unless_claimed:
+                unless_claimed.callback(self._transaction.close)
+                self._claim(self._act)
+                unless_claimed.pop_all()
         return self
 
     def __exit__(
@@ -174,6 +192,11 @@ class UnitOfWork:
         with bookkeeping_writes(self.session.connection(), table.name, values):
             return self.session.execute(statement.returning(*returning) if returning else statement)
 
+    def _claim(self, act: KeyedAct) -> None:
+        if act.participant_id is not None:
+            self.lock(participant_chain(act.participant_id))
+        claim_act(self.session.connection(), act, self.at)
+
 
 class JoinedUnitOfWork(UnitOfWork):
     """An act inside a transaction that somebody else opened and will commit.
@@ -182,7 +205,7 @@ class JoinedUnitOfWork(UnitOfWork):
     """
 
     def __init__(self, opened: UnitOfWork, actor: Actor, at: datetime) -> None:
-        self.actor, self.at = actor, at
+        self.actor, self.at, self._act = actor, at, None
         self.session = opened.session
         self._endings = {}
         self._transaction = opened._transaction  # noqa: SLF001 - two classes of one module share it

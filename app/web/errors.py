@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
+from app.domain.records.acts import ActRepeated
 from app.domain.refusal import DatabaseUnavailable, Refused
 from app.i18n.formats import format_day
 from app.i18n.languages import Language
@@ -88,6 +89,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer with these."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(ActRepeated, _repeated)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
@@ -105,6 +107,12 @@ async def _unavailable(request: Request, error: Exception) -> Response:
         return error_page(request, 503, "", headers)
     detail, code = "The database cannot do this just now. Ask again.", error.fault.value
     return problem_response("unavailable", 503, _phrase(503), detail, headers=headers, more={"code": code})
+
+
+async def _repeated(_request: Request, error: Exception) -> Response:
+    """The act was done already: its first result again."""
+    assert isinstance(error, ActRepeated)  # noqa: S101 - registered for this kind; mypy wants it said
+    return RedirectResponse(error.result, 303)
 
 
 async def _http(request: Request, error: Exception) -> Response:

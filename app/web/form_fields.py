@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Form, Path
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
+from starlette.requests import Request
 
 from app.domain.refusal import Refused
 from app.domain.typed_text import is_writable, narrow_text
@@ -49,11 +50,29 @@ TypedCode = Annotated[str, Form(max_length=400), Narrowed]
 TypedWords = Annotated[str, Form(max_length=400), Verbatim]
 RowNumber = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(strict_digits)]
 """The number of a row in an address."""
+MOST_DIGITS = 9
+"""Digits of a record's number in a form: as many as every database takes."""
+
+
+async def read_posted_fields(request: Request) -> Mapping[str, str]:
+    """The fields of a form that is posted; none where nothing is."""
+    if request.method != "POST":
+        return {}
+    async with request.form() as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def read_field(fields: Mapping[str, str], name: str) -> str:
     """A field without spaces at its ends; full-width digits, as some keyboards make them, are digits."""
     return narrow_text(fields.get(name, ""))
+
+
+def parse_number(text: str, field: str) -> int:
+    """A record's number as a form of ours names it; Refused("bad_field") for what is none."""
+    number = narrow_text(text)
+    if not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS):
+        raise Refused("bad_field", field=field, allowed="0-9")
+    return int(number)
 
 
 def read_birth_date(fields: Mapping[str, str]) -> date | None:

@@ -38,6 +38,24 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "too_large": RefusalMessage(413, N_("This is too much at once."), "too-large"),
     "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
+    "page_outdated": _conflict(
+        N_("This page cannot be used any more. Please look at it again, then decide. Nothing was changed.")
+    ),
+    "page_used": _conflict(
+        N_("This page was used already, with something else in it. Nothing more was changed.")
+    ),
+    "state_changed": _conflict(
+        N_(
+            "Something changed since you were shown this. Nothing was recorded."
+            " Please look at it as it is now, then decide."
+        )
+    ),
+    "preview_changed": _conflict(
+        N_(
+            "What this would change is no longer what you were shown. Nothing was recorded."
+            " Please look at it as it is now, then decide."
+        )
+    ),
     "unknown_language": _invalid(N_("This language is not offered.")),
     "control_characters": _invalid(
         N_("%(field)s: this holds characters that cannot be stored. Please type it anew.")
@@ -224,11 +242,14 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "dates_contradict": _conflict(
         N_("This date contradicts another one: %(kind)s, %(other)s. Please check both.")
     ),
-    "visit_exists": _conflict(N_("There is a visit of that day already: %(visit)s.")),
     "visit_begun": _conflict(N_("Visit %(visit)s has answers and cannot be cancelled.")),
     "before_enrolment": _invalid(N_("This date is before the enrolment. Earliest: %(earliest)s.")),
     "date_in_future": _invalid(N_("This date is in the future. Latest: %(latest)s.")),
     "outside_window": _invalid(N_("Visit %(visit)s must lie between %(low)s and %(high)s.")),
+    "visit_exists": _conflict(N_("%(visit)s was added from %(day)s already.")),
+    "address_without_channel": _invalid(
+        N_("An address stands beside “No reminders”. Please choose how to remind, or empty the address.")
+    ),
     "nothing_to_undo": _conflict(N_("There is nothing to undo.")),
     "reason_needed": _invalid(N_("Please give a reason.")),
     "would_be_missed": _conflict(N_("These forms would be missed at once: %(slots)s. Please confirm.")),

@@ -131,6 +131,7 @@ def person_pages() -> tuple[Page, ...]:
         settings("reminders", wanted=False),
         settings("pause", paused=DAY),
         settings("hour"),
+        replace(settings(), error="state_changed"),
         HelpPage(),
         HelpPage("08:00–17:00", "/help/call", DAY),
         HelpPage("", "/help/call", DAY),
@@ -161,7 +162,9 @@ def own_pages() -> tuple[Page, ...]:
         TextSizePage("/welcome", "/welcome/practice", "large"),
         PracticePage("/welcome/practice", "/home/ready"),
         DevicesPage((line,), "/settings/devices", "/settings"),
-        DevicesPage((line, replace(line, here=False)), "/settings/devices", "/settings", removed=True),
+        DevicesPage((line, replace(line, here=False)), "/settings/devices", "/settings", done="removed"),
+        DevicesPage((line,), "/settings/devices", "/settings", done="made"),
+        DevicesPage((line,), "/settings/devices", "/settings", error="state_changed"),
         *(
             OwnCodePage("daybook.example.org/code", ("ABCD", "2345"), DAY, asks, "/settings/devices")
             for asks in ("birth_date", "none", "pin")

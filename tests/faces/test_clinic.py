@@ -8,6 +8,7 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from sqlalchemy import event
 from sqlmodel import select
 
@@ -73,6 +74,19 @@ def page(client: TestClient, url: str, status: int = 200) -> Element:
     answer = client.get(url)
     assert answer.status_code == status, answer.text[:500]
     return parsed(answer.text)
+
+
+def hidden_of(answer: Response) -> dict[str, str]:
+    """What the forms of a page carry along unseen."""
+    fields = parsed(answer.text).all("input", type="hidden")
+    return {str(each["name"]): str(each["value"]) for each in fields}
+
+
+def confirm(client: TestClient, url: str, typed: dict[str, str]) -> Response:
+    """Type, look at the preview, and confirm exactly that."""
+    preview = client.post(url, data=typed)
+    assert preview.status_code == 200, preview.text[:2000]
+    return client.post(url, data=hidden_of(preview))
 
 
 def enrolment(**changes: str) -> dict[str, str]:
@@ -239,8 +253,10 @@ def test_a_date_is_previewed_and_then_recorded(clinic: ClinicFixture, nurse: Tes
     assert "BL Quality of life 2 Mar 2026 – 2 Mar 2026" in preview.text
     assert "would be missed" in preview.text
     hidden = {each["name"]: each["value"] for each in preview.all("input", type="hidden")}
-    stale = nurse.post(url, data=hidden | {"missed": ""})
-    assert stale.status_code == 200
+    stale = nurse.post(url, data=hidden | {"shown": ""})
+    assert stale.status_code == 409
+    assert "no longer what you were shown" in stale.text
+    assert hidden_of(stale)["shown"] == hidden["shown"]
     assert nurse.post(url, data=hidden).headers["location"] == f"{clinic.url}?done=date"
     assert "The date is recorded." in page(nurse, f"{clinic.url}?done=date").text
 
@@ -249,8 +265,8 @@ def test_a_date_that_differs_from_the_edcs_is_listed(clinic: ClinicFixture, nurs
     clinic.person.randomise(date(2026, 3, 2), START)
     clinic.clock.forward(days=1)
     nurse = clinic.browser(Role.INVESTIGATOR)
-    typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file", "step": "confirm"}
-    assert nurse.post(f"{clinic.url}/dates", data=typed).headers["location"].endswith("differing")
+    typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file"}
+    assert confirm(nurse, f"{clinic.url}/dates", typed).headers["location"].endswith("differing")
     assert "≠ site says 3 Mar 2026" in page(nurse, clinic.url).text
 
 
@@ -265,12 +281,17 @@ def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
     assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
     assert "forms are not asked any more: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
     assert "Withdrew" not in page(nurse, clinic.url).all("main")[0].all("h1")[0].text
-    assert nurse.post(url, data=typed | {"step": "confirm"}).status_code == 303
+    assert confirm(nurse, url, typed).status_code == 303
     assert "Withdrew from the study" in page(nurse, clinic.url).text
-    assert nurse.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 404
     investigator = clinic.browser(Role.INVESTIGATOR)
-    assert investigator.post(f"{url}/undo", data={"reason": ""}).status_code == 422
-    assert investigator.post(f"{url}/undo", data={"reason": "wrong person"}).status_code == 303
+    (form,) = page(investigator, clinic.url).all("form", action=f"{url}/undo")
+    assert form.all("button")[0].text == "Take the withdrawal from the study back"
+    entry = {"entry": str(form.all("input", name="entry")[0]["value"])}
+    why = entry | {"reason": "wrong person"}
+    assert nurse.post(f"{url}/undo", data=why).status_code == 404
+    assert investigator.post(f"{url}/undo", data=entry | {"reason": ""}).status_code == 422
+    assert investigator.post(f"{url}/undo", data=why | {"entry": "x"}).status_code == 422
+    assert investigator.post(f"{url}/undo", data=why).status_code == 303
     assert "taken back" in page(nurse, clinic.url).text
 
 
@@ -318,7 +339,8 @@ def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse:
     assert "The form is excused." in page(nurse, f"{clinic.url}?done=excused").text
     assert "No licensed translation" in page(nurse, url).text
     assert not page(nurse, url).all("form", action=action)
-    assert nurse.post(action, data=chosen).status_code == nurse.post(action, data=hidden).status_code == 409
+    assert nurse.post(action, data=chosen).status_code == 409
+    assert nurse.post(action, data=hidden).headers["location"] == f"{clinic.url}?done=excused"  # once
     assert nurse.post(f"{clinic.url}/forms/none/exemption", data=hidden).status_code == 404
     assert not page(clinic.browser(Role.MONITOR), url).all("form", action=action)
 
@@ -407,8 +429,8 @@ def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
     moved = {"kind": "sbrt_start", "on": wide("2026-03-02"), "reason": ""}
     assert nurse.post(f"{clinic.url}/dates", data=moved).status_code == 200
     investigator = clinic.browser(Role.INVESTIGATOR)
-    left = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "", "step": "confirm"}
-    assert investigator.post(f"{clinic.url}/disposition", data=left).status_code == 303
+    left = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "x"}
+    assert confirm(investigator, f"{clinic.url}/disposition", left).status_code == 303
     with clinic.app.state.installation.read() as session:
         assert session.exec(select(Disposition.stated_date)).all() == ["2026-03-02"]
 

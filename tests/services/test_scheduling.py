@@ -92,6 +92,14 @@ def test_visits_on_request_keep_their_day_when_an_anchor_moves(person: Person) -
         StaffContext(person.installation, person.nurse, at), study, person.subject, "UNS", date(2026, 3, 6)
     )
     assert (again, extra, second) == (("BL-2",), ("UNS-1",), ("UNS-2",))
+    with pytest.raises(Refused, match="visit_exists"):
+        request_visit(
+            StaffContext(person.installation, person.nurse, at),
+            study,
+            person.subject,
+            "UNS",
+            date(2026, 3, 5),
+        )
     person.randomise(date(2026, 3, 10), START + days(10))
     assert person.slot("BL-2").opens_on == date(2026, 3, 5)
     assert person.slot("BL-2").closes_on == date(2026, 3, 10)

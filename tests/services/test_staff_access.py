@@ -276,12 +276,12 @@ def test_signing_out_ends_the_session(installation: Installation, secret: str) -
 def test_the_language_is_kept(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
     colleague = seen(installation, cookie, START)
-    assert remember_staff_language(installation, colleague, "zh-Hans", START) == "zh_CN"
-    assert remember_staff_language(installation, colleague, "zh_CN", START) == "zh_CN"
+    context = StaffContext(installation, colleague.actor, START)
+    assert remember_staff_language(context, colleague.staff_id, "zh-Hans") == "zh_CN"
+    assert remember_staff_language(context, colleague.staff_id, "zh_CN") == "zh_CN"
     assert seen(installation, cookie, START).language == "zh_CN"
-    assert (
-        refused(lambda: remember_staff_language(installation, colleague, "tlh", START)) == "unknown_language"
-    )
+    unknown = refused(lambda: remember_staff_language(context, colleague.staff_id, "tlh"))
+    assert unknown == "unknown_language"
 
 
 def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site) -> None:

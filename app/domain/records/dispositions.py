@@ -24,6 +24,17 @@ class DispositionKind(StrEnum):
     completed = "completed"
 
 
+NEEDS_REASON = frozenset(
+    {
+        DispositionKind.withdrew_treatment,
+        DispositionKind.withdrew_questionnaires,
+        DispositionKind.withdrew_study,
+        DispositionKind.death,
+    }
+)
+"""What site staff record with a reason only."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatedDate:
     """The days that a stated date can mean: one, or those of a month where a death is known no better."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fastapi import APIRouter
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, Language, find_language
@@ -57,7 +57,7 @@ def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
 @router.post("/f/{slot}/language/{code}")
 def change_form_language(post: ParticipantPost, slot: str, code: str) -> Response:
     switch_form_language(post.current.context, slot, code)
-    response = RedirectResponse(url_of_form(slot), 303)
+    response = post.current.finish()
     set_cookie(response, LANGUAGE_COOKIE, _known(code).code, YEAR)
     return response
 

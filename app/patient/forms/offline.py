@@ -15,7 +15,7 @@ from starlette.responses import Response
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.page_builders import form_page
-from app.patient.request import ParticipantRequest, UnlockedRequest, require_device
+from app.patient.request import ParticipantRequest, UnlockedRequest, identify_device
 from app.services.capture.forms import open_form
 from app.web.dependencies import At, CurrentInstallation
 from app.web.statics import StaticFiles
@@ -53,7 +53,7 @@ def get_worker(request: Request, installation: CurrentInstallation, at: At) -> R
 
 def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool:
     try:
-        return require_device(request, installation, at).opens_offline
+        return identify_device(request, installation, at).opens_offline
     except Refused:
         return False
 

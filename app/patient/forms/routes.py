@@ -25,10 +25,10 @@ from app.patient.request import (
     ReachableRequest,
     SubmissionPost,
     UnlockedRequest,
+    identify_device,
     read_fields,
     read_submission_post,
     request_form,
-    require_device,
     require_unlocked,
 )
 from app.services.accounts.participant_session import keep_alive
@@ -98,7 +98,7 @@ def begin_form_post(post: ParticipantPost, slot: str) -> Response:
         if refused.code != "late_reason_needed":
             raise
         return _begin_again(post, slot, "late", who)
-    return RedirectResponse(url_of_form(slot), 303)
+    return post.current.finish()
 
 
 def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
@@ -144,7 +144,7 @@ def _save(request: Request, slot: str, body: bytes) -> Response:
     except Refused as refused:
         if refused.code == "altered_answer":
             record_altered_answers(
-                ParticipantContext(installation, require_device(request, installation, at).participant, at),
+                ParticipantContext(installation, identify_device(request, installation, at).participant, at),
                 slot,
             )
         return refusal_as_json(refused)

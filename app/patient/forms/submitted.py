@@ -89,7 +89,7 @@ def show_answers(current: UnlockedRequest, slot: str) -> Response:
 @router.post("/sent/{slot}/correction")
 def request_form_correction(post: ParticipantPost, slot: str) -> Response:
     request_correction(post.current.context, slot)
-    return RedirectResponse(f"{HISTORY_URL}/{slot}/asked", 303)
+    return post.current.finish()
 
 
 @router.get("/sent/{slot}/asked")

@@ -13,6 +13,7 @@ from app.services.accounts.staff_session import (
     pending_second_factor,
 )
 from app.services.core.installation import Installation
+from app.storage.act_keys import read_newest_entry
 from app.storage.queries.participants import select_readable
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -20,12 +21,13 @@ from app.storage.tables.participants import Participant
 
 @dataclass(frozen=True, slots=True)
 class PermittedParticipant:
-    """A participant whom the permission of the request reaches."""
+    """A participant whom the permission of the request reaches; `newest_entry` is that of their chain."""
 
     participant_id: int
     public_id: str
     study_id: int
     subject: str
+    newest_entry: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +72,7 @@ def _find_participant(
         return None
     statement = select_readable(actor, permission).where(col(Participant.public_id) == public_id)
     row = session.exec(statement).one_or_none()
-    return PermittedParticipant(key_of(row), row.public_id, row.study_id, row.subject) if row else None
+    if row is None:
+        return None
+    newest = read_newest_entry(session.connection(), key_of(row))
+    return PermittedParticipant(key_of(row), row.public_id, row.study_id, row.subject, newest)

@@ -16,6 +16,7 @@ from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_address, narrow_text, password_spellings
 from app.i18n.languages import LANGUAGES, find_language
 from app.services.accounts.known_browsers import find_known_browser
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.core.throttling import check_guess, staff_limits
@@ -243,13 +244,13 @@ def sign_out_staff(
         work.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
 
 
-def remember_staff_language(installation: Installation, staff: SignedInStaff, code: str, at: datetime) -> str:
+def remember_staff_language(context: StaffContext, staff_id: int, code: str) -> str:
     """Keep the language that this member of staff works in; returns its code. Refused("unknown_language")."""
     chosen = find_language(code)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    with installation.work(staff.actor, at) as work:
-        account = work.session.get_one(Staff, staff.staff_id)
+    with context.unit_of_work() as work:
+        account = work.session.get_one(Staff, staff_id)
         if account.language != chosen.code:
             account.language = chosen.code
             work.record(AuditEvent.LANGUAGE_CHANGED, INSTALLATION_CHAIN)

@@ -1,6 +1,6 @@
 """Enrolling at one's own site and inviting, with all that the printed sheet says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
@@ -31,13 +31,14 @@ class InvitationSheet:
 
 
 def enrol_with_invitation(context: StaffContext, site_code: str, entry: EnrolmentEntry) -> InvitationSheet:
-    """Enrol a participant at a site, named as `study:code`, and invite them.
+    """Enrol a participant at a site, named as `study:code`, and invite them, in one transaction.
 
     Raises Refused("unknown_site") naming one's own sites, or as `enrol_participant`.
     """
     site = _get_site(context, site_code)
-    participant = enrol_participant(context, site, entry)
-    return _sheet(context, participant, site)
+    with context.unit_of_work() as work:
+        inside = replace(context, opened=work)
+        return _sheet(inside, enrol_participant(inside, site, entry), site)
 
 
 def renew_invitation(context: StaffContext, participant_id: int) -> InvitationSheet:

@@ -11,6 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.storage.queries.participants import find_deceased
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.participants import Participant, TeamRequest
@@ -52,6 +53,7 @@ class OpenRequest:
     instrument: tuple[str, str] | None = None
     visit: str = ""
     for_day: date | None = None
+    died: bool = False
 
 
 def count_requests(session: Session, actor: Actor) -> int:
@@ -78,7 +80,9 @@ def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
         .limit(LISTED)
     )
     with context.read() as session:
-        return tuple(_describe(context, *row) for row in session.execute(statement, bounds))
+        rows = session.execute(statement, bounds).all()
+        dead = find_deceased(session, [row.Participant.id for row in rows])
+        return tuple(_describe(context, *row, died=row.Participant.id in dead) for row in rows)
 
 
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
@@ -117,8 +121,19 @@ def _describe(
     site: Site,
     study: str,
     slot: Slot | None,
+    *,
+    died: bool,
 ) -> OpenRequest:
-    entry = OpenRequest(key_of(row), row.kind, who.public_id, who.subject, site.name, who.zone, row.asked_at)
+    entry = OpenRequest(
+        request_id=key_of(row),
+        kind=row.kind,
+        participant=who.public_id,
+        subject=who.subject,
+        site=site.name,
+        zone=who.zone,
+        asked_at=row.asked_at,
+        died=died,
+    )
     if slot is None or _hidden(context, study, slot):
         return entry
     return replace(

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import select_readable
+from app.storage.queries.participants import find_deceased, select_readable
 from app.storage.tables.participants import Device, Participant
 
 PAGE_SIZE = 50
@@ -32,7 +33,8 @@ def list_participants(context: StaffContext, search: str, after: str) -> tuple[P
     with context.read() as session:
         sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
         rows = _list_rows(session, context, search, after)
-        bound = _list_activated(session, [row.id for row in rows])
+        keys = [row.id for row in rows]
+        bound, dead = _list_activated(session, keys), find_deceased(session, keys)
         return tuple(
             ParticipantSummary(
                 public_id=row.public_id,
@@ -42,10 +44,17 @@ def list_participants(context: StaffContext, search: str, after: str) -> tuple[P
                 zone=row.zone,
                 enrolled_at=row.enrolled_at,
                 activated=row.id in bound,
-                exit=row.exit_kind.value if row.exit_kind else "",
+                exit=_exit(row, row.id in dead),
             )
             for row in rows
         )
+
+
+def _exit(row: Participant, died: bool) -> str:
+    """What ended participation; a death outranks every other disposition."""
+    if died:
+        return DispositionKind.death.value
+    return row.exit_kind.value if row.exit_kind else ""
 
 
 def find_participant(context: StaffContext, subject: str) -> str | None:

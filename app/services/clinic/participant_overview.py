@@ -11,6 +11,8 @@ from app.domain.plans.plan import AnchorKind, Plan
 from app.domain.plans.status import ExitKind, Status, died_in_window
 from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.accounts.devices import BoundDevice, bound_device
@@ -22,7 +24,7 @@ from app.storage.queries.participants import get_site
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Activation, Device, Participant
+from app.storage.tables.participants import Activation, Device, Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 
 
@@ -61,6 +63,7 @@ class AnchorHistory:
 class DispositionValue:
     """A disposition, or the taking back of one, as it was stated."""
 
+    entry_id: int
     kind: str
     stated_date: str
     source: str
@@ -83,6 +86,17 @@ class QuarantinedAnswers:
     slot: Slot
     reason: str
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHistory:
+    """What a participant asked for; no form where there is none, or where it would tell the arm."""
+
+    kind: TeamRequestKind
+    slot: Slot | None
+    asked_at: datetime
+    closed_at: datetime | None
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,16 @@ class ParticipantOverview:
     contact: ContactDetails | None
     devices: tuple[BoundDevice, ...]
     invitations: tuple[IssuedInvitation, ...]
+    requests: tuple[RequestHistory, ...]
     may: frozenset[Permission]
+
+    @property
+    def exit(self) -> str:
+        """The disposition that ended participation, "" for none; a death outranks every other."""
+        standing = {each.entry.kind for each in self.dispositions if each.undone is None}
+        if DispositionKind.death in standing:
+            return DispositionKind.death.value
+        return self.participant.exit_kind.value if self.participant.exit_kind else ""
 
     @property
     def activated(self) -> bool:
@@ -162,6 +185,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             contact=_contact(context, session, participant_id) if Permission.CONTACT_SEE in may else None,
             devices=_devices(session, participant_id),
             invitations=_invitations(session, participant_id),
+            requests=_requests(session, participant_id, slots),
             may=may,
         )
 
@@ -208,6 +232,16 @@ def _invitations(session: Session, participant_id: int) -> tuple[IssuedInvitatio
     return tuple(
         IssuedInvitation(row.issued_at, row.expires_at, row.used_at, row.revoked_at)
         for row in session.exec(statement.order_by(col(Activation.id)))
+    )
+
+
+def _requests(session: Session, participant_id: int, slots: Sequence[Slot]) -> tuple[RequestHistory, ...]:
+    """What was asked for, the newest first."""
+    shown = {slot.id: slot for slot in slots}
+    statement = select(TeamRequest).where(TeamRequest.participant_id == participant_id)
+    return tuple(
+        RequestHistory(row.kind, shown.get(row.slot_id), row.asked_at, row.closed_at, row.outcome or "")
+        for row in session.exec(statement.order_by(col(TeamRequest.id).desc()))
     )
 
 
@@ -282,4 +316,6 @@ def _dispositions(session: Session, participant_id: int) -> tuple[DispositionHis
 
 
 def _disposition(row: Disposition) -> DispositionValue:
-    return DispositionValue(row.kind, row.stated_date, row.source, row.reason or "", row.recorded_at)
+    return DispositionValue(
+        key_of(row), row.kind, row.stated_date, row.source, row.reason or "", row.recorded_at
+    )

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import ExitKind
 from app.domain.records.access import CLOCK, Actor, ActorKind, Scope
+from app.domain.records.acts import KeyedAct
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockUntrusted
@@ -99,6 +100,8 @@ class _Context(Protocol):
     def at(self) -> datetime: ...
     @property
     def opened(self) -> UnitOfWork | None: ...
+    @property
+    def act(self) -> KeyedAct | None: ...
 
 
 class _Transactions:
@@ -109,11 +112,12 @@ class _Transactions:
     def unit_of_work(self: _Context) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.
 
-        Where the context carries a transaction that is open already, it is an act inside that one.
+        Where the context carries a transaction that is open already, it is an act inside that one. The act
+        of a page, which the face puts into the context, is claimed first; raises as `claim_act`.
         """
         if self.opened is not None:
             return self.opened.joined(self.actor, self.at)
-        return self.installation.work(self.actor, self.at)
+        return self.installation.work(self.actor, self.at, self.act)
 
     def read(self: _Context) -> AbstractContextManager[Session]:
         """A session to read with: the open transaction's own, or one that can only read."""
@@ -130,6 +134,7 @@ class StaffContext(_Transactions):
     actor: Actor
     at: datetime
     opened: UnitOfWork | None = None
+    act: KeyedAct | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,7 @@ class ParticipantContext(_Transactions):
     participant: ParticipantSession
     at: datetime
     opened: UnitOfWork | None = None
+    act: KeyedAct | None = None
 
     @property
     def actor(self) -> Actor:
@@ -155,6 +161,11 @@ class EdcContext(_Transactions):
     client: EdcClientSession
     at: datetime
     opened: UnitOfWork | None = None
+
+    @property
+    def act(self) -> None:
+        """The EDC repeats itself by bodies and `as_of`."""
+        return None
 
     @property
     def actor(self) -> Actor:
@@ -176,6 +187,11 @@ class ClockContext(_Transactions):
     def __post_init__(self) -> None:
         if self.installation.clock_watch.untrusted:
             raise ClockUntrusted
+
+    @property
+    def act(self) -> None:
+        """Nobody presses anything."""
+        return None
 
     @property
     def actor(self) -> Actor:

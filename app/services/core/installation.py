@@ -14,6 +14,7 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack
 from app.domain.instruments.text import InstrumentText
 from app.domain.records.access import Actor
+from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
@@ -48,9 +49,12 @@ class Installation:
             # Not a rollback, at which the driver would forget every prepared statement.
             session.commit()
 
-    def work(self, actor: Actor, at: datetime) -> UnitOfWork:
-        """One audited transaction by this actor at this moment; a context manager that commits."""
-        return UnitOfWork(self.engine, actor, at, self.fact_key)
+    def work(self, actor: Actor, at: datetime, act: KeyedAct | None = None) -> UnitOfWork:
+        """One audited transaction by this actor at this moment; a context manager that commits.
+
+        An `act` that a page offered is claimed in it, so that it is done once.
+        """
+        return UnitOfWork(self.engine, actor, at, self.fact_key, act)
 
     @property
     def fact_key(self) -> FactKey:

@@ -87,10 +87,12 @@ def _date_withdrawal(
         enter_anchor(installation, work, participant, dated, confirmed=True)
 
 
-def undo_disposition(context: StaffContext, study_id: int, subject: str, reason: str) -> Disposition:
-    """Take back the last disposition in force, by a new entry with a reason. The investigator's act.
+def undo_disposition(
+    context: StaffContext, study_id: int, subject: str, reason: str, entry_id: int | None = None
+) -> Disposition:
+    """Take back a disposition in force, by a new entry with a reason. The investigator's act.
 
-    Raises Refused: "reason_needed", "nothing_to_undo".
+    `entry_id` names it; None is the last one. Raises Refused: "reason_needed", "nothing_to_undo".
     """
     if not reason.strip():
         raise Refused("reason_needed", field="reason")
@@ -99,19 +101,20 @@ def undo_disposition(context: StaffContext, study_id: int, subject: str, reason:
         chain = participant_chain(key_of(participant))
         work.lock(chain)
         standing = dispositions_in_force(work.session, key_of(participant))
-        if not standing:
+        undone = next((row for row in reversed(standing) if entry_id in (None, row.id)), None)
+        if undone is None:
             raise Refused("nothing_to_undo")
         work.record(AuditEvent.DISPOSITION_UNDONE, chain, reason=reason)
         row = Disposition(
             participant_id=key_of(participant),
-            kind=standing[-1].kind,
-            effective_on=standing[-1].effective_on,
-            stated_date=standing[-1].stated_date,
+            kind=undone.kind,
+            effective_on=undone.effective_on,
+            stated_date=undone.stated_date,
             source=Owner.site.value,
             reason=reason,
             recorded_at=context.at,
             recorded_by=context.actor.id,
-            undoes_id=standing[-1].id,
+            undoes_id=undone.id,
         )
         _settle(context.installation, work, participant, row)
         if row.kind == DispositionKind.withdrew_treatment:

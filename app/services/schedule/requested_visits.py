@@ -104,4 +104,4 @@ def _check_day(
         raise Refused("date_out_of_range", date=on_day, low=low, high=high)
     for slot in slots:
         if slot.visit.startswith(f"{visit}-") and slot.opens_on == on_day and not slot.out_of_plan:
-            raise Refused("visit_exists", visit=slot.visit, date=on_day)
+            raise Refused("visit_exists", visit=slot.visit, day=on_day)

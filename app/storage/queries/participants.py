@@ -1,6 +1,6 @@
 """Finding participants: only those whom the actor may read, and strangers never."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -8,9 +8,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Slot
+from app.storage.tables.schedule import Disposition, Slot
 from app.storage.tables.studies import Site, Study
 
 
@@ -44,6 +45,19 @@ def get_readable_slot(
     if slot is None or (slot.arm_revealing and not sees_arm):
         raise Refused("unknown_slot")
     return slot
+
+
+def find_deceased(session: Session, participant_ids: Collection[int | None]) -> frozenset[int]:
+    """Those of the participants of whom a death is in force, whatever else was recorded of them."""
+    death = sa.orm.aliased(Disposition)
+    undone = sa.exists().where(col(Disposition.undoes_id) == col(death.id))
+    dead = sa.select(col(death.participant_id)).where(
+        col(death.participant_id).in_(participant_ids),
+        col(death.kind) == DispositionKind.death.value,
+        col(death.undoes_id).is_(None),
+        ~undone,
+    )
+    return frozenset(session.execute(dead).scalars()) if participant_ids else frozenset()
 
 
 def get_site(session: Session, participant: Participant) -> Site:

@@ -1,6 +1,7 @@
 """Every table, so that migrations and tests see all of them."""
 
 from app.storage.tables import (
+    acts,
     audit,
     capture,
     edc,
@@ -15,6 +16,7 @@ from app.storage.tables import (
 from app.storage.tables.columns import metadata
 
 __all__ = [
+    "acts",
     "audit",
     "capture",
     "edc",

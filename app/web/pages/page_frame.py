@@ -13,7 +13,7 @@ class PageFrame:
     """The frame of a page; `lang` and `dir` are for HTML, `code` names the catalogue.
 
     `size` is how large the reader wants text. `static_root` is the hashed address of the static
-    files, e.g. `/static/1f2e3d4c`.
+    files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
     """
 
     lang: str
@@ -29,6 +29,7 @@ class PageFrame:
     home_url: str = "/"
     help_url: str = HELP
     date_order: tuple[str, ...] = ENGLISH.date_order
+    page_key: str = ""
 
     @property
     def css_href(self) -> str:

@@ -101,6 +101,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.filters["day"] = partial(formats.format_day, language=spoken)
     environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
+    environment.filters["stated"] = partial(formats.format_stated, language=spoken)
     environment.filters["moment"] = partial(formats.format_moment, language=spoken)
     environment.filters["clock"] = partial(formats.format_clock, language=spoken)
     environment.filters["number"] = partial(formats.format_number, language=spoken)

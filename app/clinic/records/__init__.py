@@ -1,0 +1,1 @@
+"""What site staff do on a participant's page: visits, taking back, phones, the address."""

@@ -1,0 +1,85 @@
+"""The acts of a participant's page itself: adding a visit, taking an entry back, unbinding a phone, looking.
+
+What is refused is shown on the page as it is now, with the words that were typed.
+"""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.participant import build_participant_page
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
+from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
+from app.services.accounts.contacts import reveal_contact
+from app.services.accounts.devices import revoke_device
+from app.services.schedule.dispositions import undo_disposition
+from app.services.schedule.requested_visits import request_visit
+from app.web.form_fields import RowNumber, TypedCode, TypedWords, parse_number
+from app.web.urls import CONTACT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(CONTACT)
+def reveal_participant_contact(desk: PermittedRequest) -> Response:
+    try:
+        contact = reveal_contact(desk.context, desk.participant.participant_id)
+    except Refused as refused:
+        return show_refused(desk, refused)
+    view = get_overview(desk)
+    return desk.show(
+        build_participant_page(desk.installation, view, desk.frame.code, desk.at, revealed=contact)
+    )
+
+
+@router.post(PARTICIPANT_DEVICE)
+def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: TypedWords = "") -> Response:
+    desk = desk.acting(about=f"device:{device}")
+    try:
+        revoke_device(desk.context, desk.participant.participant_id, device, reason)
+    except Refused as refused:
+        return show_refused(desk, refused, {"form": f"device-{device}", "reason": reason})
+    return desk.finish()
+
+
+@router.post(UNDO_DISPOSITION)
+def undo_named_disposition(
+    desk: PermittedRequest, entry: TypedCode = "", reason: TypedWords = ""
+) -> Response:
+    """Take back the very entry that the form names, and never another."""
+    participant = desk.participant
+    try:
+        named = parse_number(entry, "entry")
+        undo_disposition(desk.context, participant.study_id, participant.subject, reason, named)
+    except Refused as refused:
+        return show_refused(desk, refused, {"form": f"undo-{entry}", "reason": reason})
+    return desk.finish()
+
+
+@router.post(VISITS)
+def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "") -> Response:
+    try:
+        day = parse_day(on, "on")
+        request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
+    except Refused as refused:
+        return show_refused(desk, refused, {"form": "visit", "visit": visit, "on": on})
+    return desk.finish()
+
+
+def show_refused(
+    desk: ParticipantStaffRequest, refused: Refused, typed: Mapping[str, str] | None = None
+) -> Response:
+    """The participant as they are now, why nothing was done, and what was typed."""
+    if refused.code == "unknown_device":
+        raise refused
+    page = build_participant_page(
+        desk.installation,
+        get_overview(desk),
+        desk.frame.code,
+        desk.at,
+        error=desk.words(refused),
+        typed=typed,
+    )
+    return desk.show(page, refused)

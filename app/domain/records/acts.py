@@ -1,0 +1,73 @@
+"""An act that a page offers is done once, and only on what its page showed."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from app.domain.records.audit import AuditEvent
+
+_KEY = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{0,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """What a page carries along with its acts: whose page it is, its random number, and what it showed.
+
+    `seen` is the number of the newest entry in the participant's chain when the page was made; None on a
+    page whose acts nothing can spoil.
+    """
+
+    owner: str
+    number: str
+    seen: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.number}.{'' if self.seen is None else self.seen}"
+
+    def name_act(self, address: str) -> str:
+        """The idempotency key of the act at this address: one for each form of the page."""
+        return hashlib.sha256(f"{self.owner}.{self.number} {address}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedAct:
+    """An act as it was pressed, before anything is changed.
+
+    `key` and `body` are its idempotency key and the digest of what was typed ("" and False for `own`
+    where the page has no key, or another person's). `result` is the address of its first result. Entries of
+    `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
+    """
+
+    key: str
+    own: bool
+    actor: str
+    body: str
+    result: str
+    participant_id: int | None = None
+    seen: int | None = None
+    spoiled_by: frozenset[AuditEvent] = frozenset()
+    about: str = ""
+
+
+class ActRepeated(Exception):
+    """The act was done before, from this very page with these very words; its first result is `result`."""
+
+    def __init__(self, result: str) -> None:
+        super().__init__(result)
+        self.result = result
+
+
+def page_owner(actor_id: str) -> str:
+    """Whose page it is, as its key says it."""
+    return hashlib.sha256(f"page of {actor_id}".encode()).hexdigest()[:16]
+
+
+def parse_page_key(text: str) -> PageKey | None:
+    """The key that came back with a form; None for what is none."""
+    matched = _KEY.fullmatch(text)
+    return PageKey(matched[1], matched[2], int(matched[3]) if matched[3] else None) if matched else None
+
+
+def fingerprint_consequences(consequences: object) -> str:
+    """A digest of what an act would change, as its preview computed it: equal previews, equal digests."""
+    return hashlib.sha256(repr(consequences).encode()).hexdigest()

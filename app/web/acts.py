@@ -1,0 +1,183 @@
+"""Which requests are acts that happen once: the table beside that of permissions, and how a key is read.
+
+A page that offers an act carries a key in the hidden field `FIELD` (`app/templates/ui/act_form.html`). The
+guard of the face makes of it the act that the context carries, and the unit of work of that context claims
+it. `check_acts` refuses an application with a route that writes and stands in neither table.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from app.domain.records.acts import KeyedAct, page_owner, parse_page_key
+from app.domain.records.audit import AuditEvent
+from app.services.core.acts import check_repeated
+from app.services.core.installation import Installation
+from app.web import urls
+from app.web.permissions import RouteMismatch
+
+FIELD = "act"
+STALE = frozenset({"page_outdated", "page_used", "state_changed", "preview_changed"})
+"""Refusals of an act because of the page that offered it: what is true now is shown beside them."""
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class ActRule:
+    """An act: where its result is shown, and the events that spoil the page which offered it.
+
+    `result` is an address with the names of the route's own in braces.
+    """
+
+    result: str
+    spoiled_by: frozenset[AuditEvent] = frozenset()
+
+
+_FACTS = frozenset(
+    {
+        AuditEvent.PARTICIPANT_ENROLLED,
+        AuditEvent.PARTICIPANT_UPDATED,
+        AuditEvent.ARM_RECORDED,
+        AuditEvent.ANCHOR_RECORDED,
+        AuditEvent.ANCHOR_RECEIVED,
+        AuditEvent.VISIT_RECEIVED,
+        AuditEvent.VISIT_REQUESTED,
+        AuditEvent.VISIT_CANCELLED,
+        AuditEvent.DISPOSITION_RECORDED,
+        AuditEvent.DISPOSITION_RECEIVED,
+        AuditEvent.DISPOSITION_UNDONE,
+    }
+)
+"""What is known of a participant's course; the schedule follows from it."""
+
+_FORM = _FACTS | {
+    AuditEvent.SLOT_EXCUSED,
+    AuditEvent.MISSED_REASON_RECORDED,
+    AuditEvent.FORM_BEGUN,
+    AuditEvent.FORM_SUBMITTED,
+}
+_PHONES = frozenset({AuditEvent.DEVICE_REVOKED, AuditEvent.DEVICE_REMOVED, AuditEvent.DEVICE_SIGNED_OUT})
+_INVITED = frozenset(
+    {
+        AuditEvent.ACTIVATION_ISSUED,
+        AuditEvent.DEVICE_BOUND,
+        AuditEvent.DISPOSITION_RECORDED,
+        AuditEvent.DISPOSITION_RECEIVED,
+        AuditEvent.DISPOSITION_UNDONE,
+    }
+)
+_BORN = frozenset({AuditEvent.BIRTH_DATE_RECORDED, AuditEvent.PARTICIPANT_ENROLLED})
+_REMINDERS = frozenset({AuditEvent.REMINDERS_CHANGED})
+
+ACTS: Mapping[tuple[str, str], ActRule] = {
+    # participants
+    ("POST", urls.WELCOME): ActRule(urls.PRACTICE),
+    ("POST", "/f/{slot}/begin"): ActRule("/f/{slot}"),
+    ("POST", "/f/{slot}/language/{code}"): ActRule("/f/{slot}"),
+    ("POST", "/sent/{slot}/correction"): ActRule("/sent/{slot}/asked"),
+    ("POST", urls.CALL): ActRule(urls.CALL_FORM),  # never spoiled: whoever wants to be called is called
+    ("POST", urls.TEXT_SIZE): ActRule(
+        f"{urls.SETTINGS_SAVED}/text_size", frozenset({AuditEvent.TEXT_SIZE_CHANGED})
+    ),
+    ("POST", urls.REMINDERS): ActRule(f"{urls.SETTINGS_SAVED}/reminders", _REMINDERS),
+    ("POST", urls.REMINDER_HOUR): ActRule(f"{urls.SETTINGS_SAVED}/hour", _REMINDERS),
+    ("POST", urls.REMINDER_PAUSE): ActRule(f"{urls.SETTINGS_SAVED}/pause", _REMINDERS),
+    ("POST", urls.LEAVE): ActRule(f"{urls.PEOPLE}?left=1"),
+    ("POST", urls.DEVICES): ActRule(f"{urls.DEVICES}?made=1", frozenset({AuditEvent.OWN_CODE_ISSUED})),
+    ("POST", f"{urls.DEVICES}/{{device}}"): ActRule(f"{urls.DEVICES}?removed=1", _PHONES),
+    # site staff
+    ("POST", urls.STAFF_LANGUAGE): ActRule(urls.DESK),
+    ("POST", urls.REQUEST): ActRule(f"{urls.REQUESTS}?done=1"),  # a closed request stays closed by itself
+    ("POST", urls.ENROL): ActRule(f"{urls.PARTICIPANTS}?done=enrolled"),
+    ("POST", urls.CONTACT): ActRule(f"{urls.PARTICIPANT}?done=looked"),
+    ("POST", urls.INVITATION): ActRule(f"{urls.PARTICIPANT}?done=sheet", _INVITED),
+    ("POST", urls.PARTICIPANT_DEVICE): ActRule(f"{urls.PARTICIPANT}?done=device", _PHONES),
+    ("POST", urls.BIRTH_DATE): ActRule(f"{urls.PARTICIPANT}?done=birth_date", _BORN),
+    ("POST", urls.VISITS): ActRule(f"{urls.PARTICIPANT}?done=visit", _FACTS),
+    ("POST", urls.DATES): ActRule(f"{urls.PARTICIPANT}?done=date", _FACTS),
+    ("POST", urls.DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=disposition", _FACTS),
+    ("POST", urls.UNDO_DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=undone", _FACTS),
+    ("POST", urls.PARTICIPANT_FORM): ActRule(f"{urls.PARTICIPANT}?done=reason", _FORM),
+    ("POST", urls.EXEMPTION): ActRule(f"{urls.PARTICIPANT}?done=excused", _FORM),
+}
+"""Every act, by method and path as in the table of permissions."""
+
+_ANSWERS = "saving and sending answers have rules of their own for what is sent again or differs"
+_TRIES = "every try at signing in counts, also the same one again"
+_AS_OF = "the EDC says from when its body was true, and the same body again changes nothing"
+_SEEN = "only who holds the phone, and when it was last used"
+_SET = "the choice of a language, which the same choice again leaves as it is"
+_NOTHING = "nothing is stored"
+
+EXEMPT: Mapping[tuple[str, str], str] = {
+    ("POST", "/f/{slot}/answers"): _ANSWERS,
+    ("POST", "/f/{slot}/submit"): _ANSWERS,
+    ("POST", "/f/{slot}/late"): _ANSWERS,
+    ("POST", "/a/{link}"): _TRIES,
+    ("POST", urls.CODE): _TRIES,
+    ("POST", urls.UNLOCK): _TRIES,
+    ("POST", urls.NEW_PIN): _TRIES,
+    ("POST", urls.SIGN_IN): _TRIES,
+    ("POST", urls.SIGN_IN_CODE): _TRIES,
+    ("POST", urls.SIGN_OUT): _TRIES,
+    ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
+    ("POST", urls.PEOPLE): _SEEN,
+    ("POST", "/language"): _SET,
+    ("POST", urls.PRACTICE): _NOTHING,
+    ("PUT", f"{urls.EDC}/participants/{{subject}}"): _AS_OF,
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/status"): _AS_OF,
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/visits/{{visit}}"): _AS_OF,
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/anchors/{{kind}}"): _AS_OF,
+    ("PUT", f"{urls.EDC}/participants/{{subject}}/arm"): _AS_OF,
+}
+"""What needs no key, and why."""
+
+
+def check_acts(routes: Sequence[BaseRoute]) -> None:
+    """Compare the routes that write with the two tables. Raises RouteMismatch naming the difference."""
+    writing = {
+        (method, route.path)
+        for route in routes
+        if isinstance(route, APIRoute)
+        for method in (route.methods or set()) - _SAFE
+    }
+    for row in sorted(writing):
+        if (row in ACTS) is (row in EXEMPT):
+            raise RouteMismatch(f"{row[0]} {row[1]}: must be an act or exempt, and not both")
+    if absent := sorted((ACTS.keys() | EXEMPT.keys()) - writing):
+        raise RouteMismatch(f"an act or exempt, and no route: {absent}")
+
+
+def read_act(
+    request: Request,
+    installation: Installation,
+    actor_id: str,
+    fields: Mapping[str, str],
+    participant_id: int | None = None,
+    secret_fields: Collection[str] = (),
+) -> KeyedAct | None:
+    """The act that this request asks for; None where the route offers none.
+
+    What was typed goes into a keyed digest, without the fields that hold secrets. Raises ActRepeated.
+    """
+    rule = ACTS.get((request.method, request.scope["route"].path))
+    if rule is None:
+        return None
+    key = parse_page_key(fields.get(FIELD, ""))
+    typed = sorted(pair for pair in fields.items() if pair[0] != FIELD and pair[0] not in secret_fields)
+    act = KeyedAct(
+        key=key.name_act(request.url.path) if key else "",
+        own=key is not None and key.owner == page_owner(actor_id),
+        actor=actor_id,
+        body=installation.secret_box.keyed_fingerprint(urlencode(typed), "act"),
+        result=rule.result.format(**request.path_params),
+        participant_id=participant_id,
+        seen=key.seen if key else None,
+        spoiled_by=rule.spoiled_by,
+    )
+    check_repeated(installation, act)
+    return act

@@ -1,0 +1,300 @@
+"""Every act of the table as somebody presses it in good faith, and what the whole database holds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.domain.plans.plan import Owner, SecondCheck
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.storage.tables import metadata
+from app.storage.tables.participants import Contact
+from app.storage.tables.schedule import Disposition
+from app.web import urls
+from app.web.acts import FIELD
+from tests.applications import fresh_page_key, visitor
+from tests.faces.callers import SiteFixture, Who, caller
+from tests.markup import parsed
+from tests.services.confirming import confirming
+from tests.services.people import START
+
+UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
+"""What every request may touch: when somebody was last seen."""
+
+Rows = Mapping[str, list[tuple[object, ...]]]
+
+
+def all_rows(installation: Installation) -> Rows:
+    """Every row of every table, but when somebody was last seen."""
+    with installation.read() as session:
+        return {
+            table.name: sorted(
+                (
+                    tuple(row)
+                    for row in session.execute(
+                        sa.select(*(c for c in table.columns if c.name not in UNTOLD.get(table.name, ())))
+                    )
+                ),
+                key=repr,
+            )
+            for table in metadata.sorted_tables
+        }
+
+
+@dataclass
+class Press:
+    """One act about to be pressed: by whom, where, with what, and with what else from another page."""
+
+    sites: SiteFixture
+    client: TestClient
+    cookies: Mapping[str, str]
+    address: str
+    body: dict[str, str] = field(default_factory=dict)
+    other: dict[str, str] = field(default_factory=dict)
+    words: str = ""
+    """What was typed and must not be lost when the act is refused."""
+    participant: str | None = None
+
+    def key(self) -> str:
+        """The key of a page that is opened now."""
+        return fresh_page_key(self.sites.app, self.cookies, self.participant)
+
+    def post(self, key: str, body: Mapping[str, str] | None = None) -> Response:
+        typed = self.body if body is None else body
+        return self.client.post(self.address, data={**typed, FIELD: key})
+
+
+def press_as_staff(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
+    """An act of the investigator of this site."""
+    carried = caller(sites, Who.investigator).carried["Cookie"]
+    cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
+    client = visitor(sites.app)
+    for name, value in cookies.items():
+        client.cookies.set(name, value, domain="testserver.local", path="/")
+    person = sites.phone.person
+    about = person.row().public_id if "{participant}" in path else None
+    return Press(sites, client, cookies, sites.address(path, person), participant=about, **typed)
+
+
+def press_as_participant(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
+    """An act of the participant, at the phone that is bound."""
+    client = sites.phone.client
+    address = sites.address(path, sites.phone.person)
+    return Press(sites, client, dict(client.cookies), address, **typed)
+
+
+def _previewed(press: Press) -> Press:
+    """The act behind its preview: what the confirming page carries along is its body."""
+    asked = press.client.post(press.address, data=press.body)
+    hidden = parsed(asked.text).all("form", action=press.address)[-1].all("input", type="hidden")
+    press.body = {str(each["name"]): str(each["value"]) for each in hidden if each["name"] != FIELD}
+    assert press.body["step"] == "confirm"
+    return press
+
+
+def _begin(sites: SiteFixture) -> Press:
+    return press_as_participant(
+        sites, "/f/{slot}/begin", body={"who": "self"}, other={"who": "scribe", "scribe": "nurse"}
+    )
+
+
+def _language(sites: SiteFixture) -> Press:
+    press = press_as_participant(sites, "/f/{slot}/language/{code}", other={"x": "1"})
+    press.address = press.address.removesuffix("/en") + "/zh_CN"
+    return press
+
+
+def _correction(sites: SiteFixture) -> Press:
+    sites.phone.send(sites.phone.begin())
+    return press_as_participant(sites, "/sent/{slot}/correction", other={"x": "1"})
+
+
+def _call(sites: SiteFixture) -> Press:
+    return press_as_participant(sites, urls.CALL, other={"x": "1"})
+
+
+def _own_device(sites: SiteFixture) -> Press:
+    """Another browser of the same person, let in by a code of their own."""
+    code = parsed(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
+    tablet = visitor(sites.app)
+    tablet.post("/code", data={"code": code, "pin": "135790"})
+    pages = parsed(sites.phone.client.get("/settings/devices").text)
+    address = next(str(form["action"]) for form in pages.all("form") if "/devices/" in str(form["action"]))
+    press = press_as_participant(sites, urls.DEVICES, other={"x": "1"})
+    press.address = address
+    return press
+
+
+def _with_address(sites: SiteFixture) -> None:
+    """The participant has an e-mail address on file."""
+    installation, person = sites.installation, sites.phone.person
+    sealed = installation.secret_box.encrypt("li@example.org")
+    owner = installation.engine.url
+    row = {
+        "participant_id": person.row().id,
+        "channel": "email",
+        "address_sealed": sealed,
+        "recorded_at": START,
+    }
+    beside = sa.create_engine(owner)
+    with beside.begin() as connection:
+        connection.execute(sa.insert(Contact), [row])
+    beside.dispose()
+
+
+def _reminders(path: str, body: dict[str, str], other: dict[str, str]) -> Callable[[SiteFixture], Press]:
+    def make(sites: SiteFixture) -> Press:
+        _with_address(sites)
+        return press_as_participant(sites, path, body=body, other=other)
+
+    return make
+
+
+def _enrol(sites: SiteFixture) -> Press:
+    day = START.date().isoformat()
+    typed = {
+        "site": "sbrt-nsclc:0571",
+        "subject": "0571-077",
+        "language": "zh_CN",
+        "enrolled_on": day,
+        "consented_on": day,
+        "consent_version": "2.1",
+        "identity_check": "id_card",
+        "channel": "",
+        "address": "",
+    }
+    return press_as_staff(
+        sites, urls.ENROL, body=typed, other=typed | {"subject": "0571-078"}, words="0571-078"
+    )
+
+
+def _contact(sites: SiteFixture) -> Press:
+    _with_address(sites)
+    return press_as_staff(sites, urls.CONTACT, other={"x": "1"})
+
+
+def _birth_date(sites: SiteFixture) -> Press:
+    sites.app.state.installation = confirming(sites.installation, SecondCheck.birth_date)
+    born = {"birth_year": "1950", "birth_month": "2", "birth_day": "3", "reason": "mistyped once"}
+    return press_as_staff(
+        sites, urls.BIRTH_DATE, body=born, other=born | {"reason": "typed twice"}, words="typed twice"
+    )
+
+
+def _visit(sites: SiteFixture) -> Press:
+    day = START.date()
+    return press_as_staff(
+        sites,
+        urls.VISITS,
+        body={"visit": "UNS", "on": day.isoformat()},
+        other={"visit": "UNS", "on": (day + timedelta(days=1)).isoformat()},
+        words=(day + timedelta(days=1)).isoformat(),
+    )
+
+
+def _date(sites: SiteFixture) -> Press:
+    day = START.date().isoformat()
+    press = press_as_staff(
+        sites, urls.DATES, body={"kind": "sbrt_start", "on": day, "reason": "as in the chart"}
+    )
+    press = _previewed(press)
+    press.other, press.words = press.body | {"reason": "as in the plan"}, "as in the plan"
+    return press
+
+
+def _disposition(sites: SiteFixture) -> Press:
+    day = START.date().isoformat()
+    press = press_as_staff(
+        sites, urls.DISPOSITION, body={"kind": "withdrew_study", "stated": day, "reason": "moved away"}
+    )
+    press = _previewed(press)
+    press.other, press.words = press.body | {"reason": "is tired"}, "is tired"
+    return press
+
+
+def _undo(sites: SiteFixture) -> Press:
+    person = sites.phone.person
+    entry = DispositionEntry(
+        DispositionKind.withdrew_treatment, START.date().isoformat(), Owner.site, "moved"
+    )
+    context = StaffContext(sites.installation, person.nurse, START)
+    recorded: Disposition = record_disposition(context, person.site.study_id, person.subject, entry)
+    named = {"entry": str(recorded.id)}
+    return press_as_staff(
+        sites,
+        urls.UNDO_DISPOSITION,
+        body=named | {"reason": "wrong person"},
+        other=named | {"reason": "wrong day"},
+        words="wrong day",
+    )
+
+
+def _reason(sites: SiteFixture) -> Press:
+    sites.clock.forward(days=40)
+    return press_as_staff(
+        sites,
+        urls.PARTICIPANT_FORM,
+        body={"reason": "not_reachable", "note": ""},
+        other={"reason": "other", "note": "was in hospital"},
+        words="was in hospital",
+    )
+
+
+def _exemption(sites: SiteFixture) -> Press:
+    typed = {"exemption": "no_translation", "step": "confirm"}
+    return press_as_staff(sites, urls.EXEMPTION, body=typed, other=typed | {"x": "1"})
+
+
+PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
+    ("POST", urls.WELCOME): lambda sites: press_as_participant(
+        sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
+    ),
+    ("POST", "/f/{slot}/begin"): _begin,
+    ("POST", "/f/{slot}/language/{code}"): _language,
+    ("POST", "/sent/{slot}/correction"): _correction,
+    ("POST", urls.CALL): _call,
+    ("POST", urls.TEXT_SIZE): lambda sites: press_as_participant(
+        sites, urls.TEXT_SIZE, body={"size": "large"}, other={"size": "extra_large"}
+    ),
+    ("POST", urls.REMINDERS): _reminders(urls.REMINDERS, {"wanted": "yes"}, {"wanted": "no"}),
+    ("POST", urls.REMINDER_HOUR): _reminders(urls.REMINDER_HOUR, {"hour": "10:00"}, {"hour": "11:00"}),
+    ("POST", urls.REMINDER_PAUSE): _reminders(
+        urls.REMINDER_PAUSE,
+        {"until": START.date().isoformat()},
+        {"until": (START.date() + timedelta(days=1)).isoformat()},
+    ),
+    ("POST", urls.LEAVE): lambda sites: press_as_participant(sites, urls.LEAVE, other={"x": "1"}),
+    ("POST", urls.DEVICES): lambda sites: press_as_participant(sites, urls.DEVICES, other={"x": "1"}),
+    ("POST", f"{urls.DEVICES}/{{device}}"): _own_device,
+    ("POST", urls.STAFF_LANGUAGE): lambda sites: press_as_staff(
+        sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
+    ),
+    ("POST", urls.REQUEST): lambda sites: press_as_staff(
+        sites,
+        urls.REQUEST,
+        body={"outcome": "called back"},
+        other={"outcome": "nobody answers"},
+        words="nobody answers",
+    ),
+    ("POST", urls.ENROL): _enrol,
+    ("POST", urls.CONTACT): _contact,
+    ("POST", urls.INVITATION): lambda sites: press_as_staff(sites, urls.INVITATION, other={"x": "1"}),
+    ("POST", urls.PARTICIPANT_DEVICE): lambda sites: press_as_staff(
+        sites, urls.PARTICIPANT_DEVICE, body={"reason": "lost"}, other={"reason": "stolen"}, words="stolen"
+    ),
+    ("POST", urls.BIRTH_DATE): _birth_date,
+    ("POST", urls.VISITS): _visit,
+    ("POST", urls.DATES): _date,
+    ("POST", urls.DISPOSITION): _disposition,
+    ("POST", urls.UNDO_DISPOSITION): _undo,
+    ("POST", urls.PARTICIPANT_FORM): _reason,
+    ("POST", urls.EXEMPTION): _exemption,
+}
+"""How each act of the table is pressed."""

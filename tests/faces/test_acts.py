@@ -1,0 +1,161 @@
+"""Every act of a page happens once, on what the person saw; both databases."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from fastapi import FastAPI
+
+from app.jobs.ticker import process_slots
+from app.web import urls
+from app.web.acts import ACTS, EXEMPT, ActRule, check_acts
+from app.web.pages.rendering import TEMPLATES
+from app.web.permissions import ROUTES, RouteMismatch
+from tests.applications import Clock, application
+from tests.faces.acting import PRESSES, Press, all_rows
+from tests.faces.callers import SiteFixture
+from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.visitors import event
+from tests.stages import Stage
+
+ROWS = sorted(ACTS)
+SPOILT = [row for row in ROWS if ACTS[row].spoiled_by]
+SHOWN_ONCE = {urls.ENROL, urls.CONTACT, urls.INVITATION, urls.DEVICES}
+"""Acts whose first answer shows a secret, which a second press does not show again."""
+ENDED = {urls.LEAVE}
+"""After which nobody is signed in any more."""
+KEYLESS_FORMS = {
+    "clinic/code.html",
+    "clinic/desk.html",
+    "clinic/sign_in.html",
+    "patient/activate.html",
+    "patient/check.html",
+    "patient/form.html",
+    "patient/locked.html",
+    "patient/new_pin.html",
+    "patient/people.html",
+    "patient/practice.html",
+    "patient/review.html",
+    "ui/act_form.html",
+    "ui/language_switch.html",
+    "web/start.html",
+}
+"""Templates with a form that does not come from the macro, because its address is exempt."""
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return SITES_STAGE
+
+
+@pytest.fixture
+def sites(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
+    """Two hospitals, on each database."""
+    app = application(migrated_url, clock)
+    yield restore_site_fixture(app, clock, secrets[migrated_url])
+    app.state.installation.engine.dispose()
+
+
+def test_every_route_that_writes_is_an_act_or_exempt(app: FastAPI) -> None:
+    writing = {row for row in ROUTES if row[0] != "GET"}
+    assert ACTS.keys() | EXEMPT.keys() == writing
+    assert not ACTS.keys() & EXEMPT.keys()
+    assert PRESSES.keys() == ACTS.keys()
+    check_acts(app.routes)
+
+
+@pytest.mark.parametrize("row", [*ROWS, *sorted(EXEMPT)])
+def test_an_application_with_a_route_in_neither_table_does_not_start(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, row: tuple[str, str]
+) -> None:
+    table = cast("dict[tuple[str, str], object]", ACTS if row in ACTS else EXEMPT)
+    monkeypatch.delitem(table, row)
+    with pytest.raises(RouteMismatch, match=re.escape(f"{row[0]} {row[1]}: must be an act or exempt")):
+        check_acts(app.routes)
+
+
+def test_a_row_without_a_route_is_named(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[tuple[str, str], ActRule]", ACTS), ("POST", "/nowhere"), ActRule("/"))
+    with pytest.raises(RouteMismatch, match="/nowhere"):
+        check_acts(app.routes)
+
+
+def test_every_form_that_changes_something_comes_from_the_macro() -> None:
+    without = {
+        str(path.relative_to(TEMPLATES))
+        for path in TEMPLATES.rglob("*.html")
+        if re.search(r'<form[^>]* method="post"', path.read_text(encoding="utf-8"))
+    }
+    assert without == KEYLESS_FORMS
+
+
+def refused(press: Press, key: str, body: dict[str, str] | None = None) -> str:
+    """Press, and see that nothing happened; the page that says so."""
+    before = all_rows(press.sites.installation)
+    answer = press.post(key, body)
+    assert answer.status_code == 409, (answer.status_code, answer.text[:3000])
+    assert all_rows(press.sites.installation) == before
+    return answer.text
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_an_act_happens_once(sites: SiteFixture, row: tuple[str, str]) -> None:
+    press = PRESSES[row](sites)
+    result = ACTS[row].result
+    refused(press, "")
+    strangers = "f" * 16 + press.key()[16:]
+    refused(press, strangers)
+    key, before = press.key(), all_rows(sites.installation)
+    first = press.post(key)
+    assert first.status_code == (200 if row[1] in SHOWN_ONCE else 303), first.text[:3000]
+    done = all_rows(sites.installation)
+    assert done != before
+    again = press.post(key)
+    assert all_rows(sites.installation) == done
+    if row[1] in ENDED:
+        return
+    assert again.status_code == 303
+    assert again.headers["location"].partition("?")[2] == (
+        result.partition("?")[2] + ("&q=0571-077" if row[1] == urls.ENROL else "")
+    )
+    if row[1] not in SHOWN_ONCE:
+        assert again.headers["location"] == first.headers["location"]
+    assert press.words in refused(press, key, press.other)
+
+
+@pytest.mark.parametrize("row", SPOILT)
+def test_an_act_on_what_changed_since_is_refused_with_what_is_true_now(
+    sites: SiteFixture, row: tuple[str, str]
+) -> None:
+    press = PRESSES[row](sites)
+    old = press.key()
+    assert press.post(press.key()).status_code in (200, 303)
+    assert press.words in refused(press, old, press.other)
+
+
+DESK_ACTS = [row for row in SPOILT if row[1].startswith(urls.PARTICIPANTS)]
+
+
+@pytest.mark.parametrize("row", [row for row in DESK_ACTS if row[1] != urls.PARTICIPANT_FORM])
+def test_a_tick_alone_and_answers_of_other_forms_spoil_nothing(
+    sites: SiteFixture, row: tuple[str, str]
+) -> None:
+    sites.phone.person.randomise(sites.clock.at.date(), sites.clock.at)
+    press = PRESSES[row](sites)
+    key, before = press.key(), all_rows(sites.installation)
+    process_slots(sites.installation, sites.clock)
+    if row[1] != urls.EXEMPTION:
+        sites.phone.save(sites.phone.begin(), event(1, "q1", 2))
+    assert all_rows(sites.installation) != before
+    assert press.post(key).status_code in (200, 303)
+
+
+def test_two_acts_of_one_page_are_two_acts(sites: SiteFixture) -> None:
+    """Back in the browser, another form of the same page is pressed."""
+    looking = PRESSES["POST", urls.CONTACT](sites)
+    inviting = replace(looking, address=sites.address(urls.INVITATION, sites.phone.person))
+    key = looking.key()
+    assert inviting.post(key).status_code == 200
+    assert looking.post(key).status_code == 200
