@@ -28,6 +28,7 @@ from app.services.clinic.participant_overview import (
     get_form_state,
 )
 from app.services.core.installation import Installation
+from app.services.schedule.slots import is_on_request
 from app.web.urls import PARTICIPANT
 
 
@@ -173,6 +174,7 @@ class ParticipantPage:
     activated: bool
     may: frozenset[str]
     on_request: tuple[str, ...]
+    cancellable: tuple[str, ...]
     today: str
     notice: str
     error: str
@@ -233,6 +235,7 @@ def build_participant_page(
         activated=view.activated,
         may=frozenset(each.value for each in view.may),
         on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
+        cancellable=_cancellable(view),
         today=local_day(at, who.zone).isoformat(),
         notice=notice,
         error=error,
@@ -308,11 +311,19 @@ def _conflict_row(
     )
 
 
+def _cancellable(view: ParticipantOverview) -> tuple[str, ...]:
+    """The visits that staff asked for and nobody began."""
+    asked = [state.slot for state in view.forms if is_on_request(state.slot) and not state.slot.out_of_plan]
+    begun = {slot.visit for slot in asked if slot.begun_at or slot.submitted_at}
+    return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in begun))
+
+
 def _lost(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
     """What was typed into a form that this page, as it is now, does not offer."""
     offered = {f"device-{each.device_id}" for each in view.devices if each.revoked_at is None}
     offered |= {f"undo-{each.entry.entry_id}" for each in view.dispositions if each.undone is None}
     offered |= set() if view.exit else {"visit"}
+    offered |= {"cancel"} if _cancellable(view) else set()
     words = (word for name, word in typed.items() if name != "form" and word)
     return "" if typed.get("form") in offered else " ".join(words)
 
@@ -380,6 +391,7 @@ NOTICES = (
     "disposition",
     "undone",
     "visit",
+    "cancelled",
     "device",
     "reason",
     "differing",

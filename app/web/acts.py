@@ -98,6 +98,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.PARTICIPANT_DEVICE): ActRule(f"{urls.PARTICIPANT}?done=device", _PHONES),
     ("POST", urls.BIRTH_DATE): ActRule(f"{urls.PARTICIPANT}?done=birth_date", _BORN),
     ("POST", urls.VISITS): ActRule(f"{urls.PARTICIPANT}?done=visit", _FACTS),
+    ("POST", urls.CANCELLED_VISIT): ActRule(f"{urls.PARTICIPANT}?done=cancelled", _FORM),
     ("POST", urls.DATES): ActRule(f"{urls.PARTICIPANT}?done=date", _FACTS),
     ("POST", urls.DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=disposition", _FACTS),
     ("POST", urls.UNDO_DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=undone", _FACTS),

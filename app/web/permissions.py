@@ -134,6 +134,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.BIRTH_DATE): staff_access(Permission.PARTICIPANT_ENROL),
     ("POST", urls.BIRTH_DATE): staff_access(Permission.PARTICIPANT_ENROL),
     ("POST", urls.VISITS): staff_access(Permission.ANCHOR_RECORD),
+    ("POST", urls.CANCELLED_VISIT): staff_access(Permission.ANCHOR_RECORD),
     ("GET", urls.DATES): staff_access(Permission.ANCHOR_RECORD),
     ("POST", urls.DATES): staff_access(Permission.ANCHOR_RECORD),
     ("GET", urls.DISPOSITION): staff_access(Permission.DISPOSITION_RECORD),

@@ -10,8 +10,8 @@ from app.domain.plans.plan import Plan, ReminderKind
 from app.domain.plans.publication import FeedState
 from app.domain.plans.reminders import (
     ALWAYS,
+    QueuedReminder,
     Reminder,
-    SentReminder,
     find_due_reminder,
     kinds_used_up,
     next_due_moment,
@@ -150,15 +150,15 @@ def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
 
 @pytest.mark.req("AVL-05")
 def test_a_form_gets_one_message_of_a_kind_and_one_more_once_it_opens_a_week_later() -> None:
-    first, second = SentReminder("opening", FIRST.at), SentReminder("opening", FIRST.at - 20 * DAY)
+    first, second = QueuedReminder("opening", FIRST.at), QueuedReminder("opening", FIRST.at - 20 * DAY)
     assert kinds_used_up((), W6) == frozenset()
     assert kinds_used_up([first], W6) == {"opening"}
-    week_before = SentReminder("opening", W6.opens_at - 7 * DAY)
+    week_before = QueuedReminder("opening", W6.opens_at - 7 * DAY)
     assert kinds_used_up([week_before], W6) == {"opening"}
-    earlier = SentReminder("opening", W6.opens_at - 7 * DAY - HOUR)
+    earlier = QueuedReminder("opening", W6.opens_at - 7 * DAY - HOUR)
     assert kinds_used_up([earlier], W6) == frozenset()
     assert kinds_used_up([earlier, second], W6) == {"opening"}  # twice is the most
-    assert kinds_used_up([earlier, SentReminder("middle", MIDDLE.at)], W6) == {"middle"}
+    assert kinds_used_up([earlier, QueuedReminder("middle", MIDDLE.at)], W6) == {"middle"}
     assert kinds_used_up([earlier], None) == {"opening"}
 
 

@@ -14,6 +14,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.requested_visits import request_visit
 from app.storage.tables import metadata
 from app.storage.tables.participants import Contact
 from app.storage.tables.schedule import Disposition
@@ -199,6 +200,20 @@ def _visit(sites: SiteFixture) -> Press:
     )
 
 
+def _cancel(sites: SiteFixture) -> Press:
+    person = sites.phone.person
+    context = StaffContext(sites.installation, person.nurse, START)
+    request_visit(context, person.site.study_id, person.subject, "UNS", START.date())
+    named = {"visit": "UNS-1"}
+    return press_as_staff(
+        sites,
+        urls.CANCELLED_VISIT,
+        body=named | {"reason": "wrong person"},
+        other=named | {"reason": "wrong day"},
+        words="wrong day",
+    )
+
+
 def _date(sites: SiteFixture) -> Press:
     day = START.date().isoformat()
     press = press_as_staff(
@@ -291,6 +306,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ),
     ("POST", urls.BIRTH_DATE): _birth_date,
     ("POST", urls.VISITS): _visit,
+    ("POST", urls.CANCELLED_VISIT): _cancel,
     ("POST", urls.DATES): _date,
     ("POST", urls.DISPOSITION): _disposition,
     ("POST", urls.UNDO_DISPOSITION): _undo,

@@ -268,9 +268,6 @@ class EverybodyActs(RuleBasedStateMachine):
             )
         assert told[row.public_id]["data"]["arm"]["arm"] == row.arm
 
-    def teardown(self) -> None:
-        assert verify_trail(self.installation) == []
-
 
 @pytest.mark.slow
 @pytest.mark.req("EDC-04", "REP-01", "REP-03")
@@ -289,3 +286,4 @@ def test_the_feed_is_the_live_state_whatever_anybody_does(
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Here, settings=own)
+    assert verify_trail(installation) == []

@@ -25,7 +25,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot, VisitRecord
 from tests.services.people import START, Person, days
-from tests.services.reminded import feed_types, push_all
+from tests.services.reminded import feed_types, push_all, recorded
 
 DAY0 = date(2026, 3, 2)
 
@@ -188,6 +188,7 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
     assert person.slot("UNS-1").excused == NOT_IN_PLAN
     assert code("UNS-1") == "unknown_visit"
     assert feed_types(person.installation, "UNS-1") == ["assessment.opened", "assessment.excused"]
+    assert recorded(person.installation, AuditEvent.VISIT_CANCELLED) == 1
     assert request_visit(nurse, study, person.subject, "UNS", DAY0) == ("UNS-2",)
     person.begin("UNS-2", START)
     assert code("UNS-2") == "visit_begun"

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.plans.plan import Owner
 from app.domain.records.access import CLOCK, SYSTEM
@@ -27,6 +27,7 @@ from app.services.reminders.next_due_check import find_stale_next_due, rebuild_n
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.requested_visits import request_visit
 from app.services.setup.studies import open_site
+from app.storage.engine import allow_writes, write_engine
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -131,6 +132,21 @@ def test_a_moved_window_is_told_anew(installation: Installation, person: Person)
         "assessment.rescheduled",
         "assessment.opened",
     ]
+
+
+@pytest.mark.req("AVL-05")
+def test_after_an_upgrade_the_first_tick_tells_every_difference_once(
+    installation: Installation, person: Person
+) -> None:
+    push_all(installation, START)
+    stale = {"published_state": "missed", "wake_at": START - days(1)}
+    with write_engine(installation.engine).begin() as connection, allow_writes(connection):
+        connection.execute(sa.update(Slot).where(col(Slot.visit) == "BL").values(**stale))
+    push_all(installation, START + days(1))
+    push_all(installation, START + days(1))
+    assert feed_types(installation, "BL") == ["assessment.opened", "assessment.reopened"]
+    assert recorded(installation, AuditEvent.SLOT_PUBLISHED) == 1
+    assert person.slot("BL").published_state == "open"
 
 
 @pytest.mark.req("PRI-03")

@@ -15,9 +15,9 @@ from app.domain.typed_text import parse_day
 from app.services.accounts.contacts import reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.schedule.dispositions import undo_disposition
-from app.services.schedule.requested_visits import request_visit
+from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.web.form_fields import RowNumber, TypedCode, TypedWords, parse_number
-from app.web.urls import CONTACT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
+from app.web.urls import CANCELLED_VISIT, CONTACT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,6 +65,16 @@ def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "")
         request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
     except Refused as refused:
         return show_refused(desk, refused, {"form": "visit", "visit": visit, "on": on})
+    return desk.finish()
+
+
+@router.post(CANCELLED_VISIT)
+def take_visit_back(desk: PermittedRequest, visit: TypedCode = "", reason: TypedWords = "") -> Response:
+    participant = desk.participant
+    try:
+        cancel_visit(desk.context, participant.study_id, participant.subject, visit, reason)
+    except Refused as refused:
+        return show_refused(desk, refused, {"form": "cancel", "visit": visit, "reason": reason})
     return desk.finish()
 
 

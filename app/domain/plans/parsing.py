@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 from hashlib import sha256
 from types import MappingProxyType
+from typing import TypedDict
 
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.plans.checks import check_plan
@@ -81,14 +82,27 @@ def parse_plan(toml: str, file: str) -> Plan:
         monitoring_reason=_in_languages(monitoring, "reason", languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
-        first_date=root.day("first_date") if root.has("first_date") else FIRST_DATE,
-        last_date=root.day("last_date") if root.has("last_date") else None,
-        confirms_contradictions=root.choice("contradictions", _CONTRADICTIONS, _CONTRADICTIONS[0])
-        == _CONTRADICTIONS[1],
+        **_true_dates(root),
     )
     root.done()
     check_plan(plan, file)
     return plan
+
+
+class _TrueDates(TypedDict):
+    """What the plan says of the dates that can be true."""
+
+    first_date: date
+    last_date: date | None
+    confirms_contradictions: bool
+
+
+def _true_dates(root: TomlSection) -> _TrueDates:
+    return {
+        "first_date": root.day("first_date") if root.has("first_date") else FIRST_DATE,
+        "last_date": root.day("last_date") if root.has("last_date") else None,
+        "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
+    }
 
 
 def _word(at: TomlSection, key: str, pattern: str) -> str:

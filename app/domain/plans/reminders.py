@@ -75,14 +75,14 @@ def _days(window: Window, kinds: Collection[ReminderKind]) -> dict[date, Reminde
 
 
 @dataclass(frozen=True, slots=True)
-class SentReminder:
+class QueuedReminder:
     """A message that was queued for a form: by which rule, and when."""
 
     kind: str
     at: datetime
 
 
-def kinds_used_up(messages: Collection[SentReminder], window: Window | None) -> frozenset[str]:
+def kinds_used_up(messages: Collection[QueuedReminder], window: Window | None) -> frozenset[str]:
     """The kinds of which this form gets no message any more.
 
     A reminder belongs to a form, not to a version of its window: one of each kind, and one more only if

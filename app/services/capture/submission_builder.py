@@ -15,6 +15,7 @@ from app.domain.instruments.scoring.score import spell_score
 from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.records.feed import FeedEventDraft
 from app.domain.refusal import Refused
 from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import FormDefinition
@@ -152,24 +153,22 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         new_row_fact(context.fact_key, "response", response._asdict()),
         changed_row_fact(context.fact_key, "slot", slot._asdict(), SENT_SLOT_COLUMNS),
     ]
-    blinded = context.definition.plan.blinded
     return Submission(
         entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes, facts=facts),
         answers=answers,
         response=response,
         slot=slot,
-        event=slot_event(
-            slot,
-            slot.version,
-            person.subject,
-            rows.session.site,
-            actor,
-            FORM_COMPLETED,
-            response,
-            blinded,
-        ),
+        event=_completed_event(context, slot, response),
         seen_device=context.seen_device,
     )
+
+
+def _completed_event(
+    context: SubmissionContext, slot: SlotRecord, response: ResponseRecord
+) -> FeedEventDraft:
+    person, site = context.rows.session.participant, context.rows.session.site
+    actor, blinded = participant_actor(person.public_id), context.definition.plan.blinded
+    return slot_event(slot, slot.version, person.subject, site, actor, FORM_COMPLETED, response, blinded)
 
 
 def build_response(

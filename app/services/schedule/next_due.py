@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from app.domain.plans.plan import Plan
 from app.domain.plans.publication import FeedState
 from app.domain.plans.reminders import (
+    QueuedReminder,
     ReminderPreference,
-    SentReminder,
     kinds_used_up,
     next_due_moment,
     plan_reminders,
@@ -48,9 +48,9 @@ def used_up_kinds(session: Session, slots: Sequence[Slot]) -> dict[int, frozense
         col(Message.slot_id).in_([slot.id for slot in slots]),
         col(Message.failure).is_distinct_from(WINDOW_MOVED),
     )
-    messages: dict[int, list[SentReminder]] = {}
+    messages: dict[int, list[QueuedReminder]] = {}
     for row in session.execute(rows):
-        messages.setdefault(row.slot_id, []).append(SentReminder(row.kind, row.queued_at))
+        messages.setdefault(row.slot_id, []).append(QueuedReminder(row.kind, row.queued_at))
     return {
         key_of(slot): kinds_used_up(messages.get(key_of(slot), ()), window_of_slot(slot)) for slot in slots
     }
