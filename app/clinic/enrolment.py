@@ -64,6 +64,7 @@ class EnrolPage:
     error: str = ""
     existing_url: str = ""
     asks_birth_date: bool = False
+    would_miss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class EnrolmentForm(BaseModel):
     birth_year: Text = ""
     birth_month: Text = ""
     birth_day: Text = ""
+    accepts_missed: Text = ""
     act: Text = ""
 
 
@@ -205,6 +207,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
         channel=ContactChannel(channel) if channel else None,
         address=values["address"] if channel else None,
         born_on=read_birth_date(values),
+        accepts_missed=values["accepts_missed"] == "yes",
     )
 
 
@@ -240,7 +243,14 @@ def _today(at: datetime, zone: str) -> str:
     return local_day(at, zone).isoformat()
 
 
-_FIELD_OF = {"subject_exists": "subject", "date_in_future": "enrolled_on", "consent": "consent_version"}
+_FIELD_OF = {
+    "subject_exists": "subject",
+    "date_in_future": "enrolled_on",
+    "date_out_of_range": "enrolled_on",
+    "dates_contradict": "enrolled_on",
+    "would_be_missed": "accepts_missed",
+    "consent": "consent_version",
+}
 
 
 def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
@@ -251,6 +261,7 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
         field=_FIELD_OF.get(field, field),
         error=desk.words(refused),
         existing_url=existing,
+        would_miss=refused.code == "would_be_missed",
     )
 
 

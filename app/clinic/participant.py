@@ -213,7 +213,7 @@ def build_participant_page(
         site=view.site,
         zone=who.zone,
         language=spoken.name if spoken else who.language,
-        enrolled_on=local_day(who.enrolled_at, who.zone),
+        enrolled_on=view.enrolled_on,
         consent=(who.consent_version, who.consented_on),
         identity=who.identity_check,
         exit=view.exit,

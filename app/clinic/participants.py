@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, url_of_participant
-from app.domain.plans.windows import local_day
 from app.domain.typed_text import narrow_text
 from app.services.clinic.participant_list import PAGE_SIZE, list_participants
 from app.web.urls import PARTICIPANTS
@@ -56,7 +55,7 @@ def show_participants(
             url=url_of_participant(each.public_id),
             site=each.site,
             language=each.language,
-            enrolled_on=local_day(each.enrolled_at, each.zone),
+            enrolled_on=each.enrolled_on,
             activated=each.activated,
             exit=each.exit,
         )

@@ -65,6 +65,6 @@ def _locked_row(person: LockedOut) -> LockedRow:
 
 
 def _unused_row(desk: StaffRequest, person: NeverActivated) -> UnusedRow:
-    enrolled_on = local_day(person.enrolled_at, person.zone)
-    days = (local_day(desk.at, person.zone) - enrolled_on).days
-    return UnusedRow(person.subject, url_of_participant(person.public_id), person.site, enrolled_on, days)
+    days = (local_day(desk.at, person.zone) - person.enrolled_on).days
+    url = url_of_participant(person.public_id)
+    return UnusedRow(person.subject, url, person.site, person.enrolled_on, days)

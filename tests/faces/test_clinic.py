@@ -440,3 +440,16 @@ def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
 )
 def test_a_made_up_place_in_the_list_is_its_beginning(nurse: TestClient, after: str) -> None:
     assert nurse.get("/desk", params={"after": after}).status_code == 200
+
+
+@pytest.mark.req("TIM-07")
+def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: ClinicFixture) -> None:
+    nurse = clinic.browser(Role.NURSE)
+    typed = enrolment(subject="0571-088", enrolled_on="2026-01-05", consented_on="2026-01-05")
+    shown = nurse.post("/desk/enrol", data=typed)
+    assert shown.status_code == 409
+    assert "BL qlq-c30" in shown.text
+    assert parsed(shown.text).all("select", name="accepts_missed")
+    assert nurse.post("/desk/enrol", data=typed | {"accepts_missed": "yes"}).status_code == 200
+    early = typed | {"subject": "0571-089", "enrolled_on": "1026-01-05"}
+    assert nurse.post("/desk/enrol", data=early).status_code == 422

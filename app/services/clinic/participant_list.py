@@ -1,14 +1,15 @@
 """All participants of a member of staff, by code."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
 from sqlmodel import Session, col, select
 
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import find_deceased, select_readable
+from app.storage.queries.participants import find_deceased, find_enrolment_days, select_readable
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 
 PAGE_SIZE = 50
@@ -23,7 +24,7 @@ class ParticipantSummary:
     site: str
     language: str
     zone: str
-    enrolled_at: datetime
+    enrolled_on: date
     activated: bool
     exit: str
 
@@ -35,6 +36,7 @@ def list_participants(context: StaffContext, search: str, after: str) -> tuple[P
         rows = _list_rows(session, context, search, after)
         keys = [row.id for row in rows]
         bound, dead = _list_activated(session, keys), find_deceased(session, keys)
+        enrolled = find_enrolment_days(session, rows)
         return tuple(
             ParticipantSummary(
                 public_id=row.public_id,
@@ -42,7 +44,7 @@ def list_participants(context: StaffContext, search: str, after: str) -> tuple[P
                 site=sites[row.site_id],
                 language=row.language,
                 zone=row.zone,
-                enrolled_at=row.enrolled_at,
+                enrolled_on=enrolled[key_of(row)],
                 activated=row.id in bound,
                 exit=_exit(row, row.id in dead),
             )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import AnchorKind, Plan
+from app.domain.plans.plan import ENROLMENT, AnchorKind, Plan
 from app.domain.plans.status import ExitKind, Status, died_in_window
 from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
@@ -117,7 +117,6 @@ class ParticipantDetails:
     subject: str
     language: str
     zone: str
-    enrolled_at: datetime
     consent_version: str
     consented_on: date | None
     identity_check: str
@@ -156,6 +155,12 @@ class ParticipantOverview:
     def activated(self) -> bool:
         """Whether any browser was ever bound."""
         return bool(self.devices)
+
+    @property
+    def enrolled_on(self) -> date:
+        """The day of enrolment in force; windows count from it."""
+        current = (dated.current for dated in self.dates if dated.kind.kind == ENROLMENT)
+        return next(anchor.dated_on for anchor in current if anchor is not None)
 
 
 def get_participant_overview(context: StaffContext, participant_id: int) -> ParticipantOverview:
@@ -210,7 +215,6 @@ def _details(row: Participant) -> ParticipantDetails:
         subject=row.subject,
         language=row.language,
         zone=row.zone,
-        enrolled_at=row.enrolled_at,
         consent_version=row.consent_version or "",
         consented_on=row.consented_on,
         identity_check=row.identity_check or "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -11,7 +11,7 @@ from app.domain.records.access import Actor
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.core.throttling import find_throttled_participants
-from app.storage.queries.participants import select_readable
+from app.storage.queries.participants import find_enrolment_days, select_readable
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 
@@ -41,7 +41,7 @@ class NeverActivated:
     subject: str
     site: str
     zone: str
-    enrolled_at: datetime
+    enrolled_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,16 @@ def list_sign_in_problems(context: StaffContext) -> SignInProblems:
     with context.read() as session:
         sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
         locked, unused, until = _find(session, context.actor, context.at)
+        enrolled = find_enrolment_days(session, unused)
         return SignInProblems(
             tuple(
                 LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[key_of(row)])
                 for row in locked
             ),
             tuple(
-                NeverActivated(row.public_id, row.subject, sites[row.site_id], row.zone, row.enrolled_at)
+                NeverActivated(
+                    row.public_id, row.subject, sites[row.site_id], row.zone, enrolled[key_of(row)]
+                )
                 for row in unused
             ),
         )

@@ -52,6 +52,7 @@ class EnrolmentEntry:
     """What is recorded at enrolment. `address` is optional and kept apart, encrypted.
 
     `born_on` is needed where it is the plan's second check, and is nowhere else looked at (PRI-02).
+    `accepts_missed`: whoever enrols has seen which forms a past day makes missed at once.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class EnrolmentEntry:
     channel: ContactChannel | None = None
     address: str | None = None
     born_on: date | None = None
+    accepts_missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
 
     Raises Refused: "bad_subject", "subject_of_other_site", "subject_exists", "no_language",
     "date_in_future", "consent_needed", "address_needed", "bad_address", "birth_date_needed",
-    "bad_birth_date", or as `packs.check_packs`: nobody is enrolled before the words are there.
+    "bad_birth_date", "would_be_missed" naming the forms of a past day unless the entry `accepts_missed`, or
+    as `packs.check_packs`: nobody is enrolled before the words are there.
     """
     with context.unit_of_work() as work:
         plan = get_plan(context.installation, work.session, site.study_id)
@@ -107,7 +110,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         draft = participant_event(participant, version, site, context.actor, change)
         work.publish(site.study_id, draft)
         anchor = AnchorEntry(ENROLMENT, entry.enrolled_on, Owner.site, ENROLLED if registered else None)
-        enter_anchor(context.installation, work, participant, anchor, confirmed=True)
+        enter_anchor(context.installation, work, participant, anchor, entry.accepts_missed)
         if registered:
             refresh_next_due(work.session, plan, participant, context.at)
         return participant

@@ -1,17 +1,19 @@
 """Finding participants: only those whom the actor may read, and strangers never."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.domain.plans.plan import Plan
+from app.domain.plans.plan import ENROLMENT, Plan
 from app.domain.records.access import Actor, Permission
+from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Disposition, Slot
+from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site, Study
 
 
@@ -45,6 +47,17 @@ def get_readable_slot(
     if slot is None or (slot.arm_revealing and not sees_arm):
         raise Refused("unknown_slot")
     return slot
+
+
+def find_enrolment_days(session: Session, rows: Collection[Participant]) -> dict[int, date]:
+    """The day of enrolment of each of these participants: the date in force, as everything else counts it."""
+    keys = [row.id for row in rows]
+    dated = sa.select(col(Anchor.participant_id), col(Anchor.dated_on)).where(
+        col(Anchor.participant_id).in_(keys),
+        col(Anchor.kind) == ENROLMENT,
+        col(Anchor.standing) == AnchorStanding.CURRENT,
+    )
+    return {row.participant_id: row.dated_on for row in session.execute(dated)} if keys else {}
 
 
 def find_deceased(session: Session, participant_ids: Collection[int | None]) -> frozenset[int]:

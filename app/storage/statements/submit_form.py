@@ -138,7 +138,9 @@ def _added(kind: type[SQLModel], member: str, moved: sa.CTE) -> sa.CTE:
     names = _names(table)
     rows = _unfolded(kind, member, names)
     # Only the chain is also a column of `moved`; the rest is spelled short, as the driver's limit asks.
-    columns = [sa.literal_column("n.chain" if name == "chain" else name) for name in names]
+    columns: list[sa.ColumnElement[Any]] = [
+        sa.literal_column("n.chain" if name == "chain" else name) for name in names
+    ]
     chosen = sa.select(*columns).select_from(sa.join(rows, moved, sa.true()))
     added = sa.insert(table).from_select(names, chosen)
     return added.returning(sa.literal_column("1")).cte(member)
