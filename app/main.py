@@ -115,15 +115,14 @@ def create_app(
         middleware=_middleware(settings),
     )
     read = parts or Parts.load(settings)
-    watch = clock if isinstance(clock, ClockWatch) else ClockWatch()
+    watch = clock if isinstance(clock, ClockWatch) else None
     app.state.installation = open_installation(settings, hash_cost, read.library, watch)
     app.state.clock = clock
     app.state.edc_limits = RateLimits()
     app.state.commit = settings.commit
     app.state.statics = read.statics
-    app.state.form_assets = load_form_assets(
-        read.statics.text("css/daybook.css"), read.statics.text("js/runner.min.js")
-    )
+    style, runner = (read.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
+    app.state.form_assets = load_form_assets(style, runner)
     app.state.pages = read.pages
     app.state.form_documents = FormDocuments(read.pages, app.state.form_assets)
     words = ReminderTexts.load(read.pages.catalogues)

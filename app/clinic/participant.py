@@ -9,6 +9,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.request import PermittedRequest, get_overview, url_of_participant
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import Status
@@ -28,7 +29,6 @@ from app.services.clinic.participant_overview import (
     get_form_state,
 )
 from app.services.core.installation import Installation
-from app.services.schedule.slots import is_on_request
 from app.web.urls import PARTICIPANT
 
 
@@ -204,7 +204,6 @@ def build_participant_page(
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
     who, contact = view.participant, revealed or view.contact
-    spoken = find_language(who.language)
     instruments = tuple(dict.fromkeys(state.slot.instrument for state in view.forms))
     cells = [build_cell(view, state) for state in view.diary if state.status not in _AHEAD]
     return ParticipantPage(
@@ -212,7 +211,7 @@ def build_participant_page(
         url=participant_url(view),
         site=view.site,
         zone=who.zone,
-        language=spoken.name if spoken else who.language,
+        language=_language_name(who.language),
         enrolled_on=view.enrolled_on,
         consent=(who.consent_version, who.consented_on),
         identity=who.identity_check,
@@ -235,15 +234,20 @@ def build_participant_page(
         activated=view.activated,
         may=frozenset(each.value for each in view.may),
         on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
-        cancellable=_cancellable(view),
+        cancellable=list_cancellable_visits(view),
         today=local_day(at, who.zone).isoformat(),
         notice=notice,
         error=error,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
         requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
         typed=typed or {},
-        lost=_lost(view, typed or {}),
+        lost=find_lost_words(view, typed or {}),
     )
+
+
+def _language_name(code: str) -> str:
+    spoken = find_language(code)
+    return spoken.name if spoken else code
 
 
 def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
@@ -309,23 +313,6 @@ def _conflict_row(
         earlier_at=conflict.earlier_at,
         later_at=conflict.later_at,
     )
-
-
-def _cancellable(view: ParticipantOverview) -> tuple[str, ...]:
-    """The visits that staff asked for and nobody began."""
-    asked = [state.slot for state in view.forms if is_on_request(state.slot) and not state.slot.out_of_plan]
-    begun = {slot.visit for slot in asked if slot.begun_at or slot.submitted_at}
-    return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in begun))
-
-
-def _lost(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
-    """What was typed into a form that this page, as it is now, does not offer."""
-    offered = {f"device-{each.device_id}" for each in view.devices if each.revoked_at is None}
-    offered |= {f"undo-{each.entry.entry_id}" for each in view.dispositions if each.undone is None}
-    offered |= set() if view.exit else {"visit"}
-    offered |= {"cancel"} if _cancellable(view) else set()
-    words = (word for name, word in typed.items() if name != "form" and word)
-    return "" if typed.get("form") in offered else " ".join(words)
 
 
 def _request_line(

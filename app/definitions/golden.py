@@ -69,7 +69,7 @@ def _rows(path: Path, file: str, instrument: Instrument) -> Iterator[Mapping[str
     expected = {item.code for item in instrument.items} | {scale.code for scale in instrument.scales}
     if not path.exists():
         raise BadDefinition(file, "file", "missing", "golden rows for an instrument with scales")
-    reader = csv.DictReader(io.StringIO(read_definition(path, file), newline=""), restval="")
+    reader = csv.DictReader(io.StringIO(read_definition(path, file), newline=""), restval="", strict=True)
     try:
         missing = sorted(expected - set(reader.fieldnames or ()))
         if missing:

@@ -51,7 +51,6 @@ from app.storage.queries.slots import list_slots
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from app.storage.unit_of_work import UnitOfWork
 
 _BEGUN_ITEMS = 12
 
@@ -177,8 +176,8 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     """Wake the phone, open the form, answer it as far as the story goes, and send it."""
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
+    visitor = _awake(stage, at, story)  # a try of the PIN is counted in a transaction of its own
     with stage.installation.work(CLOCK, at) as opened:
-        visitor = _awake(stage, at, story, opened)
         slot = _slot(stage, visitor, filling.visit)
         context = ParticipantContext(stage.installation, visitor, at, opened)
         # What time alone makes due comes first: a form is announced as open before it is completed.
@@ -224,13 +223,11 @@ def submit_late(
         submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
 
 
-def _awake(
-    stage: DemoStage, at: datetime, story: Story, opened: UnitOfWork | None = None
-) -> ParticipantSession:
-    with nullcontext(opened.session) if opened else stage.installation.read() as session:
+def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
+    with stage.installation.read() as session:
         visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
     if visitor.locked:
-        unlock_device(ParticipantContext(stage.installation, visitor, at, opened), demo_pin(story.subject))
+        unlock_device(ParticipantContext(stage.installation, visitor, at), demo_pin(story.subject))
     return visitor
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from app.domain.capture.answers import SubmittedAnswer
+from app.domain.clock_trust import ClockReading
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
@@ -14,6 +15,7 @@ from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_seals import seal_days
+from app.services.audit.clock_confirmation import confirm_clock
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
@@ -45,6 +47,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _let_staff_in(installation)
     _let_the_edc_in(person)
     _import_pack(person)
+    _confirm_clock(person)
     assert seal_days(ClockContext(installation, LATER)) == 1
     return (person.cookie,)
 
@@ -107,6 +110,15 @@ def _let_the_edc_in(person: Person) -> None:
         EdcRequest(context, "0571-100", LATER, Preconditions()), ParticipantBody("0571", "en", START.date())
     )
     log_transfer(context, TransferRange("changes", 0, 3, 3))
+
+
+def _confirm_clock(person: Person) -> None:
+    confirm_clock(
+        StaffContext(person.installation, SYSTEM, LATER),
+        ClockReading(LATER, timedelta(days=1)),
+        "boot",
+        "was set right",
+    )
 
 
 def _import_pack(person: Person) -> None:

@@ -221,6 +221,7 @@ def test_answers_end_with_the_participation(person: Person) -> None:
         slot = work.session.merge(person.slot("BL"))
         slot.exit_kind, slot.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{slot.participant_id}")
+        work.mark_published(f"participant:{slot.participant_id}")
     assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))).code == "window_closed"
 
 

@@ -258,6 +258,7 @@ def submit(person: Person, at: datetime) -> None:
         row = work.session.get_one(Slot, entry.id)
         row.begun_at = row.submitted_at = at
         work.record(AuditEvent.FORM_SUBMITTED, participant_chain(row.participant_id))
+        work.mark_published(participant_chain(row.participant_id))
 
 
 def leave(kind: DispositionKind) -> Callable[[Person, datetime], None]:
@@ -291,6 +292,7 @@ def excuse(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.get_one(Slot, entry.id).excused = "no_translation"
         work.record(AuditEvent.SLOT_EXCUSED, participant_chain(entry.participant_id))
+        work.mark_published(participant_chain(entry.participant_id))
 
 
 @pytest.mark.req("COR-10", "PRI-03", "AUD-07")

@@ -6,12 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from sqlmodel import select
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import EdcContext, StaffContext
@@ -211,5 +210,5 @@ def test_a_lost_database_has_the_heads_of_the_file(
     assert save_heads(watched)
     assert watched.head_file is not None
     assert collect_heads(emptied) == read_head_file(watched.head_file)
-    with pytest.raises(sa.exc.SQLAlchemyError):
+    with pytest.raises(DatabaseUnavailable):
         find_rewound_studies(emptied)

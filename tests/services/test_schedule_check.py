@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from app.domain.plans.schedule_faults import ScheduleFaultKind
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.schedule.schedule_check import check_schedules, mend_schedule
 from app.storage.engine import allow_writes, write_engine
@@ -48,4 +47,3 @@ def test_what_nobody_can_make_anew_is_only_named(person: Person) -> None:
     found = [each for each in check_schedules(context) if each.subject == person.subject]
     assert [fault.kind for fault in found[0].faults] == [ScheduleFaultKind.contradiction]
     assert not mend_schedule(context, found[0])
-    assert verify_trail(person.installation) == []
