@@ -64,6 +64,8 @@ class AnchorPage:
     error: str = ""
     field: str = "on"
     shown: str = ""  # the fingerprint of what is listed
+    contradicts: bool = False  # the plan lets staff confirm it
+    against: str = ""  # "yes" once they did
 
 
 router = APIRouter(include_in_schema=False)
@@ -82,12 +84,13 @@ def take_anchor(
     reason: TypedWords = "",
     step: TypedCode = "",
     shown: TypedCode = "",
+    against: TypedCode = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
     view = get_overview(desk)
-    page = _dates_page(desk, view, kind, on, reason)
+    page = replace(_dates_page(desk, view, kind, on, reason), against=against)
     try:
-        entry = _entry(view, kind, on, reason)
+        entry = _entry(view, page)
         if step != CONFIRM:
             return desk.show(_preview(desk, view, page, entry))
         if _stays(view, entry):
@@ -104,21 +107,33 @@ def _show_refused(
     """Why nothing was recorded, with what was typed; and what would change now, where that has changed."""
     field = str(refused.details.get("field", "on"))
     page = replace(
-        page, error=desk.words(refused), field=field if field in ("kind", "on", "reason") else "on"
+        page,
+        error=_words(desk, view, refused),
+        field=field if field in ("kind", "on", "reason") else "on",
+        contradicts=refused.code == "dates_contradict" and view.plan.confirms_contradictions,
     )
     if refused.code not in STALE:
         return desk.show(page, refused)
     try:
-        entry = _entry(view, page.kind, page.on, page.reason)
+        entry = _entry(view, page)
         return desk.show(_preview(desk, view, page, entry), refused)
     except Refused:
         return desk.show(page, refused)
 
 
-def _entry(view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorEntry:
-    if kind not in [dated.kind.kind for dated in view.dates] or kind == TREATMENT_WITHDRAWAL:
-        raise Refused("unknown_anchor", kind=kind, allowed=_kinds(view))
-    return AnchorEntry(kind, parse_day(on, "on"), Owner.site, reason.strip() or None)
+def _words(desk: ParticipantStaffRequest, view: ParticipantOverview, refused: Refused) -> str:
+    """A refusal in words, in which a kind of date is called by its label."""
+    if refused.code != "dates_contradict":
+        return desk.words(refused)
+    label = view.plan.anchor_label(str(refused.details["kind"]), desk.frame.code)
+    return desk.words(Refused(refused.code, **{**refused.details, "kind": label}))
+
+
+def _entry(view: ParticipantOverview, page: AnchorPage) -> AnchorEntry:
+    if page.kind not in [dated.kind.kind for dated in view.dates] or page.kind == TREATMENT_WITHDRAWAL:
+        raise Refused("unknown_anchor", kind=page.kind, allowed=_kinds(view))
+    day, reason = parse_day(page.on, "on"), page.reason.strip() or None
+    return AnchorEntry(page.kind, day, Owner.site, reason, against_order=page.against == "yes")
 
 
 def _kinds(view: ParticipantOverview) -> tuple[str, ...]:

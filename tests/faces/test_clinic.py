@@ -14,16 +14,18 @@ from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
+from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
-from app.storage.tables.schedule import Disposition
+from app.storage.tables.schedule import Anchor, Disposition
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.markup import Element, parsed
+from tests.services.confirming import ordering
 from tests.services.people import START, Person, days, enrolled, site_entry
 
 PASSWORD = "correct horse battery"
@@ -453,3 +455,21 @@ def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: 
     assert nurse.post("/desk/enrol", data=typed | {"accepts_missed": "yes"}).status_code == 200
     early = typed | {"subject": "0571-089", "enrolled_on": "1026-01-05"}
     assert nurse.post("/desk/enrol", data=early).status_code == 422
+
+
+def test_a_date_against_its_order_is_confirmed_with_a_reason(clinic: ClinicFixture) -> None:
+    clinic.app.state.installation = ordering(clinic.app.state.installation, "sbrt_end", "sbrt_start")
+    clinic.clock.forward(days=1)
+    nurse = clinic.browser(Role.INVESTIGATOR)
+    url = f"{clinic.url}/dates"
+    confirm(nurse, url, {"kind": "sbrt_start", "on": "2026-03-03", "reason": ""})
+    typed = {"kind": "sbrt_end", "on": "2026-03-02", "reason": "as the chart says"}
+    refused = nurse.post(url, data=typed)
+    assert refused.status_code == 409
+    assert parsed(refused.text).all("select", name="against")
+    assert "contradicts another one: Sbrt start" in refused.text
+    recorded = confirm(nurse, url, typed | {"against": "yes"})
+    assert recorded.headers["location"].startswith(clinic.url)
+    with clinic.app.state.installation.read() as session:
+        kinds = session.exec(select(Anchor.kind).where(Anchor.standing == AnchorStanding.CURRENT)).all()
+    assert "sbrt_end" in kinds

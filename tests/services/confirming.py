@@ -1,4 +1,4 @@
-"""Studies that confirm people in another way than the shipped plan does."""
+"""Studies that confirm people, or dates, in another way than the shipped plan does."""
 
 from dataclasses import replace
 from datetime import date
@@ -16,6 +16,21 @@ BORN = date(1950, 2, 3)
 def confirming(installation: Installation, check: SecondCheck) -> Installation:
     """The same installation, whose plans ask for this second check."""
     plans = {key: replace(plan, second_check=check) for key, plan in installation.library.plans.items()}
+    return replace(installation, library=replace(installation.library, plans=plans))
+
+
+def ordering(installation: Installation, kind: str, after: str) -> Installation:
+    """The same installation, whose plans have one kind of date after another and let staff confirm."""
+    plans = {
+        key: replace(
+            plan,
+            anchors=tuple(
+                replace(anchor, after=(after,)) if anchor.kind == kind else anchor for anchor in plan.anchors
+            ),
+            confirms_contradictions=True,
+        )
+        for key, plan in installation.library.plans.items()
+    }
     return replace(installation, library=replace(installation.library, plans=plans))
 
 
