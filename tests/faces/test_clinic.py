@@ -467,7 +467,7 @@ def test_a_date_against_its_order_is_confirmed_with_a_reason(clinic: ClinicFixtu
     refused = nurse.post(url, data=typed)
     assert refused.status_code == 409
     assert parsed(refused.text).all("select", name="against")
-    assert "contradicts another one: Sbrt start" in refused.text
+    assert "contradicts another one" in parsed(refused.text).text
     recorded = confirm(nurse, url, typed | {"against": "yes"})
     assert recorded.headers["location"].startswith(clinic.url)
     with clinic.app.state.installation.read() as session:
