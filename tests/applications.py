@@ -75,17 +75,19 @@ class Browser(TestClient):
         data = options.get("data")
         plain = options.get("content") is None and options.get("json") is None
         if method == "POST" and plain and not self.keyless and FIELD not in (data or {}):
-            key = self._fresh_key(str(url).partition("?")[0], options.get("headers"))
+            carried = {**self.headers, **(options.get("headers") or {})}
+            key = self._fresh_key(str(url).partition("?")[0], carried)
             options["data"] = {**(data or {}), FIELD: key} if key else data
         return super().request(method, url, **options)
 
-    def _fresh_key(self, path: str, headers: Mapping[str, str] | None) -> str:
+    def _fresh_key(self, path: str, headers: Mapping[str, str]) -> str:
         """The key that a page about this address carries now; "" where the address asks for no act."""
         app = cast("FastAPI", self.app)
         pattern, names = _match(app, path)
         if ("POST", pattern) not in ACTS:
             return ""
-        carried = SimpleCookie((headers or {}).get("Cookie", ""))
+        cookie = next((value for name, value in headers.items() if name.lower() == "cookie"), "")
+        carried = SimpleCookie(cookie)
         cookies = {name: morsel.value for name, morsel in carried.items()} or dict(self.cookies)
         return fresh_page_key(app, cookies, names.get("participant"))
 

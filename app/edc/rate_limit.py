@@ -21,7 +21,7 @@ class RateLimits:
     def count(self, client_id: str, at: datetime) -> Mapping[str, str]:
         """The headers that tell what is left; raises Refused("too_fast") with its end."""
         since, requests = self.counted.get(client_id, (at, 0))
-        if is_over(since, at, SPAN):
+        if at == since + SPAN or is_over(since, at, SPAN):
             since, requests = at, 0
         wait = max(1, int((since + SPAN - at).total_seconds()))
         if requests >= self.quota:

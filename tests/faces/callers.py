@@ -62,7 +62,7 @@ STILL_OPEN_WHEN_LOCKED = {
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
-ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave")
+ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
 """Asked last, because they end the state that the others are asked in."""
 
 

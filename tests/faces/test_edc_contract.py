@@ -32,7 +32,7 @@ from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered
 
 FROZEN = Path(__file__).parents[2] / "docs" / "manual" / "edc-openapi.json"
-REWRITE = "DAYBOOK_REWRITE_CONTRACT"
+REWRITE = "REWRITE_CONTRACT"
 
 
 @pytest.mark.req("EDC-01")

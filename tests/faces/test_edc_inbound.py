@@ -246,7 +246,7 @@ def test_the_sites_date_is_never_written_over(
     [
         ("full_moon", {"date": "2026-03-02"}, 404, "no_anchor"),
         ("randomisation", {"date": "2027-03-02"}, 422, "date_in_future"),
-        ("randomisation", {"date": "2026-03-01"}, 422, "before_enrolment"),
+        ("randomisation", {"date": "1999-03-01"}, 422, "date_out_of_range"),
         ("randomisation", {"date": "2026-03-02", "at": "2026-03-01T02:00:00Z"}, 422, "instant_differs"),
     ],
 )
@@ -257,6 +257,18 @@ def test_an_anchor_that_cannot_be_is_refused(
     for query in ("false", "true"):
         answer = edc.put(f"/participants/0571-101/anchors/{kind_}", body | {"as_of": AS_OF}, dry_run=query)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_date_against_its_order_is_listed_and_not_in_force_unless_confirmed(edc: Edc) -> None:
+    edc.put("/participants/0571-101", REGISTER)
+    early = {"date": "2026-03-01", "as_of": AS_OF}
+    kept = edc.put("/participants/0571-101/anchors/randomisation", early)
+    assert (kept.status_code, kept.json()["standing"], kept.json()["windows"]) == (201, "differing", [])
+    assert "randomisation" not in edc.get("/participants/0571-101").json()["anchors"]
+    again = {"date": "2026-02-28", "as_of": later(hours=1)}
+    meant = edc.put("/participants/0571-101/anchors/randomisation", again, confirm="true")
+    assert (meant.status_code, meant.json()["standing"]) == (200, "current")
+    assert edc.get("/participants/0571-101").json()["anchors"]["randomisation"]["date"] == "2026-02-28"
 
 
 def test_an_arm_brings_its_visits(edc: Edc) -> None:

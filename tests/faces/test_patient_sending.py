@@ -24,8 +24,11 @@ TWICE = [event(1, "q1", 3), event(2, "q1", 2, base=1)]
 """A mind that was changed just before sending: the form itself tells only the second answer."""
 
 
-def send(phone: Phone, slot: str, events: object, at: str = SHOWN, sent: str = SHOWN) -> Response:
+def send(
+    phone: Phone, slot: str, events: object, at: str = SHOWN, sent: str = SHOWN, offline: str = ""
+) -> Response:
     told = {"submission_id": "c1", "reviewed": "1", "at": at, "sent": sent, "events": json.dumps(events)}
+    told |= {"offline": offline} if offline else {}
     return phone.client.post(
         f"/f/{slot}/submit", data={**ANSWERS, **told}, headers={"accept": "application/json"}
     )
@@ -71,7 +74,7 @@ def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone,
     clock.at = window.grace_until
     phone.client.post("/unlock", data={"pin": PIN})
     pressed = (window.closes_at - timedelta(seconds=1)).isoformat()
-    assert send(phone, slot, TWICE, at=pressed, sent=clock.at.isoformat()).status_code == 200
+    assert send(phone, slot, TWICE, at=pressed, sent=clock.at.isoformat(), offline="1").status_code == 200
     assert kept(phone) == [("sent:c1", 1, "q1", 2)]
 
 

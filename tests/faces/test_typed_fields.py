@@ -242,7 +242,7 @@ def test_a_day_that_no_trial_knows_is_refused_in_words(here: SiteFixture, desk: 
     for path, fields in (
         ("visits", {"visit": "UNS", "on": day}),
         ("dates", {"kind": "sbrt_start", "on": day}),
-        ("disposition", {"kind": "withdrew_study", "stated": day, "step": "confirm"}),
+        ("disposition", {"kind": "withdrew_study", "stated": day, "reason": "x", "step": "confirm"}),
     ):
         refused = desk.post(f"{person}/{path}", data=fields)
         assert refused.status_code == 422

@@ -154,7 +154,7 @@ def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_machines(clie
 
 def test_a_wrong_method_says_so_in_the_reader_s_words(client: TestClient) -> None:
     answer = client.request("DELETE", "/about")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_wrong_fields_are_named_and_never_repeated(client: TestClient) -> None:

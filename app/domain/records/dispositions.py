@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from app.domain.refusal import Refused
+from app.domain.typed_text import check_day
 
 _FORM = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 ALLOWED_DATE = "YYYY-MM-DD; YYYY-MM for a death"
@@ -54,7 +55,7 @@ def parse_stated_date(kind: DispositionKind, stated: str) -> StatedDate:
         raise Refused("bad_date", field="date", allowed=ALLOWED_DATE)
     try:
         year, month = int(matched[1]), int(matched[2])
-        first = date(year, month, int(matched[3] or 1))
+        first = check_day(date(year, month, int(matched[3] or 1)), "date")
     except ValueError as impossible:
         raise Refused("bad_date", field="date", allowed=ALLOWED_DATE) from impossible
     last = first if matched[3] else first.replace(day=calendar.monthrange(year, month)[1])

@@ -115,7 +115,8 @@ _BEARER: sa.Select[*tuple[Any, ...]] = (
     .join(Study, col(Study.id) == col(EdcClient.study_id))
     .where(
         col(EdcToken.token_hash) == sa.bindparam("token_hash"),
-        col(EdcToken.expires_at).between(sa.bindparam("at"), sa.bindparam("latest")),
+        col(EdcToken.expires_at) > sa.bindparam("at"),
+        col(EdcToken.expires_at) <= sa.bindparam("latest"),
         col(EdcClient.disabled_at).is_(None),
     )
 )

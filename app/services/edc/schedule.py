@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from app.domain.plans.plan import Owner, Plan
 from app.domain.plans.rescheduling import WindowMove
@@ -15,7 +15,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan
 from app.services.edc.records import StoreResult
-from app.services.edc.representations import anchor_dates, check_visit
+from app.services.edc.representations import check_visit
 from app.services.edc.requests import (
     EDC_UPDATE,
     EdcRequest,
@@ -125,10 +125,8 @@ def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> A
         participant = find_participant(session, context.client, subject)
         plan = get_plan(context.installation, session, participant.study_id)
         entry = _entry(plan, participant, body)
-        moves = preview_anchor(context.installation, session, participant, entry, context.at).moves
-        if _differs(session, plan, participant, body):
-            return AnchorOutcome(AnchorStanding.DIFFERING.value, ())
-        return AnchorOutcome(AnchorStanding.CURRENT.value, moves)
+        proposal = preview_anchor(context.installation, session, participant, entry, context.at)
+        return AnchorOutcome(proposal.standing.value, proposal.moves)
 
 
 def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, AnchorOutcome]:
@@ -149,14 +147,14 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
         }
         part = f"anchors/{body.kind}"
         stored = request.store(work, participant, part, document)
-        differs = _differs(work.session, plan, participant, body)
-        standing = (AnchorStanding.DIFFERING if differs else AnchorStanding.CURRENT).value
-        if not stored.acts or is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at):
+        in_force = is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at)
+        if not stored.acts or in_force:
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
-            return request.finish(work, participant, part, stored), AnchorOutcome(standing, ())
+            standing = AnchorStanding.CURRENT if in_force else AnchorStanding.DIFFERING
+            return request.finish(work, participant, part, stored), AnchorOutcome(standing.value, ())
         confirmed = body.confirm or _owned(plan, body.kind)
         proposal = enter_anchor(request.context.installation, work, participant, entry, confirmed)
-        outcome = AnchorOutcome(standing, () if differs else proposal.moves)
+        outcome = AnchorOutcome(proposal.standing.value, proposal.moves)
         return request.finish(work, participant, part, stored), outcome
 
 
@@ -171,15 +169,6 @@ def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntr
 def _owned(plan: Plan, kind: str) -> bool:
     """Whether the EDC is the owner of this kind of fact."""
     return any(anchor.kind == kind and anchor.owner is Owner.edc for anchor in plan.anchors)
-
-
-def _differs(session: Session, plan: Plan, participant: Participant, body: AnchorBody) -> bool:
-    """Whether the site, whose fact it is, has said another day."""
-    said = anchor_dates(session, participant).get(body.kind)
-    if said is None or _owned(plan, body.kind):
-        return False
-    day, source = said
-    return source == Owner.site and day != body.on
 
 
 def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreResult:

@@ -49,8 +49,8 @@ def preview_anchor(
     """What recording this would do, with nothing changed. Raises as `record_anchor`."""
     plan = get_plan(installation, session, participant.study_id)
     anchors = current_anchors(session, key_of(participant))
-    if not _stands(plan, participant, anchors, entry, at):
-        return ScheduleProposal((), ())
+    if _find_standing(session, plan, participant, anchors, entry, at) is AnchorStanding.DIFFERING:
+        return ScheduleProposal((), (), AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     return propose_schedule(plan, participant, list_slots(session, key_of(participant)), anchors, at)
 
@@ -86,13 +86,12 @@ def enter_anchor(
     work.lock(chain)
     plan = get_plan(installation, session, participant.study_id)
     anchors = current_anchors(session, key_of(participant))
-    stands = _stands(plan, participant, anchors, entry, at)
-    standing = _standing(session, participant, plan, entry) if stands else AnchorStanding.DIFFERING
+    standing = _find_standing(session, plan, participant, anchors, entry, at)
     event = AuditEvent.ANCHOR_RECORDED if entry.source is Owner.site else AuditEvent.ANCHOR_RECEIVED
     work.record(event, chain, reason=entry.reason)
     _keep(session, work, participant, entry, standing)
     if standing is AnchorStanding.DIFFERING:
-        return ScheduleProposal((), ())
+        return ScheduleProposal((), (), standing)
     slots = list_slots(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(plan, participant, slots, anchors, at)
@@ -156,6 +155,20 @@ def _refuse(entry: AnchorEntry, contradiction: DateContradiction) -> NoReturn:
         raise Refused("before_enrolment", date=entry.on, earliest=earlier.on)
     other = earlier if entry.kind == later.kind else later
     raise Refused("dates_contradict", date=entry.on, kind=other.kind, other=other.on)
+
+
+def _find_standing(
+    session: Session,
+    plan: Plan,
+    participant: Participant,
+    anchors: Mapping[str, AnchorDate],
+    entry: AnchorEntry,
+    at: datetime,
+) -> AnchorStanding:
+    """Whether the date would be in force. Raises as `_stands`."""
+    if not _stands(plan, participant, anchors, entry, at):
+        return AnchorStanding.DIFFERING
+    return _standing(session, participant, plan, entry)
 
 
 def _standing(session: Session, participant: Participant, plan: Plan, entry: AnchorEntry) -> AnchorStanding:

@@ -50,10 +50,14 @@ NOT_IN_PLAN = "not_in_plan"
 
 @dataclass(frozen=True, slots=True)
 class ScheduleProposal:
-    """What a changed fact would do to a participant's forms, in the plan's order."""
+    """What a changed fact would do to a participant's forms, in the plan's order.
+
+    `standing`: whether the fact would be in force; one that only differs changes nothing.
+    """
 
     changes: tuple[SlotMove, ...]
     planned: tuple[PlannedSlot, ...]
+    standing: AnchorStanding = AnchorStanding.CURRENT
 
     @property
     def moves(self) -> tuple[WindowMove, ...]:
