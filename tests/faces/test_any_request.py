@@ -4,7 +4,6 @@ The routes and their parts come from the application. `DAYBOOK_FUZZ=20000` draws
 database instead of a few hundred.
 """
 
-import asyncio
 import os
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.web.permissions import ROUTES
 from tests.applications import Clock, application
+from tests.coroutines import LoopThread
 from tests.faces.fuzz.nasty_values import WORST, WORST_DAYS, json_values, texts
 from tests.faces.fuzz.raw_client import RawRequest, RawResponse
 from tests.faces.fuzz.route_parts import Part, RouteParts, list_route_parts
@@ -46,7 +46,7 @@ def calls(
     app: FastAPI, clock: Clock, migrated_url: str, secrets: dict[str, tuple[str, ...]]
 ) -> Iterator[SpoiledCalls]:
     sites = restore_site_fixture(app, clock, secrets[migrated_url])
-    with asyncio.Runner() as runner:
+    with LoopThread() as runner:
         yield SpoiledCalls.begin(app, sites, runner)
     sites.installation.engine.dispose()
 

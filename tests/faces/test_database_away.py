@@ -15,6 +15,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from app.storage.database.limits import POOL_SIZE
 from tests import postgres
 from tests.applications import BASE_URL, Clock, application
+from tests.coroutines import run_apart
 from tests.faces.edc_caller import REGISTER, STUDY, signed_in
 from tests.faces.visitors import Phone, event, heading, invited, newcomer
 from tests.services.beginnings import SITE, site_of
@@ -204,5 +205,5 @@ def test_one_locked_row_makes_nobody_else_wait(
             await holder.rollback()
             assert set(await asyncio.gather(*requests)) == {204}
 
-    asyncio.run(asyncio.wait_for(play(), GUARD_SECONDS))
+    run_apart(asyncio.wait_for(play(), GUARD_SECONDS))
     app.state.installation.engine.dispose()

@@ -1,6 +1,5 @@
 """The laws of HTTP on the EDC's face: tags, conditions, HEAD, methods, media types, repeated members."""
 
-import asyncio
 import json
 import re
 
@@ -24,6 +23,7 @@ from app.web.problems import RESERVED, problem_response
 from app.web.refusal_messages import MESSAGES
 from app.web.urls import EDC as BASE
 from tests.applications import Clock, visitor
+from tests.coroutines import run_apart
 from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, STUDY, Edc, answered, trail
 
 
@@ -119,7 +119,7 @@ def test_no_byte_of_a_body_reaches_the_server_after_head() -> None:
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    asyncio.run(HeadRequests(app)({"type": "http", "method": "HEAD"}, receive, send))
+    run_apart(HeadRequests(app)({"type": "http", "method": "HEAD"}, receive, send))
     assert [message.get("body", b"") for message in passed] == [b"", b""]
     assert passed[0]["headers"] == [(b"content-length", b"4")]
 

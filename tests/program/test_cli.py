@@ -311,7 +311,7 @@ def test_a_whole_trail_is_told_with_heads_to_keep(
     heads.write_text("no head\n", "utf-8")
     assert daybook("verify-audit", "--heads", heads) == 2
     assert "line 1 holds no head of the trail" in capsys.readouterr().err
-    assert daybook("verify-audit", "--heads", tmp_path / "none") == 2
+    assert daybook("verify-audit", "--heads", tmp_path / "none") == 3
 
 
 def test_a_verification_that_cannot_look_says_so_in_one_line(
@@ -319,7 +319,7 @@ def test_a_verification_that_cannot_look_says_so_in_one_line(
 ) -> None:
     assert daybook("verify-audit") == 3
     said = capsys.readouterr()
-    assert said.err.startswith("daybook: the database could not be read: ")
+    assert said.err.startswith("daybook: the database cannot be used: ")
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
 

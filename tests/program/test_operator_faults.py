@@ -31,6 +31,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "retire-secret": ("c",),
     "disable-client": ("c", "--reason", "left"),
     "health": ("--url", "http://127.0.0.1:9/readyz"),
+    "clock": ("confirm", "--reason", "was set right"),
+    "restore": ("--mark",),
 }
 NO_DATABASE = {"check-questionnaires", "screens"}
 """Commands that look at files alone, and at files that are there."""

@@ -219,4 +219,5 @@ def test_behind_the_manual_s_proxy_each_client_counts_for_itself(
             assert stranger.request("GET", "/healthz").status == 200
             assert [stranger.guess(number) for number in range(TRIES + 1)] == [403] * TRIES + [429]
             assert nurse.guess(0) == 403
-            assert nurse.request("POST", "/desk/sign-in", "x" * 1_100_000).status == 413
+            # The server refuses it before it has read it all, which a proxy may see as a broken connection.
+            assert nurse.request("POST", "/desk/sign-in", "x" * 1_100_000).status in (413, 502)

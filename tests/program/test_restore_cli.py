@@ -139,7 +139,7 @@ def test_what_is_no_backup_changes_nothing(
         assert (done.code, "[not_a_backup]" in done.err) == (2, True), done.err
         assert done.err.count("\n") == 1
     absent = begun("restore", tmp_path / "nowhere")
-    assert (absent.code, "nowhere" in absent.err) == (2, True)
+    assert (absent.code, "nowhere" in absent.err) == (3, True)
     assert (rows(database_url, "SELECT feed FROM study"), heads.read_bytes()) == before
     assert not list(tmp_path.glob("*.restoring*"))
 

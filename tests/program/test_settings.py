@@ -200,7 +200,7 @@ def test_settings_and_what_is_made_of_them_never_show_a_secret(tmp_path: Path) -
 def test_a_trial_keeps_the_heads_of_its_feeds_outside_the_database() -> None:
     assert Settings.from_environment({}).head_file is None
     assert Settings.from_environment(LIVE).head_file == Path("data/daybook.sqlite3.heads.json")
-    on_postgresql = {**LIVE, "DAYBOOK_DATABASE_URL": "postgresql+psycopg://x"}
+    on_postgresql = {**LIVE, "DAYBOOK_DATABASE_URL": "postgresql+psycopg:///x"}
     with pytest.raises(BadDefinition) as bad:
         Settings.from_environment(on_postgresql)
     assert bad.value.key == "DAYBOOK_HEAD_FILE"

@@ -1,6 +1,5 @@
 """Requests byte by byte, as a server hands them to the application; nothing is put right on the way."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,8 @@ from urllib.parse import quote, unquote
 
 import orjson
 from fastapi import FastAPI
+
+from tests.coroutines import LoopThread
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -42,7 +43,7 @@ class RawClient:
     """Calls an application without a server; `runner` is the loop that all requests share."""
 
     app: FastAPI
-    runner: asyncio.Runner
+    runner: LoopThread
     calls: int = field(default=0)
 
     def ask(self, request: RawRequest) -> RawResponse:

@@ -1,6 +1,5 @@
 """A request in good faith to any route, of which some parts are then spoiled."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from app.domain.records.access import SYSTEM
 from app.edc.rate_limit import RateLimits
 from app.storage.tables.staff import Throttle
 from app.web.permissions import CallerKind
+from tests.coroutines import LoopThread
 from tests.faces.callers import SiteFixture, Who, caller, sign_in_colleague, valid_body
 from tests.faces.edc_caller import AS_OF
 from tests.faces.fuzz.raw_client import (
@@ -117,7 +117,7 @@ class SpoiledCalls:
     _renewals: int = 100
 
     @classmethod
-    def begin(cls, app: FastAPI, sites: SiteFixture, runner: asyncio.Runner) -> "SpoiledCalls":
+    def begin(cls, app: FastAPI, sites: SiteFixture, runner: LoopThread) -> "SpoiledCalls":
         app.state.edc_limits = RateLimits(quota=1_000_000_000)
         sites.phone.begin()
         return cls(app, sites, RawClient(app, runner))
