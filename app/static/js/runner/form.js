@@ -14,7 +14,7 @@ var DEBOUNCE_MS = 400;
 var NOT_ASKED = 0, ASKED = 1, UNDECIDED = 2;
 
 // A browser without one of these shows the long form.
-if (!window.fetch || !window.URLSearchParams || !form || !form.closest || !window.history.pushState) {
+if (!window.fetch || !window.URLSearchParams || !form || !form.closest) {
   root.className = root.className.replace(' js', '');
   return;
 }
@@ -84,21 +84,21 @@ function readAnswer(section) {
   var blank = blankBox(section), field = textField(section), option = checkedOption(section);
   if (blank && blank.checked) { return null; }
   if (!field) { return option ? +option.value : undefined; }
-  if (!field.value.trim()) { return undefined; }
-  return 'text' in section.dataset ? field.value : readDecimal(section, field.value);
+  return !field.value.trim() ? undefined
+    : 'text' in section.dataset ? field.value : readDecimal(section, field.value);
 }
-function decimalFactor(section) { return Math.pow(10, section.dataset.dec); }
+function decimalFactor(section) { return +('1e' + section.dataset.dec); }
 // In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded. The
 // server reads the same texts alike, by parse_answer of narrow_number.
 function readDecimal(section, typed) {
-  var text = typed.normalize('NFKC').replace(/[,。]/g, '.').trim();
-  var factor = decimalFactor(section), number = Math.round(text * factor);
+  var text = typed.normalize('NFKC').replace(/[,。]/, '.').trim(), factor = decimalFactor(section);
+  var number = Math.round(text * factor);
   return /^-?\d{1,9}(\.\d{1,9})?$/.test(text) && number / factor == text
     && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
 }
 function showAnswer(section, value) {
-  var blank = blankBox(section), field = textField(section);
-  var option = section.querySelector('[type=radio][value="' + value + '"]');
+  var blank = blankBox(section), field = textField(section),
+    option = section.querySelector('[type=radio][value="' + value + '"]');
   if (blank) { blank.checked = value === null; }
   if (field && value !== null) { field.value = value / decimalFactor(section); }
   if (option) { option.checked = true; }
@@ -112,7 +112,7 @@ function isSettled(section) {
 function matches(condition, value) {
   var parts = /(.=)(\d+)$/.exec(condition), number = +parts[2];
   return typeof value === 'number'
-    && (parts[1] === '==' ? value === number : parts[1] === '>=' ? value >= number : value <= number);
+    && (parts[1] === '>=' ? value >= number : parts[1] === '<=' ? value <= number : value === number);
 }
 function askedState(section) {
   var condition = section.dataset['if'], source, sourceState;
@@ -236,15 +236,14 @@ function leaveBlank() {
   goForward();
 }
 
-// The review: the wording stays in the form; only the rows are made here. A number is shown as it is stored.
+// The review: the wording stays in the form; only the rows are made here. A number stands in its field as it is stored.
 function numberedHeading(section) {
   return askedSections().indexOf(section) + 1 + '. ' + heading(section).textContent;
 }
 function answerText(section) {
-  var option = checkedOption(section), value = readAnswer(section);
-  return value === null ? label('blank')
-    : option ? option.nextElementSibling.textContent
-      : section.dataset.dec ? (value / decimalFactor(section)).toFixed(section.dataset.dec) : value;
+  var option = checkedOption(section);
+  return readAnswer(section) === null ? label('blank')
+    : option ? option.nextElementSibling.textContent : textField(section).value;
 }
 function fillReview(asked) {
   var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });

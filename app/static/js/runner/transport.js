@@ -96,7 +96,7 @@ function submitForm() {
     return sendRecords();
   }
   state.sending = true;
-  byId('next').setAttribute('aria-disabled', 'true');
+  byId('next').setAttribute('aria-disabled', true);
   request('submit', new URLSearchParams(collectForm(box)) + '', function (response) {
     handleSubmitted(response, lastSeq);
   }, handleUnsent);
@@ -133,7 +133,7 @@ function handleUnsent(response) {
     // The server's page says what is wrong. Send has to be pressed again: it is not sent by itself.
     state.stopped = true;
     clearSendPressed(state.ownBox);
-    return HTMLFormElement.prototype.submit.call(form);
+    return form.submit();
   }
   handleFailure(response);
 }
