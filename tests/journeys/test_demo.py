@@ -12,6 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,9 +159,16 @@ def test_progress_is_shown_a_tenth_at_a_time(demonstration: Demonstration) -> No
     assert "\r" not in demonstration.progress
 
 
-def test_the_links_are_written_while_the_server_still_runs(demonstration: Demonstration) -> None:
-    """Into a pipe, which Python would else fill first."""
-    folder = demonstration.folder
+def test_the_links_are_written_while_the_server_still_runs(
+    demonstration: Demonstration, tmp_path: Path
+) -> None:
+    """Into a pipe, which Python would else fill first; of a copy, since a file has one server."""
+    folder = folder_at(tmp_path)
+    with (
+        closing(sqlite3.connect(demonstration.folder.path / "demo.sqlite3")) as served,
+        closing(sqlite3.connect(tmp_path / "demo.sqlite3")) as copied,
+    ):
+        served.backup(copied)
     environ = {name: value for name, value in folder.environment().items() if name != "PYTHONUNBUFFERED"}
     with servers.free_socket() as held:
         port = held.getsockname()[1]

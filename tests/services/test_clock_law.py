@@ -252,7 +252,9 @@ class ClockMachine(RuleBasedStateMachine):
     def check_reading(self) -> datetime:
         watch = self.installation.clock_watch
         at = watch()
-        assert (at, watch.untrusted) == (self.at, self.untrusted)
+        # A confirmation keeps the boot clock in milliseconds.
+        assert abs(at - self.at) < timedelta(milliseconds=100)
+        assert watch.untrusted == self.untrusted
         return at
 
     def open_slot(self, at: datetime) -> str | None:
