@@ -40,9 +40,12 @@ class StandingSlot:
 class SlotMove:
     """What becomes of one form. `planned` is None where the plan has it no more, `standing` for a new one.
 
+    `key` is its code and instrument in the plan, or those that it leaves with.
+
     `would_be_missed`: it would be missed by this at once, so that the change is confirmed first.
     """
 
+    key: SlotKey
     standing: StandingSlot | None
     planned: PlannedSlot | None
     would_be_missed: bool
@@ -75,9 +78,12 @@ def plan_moves(
         if form is not None:
             kept.add(form.key)
         if form is None or _changes(form, each):
-            moves.append(SlotMove(form, each, _would_be_missed(form, each, left, at)))
+            moves.append(SlotMove(each.key, form, each, _would_be_missed(form, each, left, at)))
     leaving = (form for form in standing if form.key not in kept and not form.out_of_plan)
-    return (*moves, *(SlotMove(form, None, False) for form in leaving if not form.on_request))
+    return (
+        *moves,
+        *(SlotMove(form.planned.key, form, None, False) for form in leaving if not form.on_request),
+    )
 
 
 def window_moves(moves: Collection[SlotMove]) -> tuple[WindowMove, ...]:
@@ -101,8 +107,7 @@ def _window_moves(moves: Collection[SlotMove]) -> Iterator[WindowMove]:
         if form is not None and form.is_touched:
             new = old
         if form is None or old != new:
-            key = planned.key if planned is not None else form.planned.key if form is not None else ("", "")
-            yield WindowMove(key, old, new, move.would_be_missed)
+            yield WindowMove(move.key, old, new, move.would_be_missed)
 
 
 def _match(

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from app.domain.plans.plan import ENROLMENT, Plan
+from app.domain.plans.plan import ENROLMENT
 from app.domain.plans.schedule import AnchorDate, plan_requested_visit
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
@@ -43,7 +43,7 @@ def request_visit(
         plan = get_plan(context.installation, work.session, study_id)
         slots = list_slots(work.session, key_of(participant))
         anchors = current_anchors(work.session, key_of(participant))
-        _check_day(plan, participant, slots, anchors, visit, on_day, context.at)
+        _check_day(participant, slots, anchors, visit, on_day, context.at)
         taken = {slot.visit for slot in slots}
         number = next(
             number
@@ -88,7 +88,6 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
 
 
 def _check_day(
-    plan: Plan,
     participant: Participant,
     slots: Sequence[Slot],
     anchors: Mapping[str, AnchorDate],
@@ -97,8 +96,7 @@ def _check_day(
     at: datetime,
 ) -> None:
     """A visit lies between enrolment and three months ahead, and there is one of a code a day."""
-    enrolled = anchors.get(ENROLMENT)
-    low = enrolled.on if enrolled is not None else plan.first_date
+    low = anchors[ENROLMENT].on
     high = local_day(at, participant.zone) + FURTHEST_AHEAD
     if not low <= on_day <= high:
         raise Refused("date_out_of_range", date=on_day, low=low, high=high)
