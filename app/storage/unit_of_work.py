@@ -342,5 +342,4 @@ def _cover(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
         names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]
         raise UnauditedChange(f"{names[0]} changed without an event")
     answering[0].changes.extend(change.changes)
-    if change.fact is not None:
-        answering[0].facts.append(change.fact)
+    answering[0].facts.extend([] if change.fact is None else [change.fact])

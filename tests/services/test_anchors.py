@@ -1,5 +1,6 @@
 """Dated facts: who owns them, what they move, and that nothing is missed silently."""
 
+import json
 from collections.abc import Callable
 from datetime import date
 
@@ -66,6 +67,22 @@ def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
     assert person.slot("D0").for_day == date(2026, 3, 3)
     assert person.slot("W6").target_on == date(2026, 4, 14)
     assert [row.standing for row in recorded(person)] == [AnchorStanding.SUPERSEDED, AnchorStanding.CURRENT]
+
+
+@pytest.mark.req("EDC-04")
+def test_an_answered_day_that_gets_another_code_is_told_again_with_its_answers(person: Person) -> None:
+    person.randomise(DAY0, START)
+    person.begin("D0", START)
+    person.submit("D0", START, {"any_symptom": 0})
+    person.anchor("enrolment", date(2026, 3, 1), START)
+    person.randomise(date(2026, 3, 1), START)
+    assert person.slot("D1").submitted_at == START
+    with person.installation.read() as session:
+        lines = session.exec(select(FeedEvent.line).where(FeedEvent.type == "diary.completed")).all()
+    first, again = (json.loads(line) for line in lines)
+    assert [first["visit"], again["visit"], again["version"]] == ["D0", "D1", first["version"] + 1]
+    assert again["data"]["answers"] == first["data"]["answers"]
+    assert again["data"]["slot"]["state"] == "submitted"
 
 
 def test_a_past_anchor_says_what_would_be_missed_and_waits_for_a_yes(person: Person) -> None:

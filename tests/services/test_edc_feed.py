@@ -336,3 +336,12 @@ else:
 """
     command = [sys.executable, "-I", "-c", program, str(VERIFIER.parent), str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_visit_before_the_study_is_refused(
+    installation: Installation, caller: EdcClientSession, person: Person
+) -> None:
+    with pytest.raises(Refused, match="date_out_of_range"):
+        receive_visit(
+            request_about(installation, caller, person.subject), "W6", VisitState.occurred, date(1999, 1, 1)
+        )

@@ -257,6 +257,7 @@ def submit(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         row = work.session.get_one(Slot, entry.id)
         row.begun_at = row.submitted_at = at
+        row.published_state, row.published_window = "submitted", row.window_version
         work.record(AuditEvent.FORM_SUBMITTED, participant_chain(row.participant_id))
         work.mark_published(participant_chain(row.participant_id))
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
-from app.storage.audit import UnauditedChange, build_entry
+from app.storage.audit import UnauditedChange, UnpublishedChange, build_entry
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import write_answers
@@ -46,6 +46,25 @@ def rewrite(engine: Engine, trial: Trial, at: datetime, finish: Callable[[UnitOf
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Participant, trial.participant).language = "en"
         finish(work)
+
+
+@pytest.mark.req("AUD-01", "EDC-04")
+def test_a_changed_fact_of_a_form_that_was_not_compared_with_the_feed_is_refused(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    def excuse(*, compared: bool) -> None:
+        with UnitOfWork(engine, SYSTEM, at) as work:
+            assert work.session.get_one(Slot, trial.slot).excused is None
+            work.session.get_one(Slot, trial.slot).excused = "no_translation"
+            work.record(AuditEvent.SLOT_EXCUSED, trial.chain)
+            if compared:
+                work.mark_published(trial.chain)
+
+    with pytest.raises(UnpublishedChange):
+        excuse(compared=False)
+    excuse(compared=True)
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        assert work.session.get_one(Slot, trial.slot).excused == "no_translation"
 
 
 @pytest.mark.req("AUD-01", "AUD-02")

@@ -162,9 +162,10 @@ class _Inspection:
             yield entry
 
     def _pass_old_entry(self, entry: ChainEntry, replay: Replay) -> None:
-        if entry.event in _CHANGING:
-            self.report.old_entries += 1
-            replay.incomplete = self._shared.incomplete = True
+        changing = entry.event in _CHANGING
+        self.report.old_entries += changing
+        replay.incomplete |= changing
+        self._shared.incomplete |= changing
 
     def _participant_faults(self, participant_id: int, replay: Replay) -> Iterator[IntegrityFault]:
         slots = read_slot_definitions(self._connection, participant_id)

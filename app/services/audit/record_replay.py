@@ -20,8 +20,7 @@ class _Unstated:
     def __eq__(self, _other: object) -> bool:
         return True
 
-    def __hash__(self) -> int:
-        return 0
+    __hash__ = object.__hash__
 
 
 _UNSTATED = _Unstated()

@@ -160,7 +160,7 @@ def apply_proposal(
     if not proposal.changes:
         return
     slots = {key_of(slot): slot for slot in list_slots(work.session, key_of(participant))}
-    changed, new = [], []
+    changed = []
     positions = {planned.key: position for position, planned in enumerate(proposal.planned)}
     for move in proposal.changes:
         if move.standing is not None:
@@ -168,9 +168,12 @@ def apply_proposal(
             _apply_move(slot, move)
             code = move.planned.visit if move.planned is not None else out_of_plan_code(move.standing)
             changed.append((slot, code))
-        elif move.planned is not None:
-            values = new_slot_values(plan, participant, move.planned, positions[move.planned.key], work.at)
-            new.append(values | {"missed_reason": ADMINISTRATIVE if move.would_be_missed else None})
+    new = [
+        new_slot_values(plan, participant, move.planned, positions[move.planned.key], work.at)
+        | {"missed_reason": ADMINISTRATIVE if move.would_be_missed else None}
+        for move in proposal.changes
+        if move.standing is None and move.planned is not None
+    ]
     rename_slots(work.session, changed)
     _set_next_due(work, plan, participant, [slot for slot, _code in changed])
     work.insert_rows(Slot, new)

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
 from app.domain.records.audit import AuditEvent, FieldChange
-from app.domain.refusal import Refused
+from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
@@ -27,7 +26,7 @@ def collect_heads(installation: Installation) -> KnownHeads:
     try:
         with installation.read() as session:
             present = read_heads(session)
-    except SQLAlchemyError:
+    except DatabaseUnavailable:
         present = {}  # lost altogether, which is why it is restored
     further = {code: head for code, head in known.studies.items() if _is_further(head, present.get(code))}
     return KnownHeads({**present, **further}, known.restoring)
