@@ -16,15 +16,18 @@ from app.clinic.request import (
     get_overview,
 )
 from app.domain.plans.plan import Plan
+from app.domain.plans.status import ANSWERABLE
 from app.domain.refusal import Refused
 from app.services.clinic.participant_overview import (
+    FormState,
     get_form_state,
 )
+from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.web.form_fields import TypedCode, TypedWords
 from app.web.permissions import ROUTES
-from app.web.urls import EXEMPTION, PARTICIPANT_FORM
+from app.web.urls import EXEMPTION, PARTICIPANT_FORM, STAFF_REMINDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class SlotPage:
     excusing: str = ""  # the exemption that is to be confirmed
     chosen: str = ""  # the reason as it stands, or as it was chosen
     exempting: str = ""  # the exemption that was chosen
+    open: bool = False  # a reminder may be asked for, unless `unreminded` says why not
+    unreminded: str = ""
 
 
 router = APIRouter(include_in_schema=False)
@@ -90,6 +95,15 @@ def excuse_slot(
     return desk.finish()
 
 
+@router.post(STAFF_REMINDER)
+def send_reminder(desk: PermittedRequest, slot: str) -> Response:
+    try:
+        queue_staff_reminder(desk.context, desk.participant.participant_id, slot)
+    except Refused as refused:
+        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
+    return desk.finish()
+
+
 def _record_name(desk: ParticipantStaffRequest, slot_id: str) -> str:
     """How the trail names this form; raises Refused("unknown_slot")."""
     slot = get_form_state(get_overview(desk), slot_id).slot
@@ -110,6 +124,7 @@ def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> 
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
     may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
+    reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return SlotPage(
         subject=view.participant.subject,
@@ -131,7 +146,15 @@ def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> 
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
         chosen=cell.reason,
+        open=reminds,
+        unreminded=_why_unreminded(desk, state) if reminds else "",
     )
+
+
+def _why_unreminded(desk: ParticipantStaffRequest, form: FormState) -> str:
+    """Why no reminder of this form may be asked for now, in words; "" if one may."""
+    refusal = find_staff_reminder_refusal(desk.context, desk.participant.participant_id, form.slot)
+    return desk.words(Refused(refusal.value)) if refusal else ""
 
 
 def _exemptions(plan: Plan, language: str) -> Mapping[str, str]:

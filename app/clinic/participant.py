@@ -383,6 +383,7 @@ NOTICES = (
     "reason",
     "differing",
     "excused",
+    "reminded",
     "birth_date",
     "looked",
     "sheet",

@@ -104,6 +104,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.UNDO_DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=undone", _FACTS),
     ("POST", urls.PARTICIPANT_FORM): ActRule(f"{urls.PARTICIPANT}?done=reason", _FORM),
     ("POST", urls.EXEMPTION): ActRule(f"{urls.PARTICIPANT}?done=excused", _FORM),
+    # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
+    ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
 }
 """Every act, by method and path as in the table of permissions."""
 

@@ -143,6 +143,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.PARTICIPANT_FORM): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.PARTICIPANT_FORM): staff_access(Permission.REASON_RECORD),
     ("POST", urls.EXEMPTION): staff_access(Permission.REASON_RECORD),
+    ("POST", urls.STAFF_REMINDER): staff_access(Permission.REMINDER_SEND),
     # EDC clients
     ("POST", f"{urls.EDC}/oauth/token"): PUBLIC,
     ("GET", f"{urls.EDC}/openapi.json"): PUBLIC,

@@ -168,6 +168,18 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "unknown_device": _absent("unknown-device"),
     "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
     "not_excusable": _conflict(N_("Only an expected form that nobody has begun can be excused.")),
+    "form_not_open": _conflict(N_("A reminder can be sent only of a form that is open.")),
+    "reminders_not_wanted": _conflict(
+        N_("This person wants no reminders, or there is no address for them. Please call instead.")
+    ),
+    "reminders_paused": _conflict(
+        N_("This person paused their reminders. Please wait until the pause ends, or call.")
+    ),
+    "reminded_today": _conflict(N_("A reminder was sent for this person today. The next can go tomorrow.")),
+    "reminder_limit": _conflict(
+        N_("This form has had all the reminders that it may have. Please call instead.")
+    ),
+    "outside_hours": _conflict(N_("Reminders can be sent from 08:00 to 21:00, where the person lives.")),
     "unknown_reason": _invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
     "note_needed": _invalid(N_("Please write what the other reason is.")),
     "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),

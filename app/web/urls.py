@@ -43,6 +43,7 @@ DISPOSITION = f"{PARTICIPANT}/disposition"
 UNDO_DISPOSITION = f"{DISPOSITION}/undo"
 PARTICIPANT_FORM = f"{PARTICIPANT}/forms/{{slot}}"
 EXEMPTION = f"{PARTICIPANT_FORM}/exemption"
+STAFF_REMINDER = f"{PARTICIPANT_FORM}/reminder"
 
 EDC = "/api/edc/v1"
 

@@ -267,6 +267,13 @@ def _exemption(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.EXEMPTION, body=typed, other=typed | {"x": "1"})
 
 
+def _reminder(sites: SiteFixture) -> Press:
+    _with_address(sites)
+    wish = press_as_participant(sites, urls.REMINDERS, body={"wanted": "yes"})
+    assert wish.post(wish.key()).status_code == 303
+    return press_as_staff(sites, urls.STAFF_REMINDER, other={"x": "1"})
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -312,5 +319,6 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.UNDO_DISPOSITION): _undo,
     ("POST", urls.PARTICIPANT_FORM): _reason,
     ("POST", urls.EXEMPTION): _exemption,
+    ("POST", urls.STAFF_REMINDER): _reminder,
 }
 """How each act of the table is pressed."""

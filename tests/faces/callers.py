@@ -201,6 +201,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
+        Permission.REMINDER_SEND,
     }
     return {
         Who.nurse: frozenset(conduct),

@@ -106,7 +106,7 @@ def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Wh
         for (method, path), access in ASKED
         if method != SAFE and (access.permission or access.caller is CallerKind.PARTICIPANT)
     ]
-    assert len(refused) == 32
+    assert len(refused) == 33
     assert all(turned_away(answer) for answer in refused)
     assert (here.trail(), here.answers()) == (before, kept)
 

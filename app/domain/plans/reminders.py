@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from app.domain.plans.plan import Plan, ReminderKind
 from app.domain.plans.publication import FeedState
@@ -13,10 +15,15 @@ from app.domain.plans.windows import ONE_DAY, Window, local_moment
 STALE_AFTER = timedelta(hours=24)
 """A reminder that could not be sent for so long is dropped."""
 ALWAYS = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 REPEATED_AFTER = timedelta(days=7)
 """How much later a moved window must open for a reminder of it to be sent a second time."""
 MOST_OF_A_KIND = 2
 """However often a window moves, no form is reminded of more often by one rule."""
+STAFF_HOURS = (time(8), time(21))
+"""Between which local times staff may have a reminder sent, the last one included."""
+STAFF_SHARE = 2
+"""A form gets at most so many times the reminders of its plan, those that staff ask for included."""
 SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused, Status.waiting})
 """The states in which time alone changes nothing any more."""
 
@@ -142,3 +149,57 @@ def next_due_moment(
         owing += [] if published is FeedState.open else [window.opens_at]
         owing += [each.at for each in ahead if now < each.at < end or each is due_now]
     return min(owing, default=None)
+
+
+class StaffReminderRefusal(StrEnum):
+    """Why staff may not have a reminder sent now."""
+
+    FORM_NOT_OPEN = "form_not_open"
+    REMINDERS_NOT_WANTED = "reminders_not_wanted"
+    REMINDERS_PAUSED = "reminders_paused"
+    OUTSIDE_HOURS = "outside_hours"
+    REMINDED_TODAY = "reminded_today"
+    REMINDER_LIMIT = "reminder_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class RemindersSoFar:
+    """How often a form was reminded of and may be, and whether staff had the person reminded today."""
+
+    queued: int
+    planned: int
+    by_staff_today: bool
+
+
+def staff_reminder_kind(day: date) -> str:
+    """The kind of a reminder that staff ask for: a rule of its own on each local day."""
+    return f"staff:{day.isoformat()}"
+
+
+def is_staff_reminder(kind: str) -> bool:
+    """Whether staff asked for the reminder of this kind."""
+    return kind.startswith("staff:")
+
+
+def is_staff_hour(at: datetime, zone: str) -> bool:
+    """Whether the local time is one at which staff may have a reminder sent."""
+    first, last = STAFF_HOURS
+    return first <= at.astimezone(ZoneInfo(zone)).time() <= last
+
+
+def check_staff_reminder(
+    state: Status, preference: ReminderPreference, so_far: RemindersSoFar, now: datetime, zone: str
+) -> StaffReminderRefusal | None:
+    """Why no reminder of this form may leave now although staff ask for it; None if it may.
+
+    It is a rule of its own: once a day for a person, from 08:00 to 21:00 where they live, not in a pause.
+    """
+    refusals = {
+        StaffReminderRefusal.FORM_NOT_OPEN: state not in ANSWERABLE,
+        StaffReminderRefusal.REMINDERS_NOT_WANTED: preference.not_before == NEVER,
+        StaffReminderRefusal.REMINDERS_PAUSED: preference.not_before > now,
+        StaffReminderRefusal.REMINDED_TODAY: so_far.by_staff_today,
+        StaffReminderRefusal.REMINDER_LIMIT: so_far.queued >= STAFF_SHARE * so_far.planned,
+        StaffReminderRefusal.OUTSIDE_HOURS: not is_staff_hour(now, zone),
+    }
+    return next((refusal for refusal, holds in refusals.items() if holds), None)

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     DISPOSITION_UNDO = "disposition:undo"
     REASON_RECORD = "reason:record"
     REQUEST_CLOSE = "request:close"
+    REMINDER_SEND = "reminder:send"
     ARM_SEE = "arm:see"
     TRAIL_SEE = "trail:see"
 
@@ -41,6 +42,7 @@ _CONDUCT = frozenset(
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
+        Permission.REMINDER_SEND,
     }
 )
 

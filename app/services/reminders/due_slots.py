@@ -170,7 +170,7 @@ class _ParticipantRun:
             planned = plan_reminders(plan, planned_slot(slot), wish.clock)
             due = find_due_reminder(planned, kinds, slot_status(slot, at), at, wish.not_before)
             if due is not None:
-                session.add(_message(slot, due.kind.value, channel, at))
+                session.add(build_message(slot, due.kind.value, channel, at))
                 kinds, queued = kinds | {due.kind.value}, queued + 1
             slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
         if queued:
@@ -178,7 +178,8 @@ class _ParticipantRun:
         return queued
 
 
-def _message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
+def build_message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
+    """A message of a form, queued now."""
     return Message(
         slot_id=key_of(slot),
         participant_id=slot.participant_id,

@@ -16,7 +16,12 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.domain.instruments.duration import estimate_minutes
-from app.domain.plans.reminders import STALE_AFTER
+from app.domain.plans.reminders import (
+    STALE_AFTER,
+    StaffReminderRefusal,
+    is_staff_hour,
+    is_staff_reminder,
+)
 from app.domain.plans.status import ANSWERABLE
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
@@ -194,6 +199,8 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
         return "not_wanted"
     if reminder_preference(participant).not_before > at:
         return "paused"
+    if is_staff_reminder(message.kind) and not is_staff_hour(at, participant.zone):
+        return StaffReminderRefusal.OUTSIDE_HOURS.value
     if slot.window_version != message.window_version:
         return WINDOW_MOVED
     state = slot_status(slot, at)
@@ -213,7 +220,12 @@ def _not_offered(context: ClockContext, work: UnitOfWork, slot: Slot, participan
 
 
 def _second_of_a_day(work: UnitOfWork, message: Message, participant: Participant) -> str | None:
-    """Nobody gets two messages by rule on one day; the one that comes first leads to all open forms."""
+    """Nobody gets two messages by rule on one day; the one that comes first leads to all open forms.
+
+    What staff ask for is no message of the plan's rules: it was judged when they asked.
+    """
+    if is_staff_reminder(message.kind):
+        return None
     today = start_of_day(local_day(work.at, participant.zone), participant.zone)
     other = sa.exists().where(
         col(Message.participant_id) == participant.id,

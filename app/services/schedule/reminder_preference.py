@@ -1,12 +1,10 @@
 """When a participant may be reminded: consent, wish, pause and hour, as one value."""
 
-from datetime import UTC, datetime, time
+from datetime import time
 
-from app.domain.plans.reminders import ReminderPreference
+from app.domain.plans.reminders import NEVER, ReminderPreference
 from app.domain.plans.windows import ONE_DAY, start_of_day
 from app.storage.tables.participants import Participant
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def reminder_preference(participant: Participant) -> ReminderPreference:
@@ -15,7 +13,7 @@ def reminder_preference(participant: Participant) -> ReminderPreference:
     A pause lasts through its last local day. What falls into it is dropped and not made up for.
     """
     if not wants_reminders(participant):
-        return ReminderPreference(_NEVER)
+        return ReminderPreference(NEVER)
     clock = time.fromisoformat(participant.remind_at) if participant.remind_at else None
     paused = participant.reminders_paused_until
     ends_at = start_of_day(paused + ONE_DAY, participant.zone) if paused else participant.enrolled_at
