@@ -12,10 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -183,7 +183,9 @@ class Caller:
         with closing(connection):
             connection.request(method, path, body, told)
             answer = connection.getresponse()
-            answer.read()
+            # Of an answer that the server gave early a proxy may lose the page; its status has come.
+            with suppress(IncompleteRead):
+                answer.read()
             return answer
 
     def guess(self, number: int) -> int:
