@@ -10,7 +10,8 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.slot_publication import publish_acts_of
-from app.storage.queries.participants import get_participant, get_readable_slot
+from app.services.schedule.slots import lock_form
+from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
@@ -55,14 +56,11 @@ def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exempt
     "unknown_exemption" naming those of the plan.
     """
     with context.unit_of_work() as work:
-        work.lock(participant_chain(participant_id))
-        participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
-        slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
-        if not is_excusable(slot, context.at):
+        form = lock_form(context, work, participant_id, slot_id)
+        if not is_excusable(form.slot, context.at):
             raise Refused("not_excusable")
-        _check(plan, exemption)
-        _excuse(context, work, participant, [slot], exemption)
+        _check(form.plan, exemption)
+        _excuse(context, work, form.participant, [form.slot], exemption)
 
 
 def is_excusable(slot: Slot, at: datetime) -> bool:

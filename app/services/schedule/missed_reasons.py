@@ -6,12 +6,10 @@ from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
 from app.services.schedule.slot_publication import publish_slot
-from app.storage.queries.participants import get_readable_slot
+from app.services.schedule.slots import lock_form
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
-from app.storage.tables.participants import Participant
 
 
 def record_missed_reason(
@@ -27,11 +25,8 @@ def record_missed_reason(
     "unknown_reason" naming the plan's, "note_needed" for `other`.
     """
     with context.unit_of_work() as work:
-        chain = participant_chain(participant_id)
-        work.lock(chain)
-        participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
-        slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
+        form = lock_form(context, work, participant_id, slot_id)
+        plan, slot = form.plan, form.slot
         if slot_status(slot, context.at) is not Status.missed:
             raise Refused("not_missed")
         if reason not in plan.missed_reasons:
@@ -39,5 +34,7 @@ def record_missed_reason(
         if reason == MissedReason.other and not note.strip():
             raise Refused("note_needed", field="note")
         slot.missed_reason, slot.missed_note = reason, note.strip() or None
-        work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=slot.missed_note)
+        work.record(
+            AuditEvent.MISSED_REASON_RECORDED, participant_chain(participant_id), reason=slot.missed_note
+        )
         publish_slot(context.installation, work, slot, context.actor, FORM_MISSED)

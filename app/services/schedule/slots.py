@@ -28,8 +28,10 @@ from app.domain.plans.schedule import (
 from app.domain.plans.status import Exit, SlotFacts
 from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
 from app.services.schedule.next_due import (
     list_unsubmitted_slots,
     next_due_at,
@@ -38,7 +40,9 @@ from app.services.schedule.next_due import (
 )
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
+from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import is_diary_slot, list_slots, planned_slot, set_window, slot_facts
+from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
@@ -77,6 +81,27 @@ class ScheduleProposal:
             raise Refused(
                 "would_be_missed", slots=[f"{visit} {form}" for visit, form in self.would_be_missed]
             )
+
+
+@dataclass(frozen=True, slots=True)
+class LockedForm:
+    """One expected form with its participant, whose chain is locked, and the plan of new slots."""
+
+    participant: Participant
+    plan: Plan
+    slot: Slot
+
+
+def lock_form(context: StaffContext, work: UnitOfWork, participant_id: int, slot_id: str) -> LockedForm:
+    """Lock the participant's chain and read one of their forms.
+
+    Raises Refused("unknown_slot"), also for one that this actor may not see.
+    """
+    work.lock(participant_chain(participant_id))
+    participant = work.session.get_one(Participant, participant_id)
+    plan = get_plan(context.installation, work.session, participant.study_id)
+    slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
+    return LockedForm(participant, plan, slot)
 
 
 def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDate]:
