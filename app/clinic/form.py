@@ -56,8 +56,9 @@ class SlotPage:
     excusing: str = ""  # the exemption that is to be confirmed
     chosen: str = ""  # the reason as it stands, or as it was chosen
     exempting: str = ""  # the exemption that was chosen
-    open: bool = False  # a reminder may be asked for, unless `unreminded` says why not
+    remindable: bool = False  # a reminder may be sent, unless `unreminded` says why not
     unreminded: str = ""
+    error_at: str = ""  # the part of the page that was refused
 
 
 router = APIRouter(include_in_schema=False)
@@ -77,7 +78,7 @@ def record_reason(
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
         page = _slot_page(desk, slot, desk.words(refused))
-        return desk.show(replace(page, chosen=reason, note=note), refused)
+        return desk.show(replace(page, chosen=reason, note=note, error_at="reason"), refused)
     return desk.finish()
 
 
@@ -91,7 +92,8 @@ def excuse_slot(
             return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))
         excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
     except Refused as refused:
-        return desk.show(replace(_slot_page(desk, slot, desk.words(refused)), exempting=exemption), refused)
+        page = _slot_page(desk, slot, desk.words(refused))
+        return desk.show(replace(page, exempting=exemption, error_at="exemption"), refused)
     return desk.finish()
 
 
@@ -100,7 +102,8 @@ def send_reminder(desk: PermittedRequest, slot: str) -> Response:
     try:
         queue_staff_reminder(desk.context, desk.participant.participant_id, slot)
     except Refused as refused:
-        return desk.show(_slot_page(desk, slot, desk.words(refused)), refused)
+        page = _slot_page(desk, slot, desk.words(refused))
+        return desk.show(replace(page, error_at="reminder"), refused)
     return desk.finish()
 
 
@@ -146,15 +149,15 @@ def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> 
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
         chosen=cell.reason,
-        open=reminds,
+        remindable=reminds,
         unreminded=_why_unreminded(desk, state) if reminds else "",
     )
 
 
 def _why_unreminded(desk: ParticipantStaffRequest, form: FormState) -> str:
-    """Why no reminder of this form may be asked for now, in words; "" if one may."""
+    """Why no reminder of this form may be sent now, in words; "" if one may."""
     refusal = find_staff_reminder_refusal(desk.context, desk.participant.participant_id, form.slot)
-    return desk.words(Refused(refusal.value)) if refusal else ""
+    return desk.words(refusal) if refusal else ""
 
 
 def _exemptions(plan: Plan, language: str) -> Mapping[str, str]:

@@ -175,7 +175,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "reminders_paused": _conflict(
         N_("This person paused their reminders. Please wait until the pause ends, or call.")
     ),
-    "reminded_today": _conflict(N_("A reminder was sent for this person today. The next can go tomorrow.")),
+    "reminded_today": _conflict(
+        N_("Staff had a reminder sent to this person today already. The next can go tomorrow.")
+    ),
     "reminder_limit": _conflict(
         N_("This form has had all the reminders that it may have. Please call instead.")
     ),

@@ -347,17 +347,6 @@ def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse:
     assert not page(clinic.browser(Role.MONITOR), url).all("form", action=action)
 
 
-def test_the_page_of_an_open_form_says_why_no_reminder_can_go(
-    clinic: ClinicFixture, nurse: TestClient
-) -> None:
-    """This person has no address; a monitor is offered nothing at all."""
-    url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"
-    assert "wants no reminders, or there is no address" in page(nurse, url).text
-    assert not page(nurse, url).all("form", action=f"{url}/reminder")
-    assert nurse.post(f"{url}/reminder", data={}).status_code == 409
-    assert "no reminders" not in page(clinic.browser(Role.MONITOR), url).text
-
-
 def test_a_begun_form_is_not_offered_to_be_excused(clinic: ClinicFixture, nurse: TestClient) -> None:
     clinic.person.begin("BL", START)
     url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"

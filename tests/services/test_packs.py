@@ -29,6 +29,7 @@ from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.requests import EdcRequest
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
+from app.services.reminders.staff_reminder import queue_staff_reminder
 from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.packs import (
     check_pack,
@@ -279,7 +280,8 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
 
 def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, site: Site) -> None:
     supply(trial, START, SOON)
-    reminded(trial, site).randomise(date(2026, 3, 2), START)
+    person = reminded(trial, site)
+    person.randomise(date(2026, 3, 2), START)
     mail_server, opened = MailServer(), shanghai(date(2026, 4, 6), 9, 1)
     tick(trial, outbox(mail_server), lambda: opened)
     with trial.read() as session:
@@ -291,6 +293,11 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
     assert {(instrument, state) for instrument, state, _ in told if state != MessageState.dropped} <= {
         ("symptom-diary", MessageState.sent)
     }
+    with trial.read() as session:
+        open_now = select(Slot.public_id).where(Slot.instrument == "moon-6", col(Slot.opens_at) <= opened)
+        slot_id = session.exec(open_now.where(col(Slot.closes_at) > opened)).one()
+    with expect_refusal("pack_expired"):
+        queue_staff_reminder(StaffContext(trial, person.nurse, opened), person.row().id or 0, slot_id)
 
 
 @pytest.mark.req("CAP-01")

@@ -1,11 +1,13 @@
 """A reminder that staff ask for: once a day, in the day's hours, while the form is open, judged twice."""
 
+import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
@@ -13,12 +15,12 @@ from app.domain.plans.reminders import (
     ALWAYS,
     NEVER,
     STAFF_HOURS,
+    FormReminders,
     ReminderPreference,
-    RemindersSoFar,
-    StaffReminderRefusal,
     check_staff_reminder,
 )
 from app.domain.plans.status import ANSWERABLE, Status
+from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
@@ -28,6 +30,7 @@ from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
 from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -35,6 +38,7 @@ from tests.services.people import START, Person, enrolled
 from tests.services.reminded import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
 
 TODAY = date(2026, 3, 2)
+ZONE = ZoneInfo("Asia/Shanghai")
 Change = Callable[[Participant], None]
 
 
@@ -46,7 +50,8 @@ def reader(installation: Installation, site: Site) -> Person:
 
 def baseline(person: Person) -> Slot:
     with person.installation.read() as session:
-        return session.exec(select(Slot).where(Slot.visit == "BL", Slot.instrument == "qlq-c30")).one()
+        own = select(Slot).where(Slot.participant_id == person.row().id)
+        return session.exec(own.where(Slot.visit == "BL", Slot.instrument == "qlq-c30")).one()
 
 
 def ask(person: Person, at: datetime, slot: str = "") -> None:
@@ -54,9 +59,10 @@ def ask(person: Person, at: datetime, slot: str = "") -> None:
     queue_staff_reminder(context, person.row().id or 0, slot or baseline(person).public_id)
 
 
-def why_not(person: Person, at: datetime) -> StaffReminderRefusal | None:
+def why_not(person: Person, at: datetime) -> str | None:
     context = StaffContext(person.installation, person.nurse, at)
-    return find_staff_reminder_refusal(context, person.row().id or 0, baseline(person))
+    refusal = find_staff_reminder_refusal(context, person.row().id or 0, baseline(person))
+    return refusal.code if refusal else None
 
 
 def refused(person: Person, at: datetime) -> str:
@@ -85,7 +91,7 @@ def test_it_leaves_with_its_author_in_the_trail(installation: Installation, read
     ask(reader, START)
     with installation.read() as session:
         (entry,) = session.exec(
-            select(AuditEntry).where(AuditEntry.event == AuditEvent.REMINDER_ASKED_FOR)
+            select(AuditEntry).where(AuditEntry.event == AuditEvent.STAFF_REMINDER_QUEUED)
         ).all()
     assert (entry.actor_id, entry.at) == (reader.nurse.id, START)
     outcomes, server = deliver(installation, START)
@@ -98,7 +104,7 @@ def test_once_a_day_for_a_person_whatever_the_form(installation: Installation, r
     ask(reader, shanghai(TODAY, 9, 30))
     assert refused(reader, shanghai(TODAY, 20, 59)) == "reminded_today"
     ask(reader, shanghai(TODAY + timedelta(days=1), 8))
-    assert recorded(installation, AuditEvent.REMINDER_ASKED_FOR) == 2
+    assert recorded(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 2
 
 
 def test_a_form_gets_at_most_twice_the_reminders_of_its_plan(
@@ -107,7 +113,7 @@ def test_a_form_gets_at_most_twice_the_reminders_of_its_plan(
     for day in range(6):
         ask(reader, shanghai(TODAY + timedelta(days=day), 9, 30))
     assert refused(reader, shanghai(TODAY + timedelta(days=6), 9, 30)) == "reminder_limit"
-    assert recorded(installation, AuditEvent.REMINDER_ASKED_FOR) == 6
+    assert recorded(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 6
 
 
 @pytest.mark.parametrize(
@@ -184,27 +190,107 @@ def test_staff_may_have_one_sent_on_a_day_on_which_the_rules_sent_one(
     assert [message.kind for message in messages(installation)] == ["middle", f"staff:{middle}"]
 
 
+def test_one_that_waited_for_the_mail_server_overnight_is_dropped(
+    installation: Installation, reader: Person
+) -> None:
+    """It would be the second of staff on the next day."""
+    ask(reader, shanghai(TODAY, 20, 59))
+    morning = shanghai(TODAY + timedelta(days=1), 8, 5)
+    assert deliver(installation, morning)[0] == [MessageState.dropped]
+    assert messages(installation)[0].failure == "outside_hours"
+    ask(reader, morning)
+    assert deliver(installation, morning)[0] == [MessageState.sent]
+
+
+def test_the_rules_send_none_beyond_the_limit_that_staff_have_used(
+    installation: Installation, reader: Person
+) -> None:
+    for day in range(6):
+        at = shanghai(TODAY + timedelta(days=day), 9, 30)
+        ask(reader, at)
+        assert deliver(installation, at)[0] == [MessageState.sent]
+    middle = shanghai(TODAY + timedelta(days=14), 9)
+    push_all(installation, middle)
+    assert deliver(installation, middle)[0] == [MessageState.dropped]
+    assert (messages(installation)[-1].kind, messages(installation)[-1].failure) == (
+        "middle",
+        "reminder_limit",
+    )
+
+
+def test_a_message_by_rule_counts_on_the_day_on_which_it_left(
+    installation: Installation, reader: Person
+) -> None:
+    """The mail server was away in the evening; the letter of yesterday leaves beside none of today's."""
+    reader.randomise(TODAY, shanghai(TODAY, 10))
+    push_all(installation, shanghai(TODAY, 19))
+    (waiting,) = messages(installation)
+    tomorrow = TODAY + timedelta(days=1)
+    assert deliver(installation, shanghai(tomorrow, 8))[0] == [MessageState.sent]
+    push_all(installation, shanghai(tomorrow, 19))
+    assert deliver(installation, shanghai(tomorrow, 19))[0] == [MessageState.dropped]
+    assert [each.failure for each in messages(installation)] == [None, "one_a_day"]
+    assert waiting.kind == "entry"
+
+
+def test_an_address_to_which_nothing_can_be_sent_is_none(installation: Installation, reader: Person) -> None:
+    with installation.work(reader.nurse, START) as work:
+        work.session.get_one(Contact, reader.row().id).channel = "sms"
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, f"participant:{reader.row().id}")
+    assert refused(reader, START) == "reminders_not_wanted"
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from(["ask", "tick", "deliver"]), st.integers(0, 30)), min_size=20, max_size=60
+)
+NUMBERS = itertools.count(100)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
+    installation: Installation, site: Site, acts: list[tuple[str, int]]
+) -> None:
+    """By staff one a day, by rule one a day; a form at most twice the number of its plan."""
+    person, at = reminded(installation, site, next(NUMBERS)), START
+    for act, hours in acts:
+        at += timedelta(hours=hours)
+        if act == "ask":
+            with suppress(Refused):
+                ask(person, at)
+        elif act == "tick":
+            push_all(installation, at)
+        else:
+            deliver(installation, at)
+    with installation.read() as session:
+        own = select(Message).where(Message.participant_id == person.row().id, Message.state == "sent")
+        sent = [(row.kind, row.settled_at or at) for row in session.exec(own.order_by("settled_at"))]
+    assert len(sent) <= 6
+    days = [(local_day(left, "Asia/Shanghai"), kind.startswith("staff:")) for kind, left in sent]
+    assert len(set(days)) == len(days)
+    assert all(STAFF_HOURS[0] <= left.astimezone(ZONE).time() for kind, left in sent if "staff" in kind)
+
+
 @given(
     state=st.sampled_from(Status),
     hour=st.times(),
-    queued=st.integers(0, 9),
+    messages=st.integers(0, 9),
     planned=st.integers(0, 3),
     today=st.booleans(),
     wish=st.sampled_from([ALWAYS, NEVER, datetime.fromisoformat("2026-03-09T00:00:00+08:00")]),
 )
-def test_the_first_reason_that_holds_is_said_and_without_one_it_may_leave(
-    state: Status, hour: time, queued: int, planned: int, today: bool, wish: datetime
+def test_without_a_reason_against_it_a_reminder_may_leave(
+    state: Status, hour: time, messages: int, planned: int, today: bool, wish: datetime
 ) -> None:
-    zone = ZoneInfo("Asia/Shanghai")
-    now = datetime.combine(TODAY, hour, zone)
+    now = datetime.combine(TODAY, hour, ZONE)
     refusal = check_staff_reminder(
-        state, ReminderPreference(wish), RemindersSoFar(queued, planned, today), now, zone.key
+        state, ReminderPreference(wish), FormReminders(messages, planned), now, ZONE.key, sent_today=today
     )
     may = (
         state in ANSWERABLE
         and wish == ALWAYS
         and not today
-        and queued < 2 * planned
+        and messages < 2 * planned
         and STAFF_HOURS[0] <= hour <= STAFF_HOURS[1]
     )
     assert (refusal is None) is may

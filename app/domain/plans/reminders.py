@@ -4,13 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from app.domain.plans.plan import Plan, ReminderKind
 from app.domain.plans.publication import FeedState
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import ANSWERABLE, SlotFacts, Status, answerable_until, derive_status
-from app.domain.plans.windows import ONE_DAY, Window, local_moment
+from app.domain.plans.windows import ONE_DAY, Window, load_zone, local_day, local_moment
 
 STALE_AFTER = timedelta(hours=24)
 """A reminder that could not be sent for so long is dropped."""
@@ -22,8 +21,9 @@ MOST_OF_A_KIND = 2
 """However often a window moves, no form is reminded of more often by one rule."""
 STAFF_HOURS = (time(8), time(21))
 """Between which local times staff may have a reminder sent, the last one included."""
-STAFF_SHARE = 2
-"""A form gets at most so many times the reminders of its plan, those that staff ask for included."""
+_BY_STAFF = "staff:"
+LIMIT_OF_PLAN = 2
+"""No form gets more than so many times the reminders of its plan, those that staff send included."""
 SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused, Status.waiting})
 """The states in which time alone changes nothing any more."""
 
@@ -163,43 +163,60 @@ class StaffReminderRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RemindersSoFar:
-    """How often a form was reminded of and may be, and whether staff had the person reminded today."""
+class FormReminders:
+    """How many messages of a form are queued or left, and how many its plan has."""
 
-    queued: int
+    messages: int
     planned: int
-    by_staff_today: bool
+
+    @property
+    def used_up(self) -> bool:
+        """Whether the form gets no message any more, whoever asks for it."""
+        return self.messages >= LIMIT_OF_PLAN * self.planned
 
 
-def staff_reminder_kind(day: date) -> str:
-    """The kind of a reminder that staff ask for: a rule of its own on each local day."""
-    return f"staff:{day.isoformat()}"
-
-
-def is_staff_reminder(kind: str) -> bool:
-    """Whether staff asked for the reminder of this kind."""
-    return kind.startswith("staff:")
-
-
-def is_staff_hour(at: datetime, zone: str) -> bool:
-    """Whether the local time is one at which staff may have a reminder sent."""
-    first, last = STAFF_HOURS
-    return first <= at.astimezone(ZoneInfo(zone)).time() <= last
+def staff_reminder_kind(at: datetime, zone: str) -> str:
+    """The kind of a reminder that staff send now: a rule of its own on each local day."""
+    return f"{_BY_STAFF}{local_day(at, zone).isoformat()}"
 
 
 def check_staff_reminder(
-    state: Status, preference: ReminderPreference, so_far: RemindersSoFar, now: datetime, zone: str
+    state: Status,
+    preference: ReminderPreference,
+    reminders: FormReminders,
+    now: datetime,
+    zone: str,
+    *,
+    sent_today: bool,
 ) -> StaffReminderRefusal | None:
-    """Why no reminder of this form may leave now although staff ask for it; None if it may.
+    """Why staff may not have a reminder of this form sent now; None if they may.
 
-    It is a rule of its own: once a day for a person, from 08:00 to 21:00 where they live, not in a pause.
+    It is a rule of its own: once a day for a person (`sent_today`: it was), from 08:00 to 21:00 where they
+    live, not in a pause.
     """
     refusals = {
         StaffReminderRefusal.FORM_NOT_OPEN: state not in ANSWERABLE,
         StaffReminderRefusal.REMINDERS_NOT_WANTED: preference.not_before == NEVER,
         StaffReminderRefusal.REMINDERS_PAUSED: preference.not_before > now,
-        StaffReminderRefusal.REMINDED_TODAY: so_far.by_staff_today,
-        StaffReminderRefusal.REMINDER_LIMIT: so_far.queued >= STAFF_SHARE * so_far.planned,
-        StaffReminderRefusal.OUTSIDE_HOURS: not is_staff_hour(now, zone),
+        StaffReminderRefusal.REMINDED_TODAY: sent_today,
+        StaffReminderRefusal.REMINDER_LIMIT: reminders.used_up,
+        StaffReminderRefusal.OUTSIDE_HOURS: not _is_staff_hour(now, zone),
     }
     return next((refusal for refusal, holds in refusals.items() if holds), None)
+
+
+def is_staff_reminder(kind: str) -> bool:
+    """Whether staff had the reminder of this kind sent."""
+    return kind.startswith(_BY_STAFF)
+
+
+def is_too_late(kind: str, at: datetime, zone: str) -> bool:
+    """Whether a reminder of this kind must not leave any more: one of staff, after its day or its hours."""
+    if not is_staff_reminder(kind):
+        return False
+    return kind != staff_reminder_kind(at, zone) or not _is_staff_hour(at, zone)
+
+
+def _is_staff_hour(at: datetime, zone: str) -> bool:
+    first, last = STAFF_HOURS
+    return first <= at.astimezone(load_zone(zone)).time() <= last

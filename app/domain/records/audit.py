@@ -74,7 +74,7 @@ class AuditEvent(StrEnum):
     ANSWERS_AFTER_GAP = "participant:answer:gap"
     ANSWERS_ALTERED = "participant:answer:altered"
     ANSWERS_QUARANTINED = "participant:answer:quarantined"
-    REMINDER_ASKED_FOR = "site:reminder:queued"
+    STAFF_REMINDER_QUEUED = "site:reminder:queued"
     REMINDER_QUEUED = "clock:reminder:queued"
     REMINDER_SENT = "clock:reminder:sent"
     REMINDER_DROPPED = "clock:reminder:dropped"
@@ -144,7 +144,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
     AuditEvent.ANSWERS_ALTERED: frozenset({"quarantine"}),
     AuditEvent.ANSWERS_QUARANTINED: frozenset({"quarantine"}),
-    AuditEvent.REMINDER_ASKED_FOR: frozenset({"message"}),
+    AuditEvent.STAFF_REMINDER_QUEUED: frozenset({"message"}),
     AuditEvent.REMINDER_QUEUED: frozenset({"message"}),
     AuditEvent.REMINDER_SENT: frozenset({"message"}),
     AuditEvent.REMINDER_DROPPED: frozenset({"message"}),

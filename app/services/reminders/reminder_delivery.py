@@ -19,8 +19,8 @@ from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.reminders import (
     STALE_AFTER,
     StaffReminderRefusal,
-    is_staff_hour,
     is_staff_reminder,
+    is_too_late,
 )
 from app.domain.plans.status import ANSWERABLE
 from app.domain.plans.windows import local_day, start_of_day
@@ -30,6 +30,7 @@ from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
+from app.services.reminders.form_reminders import LEFT, count_form_reminders
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
 from app.services.schedule.next_due import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
@@ -60,8 +61,6 @@ _EVENTS: Mapping[MessageState, AuditEvent] = {
     MessageState.failed: AuditEvent.REMINDER_FAILED,
     MessageState.unconfirmed: AuditEvent.REMINDER_UNCONFIRMED,
 }
-_LEFT = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
-"""The states of a message that left, or may have."""
 _TABLE = table_of(Message)
 
 
@@ -170,6 +169,7 @@ def _prepare(
         reason = _no_longer_owed(message, slot, participant, context.at)
         reason = reason or _not_offered(context, work, slot, participant)
         reason = reason or _second_of_a_day(work, message, participant)
+        reason = reason or _beyond_limit(context, work, slot)
         if contact is None or channel is None or slot.closes_on is None or reason is not None:
             _settle(
                 work,
@@ -199,7 +199,7 @@ def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: 
         return "not_wanted"
     if reminder_preference(participant).not_before > at:
         return "paused"
-    if is_staff_reminder(message.kind) and not is_staff_hour(at, participant.zone):
+    if is_too_late(message.kind, at, participant.zone):
         return StaffReminderRefusal.OUTSIDE_HOURS.value
     if slot.window_version != message.window_version:
         return WINDOW_MOVED
@@ -222,7 +222,7 @@ def _not_offered(context: ClockContext, work: UnitOfWork, slot: Slot, participan
 def _second_of_a_day(work: UnitOfWork, message: Message, participant: Participant) -> str | None:
     """Nobody gets two messages by rule on one day; the one that comes first leads to all open forms.
 
-    What staff ask for is no message of the plan's rules: it was judged when they asked.
+    A message counts on the day on which it left. Of those that staff have sent there is one a day anyway.
     """
     if is_staff_reminder(message.kind):
         return None
@@ -230,10 +230,16 @@ def _second_of_a_day(work: UnitOfWork, message: Message, participant: Participan
     other = sa.exists().where(
         col(Message.participant_id) == participant.id,
         col(Message.id) != message.id,
-        col(Message.queued_at) >= today,
-        col(Message.state).in_([state.value for state in _LEFT]),
+        sa.func.coalesce(col(Message.settled_at), col(Message.queued_at)) >= today,
+        col(Message.state).in_([state.value for state in LEFT]),
     )
     return "one_a_day" if work.session.execute(sa.select(other)).scalar() else None
+
+
+def _beyond_limit(context: ClockContext, work: UnitOfWork, slot: Slot) -> str | None:
+    """No form gets more than twice the messages of its plan, by rule and by staff together."""
+    reminders = count_form_reminders(context.installation, work.session, slot, LEFT)
+    return StaffReminderRefusal.REMINDER_LIMIT.value if reminders.used_up else None
 
 
 def _note(

@@ -1,28 +1,21 @@
-"""A reminder that a member of staff asks for, beside those that the plan's rules send."""
+"""A reminder that a member of staff has sent, beside those of the plan's rules."""
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.domain.plans.plan import Plan
-from app.domain.plans.reminders import (
-    RemindersSoFar,
-    StaffReminderRefusal,
-    check_staff_reminder,
-    plan_reminders,
-    staff_reminder_kind,
-)
-from app.domain.plans.windows import local_day
+from app.domain.plans.reminders import StaffReminderRefusal, check_staff_reminder, staff_reminder_kind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
 from app.services.reminders.due_slots import build_message
+from app.services.reminders.form_reminders import count_form_reminders
+from app.services.schedule.enrolment import ContactChannel
 from app.services.schedule.next_due import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference
-from app.storage.queries.participants import get_readable_slot
-from app.storage.queries.slots import planned_slot, slot_status
+from app.services.schedule.slots import lock_form
+from app.services.setup.packs import check_form_wording
+from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
@@ -33,60 +26,52 @@ def queue_staff_reminder(context: StaffContext, participant_id: int, slot_id: st
     """Queue one reminder of a form that is open, because this member of staff asks for it.
 
     Whether it is still right is judged once more in the transaction that claims it. Raises Refused:
-    "unknown_slot" (also for one that this actor may not see), and each `StaffReminderRefusal`.
+    "unknown_slot" (also for one that this actor may not see), each `StaffReminderRefusal`, and what
+    `check_form_wording` raises for a form that cannot be begun.
     """
     with context.unit_of_work() as work:
-        chain = participant_chain(participant_id)
-        work.lock(chain)
-        participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
-        slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
-        refusal = _find_refusal(context, work.session, participant, slot)
-        if refusal is not None:
-            raise Refused(refusal.value)
-        contact = work.session.get_one(Contact, participant_id)
-        kind = staff_reminder_kind(local_day(context.at, participant.zone))
-        work.session.add(build_message(slot, kind, contact.channel, context.at))
-        work.record(AuditEvent.REMINDER_ASKED_FOR, chain)
+        form = lock_form(context, work, participant_id, slot_id)
+        contact = _check(context, work.session, form.participant, form.slot)
+        kind = staff_reminder_kind(context.at, form.participant.zone)
+        work.session.add(build_message(form.slot, kind, contact.channel, context.at))
+        work.record(AuditEvent.STAFF_REMINDER_QUEUED, participant_chain(participant_id))
 
 
-def find_staff_reminder_refusal(
-    context: StaffContext, participant_id: int, slot: Slot
-) -> StaffReminderRefusal | None:
-    """Why no reminder of this form may be asked for now; None if one may."""
+def find_staff_reminder_refusal(context: StaffContext, participant_id: int, slot: Slot) -> Refused | None:
+    """Why no reminder of this form may be sent now; None if one may."""
     with context.read() as session:
-        return _find_refusal(context, session, session.get_one(Participant, participant_id), slot)
+        try:
+            _check(context, session, session.get_one(Participant, participant_id), slot)
+        except Refused as refused:
+            return refused
+    return None
 
 
-def _find_refusal(
-    context: StaffContext, session: Session, participant: Participant, slot: Slot
-) -> StaffReminderRefusal | None:
-    if session.get(Contact, participant.id) is None:
-        return StaffReminderRefusal.REMINDERS_NOT_WANTED
-    study = session.get_one(Study, participant.study_id)
-    plan = context.installation.library.plan(study.code, slot.plan_version)
-    return check_staff_reminder(
+def _check(context: StaffContext, session: Session, participant: Participant, slot: Slot) -> Contact:
+    """The address to which a reminder of this form may go now; raises Refused."""
+    contact = session.get(Contact, participant.id)
+    if contact is None or contact.channel not in tuple(ContactChannel):
+        raise Refused(StaffReminderRefusal.REMINDERS_NOT_WANTED.value)
+    refusal = check_staff_reminder(
         slot_status(slot, context.at),
         reminder_preference(participant),
-        _count_reminders(context, session, plan, participant, slot),
+        count_form_reminders(context.installation, session, slot),
         context.at,
         participant.zone,
+        sent_today=_was_sent_today(context, session, participant),
     )
+    if refusal is not None:
+        raise Refused(refusal.value)
+    study = session.get_one(Study, slot.study_id)
+    check_form_wording(context.installation, study.code, participant.language, slot, context.at)
+    return contact
 
 
-def _count_reminders(
-    context: StaffContext, session: Session, plan: Plan, participant: Participant, slot: Slot
-) -> RemindersSoFar:
-    """What was queued so far; a message that was dropped because its window moved was none."""
-    today = staff_reminder_kind(local_day(context.at, participant.zone))
-    counted = sa.and_(
-        col(Message.slot_id) == key_of(slot), col(Message.failure).is_distinct_from(WINDOW_MOVED)
+def _was_sent_today(context: StaffContext, session: Session, participant: Participant) -> bool:
+    """Whether staff had one queued today; one that was dropped because its window moved was none."""
+    today = sa.exists().where(
+        col(Message.participant_id) == participant.id,
+        col(Message.kind) == staff_reminder_kind(context.at, participant.zone),
+        col(Message.failure).is_distinct_from(WINDOW_MOVED),
     )
-    by_staff = sa.and_(col(Message.kind) == today, col(Message.participant_id) == key_of(participant))
-    row = session.execute(
-        sa.select(
-            sa.select(sa.func.count()).where(counted).scalar_subquery(),
-            sa.exists().where(by_staff),
-        )
-    ).one()
-    return RemindersSoFar(row[0], len(plan_reminders(plan, planned_slot(slot))), bool(row[1]))
+    return bool(session.execute(sa.select(today)).scalar())
