@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.clinic.frame.studies import STUDY
 from app.clinic.records.participant_acts import show_refused
 from app.clinic.request import (
     ParticipantStaffRequest,
@@ -51,7 +52,7 @@ from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 class EnrolPage:
     """The enrolment form, with what was typed when something was refused.
 
-    `asks_birth_date`: one of the studies confirms people by it.
+    `asks_birth_date`: the study confirms people by it.
     """
 
     template: ClassVar[str] = "clinic/enrol.html"
@@ -73,6 +74,7 @@ class SheetPage:
 
     template: ClassVar[str] = "clinic/sheet.html"
     subject: str
+    study: str
     qr: Markup
     address: str
     code: tuple[str, str]
@@ -124,10 +126,11 @@ class EnrolmentForm(BaseModel):
     birth_month: Text = ""
     birth_day: Text = ""
     accepts_missed: Text = ""
+    study: Text = ""
     act: Text = ""
 
 
-FIELDS = tuple(name for name in EnrolmentForm.model_fields if name != FIELD)
+FIELDS = tuple(name for name in EnrolmentForm.model_fields if name not in (FIELD, STUDY))
 
 
 @router.get(ENROL)
@@ -164,6 +167,7 @@ def show_sheet(desk: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Re
     invitation = sheet.invitation
     page = SheetPage(
         subject=sheet.subject,
+        study=sheet.study_names.get(spoken.code, ""),
         qr=draw_qr(invitation.url),
         address=desk.installation.public_url.partition("://")[2] + CODE,
         code=(invitation.code[:4], invitation.code[4:]),
@@ -215,22 +219,23 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(desk.context)
     if not sites:
         raise HTTPException(404)
-    plan = desk.installation.library.plan(sites[0].study, sites[0].plan_version)
-    today = _today(desk.at, sites[0].zone)
+    named = next((site for site in sites if _name(site) == values.get("site")), sites[0])
+    plan = desk.installation.library.plan(named.study, named.plan_version)
+    today = _today(desk.at, named.zone)
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
-        sites=tuple((f"{site.study}:{site.code}", f"{site.code} {site.name}") for site in sites),
+        sites=tuple((_name(site), f"{site.code} {site.name}") for site in sites),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         shape=_shape(plan),
-        today=today,
+        today=max(_today(desk.at, site.zone) for site in sites),
         values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
-        asks_birth_date=any(_asks_birth_date(desk, site) for site in sites),
+        asks_birth_date=plan.second_check is SecondCheck.birth_date,
     )
 
 
-def _asks_birth_date(desk: StaffRequest, site: StaffSite) -> bool:
-    plan = desk.installation.library.plan(site.study, site.plan_version)
-    return plan.second_check is SecondCheck.birth_date
+def _name(site: StaffSite) -> str:
+    """A site's name in the form: its code means nothing without its study."""
+    return f"{site.study}:{site.code}"
 
 
 def _shape(plan: Plan) -> str:

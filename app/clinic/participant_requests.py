@@ -92,6 +92,6 @@ def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
         day=entry.for_day,
         asked_at=entry.asked_at,
         zone=entry.zone,
-        action_url=REQUEST.format(request=entry.request_id),
+        action_url=desk.frame.within(REQUEST.format(request=entry.request_id)),
         died=entry.died,
     )

@@ -62,5 +62,5 @@ def show_participants(
         for each in listed[:PAGE_SIZE]
     )
     more = urlencode({"q": q, "after": rows[-1].subject}) if len(listed) > PAGE_SIZE else ""
-    url = f"{PARTICIPANTS}?{more}" if more else ""
+    url = desk.frame.within(f"{PARTICIPANTS}?{more}") if more else ""
     return desk.show(ParticipantsPage(rows, q, url, enrolled=done == "enrolled"))

@@ -3,47 +3,69 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.domain.records.access import Actor
+from app.clinic.frame.navigation import list_menu
+from app.clinic.frame.permission_words import name_permission
+from app.clinic.frame.studies import (
+    STUDY,
+    StaffStudy,
+    address_within,
+    choose_study,
+    list_staff_studies,
+    read_named_study,
+)
+from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
-from app.services.accounts.staff_access import PermittedParticipant, admit_staff
+from app.services.accounts.staff_access import PermittedParticipant, StaffAdmission, admit_staff
 from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
 from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.web.acts import read_act
-from app.web.cookies import get_cookie
+from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
-from app.web.permissions import ROUTES, CallerKind, guards, required_access
+from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import fill_message, message_of
-from app.web.urls import DESK, ENROL, PARTICIPANT, REQUESTS, SESSION_COOKIE, SIGN_IN
+from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
 class DeskFrame(PageFrame):
-    """The frame of a desk page: who is signed in, and whether they enrol and answer requests somewhere."""
+    """The frame of a desk page: who is signed in, in which study, and what they may open there.
 
+    `studies` are all of theirs; `menu` has addresses and words; `searches`: they look codes up.
+    """
+
+    layout: ClassVar[str] = "clinic/desk.html"
     staff: str = ""
-    enrols: bool = False
-    answers: bool = False
+    study: StaffStudy | None = None
+    studies: tuple[StaffStudy, ...] = ()
+    menu: tuple[tuple[str, str], ...] = ()
+    searches: bool = False
+    search: str = ""
 
     @property
     def desk_js_href(self) -> str:
         return f"{self.static_root}/js/desk.js"
 
-    def of(self, staff: str, enrols: bool, answers: bool = False) -> "DeskFrame":
-        """The frame as this member of staff has it."""
-        return replace(self, staff=staff, enrols=enrols, answers=answers, home_url=DESK)
+    @property
+    def study_code(self) -> str:
+        """The code that every address and form of this page carries; "" for somebody of one study alone."""
+        return self.study.code if self.study and len(self.studies) > 1 else ""
+
+    def within(self, url: str) -> str:
+        """The address with the chosen study in it."""
+        return address_within(url, self.study_code) if self.study_code else url
 
 
 CONFIRM = "confirm"
@@ -57,6 +79,9 @@ class StaffRequest:
     context: StaffContext
     staff: SignedInStaff
     frame: DeskFrame
+    study: StaffStudy | None
+    studies: tuple[StaffStudy, ...]
+    named_study: bool
 
     @property
     def installation(self) -> Installation:
@@ -71,8 +96,14 @@ class StaffRequest:
         return self.context.at
 
     def show(self, page: Page, refused: Refused | None = None) -> Response:
-        """Render the page, with the status of the refusal that it shows, if any."""
-        return render(self.request, page, message_of(refused).status if refused else 200, self.frame)
+        """Render the page, with the status of the refusal that it shows, if any.
+
+        The browser remembers a study that the address named.
+        """
+        response = render(self.request, page, message_of(refused).status if refused else 200, self.frame)
+        if self.named_study and self.frame.study_code:
+            set_cookie(response, STUDY, self.frame.study_code)
+        return response
 
     def show_block(self, page: Page, block: str) -> Response:
         return render_block(self.request, page, block, self.frame)
@@ -115,8 +146,9 @@ def require_staff(
 
     What the table of permissions asks for the route is enforced here. A participant in the address is
     found under its permission; Refused("unknown_participant") otherwise. Without one, a permission that no
-    grant has anywhere is refused with 403, or with 404 where the address names something. An act that the
-    request asks for stands in its context. Raises ActRepeated.
+    grant has in the chosen study is refused with 403, or with 404 where the address names something. An act
+    that the request asks for stands in its context, whose actor has the grants of the chosen study alone:
+    no use case reaches another. Raises ActRepeated.
     """
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
@@ -126,18 +158,29 @@ def require_staff(
     except Refused as refused:
         raise _to_sign_in(request) from refused
     staff, participant = admission.staff, admission.participant
+    frame = _frame(request, installation, admission)
+    request.state.frame = frame
     if public_id is not None and participant is None:
         raise Refused("unknown_participant")
-    out_of_reach = access.permission is not None and not staff.actor.reach(access.permission)
-    if public_id is None and out_of_reach:
-        raise HTTPException(404 if request.path_params else 403)
+    named = read_named_study(request, fields)
+    of_participant = participant.study_id if participant else None
+    study = choose_study(request, frame.studies, named, of_participant, staff.actor, access.permission)
+    actor = staff.actor.inside(study.id) if study else staff.actor
+    frame = _frame_within(request, frame, study, actor)
+    request.state.frame = frame
+    if public_id is None and access.permission is not None and not actor.reach(access.permission):
+        raise (
+            HTTPException(404)
+            if request.path_params
+            else _refuse_permission(request, access.permission, frame)
+        )
     about = participant.participant_id if participant else None
     act = read_act(request, installation, staff.actor.id, fields, about)
-    context = StaffContext(installation, staff.actor, at, act=act)
-    frame = _frame(request, staff, participant.newest_entry if participant else None)
-    if participant is None:
-        return StaffRequest(request, context, staff, frame)
-    return ParticipantStaffRequest(request, context, staff, frame, participant)
+    if act is not None and participant is None:
+        act = replace(act, result=frame.within(act.result))
+    context = StaffContext(installation, actor, at, act=act)
+    shared = (request, context, staff, frame, study, frame.studies, bool(named))
+    return ParticipantStaffRequest(*shared, participant) if participant else StaffRequest(*shared)
 
 
 SignedInRequest = Annotated[StaffRequest, Depends(require_staff)]
@@ -166,18 +209,39 @@ def url_of_participant(public_id: str) -> str:
     return PARTICIPANT.format(participant=public_id)
 
 
-def _frame(request: Request, staff: SignedInStaff, seen: int | None) -> DeskFrame:
+def _frame(request: Request, installation: Installation, admission: StaffAdmission) -> DeskFrame:
+    """The frame before a study is chosen."""
+    staff, participant = admission.staff, admission.participant
     spoken = base_frame(request).speaking(get_language(request, staff.language))
     shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
     frame = DeskFrame(**shared)  # type: ignore[arg-type]  # the same fields by name
-    frame = replace(frame, page_key=str(new_page_key(staff.actor.id, seen)))
-    return frame.of(staff.name, _may_open(staff, ENROL), _may_open(staff, REQUESTS))
+    return replace(
+        frame,
+        page_key=str(new_page_key(staff.actor.id, participant.newest_entry if participant else None)),
+        staff=staff.name,
+        studies=list_staff_studies(installation, admission, frame.code),
+        home_url=DESK,
+    )
 
 
-def _may_open(staff: SignedInStaff, path: str) -> bool:
-    """Whether the table of permissions lets this member of staff open a page somewhere."""
-    permission = ROUTES["GET", path].permission
-    return permission is None or bool(staff.actor.reach(permission))
+def _frame_within(request: Request, frame: DeskFrame, study: StaffStudy | None, actor: Actor) -> DeskFrame:
+    """The frame of a page about this study, with what its grants open there."""
+    pages: Pages = request.app.state.pages
+    frame = replace(frame, study=study)
+    return replace(
+        frame,
+        home_url=frame.within(DESK),
+        menu=tuple((frame.within(each.address), pages.word(each.label, frame)) for each in list_menu(actor)),
+        searches=bool(actor.reach(Permission.PARTICIPANT_SEE)),
+    )
+
+
+def _refuse_permission(request: Request, permission: Permission, frame: DeskFrame) -> Refused:
+    """What says which permission is missing, in words, and in which study."""
+    pages: Pages = request.app.state.pages
+    words = pages.word(name_permission(permission), frame)
+    study = frame.study.name if frame.study else "–"
+    return Refused("permission_missing", permission=words, study=study)
 
 
 def _to_sign_in(request: Request) -> HTTPException:

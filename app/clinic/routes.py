@@ -14,6 +14,7 @@ from app.clinic import (
     sign_in_problems,
     worklist,
 )
+from app.clinic.frame import code_search
 from app.clinic.records import participant_acts
 
 router = APIRouter(include_in_schema=False)
@@ -29,5 +30,6 @@ for part in (
     participant,
     participant_acts,
     form,
+    code_search,
 ):
     router.routes.extend(part.router.routes)

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.navigation import list_menu
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.records.access import Permission
 from app.domain.records.worklist import Urgency, WorklistCursor
@@ -123,6 +124,9 @@ def read_worklist_query(
 def show_worklist(
     desk: SignedInRequest, query: Annotated[WorklistQuery, Depends(read_worklist_query)]
 ) -> Response:
+    first = list_menu(desk.actor)[:1]
+    if first and first[0].address != DESK:
+        return RedirectResponse(desk.frame.within(first[0].address), 303)
     fragment = bool(desk.request.headers.get("hx-request"))
     overview = get_worklist_overview(desk.context, query.filter(), with_counts=not fragment)
     page = replace(
@@ -136,16 +140,19 @@ def show_worklist(
 def _worklist_page(
     desk: StaffRequest, query: WorklistQuery, worklist: Worklist, fragment: bool
 ) -> WorklistPage:
+    within = desk.frame.within
     diary = query.filter().diary
     chosen = query.filter().group
     return WorklistPage(
         rows=tuple(_worklist_line(desk.installation, work, desk.frame.code) for work in worklist.rows),
         forms=tuple(
-            _tab(code, query.url(form=code), diary == (code == DIARY), worklist, code == DIARY, CALLED)
+            _tab(
+                code, within(query.url(form=code)), diary == (code == DIARY), worklist, code == DIARY, CALLED
+            )
             for code in (FORMS, DIARY)
         ),
         groups=tuple(
-            _tab(code, query.url(group=code), (chosen or "") == code, worklist, diary, GROUPS[code])
+            _tab(code, within(query.url(group=code)), (chosen or "") == code, worklist, diary, GROUPS[code])
             for code in _GROUPS
             if not (diary and code == Urgency.open)
         ),
@@ -154,7 +161,7 @@ def _worklist_page(
         search=query.q,
         form=query.form,
         group=query.group,
-        next_url=f"{query.url()}&{urlencode({'after': format_cursor(worklist.next)})}"
+        next_url=within(f"{query.url()}&{urlencode({'after': format_cursor(worklist.next)})}")
         if worklist.next
         else "",
         as_of=desk.at,

@@ -21,6 +21,7 @@ from app.web.dependencies import get_language, get_now
 from app.web.form_fields import UNWRITABLE
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
+from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages, frame_for, render
 from app.web.problems import json_pointer, problem_response
 from app.web.refusal_messages import fill_message, message_of
@@ -82,7 +83,9 @@ def error_page(
 ) -> Response:
     """The page for a refusal or failure, with the id under which the log has it."""
     reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
-    return render(request, ErrorPage(status, message, reference), status, headers=headers)
+    # A page of a signed-in person keeps its own frame, which the guard of the face left in the state.
+    frame: PageFrame | None = request.scope.get("state", {}).get("frame")
+    return render(request, ErrorPage(status, message, reference), status, frame, headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -123,6 +123,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.DESK): staff_access(),
     ("GET", urls.PARTICIPANTS): staff_access(),
     ("GET", urls.ACCESS): staff_access(),
+    ("GET", urls.FIND): staff_access(Permission.PARTICIPANT_SEE),
     ("GET", urls.REQUESTS): staff_access(Permission.REQUEST_CLOSE),
     ("POST", urls.REQUEST): staff_access(Permission.REQUEST_CLOSE),
     ("GET", urls.ENROL): staff_access(Permission.PARTICIPANT_ENROL),

@@ -36,6 +36,14 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "cross_site": RefusalMessage(
         403, N_("This request came from another site. Please open the page again."), "forbidden"
     ),
+    "permission_missing": RefusalMessage(
+        403,
+        N_(
+            "In this study (%(study)s) you may not: %(permission)s."
+            " An administrator of the study can give you this permission."
+        ),
+        "forbidden",
+    ),
     "too_large": RefusalMessage(413, N_("This is too much at once."), "too-large"),
     "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
     "page_outdated": _conflict(

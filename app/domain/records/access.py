@@ -1,7 +1,7 @@
 """Who may do what: roles, permissions, scopes, and the actor that every change names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -105,6 +105,10 @@ class Actor:
             and permission in ROLE_PERMISSIONS[grant.role]
             for grant in self.grants
         )
+
+    def inside(self, study_id: int) -> "Actor":
+        """The same actor with the grants of this study alone."""
+        return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""

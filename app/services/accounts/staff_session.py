@@ -23,6 +23,7 @@ from app.services.core.throttling import check_guess, staff_limits
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession, UsedCode
+from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
 
 IDLE = timedelta(minutes=30)
@@ -50,14 +51,27 @@ NEW_BROWSER = StaffBrowser()
 
 
 @dataclass(frozen=True, slots=True)
+class GrantedStudy:
+    """A study in which a member of staff has a role, and the plan version that it follows."""
+
+    study_id: int
+    code: str
+    plan_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedInStaff:
-    """A signed-in member of staff; `actor` carries the grants in force at this request."""
+    """A signed-in member of staff; `actor` carries the grants in force at this request.
+
+    `studies` are those of the grants, by code.
+    """
 
     staff_id: int
     name: str
     language: str
     actor: Actor
     seen_at: datetime
+    studies: tuple[GrantedStudy, ...] = ()
 
 
 def sign_in_staff(
@@ -198,9 +212,12 @@ _SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
         col(RoleGrant.role),
         col(RoleGrant.study_id),
         col(RoleGrant.site_id),
+        col(Study.code),
+        col(Study.plan_version),
     )
     .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
     .outerjoin(RoleGrant, (col(RoleGrant.staff_id) == col(Staff.id)) & col(RoleGrant.revoked_at).is_(None))
+    .outerjoin(Study, col(Study.id) == col(RoleGrant.study_id))
     .where(
         col(StaffSession.token_hash) == sa.bindparam("token_hash"),
         col(StaffSession.closed_at).is_(None),
@@ -222,7 +239,17 @@ def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> Si
         raise Refused("not_signed_in")
     first = rows[0]
     grants = tuple(Grant(row.role, row.study_id, row.site_id) for row in rows if row.role is not None)
-    return SignedInStaff(first.id, first.name, first.language, _actor(first.id, grants), first.seen_at)
+    studies = {
+        row.study_id: GrantedStudy(row.study_id, row.code, row.plan_version) for row in rows if row.code
+    }
+    return SignedInStaff(
+        first.id,
+        first.name,
+        first.language,
+        _actor(first.id, grants),
+        first.seen_at,
+        tuple(sorted(studies.values(), key=lambda study: study.code)),
+    )
 
 
 def keep_staff_session_alive(

@@ -1,11 +1,13 @@
 """Enrolling at one's own site and inviting, with all that the printed sheet says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
 from app.services.schedule.enrolment import (
     EnrolmentEntry,
     Invitation,
@@ -19,7 +21,10 @@ from app.storage.tables.studies import Site
 
 @dataclass(frozen=True, slots=True)
 class InvitationSheet:
-    """Whom a sheet is for, the telephone and hours of their site, and the link and code, this once."""
+    """Whom a sheet is for, the telephone and hours of their site, and the link and code, this once.
+
+    `study_names` are the neutral names of the study by language, which name no disease.
+    """
 
     public_id: str
     subject: str
@@ -27,6 +32,7 @@ class InvitationSheet:
     zone: str
     phone: str
     hours: str
+    study_names: Mapping[str, str]
     invitation: Invitation
 
 
@@ -60,6 +66,8 @@ def _get_site(context: StaffContext, site_code: str) -> Site:
 
 def _sheet(context: StaffContext, participant: Participant, site: Site) -> InvitationSheet:
     invitation = issue_invitation(context, participant.study_id, participant.subject)
+    with context.read() as session:
+        plan = get_plan(context.installation, session, participant.study_id)
     return InvitationSheet(
         public_id=participant.public_id,
         subject=participant.subject,
@@ -67,5 +75,6 @@ def _sheet(context: StaffContext, participant: Participant, site: Site) -> Invit
         zone=participant.zone,
         phone=site.phone,
         hours=site.hours,
+        study_names=plan.neutral_name,
         invitation=invitation,
     )

@@ -67,6 +67,21 @@ def find_participant(context: StaffContext, subject: str) -> str | None:
         return row.public_id if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class CodeHit:
+    """A participant of a code, in one of the actor's studies."""
+
+    study_id: int
+    public_id: str
+
+
+def find_by_code(context: StaffContext, subject: str) -> tuple[CodeHit, ...]:
+    """Everybody of exactly this code whom the actor may see: at most one in each study."""
+    with context.read() as session:
+        rows = session.exec(select_readable(context.actor).where(col(Participant.subject) == subject))
+        return tuple(CodeHit(row.study_id, row.public_id) for row in rows)
+
+
 def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:
     statement = select_readable(context.actor).where(col(Participant.subject) > after)
     if search.strip():

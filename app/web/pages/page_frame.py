@@ -1,6 +1,7 @@
 """What surrounds every page: language, banner, links. Templates read it as `frame.*`."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ class PageFrame:
     files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
     """
 
+    layout: ClassVar[str] = "base.html"
     lang: str
     dir: str
     code: str

@@ -1,0 +1,44 @@
+"""The search box of every desk page: from a typed code to the participant."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from starlette.responses import RedirectResponse, Response
+
+from app.clinic.request import SignedInRequest, url_of_participant
+from app.domain.typed_text import narrow_text
+from app.services.clinic.participant_list import find_by_code
+from app.web.urls import FIND, PARTICIPANTS
+
+
+@dataclass(frozen=True, slots=True)
+class FoundElsewherePage:
+    """A code that the chosen study does not have, and others of one's studies do: their names and links."""
+
+    template: ClassVar[str] = "clinic/found_elsewhere.html"
+    subject: str
+    elsewhere: tuple[tuple[str, str], ...]
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(FIND)
+def find_code(desk: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "") -> Response:
+    """To the participant of this code in the chosen study; else where it is, else to those like it."""
+    subject = narrow_text(q)
+    whole = replace(desk.context, actor=desk.staff.actor)
+    hits = {each.study_id: each for each in find_by_code(whole, subject)} if subject else {}
+    if desk.study is not None and (hit := hits.get(desk.study.id)) is not None:
+        return RedirectResponse(url_of_participant(hit.public_id), 303)
+    elsewhere = tuple(
+        (study.name, url_of_participant(hits[study.id].public_id))
+        for study in desk.studies
+        if study.id in hits
+    )
+    if elsewhere:
+        desk = replace(desk, frame=replace(desk.frame, search=subject))
+        return desk.show(FoundElsewherePage(subject, elsewhere))
+    return RedirectResponse(desk.frame.within(f"{PARTICIPANTS}?{urlencode({'q': subject})}"), 303)

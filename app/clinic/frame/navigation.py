@@ -1,0 +1,42 @@
+"""The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
+
+from dataclasses import dataclass
+
+from app.domain.records.access import Actor, Permission
+from app.i18n.marking import N_
+from app.web.permissions import ROUTES
+from app.web.urls import ACCESS, DESK, ENROL, PARTICIPANTS, REQUESTS
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """One entry of the menu: its address, and its name before translation.
+
+    It is shown to whom the table of permissions lets in, and who has `permission`, if one is named.
+    """
+
+    permission: Permission | None
+    address: str
+    label: str
+
+
+NAVIGATION: tuple[MenuEntry, ...] = (
+    MenuEntry(Permission.PARTICIPANT_SEE, DESK, N_("Work list")),
+    MenuEntry(Permission.PARTICIPANT_SEE, PARTICIPANTS, N_("Participants")),
+    MenuEntry(Permission.PARTICIPANT_SEE, ACCESS, N_("Getting in")),
+    MenuEntry(None, REQUESTS, N_("Requests")),
+    MenuEntry(None, ENROL, N_("Enrol")),
+)
+"""In the order of the menu. The first entry that somebody sees is where `/desk` leads them."""
+
+
+def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
+    """The entries that these grants show."""
+    return tuple(
+        entry
+        for entry in NAVIGATION
+        if all(
+            permission is None or actor.reach(permission)
+            for permission in (entry.permission, ROUTES["GET", entry.address].permission)
+        )
+    )

@@ -1,0 +1,27 @@
+"""What each permission lets somebody do, in words that follow "you may not"."""
+
+from collections.abc import Mapping
+
+from app.domain.records.access import Permission
+from app.i18n.marking import N_
+
+PERMISSION_WORDS: Mapping[Permission, str] = {
+    Permission.PARTICIPANT_SEE: N_("see participants"),
+    Permission.PARTICIPANT_ENROL: N_("enrol participants"),
+    Permission.ACTIVATION_ISSUE: N_("give out links and unbind phones"),
+    Permission.CONTACT_SEE: N_("see addresses and telephone numbers"),
+    Permission.ANCHOR_RECORD: N_("record dates and visits"),
+    Permission.DISPOSITION_RECORD: N_("record a withdrawal or other end"),
+    Permission.DISPOSITION_UNDO: N_("take a withdrawal or other end back"),
+    Permission.REASON_RECORD: N_("record why a form is missing"),
+    Permission.REQUEST_CLOSE: N_("close participants' requests"),
+    Permission.REMINDER_SEND: N_("have a reminder sent"),
+    Permission.ARM_SEE: N_("see the treatment arm"),
+    Permission.TRAIL_SEE: N_("read the audit trail"),
+}
+"""A test holds it complete."""
+
+
+def name_permission(permission: Permission) -> str:
+    """The permission's words before translation; its code where it has none yet."""
+    return PERMISSION_WORDS.get(permission, permission.value)
