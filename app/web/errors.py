@@ -83,9 +83,13 @@ def error_page(
 ) -> Response:
     """The page for a refusal or failure, with the id under which the log has it."""
     reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
-    # A page of a signed-in person keeps its own frame, which the guard of the face left in the state.
+    return render(request, ErrorPage(status, message, reference), status, _frame_of(request), headers)
+
+
+def _frame_of(request: Request) -> PageFrame:
+    """The frame that the guard of a face left in the state of the request, or that of a stranger."""
     frame: PageFrame | None = request.scope.get("state", {}).get("frame")
-    return render(request, ErrorPage(status, message, reference), status, frame, headers)
+    return frame or frame_for(request)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -184,4 +188,4 @@ def _translated(request: Request, sentence: str) -> str:
     if not sentence:
         return ""
     pages: Pages = request.app.state.pages
-    return pages.word(sentence, frame_for(request))
+    return pages.word(sentence, _frame_of(request))

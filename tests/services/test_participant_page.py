@@ -18,7 +18,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
-from app.services.clinic.participant_list import find_participant, list_participants
+from app.services.clinic.participant_list import find_by_code, find_participant, list_participants
 from app.services.clinic.participant_overview import (
     ParticipantOverview,
     get_form_state,
@@ -119,6 +119,8 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     own = StaffContext(installation, person.nurse, START)
     assert [each.subject for each in list_participants(own, "-001", "")] == ["0571-001"]
     assert find_participant(own, "0571-001") == person.row().public_id
+    assert [each.public_id for each in find_by_code(own, "0571-001")] == [person.row().public_id]
+    assert find_by_code(StaffContext(installation, stranger, START), "0571-001") == ()
     assert list_participants(own, "%", "") == ()
     assert list_participants(own, "", "0571-001") == ()
 

@@ -1,0 +1,266 @@
+"""A code means nothing without its study: every page and route with two studies whose codes collide."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from httpx2 import Response
+from sqlmodel import select
+
+from app.clinic.frame.permission_words import PERMISSION_WORDS
+from app.domain.records.access import Permission, Role
+from app.storage.tables.participants import TeamRequest
+from app.web import urls
+from app.web.permissions import ROUTES, CallerKind
+from tests.applications import Browser
+from tests.faces.two_studies import (
+    CODE,
+    HERE,
+    HOSPITALS,
+    OTHER,
+    SUBJECT,
+    TITLES,
+    UNUSED,
+    TwoStudies,
+    make_two_studies,
+)
+from tests.markup import parsed
+
+BOTH = {HERE: Role.INVESTIGATOR, OTHER: Role.INVESTIGATOR}
+OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind.STAFF]
+LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
+
+
+@pytest.fixture
+def two(migrated_url: str) -> Iterator[TwoStudies]:
+    both = make_two_studies(migrated_url)
+    yield both
+    both.installation.engine.dispose()
+
+
+def other_of(study: str) -> str:
+    return OTHER if study == HERE else HERE
+
+
+def marks_of(two: TwoStudies, study: str) -> tuple[str, ...]:
+    """What only this study's pages may hold."""
+    person = two.people[study]
+    return (
+        HOSPITALS[study],
+        f"phone-of-{study}",
+        UNUSED[study],
+        person.row().public_id,
+        person.slot("BL").public_id,
+        f"{study}:{CODE}",
+    )
+
+
+def main_of(answer: Response) -> str:
+    found = re.search(r"<main.*</main>", answer.text, re.DOTALL)
+    assert found, answer.text[:500]
+    return found[0]
+
+
+def addresses(two: TwoStudies, path: str, study: str) -> str:
+    person = two.people[study]
+    with two.installation.read() as session:
+        row = person.row()
+        request = session.exec(select(TeamRequest.id).where(TeamRequest.participant_id == row.id)).one()
+    names = {
+        "participant": row.public_id,
+        "slot": person.slot("BL").public_id,
+        "request": str(request),
+        "device": "1",
+    }
+    return re.sub(r"\{(\w+)\}", lambda name: names.get(name[1], "1"), path)
+
+
+def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    strangers = []
+    shown = 0
+    for study in (HERE, OTHER):
+        for method, path in OF_STAFF:
+            if method != "GET":
+                continue
+            url = addresses(two, path, study)
+            answer = desk.get(url, params={"study": study})
+            if answer.status_code != 200:
+                continue
+            shown += 1
+            assert f"Study: {TITLES[study]}" in parsed(answer.text).text, url
+            strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in main_of(answer)]
+            local = re.findall(r'(?:href|action|hx-get)="(/desk[^"#]*)', answer.text)
+            bare = [each for each in local if each.partition("?")[0] in LISTS and "study=" not in each]
+            carried = [
+                each
+                for each in bare
+                if each.partition("?")[0] in (urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL)
+            ]
+            assert set(bare) <= set(carried), (url, bare)
+            assert answer.text.count(f'name="study" value="{study}"') >= len({*carried} - {urls.DESK}), url
+    assert strangers == []
+    assert shown >= 16
+
+
+def test_lists_hold_their_own_people(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    for study in (HERE, OTHER):
+        own = two.people[study].row().public_id
+        for path in (urls.DESK, urls.PARTICIPANTS, urls.REQUESTS):
+            assert own in desk.get(path, params={"study": study}).text, path
+        assert own in desk.get(urls.DESK, params={"study": study, "site": CODE}).text
+        assert UNUSED[study] in desk.get(urls.ACCESS, params={"study": study}).text
+
+
+def test_no_act_reaches_another_study(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    posts = [path for method, path in OF_STAFF if method == "POST" and "{" in path]
+    for path in posts:
+        answer = desk.post(
+            addresses(two, path, OTHER), params={"study": HERE}, data={"outcome": "no", "study": HERE}
+        )
+        assert answer.status_code == 404, path
+        assert (
+            desk.post(addresses(two, path, OTHER), params={"study": HERE}, data={"study": OTHER}).status_code
+            == 404
+        )
+
+
+def test_a_study_that_is_unknown_or_not_granted_is_not_there(two: TwoStudies) -> None:
+    desk = two.browser({HERE: Role.NURSE})
+    for path in LISTS:
+        for study in (OTHER, "moon-trial"):
+            assert desk.get(path, params={"study": study}).status_code == 404, path
+    assert desk.get(two.address_of(OTHER)).status_code == 404
+    assert desk.get(two.address_of(HERE), params={"study": OTHER}).status_code == 404
+    alone = desk.get(urls.PARTICIPANTS).text
+    assert "study=" not in alone
+    assert f"Study: {TITLES[HERE]}" in parsed(alone).text
+
+
+def enrolment(study: str, **changes: str) -> dict[str, str]:
+    return {
+        "study": study,
+        "site": f"{study}:{CODE}",
+        "subject": SUBJECT,
+        "language": "en",
+        "enrolled_on": "2026-03-02",
+        "consent_version": "2.1",
+        "consented_on": "2026-03-02",
+        "identity_check": "id_card",
+    } | changes
+
+
+def test_enrolment_takes_everything_from_the_chosen_study(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    for study, pattern, languages, today in (
+        (HERE, "0000-000", {"zh_CN", "en"}, "2026-03-11"),
+        (OTHER, "[0-9]{4}-[0-9]{3,5}", {"en"}, "2026-03-10"),
+    ):
+        form = parsed(desk.get(urls.ENROL, params={"study": study}).text)
+        assert f"As {pattern}" in form.text
+        options = form.one("select", name="language").all("option")
+        assert {each["value"] for each in options} == languages
+        assert form.one("input", name="enrolled_on")["value"] == today
+        assert [each["value"] for each in form.one("select", name="site").all("option")] == [
+            f"{study}:{CODE}"
+        ]
+    for study in (HERE, OTHER):
+        again = desk.post(urls.ENROL, data=enrolment(study))
+        assert again.status_code == 409
+        assert two.address_of(study) in again.text
+        assert two.address_of(other_of(study)) not in again.text
+    mixed = desk.post(urls.ENROL, data=enrolment(HERE, site=f"{OTHER}:{CODE}", subject="0571-009"))
+    assert mixed.status_code == 422
+    sheet = desk.post(urls.ENROL, data=enrolment(OTHER, subject="0571-00009"))
+    assert sheet.status_code == 200
+    assert "Your study: Aspirin days" in sheet.text
+    assert TITLES[OTHER] not in re.sub(r'title="[^"]*"', "", sheet.text)
+
+
+def walk_pages(desk: Browser, study: str) -> list[str]:
+    """Every code of the list, page after page."""
+    url: str | None = f"{urls.PARTICIPANTS}?study={study}"
+    codes: list[str] = []
+    while url is not None:
+        page = parsed(desk.get(url).text)
+        codes += [row.one("b").text for row in page.one("tbody").all("tr")]
+        following = [each["href"] for each in page.one("main").all("a") if each.text == "Next page"]
+        url = following[0] if following else None
+    return codes
+
+
+def test_pages_of_a_list_lose_nobody(two: TwoStudies) -> None:
+    own = {study: [SUBJECT, UNUSED[study]] for study in (HERE, OTHER)}
+    for number in range(4, 58):
+        for study in (HERE, OTHER):
+            two.add(study, f"0571-{number:03}")
+            own[study].append(f"0571-{number:03}")
+    desk = two.browser(BOTH)
+    assert walk_pages(desk, HERE) == own[HERE]
+    assert walk_pages(desk, OTHER) == own[OTHER]
+
+
+def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    assert TITLES[OTHER] in main_study(desk.get(urls.PARTICIPANTS))
+    desk.get(urls.DESK, params={"study": HERE})
+    assert TITLES[HERE] in main_study(desk.get(urls.PARTICIPANTS))
+    assert TITLES[HERE] in main_study(desk.get(two.address_of(HERE)))
+    assert TITLES[OTHER] in main_study(desk.get(two.address_of(OTHER)))
+
+
+def main_study(answer: Response) -> str:
+    return parsed(answer.text).one("div", class_="study").one("p").text
+
+
+@pytest.mark.parametrize("typed", [SUBJECT, "０５７１-００１ "])
+def test_a_code_leads_to_its_participant_in_the_chosen_study(two: TwoStudies, typed: str) -> None:
+    desk = two.browser(BOTH)
+    for study in (HERE, OTHER):
+        answer = desk.get(urls.FIND, params={"study": study, "q": typed})
+        assert (answer.status_code, answer.headers["location"]) == (303, two.address_of(study))
+
+
+def test_a_code_of_another_study_is_said_to_be_there(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    answer = desk.get(urls.FIND, params={"study": HERE, "q": UNUSED[OTHER]})
+    assert answer.status_code == 200
+    assert f"This study has no participant {UNUSED[OTHER]}" in answer.text
+    assert TITLES[OTHER] in main_of(answer)
+    part = desk.get(urls.FIND, params={"study": HERE, "q": "0571"})
+    assert part.headers["location"] == f"{urls.PARTICIPANTS}?q=0571&study={HERE}"
+    empty = desk.get(urls.FIND, params={"study": HERE, "q": " "})
+    assert empty.headers["location"] == f"{urls.PARTICIPANTS}?q=&study={HERE}"
+    alone = two.browser({HERE: Role.NURSE})
+    hidden = alone.get(urls.FIND, params={"q": UNUSED[OTHER]})
+    assert hidden.headers["location"] == f"{urls.PARTICIPANTS}?q={UNUSED[OTHER]}"
+
+
+def test_a_refusal_says_which_permission_is_missing_and_who_gives_it(two: TwoStudies) -> None:
+    desk = two.browser({HERE: Role.NURSE, OTHER: Role.MONITOR})
+    assert desk.get(urls.ENROL).status_code == 200
+    refused = desk.get(urls.ENROL, params={"study": OTHER})
+    page = parsed(refused.text)
+    assert refused.status_code == 403
+    assert f"In this study ({TITLES[OTHER]}) you may not: enrol participants." in page.one("main").text
+    assert "An administrator of the study can give you this permission." in page.text
+    menu = [each["href"] for each in page.one("nav", **{"aria-label": "Desk"}).all("a")]
+    assert f"{urls.PARTICIPANTS}?study={OTHER}" in menu
+    assert not any(each.startswith(urls.ENROL) for each in menu)
+    chinese = two.browser({OTHER: Role.MONITOR}, "zh_CN").get(urls.REQUESTS)
+    assert "您没有以下权限：处理参与者的请求。" in chinese.text
+
+
+def test_what_is_not_there_is_said_in_the_frame_of_the_desk(two: TwoStudies) -> None:
+    desk = two.browser({HERE: Role.NURSE})
+    for url in ("/desk/participants/nobody", f"{urls.PARTICIPANTS}?study=moon-trial"):
+        answer = desk.get(url)
+        assert answer.status_code == 404
+        assert "Li Na" in parsed(answer.text).one("header").text
+
+
+def test_every_permission_that_guards_a_page_has_words() -> None:
+    guarding = {access.permission for access in ROUTES.values() if access.permission is not None}
+    assert guarding <= PERMISSION_WORDS.keys() <= set(Permission)

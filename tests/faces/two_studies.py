@@ -1,0 +1,100 @@
+"""Two studies of one hospital whose sites and participants have the same codes, and somebody of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyotp
+from fastapi import FastAPI
+
+from app.domain.plans.plan import SecondCheck
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.studies import StudyMode
+from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.patient.team_requests import request_call
+from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant
+from app.services.setup.studies import SiteEntry, create_staff, grant_role, load_study, open_site
+from app.storage.tables.studies import Site
+from tests.applications import Browser, Clock, application, visitor
+from tests.faces.callers import PASSWORD
+from tests.services.people import START, Person, enrolled
+
+HERE, OTHER = "sbrt-nsclc", "other-trial"
+CODE, SUBJECT = "0571", "0571-001"
+TITLES = {HERE: "SBRT against standard care in non-small cell lung cancer", OTHER: "Aspirin, another trial"}
+HOSPITALS = {HERE: "Hospital of lungs", OTHER: "Hospital of hearts"}
+UNUSED = {HERE: "0571-002", OTHER: "0571-003"}
+"""Somebody of each study who has no phone."""
+
+
+@dataclass(frozen=True)
+class TwoStudies:
+    """The same hospital and the same code in both; `people` are two persons."""
+
+    app: FastAPI
+    installation: Installation
+    clock: Clock
+    sites: Mapping[str, Site]
+    people: Mapping[str, Person]
+
+    def browser(self, roles: Mapping[str, Role], language: str = "en") -> Browser:
+        """A signed-in browser of somebody new who has one role in each of these studies."""
+        outside = StaffContext(self.installation, SYSTEM, START)
+        email = f"{'.'.join(f'{study}.{role}' for study, role in roles.items())}.{language}@example.org"
+        new = create_staff(outside, email, "Li Na", PASSWORD, language)
+        for study, role in roles.items():
+            grant_role(outside, new.staff_id, role, study, CODE)
+        client = visitor(self.app)
+        client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
+        code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
+        assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
+        return client
+
+    def add(self, study: str, subject: str) -> None:
+        """Enrol one more person without a phone."""
+        on = START.date()
+        entry = EnrolmentEntry(subject, "en", on, "2.1", on, IdentityCheck.id_card)
+        person = Person(self.installation, self.sites[study], subject)
+        enrol_participant(StaffContext(self.installation, person.nurse, START), self.sites[study], entry)
+
+    def address_of(self, study: str) -> str:
+        """The page of the participant whose code both studies have."""
+        return f"/desk/participants/{self.people[study].row().public_id}"
+
+
+def make_two_studies(url: str) -> TwoStudies:
+    """Both a week later, on two days of the calendar; each with a form due, a request, one with no phone."""
+    clock = Clock(START)
+    app = application(url, clock)
+    made = _with_another_plan(app.state.installation)
+    app.state.installation = made
+    sites: dict[str, Site] = {}
+    people: dict[str, Person] = {}
+    outside = StaffContext(made, SYSTEM, START)
+    for study, zone in ((HERE, "Asia/Shanghai"), (OTHER, "Europe/Berlin")):
+        load_study(outside, study, "1.0", StudyMode.DEMO)
+        entry = SiteEntry(CODE, HOSPITALS[study], f"phone-of-{study}", "8-17", zone)
+        sites[study] = open_site(outside, study, entry)
+    both = TwoStudies(app, made, clock, sites, people)
+    for study in (HERE, OTHER):
+        people[study] = enrolled(made, sites[study], SUBJECT)
+        request_call(ParticipantContext(made, people[study].participant(START), START))
+        both.add(study, UNUSED[study])
+    clock.forward(days=8, hours=15)
+    return both
+
+
+def _with_another_plan(made: Installation) -> Installation:
+    """The installation with one more plan: the shipped one under another name, for one language."""
+    shipped = made.library.plan(HERE, "1.0")
+    other = replace(
+        shipped,
+        id=OTHER,
+        title={"en": TITLES[OTHER], "zh_CN": "另一项研究"},
+        neutral_name={"en": "Aspirin days", "zh_CN": "另一项研究"},
+        languages=("en",),
+        subject_pattern="[0-9]{4}-[0-9]{3,5}",
+        second_check=SecondCheck.none,
+    )
+    plans = {**made.library.plans, (OTHER, "1.0"): other}
+    return replace(made, library=replace(made.library, plans=plans))
