@@ -14,10 +14,10 @@ from app.web.urls import FIND, PARTICIPANTS
 
 
 @dataclass(frozen=True, slots=True)
-class FoundElsewherePage:
+class CodeElsewherePage:
     """A code that the chosen study does not have, and others of one's studies do: their names and links."""
 
-    template: ClassVar[str] = "clinic/found_elsewhere.html"
+    template: ClassVar[str] = "clinic/code_elsewhere.html"
     subject: str
     elsewhere: tuple[tuple[str, str], ...]
 
@@ -40,5 +40,5 @@ def find_code(desk: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "
     )
     if elsewhere:
         desk = replace(desk, frame=replace(desk.frame, search=subject))
-        return desk.show(FoundElsewherePage(subject, elsewhere))
+        return desk.show(CodeElsewherePage(subject, elsewhere))
     return RedirectResponse(desk.frame.within(f"{PARTICIPANTS}?{urlencode({'q': subject})}"), 303)
