@@ -1,8 +1,9 @@
-"""Which tests are not measured for coverage: the tracer makes Python half as slow again.
+"""Which tests are not measured for coverage: the tracer makes a test of use cases take 1.7 times as long.
 
-A test in a browser, and the PostgreSQL half of some tests of use cases, walk through code that other
-tests hold line by line. They run as ever; only the tracer rests meanwhile. What nothing else walks
-through would be missing from the floors of coverage, so that the choice cannot hide anything.
+A test in a browser, the PostgreSQL half of the tests above storage, and tests that draw hundreds of cases
+walk through code that other tests hold line by line. They run as ever; only the tracer rests meanwhile.
+What nothing else walks through would be missing from the floors of coverage, so that the choice cannot
+hide anything.
 """
 
 import os
@@ -14,11 +15,20 @@ from coverage import Coverage
 
 from tests.distribution import SHARING
 
-ALIKE = frozenset(
-    f"tests/services/test_{name}.py"
-    for name in ("demo", "dispositions", "entry", "reminding", "ticking", "worklist")
+ONE_DATABASE = ("tests/faces/", "tests/faults/", "tests/program/", "tests/services/")
+"""Where hardly a line of the program runs on PostgreSQL alone."""
+TRACED_ON_BOTH = frozenset[str]()
+"""Modules there which are the only ones to reach such a line."""
+DRAWN = frozenset(
+    {
+        "tests/faces/test_any_request.py",
+        "tests/faces/test_edc_contract.py",
+        "tests/faces/test_edc_tags.py",
+        "tests/services/test_clock_law.py",
+        "tests/services/test_one_truth.py",
+    }
 )
-"""Dear tests of use cases in which no line runs on PostgreSQL alone."""
+"""Tests that draw their cases, beside which others hold each line by an example."""
 _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Where the tracer of a program that a test starts finds its settings."""
 
@@ -28,7 +38,9 @@ def is_untraced(item: pytest.Item) -> bool:
     module = item.nodeid.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
         return module not in SHARING  # whose program is started by the first test of all
-    return module in ALIKE and "[postgresql" in item.nodeid
+    if module in DRAWN:
+        return True
+    return "postgresql" in item.nodeid and module.startswith(ONE_DATABASE) and module not in TRACED_ON_BOTH
 
 
 @contextmanager
