@@ -1,6 +1,7 @@
 """What changed in a row, as the audit trail tells it: old → new per field, secrets never."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,7 +114,9 @@ def changes_published_fact(row: SQLModel) -> bool:
         return False
     state: sa.orm.InstanceState[Any] = sa.inspect(row)
     return state.key is not None and any(
-        state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH).has_changes() for column in _PUBLISHED_FACTS
+        state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH).has_changes()
+        for column in _PUBLISHED_FACTS
+        if column in state.committed_state
     )
 
 
@@ -185,19 +188,27 @@ def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:
     fresh = state.key is None
     if table == "slot":
         yield from _window_change(state, name, fresh)
-    for column in state.mapper.column_attrs:
-        if f"{table}.{column.key}" in NOT_AUDITED or (fresh and (column.key == "id" or table == "slot")):
+    for column in _audited_columns(type(row)):
+        if fresh and (column == "id" or table == "slot"):
             continue
-        history = state.get_history(column.key, PassiveFlag.PASSIVE_NO_FETCH)
         if deleted:
-            yield FieldChange(name, column.key, _told(column.key, getattr(row, column.key)), None)
-        elif history.has_changes() and _old(history) != _new(history):
-            yield FieldChange(
-                name, column.key, _told(column.key, _old(history)), _told(column.key, _new(history))
-            )
+            yield FieldChange(name, column, _told(column, getattr(row, column)), None)
+        elif column in state.committed_state:  # it was set; to the same value, perhaps
+            history = state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH)
+            if history.has_changes() and _old(history) != _new(history):
+                yield FieldChange(name, column, _told(column, _old(history)), _told(column, _new(history)))
+
+
+@cache
+def _audited_columns(kind: type[SQLModel]) -> tuple[str, ...]:
+    """The columns of a table whose changes an entry tells."""
+    keys = (attribute.key for attribute in sa.inspect(kind).column_attrs)
+    return tuple(key for key in keys if f"{kind.__tablename__}.{key}" not in NOT_AUDITED)
 
 
 def _window_change(state: sa.orm.InstanceState[Any], name: str, fresh: bool) -> Iterator[FieldChange]:
+    if not fresh and state.committed_state.keys().isdisjoint(_WINDOW):
+        return
     histories = [state.get_history(day, PassiveFlag.PASSIVE_NO_FETCH) for day in _WINDOW]
     if not fresh and not any(history.has_changes() for history in histories):
         return

@@ -113,8 +113,9 @@ def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
 
 
 def _act_changes(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
-    acted = {slot.id for slot in slots if any(not what.by_time for what in slot_changes_due(slot, at))}
-    return [each for each in _pending(slots, at) if each.slot.id in acted]
+    pending = _pending(slots, at)
+    acted = {each.slot.id for each in pending if not each.what.by_time}
+    return [each for each in pending if each.slot.id in acted]
 
 
 def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pending]) -> None:

@@ -75,7 +75,7 @@ def find_deceased(session: Session, participant_ids: Collection[int | None]) -> 
 
 def get_site(session: Session, participant: Participant) -> Site:
     """The participant's site."""
-    return session.exec(select(Site).where(Site.id == participant.site_id)).one()
+    return session.get_one(Site, participant.site_id)
 
 
 def get_study(session: Session, code: str) -> Study:
