@@ -5,8 +5,8 @@ event, numbers the feed events last, and commits. A forgotten event, a bulk stat
 bare commit is refused, whichever code path it came from (AUD-01).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, SQLModel, col, select
 
@@ -177,6 +177,23 @@ class UnitOfWork:
         """Store new rows of one table by one statement; their changes are told like those of a session."""
         self._transaction.insert_rows(kind, rows)
 
+    @contextmanager
+    def hot_connection(self, chain: str) -> Iterator[Connection]:
+        """The transaction's connection for hot statements, one of which writes its own entry to this chain.
+
+        What was declared until now is written first, so that the database has the chain's head where it is;
+        the head is read again afterwards. Whoever changes rows that were read calls `reread`.
+        """
+        self.lock(chain)
+        with self._transaction.hot_connection(chain) as connection:
+            yield connection
+
+    def reread(self, kind: type[SQLModel], key: int) -> None:
+        """Read a row again when it is next used: a statement changed it."""
+        row = self.session.identity_map.get(self.session.identity_key(kind, key))
+        if row is not None:
+            self.session.expire(row)
+
     def update_bookkeeping(
         self,
         table: sa.Table,
@@ -190,7 +207,11 @@ class UnitOfWork:
         """
         statement = sa.update(table).where(where).values(**values)
         with bookkeeping_writes(self.session.connection(), table.name, values):
-            return self.session.execute(statement.returning(*returning) if returning else statement)
+            changed = self.session.execute(statement.returning(*returning) if returning else statement)
+        for row in self.session.identity_map.values():
+            if sa.inspect(row).mapper.local_table is table:
+                self.session.expire(row)
+        return changed
 
     def _claim(self, act: KeyedAct) -> None:
         if act.participant_id is not None:
@@ -233,8 +254,13 @@ class _Transaction:
         self._assigned = 0
         self._collected: list[RowChange] = []
         self._heads: dict[str, AuditChain] = {}
+        self._rows: list[
+            object
+        ] = []  # the session itself forgets rows that nobody holds, and reads them anew
         self._commit_allowed = False
         self._flushing = ExitStack()
+        sa_event.listen(session, "loaded_as_persistent", self._hold)
+        sa_event.listen(session, "pending_to_persistent", self._hold)
         sa_event.listen(session, "after_flush", self._collect)
         sa_event.listen(session, "before_flush", self._allow_flush)
         sa_event.listen(session, "after_flush_postexec", self._end_flush)
@@ -243,7 +269,9 @@ class _Transaction:
     def lock(self, chain: str, study_id: int | None) -> None:
         if chain not in self._heads:
             self.session.flush()
-            self.session.expire_all()
+            # On SQLite nobody else writes while this transaction lasts: what it has read is still true.
+            if self.session.connection().dialect.name != "sqlite":
+                self.session.expire_all()
             self._head(chain, study_id)
 
     def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -266,7 +294,16 @@ class _Transaction:
         self._collected.clear()
         self._assigned = len(self.declared)
 
-    def commit(self) -> None:
+    @contextmanager
+    def hot_connection(self, chain: str) -> Iterator[Connection]:
+        self.write_declared()
+        self.failed = True  # unless it ends well
+        yield self.session.connection()
+        self.failed = False
+        self.session.expire(self._heads[chain])
+
+    def write_declared(self) -> None:
+        """Write an entry for each event that was declared, in its chain, and append to the feeds."""
         if self.failed:
             raise WriteRefused("an act of this transaction failed")
         self.assign_changes()
@@ -290,6 +327,12 @@ class _Transaction:
         insert_linked_entries(self.session.connection(), entries)
         for study_id in sorted(self.feed_events):
             append_feed_events(self.session.connection(), study_id, self.feed_events[study_id])
+        self.declared.clear()
+        self.feed_events.clear()
+        self._assigned = 0
+
+    def commit(self) -> None:
+        self.write_declared()
         self._commit_allowed = True
         self.session.commit()
 
@@ -307,6 +350,9 @@ class _Transaction:
             self.session.add(head)
         self._heads[chain] = head
         return head
+
+    def _hold(self, _session: Session, row: object) -> None:
+        self._rows.append(row)
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
         gone = session.deleted

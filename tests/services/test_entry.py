@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from app.domain.plans.status import ExitKind
-from app.domain.records.access import ActorKind
+from app.domain.records.access import CLOCK, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device, find_invitation, redeem_invitation
@@ -231,6 +231,25 @@ def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     unlock_device(ParticipantContext(person.installation, visitor, later), PIN)
     assert not person.participant(later).locked
     assert len(events(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
+
+
+@pytest.mark.req("IAM-12")
+def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: Person) -> None:
+    """The try is counted there too: a wrong one stays counted once it commits."""
+    later = START + days(1)
+    visitor = person.participant(later)
+    with person.installation.work(CLOCK, later) as opened:
+        context = ParticipantContext(person.installation, visitor, later, opened)
+        for _ in range(TRIES - 1):
+            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
+        unlock_device(context, PIN)
+        assert person.participant(later).locked, "nothing is committed yet"
+        for _ in range(TRIES):
+            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
+    assert not person.participant(later).locked
+    assert len(events(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
+    alone = ParticipantContext(person.installation, visitor, later)
+    assert refusal(partial(unlock_device, alone, PIN)) == "throttled"
 
 
 def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Person) -> None:

@@ -14,12 +14,13 @@ from sqlmodel import select
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import ValidAnswers
 from app.domain.plans.plan import Owner
+from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, canonical_json
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.answer_saving import save_answers
-from app.services.capture.forms import find_form
+from app.services.capture.forms import begin_form, find_form, get_own_slot
 from app.services.capture.submission import SubmissionReceipt, submission_context, submit_form
 from app.services.capture.submission_builder import (
     ResponseOrigin,
@@ -28,8 +29,9 @@ from app.services.capture.submission_builder import (
     build_submission,
     check_submission,
 )
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.reminders.due_slots import process_due_slots
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
@@ -62,6 +64,27 @@ def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> Su
     return submit_form(
         ParticipantContext(person.installation, visitor, at), person.slot(visit).public_id, sending
     )
+
+
+@pytest.mark.req("AUD-01", "CAP-14")
+def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person) -> None:
+    """Begun, sent and answered again in one transaction; the trail and what the session holds stay true."""
+    slot_id, visitor = person.slot("BL").public_id, person.participant(START)
+    with person.installation.work(CLOCK, START) as opened:
+        context = ParticipantContext(person.installation, visitor, START, opened)
+        process_due_slots(ClockContext(person.installation, START, opened), visitor.participant_id)
+        begin_form(context, slot_id, None, None)
+        first = submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True))
+        assert get_own_slot(opened.session, visitor, slot_id).submitted_at == START
+        assert rows(person, Response) == [], "nothing is committed yet"
+        assert submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True)).repeated
+        assert (
+            refused(lambda: submit_form(context, slot_id, SubmittedForm(qlq(3), "s2", True))).code
+            == "already_submitted"
+        )
+    assert response(person).public_id == first.number
+    assert len(rows(person, Quarantine)) == 1
+    assert list(verify_trail(person.installation)) == []
 
 
 @pytest.mark.req("CAP-14", "CAP-16", "CAP-18")

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, find_chain_faults
 from app.domain.records.audit import ChainEntry as Told
-from app.storage.audit import UnauditedChange, UnpublishedChange, build_entry
+from app.storage.audit import UnauditedChange, UnpublishedChange, append_if_unmoved, build_entry
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import write_answers
@@ -318,6 +318,58 @@ def test_a_hot_statement_writes_only_what_its_event_covers(
             connection.execute(sa.update(_PARTICIPANT).values(language="en"))
     assert language(engine, trial) == "zh_CN"
     assert last_entry(engine, trial.chain).seq == head.seq
+
+
+@pytest.mark.req("AUD-01", "AUD-02")
+def test_a_hot_statement_joins_a_unit_of_work_in_the_order_of_its_chain(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    """What was declared before stands before it in the chain, what is declared after it behind."""
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        participant = work.session.get_one(Participant, trial.participant)
+        participant.language = "en"
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+        with work.hot_connection(trial.chain) as connection:
+            head = connection.execute(sa.select(AuditChain).where(col(AuditChain.chain) == trial.chain)).one()
+            opened = build_entry(head, AuditEvent.SLOT_OPENED, CLOCK, at, ())
+            assert append_if_unmoved(connection, opened)
+        participant.reminders_wanted = True
+        work.record(AuditEvent.PARTICIPANT_UPDATED, trial.chain)
+    with Session(engine) as session:
+        chain = select(AuditEntry).where(AuditEntry.chain == trial.chain).order_by(col(AuditEntry.seq))
+        last = session.exec(chain).all()[-3:]
+    events = (AuditEvent.LANGUAGE_CHANGED, AuditEvent.SLOT_OPENED, AuditEvent.PARTICIPANT_UPDATED)
+    assert [each.event for each in last] == list(events)
+    assert [each.prev_hash for each in last[1:]] == [each.hash for each in last[:-1]]
+
+
+@pytest.mark.req("AUD-01")
+def test_a_joined_hot_statement_that_failed_stops_the_transaction(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    def fail_and_go_on(work: UnitOfWork) -> None:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+        with suppress(LookupError), work.hot_connection(trial.chain):
+            raise LookupError
+
+    with pytest.raises(WriteRefused, match="act of this"), UnitOfWork(engine, SYSTEM, at) as work:
+        fail_and_go_on(work)
+    assert language(engine, trial) == "zh_CN"
+
+
+def test_a_row_that_a_statement_changed_is_read_again(engine: Engine, trial: Trial, at: datetime) -> None:
+    later = at + timedelta(days=1)
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        participant = work.session.get_one(Participant, trial.participant)
+        slot = work.session.get_one(Slot, trial.slot)
+        assert slot.wake_at != later
+        work.update_bookkeeping(table_of(Slot), col(Slot.id) == trial.slot, {"wake_at": later})
+        assert slot.wake_at == later
+        assert participant not in work.session.dirty
+        work.reread(Slot, trial.slot)
+        work.reread(Slot, trial.slot + 1)
+        assert sa.inspect(slot).expired
 
 
 @pytest.mark.req("AUD-01")

@@ -99,7 +99,11 @@ def unlock_device(context: ParticipantContext, answer: str) -> None:
     with context.read() as session:
         participant = session.get_one(Participant, context.participant.participant_id)
     right = check_guess(
-        context.installation, limits, context.at, lambda: is_confirmed(box, participant, check, answer, True)
+        context.installation,
+        limits,
+        context.at,
+        lambda: is_confirmed(box, participant, check, answer, True),
+        context.opened,
     )
     refusal = refusal_for(check)
     with context.unit_of_work() as work:

@@ -1,9 +1,12 @@
 """Submitting a form: exactly once, scored, and in the audit trail and the feed by the same transaction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 
 from app.domain.capture.arrival import Arrival
@@ -26,6 +29,7 @@ from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import lock_chain
 from app.storage.statements.submit_form import Submission, write_submission
 from app.storage.tables.capture import Response
+from app.storage.tables.participants import Device
 from app.storage.tables.schedule import Slot
 
 
@@ -82,14 +86,17 @@ def submit_form(
 
     The same content again returns the receipt of the first time. Optimistic: the write holds only if the
     head of the participant's audit chain has not moved since it was read. After a conflict it retries
-    while holding the head's row lock, where nobody else can move it. What is `known` is not read again.
+    while holding the head's row lock, where nobody else can move it; so it does at once in a transaction
+    that the context carries. What is `known` is not read again.
 
     Raises Refused: "unknown_slot", "not_yet_open", "window_closed", "not_begun", "unanswered",
     "not_reviewed", "unknown_item", "out_of_range", "wrong_kind"; "already_submitted" with the first receipt
     for other content, and "arrived_too_late" - in both cases the answers are quarantined.
     """
-    known = known or submission_context(context, read_own_form(context, slot_id))
-    receipt = _submit_if_head_unmoved(context, known, form)
+    receipt = None
+    if context.opened is None:
+        known = known or submission_context(context, read_own_form(context, slot_id))
+        receipt = _submit_if_head_unmoved(context, known, form)
     while receipt is None:
         receipt = _submit_holding_head(context, slot_id, form)
     return receipt
@@ -112,15 +119,30 @@ def _submit_holding_head(
     context: ParticipantContext, slot_id: str, form: SubmittedForm
 ) -> SubmissionReceipt | None:
     """Read and write anew under the head's row lock; None as above."""
-    with open_transaction(context.installation.engine) as connection:
-        lock_chain(connection, participant_chain(context.participant.participant_id))
+    with _hold_head(context) as connection:
         known = submission_context(context, read_own_form(context, slot_id, connection))
         submission = _build_if_acceptable(known, form, context.at)
-        if submission is not None:
-            written = write_submission(connection, submission)
-            connection.commit()
-            return _receipt(submission.response, repeated=False) if written else None
-    return _first_receipt_or_quarantine(context, known, form)
+        written = submission is not None and write_submission(connection, submission)
+    if context.opened is not None:
+        context.opened.reread(Slot, known.rows.slot.id)
+        context.opened.reread(Device, context.participant.device_id)
+    if submission is None:
+        return _first_receipt_or_quarantine(context, known, form)
+    return _receipt(submission.response, repeated=False) if written else None
+
+
+@contextmanager
+def _hold_head(context: ParticipantContext) -> Iterator[Connection]:
+    """A connection that holds the head: that of the carried transaction, or one that commits on leaving."""
+    chain = participant_chain(context.participant.participant_id)
+    if context.opened is not None:
+        with context.opened.hot_connection(chain) as connection:
+            yield connection
+        return
+    with open_transaction(context.installation.engine) as connection:
+        lock_chain(connection, chain)
+        yield connection
+        connection.commit()
 
 
 def _build_if_acceptable(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:

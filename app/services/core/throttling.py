@@ -22,6 +22,7 @@ from app.storage.statements.throttle import (
     take_back_try,
 )
 from app.storage.tables.staff import Throttle
+from app.storage.unit_of_work import UnitOfWork
 
 Outcome = TypeVar("Outcome")
 
@@ -49,24 +50,29 @@ _PARTICIPANT_LIMITS = {
 
 
 def check_guess(
-    installation: Installation, limits: Sequence[TryLimit], at: datetime, check: Callable[[], Outcome]
+    installation: Installation,
+    limits: Sequence[TryLimit],
+    at: datetime,
+    check: Callable[[], Outcome],
+    opened: UnitOfWork | None = None,
 ) -> Outcome:
     """Check a guess, if it may be made at all; what the check returns says whether it was right.
 
     None, False and a refusal stand for a wrong one, which stays counted. `limits` go from the narrowest to
     the widest. A guess that ended in an error, such as Refused("sign_in_busy"), decided nothing and is taken
-    back.
+    back. Where a transaction is `opened`, the try is counted in it, and forgotten with it.
     Raises Refused("throttled"), which says when to try again.
     """
-    counted = count_try(installation.engine, limits, at)
+    database = opened.session.connection() if opened is not None else installation.engine
+    counted = count_try(database, limits, at)
     if isinstance(counted, FullCounter):
         raise Refused("throttled", until=counted.until)
     with ExitStack() as undecided:
-        undecided.callback(take_back_try, installation.engine, counted)
+        undecided.callback(take_back_try, database, counted)
         outcome = check()
         undecided.pop_all()
     if outcome and not isinstance(outcome, Refused):
-        settle_success(installation.engine, counted)
+        settle_success(database, counted)
     return outcome
 
 

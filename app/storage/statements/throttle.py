@@ -5,7 +5,8 @@ database itself, with the counter's row locked, either adds the try or finds the
 holds for all threads, processes and machines that share it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,14 +89,30 @@ _TAKE_BACK = sa.update(_TABLE).where(_SAME_SPAN).values(failures=col(Throttle.fa
 _CLEAR = sa.update(_TABLE).where(_NAMED).values(failures=0)
 
 
-def count_try(engine: Engine, limits: Iterable[TryLimit], at: datetime) -> Sequence[CountedTry] | FullCounter:
+@contextmanager
+def _counting(database: Engine | Connection) -> Iterator[Connection]:
+    """A connection that may write counters: of a transaction of its own, or of one that is open already."""
+    if isinstance(database, Connection):
+        with bookkeeping_writes(database, _TABLE.name, _COLUMNS):
+            yield database
+        return
+    with (
+        write_engine(database).begin() as connection,
+        bookkeeping_writes(connection, _TABLE.name, _COLUMNS),
+    ):
+        yield connection
+
+
+def count_try(
+    database: Engine | Connection, limits: Iterable[TryLimit], at: datetime
+) -> Sequence[CountedTry] | FullCounter:
     """Count one try under each limit in turn; the first full counter ends it, and the rest is not counted.
 
     Callers name their limits from the narrowest to the widest: who is refused under their own name fills no
     counter that others share, and two callers never wait for each other.
     """
     counted = []
-    with write_engine(engine).begin() as connection, bookkeeping_writes(connection, _TABLE.name, _COLUMNS):
+    with _counting(database) as connection:
         for limit in limits:
             since_at = _count(connection, limit, at)
             if since_at is None:
@@ -104,16 +121,16 @@ def count_try(engine: Engine, limits: Iterable[TryLimit], at: datetime) -> Seque
     return counted
 
 
-def take_back_try(engine: Engine, counted: Iterable[CountedTry]) -> None:
+def take_back_try(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
     """Take back a try that was no guess after all; a span that began anew meanwhile is left alone."""
-    with write_engine(engine).begin() as connection, bookkeeping_writes(connection, _TABLE.name, _COLUMNS):
+    with _counting(database) as connection:
         for each in counted:
             connection.execute(_TAKE_BACK, {"name": each.limit.subject, "since": each.since_at})
 
 
-def settle_success(engine: Engine, counted: Iterable[CountedTry]) -> None:
+def settle_success(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
     """Take back a try that succeeded, and clear the counters that a success clears."""
-    with write_engine(engine).begin() as connection, bookkeeping_writes(connection, _TABLE.name, _COLUMNS):
+    with _counting(database) as connection:
         for each in counted:
             statement = _CLEAR if each.limit.cleared else _TAKE_BACK
             connection.execute(statement, {"name": each.limit.subject, "since": each.since_at})
