@@ -1,17 +1,17 @@
 """What people do in the demonstration, each act through the use case that a face would call."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from app.demo import answers
 from app.demo.stories import CALL, DatedFact, DemoExit, FormStory, Story
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.plans.plan import MissedReason, Owner, Plan
-from app.domain.records.access import CLOCK, Actor
+from app.domain.records.access import Actor
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import authenticate, unlock_device
@@ -51,13 +51,17 @@ from app.storage.queries.slots import list_slots
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from app.storage.unit_of_work import UnitOfWork
 
 _BEGUN_ITEMS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class DemoStage:
-    """Where the acts happen: the installation, who acts for each site, and the browsers bound so far."""
+    """Where the acts happen: the installation, who acts for each site, and the browsers bound so far.
+
+    `opened` is the transaction that an act joins; without it each command opens its own.
+    """
 
     installation: Installation
     study_id: int
@@ -69,6 +73,23 @@ class DemoStage:
     outbox: MessageSender
     cookies: dict[str, str] = field(default_factory=dict)
     slots: dict[str, dict[str, str]] = field(default_factory=dict)
+    opened: UnitOfWork | None = None
+
+    def read(self) -> AbstractContextManager[Session]:
+        """A session to read with, which sees what the open transaction wrote."""
+        return nullcontext(self.opened.session) if self.opened else self.installation.read()
+
+    def staff(self, actor: Actor, at: datetime) -> StaffContext:
+        """The context of a member of staff."""
+        return StaffContext(self.installation, actor, at, self.opened)
+
+    def participant(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
+        """The context of a participant."""
+        return ParticipantContext(self.installation, session, at, self.opened)
+
+    def clock(self, at: datetime) -> ClockContext:
+        """The context of the clock."""
+        return ClockContext(self.installation, at, self.opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +113,13 @@ def enrol_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None
     entry = EnrolmentEntry(
         story.subject, story.language, on, "2.1", on, IdentityCheck.id_card, channel, story.address
     )
-    enrol_participant(
-        StaffContext(stage.installation, stage.nurses[story.site], at), stage.sites[story.site], entry
-    )
+    enrol_participant(stage.staff(stage.nurses[story.site], at), stage.sites[story.site], entry)
 
 
 def invite_person(stage: DemoStage, at: datetime, story: Story) -> str:
     """Issue an invitation; returns its link."""
     nurse = stage.nurses[story.site]
-    return issue_invitation(StaffContext(stage.installation, nurse, at), stage.study_id, story.subject).url
+    return issue_invitation(stage.staff(nurse, at), stage.study_id, story.subject).url
 
 
 def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
@@ -113,7 +132,9 @@ def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
 
 def randomise_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
     """The EDC tells arm and day."""
-    request = EdcRequest(EdcContext(stage.installation, stage.edc, at), story.subject, at, Preconditions())
+    request = EdcRequest(
+        EdcContext(stage.installation, stage.edc, at, stage.opened), story.subject, at, Preconditions()
+    )
     receive_arm(request, story.arm or "")
     receive_anchor(request, AnchorBody("randomisation", on, at, confirm=True))
 
@@ -122,29 +143,27 @@ def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact,
     """A nurse records a dated fact."""
     entry = AnchorEntry(stated.kind, on, stated.source, stated.reason)
     nurse = stage.nurses[story.site]
-    record_anchor(
-        StaffContext(stage.installation, nurse, at), stage.study_id, story.subject, entry, confirmed=True
-    )
+    record_anchor(stage.staff(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
 
 
 def record_exit(stage: DemoStage, at: datetime, story: Story, left: DemoExit, on: date) -> None:
     """The investigator records a disposition of this day."""
     entry = DispositionEntry(left.kind, on.isoformat(), Owner.site)
     actor = stage.investigators[story.site]
-    record_disposition(StaffContext(stage.installation, actor, at), stage.study_id, story.subject, entry)
+    record_disposition(stage.staff(actor, at), stage.study_id, story.subject, entry)
 
 
 def undo_exit(stage: DemoStage, at: datetime, story: Story) -> None:
     """The investigator takes back a mistaken disposition."""
     actor, reason = stage.investigators[story.site], "entered for the wrong participant"
-    undo_disposition(StaffContext(stage.installation, actor, at), stage.study_id, story.subject, reason)
+    undo_disposition(stage.staff(actor, at), stage.study_id, story.subject, reason)
 
 
 def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) -> None:
     """A nurse excuses a visit's forms by the plan's first exemption."""
     actor = stage.nurses[story.site]
     excuse_visit(
-        StaffContext(stage.installation, actor, at),
+        stage.staff(actor, at),
         stage.study_id,
         story.subject,
         visit,
@@ -155,7 +174,7 @@ def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) ->
 def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
     """A nurse asks for a visit beside the schedule."""
     request_visit(
-        StaffContext(stage.installation, stage.nurses[story.site], at),
+        stage.staff(stage.nurses[story.site], at),
         stage.study_id,
         story.subject,
         visit,
@@ -167,23 +186,22 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
     visitor = _awake(stage, at, story)
     if what == CALL:
-        request_call(ParticipantContext(stage.installation, visitor, at))
+        request_call(stage.participant(visitor, at))
     else:
-        request_correction(ParticipantContext(stage.installation, visitor, at), _slot(stage, visitor, what))
+        request_correction(stage.participant(visitor, at), _slot(stage, visitor, what))
 
 
 def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
     """Wake the phone, open the form, answer it as far as the story goes, and send it."""
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
-    visitor = _awake(stage, at, story)  # a try of the PIN is counted in a transaction of its own
-    with stage.installation.work(CLOCK, at) as opened:
-        slot = _slot(stage, visitor, filling.visit)
-        context = ParticipantContext(stage.installation, visitor, at, opened)
-        # What time alone makes due comes first: a form is announced as open before it is completed.
-        process_due_slots(ClockContext(stage.installation, at, opened), visitor.participant_id)
-        begin_form(context, slot, helped, late)
-        form = open_form(context, slot)
+    visitor = _awake(stage, at, story)
+    slot = _slot(stage, visitor, filling.visit)
+    context = stage.participant(visitor, at)
+    # What time alone makes due comes first: a form is announced as open before it is completed.
+    process_due_slots(stage.clock(at), visitor.participant_id)
+    begin_form(context, slot, helped, late)
+    form = open_form(context, slot)
     drawn = answers.draw_answers(
         form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
     )
@@ -191,7 +209,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         drawn, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
     )
     if filling.how is None:
-        submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
+        submit_form(context, slot, sending)
         return
     events = [
         SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(drawn.items(), start=1)
@@ -206,7 +224,7 @@ def submit_late(
     """Send answers that were given while there was no connection."""
     visitor = _awake(stage, at, story)
     slot = _slot(stage, visitor, filling.visit)
-    with stage.installation.read() as session:
+    with stage.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
     instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
     drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
@@ -220,21 +238,21 @@ def submit_late(
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:
-        submit_form(ParticipantContext(stage.installation, visitor, at), slot, sending)
+        submit_form(stage.participant(visitor, at), slot, sending)
 
 
 def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
-    with stage.installation.read() as session:
+    with stage.read() as session:
         visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
     if visitor.locked:
-        unlock_device(ParticipantContext(stage.installation, visitor, at), demo_pin(story.subject))
+        unlock_device(stage.participant(visitor, at), demo_pin(story.subject))
     return visitor
 
 
 def _slot(stage: DemoStage, visitor: ParticipantSession, visit: str) -> str:
     known = stage.slots.get(visitor.subject, {})
     if visit not in known:
-        with stage.installation.read() as session:
+        with stage.read() as session:
             known = {slot.visit: slot.public_id for slot in list_slots(session, visitor.participant_id)}
         stage.slots[visitor.subject] = known
     return known[visit]
@@ -242,22 +260,18 @@ def _slot(stage: DemoStage, visitor: ParticipantSession, visit: str) -> str:
 
 def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, reason: MissedReason) -> None:
     """Site staff say why a form was missed."""
-    with stage.installation.read() as session:
+    with stage.read() as session:
         participant = get_participant(session, stage.study_id, story.subject)
         slot = next(slot for slot in list_slots(session, key_of(participant)) if slot.visit == visit)
     nurse = stage.nurses[story.site]
-    record_missed_reason(
-        StaffContext(stage.installation, nurse, at), slot.participant_id, slot.public_id, reason.value, ""
-    )
+    record_missed_reason(stage.staff(nurse, at), slot.participant_id, slot.public_id, reason.value, "")
 
 
 def pass_time(stage: DemoStage, at: datetime) -> None:
     """Time alone: what opened or was missed is told, and reminders leave."""
-    with stage.installation.work(CLOCK, at) as opened:
-        context = ClockContext(stage.installation, at, opened)
-        for participant_id in participants_due(context):
-            process_due_slots(context, participant_id)
-    clock = ClockContext(stage.installation, at)
+    clock = stage.clock(at)
+    for participant_id in participants_due(clock):
+        process_due_slots(clock, participant_id)
     while batch := claim_messages(clock):
         for claimed in batch:
             deliver_message(clock, stage.outbox, claimed)

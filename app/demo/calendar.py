@@ -28,10 +28,11 @@ Do = Callable[[DemoStage, datetime], object]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that somebody does at a moment."""
+    """Something that somebody does at a moment; unless it `joins` others, in transactions of its own."""
 
     at: datetime
     do: Do
+    joins: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
     yield Act(enrolled_at, partial(acts.enrol_person, story=story, on=enrolled_on))
     if story.activated:
         activated_at = enrolled_at + timedelta(minutes=20)
-        yield Act(activated_at, partial(acts.activate_phone, story=story))
+        yield Act(activated_at, partial(acts.activate_phone, story=story), joins=False)
     yield from _dates(story, calendar)
     yield from _ways_out(story, calendar)
     if story.activated:
@@ -155,7 +156,7 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
     at = calendar.moment(day, clock)
     late = slot.for_day is not None and (day - slot.for_day).days > 1
     filling = Filling(slot.visit, _burden(story, day, calendar), how, late)
-    yield Act(at, partial(acts.fill_form, story=story, filling=filling))
+    yield Act(at, partial(acts.fill_form, story=story, filling=filling), joins=how is None)
     sent_at = _sent_at(window, how)
     if sent_at is not None:
         do = partial(acts.submit_late, story=story, filling=filling, captured_at=at + timedelta(minutes=7))

@@ -1,8 +1,10 @@
 """The demonstration: a study in full swing, made through the real use cases, and how to sign in to it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from sqlmodel import Session, select
 
@@ -11,7 +13,7 @@ from app.demo.acts import DemoStage
 from app.demo.sites import PLAN, SITES, STAFF, STUDY, DemoStaff
 from app.demo.stories import PEOPLE, Story
 from app.domain.plans.status import Status
-from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role, Scope
+from app.domain.records.access import CLOCK, SYSTEM, Actor, ActorKind, Grant, Role, Scope
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.accounts.activation import find_invitation
@@ -106,9 +108,13 @@ def make_demonstration(
     """
     acts = calendar.list_acts(installation.library.plan(STUDY, PLAN), at)
     stage, secrets = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
-    for done, act in enumerate(acts, start=1):
-        act.do(stage, act.at)
-        progress(done, len(acts), act.at)
+    numbered = enumerate(acts, start=1)
+    for joins, together in groupby(numbered, key=lambda each: each[1].joins):
+        with installation.work(CLOCK, at) if joins else nullcontext() as opened:
+            joined = replace(stage, opened=opened)
+            for done, act in together:
+                act.do(joined, act.at)
+                progress(done, len(acts), act.at)
     seal_days(ClockContext(installation, at))
     return secrets
 

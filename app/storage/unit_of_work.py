@@ -210,7 +210,7 @@ class UnitOfWork:
             changed = self.session.execute(statement.returning(*returning) if returning else statement)
         for row in self.session.identity_map.values():
             if sa.inspect(row).mapper.local_table is table:
-                self.session.expire(row)
+                self.session.expire(row, list(values))  # the rest stays readable when the session is closed
         return changed
 
     def _claim(self, act: KeyedAct) -> None:

@@ -367,6 +367,10 @@ def test_a_row_that_a_statement_changed_is_read_again(engine: Engine, trial: Tri
         work.update_bookkeeping(table_of(Slot), col(Slot.id) == trial.slot, {"wake_at": later})
         assert slot.wake_at == later
         assert participant not in work.session.dirty
+        work.update_bookkeeping(table_of(Slot), col(Slot.id) == trial.slot, {"wake_at": at})
+    assert slot.public_id, "what was not changed stays readable after the end"
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        slot = work.session.get_one(Slot, trial.slot)
         work.reread(Slot, trial.slot)
         work.reread(Slot, trial.slot + 1)
         assert sa.inspect(slot).expired

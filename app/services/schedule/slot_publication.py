@@ -94,7 +94,7 @@ def slot_changes_due(slot: Slot, at: datetime) -> tuple[PendingChange, ...]:
         FeedState(state) if state is not None else None, slot.published_window == slot.window_version
     )
     # A window that had closed before its date was recorded was never offered: it is told as missed only.
-    offered = slot_status(slot, at) is not Status.missed or slot.missed_reason != ADMINISTRATIVE
+    offered = slot.missed_reason != ADMINISTRATIVE or slot_status(slot, at) is not Status.missed
     return pending_changes(
         published,
         window_of_slot(slot),
