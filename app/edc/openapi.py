@@ -35,7 +35,8 @@ _SCOPE: Responses = {403: _problem("The token lacks a scope, which is named")}
 _ABSENT: Responses = {404: _problem("Not there, or not for this client")}
 _CONFLICT: Responses = {409: _problem("It does not fit what is stored")}
 _VERSION: Responses = {412: _problem("The stored version is another one")}
-GET: Responses = COMMON | _SCOPE | _ABSENT | _VERSION | {304: {"description": "As the reader holds it"}}
+_READ: Responses = _VERSION | {304: {"description": "As the reader holds it"}}
+GET: Responses = COMMON | _SCOPE | _ABSENT | _READ
 PUT: Responses = COMMON | _SCOPE | _ABSENT | _CONFLICT | _VERSION | {413: _problem("Too much at once")}
 WRITTEN: Responses = PUT | {
     200: {
@@ -44,12 +45,16 @@ WRITTEN: Responses = PUT | {
     },
     201: {"model": response_models.Receipt, "description": "The first body at this address"},
 }
-STREAM: Responses = COMMON | {
-    200: {
-        "description": "One event per line; X-Through is the number to go on from",
-        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+STREAM: Responses = (
+    COMMON
+    | _READ
+    | {
+        200: {
+            "description": "One event per line; X-Through is the number to go on from",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
     }
-}
+)
 TOKEN: Responses = {
     200: {"model": response_models.TokenOut},
     400: {"model": response_models.TokenRefused, "description": "invalid_request, invalid_scope, …"},
@@ -81,7 +86,7 @@ def json_or_lines(model: type[BaseModel]) -> Responses:
     """A page as JSON, or as one item per line with the counters in headers."""
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
     page = {"model": model, "description": "A stretch of the feed", "content": lines}
-    return COMMON | _SCOPE | _CONFLICT | {200: page}
+    return COMMON | _SCOPE | _CONFLICT | _READ | {200: page}
 
 
 def describe_api(router: APIRouter) -> bytes:

@@ -10,7 +10,7 @@ import orjson
 import structlog
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from app.domain.refusal import Refused
 from app.edc import request_models, response_models, responses
@@ -27,6 +27,8 @@ from app.web.dependencies import get_now
 from app.web.middleware.head import is_bodiless
 from app.web.urls import EDC
 
+HANDED_OVER = 200
+"""The status of an answer with a body; 304 hands nothing over."""
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the feed's head while a client waits."""
 
@@ -136,11 +138,12 @@ async def get_changes(
     request: Request,
     query: Annotated[request_models.ChangesQuery, Query()],
     context: AuthenticatedClient,
+    conditions: Conditions,
 ) -> Response:
     """The feed after a number, in order, each number exactly once."""
     stretch = FeedQuery(query.after, query.limit, query.type, query.feed)
     page = await _waited(request, context, stretch, query.wait)
-    return await run_in_threadpool(_handed, request, context, page, page.lines, "changes")
+    return await run_in_threadpool(_handed, request, context, page, page.lines, "changes", conditions)
 
 
 @router.get("/scores", responses=json_or_lines(response_models.ScoresOut))
@@ -148,23 +151,23 @@ def get_scores(
     request: Request,
     query: Annotated[request_models.ScoresQuery, Query()],
     context: AuthenticatedClient,
+    conditions: Conditions,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
     with _told_to_operator(context, query.after):
         page, rows = transfers.pull_scores(context, FeedQuery(query.after, query.limit, feed=query.feed))
-    return _handed(request, context, page, [orjson.dumps(row).decode() for row in rows], "scores")
+    lines = [orjson.dumps(row).decode() for row in rows]
+    return _handed(request, context, page, lines, "scores", conditions)
 
 
 @router.get("/snapshot", responses=STREAM)
-def get_snapshot(request: Request, context: AuthenticatedClient) -> Response:
+def get_snapshot(request: Request, context: AuthenticatedClient, conditions: Conditions) -> Response:
     """The newest event of every record, one per line; go on with `/changes` after X-Through."""
     through = transfers.get_feed_head(context)
     parts = _streamed(request, context, through)
-    headers = {"X-Feed": context.client.feed, "X-Through": str(through), "Vary": "Accept-Encoding"}
-    if responses.takes_gzip(request):
-        headers["Content-Encoding"] = "gzip"
-        parts = responses.gzip_parts(parts)
-    return StreamingResponse(parts, headers=headers, media_type=LINES)
+    headers = {"X-Feed": context.client.feed, "X-Through": str(through)}
+    digest = transfers.digest_snapshot(context, through)
+    return responses.bulk_response(request, parts, LINES, digest, headers, conditions, in_thread=True)
 
 
 @router.get("/assessments/{assessment}", responses=GET | {200: {"model": response_models.Event}})
@@ -230,12 +233,14 @@ def _handed(
     page: FeedPage,
     lines: Sequence[str],
     resource: str,
+    conditions: Preconditions,
 ) -> Response:
     """The page as a response, and its transfer noted; a page of nothing, or without its body, is none."""
-    if lines and not is_bodiless(request):
+    response = responses.page_response(request, page, lines, conditions)
+    if lines and response.status_code == HANDED_OVER and not is_bodiless(request):
         handed = TransferRange(resource, page.after, page.through, len(lines))
         log_transfer(replace(context, at=get_now(request)), handed)
-    return responses.page_response(request, page, lines)
+    return response
 
 
 def _streamed(request: Request, context: EdcContext, through: int) -> Iterator[bytes]:

@@ -8,11 +8,14 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlmodel import func, select
 
+from app.domain.records.access import Scope
 from app.edc.rate_limit import RateLimits
+from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application
-from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, later, trail
+from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, answered, later, signed_in, trail
 from tests.services.people import enrolled
 
 PARTS = ("", "/status", "/arm", "/anchors/randomisation", "/visits/W6")
@@ -153,3 +156,76 @@ def test_a_stale_tag_is_refused_where_nothing_was_sent_yet(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     served = edc.get("/participants/0571-101/arm").json()
     assert edc.put("/participants/0571-101/arm", served, {"If-Match": '"1"'}).status_code == 412
+
+
+BULK = ("/changes", "/scores", "/snapshot")
+LINES = "application/x-ndjson"
+
+
+@pytest.fixture
+def answered_form(filled: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
+    """A feed in which somebody has sent a form, so that there are scores."""
+    answered(app, sites[0], "0571-001", clock.at)
+    return filled
+
+
+def transfers(app: FastAPI) -> int:
+    with app.state.installation.read() as session:
+        return int(session.exec(select(func.count()).select_from(Transfer)).one())
+
+
+@pytest.mark.parametrize("path", BULK)
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("accept", ["application/json, */*;q=0.1", LINES])
+def test_bulk_data_that_the_reader_holds_is_not_sent_again(
+    answered_form: Edc, app: FastAPI, path: str, coding: str, accept: str
+) -> None:
+    edc, headers = answered_form, {"Accept-Encoding": coding, "Accept": accept}
+    first = edc.get(path, headers)
+    assert (first.status_code, first.headers.get("content-encoding", "identity")) == (200, coding)
+    tag, before = first.headers["etag"], transfers(app)
+    again = edc.get(path, {**headers, "If-None-Match": f'"other", {tag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    told = {"etag", "vary", "cache-control", "x-through", "x-head", "link"}
+    assert {name: again.headers.get(name) for name in told} == {
+        name: first.headers.get(name) for name in told
+    }
+    assert transfers(app) == before
+    assert "no-transform" in first.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", BULK)
+def test_a_head_of_bulk_data_has_the_headers_of_its_get(answered_form: Edc, app: FastAPI, path: str) -> None:
+    edc, before = answered_form, transfers(app)
+    asked = edc.http.head(f"/api/edc/v1{path}", headers=edc._headers(PLAIN))
+    assert (asked.status_code, asked.content, transfers(app)) == (200, b"", before)
+    plain = edc.get(path, PLAIN)
+    for name in ("etag", "vary", "cache-control", "content-type", "x-through", "x-head", "link"):
+        assert asked.headers.get(name) == plain.headers.get(name)
+
+
+@pytest.mark.parametrize("path", BULK)
+def test_the_tag_of_bulk_data_tells_coding_and_content(
+    answered_form: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock, path: str
+) -> None:
+    edc = answered_form
+    plain, packed = (edc.get(path, {"Accept-Encoding": each}) for each in ("identity", "gzip"))
+    assert plain.content == packed.content
+    assert plain.headers["etag"] != packed.headers["etag"]
+    assert edc.get(path, {**PLAIN, "If-None-Match": packed.headers["etag"]}).status_code == 200
+    assert edc.get(path, {**PLAIN, "If-Match": packed.headers["etag"]}).status_code == 200
+    assert edc.get(path, {**PLAIN, "If-Match": '"other"'}).status_code == 412
+    answered(app, sites[0], "0571-002", clock.at)
+    later_one = edc.get(path, {**PLAIN, "If-None-Match": plain.headers["etag"]})
+    assert (later_one.status_code, later_one.content != plain.content) == (200, True)
+    assert later_one.headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize("path", ["/changes", "/snapshot"])
+def test_what_a_client_may_not_see_is_tagged_otherwise(
+    answered_form: Edc, app: FastAPI, clock: Clock, path: str
+) -> None:
+    reader = signed_in(app, clock.at, [Scope.SCORES_READ], ["0571"])
+    whole, part = answered_form.get(path, PLAIN), reader.get(path, PLAIN)
+    assert part.content != whole.content
+    assert part.headers["etag"] != whole.headers["etag"]

@@ -1,7 +1,8 @@
 """Entity tags (RFC 9110 §8.8.3): opaque digests of a representation and the coding in which it is sent."""
 
+import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from app.domain.records.audit import canonical_json, sha256_hex
@@ -17,14 +18,27 @@ def spell_representation(body: object) -> str:
     return canonical_json(body)
 
 
-def entity_tag(text: str, coding: str) -> str:
-    """The strong tag of a representation in one coding."""
-    return f'"{sha256_hex(f"{coding}:{text}")[:32]}"'
+def digest_representation(parts: Iterable[bytes]) -> str:
+    """The digest of a representation that comes in pieces; how it is cut makes no difference."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
-def list_entity_tags(text: str) -> frozenset[str]:
+def digest_text(text: str) -> str:
+    """The digest of a representation that is one text."""
+    return sha256_hex(text)
+
+
+def entity_tag(digest: str, coding: str) -> str:
+    """The strong tag of the representation with this digest, in one coding."""
+    return f'"{sha256_hex(f"{coding}:{digest}")[:32]}"'
+
+
+def list_entity_tags(digest: str) -> frozenset[str]:
     """The tags of a representation in every coding: whoever holds one of them has read this state."""
-    return frozenset(entity_tag(text, coding) for coding in CODINGS)
+    return frozenset(entity_tag(digest, coding) for coding in CODINGS)
 
 
 @dataclass(frozen=True, slots=True)

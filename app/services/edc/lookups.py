@@ -7,7 +7,7 @@ from sqlmodel import Session
 from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan
-from app.services.edc.entity_tags import Preconditions, list_entity_tags, spell_representation
+from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
 from app.services.edc.records import StoreEffect, StoreResult
 from app.services.edc.representations import Json, Stated, describe_form, list_forms, represent
 from app.services.edc.requests import find_participant
@@ -64,7 +64,7 @@ def confirm_unset(
     `describe_part`.
     """
     served = describe_part(context, subject, part)
-    conditions.check(list_entity_tags(spell_representation(served)), exists=not part)
+    conditions.check(list_entity_tags(digest_text(spell_representation(served))), exists=not part)
     if sent != served:
         empty = next(name for name in ("as_of", *sent) if sent[name] is None)
         raise Refused("bad_field", field=empty, allowed="stated")

@@ -13,7 +13,7 @@ from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
 from app.services.core.plans import get_plan
-from app.services.edc.entity_tags import Preconditions, list_entity_tags, spell_representation
+from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
 from app.services.edc.records import (
     ContradictingBody,
     Delivery,
@@ -106,7 +106,7 @@ class EdcRequest:
         record = find_record(session, study_id, resource)
         known = participant is not None and not part
         served = self._served(work, participant, part)
-        tags = list_entity_tags(spell_representation(served)) if served else frozenset[str]()
+        tags = list_entity_tags(digest_text(spell_representation(served))) if served else frozenset[str]()
         self.preconditions.check(tags, record is not None or known)
         if record is not None and self.sent == served:
             return StoreResult(record.version, record.as_of, StoreEffect.none, dict(record.body))

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from app.domain.records.feed import redact_line, sees_all_lines
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
+from app.services.edc.entity_tags import digest_text, spell_representation
 from app.storage.queries import feed_pages
 from app.storage.statements.record_transfer import record_transfer
 from app.storage.tables.audit import DaySeal
@@ -149,6 +150,18 @@ def stream_snapshot(context: EdcContext, through: int) -> Iterator[list[str]]:
             return
         after = rows[-1].seq
         yield list(_readable(context.client, rows, stubs=False))
+
+
+def digest_snapshot(context: EdcContext, through: int) -> str:
+    """The digest of what a snapshot as of this number holds, without reading it.
+
+    The feed only grows, so its epoch, the number, what the client may see and the program that redacts it say
+    which lines come.
+    """
+    client, version = context.client, context.installation.app_version
+    sites = [client.sites, sorted(client.site_ids)]
+    parts = (client.feed, through, sorted(client.scopes), sites, version)
+    return digest_text(spell_representation(["snapshot", *parts]))
 
 
 def pull_scores(context: EdcContext, query: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:
