@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
+from tests import postgres
 from tests.services.beginnings import begun, installed_at, site_of
+from tests.services.full_course import COURSE
+from tests.services.owner import Owner, unguarded
 from tests.services.people import Person, enrolled
 from tests.stages import Stage
 
@@ -14,7 +18,7 @@ from tests.stages import Stage
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
     """As far as the fixtures of the test say."""
-    return begun(request.fixturenames)
+    return COURSE if "course" in request.fixturenames else begun(request.fixturenames)
 
 
 @pytest.fixture
@@ -53,3 +57,21 @@ def lone_installation(migrated_sqlite_url: str) -> Iterator[Installation]:
 @pytest.fixture
 def lone_site(lone_installation: Installation) -> Site:
     return site_of(lone_installation)
+
+
+@pytest.fixture
+def course(migrated_url: str) -> Iterator[Installation]:
+    """A trial in which every kind of act has happened, once on each database."""
+    with installed_at(migrated_url) as installation:
+        yield installation
+
+
+@pytest.fixture
+def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
+    """Whoever owns the database of that trial, every guard of it being down."""
+    url = course.engine.url
+    if course.engine.dialect.name == "postgresql":
+        cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+        url = sa.make_url(cluster.url(str(url.database)))
+    with unguarded(url) as owner:
+        yield owner

@@ -1,7 +1,6 @@
 """Heads that were kept elsewhere show what no look at the database alone can show (AUD-04)."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -14,31 +13,10 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
-from tests.services.beginnings import installed_at
-from tests.services.full_course import COURSE
 from tests.services.owner import Owner
-from tests.services.test_records_replayed import owner_of
-from tests.stages import Stage
 
 CHAIN = "participant:1"
 ENTRIES = table_of(AuditEntry)
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return COURSE
-
-
-@pytest.fixture
-def course(migrated_url: str) -> Iterator[Installation]:
-    with installed_at(migrated_url) as installation:
-        yield installation
-
-
-@pytest.fixture
-def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
-    with owner_of(course, request) as owner:
-        yield owner
 
 
 def faults(installation: Installation, lines: list[str]) -> set[tuple[str, str]]:

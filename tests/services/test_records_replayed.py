@@ -1,7 +1,6 @@
 """Every stored record is proven by the trail: whatever the owner changes in it is named (AUD-04)."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,43 +10,11 @@ from app.services.audit.audit_verification import inspect_trail, verify_trail
 from app.services.core.installation import Installation
 from app.storage.proof.row_facts import UNPROVEN, ProvenTable, proven_table, proven_tables
 from app.storage.tables import APPEND_ONLY
-from tests import postgres
-from tests.services.beginnings import installed_at
-from tests.services.full_course import COURSE
-from tests.services.owner import Owner, other_value, unguarded
-from tests.stages import Stage
+from tests.services.owner import Owner, other_value
 
 TABLES = tuple(proven.table.name for proven in proven_tables())
 OWNING = frozenset({"participant_id", "slot_id"})
 """By these a row is found: it is missing where it was once one of them changes."""
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return COURSE
-
-
-@pytest.fixture
-def course(migrated_url: str) -> Iterator[Installation]:
-    """A trial in which every kind of act has happened."""
-    with installed_at(migrated_url) as installation:
-        yield installation
-
-
-@pytest.fixture
-def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
-    with owner_of(course, request) as owner:
-        yield owner
-
-
-@contextmanager
-def owner_of(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
-    url = installation.engine.url
-    if installation.engine.dialect.name == "postgresql":
-        cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
-        url = sa.make_url(cluster.url(str(url.database)))
-    with unguarded(url) as owner:
-        yield owner
 
 
 def found(installation: Installation) -> set[tuple[str | None, str | None]]:
