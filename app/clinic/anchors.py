@@ -26,7 +26,7 @@ from app.services.clinic.previews import preview_anchor_entry, record_shown_anch
 from app.services.schedule.anchors import AnchorEntry
 from app.services.schedule.slots import ScheduleProposal
 from app.web.acts import STALE
-from app.web.form_fields import TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DATES
 
 
@@ -79,17 +79,18 @@ def show_anchor_form(desk: PermittedRequest, kind: str = "") -> Response:
 @router.post(DATES)
 def take_anchor(
     desk: PermittedRequest,
-    kind: TypedCode = "",
-    on: TypedCode = "",
-    reason: TypedWords = "",
-    step: TypedCode = "",
-    shown: TypedCode = "",
-    against: TypedCode = "",
+    kind: ActCode = "",
+    on: ActCode = "",
+    reason: ActWords = "",
+    step: ActCode = "",
+    shown: ActCode = "",
+    against: ActCode = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
     view = get_overview(desk)
     page = replace(_dates_page(desk, view, kind, on, reason), against=against)
     try:
+        desk.require_writable()
         entry = _entry(view, page)
         if step != CONFIRM:
             return desk.show(_preview(desk, view, page, entry))

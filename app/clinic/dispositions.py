@@ -24,7 +24,7 @@ from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry, record_shown_disposition
 from app.services.schedule.dispositions import DispositionEntry
 from app.web.acts import STALE
-from app.web.form_fields import TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DISPOSITION
 
 
@@ -63,15 +63,16 @@ def show_disposition_form(desk: PermittedRequest) -> Response:
 @router.post(DISPOSITION)
 def take_disposition(
     desk: PermittedRequest,
-    kind: TypedCode = "",
-    stated: TypedCode = "",
-    reason: TypedWords = "",
-    step: TypedCode = "",
-    shown: TypedCode = "",
+    kind: ActCode = "",
+    stated: ActCode = "",
+    reason: ActWords = "",
+    step: ActCode = "",
+    shown: ActCode = "",
 ) -> Response:
     """Lists what stops; records it once exactly that was confirmed."""
     page = _disposition_page(desk, get_overview(desk), kind, stated, reason)
     try:
+        desk.require_writable()
         entry = _entry(kind, stated, reason)
         if step != CONFIRM:
             return desk.show(_preview(desk, page, entry))

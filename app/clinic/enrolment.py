@@ -43,7 +43,7 @@ from app.services.schedule.enrolment import (
     IdentityCheck,
 )
 from app.web.acts import FIELD
-from app.web.form_fields import Narrowed, Verbatim, read_birth_date
+from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
 from app.web.pages.rendering import Pages, render
 from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 
@@ -104,7 +104,7 @@ class BirthDatePage:
 
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
-Text = Annotated[str, Field(max_length=200), Narrowed]
+Text = Annotated[str, Field(max_length=200), NarrowedAct]
 
 router = APIRouter(include_in_schema=False)
 
@@ -276,7 +276,7 @@ def _existing(desk: StaffRequest, subject: str) -> str:
     return url_of_participant(public_id) if public_id else ""
 
 
-Short = Annotated[str, Field(max_length=10), Narrowed]
+Short = Annotated[str, Field(max_length=10), NarrowedAct]
 
 
 class BirthDateForm(BaseModel):
@@ -286,7 +286,7 @@ class BirthDateForm(BaseModel):
     birth_year: Short = ""
     birth_month: Short = ""
     birth_day: Short = ""
-    reason: Annotated[str, Field(max_length=400), Verbatim] = ""
+    reason: Annotated[str, Field(max_length=400), VerbatimAct] = ""
     act: Text = ""
 
 

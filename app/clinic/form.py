@@ -25,7 +25,7 @@ from app.services.clinic.participant_overview import (
 from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
-from app.web.form_fields import TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords
 from app.web.permissions import ROUTES
 from app.web.urls import EXEMPTION, PARTICIPANT_FORM, STAFF_REMINDER
 
@@ -70,9 +70,7 @@ def show_slot(desk: PermittedRequest, slot: str) -> Response:
 
 
 @router.post(PARTICIPANT_FORM)
-def record_reason(
-    desk: PermittedRequest, slot: str, reason: TypedCode = "", note: TypedWords = ""
-) -> Response:
+def record_reason(desk: PermittedRequest, slot: str, reason: ActCode = "", note: ActWords = "") -> Response:
     desk = desk.acting(about=_record_name(desk, slot))
     try:
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
@@ -83,11 +81,10 @@ def record_reason(
 
 
 @router.post(EXEMPTION)
-def excuse_slot(
-    desk: PermittedRequest, slot: str, exemption: TypedCode = "", step: TypedCode = ""
-) -> Response:
+def excuse_slot(desk: PermittedRequest, slot: str, exemption: ActCode = "", step: ActCode = "") -> Response:
     desk = desk.acting(about=_record_name(desk, slot))
     try:
+        desk.require_writable()
         if step != CONFIRM:
             return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))
         excuse_form(desk.context, desk.participant.participant_id, slot, exemption)

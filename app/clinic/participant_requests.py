@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.refusal import Refused
 from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
-from app.web.form_fields import RowNumber, TypedWords
+from app.web.form_fields import ActWords, RowNumber
 from app.web.urls import REQUEST, REQUESTS
 
 
@@ -56,9 +56,7 @@ def show_requests(desk: SignedInRequest, done: str = "") -> Response:
 
 
 @router.post(REQUEST)
-def close_participant_request(
-    desk: SignedInRequest, request: RowNumber, outcome: TypedWords = ""
-) -> Response:
+def close_participant_request(desk: SignedInRequest, request: RowNumber, outcome: ActWords = "") -> Response:
     try:
         close_request(desk.context, request, outcome)
     except Refused as refused:

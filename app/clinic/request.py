@@ -118,6 +118,11 @@ class StaffRequest:
             raise LookupError(self.request.url.path)
         return self.context.act
 
+    def require_writable(self) -> None:
+        """Refuse before a preview what the act would be refused for; Refused("control_characters")."""
+        if self.act.unwritable:
+            raise Refused("control_characters", field=self.act.unwritable)
+
     def acting(self, result: str = "", about: str = "") -> Self:
         """The same request, with another address of its result, or an act about this one record alone."""
         act = replace(self.act, result=result or self.act.result, about=about)

@@ -62,6 +62,11 @@ def is_writable(text: str, *, lines: bool = True) -> bool:
     return all(_is_writable_sign(sign, lines) for sign in text if not " " <= sign <= "~")
 
 
+def drop_unwritable(text: str) -> str:
+    """The text without what `is_writable` refuses in words."""
+    return "".join(sign for sign in text if " " <= sign <= "~" or _is_writable_sign(sign, lines=True))
+
+
 def parse_day(typed: str, field: str) -> date:
     """A typed day. Raises Refused: "bad_date", "impossible_date", both naming the field."""
     try:

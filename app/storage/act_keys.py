@@ -26,9 +26,11 @@ def claim_act(connection: Connection, act: KeyedAct, at: datetime) -> None:
     """Store the act's key; whoever claims the same key at the same time waits until this one has ended.
 
     The participant's chain must be locked. Raises ActRepeated for the same words once more, and Refused:
-    "page_outdated" without a key of one's own, "page_used" for other words, "state_changed" when an entry
-    newer than the page spoils the act.
+    "control_characters", "page_outdated" without a key of one's own, "page_used" for other words,
+    "state_changed" when an entry newer than the page spoils the act.
     """
+    if act.unwritable:
+        raise Refused("control_characters", field=act.unwritable)
     if not act.own:
         raise Refused("page_outdated")
     values = {"key": act.key, "actor": act.actor, "body": act.body, "result": act.result, "at": at}

@@ -18,6 +18,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.core.acts import check_repeated
 from app.services.core.installation import Installation
 from app.web import urls
+from app.web.form_fields import find_unwritable_field
 from app.web.permissions import RouteMismatch
 
 FIELD = "act"
@@ -181,6 +182,7 @@ def read_act(
         participant_id=participant_id,
         seen=key.seen if key else None,
         spoiled_by=rule.spoiled_by,
+        unwritable=find_unwritable_field(dict(typed)),
     )
     check_repeated(installation, act)
     return act

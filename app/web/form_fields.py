@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from app.domain.refusal import Refused
-from app.domain.typed_text import is_writable, narrow_text
+from app.domain.typed_text import drop_unwritable, is_writable, narrow_text
 
 BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
 UNWRITABLE = "control_characters"
@@ -37,6 +37,16 @@ def _check_writable(text: str, *, lines: bool) -> str:
     return text
 
 
+def narrow_act_code(typed: str) -> str:
+    """The same in a field of an act, without the control characters for which the act itself is refused."""
+    return narrow_code(drop_unwritable(typed))
+
+
+def find_unwritable_field(fields: Mapping[str, str]) -> str:
+    """The first of these fields whose text cannot be stored; "" for none."""
+    return next((name for name, typed in fields.items() if not is_writable(typed)), "")
+
+
 def strict_digits(value: object) -> object:
     """What stands for a number in an address: digits 0 to 9 alone, where others would be converted."""
     if isinstance(value, str) and _DIGITS.fullmatch(value) is None:
@@ -46,8 +56,14 @@ def strict_digits(value: object) -> object:
 
 Narrowed = AfterValidator(narrow_code)
 Verbatim = AfterValidator(keep_words)
+NarrowedAct = AfterValidator(narrow_act_code)
+VerbatimAct = AfterValidator(drop_unwritable)
 TypedCode = Annotated[str, Form(max_length=400), Narrowed]
 TypedWords = Annotated[str, Form(max_length=400), Verbatim]
+ActCode = Annotated[str, Form(max_length=400), NarrowedAct]
+ActWords = Annotated[str, Form(max_length=400), VerbatimAct]
+"""Fields of an act at the desk. What cannot be stored in them refuses the act (`app/web/acts.py` `read_act`),
+so that the page of its form says so and keeps the rest."""
 RowNumber = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(strict_digits)]
 """The number of a row in an address."""
 MOST_DIGITS = 9

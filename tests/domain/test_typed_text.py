@@ -13,6 +13,7 @@ from app.domain.typed_text import (
     EARLIEST_DAY,
     LATEST_DAY,
     check_day,
+    drop_unwritable,
     is_writable,
     narrow_address,
     narrow_number,
@@ -57,6 +58,7 @@ def test_control_characters_and_lone_surrogates_cannot_be_stored(text: str, sign
     assert is_writable(text, lines=False)
     assert is_writable(text + sign) is (sign in "\t\r\n")
     assert not is_writable(sign + text, lines=False)
+    assert drop_unwritable(text + sign) == (text + sign if sign in "\t\r\n" else text)
 
 
 @given(st.dates())

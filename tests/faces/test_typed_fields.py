@@ -21,13 +21,16 @@ from app.services.setup.studies import create_staff
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.staff import Staff
-from app.web.form_fields import Narrowed, Verbatim
+from app.web import urls
+from app.web.form_fields import Narrowed, NarrowedAct, Verbatim, VerbatimAct
 from tests.applications import Clock, visitor
+from tests.faces.acting import PRESSES, all_rows
 from tests.faces.callers import PASSWORD, SiteFixture, Who, caller
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc
+from tests.markup import parsed
 from tests.services.people import START
 
-READERS = {Narrowed, Verbatim}
+READERS = {Narrowed, NarrowedAct, Verbatim, VerbatimAct}
 AS_TYPED = {("/desk/sign-in", "password")}
 """Any characters are good in a password; its use case composes them."""
 FAR = "9" * 25
@@ -58,7 +61,7 @@ def typed_fields(route: APIRoute) -> Iterator[tuple[str, list[Any]]]:
 
 def test_every_text_of_a_form_is_read_by_the_one_reader(app: FastAPI) -> None:
     read = {
-        (route.path, name): READERS.intersection(each for each in metadata if each in (Narrowed, Verbatim))
+        (route.path, name): READERS.intersection(each for each in metadata if each in tuple(READERS))
         for route in app.routes
         if isinstance(route, APIRoute) and not route.path.startswith("/api/")
         for name, metadata in typed_fields(route)
@@ -92,6 +95,45 @@ def test_words_with_control_characters_are_refused_in_words(
     refused = desk.post(f"/desk/requests/{request}", data={"outcome": f"called{sign}back"})
     assert refused.status_code == 422
     assert "outcome: this holds characters that cannot be stored." in refused.text
+
+
+DESK_FIELDS = [
+    (row, name)
+    for row, names in {
+        urls.REQUEST: ("outcome",),
+        urls.ENROL: ("subject", "consent_version", "address"),
+        urls.PARTICIPANT_DEVICE: ("reason",),
+        urls.BIRTH_DATE: ("birth_year", "reason"),
+        urls.VISITS: ("visit", "on"),
+        urls.CANCELLED_VISIT: ("reason",),
+        urls.DATES: ("on", "reason"),
+        urls.DISPOSITION: ("stated", "reason"),
+        urls.UNDO_DISPOSITION: ("reason",),
+        urls.PARTICIPANT_FORM: ("note",),
+        urls.EXEMPTION: ("exemption",),
+    }.items()
+    for name in names
+]
+
+
+@pytest.mark.parametrize(("path", "name"), DESK_FIELDS)
+@pytest.mark.parametrize("step", ["confirm", ""])
+def test_a_field_of_the_desk_that_cannot_be_stored_is_named_in_its_form(
+    here: SiteFixture, path: str, name: str, step: str
+) -> None:
+    """Nothing happens, and what was typed stands in the form again without what cannot be stored."""
+    press = PRESSES["POST", path](here)
+    typed = dict(press.body) if step or "step" not in press.body else {**press.body, "step": ""}
+    before = all_rows(here.installation)
+    refused = press.post(press.key(), {**typed, name: f"{typed.get(name, '')}\x0b"})
+    assert refused.status_code == 422, refused.text[:2000]
+    assert all_rows(here.installation) == before
+    assert f"{name}: this holds characters that cannot be stored" in refused.text
+    (form,) = parsed(refused.text).all("form", action=press.address)[:1]
+    boxes = [each for each in form.all("input") if each.attributes.get("type") != "radio"]
+    values = {str(each["name"]): str(each.attributes.get("value", "")) for each in boxes}
+    for each in ("subject", "reason", "outcome", "on", "stated", "birth_year"):
+        assert values.get(each, typed.get(each, "")) == typed.get(each, "")
 
 
 @pytest.mark.parametrize("number", [FAR, "１", "+1", "1.0", "0", "1_0", "²"])

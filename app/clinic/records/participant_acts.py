@@ -16,7 +16,7 @@ from app.services.accounts.contacts import reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.schedule.dispositions import undo_disposition
 from app.services.schedule.requested_visits import cancel_visit, request_visit
-from app.web.form_fields import RowNumber, TypedCode, TypedWords, parse_number
+from app.web.form_fields import ActCode, ActWords, RowNumber, parse_number
 from app.web.urls import CANCELLED_VISIT, CONTACT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
 
 router = APIRouter(include_in_schema=False)
@@ -35,7 +35,7 @@ def reveal_participant_contact(desk: PermittedRequest) -> Response:
 
 
 @router.post(PARTICIPANT_DEVICE)
-def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: TypedWords = "") -> Response:
+def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: ActWords = "") -> Response:
     desk = desk.acting(about=f"device:{device}")
     try:
         revoke_device(desk.context, desk.participant.participant_id, device, reason)
@@ -45,9 +45,7 @@ def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason:
 
 
 @router.post(UNDO_DISPOSITION)
-def undo_named_disposition(
-    desk: PermittedRequest, entry: TypedCode = "", reason: TypedWords = ""
-) -> Response:
+def undo_named_disposition(desk: PermittedRequest, entry: ActCode = "", reason: ActWords = "") -> Response:
     """Take back the very entry that the form names, and never another."""
     participant = desk.participant
     try:
@@ -59,7 +57,7 @@ def undo_named_disposition(
 
 
 @router.post(VISITS)
-def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "") -> Response:
+def add_visit(desk: PermittedRequest, visit: ActCode = "", on: ActCode = "") -> Response:
     try:
         day = parse_day(on, "on")
         request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
@@ -69,7 +67,7 @@ def add_visit(desk: PermittedRequest, visit: TypedCode = "", on: TypedCode = "")
 
 
 @router.post(CANCELLED_VISIT)
-def take_visit_back(desk: PermittedRequest, visit: TypedCode = "", reason: TypedWords = "") -> Response:
+def take_visit_back(desk: PermittedRequest, visit: ActCode = "", reason: ActWords = "") -> Response:
     participant = desk.participant
     try:
         cancel_visit(desk.context, participant.study_id, participant.subject, visit, reason)

@@ -36,6 +36,7 @@ class KeyedAct:
     `key` and `body` are its idempotency key and the digest of what was typed ("" and False for `own`
     where the page has no key, or another person's). `result` is the address of its first result. Entries of
     `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
+    `unwritable` names a field with text that cannot be stored.
     """
 
     key: str
@@ -47,6 +48,7 @@ class KeyedAct:
     seen: int | None = None
     spoiled_by: frozenset[AuditEvent] = frozenset()
     about: str = ""
+    unwritable: str = ""
 
 
 class ActRepeated(Exception):
