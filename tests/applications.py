@@ -105,12 +105,13 @@ def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | 
                 about = select(Participant).where(Participant.public_id == participant)
                 row = session.exec(about).one_or_none()
                 seen = read_newest_entry(session.connection(), key_of(row)) if row else None
-                return str(new_page_key(authenticate_staff(session, staff, at).actor.id, seen))
+                actor_id = authenticate_staff(session, staff, at).actor.id
+                return str(new_page_key(installation, actor_id, at, seen))
             person = authenticate(installation, session, device, at)
         except Refused:
             return ""
         seen = read_newest_entry(session.connection(), person.participant_id)
-        return str(new_page_key(person.public_id, seen))
+        return str(new_page_key(installation, person.public_id, at, seen))
 
 
 def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:

@@ -163,7 +163,7 @@ def require_staff(
     except Refused as refused:
         raise _to_sign_in(request) from refused
     staff, participant = admission.staff, admission.participant
-    frame = _frame(request, installation, admission)
+    frame = _frame(request, installation, admission, at)
     request.state.frame = frame
     if public_id is not None and participant is None:
         raise Refused("unknown_participant")
@@ -214,15 +214,18 @@ def url_of_participant(public_id: str) -> str:
     return PARTICIPANT.format(participant=public_id)
 
 
-def _frame(request: Request, installation: Installation, admission: StaffAdmission) -> DeskFrame:
+def _frame(
+    request: Request, installation: Installation, admission: StaffAdmission, at: datetime
+) -> DeskFrame:
     """The frame before a study is chosen."""
     staff, participant = admission.staff, admission.participant
+    seen = participant.newest_entry if participant else None
     spoken = base_frame(request).speaking(get_language(request, staff.language))
     shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
     frame = DeskFrame(**shared)  # type: ignore[arg-type]  # the same fields by name
     return replace(
         frame,
-        page_key=str(new_page_key(staff.actor.id, participant.newest_entry if participant else None)),
+        page_key=str(new_page_key(installation, staff.actor.id, at, seen)),
         staff=staff.name,
         studies=list_staff_studies(installation, admission, frame.code),
         home_url=DESK,

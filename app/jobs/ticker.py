@@ -16,6 +16,7 @@ from app.domain.records.messages import MessageState
 from app.jobs.mail_rounds import STOP_SECONDS, MailRounds
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import update_clock_trust
+from app.services.core.acts import purge_acts
 from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
@@ -34,7 +35,7 @@ from app.services.setup.packs import refresh_packs
 EVERY = timedelta(seconds=20)
 SHARE = 50
 """Messages claimed at a time: few enough for every worker to have some, and to be soon another's."""
-NOTHING = DueWork(slots=False, messages=False, seals=False)
+NOTHING = DueWork(slots=False, messages=False, seals=False, acts=False)
 Clock = Callable[[], datetime]
 
 
@@ -102,6 +103,9 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
+    if owed.acts:
+        with _going_on("acts"):
+            purge_acts(ClockContext(installation, clock()))
     with _going_on("heads"):
         if not save_heads(installation):
             structlog.get_logger("clock").error("feed_rewound")

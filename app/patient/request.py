@@ -86,7 +86,7 @@ class ParticipantRequest:
         seen: int | None = None,
     ) -> Response:
         """Render the page; `seen` is the newest entry that it shows, where that can spoil its acts."""
-        key = new_page_key(self.participant.public_id, seen)
+        key = new_page_key(self.installation, self.participant.public_id, self.at, seen)
         return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
 
     def acting(self, about: str) -> "ParticipantRequest":

@@ -1,8 +1,9 @@
-"""What the program's own PostgreSQL role may do: read and add everywhere, change little, delete nothing."""
+"""What the program's own PostgreSQL role may do: read and add everywhere, change little, delete nothing but
+spent keys."""
 
 import sqlalchemy as sa
 
-from app.storage.tables import APPEND_ONLY
+from app.storage.tables import APPEND_ONLY, PURGED
 from app.storage.tables.columns import metadata
 
 APP_ROLE = "daybook_app"
@@ -27,7 +28,7 @@ def grant_app_role(connection: sa.Connection) -> bool:
     for name in [*metadata.tables, "alembic_version"]:
         rights = "SELECT" if name == "alembic_version" else "SELECT, INSERT"
         if name not in APPEND_ONLY and name != "alembic_version":
-            rights += ", UPDATE"
+            rights += ", UPDATE, DELETE" if name in PURGED else ", UPDATE"
         connection.execute(sa.text(f"REVOKE ALL ON {name} FROM {APP_ROLE}"))
         connection.execute(sa.text(f"GRANT {rights} ON {name} TO {APP_ROLE}"))
     return True

@@ -25,10 +25,11 @@ TECHNICAL_TABLES = frozenset(
         "day_seal",
         "key_canary",
         "act_key",
+        "page_epoch",
     }
 )
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
-canary."""
+canary, epochs."""
 
 NOT_AUDITED = frozenset(
     {

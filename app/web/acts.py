@@ -181,6 +181,7 @@ def read_act(
         result=rule.result.format(**request.path_params),
         participant_id=participant_id,
         seen=key.seen if key else None,
+        epoch=key.epoch if key else 0,
         spoiled_by=rule.spoiled_by,
         unwritable=find_unwritable_field(dict(typed)),
     )

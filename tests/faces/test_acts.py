@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import cast
 
 import pytest
 from fastapi import FastAPI
 
+from app.domain.records.acts import EPOCHS_KEPT
 from app.jobs.ticker import process_slots
+from app.services.core.acts import purge_acts
+from app.services.core.context import ClockContext
 from app.web import urls
 from app.web.acts import ACTS, EXEMPT, ActRule, check_acts
 from app.web.pages.rendering import TEMPLATES
@@ -150,6 +154,22 @@ def test_a_tick_alone_and_answers_of_other_forms_spoil_nothing(
         sites.phone.save(sites.phone.begin(), event(1, "q1", 2))
     assert all_rows(sites.installation) != before
     assert press.post(key).status_code in (200, 303)
+
+
+@pytest.mark.parametrize("row", [("POST", urls.REQUEST), ("POST", urls.VISITS), ("POST", urls.TEXT_SIZE)])
+def test_a_page_whose_keys_are_purged_is_refused_with_what_was_typed(
+    sites: SiteFixture, row: tuple[str, str]
+) -> None:
+    """Also for what was done from it: nothing says any more that it was."""
+    press = PRESSES[row](sites)
+    key = press.key()
+    assert press.post(key).status_code == 303
+    again = [press.post(key).status_code]
+    for day in range(EPOCHS_KEPT + 1):
+        purge_acts(ClockContext(sites.installation, sites.clock.at + timedelta(days=day)))
+    assert again == [303]
+    assert press.words in refused(press, key, press.other)
+    refused(press, key)
 
 
 def test_two_acts_of_one_page_are_two_acts(sites: SiteFixture) -> None:

@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import select
 from structlog.testing import capture_logs
 
 from app.domain.records.access import SYSTEM
+from app.domain.records.acts import EPOCHS_KEPT, KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, advance, deliver, tick
 from app.notify.breaker import FAILURES, CircuitBreaker
@@ -21,7 +23,9 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.services.setup.studies import open_site
+from app.storage.act_keys import read_page_epoch
 from app.storage.engine import allow_writes
+from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
@@ -62,6 +66,24 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site
     with Counted(installation.engine) as statements:
         tick(installation, outbox(mail_server), lambda: EVENING)
     assert len(statements) == 1
+    assert verify_trail(installation) == []
+
+
+def tick_at(installation: Installation, moment: datetime) -> None:
+    tick(installation, outbox(MailServer()), lambda: moment)
+
+
+def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
+    with installation.work(SYSTEM, START, KeyedAct("k" * 64, True, "nurse", "b" * 64, "/done")):
+        pass
+    left = []
+    for day in range(EPOCHS_KEPT + 1):
+        for hour in (1, 2):
+            tick_at(installation, START + timedelta(days=day, hours=hour))
+        with installation.read() as session:
+            left.append((len(session.exec(select(ActKey)).all()), read_page_epoch(session.connection())))
+    assert left == [*((1, day) for day in range(1, EPOCHS_KEPT)), (0, EPOCHS_KEPT), (0, EPOCHS_KEPT + 1)]
+    assert recorded(installation, AuditEvent.TRAIL_SEALED) == EPOCHS_KEPT + 1
     assert verify_trail(installation) == []
 
 

@@ -13,6 +13,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.audit_verification import verify_trail
+from app.services.core.acts import purge_acts
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders import due_slots
@@ -224,12 +225,15 @@ def test_everybody_owing_is_found_page_by_page(
 
 @pytest.mark.req("AVL-05")
 def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -> None:
-    assert find_due_work(ClockContext(installation, START)) == DueWork(slots=True, messages=False, seals=True)
+    assert find_due_work(ClockContext(installation, START)) == DueWork(
+        slots=True, messages=False, seals=True, acts=True
+    )
     push_all(installation, START)
     seal_days(ClockContext(installation, START))
+    assert purge_acts(ClockContext(installation, START)) == 0
     with Counted(installation.engine) as statements:
         assert find_due_work(ClockContext(installation, START)) == DueWork(
-            slots=False, messages=False, seals=False
+            slots=False, messages=False, seals=False, acts=False
         )
     assert len(statements) == 1
     assert person.slot("BL").published_state == "open"

@@ -1,19 +1,35 @@
 """An act of a page is claimed inside its own transaction: once, by one, and only on what was seen."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
-from app.domain.records.access import SYSTEM
-from app.domain.records.acts import ActRepeated, KeyedAct, PageKey, page_owner, parse_page_key
+from app.domain.records.access import CLOCK, SYSTEM
+from app.domain.records.acts import (
+    EPOCH_LENGTH,
+    EPOCHS_KEPT,
+    ActRepeated,
+    KeyedAct,
+    PageKey,
+    page_owner,
+    parse_page_key,
+)
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.storage.act_keys import raise_if_repeated, read_newest_entry
+from app.storage.act_keys import (
+    begin_page_epoch,
+    is_page_epoch_over,
+    purge_act_keys,
+    raise_if_repeated,
+    read_newest_entry,
+    read_page_epoch,
+)
 from app.storage.tables.acts import ActKey
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 from tests.storage.trial import Trial
@@ -102,13 +118,102 @@ def test_an_entry_of_words_alone_spoils_the_act_whatever_its_record(
 
 
 def test_a_key_is_read_as_it_was_written_and_nothing_else_is_one() -> None:
-    for key in (PageKey(page_owner("a"), "0" * 32), PageKey(page_owner("b"), "1" * 32, 12)):
+    for key in (PageKey(page_owner("a"), "0" * 32), PageKey(page_owner("b"), "1" * 32, 12, 34)):
         assert parse_page_key(str(key)) == key
     for text in (
         "",
         "x",
         f"{'0' * 16}.{'1' * 32}",
-        f"{'0' * 16}.{'1' * 32}.{'9' * 10}",
-        f"{'0' * 16}.{'1' * 32}.²",
+        f"{'0' * 16}.{'1' * 32}.{'9' * 10}.1",
+        f"{'0' * 16}.{'1' * 32}.².1",
+        f"{'0' * 16}.{'1' * 32}.1",  # of a page from before there were epochs
+        f"{'0' * 16}.{'1' * 32}.1.",
     ):
         assert parse_page_key(text) is None
+
+
+def purge(engine: Engine, at: datetime) -> int:
+    """One round of the clock: the next epoch, if it is time, and what falls out of it."""
+    with UnitOfWork(engine, CLOCK, at) as work:
+        connection = work.session.connection()
+        return purge_act_keys(connection) if begin_page_epoch(connection, at) else 0
+
+
+def epoch_now(engine: Engine) -> int:
+    with Session(engine) as session:
+        return read_page_epoch(session.connection())
+
+
+def is_over(engine: Engine, at: datetime) -> bool:
+    with Session(engine) as session:
+        return bool(session.execute(select(is_page_epoch_over(at))).scalar_one())
+
+
+def entries(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.exec(select(func.count()).select_from(AuditEntry)).one()
+
+
+def test_a_key_is_purged_no_sooner_than_its_page_is_refused(engine: Engine, at: datetime) -> None:
+    """Pressed in every epoch, the act of one page happens once, and then its page is too old."""
+    before, outcomes, held = entries(engine), [], []
+    purge(engine, at)
+    act = replace(ACT, epoch=epoch_now(engine))
+    for number in range(1, EPOCHS_KEPT + 3):
+        outcomes.append(claim(engine, act, at))
+        held.append(keys(engine))
+        purge(engine, at + number * EPOCH_LENGTH)
+    assert outcomes == ["done", *["/done"] * (EPOCHS_KEPT - 1), "page_outdated", "page_outdated"]
+    assert held == [*[[ACT.key]] * EPOCHS_KEPT, [], []]
+    assert claim(engine, replace(act, key="o" * 64), at) == "page_outdated"  # unused, and as old
+    assert claim(engine, replace(act, key="o" * 64, epoch=epoch_now(engine)), at) == "done"
+    assert entries(engine) == before
+
+
+def test_a_page_of_an_epoch_that_has_not_begun_is_refused(engine: Engine, at: datetime) -> None:
+    """Such as one that was open while a backup was put in place."""
+    purge(engine, at)
+    assert claim(engine, replace(ACT, epoch=epoch_now(engine) + 1), at) == "page_outdated"
+    assert keys(engine) == []
+
+
+def test_an_epoch_begins_once_a_day_whoever_asks(engine: Engine, at: datetime) -> None:
+    assert is_over(engine, at)
+    for moment in (at, at, at + EPOCH_LENGTH / 2, at - EPOCH_LENGTH / 2):
+        purge(engine, moment)
+        assert epoch_now(engine) == 1
+        assert not is_over(engine, moment)
+    assert is_over(engine, at + EPOCH_LENGTH)
+    purge(engine, at + EPOCH_LENGTH)
+    assert epoch_now(engine) == 2
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=4000), timedelta(days=-4000)])
+def test_a_clock_that_jumps_ends_one_epoch_and_no_more(engine: Engine, at: datetime, jump: timedelta) -> None:
+    """Epochs are counted: whatever a wrong clock says, an act of this very day stays done once."""
+    purge(engine, at)
+    act = replace(ACT, epoch=epoch_now(engine))
+    assert claim(engine, act, at) == "done"
+    for moment in (at + jump, at + jump, at, at):
+        purge(engine, moment)
+    assert epoch_now(engine) == 3
+    assert claim(engine, act, at) == "/done"
+
+
+def test_whoever_presses_while_the_key_is_purged_does_not_act_again(engine: Engine, at: datetime) -> None:
+    outcomes: list[str] = []
+    purge(engine, at)
+    act = replace(ACT, epoch=epoch_now(engine))
+    assert claim(engine, act, at) == "done"
+    for number in range(1, EPOCHS_KEPT):
+        purge(engine, at + number * EPOCH_LENGTH)
+    again = Thread(target=lambda: outcomes.append(claim(engine, act, at)))
+    with UnitOfWork(engine, CLOCK, at + EPOCHS_KEPT * EPOCH_LENGTH) as work:
+        connection = work.session.connection()
+        assert begin_page_epoch(connection, work.at)
+        assert purge_act_keys(connection) == 1
+        again.start()  # it finds the key gone or going, and waits for this transaction
+        again.join(0.3)
+    again.join()
+    assert outcomes == ["page_outdated"]
+    assert keys(engine) == []

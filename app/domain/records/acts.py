@@ -3,10 +3,15 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.domain.records.audit import AuditEvent
 
-_KEY = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{0,9})")
+_KEY = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{0,9})\.([0-9]{1,9})")
+EPOCH_LENGTH = timedelta(days=1)
+"""How long an epoch of pages lasts at least."""
+EPOCHS_KEPT = 30
+"""So many epochs a page can be used and the keys of its acts are kept: longer than any session lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +19,16 @@ class PageKey:
     """What a page carries along with its acts: whose page it is, its random number, and what it showed.
 
     `seen` is the number of the newest entry in the participant's chain when the page was made; None on a
-    page whose acts nothing can spoil.
+    page whose acts nothing can spoil. `epoch` is the epoch of pages in which it was made.
     """
 
     owner: str
     number: str
     seen: int | None = None
+    epoch: int = 0
 
     def __str__(self) -> str:
-        return f"{self.owner}.{self.number}.{'' if self.seen is None else self.seen}"
+        return f"{self.owner}.{self.number}.{'' if self.seen is None else self.seen}.{self.epoch}"
 
     def name_act(self, address: str) -> str:
         """The idempotency key of the act at this address: one for each form of the page."""
@@ -36,7 +42,7 @@ class KeyedAct:
     `key` and `body` are its idempotency key and the digest of what was typed ("" and False for `own`
     where the page has no key, or another person's). `result` is the address of its first result. Entries of
     `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
-    `unwritable` names a field with text that cannot be stored.
+    `unwritable` names a field with text that cannot be stored. `epoch` is that of the page.
     """
 
     key: str
@@ -49,6 +55,7 @@ class KeyedAct:
     spoiled_by: frozenset[AuditEvent] = frozenset()
     about: str = ""
     unwritable: str = ""
+    epoch: int = 0
 
 
 class ActRepeated(Exception):
@@ -67,7 +74,19 @@ def page_owner(actor_id: str) -> str:
 def parse_page_key(text: str) -> PageKey | None:
     """The key that came back with a form; None for what is none."""
     matched = _KEY.fullmatch(text)
-    return PageKey(matched[1], matched[2], int(matched[3]) if matched[3] else None) if matched else None
+    if matched is None:
+        return None
+    return PageKey(matched[1], matched[2], int(matched[3]) if matched[3] else None, int(matched[4]))
+
+
+def is_page_usable(epoch: int, now: int) -> bool:
+    """Whether a page of this epoch may still act in the epoch `now`; none acts whose keys may be purged."""
+    return oldest_usable_epoch(now) <= epoch <= now
+
+
+def oldest_usable_epoch(now: int) -> int:
+    """The oldest epoch whose pages may act and whose keys are kept, in the epoch `now`."""
+    return now - EPOCHS_KEPT + 1
 
 
 def fingerprint_consequences(consequences: object) -> str:

@@ -18,6 +18,7 @@ from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
+from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
 from app.storage.proof.row_facts import FactKey
 from app.storage.unit_of_work import UnitOfWork
@@ -39,6 +40,7 @@ class Installation:
     head_file: Path | None = None
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
+    page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

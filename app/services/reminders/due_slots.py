@@ -26,6 +26,7 @@ from app.services.core.installation import Installation
 from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import publish_due
+from app.storage.act_keys import is_page_epoch_over
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import planned_slot, slot_status
 from app.storage.row_changes import participant_chain
@@ -45,11 +46,12 @@ _SLOT = table_of(Slot)
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """What waits for the clock: slots to push, messages to settle, a day to seal."""
+    """What waits for the clock: slots to push, messages to settle, a day to seal, keys of acts to purge."""
 
     slots: bool
     messages: bool
     seals: bool
+    acts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def find_due_work(context: ClockContext) -> DueWork:
     )
     unsealed = sa.select(col(Study.id)).where(~seal.correlate(Study).exists()).exists()
     with context.read() as session:
-        row = session.execute(sa.select(due, waiting, unsealed)).one()
-    return DueWork(bool(row[0]), bool(row[1]), bool(row[2]))
+        row = session.execute(sa.select(due, waiting, unsealed, is_page_epoch_over(context.at))).one()
+    return DueWork(*map(bool, row))
 
 
 def participants_due(context: ClockContext) -> Iterator[int]:

@@ -45,6 +45,9 @@ APPEND_ONLY = (
 )
 """Tables whose rows the database itself refuses to change or delete (AUD-03)."""
 
+PURGED = ("act_key",)
+"""Tables from which the program deletes rows that nothing needs any more; from others it deletes none."""
+
 for _table in metadata.tables.values():
     # A strict table refuses text in a number's place instead of storing it.
     _table.dialect_options["sqlite"]["strict"] = True
