@@ -1,0 +1,31 @@
+"""What a phone still held of a form, as its runner keeps and sends it."""
+
+import json
+
+from httpx2 import Response
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.outbox import item_tokens, record_checksum
+from app.patient.forms.event_parser import parse_instant
+from tests.faces.visitors import Phone
+
+SHOWN = "2026-03-02T10:00:00.000+08:00"
+CODES = [f"q{number}" for number in range(1, 31)]
+
+
+def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
+    """Records as the runner keeps them."""
+    of_form = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
+    kept: list[list[object]] = []
+    for seq, code in enumerate(codes, start=1):
+        sign = of_form[CODES.index(code)]
+        given = SubmittedAnswer(seq, 0, code, value, parse_instant(SHOWN, "at"), 0, True)
+        kept.append([seq, 0, sign, value, SHOWN, record_checksum(of_form, "box", sign, given), 1])
+    return kept
+
+
+def bring(phone: Phone, slot: str, kept: object, **more: object) -> Response:
+    body = {"client": "box", "sent": SHOWN, "reviewed": None, "kept": kept, **more}
+    return phone.client.post(
+        f"/f/{slot}/late", content=json.dumps(body), headers={"accept": "application/json"}
+    )

@@ -1,0 +1,197 @@
+"""What needs no key of a page changes nothing either when it is sent again; both databases."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.web import urls
+from app.web.acts import EXEMPT
+from tests.applications import Clock, application, visitor
+from tests.faces.acting import Rows, all_rows
+from tests.faces.callers import HALF, PASSWORD, SiteFixture, Who, caller, valid_body
+from tests.faces.edc_caller import AS_OF, BASE, BODIES, REGISTER
+from tests.faces.kept_answers import box, bring
+from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.visitors import event
+from tests.services.people import PIN
+from tests.stages import Stage
+
+_TRAIL = {"audit_chain", "audit_entry"}
+TRIED = frozenset(_TRAIL | {"throttle"})
+"""What another try may add to: it is counted and stands in the trail."""
+SIGNED_IN = TRIED | {"staff_session"}
+"""What signing in again may add to: a session of its own."""
+
+Send = Callable[[], Response]
+
+
+@dataclass
+class Sent:
+    """An exempt request that is sent twice, the status of each answer, and the tables that may differ."""
+
+    send: Send
+    first: int
+    again: int
+    differing: frozenset[str] = field(default_factory=frozenset)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return SITES_STAGE
+
+
+@pytest.fixture
+def sites(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
+    """Two hospitals, on each database."""
+    app = application(migrated_url, clock)
+    yield restore_site_fixture(app, clock, secrets[migrated_url])
+    app.state.installation.engine.dispose()
+
+
+def posted(client: TestClient, sites: SiteFixture, path: str, body: Mapping[str, str] | None = None) -> Send:
+    """A form that is sent as it stands, at the real address of this path."""
+    address = sites.address(path, sites.phone.person)
+    sent = valid_body(sites, "POST", path) if body is None else {"data": dict(body)}
+    return lambda: client.post(address, **sent)
+
+
+def _of_participant(path: str, **body: str) -> Callable[[SiteFixture], Sent]:
+    return lambda sites: Sent(posted(sites.phone.client, sites, path, body), 303, 303)
+
+
+def _saved(sites: SiteFixture) -> Sent:
+    sites.phone.begin()
+    body = {"client": "c1", "events": [event(1, "q1", 2), event(2, "q2", 3)]}
+    address = sites.address("/f/{slot}/answers", sites.phone.person)
+    return Sent(lambda: sites.phone.client.post(address, json=body), 204, 204)
+
+
+def _submitted(sites: SiteFixture) -> Sent:
+    sites.phone.begin()
+    return Sent(posted(sites.phone.client, sites, "/f/{slot}/submit"), 303, 303)
+
+
+def _late(sites: SiteFixture) -> Sent:
+    """Answers that a phone kept until a connection was back."""
+    slot = sites.phone.begin()
+    kept = box(sites.phone, slot, "q1", "q2")
+    return Sent(lambda: bring(sites.phone, slot, kept), 200, 200)
+
+
+def _activated(sites: SiteFixture) -> Sent:
+    """A link binds one browser once; the second try is told that it was used."""
+    body = {"pin": PIN, "pin_again": PIN}
+    return Sent(posted(visitor(sites.app), sites, "/a/{link}", body), 303, 404, TRIED)
+
+
+def _typed_code(sites: SiteFixture) -> Sent:
+    body = {"code": sites.waiting.code, "pin": PIN, "pin_again": PIN}
+    return Sent(posted(visitor(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
+
+
+def _unlocked(sites: SiteFixture) -> Sent:
+    return Sent(posted(sites.phone.client, sites, urls.UNLOCK), 303, 303, TRIED)
+
+
+def _new_pin(sites: SiteFixture) -> Sent:
+    """The same PIN is stored again, with another salt."""
+    return Sent(posted(sites.phone.client, sites, urls.NEW_PIN), 303, 303, TRIED | {"participant"})
+
+
+def _password(sites: SiteFixture) -> Sent:
+    return Sent(posted(visitor(sites.app), sites, urls.SIGN_IN), 303, 303, SIGNED_IN)
+
+
+def _one_time_code(sites: SiteFixture) -> Sent:
+    """The code works once: sent again it is refused."""
+    client = visitor(sites.app)
+    client.post(urls.SIGN_IN, data={"email": HALF, "password": PASSWORD})
+    return Sent(posted(client, sites, urls.SIGN_IN_CODE), 303, 303, SIGNED_IN)
+
+
+def _signed_out(sites: SiteFixture) -> Sent:
+    client = visitor(sites.app)
+    for pair in caller(sites, Who.nurse).carried["Cookie"].split("; "):
+        name, _, value = pair.partition("=")
+        client.cookies.set(name, value, domain="testserver.local", path="/")
+    carried = dict(client.cookies)
+    address = urls.SIGN_OUT
+
+    def send() -> Response:
+        return client.post(
+            address, headers={"Cookie": "; ".join(f"{name}={value}" for name, value in carried.items())}
+        )
+
+    return Sent(send, 303, 303)
+
+
+def _token(sites: SiteFixture) -> Sent:
+    path = f"{BASE}/oauth/token"
+    return Sent(posted(visitor(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
+
+
+def _put(path: str, body: Mapping[str, object], first: int = 201) -> Callable[[SiteFixture], Sent]:
+    def make(sites: SiteFixture) -> Sent:
+        address = f"/participants/{sites.phone.person.subject}{path}"
+        return Sent(lambda: sites.edc.put(address, body), first, 200)
+
+    return make
+
+
+def _registered(sites: SiteFixture) -> Sent:
+    return Sent(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
+
+
+SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
+    ("POST", "/f/{slot}/answers"): _saved,
+    ("POST", "/f/{slot}/submit"): _submitted,
+    ("POST", "/f/{slot}/late"): _late,
+    ("POST", "/a/{link}"): _activated,
+    ("POST", urls.CODE): _typed_code,
+    ("POST", urls.UNLOCK): _unlocked,
+    ("POST", urls.NEW_PIN): _new_pin,
+    ("POST", urls.SIGN_IN): _password,
+    ("POST", urls.SIGN_IN_CODE): _one_time_code,
+    ("POST", urls.SIGN_OUT): _signed_out,
+    ("POST", f"{urls.EDC}/oauth/token"): _token,
+    ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
+    ("POST", "/language"): _of_participant("/language", lang="en"),
+    ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),
+    ("PUT", f"{urls.EDC}/participants/{{subject}}"): _registered,
+    **{
+        ("PUT", f"{urls.EDC}/participants/{{subject}}{path}"): _put(sent, {**body, "as_of": AS_OF})
+        for path, sent, body in (
+            ("/status", "/status", BODIES["/status"]),
+            ("/visits/{visit}", "/visits/W6", BODIES["/visits/W6"]),
+            ("/anchors/{kind}", "/anchors/randomisation", BODIES["/anchors/randomisation"]),
+            ("/arm", "/arm", BODIES["/arm"]),
+        )
+    },
+}
+"""How each exempt request is sent."""
+
+
+def differing(before: Rows, after: Rows) -> set[str]:
+    """The tables that hold something else."""
+    return {table for table in before if before[table] != after[table]}
+
+
+def test_each_exempt_route_is_tried() -> None:
+    assert SENDERS.keys() == EXEMPT.keys()
+
+
+@pytest.mark.parametrize("row", sorted(EXEMPT))
+def test_what_is_exempt_changes_no_record_when_it_is_sent_again(
+    sites: SiteFixture, row: tuple[str, str]
+) -> None:
+    sent = SENDERS[row](sites)
+    first = sent.send()
+    assert first.status_code == sent.first, first.text[:2000]
+    done = all_rows(sites.installation)
+    again = sent.send()
+    assert again.status_code == sent.again, again.text[:2000]
+    changed = differing(done, all_rows(sites.installation))
+    assert changed <= sent.differing, changed
