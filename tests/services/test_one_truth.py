@@ -288,3 +288,30 @@ def test_the_feed_is_the_live_state_whatever_anybody_does(
     )
     run_state_machine_as_test(Here, settings=own)
     assert verify_trail(installation) == []
+
+
+def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back(
+    installation: Installation, site: Site, people: Callable[[int], Person]
+) -> None:
+    """It stays out of the plan, and once its window has closed it is missed, in the feed as well."""
+
+    class Here(EverybodyActs):
+        pass
+
+    Here.installation, Here.site, Here.enrol = installation, site, staticmethod(people)
+    Here.caller = caller_of(installation)
+    acts = Here()
+    acts.now += timedelta(days=15)
+    entry = DispositionEntry(
+        DispositionKind.withdrew_treatment, acts.today().isoformat(), Owner.site, "told by telephone"
+    )
+    record_disposition(acts.staff(), *acts.about(), entry)
+    acts.person.begin("ET", acts.now)
+    undo_disposition(acts.staff(Role.INVESTIGATOR), *acts.about(), "a mistake")
+    for days in (0, 30):
+        acts.now += timedelta(days=days)
+        process_due_slots(ClockContext(installation, acts.now), acts.person.row().id or 0)
+        acts.ticked = True
+        acts.feed_and_live_state_are_the_same()
+    told = [event["data"]["slot"]["state"] for event in acts._events() if event["visit"] == "ET"]
+    assert told == ["open", "missed"]

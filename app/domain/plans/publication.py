@@ -91,10 +91,12 @@ def pending_changes(
     """What the feed has to be told so that it says what is true at `now`, in order; nothing if it does.
 
     Of a slot that was never published nothing is told while it is not opened, not expected since before its
-    opening, or not in the plan. One that was `offered` and missed without a word between was opened first.
+    opening, or out of the plan and not begun. One that was `offered` and missed without a word between was
+    opened first.
     """
     state = feed_state(derive_status(window, facts, now))
-    if published.state is None and not (in_plan and _is_told_first(state, window, facts)):
+    expected = in_plan or facts.begun_at is not None
+    if published.state is None and not (expected and _is_told_first(state, window, facts)):
         return ()
     if state is published.state:
         if published.is_current:
