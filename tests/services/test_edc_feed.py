@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
-from app.domain.refusal import Refused
+from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.hashing import HashCost
@@ -288,8 +289,9 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
     def write(writer: int) -> None:
         for number in range(EACH):
             subject = f"0571-{writer * EACH + number:03d}"
-            receive_participant(request_about(made, caller, subject), body())
-            receive_status(request_about(made, caller, subject), StatusBody(StatusWord.lost, "2026-03-02"))
+            request = request_about(made, caller, subject)
+            until_taken(partial(receive_participant, request, body()))
+            until_taken(partial(receive_status, request, StatusBody(StatusWord.lost, "2026-03-02")))
 
     def poll() -> None:
         after, last = 0, False
@@ -316,6 +318,16 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
     assert verified(tmp_path, held[:5] + held[6:]).startswith("FAULT 7: expected number 6")
     swapped = [held[0].replace('"language":"en"', '"language":"fr"'), *held[1:]]
     assert verified(tmp_path, swapped) == "FAULT 1: section participant was altered"
+
+
+def until_taken(request: Callable[[], object]) -> None:
+    """Send a request again while the database is busy, as its answer 503 asks an EDC to do."""
+    while True:
+        try:
+            request()
+        except DatabaseUnavailable:
+            continue
+        return
 
 
 def verified(folder: Path, lines: list[str]) -> str:
