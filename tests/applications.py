@@ -27,6 +27,7 @@ from app.storage.tables.participants import Participant
 from app.web.acts import ACTS, FIELD
 from app.web.cookies import PREFIX
 from app.web.urls import DEVICE_COOKIE, SESSION_COOKIE
+from tests.event_loop import shared_portal
 
 CHEAP = HashCost(passes=1, memory_kib=8, lanes=1)
 """Guessing is not what most tests are about."""
@@ -126,5 +127,6 @@ def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
 def visitor(app: FastAPI, **headers: str) -> Browser:
     """A browser of its own: own cookies, redirects shown, failures answered as a server would."""
     client = Browser(app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False)
+    client.portal = shared_portal()
     client.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return client

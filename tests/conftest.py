@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
 from tests import distribution, postgres, servers, stages, tracing
+from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
 settings.register_profile("daybook", deadline=None)
@@ -23,6 +24,10 @@ expect.set_options(timeout=60_000)
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return distribution.scheduler(config, log)
+
+
+def pytest_unconfigure() -> None:
+    close_portal()
 
 
 @pytest.hookimpl(trylast=True)

@@ -29,23 +29,27 @@ from tests.services.people import START
 UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 """What every request may touch: when somebody was last seen."""
 
-Rows = Mapping[str, list[tuple[object, ...]]]
+Rows = Mapping[str, list[str]]
+
+_TOLD = {
+    table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
+    for table in metadata.sorted_tables
+}
 
 
 def all_rows(installation: Installation) -> Rows:
-    """Every row of every table, but when somebody was last seen."""
+    """Every row of every table as the database spells it, but when somebody was last seen."""
     with installation.read() as session:
+        connection = session.connection()
+        quote = connection.dialect.identifier_preparer.quote
         return {
-            table.name: sorted(
-                (
-                    tuple(row)
-                    for row in session.execute(
-                        sa.select(*(c for c in table.columns if c.name not in UNTOLD.get(table.name, ())))
-                    )
-                ),
-                key=repr,
+            table: sorted(
+                repr(tuple(row))
+                for row in connection.exec_driver_sql(
+                    f"SELECT {', '.join(map(quote, columns))} FROM {quote(table)}"
+                )
             )
-            for table in metadata.sorted_tables
+            for table, columns in _TOLD.items()
         }
 
 
