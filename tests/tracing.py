@@ -17,28 +17,31 @@ from tests.distribution import SHARING
 
 ONE_DATABASE = ("tests/faces/", "tests/faults/", "tests/program/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
-TRACED_ON_BOTH = frozenset[str]()
+TRACED_ON_BOTH = frozenset(
+    f"tests/services/test_{name}.py" for name in ("capture", "restoring", "submission")
+)
 """Modules there which are the only ones to reach such a line."""
 DRAWN = frozenset(
     {
         "tests/faces/test_any_request.py",
-        "tests/faces/test_edc_contract.py",
-        "tests/faces/test_edc_tags.py",
+        "tests/faces/test_edc_contract.py::test_whatever_is_sent_is_answered_as_published",
+        "tests/faces/test_edc_tags.py::test_a_tag_changes_exactly_when_the_representation_does",
         "tests/services/test_clock_law.py",
         "tests/services/test_one_truth.py",
     }
 )
-"""Tests that draw their cases, beside which others hold each line by an example."""
+"""Modules and tests that draw their cases, beside which others hold each line by an example."""
 _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Where the tracer of a program that a test starts finds its settings."""
 
 
 def is_untraced(item: pytest.Item) -> bool:
     """Whether other tests cover the lines that this one runs through."""
-    module = item.nodeid.partition("::")[0]
+    function = item.nodeid.partition("[")[0]
+    module = function.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
         return module not in SHARING  # whose program is started by the first test of all
-    if module in DRAWN:
+    if module in DRAWN or function in DRAWN:
         return True
     return "postgresql" in item.nodeid and module.startswith(ONE_DATABASE) and module not in TRACED_ON_BOTH
 
