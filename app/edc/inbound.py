@@ -40,6 +40,7 @@ def put_participant(
     request: Request,
     subject: request_models.Subject,
     payload: request_models.ParticipantIn,
+    query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
@@ -50,7 +51,7 @@ def put_participant(
     sent = payload.spell(language=language)
     if payload.as_of is None:
         return address.confirm(sent)
-    body = ParticipantBody(payload.site, language, payload.reference_date)
+    body = ParticipantBody(payload.site, language, payload.reference_date, query.confirm)
     return address.answer(receive_participant(address.ask(payload, payload.as_of, sent), body))
 
 

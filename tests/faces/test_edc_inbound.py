@@ -221,6 +221,23 @@ def test_a_fact_of_the_sites_needs_a_word_before_forms_are_missed(edc: Edc, cloc
     assert edc.put(path, body, confirm=True).status_code == 201
 
 
+def test_an_enrolment_of_the_past_needs_a_word_before_forms_are_missed(edc: Edc, clock: Clock) -> None:
+    path, past = "/participants/0571-101", REGISTER | {"reference_date": "2026-01-20"}
+    refused = edc.put(path, past)
+    assert (refused.status_code, refused.json()["code"]) == (409, "would_be_missed")
+    assert refused.json()["slots"] == ["BL qlq-c30"]
+    assert edc.get(path).status_code == 404
+    assert edc.put(path, past, confirm=True).status_code == 201
+    assert edc.get(f"{path}/visits/BL/forms").json()["forms"][0]["status"] == "missed"
+    again = edc.put("/participants/0571-102", REGISTER)
+    clock.forward(days=3)
+    edc.renew()
+    earlier = past | {"as_of": later(hours=1)}
+    unsaid = edc.put("/participants/0571-102", earlier)
+    assert (again.status_code, unsaid.status_code, unsaid.json()["code"]) == (201, 409, "would_be_missed")
+    assert edc.put("/participants/0571-102", earlier, confirm=True).status_code == 200
+
+
 def test_the_sites_date_is_never_written_over(
     edc: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock
 ) -> None:

@@ -255,6 +255,10 @@ class Plan:
         """The kinds of anchor that may be recorded in this study."""
         return tuple(anchor.kind for anchor in self.anchors)
 
+    def is_owner(self, source: Owner, kind: str) -> bool:
+        """Whether dates of this kind are this source's to state."""
+        return any(anchor.kind == kind and anchor.owner is source for anchor in self.anchors)
+
     def reveals_arm(self, anchor: str) -> bool:
         """Whether the very date of this anchor tells a participant's arm."""
         return any(each.kind == anchor and each.arm_revealing for each in self.anchors)

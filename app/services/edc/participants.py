@@ -64,11 +64,15 @@ _KINDS: Mapping[StatusWord, DispositionKind] = {
 
 @dataclass(frozen=True, slots=True)
 class ParticipantBody:
-    """A participant as the EDC knows them: site, language code of ours, and the day of enrolment."""
+    """A participant as the EDC knows them: site, language code of ours, and the day of enrolment.
+
+    `confirm`: forms that this day makes missed at once are accepted; no part of what is stored.
+    """
 
     site: str
     language: str
     reference_date: date
+    confirm: bool = False
 
     def as_document(self) -> dict[str, Any]:
         """The body as it is stored."""
@@ -106,6 +110,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
     Consent is the site's to record: until then no invitation can be issued. Of a participant whom
     the site enrolled only a differing enrolment date is noted, never written over. Raises Refused:
     "unknown_site", "bad_subject", "subject_of_other_site", "no_language", "date_in_future", "site_fixed",
+    "would_be_missed" naming the forms unless `confirm` or the plan says that enrolment is the EDC's to date,
     "subject_exists" (somebody registered the same code at the same moment: send again),
     "version_mismatch", "stale_update", or as `packs.check_packs` for somebody new.
     """
@@ -143,7 +148,7 @@ def _register(
     version = raise_version(participant)
     work.publish(site.study_id, participant_event(participant, version, site, work.actor, "created"))
     entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc)
-    enter_anchor(installation, work, participant, entry, confirmed=True)
+    enter_anchor(installation, work, participant, entry, body.confirm or plan.is_owner(Owner.edc, ENROLMENT))
     return participant
 
 
@@ -162,8 +167,11 @@ def _update(
         draft = participant_event(participant, version, site, work.actor, "updated", ("language",))
         work.publish(participant.study_id, draft)
     if not is_date_in_force(work.session, participant, ENROLMENT, body.reference_date, None):
+        plan = get_plan(installation, work.session, participant.study_id)
         entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc, EDC_UPDATE)
-        enter_anchor(installation, work, participant, entry, confirmed=True)
+        enter_anchor(
+            installation, work, participant, entry, body.confirm or plan.is_owner(Owner.edc, ENROLMENT)
+        )
 
 
 def receive_status(request: EdcRequest, body: StatusBody) -> StoreResult:

@@ -152,7 +152,7 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
             standing = AnchorStanding.CURRENT if in_force else AnchorStanding.DIFFERING
             return request.finish(work, participant, part, stored), AnchorOutcome(standing.value, ())
-        confirmed = body.confirm or _owned(plan, body.kind)
+        confirmed = body.confirm or plan.is_owner(Owner.edc, body.kind)
         proposal = enter_anchor(request.context.installation, work, participant, entry, confirmed)
         outcome = AnchorOutcome(proposal.standing.value, proposal.moves)
         return request.finish(work, participant, part, stored), outcome
@@ -164,11 +164,6 @@ def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntr
     if body.dated_at is not None and local_day(body.dated_at, participant.zone) != body.on:
         raise Refused("instant_differs", field="at", date=body.on, zone=participant.zone)
     return AnchorEntry(body.kind, body.on, Owner.edc, EDC_UPDATE, body.dated_at, body.confirm)
-
-
-def _owned(plan: Plan, kind: str) -> bool:
-    """Whether the EDC is the owner of this kind of fact."""
-    return any(anchor.kind == kind and anchor.owner is Owner.edc for anchor in plan.anchors)
 
 
 def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreResult:

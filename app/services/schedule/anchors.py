@@ -174,7 +174,7 @@ def _find_standing(
 def _standing(session: Session, participant: Participant, plan: Plan, entry: AnchorEntry) -> AnchorStanding:
     """The owner's date is in force; another's stands only while the owner has said nothing."""
     current = _current(session, participant, entry.kind)
-    owned = any(kind.kind == entry.kind and kind.owner is entry.source for kind in plan.anchors)
+    owned = plan.is_owner(entry.source, entry.kind)
     if current is None or owned or current.source == entry.source:
         return AnchorStanding.CURRENT
     return AnchorStanding.CURRENT if current.dated_on == entry.on else AnchorStanding.DIFFERING
