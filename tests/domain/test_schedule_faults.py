@@ -38,6 +38,23 @@ def test_a_day_that_can_be_entered_and_has_no_form_is_named() -> None:
     assert faults(without("W6")) == []  # a visit, no day
 
 
+def test_a_window_that_the_zone_s_rules_moved_is_named_until_somebody_begins() -> None:
+    """The form was stored when summer time, say, still began on another day."""
+    form = next(form for form in STANDING if form.planned.visit == "W6")
+    window = form.planned.window
+    assert window is not None
+    hour = timedelta(hours=1)
+    shifted = {
+        name: getattr(window, name) + hour
+        for name in ("opens_at", "due_at", "overdue_at", "closes_at", "grace_until")
+    }
+    old = replace(form, planned=replace(form.planned, window=replace(window, **shifted)))
+    others = [each for each in STANDING if each is not form]
+    opens = f"{window.opens_at:%Y-%m-%dT%H:%MZ}"
+    assert faults([*others, old]) == [ScheduleFault(ScheduleFaultKind.moved_window, "W6", opens)]
+    assert faults([*others, replace(old, facts=SlotFacts(begun_at=NOW))]) == []
+
+
 def test_two_windows_of_one_series_that_overlap_are_named() -> None:
     first = next(form for form in STANDING if form.planned.visit == "W6")
     second = next(form for form in STANDING if form.planned.visit == "W12")

@@ -37,6 +37,31 @@ def test_days_without_a_form_are_named_and_made(person: Person) -> None:
     assert recorded(person.installation, AuditEvent.SCHEDULE_MENDED) == 1
 
 
+@pytest.mark.req("TIM-06")
+def test_windows_of_a_zone_whose_rules_changed_are_named_and_moved_where_nobody_began(person: Person) -> None:
+    context = StaffContext(person.installation, person.nurse, START)
+    person.randomise(DAY0, START)
+    right = {slot.visit: slot.opens_at for slot in (person.slot("W6"), person.slot("W12"), person.slot("D1"))}
+    person.begin("BL", START)
+    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+        # As they were stored while the zone had other rules.
+        for name in ("opens_at", "due_at", "overdue_at", "closes_at", "grace_until"):
+            later = {"sqlite": f"datetime({name}, '+1 hour')", "postgresql": f"{name} + interval '1 hour'"}
+            moved = later[connection.dialect.name]
+            connection.execute(
+                sa.text(f"UPDATE slot SET {name} = {moved} WHERE visit IN ('W6', 'W12', 'D1', 'BL')")
+            )
+    (found,) = check_schedules(context)
+    assert [(fault.kind, fault.one) for fault in found.faults] == [
+        (ScheduleFaultKind.moved_window, visit) for visit in ("W6", "W12", "D1")
+    ]
+    begun = person.slot("BL").opens_at
+    assert mend_schedule(context, found)
+    assert list(check_schedules(context)) == []
+    assert {visit: person.slot(visit).opens_at for visit in right} == right
+    assert person.slot("BL").opens_at == begun
+
+
 def test_what_nobody_can_make_anew_is_only_named(person: Person) -> None:
     context = StaffContext(person.installation, person.nurse, START)
     with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):

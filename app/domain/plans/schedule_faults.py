@@ -17,6 +17,8 @@ class ScheduleFaultKind(StrEnum):
 
     empty_day = "empty_day"
     """A diary day that can still be entered has no form."""
+    moved_window = "moved_window"
+    """The window of a form that nobody began is another by the plan: a zone's rules have changed, perhaps."""
     overlap = "overlap"
     """Two forms of one series are open on one day."""
     contradiction = "contradiction"
@@ -44,11 +46,14 @@ def find_schedule_faults(
         earlier, later = contradiction.earlier.kind, contradiction.later.kind
         yield ScheduleFault(ScheduleFaultKind.contradiction, later, earlier)
     for move in changes:
-        planned = move.planned
-        if planned is None or planned.for_day is None or planned.window is None:
+        if move.planned is None or move.planned.window is None:
             continue
-        if move.standing is None and planned.window.closes_at > at:
-            yield ScheduleFault(ScheduleFaultKind.empty_day, planned.visit, planned.for_day.isoformat())
+        visit, day, window = move.planned.visit, move.planned.for_day, move.planned.window
+        if move.standing is None:
+            if day is not None and window.closes_at > at:
+                yield ScheduleFault(ScheduleFaultKind.empty_day, visit, day.isoformat())
+        elif not move.standing.is_touched and move.standing.planned.window != window:
+            yield ScheduleFault(ScheduleFaultKind.moved_window, visit, f"{window.opens_at:%Y-%m-%dT%H:%MZ}")
     yield from _overlaps(standing)
 
 

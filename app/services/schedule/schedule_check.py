@@ -1,4 +1,4 @@
-"""Comparing each participant's stored forms with what the plan promises, and making days that are missing."""
+"""Comparing each participant's stored forms with what the plan promises, and mending what can be mended."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
+
+MENDABLE = frozenset({ScheduleFaultKind.empty_day, ScheduleFaultKind.moved_window})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ def check_schedules(context: StaffContext) -> Iterator[ParticipantFaults]:
 
 
 def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
-    """Make the days that are missing and can still be entered; whether there were any."""
-    if all(fault.kind is not ScheduleFaultKind.empty_day for fault in found.faults):
+    """Make missing days and move windows that nobody has begun to where the plan has them; whether any."""
+    if MENDABLE.isdisjoint(fault.kind for fault in found.faults):
         return False
     with context.unit_of_work() as work:
         chain = participant_chain(found.participant_id)
