@@ -33,6 +33,7 @@ from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import StatusBody, StatusWord, receive_status
 from app.services.edc.requests import EdcRequest
@@ -48,6 +49,7 @@ from app.services.schedule.dispositions import (
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.schedule.requested_visits import cancel_visit, request_visit
+from app.services.schedule.schedule_check import MENDABLE, list_schedule_faults
 from app.services.schedule.slots import current_anchors
 from app.storage.queries.feed_pages import read_latest_events
 from app.storage.queries.slots import list_slots, slot_status
@@ -222,6 +224,7 @@ class EverybodyActs(RuleBasedStateMachine):
             else:
                 assert live in ("not_opened", "not_expected", "excused")
         self._check_facts(told)
+        self._check_windows()
         clock = ClockContext(self.installation, self.now)
         assert self.person.row().id not in list(find_stale_next_due(clock))
 
@@ -246,6 +249,13 @@ class EverybodyActs(RuleBasedStateMachine):
         latest = [json.loads(row.line) for row in rows]
         own = {event["ref"]: event for event in latest if event["subject"] == self.person.subject}
         assert own == told
+
+    def _check_windows(self) -> None:
+        """Each form that nobody has begun is where the plan has it, and no day ahead is without one."""
+        with self.installation.read() as session:
+            plan = get_plan(self.installation, session, self.site.study_id)
+            faults = list_schedule_faults(session, plan, self.person.row(), self.now)
+        assert MENDABLE.isdisjoint(fault.kind for fault in faults), faults
 
     def _check_facts(self, told: dict[str, Event]) -> None:
         row = self.person.row()
