@@ -31,6 +31,7 @@ from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
+from app.services.people.staff_mail import StaffMail
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.settings import MessageTransport as Way
@@ -125,8 +126,7 @@ def create_app(
     app.state.form_assets = load_form_assets(style, runner)
     app.state.pages = read.pages
     app.state.form_documents = FormDocuments(read.pages, app.state.form_assets)
-    words = ReminderTexts.load(read.pages.catalogues)
-    app.state.ticker = Ticker(app.state.installation, MessageSender(build_channels(settings), words), clock)
+    _connect_mail(app, build_channels(settings), clock)
     app.state.frame = PageFrame(
         ENGLISH.tag,
         ENGLISH.dir,
@@ -142,6 +142,16 @@ def create_app(
     check_routes(app.router.routes)
     check_acts(app.router.routes)
     return app
+
+
+def _connect_mail(
+    app: FastAPI, channels: Mapping[str, MessageChannel], clock: Callable[[], datetime]
+) -> None:
+    """Let reminders and the letters to staff leave by the same channels."""
+    catalogues = app.state.pages.catalogues
+    outbox = MessageSender(channels, ReminderTexts.load(catalogues))
+    app.state.ticker = Ticker(app.state.installation, outbox, clock)
+    app.state.staff_mail = StaffMail.load(channels["email"], catalogues)
 
 
 def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:

@@ -56,7 +56,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "setup:declare_create_user",
         "create a staff account; the password is read, never shown",
     ),
+    "invite-user": (
+        "setup:declare_invite_user",
+        "create a staff account whose person chooses how to sign in; prints a link, once",
+    ),
     "disable-user": ("setup:declare_disable_user", "close a staff account and its sessions at once"),
+    "enable-user": ("setup:declare_enable_user", "open a disabled account again for the same person"),
+    "reset-user": (
+        "setup:declare_reset_user",
+        "reset what somebody signs in with; prints a link to choose anew, once",
+    ),
     "create-client": ("clients:declare_create_client", "create an EDC client; its secret is shown once"),
     "import-pack": (
         "packs:declare_import_pack",

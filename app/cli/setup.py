@@ -7,13 +7,19 @@ import sys
 from app.cli.operator import operator_context
 from app.cli.packs import print_statuses
 from app.domain.records.access import Role
+from app.domain.records.staff_links import LinkPurpose
+from app.domain.typed_text import narrow_address
 from app.i18n.languages import ENGLISH, LANGUAGES
+from app.services.people.staff_links import InvitationEntry, invite_person, reset_person
 from app.services.setup import studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
 from app.services.setup.site_words import set_urgent_words
 from app.settings import Settings
 from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.queries.staff import get_staff_by_address
 from app.storage.tables.columns import key_of
+
+_RESETS = (LinkPurpose.BOTH, LinkPurpose.PASSWORD, LinkPurpose.SECOND_FACTOR)
 
 
 def declare_load_study(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +50,24 @@ def declare_set_urgent_words(parser: argparse.ArgumentParser) -> None:
 
 def declare_create_user(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `create-user`."""
+    _declare_person(parser)
+    parser.set_defaults(run=run_create_user)
+
+
+def declare_invite_user(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `invite-user`."""
+    _declare_person(parser)
+    parser.add_argument("--reason", required=True)
+    parser.set_defaults(run=run_invite_user)
+
+
+def _declare_person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("email")
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", required=True, type=Role, choices=tuple(Role), metavar="|".join(Role))
     parser.add_argument("--study", required=True)
     parser.add_argument("--site", help="without it, every site of the study")
     parser.add_argument("--language", default=ENGLISH.code, choices=[known.code for known in LANGUAGES])
-    parser.set_defaults(run=run_create_user)
 
 
 def declare_disable_user(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +75,23 @@ def declare_disable_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("email")
     parser.add_argument("--reason", required=True)
     parser.set_defaults(run=run_disable_user)
+
+
+def declare_enable_user(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `enable-user`."""
+    parser.add_argument("email")
+    parser.add_argument("--reason", required=True)
+    parser.set_defaults(run=run_enable_user)
+
+
+def declare_reset_user(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `reset-user`."""
+    parser.add_argument("email")
+    parser.add_argument(
+        "--what", default=LinkPurpose.BOTH, type=LinkPurpose, choices=_RESETS, metavar="|".join(_RESETS)
+    )
+    parser.add_argument("--reason", required=True)
+    parser.set_defaults(run=run_reset_user)
 
 
 def run_load_study(arguments: argparse.Namespace) -> int:
@@ -99,9 +133,40 @@ def run_create_user(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_invite_user(arguments: argparse.Namespace) -> int:
+    entry = InvitationEntry(
+        email=arguments.email,
+        name=arguments.name,
+        language=arguments.language,
+        study=arguments.study,
+        roles=(arguments.role,),
+        sites=(arguments.site,) if arguments.site else (),
+        ends_on=None,
+        reason=arguments.reason,
+    )
+    issued = invite_person(operator_context(), entry)
+    print(f"{issued.email}: {arguments.role}. Link to set up the sign-in, shown once: {issued.url}")
+    return 0
+
+
 def run_disable_user(arguments: argparse.Namespace) -> int:
     studies.disable_staff(operator_context(), arguments.email, arguments.reason)
     print(f"{arguments.email} is disabled.")
+    return 0
+
+
+def run_enable_user(arguments: argparse.Namespace) -> int:
+    studies.enable_staff(operator_context(), arguments.email, arguments.reason)
+    print(f"{arguments.email} is enabled.")
+    return 0
+
+
+def run_reset_user(arguments: argparse.Namespace) -> int:
+    context = operator_context()
+    with context.read() as session:
+        staff_id = key_of(get_staff_by_address(session, narrow_address(arguments.email)))
+    issued = reset_person(context, staff_id, arguments.what, arguments.reason)
+    print(f"{issued.email} is reset. Link to choose anew, shown once: {issued.url}")
     return 0
 
 

@@ -112,6 +112,13 @@ class StaffRequest:
         return translate_refusal(self.request, refused, self.frame)
 
     @property
+    def study_code(self) -> str:
+        """The code of the chosen study. Raises HTTPException(404) for somebody of none."""
+        if self.study is None:
+            raise HTTPException(404)
+        return self.study.code
+
+    @property
     def act(self) -> KeyedAct:
         """The act that this request asks for. Raises LookupError where the route offers none."""
         if self.context.act is None:

@@ -15,6 +15,7 @@ from app.clinic import (
     worklist,
 )
 from app.clinic.frame import code_search
+from app.clinic.people import access, joining, own_account, people_list, person, sites
 from app.clinic.records import participant_acts
 
 router = APIRouter(include_in_schema=False)
@@ -30,6 +31,12 @@ for part in (
     participant,
     participant_acts,
     form,
+    people_list,
+    person,
+    joining,
+    own_account,
+    access,
+    sites,
     code_search,
 ):
     router.routes.extend(part.router.routes)

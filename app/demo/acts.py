@@ -69,6 +69,7 @@ class DemoStage:
     sites: Mapping[str, Site]
     nurses: Mapping[str, Actor]
     investigators: Mapping[str, Actor]
+    administrator: Actor
     edc: EdcClientSession
     outbox: MessageSender
     cookies: dict[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
-from app.demo.sites import PLAN, SITES, STAFF, STUDY, DemoStaff
+from app.demo.sites import ADMINISTRATOR, PLAN, SITES, STAFF, STUDY, WEEK_HOURS, DemoStaff
 from app.demo.stories import PEOPLE, Story
 from app.domain.plans.status import Status
 from app.domain.records.access import CLOCK, SYSTEM, Actor, ActorKind, Grant, Role, Scope
@@ -20,6 +20,10 @@ from app.services.accounts.activation import find_invitation
 from app.services.audit.audit_seals import seal_days
 from app.services.core.context import ClockContext, EdcClientSession, StaffContext
 from app.services.core.installation import Installation
+from app.services.people.access_review import digest_access, record_review
+from app.services.people.managed_people import list_study_people
+from app.services.people.role_grants import grant_to_person
+from app.services.people.site_desk import SiteDetails, update_site
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
@@ -115,6 +119,7 @@ def make_demonstration(
             for done, act in together:
                 act.do(joined, act.at)
                 progress(done, len(acts), act.at)
+    _review_access(StaffContext(installation, stage.administrator, at))
     seal_days(ClockContext(installation, at))
     return secrets
 
@@ -124,6 +129,7 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
     study = load_study(StaffContext(installation, SYSTEM, at), STUDY, PLAN, StudyMode.DEMO)
     sites = {entry.code: open_site(StaffContext(installation, SYSTEM, at), STUDY, entry) for entry in SITES}
     actors = {each.email: _colleague(installation, each, study, sites, at) for each in STAFF}
+    _set_hours(StaffContext(installation, actors[ADMINISTRATOR], at), sites)
     client_id, client_secret = _new_client(installation, at)
     stage = DemoStage(
         installation=installation,
@@ -132,10 +138,29 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
         sites=sites,
         nurses=_by_site(actors, Role.NURSE),
         investigators=_by_site(actors, Role.INVESTIGATOR),
+        administrator=actors[ADMINISTRATOR],
         edc=_caller(client_id, study, sites, at),
         outbox=outbox,
     )
     return stage, DemoSecrets(client_id, client_secret, {})
+
+
+def _set_hours(context: StaffContext, sites: Mapping[str, Site]) -> None:
+    """When the telephones are answered, by day of the week."""
+    for site in sites.values():
+        details = SiteDetails(site.name, site.phone, site.hours, week_hours=WEEK_HOURS)
+        update_site(context, key_of(site), details, "hours by day of the week")
+
+
+def _review_access(context: StaffContext) -> None:
+    """Renew the roles that ended since, and record that somebody looked through who has access."""
+    for person in list_study_people(context, STUDY):
+        if not person.in_force:
+            ended = person.grants[-1]
+            site = ended.site or None
+            grant_to_person(context, person.staff_id, ended.role, STUDY, site, None, "another year of visits")
+    listed = digest_access(list_study_people(context, STUDY))
+    record_review(context, STUDY, listed, "Everybody works here. Next review in three months.")
 
 
 def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetime) -> EdcClientSession:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from app.domain.people.week_hours import WEEKDAYS
 from app.domain.records.access import Role
 from app.services.setup.studies import SiteEntry
 
 STUDY, PLAN = "sbrt-nsclc", "1.1"
 ZONE = "Asia/Shanghai"
 _HOURS = "08:00-17:00"
+WEEK_HOURS = dict.fromkeys(WEEKDAYS[:5], _HOURS) | {"sat": "09:00-12:00"}
+ADMINISTRATOR = "admin@daybook.example"
 
 SITES = (
     # No Chinese subscriber's number begins with 0, so nobody is ever called by mistake.
@@ -37,5 +40,5 @@ STAFF = (
     DemoStaff("doctor.0755@daybook.example", "Fang Wei (demo)", Role.INVESTIGATOR, "0755", "en"),
     DemoStaff("monitor@daybook.example", "Monitor (demo)", Role.MONITOR, None, "en"),
     DemoStaff("data@daybook.example", "Data manager (demo)", Role.DATA_MANAGER, None, "en"),
-    DemoStaff("admin@daybook.example", "Administrator (demo)", Role.ADMIN, None, "en"),
+    DemoStaff(ADMINISTRATOR, "Administrator (demo)", Role.ADMIN, None, "en"),
 )

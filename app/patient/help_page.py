@@ -10,6 +10,7 @@ from app.i18n import formats
 from app.patient.activation import optional_request
 from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest
+from app.services.patient.site_help import NO_SITE, SiteHelp, get_site_help
 from app.services.patient.team_requests import pending_call_request, request_call
 from app.web.pages.rendering import render
 from app.web.urls import CALL, HELP
@@ -23,7 +24,7 @@ class HelpPage:
     """
 
     template: ClassVar[str] = "patient/help.html"
-    hours: str = ""
+    site: SiteHelp = NO_SITE
     call_url: str = ""
     asked: str = ""
 
@@ -39,7 +40,7 @@ def show_help(
         return render(request, HelpPage())
     asked_at, visitor = pending_call_request(bound.context), bound.participant
     requested = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
-    return bound.show(HelpPage(visitor.site.hours, CALL, requested))
+    return bound.show(HelpPage(get_site_help(bound.context), CALL, requested))
 
 
 @router.post(CALL)

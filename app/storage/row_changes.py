@@ -60,6 +60,7 @@ NOT_AUDITED = frozenset(
         "response.scores",
         "quarantine.answers",
         "instrument_pack.content",
+        "access_review.notes",
     }
 )
 """Columns computed from others that are audited, kept alive by every request, append-only themselves, or

@@ -107,6 +107,20 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.EXEMPTION): ActRule(f"{urls.PARTICIPANT}?done=excused", _FORM),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
+    # people and sites
+    ("POST", urls.STAFF_INVITATION): ActRule(f"{urls.STAFF}?done=invited"),
+    ("POST", urls.STAFF_EXISTING): ActRule(f"{urls.STAFF}?done=granted"),
+    ("POST", urls.STAFF_GRANTS): ActRule(f"{urls.STAFF_PERSON}?done=granted"),
+    ("POST", urls.STAFF_GRANT): ActRule(f"{urls.STAFF_PERSON}?done=revoked"),
+    ("POST", urls.STAFF_RESET): ActRule(f"{urls.STAFF_PERSON}?done=reset"),
+    ("POST", urls.STAFF_DISABLING): ActRule(f"{urls.STAFF_PERSON}?done=disabled"),
+    ("POST", urls.STAFF_ENABLING): ActRule(f"{urls.STAFF_PERSON}?done=enabled"),
+    ("POST", urls.STAFF_SESSION): ActRule(f"{urls.STAFF_PERSON}?done=ended"),
+    ("POST", urls.ACCESS_REVIEW): ActRule(f"{urls.ACCESS_REVIEW}?done=reviewed"),
+    ("POST", urls.SITES): ActRule(f"{urls.SITES}?done=opened"),
+    ("POST", urls.SITE): ActRule(f"{urls.SITE}?done=changed"),
+    ("POST", urls.SITE_CLOSING): ActRule(f"{urls.SITE}?done=closed"),
+    ("POST", urls.SITE_REOPENING): ActRule(f"{urls.SITE}?done=reopened"),
 }
 """Every act, by method and path as in the table of permissions."""
 
@@ -115,6 +129,7 @@ _TRIES = "every try at signing in counts, also the same one again"
 _AS_OF = "the EDC says from when its body was true, and the same body again changes nothing"
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
+_ENDS = "a browser that is signed out stays so"
 _NOTHING = "nothing is stored"
 
 EXEMPT: Mapping[tuple[str, str], str] = {
@@ -128,6 +143,10 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.SIGN_IN): _TRIES,
     ("POST", urls.SIGN_IN_CODE): _TRIES,
     ("POST", urls.SIGN_OUT): _TRIES,
+    ("POST", urls.JOIN): _TRIES,
+    ("POST", urls.ACCOUNT_PASSWORD): _TRIES,
+    ("POST", urls.ACCOUNT_CODES): _TRIES,
+    ("POST", urls.ACCOUNT_SESSION): _ENDS,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", "/language"): _SET,

@@ -9,8 +9,16 @@ from app.domain.records.access import ROLE_PERMISSIONS, Actor, ActorKind, Grant,
 def test_every_role_has_its_own_rights() -> None:
     assert set(ROLE_PERMISSIONS) == set(Role)
     assert Permission.ARM_SEE not in ROLE_PERMISSIONS[Role.NURSE]
-    assert ROLE_PERMISSIONS[Role.ADMIN] == set()
-    assert ROLE_PERMISSIONS[Role.MONITOR] == {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}
+    assert ROLE_PERMISSIONS[Role.ADMIN] == {
+        Permission.STAFF_MANAGE,
+        Permission.SITE_MANAGE,
+        Permission.ACCESS_SEE,
+    }
+    assert ROLE_PERMISSIONS[Role.MONITOR] == {
+        Permission.PARTICIPANT_SEE,
+        Permission.TRAIL_SEE,
+        Permission.ACCESS_SEE,
+    }
     assert Permission.DISPOSITION_UNDO in ROLE_PERMISSIONS[Role.INVESTIGATOR]
 
 

@@ -20,6 +20,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.capture import Response as Answered
 from app.storage.tables.participants import Device, TeamRequest
+from app.storage.tables.staff import RoleGrant
 from app.web.permissions import Access
 from app.web.permissions import CallerKind as Kind
 from tests.applications import Clock, visitor
@@ -102,12 +103,18 @@ class SiteFixture:
             device = session.exec(select(Device.id).where(Device.participant_id == row.id)).first()
             of_theirs = select(TeamRequest.id).where(TeamRequest.participant_id == row.id)
             request = session.exec(of_theirs).first()
+            works_here = select(RoleGrant).where(RoleGrant.site_id == row.site_id)
+            grant = session.exec(works_here).first()
         return {
             "participant": row.public_id,
             "subject": person.subject,
             "slot": person.slot("BL").public_id,
             "device": str(device),
             "request": str(request),
+            "staff": str(grant.staff_id if grant else 0),
+            "grant": str(grant.id if grant else 0),
+            "site": str(row.site_id),
+            "session": "0123456789abcdef",
         }
 
     def address(self, path: str, person: Person) -> str:
@@ -148,7 +155,11 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
         each.client.post("/help/call")
     for site in (here, there):
         answered(app, site, f"{site.code}-004", START)
-    member = create_staff(StaffContext(installation, SYSTEM, START), HALF, "Li Na", PASSWORD, "en")
+    system = StaffContext(installation, SYSTEM, START)
+    member = create_staff(system, HALF, "Li Na", PASSWORD, "en")
+    for site in (here, there):
+        pair = create_staff(system, f"{site.code}@example.org", "Wang Fang", PASSWORD, "en")
+        grant_role(system, pair.staff_id, Role.NURSE, "sbrt-nsclc", site.code)
     edc = signed_in(app, START)
     sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
@@ -205,10 +216,10 @@ def _allowed(who: Who) -> frozenset[Permission]:
     }
     return {
         Who.nurse: frozenset(conduct),
-        Who.investigator: frozenset(conduct | {Permission.DISPOSITION_UNDO}),
-        Who.monitor: frozenset({Permission.PARTICIPANT_SEE}),
+        Who.investigator: frozenset(conduct | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}),
+        Who.monitor: frozenset({Permission.PARTICIPANT_SEE, Permission.ACCESS_SEE}),
         Who.data_manager: frozenset({Permission.PARTICIPANT_SEE}),
-        Who.admin: frozenset[Permission](),
+        Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
     }[who]
 
 
@@ -257,12 +268,10 @@ def _colleague(sites: SiteFixture, who: Who) -> dict[str, str]:
     return sign_in_colleague(sites, who, f"{who}@example.org")
 
 
-def sign_in_colleague(sites: SiteFixture, who: Who, email: str) -> dict[str, str]:
+def sign_in_colleague(sites: SiteFixture, who: Who, email: str, site: str | None = "0571") -> dict[str, str]:
     """What the browser of a new member of staff carries who has this role and has signed in."""
     new = create_staff(StaffContext(sites.installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
-    grant_role(
-        StaffContext(sites.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", "0571"
-    )
+    grant_role(StaffContext(sites.installation, SYSTEM, START), new.staff_id, STAFF[who], "sbrt-nsclc", site)
     client = visitor(sites.app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     done = client.post("/desk/sign-in/code", data={"code": _code(sites, new)})

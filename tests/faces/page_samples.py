@@ -8,6 +8,7 @@ from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.text import InstrumentText, parse_text
+from app.domain.people.week_hours import DaySpan
 from app.patient.activation import ActivatePage, CheckPage
 from app.patient.devices import DeviceLine, DevicesPage, NewPinPage, OwnCodePage
 from app.patient.forms import pages as p
@@ -22,6 +23,7 @@ from app.patient.refusals import LockedPage, NoticePage
 from app.patient.settings import ReminderChoices, SettingsPage
 from app.patient.shared_device import BoundPeoplePage
 from app.patient.welcome import PracticePage, TextSizePage
+from app.services.patient.site_help import SiteHelp
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page
@@ -32,6 +34,8 @@ STATIC = ROOT / "app" / "static"
 TAGS = {"en": "en", "zh_CN": "zh-Hans", "ar": "ar"}
 QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
 DAY = "Friday 27 November 2026"
+WEEK = (DaySpan("mon", "fri", "08:00-17:00"), DaySpan("sun", "sun", "09:00-12:00"))
+REACHED = SiteHelp("08:00–17:00", WEEK, "120")
 
 
 def frame(code: str) -> PageFrame:
@@ -133,9 +137,9 @@ def person_pages() -> tuple[Page, ...]:
         settings("hour"),
         replace(settings(), error="state_changed"),
         HelpPage(),
-        HelpPage("08:00–17:00", "/help/call", DAY),
-        HelpPage("", "/help/call", DAY),
-        HelpPage("08:00–17:00", "/help/call"),
+        HelpPage(REACHED, "/help/call", DAY),
+        HelpPage(SiteHelp(), "/help/call", DAY),
+        HelpPage(SiteHelp("08:00–17:00"), "/help/call"),
         LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
     )
 

@@ -18,21 +18,33 @@ from app.web.acts import ACTS, EXEMPT, ActRule, check_acts
 from app.web.pages.rendering import TEMPLATES
 from app.web.permissions import ROUTES, RouteMismatch
 from tests.applications import Clock, application
-from tests.faces.acting import PRESSES, Press, all_rows
+from tests.faces.acting import PRESSES as OTHER_PRESSES
+from tests.faces.acting import Press, all_rows
+from tests.faces.acting_people import PEOPLE_PRESSES
 from tests.faces.callers import SiteFixture
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import event
 from tests.stages import Stage
 
+PRESSES = {**OTHER_PRESSES, **PEOPLE_PRESSES}
 ROWS = sorted(ACTS)
 SPOILT = [row for row in ROWS if ACTS[row].spoiled_by]
-SHOWN_ONCE = {urls.ENROL, urls.CONTACT, urls.INVITATION, urls.DEVICES}
+SHOWN_ONCE = {
+    urls.ENROL,
+    urls.CONTACT,
+    urls.INVITATION,
+    urls.DEVICES,
+    urls.STAFF_INVITATION,
+    urls.STAFF_RESET,
+}
 """Acts whose first answer shows a secret, which a second press does not show again."""
 ENDED = {urls.LEAVE}
 """After which nobody is signed in any more."""
 KEYLESS_FORMS = {
     "clinic/code.html",
     "clinic/desk.html",
+    "clinic/people/account.html",
+    "clinic/people/join.html",
     "clinic/sign_in.html",
     "patient/activate.html",
     "patient/check.html",

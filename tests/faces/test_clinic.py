@@ -40,7 +40,7 @@ class ClinicFixture:
     site: Site
     person: Person
 
-    def browser(self, role: Role, site: str = "0571", language: str = "en") -> TestClient:
+    def browser(self, role: Role, site: str | None = "0571", language: str = "en") -> TestClient:
         """A signed-in browser of a new member of staff."""
         made: Installation = self.app.state.installation
         email = f"{role.value}.{site}.{language}@example.org"

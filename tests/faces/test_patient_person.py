@@ -9,10 +9,13 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
+from app.domain.people.week_hours import WEEKDAYS
 from app.domain.plans.plan import Owner
+from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import StaffContext
+from app.services.people.site_desk import SiteDetails, update_site
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
@@ -131,7 +134,7 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     for _ in range(2):
         told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
         assert told.one("h1").text == "Thank you. We will call you."
-        assert "We call in these hours: 8-17." in told.text
+        assert "We call in these hours: 8-17 ." in told.text
     assert len(asked(phone)) == 1
     again = page(phone, "/sent")
     assert again.all("form", action=f"/sent/{slot}/correction") == []
@@ -186,14 +189,27 @@ def test_answers_are_read_only_where_the_plan_shows_them(open_book: Phone) -> No
     assert open_book.client.get("/sent/nobodys").status_code == 404
 
 
+def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI, phone: Phone) -> None:
+    context = StaffContext(phone.person.installation, SYSTEM, START)
+    work_days = dict.fromkeys(WEEKDAYS[:5], "08:00-17:00")
+    details = SiteDetails("Ward", "0571-5550000", "8-17", "0571 110", work_days | {"sun": "09:00-12:00"})
+    update_site(context, phone.person.site.id or 0, details, "hours by day")
+    shown = page(phone, "/help")
+    assert "Monday to Friday 08:00–17:00" in shown.text
+    assert "Sunday 09:00–12:00" in shown.text
+    assert "In an emergency, or outside these hours: 0571 110" in shown.text
+    assert "tel:0571110" in [a.get("href") for a in shown.all("a")]
+    assert "Monday" not in parsed(visitor(app).get("/help").text).text
+
+
 def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> None:
     shown = page(phone, "/help")
-    assert "We call back in these hours: 8-17." in shown.text
+    assert "We call back in these hours: 8-17 ." in shown.text
     assert shown.one("section", id="call").one("form")["action"] == "/help/call"
     for _ in range(2):
         told = led(phone, phone.client.post("/help/call"))
         assert "You asked for a call on 2 March 2026, 09:30." in told.text
-        assert "We will call you in these hours: 8-17." in told.text
+        assert "We will call you in these hours: 8-17 ." in told.text
         assert told.all("form", action="/help/call") == []
     assert [each.kind.value for each in asked(phone)] == ["call"]
     stranger = visitor(app)

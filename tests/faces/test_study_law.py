@@ -18,6 +18,7 @@ from tests.faces.two_studies import (
     HERE,
     HOSPITALS,
     OTHER,
+    PHONES,
     SUBJECT,
     TITLES,
     UNUSED,
@@ -28,6 +29,8 @@ from tests.markup import parsed
 
 BOTH = {HERE: Role.INVESTIGATOR, OTHER: Role.INVESTIGATOR}
 OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind.STAFF]
+OF_NONE = (urls.ACCOUNT_SESSION,)
+"""One's own browsers are of no study."""
 LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
 
 
@@ -47,7 +50,7 @@ def marks_of(two: TwoStudies, study: str) -> tuple[str, ...]:
     person = two.people[study]
     return (
         HOSPITALS[study],
-        f"phone-of-{study}",
+        PHONES[study],
         UNUSED[study],
         person.row().public_id,
         person.slot("BL").public_id,
@@ -81,7 +84,7 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
     shown = 0
     for study in (HERE, OTHER):
         for method, path in OF_STAFF:
-            if method != "GET":
+            if method != "GET" or path == urls.ACCESS_REPORT:
                 continue
             url = addresses(two, path, study)
             answer = desk.get(url, params={"study": study})
@@ -103,6 +106,26 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
     assert shown >= 16
 
 
+def test_an_administrator_s_pages_hold_their_own_study_alone(two: TwoStudies) -> None:
+    desk = two.browser({HERE: Role.ADMIN, OTHER: Role.ADMIN})
+    for study in (HERE, OTHER):
+        own, other = two.sites[study].id, two.sites[other_of(study)].id
+        site = urls.SITE.format(site=own)
+        for path in (urls.STAFF, urls.STAFF_INVITATION, urls.ACCESS_REVIEW, urls.SITES, site):
+            answer = desk.get(path, params={"study": study})
+            assert f"Study: {TITLES[study]}" in parsed(answer.text).text, path
+            assert not [mark for mark in marks_of(two, other_of(study)) if mark in main_of(answer)], path
+            local = re.findall(r'(?:href|action)="(/desk/(?:people|sites|access|roles)[^"#]*)', answer.text)
+            assert all(f"study={study}" in each for each in local), path
+        assert PHONES[study] in main_of(desk.get(urls.SITES, params={"study": study}))
+        report = desk.get(urls.ACCESS_REPORT, params={"study": study}).text.splitlines()[1:]
+        assert report
+        assert all(each.startswith(f"{study},") for each in report)
+        assert desk.get(site, params={"study": other_of(study)}).status_code == 404
+        closing = urls.SITE_CLOSING.format(site=other)
+        assert desk.post(closing, params={"study": study}, data={"reason": "full"}).status_code == 404
+
+
 def test_lists_hold_their_own_people(two: TwoStudies) -> None:
     desk = two.browser(BOTH)
     for study in (HERE, OTHER):
@@ -115,7 +138,7 @@ def test_lists_hold_their_own_people(two: TwoStudies) -> None:
 
 def test_no_act_reaches_another_study(two: TwoStudies) -> None:
     desk = two.browser(BOTH)
-    posts = [path for method, path in OF_STAFF if method == "POST" and "{" in path]
+    posts = [path for method, path in OF_STAFF if method == "POST" and "{" in path and path not in OF_NONE]
     for path in posts:
         answer = desk.post(
             addresses(two, path, OTHER), params={"study": HERE}, data={"outcome": "no", "study": HERE}

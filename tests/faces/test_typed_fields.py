@@ -31,7 +31,15 @@ from tests.markup import parsed
 from tests.services.people import START
 
 READERS = {Narrowed, NarrowedAct, Verbatim, VerbatimAct}
-AS_TYPED = {("/desk/sign-in", "password")}
+AS_TYPED = {
+    ("/desk/sign-in", "password"),
+    ("/desk/join/{link}", "password"),
+    ("/desk/join/{link}", "password_again"),
+    ("/desk/account/password", "password_now"),
+    ("/desk/account/password", "password_new"),
+    ("/desk/account/password", "password_again"),
+    ("/desk/account/recovery-codes", "password_now"),
+}
 """Any characters are good in a password; its use case composes them."""
 FAR = "9" * 25
 WORDS = {"Accept-Language": "en"}

@@ -23,6 +23,7 @@ HERE, OTHER = "sbrt-nsclc", "other-trial"
 CODE, SUBJECT = "0571", "0571-001"
 TITLES = {HERE: "SBRT against standard care in non-small cell lung cancer", OTHER: "Aspirin, another trial"}
 HOSPITALS = {HERE: "Hospital of lungs", OTHER: "Hospital of hearts"}
+PHONES = {HERE: "0571-1000001", OTHER: "0571-2000002"}
 UNUSED = {HERE: "0571-002", OTHER: "0571-003"}
 """Somebody of each study who has no phone."""
 
@@ -73,7 +74,7 @@ def make_two_studies(url: str) -> TwoStudies:
     outside = StaffContext(made, SYSTEM, START)
     for study, zone in ((HERE, "Asia/Shanghai"), (OTHER, "Europe/Berlin")):
         load_study(outside, study, "1.0", StudyMode.DEMO)
-        entry = SiteEntry(CODE, HOSPITALS[study], f"phone-of-{study}", "8-17", zone)
+        entry = SiteEntry(CODE, HOSPITALS[study], PHONES[study], "8-17", zone)
         sites[study] = open_site(outside, study, entry)
     both = TwoStudies(app, made, clock, sites, people)
     for study in (HERE, OTHER):

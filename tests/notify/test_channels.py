@@ -127,4 +127,5 @@ def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: boo
 
 @pytest.mark.req("PRI-04")
 def test_messages_have_one_template() -> None:
-    assert [path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()] == ["reminder.txt"]
+    found = {path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()}
+    assert found == {"reminder.txt", "staff_link.txt"}  # to participants, and to staff

@@ -140,9 +140,17 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "whole" in capsys.readouterr().out
     assert daybook("load-study", "sbrt-nsclc", "--plan", "9") == 2
     assert "unknown_plan" in capsys.readouterr().err
+    invited = ("--name", "M", "--role", "monitor", "--study", "sbrt-nsclc", "--reason", "visits")
+    assert daybook("invite-user", "m@site.example", *invited, "--site", "0572") == 2
+    assert daybook("invite-user", "m@site.example", *invited) == 0
+    assert "/desk/join/" in capsys.readouterr().out
     assert daybook("disable-user", "n@site.example", "--reason", "left the hospital") == 0
     assert "n@site.example is disabled" in capsys.readouterr().out
     assert daybook("disable-user", "nobody@site.example", "--reason", "left") == 2
+    assert daybook("enable-user", "n@site.example", "--reason", "is back") == 0
+    assert "n@site.example is enabled" in capsys.readouterr().out
+    assert daybook("reset-user", "n@site.example", "--reason", "phone lost", "--what", "second_factor") == 0
+    assert "/desk/join/" in capsys.readouterr().out
 
 
 def test_questionnaires_are_checked_and_a_fault_is_told(

@@ -24,7 +24,13 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "open-site": ("sbrt-nsclc", "0571", "--name", "H", "--phone", "1", "--hours", "8-17"),
     "set-urgent-words": ("sbrt-nsclc", "0571", "--language", "en", "--words", "Call"),
     "create-user": ("n@s.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc"),
+    "invite-user": (
+        *("n@s.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc"),
+        *("--reason", "new"),
+    ),
     "disable-user": ("n@s.example", "--reason", "left"),
+    "enable-user": ("n@s.example", "--reason", "back"),
+    "reset-user": ("n@s.example", "--reason", "phone lost"),
     "create-client": ("sbrt-nsclc", "--name", "EDC", "--scope", "scores:read"),
     "import-pack": ("missing.toml", "--study", "sbrt-nsclc"),
     "add-secret": ("c",),

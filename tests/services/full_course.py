@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pyotp
+
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.clock_trust import ClockReading
 from app.domain.plans.plan import Owner
@@ -25,6 +27,9 @@ from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import receive_arm, receive_visit
 from app.services.edc.transfers import TransferRange, log_transfer
 from app.services.patient.team_requests import request_call, request_correction
+from app.services.people.access_review import digest_access, record_review
+from app.services.people.managed_people import list_study_people
+from app.services.people.staff_links import InvitationEntry, invite_person, read_link, use_link
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.setup.site_words import set_urgent_words
@@ -89,6 +94,15 @@ def _let_staff_in(installation: Installation) -> None:
     operator = StaffContext(installation, SYSTEM, START)
     made = create_staff(operator, "n@example.org", "N", "a long enough password", "en")
     grant_role(operator, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    entry = InvitationEntry(
+        "zhao@example.org", "Zhao Min", "en", "sbrt-nsclc", (Role.NURSE,), ("0571",), None, "new"
+    )
+    token = invite_person(operator, entry).url.rpartition("/")[2]
+    secret = read_link(installation, token, START).totp_secret
+    now = pyotp.TOTP(secret).generate_otp(int(START.timestamp()) // 30)
+    use_link(installation, token, "a long enough password", now, "192.0.2.9", START)
+    listed = digest_access(list_study_people(operator, "sbrt-nsclc"))
+    record_review(operator, "sbrt-nsclc", listed, "all work here")
     set_urgent_words(operator, "sbrt-nsclc", "0571", "en", "Call the ward")
 
 

@@ -18,6 +18,7 @@ from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Disposition
+from app.storage.tables.staff import AccessReview
 from app.storage.tables.studies import KeyCanary
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
@@ -39,6 +40,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.FEED_PULLED,
             AuditEvent.PACK_IMPORTED,
             AuditEvent.CLOCK_CONFIRMED,
+            AuditEvent.ACCESS_REVIEWED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -77,9 +79,13 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         imported_by="x",
     )  # fmt: skip
     seal = DaySeal(study_id=trial.study, sealed_on="2026-03-01", chains=1, hash="0" * 64, sealed_at=at)
+    reviewed = AccessReview(
+        study_id=trial.study, reviewed_at=at, reviewed_by="x", people=1, grants=1, listed_sha256="0" * 64,
+        notes="x",
+    )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
-    return [answer, response, kept, disposition, client, pulled, pack, seal, confirmed, canary]
+    return [answer, response, kept, disposition, client, pulled, pack, seal, reviewed, confirmed, canary]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -126,6 +132,7 @@ def test_sqlite_cannot_be_told_to_replace(
         work.record(AuditEvent.FEED_PULLED, sqlite_trial.chain)
         work.record(AuditEvent.PACK_IMPORTED, sqlite_trial.chain)
         work.record(AuditEvent.CLOCK_CONFIRMED, sqlite_trial.chain)
+        work.record(AuditEvent.ACCESS_REVIEWED, sqlite_trial.chain)
         work.publish(
             sqlite_trial.study, FeedEventDraft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {})
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
 from app.web.permissions import ROUTES
-from app.web.urls import ACCESS, DESK, ENROL, PARTICIPANTS, REQUESTS
+from app.web.urls import ACCESS, ACCESS_REVIEW, DESK, ENROL, PARTICIPANTS, REQUESTS, SITES, STAFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(Permission.PARTICIPANT_SEE, ACCESS, N_("Getting in")),
     MenuEntry(None, REQUESTS, N_("Requests")),
     MenuEntry(None, ENROL, N_("Enrol")),
+    MenuEntry(None, STAFF, N_("People")),
+    MenuEntry(None, SITES, N_("Sites")),
+    MenuEntry(None, ACCESS_REVIEW, N_("Access review")),
 )
 """In the order of the menu. The first entry that somebody sees is where `/desk` leads them."""
 

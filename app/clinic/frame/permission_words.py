@@ -18,6 +18,9 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.REMINDER_SEND: N_("have a reminder sent"),
     Permission.ARM_SEE: N_("see the treatment arm"),
     Permission.TRAIL_SEE: N_("read the audit trail"),
+    Permission.STAFF_MANAGE: N_("invite staff, give and revoke roles"),
+    Permission.SITE_MANAGE: N_("open, change and close sites"),
+    Permission.ACCESS_SEE: N_("read who has access"),
 }
 """A test holds it complete."""
 

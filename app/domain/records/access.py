@@ -20,6 +20,9 @@ class Permission(StrEnum):
     REMINDER_SEND = "reminder:send"
     ARM_SEE = "arm:see"
     TRAIL_SEE = "trail:see"
+    STAFF_MANAGE = "staff:manage"
+    SITE_MANAGE = "site:manage"
+    ACCESS_SEE = "access:see"
 
 
 class Role(StrEnum):
@@ -48,10 +51,12 @@ _CONDUCT = frozenset(
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.NURSE: _CONDUCT,
-    Role.INVESTIGATOR: _CONDUCT | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE},
-    Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
+    Role.INVESTIGATOR: _CONDUCT
+    | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE}
+    | {Permission.ACCESS_SEE},
+    Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.ACCESS_SEE}),
     Role.DATA_MANAGER: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
-    Role.ADMIN: frozenset(),
+    Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
 }
 """The one table of grants. Nurses see whether a form was sent, and no role of the sites sees scores."""
 
@@ -97,8 +102,8 @@ class Actor:
     role: str
     grants: tuple[Grant, ...] = ()
 
-    def may(self, permission: Permission, study_id: int, site_id: int) -> bool:
-        """Whether a grant in force allows this at this site."""
+    def may(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
+        """Whether a grant in force allows this at this site; None: at every site of the study."""
         return any(
             grant.study_id == study_id
             and grant.site_id in (None, site_id)
@@ -119,6 +124,12 @@ class Actor:
                 if permission in ROLE_PERMISSIONS[grant.role]
             )
         )
+
+
+def staff_actor(staff_id: int | None, grants: tuple[Grant, ...] = ()) -> Actor:
+    """A member of staff as the trail names them."""
+    roles = "+".join(sorted({grant.role.value for grant in grants})) or "none"
+    return Actor(ActorKind.STAFF, f"staff:{staff_id}", roles, grants)
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "daybook", "system")

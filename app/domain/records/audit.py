@@ -26,6 +26,19 @@ class AuditEvent(StrEnum):
     STAFF_CREATED = "admin:staff:created"
     STAFF_DISABLED = "admin:staff:disabled"
     ROLE_GRANTED = "admin:role:granted"
+    ROLE_REVOKED = "admin:role:revoked"
+    STAFF_INVITED = "admin:staff:invited"
+    STAFF_ENABLED = "admin:staff:enabled"
+    STAFF_RESET = "admin:staff:reset"
+    STAFF_LINK_MAILED = "admin:link:mailed"
+    STAFF_LINK_USED = "staff:link:used"
+    STAFF_PASSWORD_CHANGED = "staff:password:changed"  # noqa: S105 - the name of an event, no secret
+    RECOVERY_CODES_MADE = "staff:recovery:made"
+    RECOVERY_CODE_USED = "staff:recovery:used"
+    STAFF_SESSION_ENDED = "admin:session:ended"
+    ACCESS_REVIEWED = "admin:access:reviewed"
+    SITE_CLOSED = "admin:site:closed"
+    SITE_REOPENED = "admin:site:reopened"
     STAFF_SIGNED_IN = "staff:session:opened"
     STAFF_SIGNED_OUT = "staff:session:closed"
     STAFF_SIGN_IN_REFUSED = "staff:session:refused"
@@ -100,8 +113,20 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.PACK_IMPORTED: frozenset({"instrument_pack"}),
     AuditEvent.SITE_UPDATED: frozenset({"site"}),
     AuditEvent.STAFF_CREATED: frozenset({"staff"}),
-    AuditEvent.STAFF_DISABLED: frozenset({"staff"}),
+    AuditEvent.STAFF_DISABLED: frozenset({"staff", "staff_link"}),
     AuditEvent.ROLE_GRANTED: frozenset({"role_grant"}),
+    AuditEvent.ROLE_REVOKED: frozenset({"role_grant"}),
+    AuditEvent.STAFF_INVITED: frozenset({"staff", "staff_link"}),
+    AuditEvent.STAFF_ENABLED: frozenset({"staff"}),
+    AuditEvent.STAFF_RESET: frozenset({"staff", "staff_link", "recovery_code"}),
+    AuditEvent.STAFF_LINK_MAILED: frozenset({"staff_link"}),
+    AuditEvent.STAFF_LINK_USED: frozenset({"staff", "staff_link", "recovery_code"}),
+    AuditEvent.STAFF_PASSWORD_CHANGED: frozenset({"staff"}),
+    AuditEvent.RECOVERY_CODES_MADE: frozenset({"recovery_code"}),
+    AuditEvent.RECOVERY_CODE_USED: frozenset({"recovery_code"}),
+    AuditEvent.ACCESS_REVIEWED: frozenset({"access_review"}),
+    AuditEvent.SITE_CLOSED: frozenset({"site"}),
+    AuditEvent.SITE_REOPENED: frozenset({"site"}),
     AuditEvent.PARTICIPANT_ENROLLED: frozenset({"participant", "contact"}),
     AuditEvent.PARTICIPANT_REGISTERED: frozenset({"participant", "edc_record"}),
     AuditEvent.PARTICIPANT_UPDATED: frozenset({"participant", "edc_record"}),

@@ -1,28 +1,28 @@
 """The staff's way in: password, then a one-time code, then a session that ends by itself."""
 
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyotp
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.clock_trust import is_over
-from app.domain.records.access import Actor, ActorKind, Grant
+from app.domain.records.access import Actor, ActorKind, Grant, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_address, narrow_text, password_spellings
+from app.domain.typed_text import narrow_address, password_spellings
 from app.i18n.languages import LANGUAGES, find_language
 from app.services.accounts.known_browsers import find_known_browser
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
+from app.services.core.one_time_codes import RecognisedCode, recognise_code, spend_code
 from app.services.core.throttling import check_guess, staff_limits
+from app.storage.queries.staff import grant_in_force, last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
-from app.storage.tables.staff import RoleGrant, Staff, StaffSession, UsedCode
+from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
 
@@ -32,10 +32,9 @@ ABSOLUTE = timedelta(hours=12)
 """A session ends so long after sign-in, used or not (SEC-05)."""
 PENDING = timedelta(minutes=10)
 """How long the one-time code may follow the password."""
-STEP_SECONDS = 30
+MOST_BROWSERS = 5
+"""In so many browsers one person is signed in at most; the longest signed in is ended by a sixth."""
 _SEEN_EVERY = timedelta(seconds=60)
-_DRIFT = (0, -1, 1)
-"""Steps by which a telephone's clock may differ from ours."""
 STRANGER = Actor(ActorKind.STAFF, "stranger", "none")
 
 
@@ -94,7 +93,7 @@ def sign_in_staff(
         staff = session.exec(select(Staff).where(Staff.email == address)).one_or_none()
 
     def find_confirmed() -> Staff | None:
-        hashed = staff.password_hash if staff else None
+        hashed = (staff.password_hash or None) if staff else None
         passwords = installation.secret_box.passwords
         # Every spelling is compared, whether or not one fits: the time tells nothing of the account.
         fits = [passwords.matches(hashed, each, known is not None) for each in password_spellings(password)]
@@ -106,7 +105,7 @@ def sign_in_staff(
         _record_refusal(installation, staff, at, "password")
         raise Refused("wrong_sign_in")
     cookie = new_token()
-    with installation.work(_actor(confirmed.id, ()), at) as work:
+    with installation.work(staff_actor(confirmed.id), at) as work:
         _end_earlier_session(work, browser.session)
         work.session.add(
             StaffSession(
@@ -142,13 +141,13 @@ def confirm_second_factor(
     with installation.read() as session:
         half = pending_second_factor(session, cookie, at)
         staff = session.get_one(Staff, half.staff_id)
-        grants = _grants(session, half.staff_id)
+        grants = list_grants(session, half.staff_id, last_day_of(at))
     known = find_known_browser(installation.secret_box, browser.proofs, staff.email, at)
-    secret, fresh = installation.secret_box.decrypt(staff.totp_sealed), new_token()
+    fresh = new_token()
 
     def is_right() -> bool:
-        step = _step(secret, code, at)
-        return step is not None and _opened(installation, staff, grants, half.token_hash, step, fresh, at)
+        shown = recognise_code(installation, staff, code, at)
+        return shown is not None and _opened(installation, staff, grants, half.token_hash, shown, fresh, at)
 
     if not check_guess(installation, staff_limits("code", staff.email, source, known), at, is_right):
         _record_refusal(installation, staff, at, "code")
@@ -161,19 +160,19 @@ def _opened(
     staff: Staff,
     grants: tuple[Grant, ...],
     half_hash: str,
-    step: int,
+    code: RecognisedCode,
     fresh: str,
     at: datetime,
 ) -> bool:
     """Open the whole session under a new token, unless this code or a newer one was used before."""
-    with installation.work(_actor(staff.id, grants), at) as work:
+    with installation.work(staff_actor(staff.id, grants), at) as work:
         # Two tries of one code wait in line here, so that one finds the other's.
         work.lock(INSTALLATION_CHAIN)
         half = work.session.get_one(StaffSession, half_hash)
-        if half.closed_at is not None or _is_used(work.session, key_of(staff), step, at):
+        if half.closed_at is not None or not spend_code(work, key_of(staff), code):
             return False
         half.closed_at = at
-        work.session.add(UsedCode(staff_id=key_of(staff), step=step))
+        _end_oldest_sessions(work, key_of(staff))
         work.session.add(
             StaffSession(
                 token_hash=token_digest(fresh),
@@ -185,20 +184,6 @@ def _opened(
         )
         work.record(AuditEvent.STAFF_SIGNED_IN, INSTALLATION_CHAIN)
     return True
-
-
-def _is_used(session: Session, staff_id: int, step: int, at: datetime) -> bool:
-    """Whether the code of this step or of a later one was accepted.
-
-    A step beyond what a telephone may be ahead was used while our own clock was ahead. It spends its own
-    code and no other, or nobody could sign in until then.
-    """
-    ahead = _step_at(at) + max(_DRIFT)
-    used = sa.select(sa.func.max(col(UsedCode.step))).where(
-        col(UsedCode.staff_id) == staff_id, col(UsedCode.step) <= ahead
-    )
-    newest: int | None = session.connection().execute(used).scalar()
-    return newest is not None and step <= newest
 
 
 # Every request of the desk begins with this, so it is prepared once and makes no objects of the rows.
@@ -216,7 +201,10 @@ _SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
         col(Study.plan_version),
     )
     .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
-    .outerjoin(RoleGrant, (col(RoleGrant.staff_id) == col(Staff.id)) & col(RoleGrant.revoked_at).is_(None))
+    .outerjoin(
+        RoleGrant,
+        (col(RoleGrant.staff_id) == col(Staff.id)) & grant_in_force(sa.bindparam("today", type_=sa.Date())),
+    )
     .outerjoin(Study, col(Study.id) == col(RoleGrant.study_id))
     .where(
         col(StaffSession.token_hash) == sa.bindparam("token_hash"),
@@ -234,7 +222,8 @@ def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> Si
     Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
     and for one that a wrong clock dated in the future.
     """
-    rows = session.connection().execute(_SIGNED_IN, {"token_hash": token_digest(cookie or "")}).all()
+    asked = {"token_hash": token_digest(cookie or ""), "today": last_day_of(at)}
+    rows = session.connection().execute(_SIGNED_IN, asked).all()
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]
@@ -246,7 +235,7 @@ def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> Si
         first.id,
         first.name,
         first.language,
-        _actor(first.id, grants),
+        staff_actor(first.id, grants),
         first.seen_at,
         tuple(sorted(studies.values(), key=lambda study: study.code)),
     )
@@ -284,8 +273,21 @@ def remember_staff_language(context: StaffContext, staff_id: int, code: str) -> 
     return chosen.code
 
 
+def _end_oldest_sessions(work: UnitOfWork, staff_id: int) -> None:
+    """Make room for one more browser among those in which a person may be signed in."""
+    opened = select(StaffSession).where(
+        StaffSession.staff_id == staff_id,
+        col(StaffSession.closed_at).is_(None),
+        col(StaffSession.second_factor_at).is_not(None),
+    )
+    newest_first = opened.order_by(col(StaffSession.opened_at).desc())
+    for row in work.session.exec(newest_first.offset(MOST_BROWSERS - 1)).all():
+        row.closed_at = work.at
+        work.record(AuditEvent.STAFF_SESSION_ENDED, INSTALLATION_CHAIN, reason="browsers")
+
+
 def _record_refusal(installation: Installation, staff: Staff | None, at: datetime, factor: str) -> None:
-    actor = _actor(staff.id, ()) if staff else STRANGER
+    actor = staff_actor(staff.id) if staff else STRANGER
     with installation.work(actor, at) as work:
         work.record(AuditEvent.STAFF_SIGN_IN_REFUSED, INSTALLATION_CHAIN, reason=factor)
 
@@ -297,30 +299,5 @@ def _end_earlier_session(work: UnitOfWork, cookie: str | None) -> None:
         return
     earlier.closed_at = work.at
     if earlier.second_factor_at is not None:
-        with work.joined(_actor(earlier.staff_id, ()), work.at) as ending:
+        with work.joined(staff_actor(earlier.staff_id), work.at) as ending:
             ending.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
-
-
-def _actor(staff_id: int | None, grants: tuple[Grant, ...]) -> Actor:
-    roles = "+".join(sorted({grant.role.value for grant in grants})) or "none"
-    return Actor(ActorKind.STAFF, f"staff:{staff_id}", roles, grants)
-
-
-def _grants(session: Session, staff_id: int) -> tuple[Grant, ...]:
-    statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, col(RoleGrant.revoked_at).is_(None))
-    return tuple(Grant(row.role, row.study_id, row.site_id) for row in session.exec(statement))
-
-
-def _step(secret: str, code: str, at: datetime) -> int | None:
-    """The time step of which this is the code, within one step of now; None for a wrong code."""
-    typed = "".join(narrow_text(code).split())
-    current = _step_at(at)
-    generator = pyotp.TOTP(secret, interval=STEP_SECONDS)
-    for drift in _DRIFT:
-        if hmac.compare_digest(generator.generate_otp(current + drift).encode(), typed.encode()):
-            return current + drift
-    return None
-
-
-def _step_at(at: datetime) -> int:
-    return int(at.timestamp()) // STEP_SECONDS

@@ -1,6 +1,7 @@
 """The sites at which a member of staff may do something."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ class StaffSite:
     zone: str
     study: str
     plan_version: str
+    closed_at: datetime | None = None
 
 
 _SITES: sa.Select[*tuple[Any, ...]] = (
@@ -31,6 +33,7 @@ _SITES: sa.Select[*tuple[Any, ...]] = (
         col(Site.zone),
         col(Study.code).label("study"),
         col(Study.plan_version),
+        col(Site.closed_at),
     )
     .join(Study, col(Study.id) == col(Site.study_id))
     .where(
@@ -57,6 +60,7 @@ def list_staff_sites(
 
 
 def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
-    """The sites at which this member of staff may enrol."""
+    """The sites at which this member of staff may enrol: those that are not closed."""
     with context.read() as session:
-        return list_staff_sites(session, context.actor, Permission.PARTICIPANT_ENROL)
+        sites = list_staff_sites(session, context.actor, Permission.PARTICIPANT_ENROL)
+        return tuple(site for site in sites if site.closed_at is None)

@@ -25,7 +25,7 @@ from app.services.edc.requests import (
 from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.dispositions import DispositionEntry, dispositions_in_force, enter_disposition
-from app.services.schedule.enrolment import add_participant, check_subject
+from app.services.schedule.enrolment import add_participant, check_subject, require_open_site
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_site
 from app.storage.tables.columns import key_of
@@ -111,7 +111,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
     the site enrolled only a differing enrolment date is noted, never written over. Raises Refused:
     "unknown_site", "bad_subject", "subject_of_other_site", "no_language", "date_in_future", "site_fixed",
     "would_be_missed" naming the forms unless `confirm` or the plan says that enrolment is the EDC's to date,
-    "subject_exists" (somebody registered the same code at the same moment: send again),
+    "site_closed", "subject_exists" (somebody registered the same code at the same moment: send again),
     "version_mismatch", "stale_update", or as `packs.check_packs` for somebody new.
     """
     caller = request.client
@@ -122,6 +122,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
             raise Refused("no_language", field="language", allowed=plan.languages)
         participant = lock_participant_if_known(work, request)
         if participant is None:
+            require_open_site(work, site)
             check_subject(plan, request.subject)
             check_packs(request.context.installation, plan, request.at)
             stored = request.store(work, None, "", body.as_document())

@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
-from app.i18n import formats
 from app.i18n.catalogues import Catalogues
-from app.i18n.languages import ENGLISH, LANGUAGES, Language, find_language
-
-TEMPLATES = Path(__file__).parents[2] / "templates"
+from app.i18n.languages import ENGLISH, find_language
+from app.i18n.message_templates import TEMPLATES, load_environments, write_letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +34,9 @@ class ReminderTexts:
     @classmethod
     def load(cls, catalogues: Catalogues, templates: Path = TEMPLATES) -> "ReminderTexts":
         """Environments for every language."""
-        return cls({known.code: _environment(known, catalogues, templates) for known in LANGUAGES})
+        return cls(load_environments(catalogues, templates))
 
     def reminder(self, note: ReminderContent, code: str) -> tuple[str, str]:
         """Subject and text in the participant's language."""
         spoken = find_language(code) or ENGLISH
-        whole = self.environments[spoken.code].get_template("messages/reminder.txt").render(note=note)
-        subject, _, text = whole.partition("\n")
-        return subject.strip(), text.strip()
-
-
-def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        autoescape=select_autoescape(("html",)),
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-        auto_reload=False,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    words = catalogues.translations(spoken)
-    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
-    environment.filters["day"] = partial(formats.format_day, language=spoken)
-    return environment
+        return write_letter(self.environments[spoken.code], "messages/reminder.txt", note=note)

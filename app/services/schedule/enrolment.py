@@ -85,12 +85,13 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
 
     Raises Refused: "bad_subject", "subject_of_other_site", "subject_exists", "no_language",
     "date_in_future", "consent_needed", "address_needed", "bad_address", "birth_date_needed",
-    "bad_birth_date", "would_be_missed" naming the forms of a past day unless the entry `accepts_missed`, or
-    as `packs.check_packs`: nobody is enrolled before the words are there.
+    "bad_birth_date", "site_closed", "would_be_missed" naming the forms of a past day unless the entry
+    `accepts_missed`, or as `packs.check_packs`: nobody is enrolled before the words are there.
     """
     with context.unit_of_work() as work:
         plan = get_plan(context.installation, work.session, site.study_id)
         _check(plan, site, entry, context.at)
+        require_open_site(work, site)
         check_packs(context.installation, plan, context.at)
         registered = _registered(work, site, entry.subject)
         participant = registered or add_participant(
@@ -114,6 +115,12 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         if registered:
             refresh_next_due(work.session, plan, participant, context.at)
         return participant
+
+
+def require_open_site(work: UnitOfWork, site: Site) -> None:
+    """Require a site that still enrols, as it is stored now; Refused("site_closed") otherwise."""
+    if work.session.exec(select(Site.closed_at).where(Site.id == site.id)).one() is not None:
+        raise Refused("site_closed", field="site")
 
 
 def _keep_contact(

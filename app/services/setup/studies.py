@@ -2,26 +2,44 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import pyotp
-from sqlmodel import col, select
+from sqlmodel import select
 
+from app.domain.people.duties import choose_last_day
+from app.domain.people.names import (
+    check_address,
+    check_code,
+    check_hours,
+    check_name,
+    check_phone,
+    check_reason,
+)
 from app.domain.plans.windows import load_zone
 from app.domain.records.access import Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_address, narrow_text, password_spellings
+from app.domain.typed_text import narrow_address, password_spellings
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_token, token_digest
 from app.services.core.installation import Installation
 from app.services.setup.passwords import check_new_password
+from app.services.setup.staff_duties import (
+    add_grant,
+    end_sessions,
+    is_self,
+    require_remaining_admin,
+    revoke_links,
+)
 from app.storage.feed_log import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.queries.staff import get_staff_by_address, last_day_of
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcClient
-from app.storage.tables.staff import RoleGrant, Staff, StaffSession
+from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Site, Study
 
 
@@ -74,20 +92,35 @@ class SiteEntry:
     zone: str
 
 
-def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
-    """Open a site of a study. Raises Refused: "unknown_study", "unknown_zone", "site_exists"."""
+def check_site_entry(entry: SiteEntry) -> SiteEntry:
+    """A site as it is stored: what stands on pages, on paper and in `tel:` is as they bear it.
+
+    Raises Refused: "unknown_zone", and those of `app.domain.people.names`.
+    """
     load_zone(entry.zone)
+    return SiteEntry(
+        code=check_code(entry.code, "code"),
+        name=check_name(entry.name, "name"),
+        phone=check_phone(entry.phone, "phone"),
+        hours=check_hours(entry.hours, "hours"),
+        zone=entry.zone,
+    )
+
+
+def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
+    """Open a site of a study. Raises Refused: "unknown_study", "site_exists", or as `check_site_entry`."""
+    entry = check_site_entry(entry)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         if work.session.exec(
             select(Site).where(Site.study_id == study_row.id, Site.code == entry.code)
         ).first():
-            raise Refused("site_exists", site=entry.code)
+            raise Refused("site_exists", site=entry.code, field="code")
         site = Site(
             study_id=key_of(study_row),
             code=entry.code,
             name=entry.name,
-            phone=narrow_text(entry.phone),
+            phone=entry.phone,
             hours=entry.hours,
             zone=entry.zone,
         )
@@ -113,16 +146,16 @@ def create_staff(
 ) -> NewStaff:
     """Create an account; the address of a disabled one stays taken (IAM-01).
 
-    Raises Refused: "weak_password", "common_password", "staff_exists".
+    Raises Refused: "weak_password", "common_password", "staff_exists", "bad_email", or as `check_name`.
     """
+    name, address = check_name(name, "name"), check_address(email, "email")
     composed = password_spellings(password)[0]
     check_new_password(composed, email)
-    address = narrow_address(email)
     secret = pyotp.random_base32()
     hashed_password = context.installation.secret_box.passwords.hash(composed)
     with context.unit_of_work() as work:
         if work.session.exec(select(Staff).where(Staff.email == address)).first():
-            raise Refused("staff_exists", email=address)
+            raise Refused("staff_exists", email=address, field="email")
         staff = Staff(
             email=address,
             name=name,
@@ -143,46 +176,63 @@ def grant_role(
     role: Role,
     study: str,
     site: str | None,
+    ends_on: date | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Give a role in a study, at one site or at all.
+    """Give a role in a study, at one site or at all, until a last day or until it is revoked.
 
-    Raises Refused: "unknown_study", "unknown_site", "admin_conduct" (IAM-14).
+    Raises Refused: "unknown_study", "unknown_site", or as `add_grant` and `choose_last_day`.
     """
+    last_day = choose_last_day(role, ends_on, last_day_of(context.at))
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         site_id = get_site_by_code(work.session, key_of(study_row), site).id if site else None
-        existing = work.session.exec(
-            select(RoleGrant).where(
-                RoleGrant.staff_id == staff_id,
-                RoleGrant.study_id == study_row.id,
-                col(RoleGrant.revoked_at).is_(None),
-            )
-        ).all()
-        if any((grant.role is Role.ADMIN) != (role is Role.ADMIN) for grant in existing):
-            raise Refused("admin_conduct", role=role.value)
-        work.session.add(
-            RoleGrant(
-                staff_id=staff_id,
-                role=role,
-                study_id=key_of(study_row),
-                site_id=site_id,
-                granted_at=context.at,
-                granted_by=context.actor.id,
-            )
+        grant = RoleGrant(
+            staff_id=staff_id,
+            role=role,
+            study_id=key_of(study_row),
+            site_id=site_id,
+            granted_at=context.at,
+            granted_by=context.actor.id,
+            ends_on=last_day,
         )
-        work.record(AuditEvent.ROLE_GRANTED, INSTALLATION_CHAIN, reason=None)
+        add_grant(context, work, staff_id, grant)
+        work.record(AuditEvent.ROLE_GRANTED, INSTALLATION_CHAIN, reason=reason)
 
 
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:
-    """Disable an account and close its sessions at once. Raises Refused("unknown_staff")."""
+    """Disable an account; its sessions and links end at once (IAM-06).
+
+    Raises Refused: "unknown_staff", "own_account", "staff_disabled", "last_admin", or as `check_reason`.
+    """
+    reason = check_reason(reason)
     with context.unit_of_work() as work:
-        staff = work.session.exec(select(Staff).where(Staff.email == narrow_address(email))).one_or_none()
-        if staff is None:
-            raise Refused("unknown_staff", email=email)
+        work.lock(INSTALLATION_CHAIN)
+        staff = get_staff_by_address(work.session, narrow_address(email))
+        if is_self(context, key_of(staff)):
+            raise Refused("own_account")
+        if staff.disabled_at is not None:
+            raise Refused("staff_disabled")
+        require_remaining_admin(work, key_of(staff))
         staff.disabled_at = context.at
-        for opened in work.session.exec(select(StaffSession).where(StaffSession.staff_id == staff.id)):
-            opened.closed_at = opened.closed_at or context.at
+        end_sessions(work, key_of(staff))
+        revoke_links(work, key_of(staff))
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN, reason=reason)
+
+
+def enable_staff(context: StaffContext, email: str, reason: str) -> None:
+    """Enable a disabled account again, for the same person and with the same number (IAM-01).
+
+    Raises Refused: "unknown_staff", "own_account", "staff_enabled", or as `check_reason`.
+    """
+    reason = check_reason(reason)
+    with context.unit_of_work() as work:
+        work.lock(INSTALLATION_CHAIN)
+        staff = get_staff_by_address(work.session, narrow_address(email))
+        if staff.disabled_at is None:
+            raise Refused("staff_enabled")
+        staff.disabled_at = None
+        work.record(AuditEvent.STAFF_ENABLED, INSTALLATION_CHAIN, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

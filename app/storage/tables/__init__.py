@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 APPEND_ONLY = (
+    "access_review",
     "answer_event",
     "audit_entry",
     "clock_confirmation",

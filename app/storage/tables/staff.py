@@ -1,16 +1,20 @@
 """Staff accounts, their role grants, sessions, used one-time codes, and counters of failed tries."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.domain.records.access import Role
+from app.domain.records.staff_links import LinkPurpose, MailOutcome
 from app.storage.tables.columns import enum_type
 
 
 class Staff(SQLModel, table=True):
-    """A member of staff. Rows are disabled, never deleted, and an e-mail address is never reused."""
+    """A member of staff. Rows are disabled, never deleted, and an e-mail address is never reused.
+
+    An empty `password_hash` or `totp_sealed` lets nobody in: who was invited, or is to choose anew, has none.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     email: str = Field(unique=True, max_length=200)
@@ -23,7 +27,10 @@ class Staff(SQLModel, table=True):
 
 
 class RoleGrant(SQLModel, table=True):
-    """A role given to a member of staff in a study, at one site or at all (site empty)."""
+    """A role given to a member of staff in a study, at one site or at all (site empty).
+
+    `ends_on` is its last day, in UTC; None: it lasts until it is revoked.
+    """
 
     __tablename__ = "role_grant"
     id: int | None = Field(default=None, primary_key=True)
@@ -34,6 +41,7 @@ class RoleGrant(SQLModel, table=True):
     granted_at: datetime
     granted_by: str = Field(max_length=80)
     revoked_at: datetime | None = None
+    ends_on: date | None = None
 
 
 class StaffSession(SQLModel, table=True):
@@ -62,3 +70,49 @@ class Throttle(SQLModel, table=True):
     subject: str = Field(primary_key=True, max_length=120)
     failures: int
     since_at: datetime
+
+
+class StaffLink(SQLModel, table=True):
+    """A single-use link by which a member of staff chooses what they sign in with.
+
+    `totp_sealed` is the second factor that the link offers, which becomes the account's when it is confirmed.
+    """
+
+    __tablename__ = "staff_link"
+    id: int | None = Field(default=None, primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    purpose: LinkPurpose = Field(sa_type=enum_type(LinkPurpose))
+    token_hash: str = Field(max_length=64, unique=True)
+    totp_sealed: str = Field(max_length=300)
+    issued_at: datetime
+    issued_by: str = Field(max_length=80)
+    expires_at: datetime
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+    mailed: MailOutcome | None = Field(default=None, sa_type=enum_type(MailOutcome))
+
+
+class RecoveryCode(SQLModel, table=True):
+    """A code that stands in once for the second factor; kept as a keyed digest, replaced all at once."""
+
+    __tablename__ = "recovery_code"
+    id: int | None = Field(default=None, primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    code_hash: str = Field(max_length=64)
+    issued_at: datetime
+    used_at: datetime | None = None
+    replaced_at: datetime | None = None
+
+
+class AccessReview(SQLModel, table=True):
+    """That somebody looked through who has access to a study, on what they saw, and what they noted."""
+
+    __tablename__ = "access_review"
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id", index=True)
+    reviewed_at: datetime
+    reviewed_by: str = Field(max_length=80)
+    people: int
+    grants: int
+    listed_sha256: str = Field(max_length=64)
+    notes: str = Field(max_length=400)

@@ -30,6 +30,8 @@ class Site(SQLModel, table=True):
     """A hospital of a study, with the telephone that its participants are shown.
 
     `urgent_words`, by language, stand in place of our own beside an answer that means "call now".
+    `week_hours` are the telephone's hours by day of the week, `hours` the same in words. A closed site enrols
+    nobody.
     """
 
     __table_args__ = (sa.UniqueConstraint("study_id", "code"),)
@@ -41,6 +43,9 @@ class Site(SQLModel, table=True):
     hours: str = Field(max_length=80)
     zone: str = Field(max_length=40)
     urgent_words: dict[str, Any] | None = Field(default=None, sa_type=json_type())
+    week_hours: dict[str, Any] | None = Field(default=None, sa_type=json_type())
+    emergency_phone: str | None = Field(default=None, max_length=40)
+    closed_at: datetime | None = None
 
 
 class KeyCanary(SQLModel, table=True):

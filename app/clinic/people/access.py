@@ -1,0 +1,112 @@
+"""Who has access to a study: the review and its record, the report, and what each role may do."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.frame.permission_words import name_permission
+from app.clinic.people.people_list import StaffRow, person_address
+from app.clinic.request import SignedInRequest, StaffRequest
+from app.domain.people.duties import ENDING_ROLES
+from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
+from app.domain.refusal import Refused
+from app.services.people.access_review import (
+    ReviewRecord,
+    digest_access,
+    list_reviews,
+    record_review,
+    write_access_report,
+)
+from app.services.people.managed_people import list_study_people
+from app.web.form_fields import TypedCode, TypedWords
+from app.web.pages.rendering import Pages
+from app.web.urls import ACCESS_REPORT, ACCESS_REVIEW, ROLE_MATRIX
+
+
+@dataclass(frozen=True, slots=True)
+class AccessReviewPage:
+    """Who has what where now, earlier reviews, and the form that records one, for administrators."""
+
+    template: ClassVar[str] = "clinic/people/review.html"
+    study: str
+    rows: tuple[StaffRow, ...]
+    stale: frozenset[int]
+    reviews: tuple[ReviewRecord, ...]
+    listed: str
+    report_url: str
+    matrix_url: str
+    may_review: bool
+    done: str = ""
+    notes: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMatrixPage:
+    """What each role may do, as the program enforces it."""
+
+    template: ClassVar[str] = "clinic/people/matrix.html"
+    roles: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[bool, ...]], ...]
+    ending: tuple[str, ...]
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ACCESS_REVIEW)
+def show_access(desk: SignedInRequest, done: str = "") -> Response:
+    return desk.show(_page(desk, done=done))
+
+
+@router.post(ACCESS_REVIEW)
+def record_access_review(desk: SignedInRequest, listed: TypedCode = "", notes: TypedWords = "") -> Response:
+    try:
+        record_review(desk.context, desk.study_code, listed, notes)
+    except Refused as refused:
+        return desk.show(_page(desk, notes=notes, error=desk.words(refused)), refused)
+    return desk.finish()
+
+
+@router.get(ACCESS_REPORT)
+def download_access_report(desk: SignedInRequest) -> Response:
+    # The mark at the beginning tells spreadsheets that it is UTF-8.
+    written = "\ufeff" + write_access_report(desk.context, desk.study_code)
+    name = f"access-{desk.study_code}-{desk.at:%Y%m%d}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(written, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get(ROLE_MATRIX)
+def show_role_matrix(desk: SignedInRequest) -> Response:
+    roles = tuple(Role)
+    pages: Pages = desk.request.app.state.pages
+    rows = tuple(
+        (
+            pages.word(name_permission(permission), desk.frame),
+            tuple(permission in ROLE_PERMISSIONS[role] for role in roles),
+        )
+        for permission in Permission
+    )
+    ending = tuple(role.value for role in roles if role in ENDING_ROLES)
+    return desk.show(RoleMatrixPage(tuple(role.value for role in roles), rows, ending))
+
+
+def _page(desk: StaffRequest, done: str = "", notes: str = "", error: str = "") -> AccessReviewPage:
+    people = list_study_people(desk.context, desk.study_code, Permission.ACCESS_SEE)
+    manages = bool(desk.actor.reach(Permission.STAFF_MANAGE))
+    return AccessReviewPage(
+        study=desk.study_code,
+        rows=tuple(StaffRow(each, person_address(desk, each.staff_id) if manages else "") for each in people),
+        stale=frozenset(each.staff_id for each in people if each.is_stale(desk.at)),
+        reviews=list_reviews(desk.context, desk.study_code),
+        listed=digest_access(people),
+        report_url=desk.frame.within(ACCESS_REPORT),
+        matrix_url=desk.frame.within(ROLE_MATRIX),
+        may_review=manages,
+        done=done,
+        notes=notes,
+        error=error,
+    )

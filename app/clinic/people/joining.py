@@ -1,0 +1,101 @@
+"""What somebody does with a single-use link: choose a password, set up a second factor, or both."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Form, Request
+from markupsafe import Markup
+from starlette.responses import Response
+
+from app.clinic.enrolment import draw_qr
+from app.clinic.request import translate_refusal
+from app.domain.refusal import Refused
+from app.services.people.staff_links import OpenLink, read_link, use_link
+from app.services.setup.passwords import LEAST_PASSWORD
+from app.web.dependencies import At, CurrentInstallation
+from app.web.errors import ask_to_retry
+from app.web.form_fields import Narrowed
+from app.web.middleware.forwarding import find_source
+from app.web.pages.rendering import frame_for, render
+from app.web.refusal_messages import message_of
+from app.web.urls import JOIN, SIGN_IN
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPage:
+    """Choose a password, set up a second factor, or both."""
+
+    template: ClassVar[str] = "clinic/people/join.html"
+    action_url: str
+    name: str
+    email: str
+    asks_password: bool
+    asks_second_factor: bool
+    least: int
+    qr: Markup
+    secret: str
+    field: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedPage:
+    """It is done: the recovery codes, this once, and the way to the sign-in page."""
+
+    template: ClassVar[str] = "clinic/people/joined.html"
+    codes: tuple[str, ...]
+    sign_in_url: str
+
+
+Password = Annotated[str, Form(max_length=200)]
+Code = Annotated[str, Form(max_length=40), Narrowed]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(JOIN)
+def show_link_form(request: Request, installation: CurrentInstallation, at: At, link: str) -> Response:
+    opened = read_link(installation, link, at)
+    return _show(request, link, opened)
+
+
+@router.post(JOIN)
+def take_link_form(
+    request: Request,
+    installation: CurrentInstallation,
+    at: At,
+    link: str,
+    password: Password = "",
+    password_again: Password = "",
+    one_time_code: Code = "",
+) -> Response:
+    opened = read_link(installation, link, at)
+    try:
+        if opened.purpose.asks_password and password != password_again:
+            raise Refused("passwords_differ", field="password_again")
+        codes = use_link(installation, link, password, one_time_code, find_source(request), at)
+    except Refused as refused:
+        if message_of(refused).status == 410:
+            raise
+        return ask_to_retry(request, _show(request, link, opened, refused), refused)
+    page = JoinedPage(tuple(codes), SIGN_IN)
+    return render(request, page, frame=frame_for(request, opened.language))
+
+
+def _show(request: Request, link: str, opened: OpenLink, refused: Refused | None = None) -> Response:
+    frame = frame_for(request, opened.language)
+    named = {"wrong_code": "one_time_code", "throttled": "password"}
+    where = {"weak_password": "password", "common_password": "password"} | named
+    page = JoinPage(
+        action_url=JOIN.format(link=link),
+        name=opened.name,
+        email=opened.email,
+        asks_password=opened.purpose.asks_password,
+        asks_second_factor=opened.purpose.asks_second_factor,
+        least=LEAST_PASSWORD,
+        qr=draw_qr(opened.totp_uri),
+        secret=" ".join(opened.totp_secret[at : at + 4] for at in range(0, len(opened.totp_secret), 4)),
+        field=where.get(refused.code, str(refused.details.get("field", "password"))) if refused else "",
+        error=translate_refusal(request, refused, frame) if refused else "",
+    )
+    return render(request, page, message_of(refused).status if refused else 200, frame)

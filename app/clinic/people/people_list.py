@@ -1,0 +1,214 @@
+"""Everybody who has or had a role in a study; inviting, and giving a role to who has an account already."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import ClassVar
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from app.clinic.enrolment import draw_qr
+from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
+from app.domain.records.access import Role
+from app.domain.records.staff_links import LinkPurpose, MailOutcome
+from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
+from app.i18n.languages import LANGUAGES
+from app.services.core.context import StaffContext
+from app.services.people.managed_people import StaffPerson, list_study_people
+from app.services.people.role_grants import grant_to_address
+from app.services.people.site_desk import list_sites
+from app.services.people.staff_links import InvitationEntry, IssuedLink, invite_person, record_mail
+from app.services.people.staff_mail import StaffMail
+from app.web.form_fields import keep_words, narrow_code
+from app.web.urls import STAFF, STAFF_EXISTING, STAFF_INVITATION, STAFF_PERSON
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """One account in the list."""
+
+    person: StaffPerson
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffListPage:
+    """The people of a study."""
+
+    template: ClassVar[str] = "clinic/people/list.html"
+    study: str
+    rows: tuple[StaffRow, ...]
+    done: str
+
+
+class Typed(dict[str, str]):
+    """What was typed into a form; a field that was not sent is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleForm:
+    """What a form that gives roles offers."""
+
+    study: str
+    roles: tuple[str, ...]
+    sites: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationPage:
+    """Invite somebody new, or give a role to the person of an address that has an account."""
+
+    template: ClassVar[str] = "clinic/people/invite.html"
+    form: RoleForm
+    languages: tuple[tuple[str, str], ...]
+    back_url: str
+    new: Typed
+    existing: Typed
+    failed: str = ""  # "" | "new" | "existing"
+    field: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedLinkPage:
+    """A link that was made just now: sent by mail, and shown this once to be handed over."""
+
+    template: ClassVar[str] = "clinic/people/link.html"
+    purpose: LinkPurpose
+    name: str
+    email: str
+    url: str
+    qr: Markup
+    expires_at: datetime
+    mailed: MailOutcome
+    person_url: str
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(STAFF)
+def list_people(desk: SignedInRequest, done: str = "") -> Response:
+    people = list_study_people(desk.context, desk.study_code)
+    rows = tuple(StaffRow(each, person_address(desk, each.staff_id)) for each in people)
+    return desk.show(StaffListPage(desk.study_code, rows, done))
+
+
+@router.get(STAFF_INVITATION)
+def ask_whom_to_invite(desk: SignedInRequest) -> Response:
+    return desk.show(_invitation_page(desk, Typed(language=desk.frame.code), Typed()))
+
+
+@router.post(STAFF_INVITATION)
+def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
+    values = read_typed(fields)
+    try:
+        entry = InvitationEntry(
+            email=values["email"],
+            name=values["name"],
+            language=values["language"],
+            study=desk.study_code,
+            roles=tuple(role for role in Role if values[f"role_{role}"]),
+            sites=tuple(
+                name.removeprefix("site_") for name, value in values.items() if name[:5] == "site_" and value
+            ),
+            ends_on=parse_day(values["ends_on"], "ends_on") if values["ends_on"] else None,
+            reason=values["reason"],
+        )
+        issued = invite_person(desk.context, entry)
+    except Refused as refused:
+        page = _invitation_page(desk, values, Typed())
+        return desk.show(_refused(desk, page, "new", refused), refused)
+    return show_link(desk, issued)
+
+
+@router.post(STAFF_EXISTING)
+def grant_to_existing(desk: SignedInRequest, fields: PostedFields) -> Response:
+    values = read_typed(fields)
+    try:
+        role, ends_on = read_role(values)
+        site = values["site"] or None
+        grant_to_address(
+            desk.context,
+            values["email"],
+            role,
+            desk.study_code,
+            site,
+            ends_on,
+            values["reason"],
+        )
+    except Refused as refused:
+        page = _invitation_page(desk, Typed(language=desk.frame.code), values)
+        return desk.show(_refused(desk, page, "existing", refused), refused)
+    return desk.finish()
+
+
+def show_link(desk: StaffRequest, issued: IssuedLink) -> Response:
+    """Send the link and show it; whoever presses again is led on, and the link is not shown again."""
+    mail: StaffMail = desk.request.app.state.staff_mail
+    outcome = mail.send_link(issued, desk.at)
+    record_mail(replace(desk.context, act=None), issued.link_id, outcome)
+    return desk.show(
+        IssuedLinkPage(
+            purpose=issued.purpose,
+            name=issued.name,
+            email=issued.email,
+            url=issued.url,
+            qr=draw_qr(issued.url),
+            expires_at=issued.expires_at,
+            mailed=outcome,
+            person_url=person_address(desk, issued.staff_id),
+        )
+    )
+
+
+def person_address(desk: StaffRequest, staff_id: int) -> str:
+    """The address of an account's page."""
+    return desk.frame.within(STAFF_PERSON.format(staff=staff_id))
+
+
+def read_typed(fields: PostedFields) -> Typed:
+    """The fields as typed: words as they are, everything without control characters. Raises Refused."""
+    try:
+        return Typed(
+            (name, keep_words(value) if name in ("name", "reason") else narrow_code(value))
+            for name, value in fields.items()
+            if name != "act"
+        )
+    except ValueError as unwritable:
+        raise Refused("control_characters", field="text") from unwritable
+
+
+def read_role(values: Typed) -> tuple[Role, date | None]:
+    """The role and the last day that a form names. Raises Refused: "role_needed", as `parse_day`."""
+    role = values["role"]
+    if role not in set(Role):
+        raise Refused("role_needed", field="role")
+    ends_on = parse_day(values["ends_on"], "ends_on") if values["ends_on"] else None
+    return Role(role), ends_on
+
+
+def role_form(context: StaffContext, study: str) -> RoleForm:
+    """The roles and the sites of a study that a form can give."""
+    sites = tuple((each.code, f"{each.code} {each.details.name}") for each in list_sites(context, study))
+    return RoleForm(study, tuple(role.value for role in Role), sites)
+
+
+def _invitation_page(desk: StaffRequest, new: Typed, existing: Typed) -> InvitationPage:
+    return InvitationPage(
+        form=role_form(desk.context, desk.study_code),
+        languages=tuple((known.code, known.name) for known in LANGUAGES),
+        back_url=desk.frame.within(STAFF),
+        new=new,
+        existing=existing,
+    )
+
+
+def _refused(desk: StaffRequest, page: InvitationPage, form: str, refused: Refused) -> InvitationPage:
+    field_name = str(refused.details.get("field", "email"))
+    return replace(page, failed=form, field=field_name, error=desk.words(refused))

@@ -1,0 +1,181 @@
+"""One account: its roles, its browsers, and what an administrator does with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.people.people_list import (
+    RoleForm,
+    Typed,
+    read_role,
+    read_typed,
+    role_form,
+    show_link,
+)
+from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
+from app.domain.records.access import Permission
+from app.domain.records.staff_links import LinkPurpose
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.people.managed_people import StaffPerson, get_managed_person, list_permitted_studies
+from app.services.people.role_grants import (
+    disable_person,
+    enable_person,
+    grant_to_person,
+    revoke_grant,
+)
+from app.services.people.staff_links import reset_person
+from app.services.people.staff_sessions import OpenSession, end_session, list_sessions
+from app.web.form_fields import RowNumber, TypedCode, TypedWords
+from app.web.urls import (
+    STAFF,
+    STAFF_DISABLING,
+    STAFF_ENABLING,
+    STAFF_GRANT,
+    STAFF_GRANTS,
+    STAFF_PERSON,
+    STAFF_RESET,
+    STAFF_SESSION,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffPersonPage:
+    """An account; `failed` names the form that was refused, with what was typed into it.
+
+    `target` is where the error leads: the field that is wrong, or the page.
+    """
+
+    template: ClassVar[str] = "clinic/people/person.html"
+    person: StaffPerson
+    staff_id: int
+    back_url: str
+    own: bool
+    forms: tuple[RoleForm, ...]
+    sessions: tuple[OpenSession, ...]
+    values: Typed
+    done: str = ""
+    failed: str = ""
+    field: str = ""
+    target: str = "main"
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(STAFF_PERSON)
+def show_person(desk: SignedInRequest, staff: RowNumber, done: str = "") -> Response:
+    return desk.show(_page(desk, staff, done=done))
+
+
+@router.post(STAFF_GRANTS)
+def give_role(desk: SignedInRequest, staff: RowNumber, fields: PostedFields) -> Response:
+    values = read_typed(fields)
+    study = values["study"]
+
+    def act() -> None:
+        role, ends_on = read_role(values)
+        site = values["site"] or None
+        grant_to_person(in_every_study(desk), staff, role, study, site, ends_on, values["reason"])
+
+    return _do(desk, staff, f"grant-{study}", values, act)
+
+
+@router.post(STAFF_GRANT)
+def take_role(desk: SignedInRequest, staff: RowNumber, grant: RowNumber, reason: TypedWords = "") -> Response:
+    return _do(
+        desk,
+        staff,
+        f"revoke-{grant}",
+        Typed(reason=reason),
+        lambda: revoke_grant(in_every_study(desk), staff, grant, reason),
+    )
+
+
+@router.post(STAFF_RESET)
+def reset_account(
+    desk: SignedInRequest, staff: RowNumber, purpose: TypedCode = "", reason: TypedWords = ""
+) -> Response:
+    try:
+        chosen = LinkPurpose(purpose) if purpose in set(LinkPurpose) else LinkPurpose.BOTH
+        issued = reset_person(in_every_study(desk), staff, chosen, reason)
+    except Refused as refused:
+        return _refuse(desk, staff, "reset", Typed(purpose=purpose, reason=reason), refused)
+    return show_link(desk, issued)
+
+
+@router.post(STAFF_DISABLING)
+def disable_account(desk: SignedInRequest, staff: RowNumber, reason: TypedWords = "") -> Response:
+    act = lambda: disable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
+    return _do(desk, staff, "disable", Typed(reason=reason), act)
+
+
+@router.post(STAFF_ENABLING)
+def enable_account(desk: SignedInRequest, staff: RowNumber, reason: TypedWords = "") -> Response:
+    act = lambda: enable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
+    return _do(desk, staff, "enable", Typed(reason=reason), act)
+
+
+@router.post(STAFF_SESSION)
+def end_staff_session(
+    desk: SignedInRequest, staff: RowNumber, session: str, reason: TypedWords = ""
+) -> Response:
+    return _do(
+        desk,
+        staff,
+        f"session-{session}",
+        Typed(reason=reason),
+        lambda: end_session(in_every_study(desk), staff, session, reason),
+    )
+
+
+def _do(desk: StaffRequest, staff: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
+    try:
+        act()
+    except Refused as refused:
+        return _refuse(desk, staff, form, values, refused)
+    return desk.finish()
+
+
+def _refuse(desk: StaffRequest, staff: int, form: str, values: Typed, refused: Refused) -> Response:
+    """The account as it is now, why nothing was done, and what was typed."""
+    if refused.code in ("unknown_staff", "unknown_grant", "unknown_study"):
+        raise refused
+    field = str(refused.details.get("field", ""))
+    page = replace(
+        _page(desk, staff),
+        failed=form,
+        field=field,
+        target=f"{form}-{field}" if field == "reason" or form.startswith("grant-") else "main",
+        error=desk.words(refused),
+        values=values,
+    )
+    return desk.show(page, refused)
+
+
+def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
+    person = get_managed_person(in_every_study(desk), staff)
+    own = desk.staff.staff_id == staff
+    studies = list_permitted_studies(in_every_study(desk), Permission.STAFF_MANAGE)
+    return StaffPersonPage(
+        person=person,
+        staff_id=staff,
+        back_url=desk.frame.within(STAFF),
+        own=own,
+        forms=() if own else tuple(role_form(in_every_study(desk), study) for study in studies),
+        sessions=list_sessions(in_every_study(desk), staff),
+        values=Typed(),
+        done=done,
+    )
+
+
+def in_every_study(desk: StaffRequest) -> StaffContext:
+    """The context with the grants of all the caller's studies: an account is one, whatever the study.
+
+    Use cases of accounts name the study that they are about, and ask the grants of each.
+    """
+    return replace(desk.context, actor=desk.staff.actor)

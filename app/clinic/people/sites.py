@@ -1,0 +1,172 @@
+"""The sites of a study: opened, with their telephones and hours, and closed to enrolment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.people.people_list import Typed, read_typed
+from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
+from app.domain.people.week_hours import WEEKDAYS
+from app.domain.refusal import Refused
+from app.services.people.site_desk import (
+    ManagedSite,
+    SiteDetails,
+    close_site,
+    get_site_details,
+    list_sites,
+    open_managed_site,
+    reopen_site,
+    update_site,
+)
+from app.services.setup.studies import SiteEntry
+from app.web.form_fields import RowNumber, TypedWords
+from app.web.urls import SITE, SITE_CLOSING, SITE_REOPENING, SITES
+
+_ZONE = "Asia/Shanghai"
+"""The time zone that a new site is offered; another one is typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One site in the list."""
+
+    site: ManagedSite
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SitesPage:
+    """The sites of a study, and the form that opens one."""
+
+    template: ClassVar[str] = "clinic/people/sites.html"
+    study: str
+    rows: tuple[SiteRow, ...]
+    values: Typed
+    done: str = ""
+    field: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SitePage:
+    """One site with all that may be changed; `failed` names the form that was refused."""
+
+    template: ClassVar[str] = "clinic/people/site.html"
+    site: ManagedSite
+    back_url: str
+    days: tuple[str, ...]
+    values: dict[str, str]
+    done: str = ""
+    failed: str = ""
+    field: str = ""
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(SITES)
+def show_sites(desk: SignedInRequest, done: str = "") -> Response:
+    return desk.show(_list(desk, Typed(zone=_ZONE), done=done))
+
+
+@router.post(SITES)
+def open_new_site(desk: SignedInRequest, fields: PostedFields) -> Response:
+    values = read_typed(fields)
+    entry = SiteEntry(*(values[name] for name in ("code", "name", "phone", "hours", "zone")))
+    try:
+        open_managed_site(desk.context, desk.study_code, entry)
+    except Refused as refused:
+        named = "zone" if refused.code == "unknown_zone" else str(refused.details.get("field", "code"))
+        return desk.show(_list(desk, values, field=named, error=desk.words(refused)), refused)
+    return desk.finish()
+
+
+@router.get(SITE)
+def show_site(desk: SignedInRequest, site: RowNumber, done: str = "") -> Response:
+    return desk.show(_page(desk, site, done=done))
+
+
+@router.post(SITE)
+def change_site(desk: SignedInRequest, site: RowNumber, fields: PostedFields) -> Response:
+    values = read_typed(fields)
+    details = SiteDetails(
+        name=values["name"],
+        phone=values["phone"],
+        hours=values["hours"],
+        emergency_phone=values["emergency_phone"],
+        week_hours={day: values[f"hours_{day}"] for day in WEEKDAYS},
+    )
+    reason = values["reason"]
+    return _do(desk, site, "change", values, lambda: update_site(desk.context, site, details, reason))
+
+
+@router.post(SITE_CLOSING)
+def close_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: TypedWords = "") -> Response:
+    return _do(desk, site, "close", Typed(why=reason), lambda: close_site(desk.context, site, reason))
+
+
+@router.post(SITE_REOPENING)
+def reopen_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: TypedWords = "") -> Response:
+    return _do(desk, site, "reopen", Typed(why=reason), lambda: reopen_site(desk.context, site, reason))
+
+
+def _do(desk: StaffRequest, site: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
+    try:
+        act()
+    except Refused as refused:
+        if refused.code == "unknown_site_number":
+            raise
+        named = str(refused.details.get("field", "reason"))
+        page = _page(desk, site, values, failed=form, field=named, error=desk.words(refused))
+        return desk.show(page, refused)
+    return desk.finish()
+
+
+def _list(
+    desk: StaffRequest,
+    values: Typed,
+    done: str = "",
+    field: str = "",
+    error: str = "",
+) -> SitesPage:
+    rows = tuple(
+        SiteRow(each, desk.frame.within(SITE.format(site=each.site_id)))
+        for each in list_sites(desk.context, desk.study_code)
+    )
+    return SitesPage(desk.study_code, rows, values, done, field, error)
+
+
+def _page(
+    desk: StaffRequest,
+    site: int,
+    values: Typed | None = None,
+    done: str = "",
+    failed: str = "",
+    field: str = "",
+    error: str = "",
+) -> SitePage:
+    stored = get_site_details(desk.context, site)
+    details = stored.details
+    shown = {
+        "name": details.name,
+        "phone": details.phone,
+        "hours": details.hours,
+        "emergency_phone": details.emergency_phone,
+        "reason": "",
+        "why": "",
+        **{f"hours_{day}": details.week_hours.get(day, "") for day in WEEKDAYS},
+    }
+    return SitePage(
+        site=stored,
+        back_url=desk.frame.within(SITES),
+        days=WEEKDAYS,
+        values=shown | (values or {}),
+        done=done,
+        failed=failed,
+        field=field,
+        error=error,
+    )

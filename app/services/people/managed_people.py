@@ -1,0 +1,224 @@
+"""The people whom an administrator sees, and what they may do with their accounts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.people.duties import ENDING_ROLES
+from app.domain.records.access import Actor, ActorKind, Permission, Role
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.setup.staff_duties import is_self
+from app.storage.queries.staff import last_day_of, list_grants
+from app.storage.tables.columns import key_of
+from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffSession
+from app.storage.tables.studies import Site, Study
+
+STALE_DAYS = 90
+"""An account that nobody used for so long is pointed out at a review (IAM-07)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffGrant:
+    """A role that somebody has or had in a study; `site` is empty for the whole study."""
+
+    grant_id: int
+    role: Role
+    study: str
+    site: str
+    granted_at: datetime
+    granted_by: str
+    ends_on: date | None
+    revoked_at: datetime | None
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StaffPerson:
+    """An account as an administrator sees it. `link_until`: a link is out that was not used yet."""
+
+    staff_id: int
+    email: str
+    name: str
+    language: str
+    disabled_at: datetime | None
+    has_password: bool
+    has_second_factor: bool
+    last_sign_in: datetime | None
+    link_until: datetime | None
+    created_at: datetime
+    grants: Sequence[StaffGrant]
+
+    @property
+    def in_force(self) -> Sequence[StaffGrant]:
+        """The grants that count now."""
+        return [grant for grant in self.grants if grant.in_force]
+
+    def is_stale(self, at: datetime) -> bool:
+        """Whether nobody used the account for long."""
+        return (at - (self.last_sign_in or self.created_at)).days > STALE_DAYS
+
+
+def can_reach(actor: Actor, permission: Permission, study_id: int, site_id: int | None) -> bool:
+    """Whether a permission reaches a grant's place; people of the whole study are seen from each site."""
+    if actor.kind is not ActorKind.STAFF:
+        return True
+    return any(
+        study == study_id and (own is None or site_id in (None, own))
+        for study, own in actor.reach(permission)
+    )
+
+
+def list_study_people(
+    context: StaffContext, study: str, permission: Permission = Permission.STAFF_MANAGE
+) -> tuple[StaffPerson, ...]:
+    """Everybody who has or had a role in a study, by name, with the roles there that the caller may see.
+
+    Raises Refused("unknown_study") also for a study in which the caller may not look.
+    """
+    with context.read() as session:
+        row = get_permitted_study(session, context.actor, study, permission)
+        grants = _read_grants(session, context, permission, col(RoleGrant.study_id) == row.id)
+        return _describe(session, context.at, grants)
+
+
+def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
+    """An account that has or had a role where the caller manages staff. Raises Refused("unknown_staff")."""
+    with context.read() as session:
+        where = col(RoleGrant.staff_id) == staff_id
+        grants = _read_grants(session, context, Permission.STAFF_MANAGE, where)
+        people = _describe(session, context.at, grants)
+    if not people:
+        raise Refused("unknown_staff")
+    return people[0]
+
+
+def require_whole_account(context: StaffContext, staff_id: int) -> StaffPerson:
+    """Require that all of an account is the caller's to manage, and that it is not their own.
+
+    Raises Refused: "unknown_staff", "own_account", "works_elsewhere" for a person with a role in force where
+    the caller does not manage staff.
+    """
+    person = get_managed_person(context, staff_id)
+    if is_self(context, staff_id):
+        raise Refused("own_account")
+    with context.read() as session:
+        for grant in list_grants(session, staff_id, last_day_of(context.at)):
+            if not _manages(context.actor, grant.study_id, grant.site_id):
+                raise Refused("works_elsewhere")
+    return person
+
+
+def get_permitted_study(session: Session, actor: Actor, code: str, permission: Permission) -> Study:
+    """The study of this code, where this permission reaches; Refused("unknown_study") otherwise."""
+    row = session.exec(select(Study).where(Study.code == code)).one_or_none()
+    if row is None or not can_reach(actor, permission, key_of(row), None):
+        raise Refused("unknown_study", study=code)
+    return row
+
+
+def list_permitted_studies(context: StaffContext, permission: Permission) -> tuple[str, ...]:
+    """The codes of the studies in which this permission reaches."""
+    reached = {study for study, _site in context.actor.reach(permission)}
+    with context.read() as session:
+        codes = select(Study.code).where(col(Study.id).in_(reached)).order_by(Study.code)
+        return tuple(session.exec(codes))
+
+
+def name_people(session: Session, actor_ids: Sequence[str]) -> Mapping[str, str]:
+    """The names of members of staff by what the trail calls them; others keep their own name."""
+    numbers = {int(each.removeprefix("staff:")) for each in actor_ids if each.startswith("staff:")}
+    rows = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
+    return {f"staff:{row.id}": row.name for row in rows}
+
+
+def ends_by_itself(role: Role) -> bool:
+    """Whether every grant of this role has a last day."""
+    return role in ENDING_ROLES
+
+
+def _manages(actor: Actor, study_id: int, site_id: int | None) -> bool:
+    return actor.kind is not ActorKind.STAFF or actor.may(Permission.STAFF_MANAGE, study_id, site_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredGrant:
+    """A row of `role_grant` with the codes of its study and site."""
+
+    grant: RoleGrant
+    study: str
+    site: str | None
+
+
+def _read_grants(
+    session: Session, context: StaffContext, permission: Permission, where: sa.ColumnElement[bool]
+) -> list[_StoredGrant]:
+    statement = (
+        sa.select(RoleGrant, col(Study.code), col(Site.code))
+        .join(Study, col(Study.id) == col(RoleGrant.study_id))
+        .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
+        .where(where)
+        .order_by(col(RoleGrant.id))
+    )
+    rows = (_StoredGrant(*row) for row in session.execute(statement))
+    return [
+        row for row in rows if can_reach(context.actor, permission, row.grant.study_id, row.grant.site_id)
+    ]
+
+
+def _describe(session: Session, at: datetime, grants: Sequence[_StoredGrant]) -> tuple[StaffPerson, ...]:
+    ids = {row.grant.staff_id for row in grants}
+    accounts = session.exec(select(Staff).where(col(Staff.id).in_(ids))).all()
+    signed_in = dict(_newest(session, col(StaffSession.staff_id), col(StaffSession.second_factor_at), ids))
+    links = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))
+    waiting = dict(_newest(session, col(StaffLink.staff_id), col(StaffLink.expires_at), ids, *links))
+    today = last_day_of(at)
+    people = []
+    for row in accounts:
+        until = waiting.get(key_of(row))
+        people.append(
+            StaffPerson(
+                staff_id=key_of(row),
+                email=row.email,
+                name=row.name,
+                language=row.language,
+                disabled_at=row.disabled_at,
+                has_password=bool(row.password_hash),
+                has_second_factor=bool(row.totp_sealed),
+                last_sign_in=signed_in.get(key_of(row)),
+                link_until=until if until is not None and until > at else None,
+                created_at=row.created_at,
+                grants=[_grant(each, today) for each in grants if each.grant.staff_id == row.id],
+            )
+        )
+    return tuple(sorted(people, key=lambda person: (person.disabled_at is not None, person.name)))
+
+
+def _newest(
+    session: Session,
+    person: sa.orm.Mapped[int],
+    moment: sa.orm.Mapped[datetime] | sa.orm.Mapped[datetime | None],
+    ids: set[int],
+    *where: sa.ColumnElement[bool],
+) -> list[tuple[int, datetime]]:
+    statement = sa.select(person, sa.func.max(moment)).where(person.in_(ids), *where).group_by(person)
+    return [(row[0], row[1]) for row in session.execute(statement) if row[1] is not None]
+
+
+def _grant(row: _StoredGrant, today: date) -> StaffGrant:
+    grant = row.grant
+    lasting = grant.ends_on is None or grant.ends_on >= today
+    return StaffGrant(
+        grant_id=key_of(grant),
+        role=grant.role,
+        study=row.study,
+        site=row.site or "",
+        granted_at=grant.granted_at,
+        granted_by=grant.granted_by,
+        ends_on=grant.ends_on,
+        revoked_at=grant.revoked_at,
+        in_force=grant.revoked_at is None and lasting,
+    )

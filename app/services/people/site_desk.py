@@ -1,0 +1,146 @@
+"""A study's sites as an administrator keeps them: telephones, hours, and the end of enrolment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.people.names import check_optional_phone, check_reason
+from app.domain.people.week_hours import check_week_hours
+from app.domain.records.access import ActorKind, Permission
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.people.managed_people import get_permitted_study
+from app.services.setup.studies import SiteEntry, check_site_entry, open_site
+from app.storage.row_changes import study_chain
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.studies import Site, Study
+
+
+@dataclass(frozen=True, slots=True)
+class SiteDetails:
+    """What may be changed of an open site."""
+
+    name: str
+    phone: str
+    hours: str
+    emergency_phone: str = ""
+    week_hours: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedSite:
+    """A site as an administrator sees it; `participants` is how many take part there."""
+
+    site_id: int
+    study: str
+    code: str
+    zone: str
+    details: SiteDetails
+    closed_at: datetime | None
+    participants: int
+
+
+def list_sites(context: StaffContext, study: str) -> tuple[ManagedSite, ...]:
+    """The sites of a study that the caller manages, by code. Raises Refused("unknown_study")."""
+    with context.read() as session:
+        row = get_permitted_study(session, context.actor, study, Permission.SITE_MANAGE)
+        sites = session.exec(select(Site).where(Site.study_id == row.id).order_by(Site.code)).all()
+        counted = sa.select(col(Participant.site_id), sa.func.count()).where(
+            col(Participant.study_id) == row.id
+        )
+        counted = counted.group_by(col(Participant.site_id))
+        numbers: dict[int, int] = {row[0]: row[1] for row in session.execute(counted)}
+        return tuple(
+            _describe(site, row, numbers.get(key_of(site), 0)) for site in sites if _manages(context, site)
+        )
+
+
+def get_site_details(context: StaffContext, site_id: int) -> ManagedSite:
+    """One site. Raises Refused("unknown_site_number") also for one that is not the caller's."""
+    with context.read() as session:
+        site = _find(session, context, site_id)
+        counted = sa.select(sa.func.count()).where(col(Participant.site_id) == site_id)
+        number = int(session.execute(counted).scalar_one())
+        return _describe(site, session.get_one(Study, site.study_id), number)
+
+
+def open_managed_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
+    """Open a site of a study that the caller administers as a whole.
+
+    Raises Refused: "unknown_study", "beyond_your_sites", or as `open_site`.
+    """
+    with context.read() as session:
+        row = get_permitted_study(session, context.actor, study, Permission.SITE_MANAGE)
+        if not _may(context, key_of(row), None):
+            raise Refused("beyond_your_sites", field="code")
+    return open_site(context, study, entry)
+
+
+def update_site(context: StaffContext, site_id: int, details: SiteDetails, reason: str) -> None:
+    """Change a site's name, telephones and hours; participants see them at once.
+
+    Raises Refused: "unknown_site_number", or as `check_site_entry`, `check_week_hours` and `check_reason`.
+    """
+    reason, week = check_reason(reason), check_week_hours(details.week_hours)
+    emergency = check_optional_phone(details.emergency_phone, "emergency_phone")
+    with context.unit_of_work() as work:
+        site = _find(work.session, context, site_id)
+        entry = check_site_entry(SiteEntry(site.code, details.name, details.phone, details.hours, site.zone))
+        site.name, site.phone, site.hours = entry.name, entry.phone, entry.hours
+        site.emergency_phone = emergency
+        if week != (site.week_hours or {}):
+            site.week_hours = week or None
+        work.record(AuditEvent.SITE_UPDATED, study_chain(site.study_id), site.study_id, reason=reason)
+
+
+def close_site(context: StaffContext, site_id: int, reason: str) -> None:
+    """Close a site: nobody is enrolled there any more, and who takes part goes on.
+
+    Raises Refused: "unknown_site_number", "site_closed", or as `check_reason`.
+    """
+    reason = check_reason(reason)
+    with context.unit_of_work() as work:
+        site = _find(work.session, context, site_id)
+        if site.closed_at is not None:
+            raise Refused("site_closed")
+        site.closed_at = context.at
+        work.record(AuditEvent.SITE_CLOSED, study_chain(site.study_id), site.study_id, reason=reason)
+
+
+def reopen_site(context: StaffContext, site_id: int, reason: str) -> None:
+    """Let a closed site enrol again. Raises Refused: "unknown_site_number", or "site_open"."""
+    reason = check_reason(reason)
+    with context.unit_of_work() as work:
+        site = _find(work.session, context, site_id)
+        if site.closed_at is None:
+            raise Refused("site_open")
+        site.closed_at = None
+        work.record(AuditEvent.SITE_REOPENED, study_chain(site.study_id), site.study_id, reason=reason)
+
+
+def _find(session: Session, context: StaffContext, site_id: int) -> Site:
+    site = session.get(Site, site_id)
+    if site is None or not _manages(context, site):
+        raise Refused("unknown_site_number")
+    return site
+
+
+def _manages(context: StaffContext, site: Site) -> bool:
+    return _may(context, site.study_id, key_of(site))
+
+
+def _may(context: StaffContext, study_id: int, site_id: int | None) -> bool:
+    actor = context.actor
+    return actor.kind is not ActorKind.STAFF or actor.may(Permission.SITE_MANAGE, study_id, site_id)
+
+
+def _describe(site: Site, study: Study, participants: int) -> ManagedSite:
+    details = SiteDetails(
+        site.name, site.phone, site.hours, site.emergency_phone or "", dict(site.week_hours or {})
+    )
+    return ManagedSite(key_of(site), study.code, site.code, site.zone, details, site.closed_at, participants)

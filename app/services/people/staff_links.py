@@ -1,0 +1,258 @@
+"""Single-use links: inviting, resetting what somebody signs in with, and what the person chooses with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pyotp
+from sqlmodel import Session, select
+
+from app.domain.people.names import check_address, check_name, check_reason
+from app.domain.records.access import Role, staff_actor
+from app.domain.records.audit import AuditEvent
+from app.domain.records.staff_links import LinkPurpose, MailOutcome
+from app.domain.refusal import Refused
+from app.domain.typed_text import password_spellings
+from app.i18n.languages import LANGUAGE_CODES
+from app.services.core.context import StaffContext
+from app.services.core.identifiers import new_token, token_digest
+from app.services.core.installation import Installation
+from app.services.core.one_time_codes import (
+    RecognisedCode,
+    find_step,
+    make_recovery_codes,
+    recognise_code,
+    spend_code,
+    void_recovery_codes,
+)
+from app.services.core.throttling import check_guess, staff_limits
+from app.services.people.managed_people import require_whole_account
+from app.services.setup.passwords import check_new_password
+from app.services.setup.staff_duties import end_sessions, revoke_links
+from app.services.setup.studies import grant_role
+from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.columns import key_of
+from app.storage.tables.staff import Staff, StaffLink
+from app.storage.unit_of_work import UnitOfWork
+
+LINK_LIFE = timedelta(days=7)
+"""How long an invitation works."""
+RESET_LIFE = timedelta(days=1)
+"""How long a link works by which somebody who was let in before chooses anew."""
+_LIVES = {LinkPurpose.INVITATION: LINK_LIFE}
+PATH = "/desk/join/"
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationEntry:
+    """Whom to invite, in which language, and with which roles at which sites; no site: the whole study."""
+
+    email: str
+    name: str
+    language: str
+    study: str
+    roles: tuple[Role, ...]
+    sites: tuple[str, ...]
+    ends_on: date | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedLink:
+    """A new link, which stands nowhere else and can be shown only now."""
+
+    link_id: int
+    staff_id: int
+    email: str
+    name: str
+    language: str
+    purpose: LinkPurpose
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A link that works: whose it is, and the second factor that it offers."""
+
+    purpose: LinkPurpose
+    email: str
+    name: str
+    language: str
+    totp_secret: str
+    expires_at: datetime
+
+    @property
+    def totp_uri(self) -> str:
+        """What an authenticator app reads from the QR code."""
+        return pyotp.TOTP(self.totp_secret).provisioning_uri(name=self.email, issuer_name="Daybook")
+
+
+def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
+    """Make an account with its roles, into which nobody can sign in before its link was used.
+
+    Raises Refused: "staff_exists" for an address that any account has or had (IAM-01), "role_needed",
+    "unknown_language", or as `grant_role`, `check_name`, `check_address` and `check_reason`.
+    """
+    name, address = check_name(entry.name, "name"), check_address(entry.email, "email")
+    reason = check_reason(entry.reason)
+    if entry.language not in LANGUAGE_CODES:
+        raise Refused("unknown_language", field="language", allowed=LANGUAGE_CODES)
+    if not entry.roles:
+        raise Refused("role_needed", field="role")
+    with context.unit_of_work() as work:
+        if work.session.exec(select(Staff.id).where(Staff.email == address)).first() is not None:
+            raise Refused("staff_exists", field="email", email=address)
+        staff = Staff(
+            email=address,
+            name=name,
+            language=entry.language,
+            password_hash="",
+            totp_sealed="",
+            created_at=context.at,
+        )
+        work.session.add(staff)
+        work.session.flush()
+        issued = _issue(context, work, staff, LinkPurpose.INVITATION, LINK_LIFE)
+        work.record(AuditEvent.STAFF_INVITED, INSTALLATION_CHAIN, reason=reason)
+        inside = StaffContext(context.installation, context.actor, context.at, opened=work)
+        for role in entry.roles:
+            for site in entry.sites or (None,):
+                grant_role(inside, key_of(staff), role, entry.study, site, entry.ends_on, reason)
+    return issued
+
+
+def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, reason: str) -> IssuedLink:
+    """Make what somebody signs in with worth nothing at once, and give them a link to choose anew.
+
+    An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", or as
+    `require_whole_account` and `check_reason`.
+    """
+    person, reason = require_whole_account(context, staff_id), check_reason(reason)
+    if person.disabled_at is not None:
+        raise Refused("staff_disabled")
+    with context.unit_of_work() as work:
+        work.lock(INSTALLATION_CHAIN)
+        staff = work.session.get_one(Staff, staff_id)
+        purpose = _widen(staff, purpose)
+        staff.password_hash = "" if purpose.asks_password else staff.password_hash
+        if purpose.asks_second_factor:
+            staff.totp_sealed = ""
+            void_recovery_codes(work, staff_id)
+        end_sessions(work, staff_id)
+        issued = _issue(context, work, staff, purpose, _LIVES.get(purpose, RESET_LIFE))
+        work.record(AuditEvent.STAFF_RESET, INSTALLATION_CHAIN, reason=reason)
+    return issued
+
+
+def record_mail(context: StaffContext, link_id: int, outcome: MailOutcome) -> None:
+    """Record what became of the letter that carries a link."""
+    with context.unit_of_work() as work:
+        work.session.get_one(StaffLink, link_id).mailed = outcome
+        work.record(AuditEvent.STAFF_LINK_MAILED, INSTALLATION_CHAIN)
+
+
+def read_link(installation: Installation, token: str, at: datetime) -> OpenLink:
+    """What a link offers. Raises Refused: "unknown_join_link", "link_used", "link_expired"."""
+    with installation.read() as session:
+        link, staff = _find_link(session, token, at)
+        return OpenLink(
+            purpose=link.purpose,
+            email=staff.email,
+            name=staff.name,
+            language=staff.language,
+            totp_secret=installation.secret_box.decrypt(link.totp_sealed),
+            expires_at=link.expires_at,
+        )
+
+
+def use_link(
+    installation: Installation, token: str, password: str, code: str, source: str, at: datetime
+) -> Sequence[str]:
+    """Set the chosen password, the second factor or both; returns new recovery codes, shown this once.
+
+    What is not chosen anew is asked: the password in force, or a code of the app or a recovery code. Raises
+    Refused: as `read_link` and `check_new_password`, "wrong_password_now", "wrong_code", "throttled".
+    """
+    with installation.read() as session:
+        link, staff = _find_link(session, token, at)
+    box, composed = installation.secret_box, password_spellings(password)[0]
+    hashed = ""
+    if link.purpose.asks_password:
+        check_new_password(composed, staff.email)
+        hashed = box.passwords.hash(composed)
+    limits = staff_limits("link", staff.email, source, None)
+
+    def find_proof() -> RecognisedCode | Refused:
+        fits = link.purpose.asks_password or any(
+            box.passwords.matches(staff.password_hash, each) for each in password_spellings(password)
+        )
+        if not fits:
+            return Refused("wrong_password_now", field="password")
+        if not link.purpose.asks_second_factor:
+            return recognise_code(installation, staff, code, at) or Refused("wrong_code", field="code")
+        step = find_step(box.decrypt(link.totp_sealed), code, at)
+        return RecognisedCode(step=step) if step is not None else Refused("wrong_code", field="code")
+
+    proof = check_guess(installation, limits, at, find_proof)
+    if isinstance(proof, Refused):
+        raise proof
+    with installation.work(staff_actor(staff.id), at) as work:
+        work.lock(INSTALLATION_CHAIN)
+        link, staff = _find_link(work.session, token, at)
+        if not spend_code(work, key_of(staff), proof):
+            raise Refused("wrong_code", field="code")
+        link.used_at = at
+        staff.password_hash = hashed or staff.password_hash
+        codes: Sequence[str] = ()
+        if link.purpose.asks_second_factor:
+            staff.totp_sealed = link.totp_sealed
+            codes = make_recovery_codes(work, box, key_of(staff))
+        end_sessions(work, key_of(staff))
+        work.record(AuditEvent.STAFF_LINK_USED, INSTALLATION_CHAIN)
+    return codes
+
+
+def _widen(staff: Staff, purpose: LinkPurpose) -> LinkPurpose:
+    """Let the link ask also for what the account has none of, which could not be proven otherwise."""
+    if not staff.password_hash and not staff.totp_sealed:
+        return LinkPurpose.INVITATION
+    lacking_password = not staff.password_hash and not purpose.asks_password
+    lacking_factor = not staff.totp_sealed and not purpose.asks_second_factor
+    return LinkPurpose.BOTH if lacking_password or lacking_factor else purpose
+
+
+def _issue(
+    context: StaffContext, work: UnitOfWork, staff: Staff, purpose: LinkPurpose, life: timedelta
+) -> IssuedLink:
+    """Give an account a new link, in place of every earlier one."""
+    revoke_links(work, key_of(staff))
+    token, expires_at = new_token(), context.at + life
+    link = StaffLink(
+        staff_id=key_of(staff),
+        purpose=purpose,
+        token_hash=token_digest(token),
+        totp_sealed=context.installation.secret_box.encrypt(pyotp.random_base32()),
+        issued_at=context.at,
+        issued_by=context.actor.id,
+        expires_at=expires_at,
+    )
+    work.session.add(link)
+    work.session.flush()
+    url = f"{context.installation.public_url}{PATH}{token}"
+    return IssuedLink(
+        key_of(link), key_of(staff), staff.email, staff.name, staff.language, purpose, url, expires_at
+    )
+
+
+def _find_link(session: Session, token: str, at: datetime) -> tuple[StaffLink, Staff]:
+    statement = select(StaffLink).where(StaffLink.token_hash == token_digest(token))
+    link = session.exec(statement).one_or_none()
+    staff = session.get(Staff, link.staff_id) if link else None
+    if link is None or staff is None or staff.disabled_at is not None or link.revoked_at is not None:
+        raise Refused("unknown_join_link")
+    if link.used_at is not None:
+        raise Refused("link_used")
+    if link.expires_at <= at:
+        raise Refused("link_expired")
+    return link, staff

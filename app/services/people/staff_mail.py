@@ -1,0 +1,52 @@
+"""Letters to staff: the link to choose what they sign in with, which is also the notice of a reset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from jinja2 import Environment
+
+from app.domain.records.staff_links import LinkPurpose, MailOutcome
+from app.i18n.catalogues import Catalogues
+from app.i18n.languages import ENGLISH, find_language
+from app.i18n.message_templates import load_environments, write_letter
+from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
+from app.services.people.staff_links import IssuedLink
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLetter:
+    """What the letter says."""
+
+    purpose: LinkPurpose
+    name: str
+    url: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMail:
+    """How letters to staff leave, and their words in each language."""
+
+    channel: MessageChannel
+    environments: Mapping[str, Environment]
+
+    @classmethod
+    def load(cls, channel: MessageChannel, catalogues: Catalogues) -> "StaffMail":
+        """Letters in every language, by one channel."""
+        return cls(channel, load_environments(catalogues))
+
+    def send_link(self, issued: IssuedLink, at: datetime) -> MailOutcome:
+        """Send a link to whom it is for; it is tried once, and whoever made it can hand it over instead."""
+        spoken = find_language(issued.language) or ENGLISH
+        days = (issued.expires_at - at).days
+        letter = LinkLetter(issued.purpose, issued.name, issued.url, days)
+        subject, text = write_letter(self.environments[spoken.code], "messages/staff_link.txt", letter=letter)
+        key = f"staff-link-{issued.link_id}"
+        try:
+            self.channel.send(MessageText(key, issued.email, subject, text, spoken.code, at))
+        except SendFailed:
+            return MailOutcome.FAILED
+        except Unconfirmed:
+            return MailOutcome.UNCONFIRMED
+        return MailOutcome.SENT

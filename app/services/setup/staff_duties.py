@@ -1,0 +1,76 @@
+"""Rules that hold for every change of accounts and grants, at the desk and at the command line."""
+
+from sqlmodel import col, select
+
+from app.domain.people.duties import check_separation
+from app.domain.records.access import ActorKind, Grant, Permission, Role
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.storage.queries.staff import has_other_admin, last_day_of, list_grants
+from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.staff import RoleGrant, StaffLink, StaffSession
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+
+def is_self(context: StaffContext, staff_id: int) -> bool:
+    """Whether somebody is about to change their own account."""
+    return context.actor.kind is ActorKind.STAFF and context.actor.id == f"staff:{staff_id}"
+
+
+def require_manager(context: StaffContext, study_id: int, site_id: int | None) -> None:
+    """Require administration of the site, or of the whole study; the operator needs none.
+
+    Raises Refused("beyond_your_sites").
+    """
+    actor = context.actor
+    if actor.kind is ActorKind.STAFF and not actor.may(Permission.STAFF_MANAGE, study_id, site_id):
+        raise Refused("beyond_your_sites", field="site")
+
+
+def add_grant(context: StaffContext, work: UnitOfWork, staff_id: int, grant: RoleGrant) -> None:
+    """Add a grant that is within the rules, while nobody else changes accounts.
+
+    Raises Refused: "own_grant", "beyond_your_sites", "admin_conduct" (IAM-14), "grant_exists".
+    """
+    if is_self(context, staff_id):
+        raise Refused("own_grant")
+    require_manager(context, grant.study_id, grant.site_id)
+    work.lock(INSTALLATION_CHAIN)
+    in_force = list_grants(work.session, staff_id, last_day_of(context.at))
+    check_separation(in_force, Grant(grant.role, grant.study_id, grant.site_id))
+    work.session.add(grant)
+    work.session.flush()
+
+
+def require_remaining_admin(work: UnitOfWork, staff_id: int) -> None:
+    """Refuse to let the last administrator of a study go; Refused("last_admin") names the study.
+
+    The caller holds the lock of the installation's chain.
+    """
+    today = last_day_of(work.at)
+    for grant in list_grants(work.session, staff_id, today):
+        if grant.role is not Role.ADMIN or grant.site_id is not None:
+            continue
+        if not has_other_admin(work.session, grant.study_id, staff_id, today):
+            raise Refused("last_admin", study=work.session.get_one(Study, grant.study_id).code)
+
+
+def end_sessions(work: UnitOfWork, staff_id: int, spared: str | None = None) -> int:
+    """End every open session of an account but the `spared` one (its digest); returns how many."""
+    opened = select(StaffSession).where(
+        StaffSession.staff_id == staff_id, col(StaffSession.closed_at).is_(None)
+    )
+    ending = [row for row in work.session.exec(opened) if row.token_hash != spared]
+    for row in ending:
+        row.closed_at = work.at
+    return len(ending)
+
+
+def revoke_links(work: UnitOfWork, staff_id: int) -> None:
+    """Make every link of an account that was not used worth nothing."""
+    waiting = select(StaffLink).where(
+        StaffLink.staff_id == staff_id, col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None)
+    )
+    for row in work.session.exec(waiting):
+        row.revoked_at = work.at

@@ -1,0 +1,62 @@
+"""Grants in force, and who administers a study."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.records.access import Grant, Role
+from app.domain.refusal import Refused
+from app.storage.tables.staff import RoleGrant, Staff
+
+
+def last_day_of(at: datetime) -> date:
+    """The day whose end ends the grants of that day: grants are counted in days of UTC."""
+    return at.astimezone(UTC).date()
+
+
+def grant_in_force(today: date | sa.BindParameter[date]) -> sa.ColumnElement[bool]:
+    """Whether a row of `role_grant` is neither revoked nor past its last day."""
+    return sa.and_(
+        col(RoleGrant.revoked_at).is_(None),
+        sa.or_(col(RoleGrant.ends_on).is_(None), col(RoleGrant.ends_on) >= today),
+    )
+
+
+def list_grants(session: Session, staff_id: int, today: date) -> tuple[Grant, ...]:
+    """The grants of an account that are in force on a day."""
+    return tuple(
+        Grant(row.role, row.study_id, row.site_id) for row in list_grant_rows(session, staff_id, today)
+    )
+
+
+def list_grant_rows(session: Session, staff_id: int, today: date) -> Sequence[RoleGrant]:
+    """The same as they are stored, oldest first."""
+    statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, grant_in_force(today))
+    return session.exec(statement.order_by(col(RoleGrant.id))).all()
+
+
+def get_staff_by_address(session: Session, address: str) -> Staff:
+    """The account of an e-mail address, as it is looked up; raises Refused("unknown_staff")."""
+    staff = session.exec(select(Staff).where(Staff.email == address)).one_or_none()
+    if staff is None:
+        raise Refused("unknown_staff", email=address)
+    return staff
+
+
+def has_other_admin(session: Session, study_id: int, staff_id: int, today: date) -> bool:
+    """Whether somebody else administers the whole study, without an end, and is able to sign in."""
+    other = sa.exists().where(
+        col(RoleGrant.study_id) == study_id,
+        col(RoleGrant.role) == Role.ADMIN,
+        col(RoleGrant.site_id).is_(None),
+        col(RoleGrant.staff_id) != staff_id,
+        grant_in_force(today),
+        col(RoleGrant.ends_on).is_(None),
+        col(Staff.id) == col(RoleGrant.staff_id),
+        col(Staff.disabled_at).is_(None),
+        col(Staff.password_hash) != "",
+        col(Staff.totp_sealed) != "",
+    )
+    return bool(session.execute(sa.select(other)).scalar())

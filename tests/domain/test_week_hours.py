@@ -1,0 +1,45 @@
+"""Hours by day of the week: read in one way, and said in as few lines as say them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.people.week_hours import WEEKDAYS, DaySpan, check_week_hours, group_days
+from app.domain.refusal import Refused
+
+HOURS = st.sampled_from(["08:00-17:00", "09:00-12:00", "00:00-24:00"])
+
+
+@given(st.dictionaries(st.sampled_from(WEEKDAYS), HOURS))
+def test_the_lines_say_every_day_and_no_other(week: dict[str, str]) -> None:
+    said = {
+        day: span.hours
+        for span in group_days(week)
+        for day in WEEKDAYS[WEEKDAYS.index(span.first) : WEEKDAYS.index(span.last) + 1]
+    }
+    assert said == week
+    assert group_days(check_week_hours(week)) == group_days(week)
+
+
+def test_days_in_a_row_share_a_line() -> None:
+    week = {day: "08:00-17:00" for day in WEEKDAYS if day != "wed"}
+    assert group_days(week) == (DaySpan("mon", "tue", "08:00-17:00"), DaySpan("thu", "sun", "08:00-17:00"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("8:00-17.30", "08:00-17:30"),
+        ("08:00 \u2013 24:00", "08:00-24:00"),
+        ("\uff18\uff1a00-\uff11\uff17:00", "08:00-17:00"),
+    ],
+)
+def test_hours_are_read_however_they_are_typed(typed: str, stored: str) -> None:
+    assert check_week_hours({"mon": typed}) == {"mon": stored}
+
+
+@pytest.mark.parametrize("typed", ["morning", "17:00-08:00", "08:00-24:30", "25:00-26:00", "8-17"])
+def test_other_hours_are_refused_by_day(typed: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_week_hours({"sun": typed})
+    assert (refusal.value.code, refusal.value.details["field"]) == ("bad_hours", "hours_sun")

@@ -1,0 +1,194 @@
+"""The administrator's pages over HTTP: people, links, access and sites, in both languages."""
+
+import pyotp
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.domain.records.access import SYSTEM, Role
+from app.domain.records.studies import StudyMode
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.setup.studies import create_staff, load_study, open_site
+from app.storage.tables.studies import Site
+from tests.applications import Clock, visitor
+from tests.faces.test_clinic import ClinicFixture, page
+from tests.services.people import START, enrolled, site_entry
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
+    made: Installation = app.state.installation
+    clock.at = START
+    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    site: Site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
+
+
+@pytest.fixture
+def admin(clinic: ClinicFixture) -> TestClient:
+    return clinic.browser(Role.ADMIN, None)
+
+
+NEW = {
+    "study": "sbrt-nsclc", "name": "Zhao \u202dMin", "email": "zhao@example.org", "language": "zh_CN",
+    "role_nurse": "yes", "site_0571": "yes", "reason": "new nurse",
+}  # fmt: skip
+
+
+def invited(admin: TestClient) -> str:
+    """Invite; the link's path."""
+    shown = admin.post("/desk/people/invite", data=NEW | {"name": "Zhao Min"})
+    assert shown.status_code == 200, shown.text[:2000]
+    return "/desk/join/" + shown.text.partition("/desk/join/")[2].partition("<")[0]
+
+
+@pytest.mark.req("IAM-01", "IAM-11")
+def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, admin: TestClient) -> None:
+    refused = admin.post("/desk/people/invite", data=NEW)
+    assert (refused.status_code, 'value="new nurse"' in refused.text) == (422, True)
+    assert "hidden signs" in refused.text
+    path = invited(admin)
+    assert "Link sent, not used yet" in page(admin, "/desk/people").text
+    assert admin.post("/desk/people/invite", data=NEW | {"name": "Other"}).status_code == 409
+    newcomer = visitor(clinic.app)
+    form = newcomer.get(path)
+    assert 'lang="zh-Hans"' in form.text
+    assert "<svg" in form.text
+    secret = form.text.partition('<b dir="ltr">')[2].partition("<")[0].replace(" ", "")
+    typed = {"password": PASSWORD, "password_again": PASSWORD, "one_time_code": "000000"}
+    assert newcomer.post(path, data=typed | {"password_again": "x"}).status_code == 422
+    assert newcomer.post(path, data=typed).status_code == 403
+    typed["one_time_code"] = pyotp.TOTP(secret).generate_otp(int(clinic.clock.at.timestamp()) // 30)
+    done = newcomer.post(path, data=typed)
+    assert done.text.count('<li><b dir="ltr">') == 10
+    assert (newcomer.post(path, data=typed).status_code, newcomer.get(path).status_code) == (410, 410)
+    assert newcomer.get("/desk/join/nothing").status_code == 410
+    assert "Can sign in" in page(admin, "/desk/people").text
+
+
+@pytest.mark.req("IAM-02", "IAM-06")
+def test_roles_and_accounts_are_changed_with_a_reason(clinic: ClinicFixture, admin: TestClient) -> None:
+    invited(admin)
+    row = page(admin, "/desk/people?study=sbrt-nsclc").one("table").all("a")
+    url = next(str(each["href"]) for each in row if each.text == "Zhao Min")
+    person = page(admin, url)
+    revoke = next(each["action"] for each in person.all("form") if "/grants/" in str(each["action"]))
+    empty = admin.post(str(revoke), data={"reason": ""})
+    assert (empty.status_code, "Please give a reason." in empty.text) == (422, True)
+    lost = admin.post(f"{url}/grants", data={"study": "sbrt-nsclc", "role": "", "reason": "helps out"})
+    assert (lost.status_code, "Choose a role." in lost.text, 'value="helps out"' in lost.text) == (
+        422,
+        True,
+        True,
+    )
+    wrong_day = {"study": "sbrt-nsclc", "role": "monitor", "ends_on": "soon", "reason": "x"}
+    assert admin.post(f"{url}/grants", data=wrong_day).status_code == 422
+    assert (
+        admin.post(f"{url}/grants", data={"study": "other", "role": "nurse", "reason": "x"}).status_code
+        == 404
+    )
+    given = admin.post(f"{url}/grants", data=wrong_day | {"ends_on": "2026-05-01"})
+    assert given.headers["location"] == f"{url}?done=granted"
+    for path, word in (("/disable", "disabled"), ("/enable", "enabled")):
+        done = admin.post(f"{url}{path}", data={"reason": "leave"})
+        assert done.headers["location"] == f"{url}?done={word}"
+        assert "The account is" in page(admin, str(done.headers["location"])).text
+    reset = admin.post(f"{url}/reset", data={"purpose": "nonsense", "reason": "lost the letter"})
+    assert "/desk/join/" in reset.text
+    assert admin.post(f"{url}/reset", data={"purpose": "both", "reason": " "}).status_code == 422
+    assert admin.post(f"{url}/sessions/0123", data={"reason": "x"}).status_code == 409
+    assert admin.post(f"{url}/grants/999", data={"reason": "x"}).status_code == 404
+    assert admin.get("/desk/people/999").status_code == 404
+    assert admin.get("/desk/people?study=other").status_code == 404
+    known = {"study": "sbrt-nsclc", "email": "zhao@example.org", "role": "data_manager", "reason": "also"}
+    assert admin.post("/desk/people/existing", data=known | {"email": "no@x.org"}).status_code == 422
+    assert admin.post("/desk/people/existing", data=known).status_code == 303
+    nurse = clinic.browser(Role.NURSE)
+    assert {nurse.get(path).status_code for path in ("/desk/people", "/desk/sites")} == {403}
+    assert admin.post("/desk/people/invite", data=NEW | {"reason": "a\u0000b"}).status_code == 422
+
+
+@pytest.mark.req("IAM-05", "IAM-07")
+def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: TestClient) -> None:
+    shown = page(admin, "/desk/access-review")
+    listed = str(shown.one("input", name="listed")["value"])
+    typed = {"study": "sbrt-nsclc", "listed": listed, "notes": ""}
+    assert admin.post("/desk/access-review", data=typed).status_code == 422
+    done = admin.post("/desk/access-review", data=typed | {"notes": "all work here"})
+    assert done.headers["location"] == "/desk/access-review?done=reviewed"
+    monitor = clinic.browser(Role.MONITOR, None)
+    assert "all work here" in page(monitor, "/desk/access-review").text
+    assert not page(monitor, "/desk/access-review").all("input", name="listed")
+    assert monitor.post("/desk/access-review", data=typed).status_code == 403
+    report = monitor.get("/desk/access-review/report.csv?study=sbrt-nsclc")
+    assert report.headers["content-type"] == "text/csv; charset=utf-8"
+    assert report.text.startswith("\ufeffstudy,name")
+    matrix = page(monitor, "/desk/roles")
+    assert "invite staff, give and revoke roles" in matrix.text
+    assert clinic.browser(Role.NURSE).get("/desk/roles").status_code == 403
+
+
+def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestClient) -> None:
+    new = {
+        "study": "sbrt-nsclc",
+        "code": "0021",
+        "name": "Ward",
+        "phone": "call",
+        "hours": "",
+        "zone": "Asia/Shanghai",
+    }
+    assert 'value="call"' in admin.post("/desk/sites", data=new).text
+    assert admin.post("/desk/sites", data=new | {"phone": "021-555", "zone": "Nowhere"}).status_code == 422
+    assert admin.post("/desk/sites", data=new | {"phone": "021-5550"}).status_code == 303
+    assert [each.text for each in page(admin, "/desk/sites").one("table").all("bdi")][:2] == ["0021", "Ward"]
+    url = f"/desk/sites/{clinic.site.id}"
+    change = {"name": "West Lake", "phone": "05", "reason": "moved"}
+    assert admin.post(url, data=change).status_code == 422
+    assert admin.post(url, data=change | {"phone": "0571-123", "hours_mon": "8:00-17:00"}).status_code == 303
+    assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-17:00"
+    assert admin.post(f"{url}/close", data={"reason": ""}).status_code == 422
+    assert admin.post(f"{url}/close", data={"reason": "full"}).status_code == 303
+    assert "Closed to enrolment" in page(admin, "/desk/sites").text
+    assert clinic.browser(Role.NURSE).get("/desk/enrol").status_code == 404
+    assert admin.post(f"{url}/reopen", data={"reason": "free"}).status_code == 303
+    assert admin.get("/desk/sites/999").status_code == 404
+    assert admin.post("/desk/sites/999/close", data={"reason": "x"}).status_code == 404
+
+
+@pytest.mark.req("IAM-06")
+def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestClient) -> None:
+    made: Installation = clinic.app.state.installation
+    new = create_staff(StaffContext(made, SYSTEM, START), "own@example.org", "Own", PASSWORD, "en")
+    browsers = []
+    for _browser in range(2):
+        clinic.clock.forward(minutes=1)
+        client = visitor(clinic.app)
+        client.post("/desk/sign-in", data={"email": "own@example.org", "password": PASSWORD})
+        client.post("/desk/sign-in/code", data={"code": now(new.totp_secret, clinic)})
+        browsers.append(client)
+    one, two = browsers
+    forms = [str(each["action"]) for each in page(two, "/desk/account").all("form")]
+    other = next(each for each in forms if "/sessions/" in each)
+    assert two.post(other).headers["location"] == "/desk/account?done=ended"
+    assert two.post(other).status_code == 409
+    assert one.get("/desk/account").headers["location"] == "/desk/sign-in"
+    clinic.clock.forward(minutes=1)
+    typed = {
+        "password_now": PASSWORD, "password_new": "another horse battery",
+        "password_again": "another horse battery", "one_time_code": now(new.totp_secret, clinic),
+    }  # fmt: skip
+    assert two.post("/desk/account/password", data=typed | {"password_again": "x"}).status_code == 422
+    assert two.post("/desk/account/password", data=typed).headers["location"] == "/desk/account?done=password"
+    clinic.clock.forward(minutes=1)
+    asked = {"password_now": "another horse battery", "one_time_code": now(new.totp_secret, clinic)}
+    assert two.post("/desk/account/recovery-codes", data=asked).text.count('<li><b dir="ltr">') == 10
+    assert two.post("/desk/account/recovery-codes", data=asked).status_code == 403
+    assert "Your password is changed" in page(two, "/desk/account?done=password").text
+    assert admin.get("/desk/account").status_code == 200
+
+
+def now(secret: str, clinic: ClinicFixture) -> str:
+    return pyotp.TOTP(secret).generate_otp(int(clinic.clock.at.timestamp()) // 30)
