@@ -1,12 +1,14 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.cookies import SimpleCookie
 from typing import Any, cast
 
+from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -72,6 +74,11 @@ class Browser(TestClient):
 
     keyless = False
 
+    @contextmanager
+    def _portal_factory(self) -> Iterator[BlockingPortal]:
+        """Within `with` the application's own loop, which it was started in; else the one of all clients."""
+        yield self.portal or shared_portal()
+
     def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 - what the client takes
         data = options.get("data")
         plain = options.get("content") is None and options.get("json") is None
@@ -127,6 +134,5 @@ def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
 def visitor(app: FastAPI, **headers: str) -> Browser:
     """A browser of its own: own cookies, redirects shown, failures answered as a server would."""
     client = Browser(app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False)
-    client.portal = shared_portal()
     client.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return client

@@ -10,10 +10,11 @@ _OPEN = ExitStack()
 
 @lru_cache(maxsize=1)
 def shared_portal() -> BlockingPortal:
-    """The way into the loop, which starts when the first client asks for it."""
+    """The way into the loop, which starts when a client first asks for it."""
     return _OPEN.enter_context(start_blocking_portal())
 
 
 def close_portal() -> None:
-    """End the loop, when the last test has ended; the process would wait for its thread."""
+    """End the loop and its threads, which keep the tracer that they began with; another can be started."""
     _OPEN.close()
+    shared_portal.cache_clear()

@@ -14,8 +14,11 @@ import pytest
 from coverage import Coverage
 
 from tests.distribution import SHARING
+from tests.event_loop import close_portal
 
-ONE_DATABASE = ("tests/faces/", "tests/faults/", "tests/program/", "tests/services/")
+OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py", "tests/program/")
+"""What runs the program as a whole, line by line held elsewhere."""
+ONE_DATABASE = ("tests/faces/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
 TRACED_ON_BOTH = frozenset(
     f"tests/services/test_{name}.py" for name in ("capture", "restoring", "submission")
@@ -41,7 +44,7 @@ def is_untraced(item: pytest.Item) -> bool:
     module = function.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
         return module not in SHARING  # whose program is started by the first test of all
-    if module in DRAWN or function in DRAWN:
+    if module.startswith(OUTSIDE) or module in DRAWN or function in DRAWN:
         return True
     return "postgresql" in item.nodeid and module.startswith(ONE_DATABASE) and module not in TRACED_ON_BOTH
 
@@ -50,12 +53,14 @@ def is_untraced(item: pytest.Item) -> bool:
 def paused() -> Iterator[None]:
     """Stop measuring in this process and in the programs that it starts; go on afterwards."""
     running = Coverage.current()
+    close_portal()
     settings = {name: os.environ.pop(name) for name in _SUBPROCESSES if name in os.environ}
     if running is not None:
         running.stop()
     try:
         yield
     finally:
+        close_portal()
         os.environ.update(settings)
         if running is not None:
             running.start()

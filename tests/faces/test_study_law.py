@@ -235,7 +235,7 @@ def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> Non
 
 
 def main_study(answer: Response) -> str:
-    return parsed(answer.text).one("div", class_="study").one("p").text
+    return parsed(answer.text).one("section", class_="study").one("p").text
 
 
 @pytest.mark.parametrize("typed", [SUBJECT, "０５７１-００１ "])
