@@ -17,6 +17,7 @@ from app.clinic import (
 from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
 from app.clinic.records import participant_acts
+from app.clinic.report import figure_rows, matrix, report_page
 
 router = APIRouter(include_in_schema=False)
 for part in (
@@ -38,5 +39,8 @@ for part in (
     access,
     sites,
     code_search,
+    report_page,
+    figure_rows,
+    matrix,
 ):
     router.routes.extend(part.router.routes)

@@ -41,4 +41,6 @@ STAFF = (
     DemoStaff("monitor@daybook.example", "Monitor (demo)", Role.MONITOR, None, "en"),
     DemoStaff("data@daybook.example", "Data manager (demo)", Role.DATA_MANAGER, None, "en"),
     DemoStaff(ADMINISTRATOR, "Administrator (demo)", Role.ADMIN, None, "en"),
+    DemoStaff("statistician@daybook.example", "Statistician (demo)", Role.STATISTICIAN, None, "en"),
+    DemoStaff("sponsor@daybook.example", "Sponsor's viewer (demo)", Role.SPONSOR_VIEWER, None, "en"),
 )

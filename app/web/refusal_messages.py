@@ -33,6 +33,8 @@ def _absent(kind: str) -> RefusalMessage:
 
 
 MESSAGES: Mapping[str, RefusalMessage] = {
+    # the report
+    "unknown_figure": _invalid(N_("The report has no such figure, or you may not see it.")),
     # requests
     "cross_site": RefusalMessage(
         403, N_("This request came from another site. Please open the page again."), "forbidden"

@@ -69,6 +69,12 @@ SITE = f"{SITES}/{{site}}"
 SITE_CLOSING = f"{SITE}/close"
 SITE_REOPENING = f"{SITE}/reopen"
 
+REPORT = f"{DESK}/report"
+REPORT_TABLE = f"{REPORT}/table.csv"
+REPORT_ROWS = f"{REPORT}/rows"
+REPORT_ROWS_FILE = f"{REPORT}/rows.csv"
+MATRIX = f"{DESK}/matrix"
+
 EDC = "/api/edc/v1"
 
 DEVICE_COOKIE = "device"

@@ -14,11 +14,11 @@ def test_every_role_has_its_own_rights() -> None:
         Permission.SITE_MANAGE,
         Permission.ACCESS_SEE,
     }
-    assert ROLE_PERMISSIONS[Role.MONITOR] == {
-        Permission.PARTICIPANT_SEE,
-        Permission.TRAIL_SEE,
-        Permission.ACCESS_SEE,
-    }
+    reading = {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE}
+    assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading
+    assert ROLE_PERMISSIONS[Role.MONITOR] == reading | {Permission.ACCESS_SEE}
+    assert ROLE_PERMISSIONS[Role.STATISTICIAN] == {Permission.REPORT_SEE, Permission.ARM_SEE}
+    assert ROLE_PERMISSIONS[Role.SPONSOR_VIEWER] == {Permission.REPORT_SEE}
     assert Permission.DISPOSITION_UNDO in ROLE_PERMISSIONS[Role.INVESTIGATOR]
 
 

@@ -44,6 +44,8 @@ class Who(StrEnum):
     monitor = "monitor"
     data_manager = "data_manager"
     admin = "admin"
+    statistician = "statistician"
+    sponsor_viewer = "sponsor_viewer"
     participant = "participant"
     locked = "locked"
     edc_without_scopes = "edc_without_scopes"
@@ -51,7 +53,7 @@ class Who(StrEnum):
 
 
 STAFF = {Who(role.value): role for role in Role}
-READERS = (Who.monitor, Who.data_manager, Who.admin)
+READERS = (Who.monitor, Who.data_manager, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/unlock"),
@@ -213,13 +215,16 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
         Permission.REMINDER_SEND,
+        Permission.REPORT_SEE,
     }
     return {
         Who.nurse: frozenset(conduct),
         Who.investigator: frozenset(conduct | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}),
-        Who.monitor: frozenset({Permission.PARTICIPANT_SEE, Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset({Permission.PARTICIPANT_SEE}),
+        Who.monitor: frozenset({Permission.PARTICIPANT_SEE, Permission.REPORT_SEE, Permission.ACCESS_SEE}),
+        Who.data_manager: frozenset({Permission.PARTICIPANT_SEE, Permission.REPORT_SEE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
+        Who.statistician: frozenset({Permission.REPORT_SEE}),
+        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
     }[who]
 
 

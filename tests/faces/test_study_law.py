@@ -91,6 +91,10 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
             if answer.status_code != 200:
                 continue
             shown += 1
+            if answer.headers["content-type"].startswith("text/csv"):
+                assert f'filename="{study}-' in answer.headers["content-disposition"], url
+                strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in answer.text]
+                continue
             assert f"Study: {TITLES[study]}" in parsed(answer.text).text, url
             strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in main_of(answer)]
             local = re.findall(r'(?:href|action|hx-get)="(/desk[^"#]*)', answer.text)
@@ -98,7 +102,8 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
             carried = [
                 each
                 for each in bare
-                if each.partition("?")[0] in (urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL)
+                if each.partition("?")[0]
+                in (urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX)
             ]
             assert set(bare) <= set(carried), (url, bare)
             assert answer.text.count(f'name="study" value="{study}"') >= len({*carried} - {urls.DESK}), url

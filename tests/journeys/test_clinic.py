@@ -22,6 +22,8 @@ from tests.services.people import START, days, enrolled, site_entry
 
 PASSWORD = "correct horse battery"
 EMAIL = "li.na@example.org"
+A4_WIDTH = 718
+"""Of a page between margins of 1 cm, in pixels."""
 
 
 @dataclass
@@ -95,6 +97,15 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     for path in ("/desk?form=diary", "/desk/participants", "/desk/requests", "/desk/enrol"):
         page.goto(served.address + path)
         check_sound(page)
+    for path in ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix"):
+        page.goto(served.address + path)
+        check_sound(page)
+    page.set_viewport_size({"width": A4_WIDTH, "height": 900})
+    for path in ("/desk/report", "/desk/matrix"):
+        page.goto(served.address + path)
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        page.emulate_media(media="screen")
     context.close()
 
 

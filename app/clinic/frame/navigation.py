@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
 from app.web.permissions import ROUTES
-from app.web.urls import ACCESS, ACCESS_REVIEW, DESK, ENROL, PARTICIPANTS, REQUESTS, SITES, STAFF
+from app.web.urls import (
+    ACCESS,
+    ACCESS_REVIEW,
+    DESK,
+    ENROL,
+    MATRIX,
+    PARTICIPANTS,
+    REPORT,
+    REQUESTS,
+    SITES,
+    STAFF,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(Permission.PARTICIPANT_SEE, DESK, N_("Work list")),
     MenuEntry(Permission.PARTICIPANT_SEE, PARTICIPANTS, N_("Participants")),
     MenuEntry(Permission.PARTICIPANT_SEE, ACCESS, N_("Getting in")),
+    MenuEntry(Permission.TRAIL_SEE, MATRIX, N_("Matrix")),
+    MenuEntry(None, REPORT, N_("Report")),
     MenuEntry(None, REQUESTS, N_("Requests")),
     MenuEntry(None, ENROL, N_("Enrol")),
     MenuEntry(None, STAFF, N_("People")),

@@ -21,6 +21,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.STAFF_MANAGE: N_("invite staff, give and revoke roles"),
     Permission.SITE_MANAGE: N_("open, change and close sites"),
     Permission.ACCESS_SEE: N_("read who has access"),
+    Permission.REPORT_SEE: N_("read the report"),
 }
 """A test holds it complete."""
 

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     STAFF_MANAGE = "staff:manage"
     SITE_MANAGE = "site:manage"
     ACCESS_SEE = "access:see"
+    REPORT_SEE = "report:see"
 
 
 class Role(StrEnum):
@@ -33,6 +34,8 @@ class Role(StrEnum):
     MONITOR = "monitor"
     DATA_MANAGER = "data_manager"
     ADMIN = "admin"
+    STATISTICIAN = "statistician"
+    SPONSOR_VIEWER = "sponsor_viewer"
 
 
 _CONDUCT = frozenset(
@@ -45,18 +48,22 @@ _CONDUCT = frozenset(
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
+        Permission.REPORT_SEE,
         Permission.REMINDER_SEND,
     }
 )
+_READING = frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE})
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.NURSE: _CONDUCT,
     Role.INVESTIGATOR: _CONDUCT
     | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE}
     | {Permission.ACCESS_SEE},
-    Role.MONITOR: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.ACCESS_SEE}),
-    Role.DATA_MANAGER: frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE}),
+    Role.MONITOR: _READING | {Permission.ACCESS_SEE},
+    Role.DATA_MANAGER: _READING,
     Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
+    Role.STATISTICIAN: frozenset({Permission.REPORT_SEE, Permission.ARM_SEE}),
+    Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE}),
 }
 """The one table of grants. Nurses see whether a form was sent, and no role of the sites sees scores."""
 

@@ -1,0 +1,1 @@
+"""The report of a study and the matrix of its forms."""

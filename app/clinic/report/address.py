@@ -1,0 +1,137 @@
+"""The addresses of the report: every choice stands in them, so that they can be kept as bookmarks."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query
+
+from app.domain.report.completeness import RateRules, RuleSet
+from app.domain.typed_text import narrow_text, parse_day
+from app.services.clinic.report.figures import TABLES, ReportPart, ReportTable
+from app.services.clinic.report.report import FigureAddress
+from app.services.clinic.report.scope import ReportFilter
+from app.web.urls import REPORT, REPORT_ROWS, REPORT_ROWS_FILE, REPORT_TABLE
+
+_LATE = "yes"
+OF_VISITS = frozenset({ReportPart.completeness, ReportPart.timing})
+"""Parts whose lines are visits, of which one can be chosen."""
+_Short = Annotated[str, Query(max_length=40)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What an address of the report asks for, as it was typed; an unknown choice is the usual one."""
+
+    part: str = ""
+    site: str = ""
+    visit: str = ""
+    first: str = ""
+    last: str = ""
+    rules: str = ""
+    late: str = ""
+
+    @property
+    def chosen_part(self) -> ReportPart:
+        return ReportPart(self.part) if self.part in tuple(ReportPart) else ReportPart.completeness
+
+    @property
+    def rate_rules(self) -> RateRules:
+        rule_set = RuleSet(self.rules) if self.rules in tuple(RuleSet) else RuleSet.first
+        return RateRules(rule_set, self.late == _LATE)
+
+    def choices(self, study: str) -> ReportFilter:
+        """The filter. Raises Refused: "bad_date", "impossible_date"."""
+        site, visit = narrow_text(self.site), narrow_text(self.visit)
+        return ReportFilter(study, site, visit, self.first_day, self.last_day, self.rate_rules)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        rules, late = self.rate_rules, self.late if self.late == _LATE else ""
+        chosen = {"site": self.site, "visit": self.visit, "from": self.first, "to": self.last}
+        rule_set = "" if rules.rule_set is RuleSet.first else rules.rule_set.value
+        return {name: value for name, value in {**chosen, "rules": rule_set, "late": late}.items() if value}
+
+    def page_url(self, part: ReportPart) -> str:
+        return _address(REPORT, {"part": part.value, **self.within(part).parameters})
+
+    def table_url(self, table: ReportTable) -> str:
+        return _address(REPORT_TABLE, {"table": table.value, **self.parameters})
+
+    def rows_url(
+        self, figure: FigureAddress, after: tuple[str, int] | None = None, file: bool = False
+    ) -> str:
+        parts = {
+            "table": figure.table.value, "figure": figure.figure, "of_visit": figure.visit,
+            "of_form": figure.instrument, "of_site": figure.site, "of_arm": figure.arm,
+            "of_item": figure.item, "of_line": figure.line,
+        }  # fmt: skip
+        where = {name: value for name, value in parts.items() if value}
+        on = {"after": after[0], "row": str(after[1])} if after else {}
+        return _address(REPORT_ROWS_FILE if file else REPORT_ROWS, {**where, **self.parameters, **on})
+
+    def within(self, part: ReportPart) -> "ReportQuery":
+        """These choices on another part, without those that it has not, or that mean other days there."""
+        same_days = (part is ReportPart.recruitment) == (self.chosen_part is ReportPart.recruitment)
+        return replace(
+            self,
+            part=part.value,
+            visit=self.visit if part in OF_VISITS else "",
+            first=self.first if same_days else "",
+            last=self.last if same_days else "",
+        )
+
+    @property
+    def of_visits(self) -> bool:
+        """Whether a visit can be chosen on this part."""
+        return self.chosen_part in OF_VISITS
+
+    @property
+    def first_day(self) -> date | None:
+        return _day(self.first, "from")
+
+    @property
+    def last_day(self) -> date | None:
+        return _day(self.last, "to")
+
+
+def read_report_query(
+    part: _Short = "",
+    site: _Short = "",
+    visit: _Short = "",
+    first: Annotated[str, Query(alias="from", max_length=40)] = "",
+    last: Annotated[str, Query(alias="to", max_length=40)] = "",
+    rules: _Short = "",
+    late: _Short = "",
+) -> ReportQuery:
+    return ReportQuery(part, site, visit, first, last, rules, late)
+
+
+def read_figure(
+    table: _Short = "",
+    figure: _Short = "",
+    of_visit: _Short = "",
+    of_form: _Short = "",
+    of_site: _Short = "",
+    of_arm: _Short = "",
+    of_item: _Short = "",
+    of_line: _Short = "",
+) -> FigureAddress:
+    """The figure whose rows are asked for; without one, every form of the ledger."""
+    name = ReportTable(table) if table in tuple(ReportTable) else ReportTable.ledger
+    return FigureAddress(
+        name, figure or TABLES[name].figures[0], of_visit, of_form, of_site, of_arm, of_item, of_line
+    )
+
+
+def read_table(table: _Short = "") -> ReportTable:
+    return ReportTable(table) if table in tuple(ReportTable) else ReportTable.rates
+
+
+def _day(typed: str, field: str) -> date | None:
+    return parse_day(typed, field) if narrow_text(typed) else None
+
+
+def _address(path: str, parameters: dict[str, str]) -> str:
+    return f"{path}?{urlencode(parameters)}" if parameters else path

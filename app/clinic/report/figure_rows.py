@@ -1,0 +1,158 @@
+"""The rows that make a figure of the report, as a page and as a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from app.clinic.report.address import ReportQuery, read_figure, read_report_query
+from app.clinic.report.report_page import study_of
+from app.clinic.report.spreadsheet import Cell, csv_response
+from app.clinic.report.table_view import TableWords, table_words
+from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.services.clinic.report.figures import TABLES
+from app.services.clinic.report.report import FigureAddress, FigureRows, list_figure_rows
+from app.web.urls import PARTICIPANT_FORM, REPORT_ROWS, REPORT_ROWS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRowView:
+    """One form, or one participant where there is no form; addresses only for whom the reader may open."""
+
+    subject: str
+    url: str
+    site: str
+    visit: str
+    form: str
+    form_url: str
+    day: date | None
+    status: str
+    late: bool
+    at: datetime | None
+    zone: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRowsPage:
+    """The rows behind one figure; `total` is the figure itself."""
+
+    template: ClassVar[str] = "clinic/report/rows.html"
+    table: str
+    figure: str
+    where: tuple[str, ...]
+    query: ReportQuery
+    total: int
+    of_people: bool
+    rows: tuple[FigureRowView, ...]
+    back_url: str
+    file_url: str
+    next_url: str
+    as_of: datetime
+    zone: str
+
+
+router = APIRouter(include_in_schema=False)
+Asked = Annotated[ReportQuery, Depends(read_report_query)]
+Figure = Annotated[FigureAddress, Depends(read_figure)]
+
+
+@router.get(REPORT_ROWS)
+def show_rows(
+    desk: SignedInRequest,
+    query: Asked,
+    figure: Figure,
+    after: Annotated[str, Query(max_length=40)] = "",
+    row: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+) -> Response:
+    found = list_figure_rows(desk.context, query.choices(study_of(desk)), figure, (after, row))
+    words = table_words(desk, found.scope)
+    rule = TABLES[figure.table]
+    query = replace(query, part=rule.part.value)
+    within = desk.frame.within
+    return desk.show(
+        FigureRowsPage(
+            table=figure.table.value,
+            figure=figure.figure,
+            where=tuple(_where(figure, words)),
+            query=query,
+            total=found.total,
+            of_people=rule.source is None,
+            rows=tuple(_rows(found, words)),
+            back_url=within(query.page_url(rule.part)),
+            file_url=within(query.rows_url(figure, file=True)),
+            next_url=within(query.rows_url(figure, found.after)) if found.after else "",
+            as_of=desk.at,
+            zone=found.scope.plan.zone,
+        )
+    )
+
+
+@router.get(REPORT_ROWS_FILE)
+def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
+    found = list_figure_rows(desk.context, query.choices(study_of(desk)), figure, limit=None)
+    heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
+    what = f"{figure.table.value}-{figure.figure}"
+    return csv_response(found.scope.study, what, desk.at.date(), heads, rows(found, _site_codes(desk, found)))
+
+
+def _site_codes(desk: StaffRequest, found: FigureRows) -> dict[int, str]:
+    return {key: code for key, (code, _name) in table_words(desk, found.scope).sites.items()}
+
+
+def _form_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+    for row in found.forms:
+        yield (
+            row.subject, sites[row.site_id], row.visit, row.instrument, row.instrument_version,
+            _text(row.for_day), _text(row.target_on), row.status, _text(row.submitted_at),
+            "yes" if row.out_of_window else "no", row.reason,
+        )  # fmt: skip
+
+
+def _people_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+    for row in found.people:
+        yield row.subject, sites[row.site_id], _text(row.enrolled_on), _text(row.signed_in_at)
+
+
+_FORMS = (
+    (
+        "participant", "site", "visit", "instrument", "version", "for_day", "target_on", "status",
+        "submitted_at", "late", "reason",
+    ),
+    _form_lines,
+)  # fmt: skip
+_PEOPLE = (("participant", "site", "enrolled_on", "signed_in_at"), _people_lines)
+
+
+def _text(when: date | None) -> str:
+    return when.isoformat() if when else ""
+
+
+def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:
+    """In words, of which line the figure is."""
+    yield from (part for part in (figure.site, figure.visit) if part)
+    if figure.instrument:
+        yield words.forms.get(figure.instrument, figure.instrument)
+    yield from (part for part in (figure.arm, figure.item) if part)
+    if figure.line:
+        yield str(int(figure.line) + 1) if figure.line.isdecimal() else figure.line
+
+
+def _rows(found: FigureRows, words: TableWords) -> Iterator[FigureRowView]:
+    for form in found.forms:
+        person = url_of_participant(form.participant) if form.site_id in found.readable else ""
+        url = PARTICIPANT_FORM.format(participant=form.participant, slot=form.slot) if person else ""
+        yield FigureRowView(
+            form.subject, person, words.sites[form.site_id][0], form.visit,
+            words.forms.get(form.instrument, form.instrument), url, form.for_day or form.target_on,
+            form.status, form.out_of_window, form.submitted_at, form.zone, form.reason or "",
+        )  # fmt: skip
+    for each in found.people:
+        person = url_of_participant(each.participant) if each.site_id in found.readable else ""
+        yield FigureRowView(
+            each.subject, person, words.sites[each.site_id][0], "", "", "", each.enrolled_on, "", False,
+            each.signed_in_at, each.zone, "",
+        )  # fmt: skip

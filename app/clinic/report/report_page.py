@@ -1,0 +1,193 @@
+"""The report of a study, one page for each of its parts, and each table as a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from app.clinic.report.address import ReportQuery, read_report_query, read_table
+from app.clinic.report.spreadsheet import Cell, csv_response
+from app.clinic.report.table_view import CellView, TableView, TableWords, table_words, view_table
+from app.clinic.request import SignedInRequest, StaffRequest
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
+from app.services.clinic.report.report import Report, get_report
+from app.services.clinic.report.scope import ReportScope
+from app.web.pages.rendering import Pages
+from app.web.urls import REPORT, REPORT_TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class PartTab:
+    """One part of the report, to be chosen."""
+
+    code: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RateView:
+    """A rate of all visits together: the share, and the counts of which it is made."""
+
+    share: CellView
+    part: CellView
+    whole: CellView
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """One part of the report; `completion` and `available` are the rates of all visits together.
+
+    `query` is what was typed, `counted` what the numbers are of: the usual choice where that was wrong.
+    """
+
+    template: ClassVar[str] = "clinic/report/report.html"
+    part: str
+    parts: tuple[PartTab, ...]
+    query: ReportQuery
+    counted: ReportQuery
+    sites: tuple[tuple[str, str], ...]
+    visits: tuple[str, ...]
+    tables: tuple[TableView, ...]
+    completion: RateView | None
+    available: RateView | None
+    blinded: bool
+    as_of: datetime
+    zone: str
+    error: str = ""
+    error_field: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+Asked = Annotated[ReportQuery, Depends(read_report_query)]
+
+
+@router.get(REPORT)
+def show_report(desk: SignedInRequest, query: Asked) -> Response:
+    try:
+        return desk.show(_report_page(desk, query, query))
+    except Refused as refused:
+        if refused.code == "unknown_study":
+            raise
+        counted = ReportQuery(part=query.part, rules=query.rules, late=query.late)
+        page = _report_page(desk, query, counted)
+        field = str(refused.details.get("field", "site"))
+        return desk.show(replace(page, error=_error_words(desk, query, refused), error_field=field), refused)
+
+
+@router.get(REPORT_TABLE)
+def save_table(
+    desk: SignedInRequest, query: Asked, table: Annotated[ReportTable, Depends(read_table)]
+) -> Response:
+    report = get_report(desk.context, query.choices(study_of(desk)), TABLES[table].part)
+    scope, words = report.scope, table_words(desk, report.scope)
+    found = next((each for each in report.tables if each.name is table), None)
+    if found is None:
+        raise Refused("unknown_figure", field="table", allowed=())
+    rule = found.rule
+    line = ("line",) if ReportTable(table) in _LINED else ()
+    heads = (
+        *rule.by,
+        *line,
+        *rule.figures,
+        *rule.shares,
+        *((f"median_{rule.median}",) if rule.median else ()),
+    )
+    return csv_response(
+        scope.study, table.value, desk.at.date(), (*heads, *_RULES), _lines(desk, scope, found, line, words)
+    )
+
+
+TARGET_FROM, ENROLLED_FROM, LAST = N_("Target day from"), N_("Enrolled from"), N_("to")
+_LINED = frozenset({ReportTable.weeks, ReportTable.recruitment, ReportTable.diary})
+_RULES = ("rule_set", "late_counts", "as_of")
+
+
+def _lines(
+    desk: StaffRequest, scope: ReportScope, table: FigureTable, line: tuple[str, ...], words: TableWords
+) -> Iterator[tuple[Cell, ...]]:
+    """The lines of a table in codes, each with the rules by which it was counted and the moment."""
+    rules = scope.filter.rules
+    counted = (rules.rule_set.value, "yes" if rules.late_counts else "no", desk.at.isoformat())
+    for each in table.lines:
+        keys = [
+            words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
+            for name in (*table.rule.by, *line)
+        ]
+        shares = [f"{count / of:.6f}" if of else "" for count, of in each.shares.values()]
+        median = [each.median] if table.rule.median else []
+        yield (*keys, *each.counts.values(), *shares, *median, *counted)
+
+
+def study_of(desk: StaffRequest) -> str:
+    """The study that this request is about."""
+    return desk.study.code if desk.study else ""
+
+
+def site_choices(scope: ReportScope) -> tuple[tuple[str, str], ...]:
+    """The sites of a filter."""
+    return tuple((site.code, f"{site.code} {site.name}") for site in scope.sites)
+
+
+def visit_choices(scope: ReportScope) -> tuple[str, ...]:
+    """The visits of a filter, as the plan has them."""
+    return tuple(
+        dict.fromkeys(
+            rule.code_of(offset)
+            for rule in scope.plan.visits
+            if not rule.on_request
+            for offset in rule.offsets or (0,)
+        )
+    )
+
+
+def _error_words(desk: StaffRequest, query: ReportQuery, refused: Refused) -> str:
+    """The refusal, with the field as the page names it."""
+    pages: Pages = desk.request.app.state.pages
+    first = ENROLLED_FROM if query.chosen_part is ReportPart.recruitment else TARGET_FROM
+    field = pages.word(LAST if refused.details.get("field") == "to" else first, desk.frame)
+    return desk.words(Refused(refused.code, **{**refused.details, "field": field}))
+
+
+def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -> ReportPage:
+    report = get_report(desk.context, counted.choices(study_of(desk)), query.chosen_part)
+    words = table_words(desk, report.scope)
+    headline = _headline(desk, counted, report, words)
+    return ReportPage(
+        part=query.chosen_part.value,
+        parts=tuple(
+            PartTab(part.value, desk.frame.within(counted.page_url(part)), part is query.chosen_part)
+            for part in ReportPart
+        ),
+        query=query,
+        counted=counted,
+        sites=site_choices(report.scope),
+        visits=visit_choices(report.scope),
+        tables=tuple(view_table(desk, counted, table, words) for table in report.tables),
+        completion=headline.get("completion"),
+        available=headline.get("available"),
+        blinded=not report.scope.sees_arm,
+        as_of=desk.at,
+        zone=report.scope.plan.zone,
+    )
+
+
+def _headline(
+    desk: StaffRequest, query: ReportQuery, report: Report, words: TableWords
+) -> dict[str, RateView]:
+    """The two rates of all visits together; none on the other parts."""
+    for table in report.tables:
+        if table.name is ReportTable.rates and table.whole is not None:
+            alone = FigureTable(table.name, table.rule, (table.whole,), None)
+            view = view_table(desk, query, alone, words)
+            named = dict(zip((column.code for column in view.columns), view.rows[0].cells, strict=True))
+            return {
+                code: RateView(named[code], *(named[each] for each in table.rule.shares[code]))
+                for code in ("completion", "available")
+            }
+    return {}

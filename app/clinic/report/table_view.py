@@ -1,0 +1,222 @@
+"""Tables of the report as pages and files show them: words for keys, addresses of rows, tints of rates."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.clinic.report.address import ReportQuery
+from app.clinic.request import StaffRequest
+from app.domain.report.ledger import NO_ARM, RateFigure
+from app.services.clinic.report.figures import FigureLine, FigureTable, ReportTable
+from app.services.clinic.report.report import FigureAddress
+from app.services.clinic.report.scope import ReportScope
+
+GOOD, FAIR = 90, 75
+"""From these percentages on a rate is tinted as good or as fair; the number always stands with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """One cell: a count with the address of its rows, or a share in percent with its two counts."""
+
+    count: int | None = None
+    url: str = ""
+    percent: str = ""
+    of: str = ""
+    tint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One line; `head` are its words, none for the line of everything."""
+
+    head: tuple[str, ...]
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """One column: the code of a figure, or what it is called where that is no word of ours."""
+
+    code: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """One table of the report, ready to be shown; `left_out` is how many lines only its file has."""
+
+    name: str
+    heads: tuple[str, ...]
+    columns: tuple[ColumnView, ...]
+    rows: tuple[RowView, ...]
+    file_url: str
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableWords:
+    """What stands for the keys of a study: its sites by number, its forms by name."""
+
+    sites: Mapping[int, tuple[str, str]]
+    forms: Mapping[str, str]
+    one_form: bool
+
+
+def table_words(desk: StaffRequest, scope: ReportScope) -> TableWords:
+    """The words of this study in the reader's language."""
+    plan, installation, language = scope.plan, desk.installation, desk.frame.code
+    forms = {
+        used.id: plan.form_name(used.id, language)
+        or installation.name(scope.study, installation.library.instrument(used.id, used.version), language)
+        for used in plan.instruments
+    }
+    asked = {instrument for rule in plan.visits for instrument in rule.instruments}
+    return TableWords({site.site_id: (site.code, site.name) for site in scope.sites}, forms, len(asked) == 1)
+
+
+_HEADS = {"visit": "visit", "instrument": "form", "arm": "arm", "item": "item", "site_id": "site"}
+_LINES = {
+    ReportTable.weeks: "week",
+    ReportTable.recruitment: "month",
+    ReportTable.diary: "study_week",
+}
+_TINTED = frozenset({"completion", "on_time_share", "in_time_share", "adherence"})
+"""Shares that ought to be high at any time of a study."""
+WEEKS = 26
+"""Calendar weeks on the page, the newest first; a file has all."""
+_SPARSE = frozenset({ReportTable.reasons, ReportTable.ledger})
+"""Tables of which columns without any form are left out on the page."""
+
+
+def view_table(desk: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords) -> TableView:
+    """A table as its page shows it."""
+    if table.name is ReportTable.sites:
+        return _view_matrix(desk, query, table, words)
+    whole = (table.whole,) if table.whole and len(table.lines) != 1 else ()
+    heads = tuple(_HEADS[name] for name in table.rule.by if not _needless(name, words, table))
+    columns = _columns(table)
+    newest = table.lines[: -WEEKS - 1 : -1] if table.name is ReportTable.weeks else table.lines
+    return TableView(
+        name=table.name.value,
+        heads=(*heads, *((_LINES[table.name],) if table.name in _LINES else ())),
+        columns=tuple(ColumnView(code) for code in columns),
+        rows=tuple(
+            RowView(_head(line, table, words), _cells(desk, query, table, line, columns, words))
+            for line in (*(whole if table.lines else ()), *newest)
+        ),
+        file_url=desk.frame.within(query.table_url(table.name)),
+        left_out=len(table.lines) - len(newest),
+    )
+
+
+def _needless(name: str, words: TableWords, table: FigureTable) -> bool:
+    return name == "instrument" and words.one_form and "visit" in table.rule.by
+
+
+def _columns(table: FigureTable) -> tuple[str, ...]:
+    figures = [
+        figure
+        for figure in table.rule.figures
+        if table.name not in _SPARSE or any(line.counts[figure] for line in table.lines)
+    ]
+    median = ("median",) if table.rule.median else ()
+    return (*figures, *table.rule.shares, *median)
+
+
+def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str, ...]:
+    if not line.where:
+        return ()
+    parts = [
+        _name(name, line.where[name], words) for name in table.rule.by if not _needless(name, words, table)
+    ]
+    return (*parts, *((_line(line.where["line"]),) if table.name in _LINES else ()))
+
+
+def _name(name: str, value: object, words: TableWords) -> str:
+    if name == "instrument":
+        return words.forms.get(str(value), str(value))
+    return str(value or "–")
+
+
+def _line(text: str) -> str:
+    return str(int(text) + 1) if text.isdecimal() else text
+
+
+def _cells(
+    desk: StaffRequest,
+    query: ReportQuery,
+    table: FigureTable,
+    line: FigureLine,
+    columns: Iterable[str],
+    words: TableWords,
+) -> tuple[CellView, ...]:
+    def cell(code: str) -> CellView:
+        if code == "median":
+            return CellView(line.median)
+        if code in line.shares:
+            return _share(*line.shares[code], tinted=code in _TINTED)
+        address = address_of(table.name, code, line, words)
+        count = line.counts[code]
+        return CellView(count, desk.frame.within(query.rows_url(address)) if count else "")
+
+    return tuple(cell(code) for code in columns)
+
+
+def address_of(table: ReportTable, figure: str, line: FigureLine, words: TableWords) -> FigureAddress:
+    """The address of the rows behind one count."""
+    where = line.where
+    return FigureAddress(
+        table=table,
+        figure=figure,
+        visit=where.get("visit", ""),
+        instrument=where.get("instrument", ""),
+        site=words.sites[where["site_id"]][0] if "site_id" in where else "",
+        arm=(where["arm"] or NO_ARM) if "arm" in where else "",
+        item=where.get("item", ""),
+        line=where.get("line", ""),
+    )
+
+
+def _share(count: int, of: int, url: str = "", *, tinted: bool = True) -> CellView:
+    if not of:
+        return CellView()
+    percent = 100 * count / of
+    tint = "ok" if percent >= GOOD else "warn" if percent >= FAIR else "err"
+    return CellView(
+        url=url, percent=format_percent(count, of), of=f"{count}/{of}", tint=tint if tinted else ""
+    )
+
+
+def format_percent(count: int, of: int) -> str:
+    """A share with one decimal, rounded half up from the exact counts."""
+    tenths = (2000 * count + of) // (2 * of)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def _view_matrix(desk: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords) -> TableView:
+    """Sites by visits, each cell with its completion rate."""
+    places = dict.fromkeys((line.where["visit"], line.where["instrument"]) for line in table.lines)
+    of_site: dict[int, dict[tuple[str, str], FigureLine]] = {}
+    for line in table.lines:
+        of_site.setdefault(line.where["site_id"], {})[line.where["visit"], line.where["instrument"]] = line
+
+    def cell(line: FigureLine | None) -> CellView:
+        if line is None:
+            return CellView()
+        address = address_of(table.name, RateFigure.expected.value, line, words)
+        url = desk.frame.within(query.rows_url(address))
+        return _share(*line.shares["completion"], url)
+
+    return TableView(
+        name=table.name.value,
+        heads=("site",),
+        columns=tuple(
+            ColumnView("", visit if words.one_form else f"{visit} {words.forms.get(form, form)}")
+            for visit, form in places
+        ),
+        rows=tuple(
+            RowView((" ".join(words.sites[site]),), tuple(cell(lines.get(place)) for place in places))
+            for site, lines in sorted(of_site.items(), key=lambda each: words.sites[each[0]])
+        ),
+        file_url=desk.frame.within(query.table_url(table.name)),
+    )

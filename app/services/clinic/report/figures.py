@@ -1,0 +1,286 @@
+"""The tables of the report: what each counts, by what its lines are, and which forms belong to a figure.
+
+One rule, `TableRule.counts`, decides what a figure counts, for the table and for the rows behind it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from app.domain.plans.plan import MissedReason
+from app.domain.plans.status import Status
+from app.domain.report.completeness import FormFacts, RateRules, RuleSet
+from app.domain.report.ledger import FormOutcome, LedgerForm, RateFigure, counts_for
+from app.domain.report.spreads import (
+    CompletionTime,
+    DaysFromTarget,
+    SignInDelay,
+    bin_days,
+    bin_minutes,
+    find_median,
+    week_of,
+)
+from app.storage.queries.report.form_figures import FormFigures
+
+Group = Mapping[str, Any]
+"""Forms or participants of which all facts are alike, and how many there are (`count`)."""
+
+
+class ReportTable(StrEnum):
+    """A table of the report."""
+
+    rates = "rates"
+    rates_by_arm = "rates_by_arm"
+    ledger = "ledger"
+    sites = "sites"
+    reasons = "reasons"
+    weeks = "weeks"
+    days = "days"
+    minutes = "minutes"
+    blanks = "blanks"
+    recruitment = "recruitment"
+    diary = "diary"
+
+
+class ReportPart(StrEnum):
+    """A page of the report."""
+
+    completeness = "completeness"
+    timing = "timing"
+    recruitment = "recruitment"
+    diary = "diary"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRule:
+    """How a table is made: its source, the facts by which its lines are, its figures, and its shares.
+
+    A share is named with the two figures of which it is the quotient. `line` may add one more value by
+    which lines are told apart, such as a week.
+    """
+
+    part: ReportPart
+    source: FormFigures | None
+    by: tuple[str, ...]
+    figures: tuple[str, ...]
+    counts: Callable[[str, Group, RateRules], bool]
+    shares: Mapping[str, tuple[str, str]]
+    line: Callable[[Group, Mapping[str, int]], str] = lambda _group, _weeks: ""
+    totals: bool = True
+    median: str = ""
+
+
+def ledger_form(group: Group) -> LedgerForm:
+    """The facts of a group of the completeness source, as the rules take them."""
+    left = {RuleSet.first: group["left_first"], RuleSet.second: group["left_second"]}
+    status = Status(group["status"])
+    facts = FormFacts(
+        in_population=bool(group["in_population"]),
+        closed=bool(group["closed"]),
+        left=frozenset(rules for rules, gone in left.items() if gone),
+        excused=bool(group["excused"]),
+        submitted=status is Status.submitted,
+        late=bool(group["late"]),
+        scorable=bool(group["scorable"]),
+    )
+    return LedgerForm(status, facts, group["reason"])
+
+
+def _rate(figure: str, group: Group, rules: RateRules) -> bool:
+    return counts_for(ledger_form(group), RateFigure(figure), rules)
+
+
+def _outcome(figure: str, group: Group, _rules: RateRules) -> bool:
+    return figure == "forms" or ledger_form(group).outcome is FormOutcome(figure)
+
+
+def _reason(figure: str, group: Group, _rules: RateRules) -> bool:
+    if Status(group["status"]) is not Status.missed:
+        return False
+    return figure in ("missed", group["reason"] or "unstated")
+
+
+def _settled(figure: str, group: Group, _rules: RateRules) -> bool:
+    """Of forms whose window has closed: those that were to be answered, or those that came in time."""
+    if group["status"] == Status.missed.value:
+        return figure == "settled"
+    return group["status"] == Status.submitted.value and (figure == "settled" or not bool(group["late"]))
+
+
+def _days(figure: str, group: Group, _rules: RateRules) -> bool:
+    return figure == "sent" or bin_days(group["days"], bool(group["late"])) is DaysFromTarget(figure)
+
+
+def _minutes(figure: str, group: Group, _rules: RateRules) -> bool:
+    return figure == "sent" or bin_minutes(group["minutes"]) is CompletionTime(figure)
+
+
+def _blank(figure: str, group: Group, _rules: RateRules) -> bool:
+    return figure == "asked" or bool(group["blank"])
+
+
+def _person(figure: str, group: Group, _rules: RateRules) -> bool:
+    if figure == "due":
+        return SignInDelay(group["delay"]) is not SignInDelay.pending
+    return figure in ("enrolled", group["delay"])
+
+
+def _month(group: Group, _weeks: Mapping[str, int]) -> str:
+    return f"{int(group['year']):04d}-{int(group['month']):02d}"
+
+
+def _calendar_week(group: Group, _weeks: Mapping[str, int]) -> str:
+    day: date = group["target_on"]
+    return week_of(day).isoformat()
+
+
+def _study_week(group: Group, weeks: Mapping[str, int]) -> str:
+    return f"{weeks[group['visit']]:03d}" if group["visit"] in weeks else NO_LINE
+
+
+NO_LINE = "none"
+"""The line of diary entries that the plan of today has no week for."""
+_FORM = ("visit", "instrument")
+_RATES = tuple(each.value for each in RateFigure)
+_QUOTIENTS = {
+    "available": (RateFigure.valid.value, RateFigure.population.value),
+    "completion": (RateFigure.valid_expected.value, RateFigure.expected.value),
+}
+REASONS = (*(each.value for each in MissedReason), "unstated")
+_SETTLED = ("settled", "on_time")
+_ON_TIME = {"on_time_share": ("on_time", "settled")}
+_DAYS = ("sent", *(each.value for each in DaysFromTarget))
+_TIMES = ("sent", *(each.value for each in CompletionTime))
+_PEOPLE = ("enrolled", "due", SignInDelay.in_time.value, SignInDelay.later.value, SignInDelay.never.value)
+
+TABLES: Mapping[ReportTable, TableRule] = {
+    ReportTable.rates: TableRule(
+        ReportPart.completeness, FormFigures.completeness, _FORM, _RATES, _rate, _QUOTIENTS
+    ),
+    ReportTable.rates_by_arm: TableRule(
+        ReportPart.completeness, FormFigures.completeness, (*_FORM, "arm"), _RATES, _rate, _QUOTIENTS,
+        totals=False,
+    ),
+    ReportTable.ledger: TableRule(
+        ReportPart.completeness, FormFigures.completeness, _FORM,
+        ("forms", *(each.value for each in FormOutcome)), _outcome, {},
+    ),
+    ReportTable.sites: TableRule(
+        ReportPart.completeness, FormFigures.completeness, (*_FORM, "site_id"),
+        (RateFigure.expected.value, RateFigure.valid_expected.value), _rate,
+        {"completion": _QUOTIENTS["completion"]}, totals=False,
+    ),
+    ReportTable.reasons: TableRule(
+        ReportPart.completeness, FormFigures.completeness, _FORM, ("missed", *REASONS), _reason, {}
+    ),
+    ReportTable.weeks: TableRule(
+        ReportPart.timing, FormFigures.weeks, (), _SETTLED, _settled, _ON_TIME, _calendar_week
+    ),
+    ReportTable.days: TableRule(
+        ReportPart.timing, FormFigures.days, _FORM, _DAYS, _days, {}, median="days"
+    ),
+    ReportTable.minutes: TableRule(
+        ReportPart.timing, FormFigures.minutes, _FORM, _TIMES, _minutes, {}, median="minutes"
+    ),
+    ReportTable.blanks: TableRule(
+        ReportPart.timing, FormFigures.blanks, ("instrument", "item"), ("asked", "blank"), _blank,
+        {"blank_share": ("blank", "asked")}, totals=False,
+    ),
+    ReportTable.recruitment: TableRule(
+        ReportPart.recruitment, None, (), _PEOPLE, _person,
+        {"in_time_share": (SignInDelay.in_time.value, "due")}, _month,
+    ),
+    ReportTable.diary: TableRule(
+        ReportPart.diary, FormFigures.diary, (), _SETTLED, _settled, {"adherence": ("on_time", "settled")},
+        _study_week,
+    ),
+}  # fmt: skip
+"""Every table of the report, in the order in which they are read."""
+
+
+OF_REACHED_VISITS = frozenset({ReportTable.rates, ReportTable.rates_by_arm, ReportTable.sites})
+"""Tables of visits that somebody has reached: the others would only add to a fixed denominator."""
+
+
+def drop_unreached(groups: Iterable[Group], rules: RateRules) -> tuple[Group, ...]:
+    """The groups of visits at which a participant was expected, or sent a valid form."""
+    counted, reached = tuple(groups), set[tuple[str, str]]()
+    for group in counted:
+        if _rate(RateFigure.expected, group, rules) or _rate(RateFigure.valid, group, rules):
+            reached.add((group["visit"], group["instrument"]))
+    return tuple(group for group in counted if (group["visit"], group["instrument"]) in reached)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureLine:
+    """One line of a table: by which facts it is, and its counts by name; no facts for the whole."""
+
+    where: Mapping[str, Any]
+    counts: Mapping[str, int]
+    shares: Mapping[str, tuple[int, int]]
+    median: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FigureTable:
+    """A table of counts; `whole` is all of it, None where lines are not to be added up."""
+
+    name: ReportTable
+    rule: TableRule
+    lines: tuple[FigureLine, ...]
+    whole: FigureLine | None
+
+
+def build_table(
+    name: ReportTable,
+    groups: Iterable[Group],
+    rules: RateRules,
+    weeks: Mapping[str, int],
+    order: Mapping[str, int],
+) -> FigureTable:
+    """Count the groups into the lines of a table, each once for each figure to which it belongs.
+
+    `weeks` are those of diary entries and `order` the places of visits, both by code.
+    """
+    rule, lines, every = TABLES[name], dict[tuple[Any, ...], list[Group]](), list[Group]()
+    for group in drop_unreached(groups, rules) if name in OF_REACHED_VISITS else groups:
+        key = (*(group[fact] for fact in rule.by), rule.line(group, weeks))
+        lines.setdefault(key, []).append(group)
+        every.append(group)
+    names = (*rule.by, "line")
+    return FigureTable(
+        name=name,
+        rule=rule,
+        lines=tuple(
+            _count(rule, dict(zip(names, key, strict=True)), lines[key], rules)
+            for key in sorted(lines, key=lambda key: [_place(part, order) for part in key])
+        ),
+        whole=_count(rule, {}, every, rules) if rule.totals else None,
+    )
+
+
+def _place(part: object, order: Mapping[str, int]) -> tuple[int, int, str]:
+    """Visits as the plan has them, and anything else by its letters, numbers in it as numbers."""
+    text = str(part)
+    digits = "".join(sign for sign in text if sign.isdecimal())
+    return order.get(text, len(order)), int(digits or 0), text
+
+
+def _count(rule: TableRule, where: Mapping[str, Any], groups: list[Group], rules: RateRules) -> FigureLine:
+    counts = {
+        figure: sum(group["count"] for group in groups if rule.counts(figure, group, rules))
+        for figure in rule.figures
+    }
+    shares = {name: (counts[part], counts[of]) for name, (part, of) in rule.shares.items()}
+    return FigureLine(where, counts, shares, _median(rule, groups))
+
+
+def _median(rule: TableRule, groups: list[Group]) -> int | None:
+    if not rule.median:
+        return None
+    counted: dict[int, int] = {}
+    for group in groups:
+        counted[group[rule.median]] = counted.get(group[rule.median], 0) + group["count"]
+    return find_median(counted)

@@ -1,0 +1,61 @@
+"""The matrix of a study: participants by visits, a page of participants at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.records.access import Permission
+from app.domain.report.ledger import MatrixCell
+from app.services.clinic.report.scope import ReportFilter, ReportScope, open_scope
+from app.services.core.context import StaffContext
+from app.storage.queries.report.matrix_rows import read_cells, read_participants
+
+MATRIX_PAGE = 50
+"""Participants on one page."""
+
+Column = tuple[str, str]
+"""A visit and an instrument."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One participant, and their forms by visit and instrument."""
+
+    participant: str
+    subject: str
+    site_id: int
+    cells: Mapping[Column, MatrixCell]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A page of the matrix; `after` is the code from which the next page goes on, "" on the last."""
+
+    scope: ReportScope
+    columns: tuple[Column, ...]
+    rows: tuple[MatrixRow, ...]
+    after: str
+
+
+def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matrix:
+    """The forms of the next participants after this code, but for the diary.
+
+    Raises Refused: "unknown_study", "unknown_site".
+    """
+    with context.read() as session:
+        scope = open_scope(session, context, chosen, Permission.PARTICIPANT_SEE)
+        connection = session.connection()
+        people = read_participants(connection, scope.people(context), after, MATRIX_PAGE + 1)
+        shown = people[:MATRIX_PAGE]
+        cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
+    by_person: dict[int, dict[Column, MatrixCell]] = {person.id: {} for person in shown}
+    columns: dict[Column, int] = {}
+    for cell in cells:
+        column = (cell.visit, cell.instrument)
+        by_person[cell.participant_id][column] = cell
+        columns.setdefault(column, cell.position)
+    return Matrix(
+        scope=scope,
+        columns=tuple(sorted(columns, key=lambda column: (columns[column], column))),
+        rows=tuple(MatrixRow(row.public_id, row.subject, row.site_id, by_person[row.id]) for row in shown),
+        after=shown[-1].subject if len(people) > MATRIX_PAGE else "",
+    )

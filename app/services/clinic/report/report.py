@@ -1,0 +1,182 @@
+"""A page of the report: its tables, each counted by one aggregate query, and the rows behind a figure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.domain.report.spreads import SignInDelay, diary_weeks, visit_order
+from app.services.clinic.report.figures import (
+    OF_REACHED_VISITS,
+    TABLES,
+    FigureTable,
+    Group,
+    ReportPart,
+    ReportTable,
+    build_table,
+    drop_unreached,
+)
+from app.services.clinic.report.scope import ReportFilter, ReportScope, open_scope
+from app.services.core.context import StaffContext
+from app.storage.queries.report.form_figures import FormFigures, ListedForm, count_forms, list_forms
+from app.storage.queries.report.people_figures import ListedPerson, count_people, list_people
+
+ROWS = 100
+"""Rows behind a figure shown at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The tables of one page of the report."""
+
+    scope: ReportScope
+    tables: tuple[FigureTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureAddress:
+    """One figure of a table: its name and the line it stands in; an empty part stands for all."""
+
+    table: ReportTable
+    figure: str
+    visit: str = ""
+    instrument: str = ""
+    site: str = ""
+    arm: str = ""
+    item: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRows:
+    """Rows behind a figure: forms, or participants; `total` is the figure, `after` continues the list."""
+
+    scope: ReportScope
+    total: int
+    forms: tuple[ListedForm, ...] = ()
+    people: tuple[ListedPerson, ...] = ()
+    after: tuple[str, int] | None = None
+    readable: frozenset[int] = frozenset()
+    """The sites whose participants the reader may open."""
+
+
+def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) -> Report:
+    """One page of the report, read in one transaction. Raises Refused: "unknown_study", "unknown_site"."""
+    with context.read() as session:
+        scope = open_scope(session, context, chosen)
+        weeks, order = diary_weeks(scope.plan.diary), visit_order(scope.plan)
+        groups: dict[FormFigures | None, Sequence[Group]] = {}
+        tables = []
+        for name, rule in TABLES.items():
+            if rule.part is not part or (name is ReportTable.rates_by_arm and not scope.sees_arm):
+                continue
+            if rule.source not in groups:
+                groups[rule.source] = _read_groups(session.connection(), context, scope, rule.source)
+            tables.append(build_table(name, groups[rule.source], scope.filter.rules, weeks, order))
+        return Report(scope, tuple(tables))
+
+
+def _read_groups(
+    connection: Connection, context: StaffContext, scope: ReportScope, source: FormFigures | None
+) -> Sequence[Group]:
+    if source is None:
+        return count_people(connection, scope.people(context))
+    return count_forms(connection, source, scope.forms(context))
+
+
+def list_figure_rows(
+    context: StaffContext,
+    chosen: ReportFilter,
+    figure: FigureAddress,
+    after: tuple[str, int] = ("", 0),
+    limit: int | None = ROWS,
+) -> FigureRows:
+    """The rows behind one figure, by participant's code, at most `limit` (None: all of them).
+
+    Raises Refused: as `get_report`, and "unknown_figure" for what no table has or the reader may not see.
+    """
+    rule = TABLES[figure.table]
+    if figure.figure not in rule.figures or ("item" in rule.by and not figure.item):
+        raise Refused("unknown_figure", field="figure", allowed=rule.figures)
+    with context.read() as session:
+        scope = open_scope(session, context, chosen)
+        if figure.arm and not scope.sees_arm:
+            raise Refused("unknown_figure", field="arm", allowed=())
+        connection = session.connection()
+        readable = frozenset(
+            site.site_id
+            for site in scope.sites
+            if context.actor.may(Permission.PARTICIPANT_SEE, scope.study_id, site.site_id)
+        )
+        if rule.source is None:
+            return _people(connection, context, scope, figure, after, limit, readable)
+        return _forms(connection, context, scope, figure, rule.source, after, limit, readable)
+
+
+def _forms(
+    connection: Connection,
+    context: StaffContext,
+    scope: ReportScope,
+    figure: FigureAddress,
+    source: FormFigures,
+    after: tuple[str, int],
+    limit: int | None,
+    readable: frozenset[int],
+) -> FigureRows:
+    rule, weeks = TABLES[figure.table], diary_weeks(scope.plan.diary)
+    site = next((each.site_id for each in scope.sites if each.code == figure.site), None)
+    if figure.site and site is None:
+        raise Refused("unknown_figure", field="site", allowed=tuple(each.code for each in scope.sites))
+    visits = (figure.visit,) if figure.visit else ()
+    selection = replace(
+        scope.forms(context, site_id=site, arm=figure.arm, visits=visits), instrument=figure.instrument
+    )
+    counted = count_forms(connection, source, selection)
+    of_reached = figure.table in OF_REACHED_VISITS and not figure.visit
+    groups = [
+        group
+        for group in (drop_unreached(counted, scope.filter.rules) if of_reached else counted)
+        if rule.counts(figure.figure, group, scope.filter.rules)
+        and figure.item in ("", group.get("item"))
+        and figure.line in ("", rule.line(group, weeks))
+    ]
+    wanted = [
+        dict(each)
+        for each in {_facts_of(group, by_visit=of_reached or bool(figure.line)) for group in groups}
+    ]
+    rows = list_forms(connection, source, selection, wanted, after, limit)
+    more = (rows[-1].subject, rows[-1].slot_id) if limit is not None and len(rows) == limit else None
+    total = sum(group["count"] for group in groups)
+    return FigureRows(scope, total, forms=tuple(rows), after=more, readable=readable)
+
+
+def _facts_of(group: Group, by_visit: bool) -> tuple[tuple[str, object], ...]:
+    """The facts by which rows are found; what the selection says already, or no line asks for, is none."""
+    needless = {"count", "site_id", "arm", "instrument"} | (set() if by_visit else {"visit", "target_on"})
+    return tuple((name, value) for name, value in group.items() if name not in needless)
+
+
+def _people(
+    connection: Connection,
+    context: StaffContext,
+    scope: ReportScope,
+    figure: FigureAddress,
+    after: tuple[str, int],
+    limit: int | None,
+    readable: frozenset[int],
+) -> FigureRows:
+    rule, no_weeks = TABLES[figure.table], dict[str, int]()
+    selection = scope.people(context)
+    groups: list[Mapping[str, object]] = [
+        group
+        for group in count_people(connection, selection)
+        if rule.counts(figure.figure, group, scope.filter.rules)
+        and figure.line in ("", rule.line(group, no_weeks))
+    ]
+    wanted = [(int(str(g["year"])), int(str(g["month"])), SignInDelay(str(g["delay"]))) for g in groups]
+    rows = list_people(connection, selection, wanted, after[0], limit)
+    more = (rows[-1].subject, rows[-1].participant_id) if limit is not None and len(rows) == limit else None
+    total = sum(int(str(group["count"])) for group in groups)
+    return FigureRows(scope, total, people=tuple(rows), after=more, readable=readable)

@@ -1,0 +1,106 @@
+"""What a report is about: one study, the sites that the reader reaches, and what they chose to see."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlmodel import Session
+
+from app.domain.plans.plan import Plan
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.domain.report.completeness import RateRules
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.core.context import StaffContext
+from app.storage.queries.participants import get_study
+from app.storage.queries.report.form_figures import RANDOMISATION, FormSelection
+from app.storage.queries.report.people_figures import PeopleSelection
+from app.storage.tables.columns import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """What the reader chose: a study ("" for their first), a site, a visit, target days, and rate rules."""
+
+    study: str = ""
+    site: str = ""
+    visit: str = ""
+    first: date | None = None
+    last: date | None = None
+    rules: RateRules = field(default_factory=RateRules)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportScope:
+    """A study as this reader may report on it. `chosen` are the sites that are counted, None for all.
+
+    `sees_arm`: at each of these sites they may see the arm.
+    """
+
+    study_id: int
+    study: str
+    plan: Plan
+    studies: tuple[str, ...]
+    sites: tuple[StaffSite, ...]
+    chosen: tuple[int, ...] | None
+    sees_arm: bool
+    filter: ReportFilter
+
+    def forms(
+        self,
+        context: StaffContext,
+        *,
+        site_id: int | None = None,
+        arm: str = "",
+        visits: Collection[str] = (),
+    ) -> FormSelection:
+        """The forms of this report; where that is asked, of one site, one arm or these visits."""
+        visit = self.filter.visit
+        return FormSelection(
+            study_id=self.study_id,
+            at=context.at,
+            sites=self.chosen if site_id is None else (site_id,),
+            visits=tuple(visits) or ((visit,) if visit else None),
+            arm=arm,
+            first=self.filter.first,
+            last=self.filter.last,
+            randomises=RANDOMISATION in self.plan.anchor_kinds,
+            shows_arm=self.sees_arm or not self.plan.blinded,
+            by_arm=self.sees_arm,
+            diary=self.plan.diary.series if self.plan.diary else "",
+        )
+
+    def people(self, context: StaffContext) -> PeopleSelection:
+        """The participants of this report; the days are those of enrolment."""
+        return PeopleSelection(self.study_id, context.at, self.chosen, self.filter.first, self.filter.last)
+
+
+def open_scope(
+    session: Session,
+    context: StaffContext,
+    chosen: ReportFilter,
+    permission: Permission = Permission.REPORT_SEE,
+) -> ReportScope:
+    """What this reader may report on. Raises Refused: "unknown_study", "unknown_site"."""
+    reached = list_staff_sites(session, context.actor, permission)
+    studies = tuple(dict.fromkeys(site.study for site in reached))
+    if not studies or (chosen.study and chosen.study not in studies):
+        raise Refused("unknown_study", study=chosen.study)
+    code = chosen.study or studies[0]
+    sites = tuple(site for site in reached if site.study == code)
+    counted = tuple(site for site in sites if chosen.site in ("", site.code))
+    if not counted:
+        raise Refused("unknown_site", site=chosen.site, allowed=tuple(site.code for site in sites))
+    study = get_study(session, code)
+    study_id = key_of(study)
+    everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)
+    return ReportScope(
+        study_id=study_id,
+        study=code,
+        plan=context.installation.library.plan(code, study.plan_version),
+        studies=studies,
+        sites=sites,
+        chosen=None if everywhere else tuple(site.site_id for site in counted),
+        sees_arm=all(context.actor.may(Permission.ARM_SEE, study_id, site.site_id) for site in counted),
+        filter=chosen,
+    )

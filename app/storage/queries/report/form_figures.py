@@ -1,0 +1,315 @@
+"""Forms of a study with the facts that reports count: counted by them, or listed one by one.
+
+The two statements have one source, `_facts`, so that a count is the count of what is listed. Everything is
+bound to one study, and read by the database in one pass over its forms.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.domain.plans.status import Status
+from app.domain.records.anchors import AnchorStanding
+from app.domain.report.completeness import EXITS, RuleSet
+from app.domain.report.ledger import NO_ARM
+from app.domain.report.spreads import LONG_TIME
+from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score
+from app.storage.queries.slots import status_expression
+from app.storage.tables.capture import Response
+from app.storage.tables.columns import table_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Anchor, Disposition, Slot
+
+_DAY, _MINUTE = 86_400, 60
+_FAR = 100_000
+"""Days by which differences are moved above zero, where division rounds down in both databases."""
+_BRACKET = 50
+MOST_MINUTES = LONG_TIME
+"""Minutes beyond this are not told apart."""
+
+
+Fact = sa.SQLColumnExpression[Any]
+"""What forms are counted by: a column, or what is made of columns."""
+
+
+class FormFigures(StrEnum):
+    """What forms are counted by."""
+
+    completeness = "completeness"
+    weeks = "weeks"
+    days = "days"
+    minutes = "minutes"
+    blanks = "blanks"
+    diary = "diary"
+
+
+@dataclass(frozen=True, slots=True)
+class FormSelection:
+    """The forms of a report: of one study, at these sites (None: all of them), as known at `at`.
+
+    `first` and `last` bound the target day. `randomises` says whether the study's population is only those
+    who are randomised, `shows_arm` whether forms that would tell the arm belong, and `by_arm` whether the
+    arm is one of the facts. `diary` names the series of the diary.
+    """
+
+    study_id: int
+    at: datetime
+    sites: tuple[int, ...] | None = None
+    visits: tuple[str, ...] | None = None
+    instrument: str = ""
+    arm: str = ""
+    first: date | None = None
+    last: date | None = None
+    randomises: bool = True
+    shows_arm: bool = False
+    by_arm: bool = False
+    diary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedForm:
+    """One form behind a figure."""
+
+    slot_id: int
+    participant: str
+    subject: str
+    slot: str
+    site_id: int
+    visit: str
+    instrument: str
+    instrument_version: str
+    for_day: date | None
+    target_on: date | None
+    submitted_at: datetime | None
+    out_of_window: bool
+    reason: str | None
+    zone: str
+    status: str
+
+
+_FIRST, _LATEST, _LATER = (sa.orm.aliased(Response, name=name) for name in ("first", "latest", "later"))
+_IS_LATEST = ~sa.exists().where(
+    col(_LATER.slot_id) == col(_LATEST.slot_id), col(_LATER.version) > col(_LATEST.version)
+)
+_RANDOMISED = sa.orm.aliased(Anchor, name="randomised")
+RANDOMISATION = "randomisation"
+"""The anchor by which a plan says that its participants are randomised."""
+_ANSWER = each_answer(col(_LATEST.answers)).table_valued("key", "value", name="answer")
+
+
+def _first_exit(rules: RuleSet) -> sa.ColumnElement[date | None]:
+    named = sorted(kind.value for kind in EXITS[rules])
+    return sa.func.min(sa.case((_STANDING.c.kind.in_(named), _STANDING.c.effective_on)))
+
+
+_STANDING, _UNDOING = (table_of(Disposition).alias(name) for name in ("standing", "undoing"))
+_LEFT = (
+    sa.select(
+        _STANDING.c.participant_id,
+        _first_exit(RuleSet.first).label("first"),
+        _first_exit(RuleSet.second).label("second"),
+    )
+    .where(
+        _STANDING.c.undoes_id.is_(None),
+        ~sa.exists().where(_UNDOING.c.undoes_id == _STANDING.c.id),
+    )
+    .group_by(_STANDING.c.participant_id)
+    .subquery("exits")
+)
+
+
+def count_forms(
+    connection: Connection, figures: FormFigures, chosen: FormSelection
+) -> Sequence[Mapping[str, Any]]:
+    """How many forms (`count`) there are of each combination of facts: one aggregate query."""
+    # Facts are made below and grouped above: bound values that stand twice would be two to PostgreSQL.
+    facts = _of_study(sa.select(*_facts(figures, chosen).values()), figures, chosen).subquery()
+    statement = sa.select(*facts.c, sa.func.count().label("count")).group_by(*facts.c)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def list_forms(
+    connection: Connection,
+    figures: FormFigures,
+    chosen: FormSelection,
+    wanted: Collection[Mapping[str, Any]],
+    after: tuple[str, int],
+    limit: int | None,
+) -> list[ListedForm]:
+    """The forms with any of these combinations of facts, by participant's code and key, after these."""
+    facts: dict[str, Fact] = {
+        name: each.label(f"fact_{name}") for name, each in _facts(figures, chosen).items()
+    }
+    status = status_expression(sa.literal(chosen.at)).label("status")
+    known = _of_study(sa.select(*_LISTED, status, *facts.values()), figures, chosen).cte("known")
+    known = known.prefix_with("MATERIALIZED")  # or PostgreSQL computes each fact for each combination anew
+    alike = [
+        sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in each.items())) for each in wanted
+    ]
+    subject, key = known.c.subject, known.c.id
+    statement = (
+        sa.select(*(known.c[column.name] for column in (*_LISTED, status)))
+        .where(
+            _any_of(alike),
+            sa.or_(subject > after[0], sa.and_(subject == after[0], key > after[1])),
+        )
+        .order_by(subject, key)
+        .limit(limit)
+    )
+    return [ListedForm(*row) for row in connection.execute(statement)]
+
+
+_LISTED: tuple[Any, ...] = (
+    col(Slot.id),
+    col(Participant.public_id).label("participant"),
+    col(Participant.subject),
+    col(Slot.public_id).label("slot"),
+    col(Slot.site_id),
+    col(Slot.visit),
+    col(Slot.instrument),
+    col(Slot.instrument_version),
+    col(Slot.for_day),
+    col(Slot.target_on),
+    col(Slot.submitted_at),
+    col(Slot.out_of_window),
+    col(Slot.missed_reason).label("reason"),
+    col(Slot.zone),
+)
+
+
+def _any_of(alike: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    """Any of these, some at a time inside of a call, as SQLite refuses a chain of a thousand."""
+    starts = range(0, len(alike), _BRACKET)
+    brackets = (sa.or_(*alike[start : start + _BRACKET]) for start in starts)
+    return sa.or_(sa.false(), *(sa.func.coalesce(each, sa.false()) for each in brackets))
+
+
+def _same(column: Fact, value: object) -> sa.ColumnElement[bool]:
+    if isinstance(value, bool):
+        return sa.and_(column) if value else sa.not_(column)
+    return column.is_(None) if value is None else column == value
+
+
+def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
+    """The facts by which these figures are counted, each under its name."""
+    status = status_expression(sa.literal(chosen.at))
+    where: dict[str, Fact] = {
+        "visit": col(Slot.visit),
+        "instrument": col(Slot.instrument),
+        "site_id": col(Slot.site_id),
+    }
+    if figures is FormFigures.diary:
+        return _labelled({"visit": where["visit"], "status": status, "late": col(Slot.out_of_window)})
+    if figures is FormFigures.weeks:
+        late = col(Slot.out_of_window)
+        return _labelled({"target_on": col(Slot.target_on), "status": status, "late": late})
+    if figures is FormFigures.days:
+        return _labelled({**_form(where), "late": col(Slot.out_of_window), "days": _days_from_target()})
+    if figures is FormFigures.minutes:
+        return _labelled({**_form(where), "minutes": _minutes()})
+    if figures is FormFigures.blanks:
+        return _labelled(
+            {"instrument": where["instrument"], "item": _ANSWER.c.key, "blank": _ANSWER.c.value.is_(None)}
+        )
+    arm = {"arm": col(Participant.arm)} if chosen.by_arm else {}
+    return _labelled({**where, **arm, "status": status, **_completeness(status, chosen)})
+
+
+def _form(where: dict[str, Fact]) -> dict[str, Fact]:
+    return {"visit": where["visit"], "instrument": where["instrument"]}
+
+
+def _labelled(facts: dict[str, Fact]) -> dict[str, Fact]:
+    return {name: each.label(name) for name, each in facts.items()}
+
+
+def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[str, Fact]:
+    randomised = col(_RANDOMISED.id).is_not(None) if chosen.randomises else sa.true()
+    missed = status == sa.literal_column(f"'{Status.missed.value}'")
+    return {
+        "in_population": sa.and_(randomised, col(Participant.consented_on).is_not(None)),
+        "closed": sa.func.coalesce(col(Slot.closes_at) <= sa.literal(chosen.at), sa.false()),
+        "left_first": sa.func.coalesce(_LEFT.c.first <= col(Slot.closes_on), sa.false()),
+        "left_second": sa.func.coalesce(_LEFT.c.second <= col(Slot.closes_on), sa.false()),
+        "excused": col(Slot.excused).is_not(None),
+        "late": sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.out_of_window)),
+        "scorable": sa.func.coalesce(has_score(col(_LATEST.scores)), sa.false()),
+        "reason": sa.case((missed, col(Slot.missed_reason))),
+    }
+
+
+def _days_from_target() -> sa.ColumnElement[int]:
+    """Whole days of 24 hours since the target day began; -1 is the day before."""
+    passed = epoch_seconds(col(Slot.submitted_at)) - epoch_seconds(col(Slot.due_at))
+    return (passed + _FAR * _DAY) // sa.literal_column(str(_DAY), sa.BigInteger) - _FAR
+
+
+def _minutes() -> sa.ColumnElement[int]:
+    passed = epoch_seconds(col(_FIRST.submitted_at)) - epoch_seconds(col(_FIRST.begun_at))
+    whole = passed // sa.literal_column(str(_MINUTE), sa.BigInteger)
+    return sa.case((whole < 0, 0), (whole > MOST_MINUTES, MOST_MINUTES), else_=whole)
+
+
+def _of_study(statement: sa.Select[Any], figures: FormFigures, chosen: FormSelection) -> sa.Select[Any]:
+    """The statement over the forms of this report, with the rows beside them that its figures need."""
+    diary = col(Slot.series) == chosen.diary
+    statement = statement.select_from(Slot).join(Participant, col(Participant.id) == col(Slot.participant_id))
+    statement = _joined(statement, figures).where(
+        col(Participant.study_id) == chosen.study_id,
+        col(Slot.study_id) == chosen.study_id,
+        col(Slot.out_of_plan).is_(False),
+        *_narrowed(chosen),
+    )
+    if figures is FormFigures.diary:
+        return statement.where(diary, col(Slot.closes_at) <= chosen.at)
+    statement = statement.where(col(Slot.for_day).is_(None), sa.not_(diary))
+    if figures is FormFigures.weeks:
+        return statement.where(col(Slot.closes_at) <= chosen.at)
+    return statement if figures is FormFigures.completeness else statement.where(_SENT)
+
+
+def _of_arm(arm: str) -> sa.ColumnElement[bool]:
+    return col(Participant.arm).is_(None) if arm == NO_ARM else col(Participant.arm) == arm
+
+
+_SENT = sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.due_at).is_not(None))
+
+
+def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
+    slot, person = col(Slot.id), col(Participant.id)
+    latest = sa.and_(col(_LATEST.slot_id) == slot, _IS_LATEST)
+    if figures is FormFigures.completeness:
+        randomised = sa.and_(
+            col(_RANDOMISED.participant_id) == person,
+            col(_RANDOMISED.kind) == RANDOMISATION,
+            col(_RANDOMISED.standing) == AnchorStanding.CURRENT,
+        )
+        statement = statement.outerjoin(_RANDOMISED, randomised).outerjoin(
+            _LEFT, _LEFT.c.participant_id == person
+        )
+        return statement.outerjoin(_LATEST, latest)
+    if figures is FormFigures.minutes:
+        return statement.join(_FIRST, sa.and_(col(_FIRST.slot_id) == slot, col(_FIRST.version) == 1))
+    if figures is FormFigures.blanks:
+        return statement.join(_LATEST, latest).join(_ANSWER, sa.true())
+    return statement
+
+
+def _narrowed(chosen: FormSelection) -> list[sa.ColumnElement[bool]]:
+    """What the reader chose to see, and what they may see."""
+    asked: list[sa.ColumnElement[bool] | None] = [
+        col(Participant.site_id).in_(chosen.sites) if chosen.sites is not None else None,
+        col(Slot.visit).in_(chosen.visits) if chosen.visits is not None else None,
+        col(Slot.instrument) == chosen.instrument if chosen.instrument else None,
+        _of_arm(chosen.arm) if chosen.arm else None,
+        col(Slot.target_on) >= chosen.first if chosen.first else None,
+        col(Slot.target_on) <= chosen.last if chosen.last else None,
+        None if chosen.shows_arm else col(Slot.arm_revealing).is_(False),
+    ]
+    return [each for each in asked if each is not None]

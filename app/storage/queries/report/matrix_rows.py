@@ -1,0 +1,74 @@
+"""The rows of the matrix: participants of a study by code, and the state of each of their forms."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.domain.report.ledger import MatrixCell
+from app.storage.queries.report.form_figures import FormSelection
+from app.storage.queries.report.people_figures import PeopleSelection
+from app.storage.queries.slots import status_expression
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+
+
+class MatrixPerson(NamedTuple):
+    """A participant of the matrix."""
+
+    id: int
+    public_id: str
+    subject: str
+    site_id: int
+
+
+def read_participants(
+    connection: Connection, chosen: PeopleSelection, after: str, limit: int
+) -> Sequence[MatrixPerson]:
+    """The next participants of a study after this code, at these sites."""
+    values = {"study": chosen.study_id, "after": after, "limit": limit, "sites": list(chosen.sites or ())}
+    rows = connection.execute(_people(chosen.sites is None), values)
+    return [MatrixPerson(*row) for row in rows]
+
+
+def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
+    """Every form of these participants but for the diary and, where it is hidden, what tells the arm."""
+    values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
+    return [MatrixCell(*row) for row in connection.execute(_cells(chosen.shows_arm), values)]
+
+
+@cache
+def _people(everywhere: bool) -> sa.Select[Any]:
+    there = () if everywhere else (col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),)
+    columns: tuple[Any, ...] = (
+        col(Participant.id), col(Participant.public_id), col(Participant.subject), col(Participant.site_id),
+    )  # fmt: skip
+    return (
+        sa.select(*columns)
+        .where(
+            col(Participant.study_id) == sa.bindparam("study"),
+            col(Participant.subject) > sa.bindparam("after"),
+            *there,
+        )
+        .order_by(col(Participant.subject))
+        .limit(sa.bindparam("limit"))
+    )
+
+
+@cache
+def _cells(shows_arm: bool) -> sa.Select[Any]:
+    now: sa.ColumnElement[datetime] = sa.bindparam("now", type_=sa.inspect(Slot).columns.closes_at.type)
+    columns: tuple[Any, ...] = (
+        col(Slot.participant_id), col(Slot.visit), col(Slot.instrument), col(Slot.position),
+        col(Slot.public_id), status_expression(now), col(Slot.out_of_window),
+    )  # fmt: skip
+    return sa.select(*columns).where(
+        col(Slot.participant_id).in_(sa.bindparam("people", expanding=True)),
+        col(Slot.for_day).is_(None),
+        col(Slot.series) != sa.bindparam("diary"),
+        *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
+    )
