@@ -280,37 +280,43 @@ class EverybodyActs(RuleBasedStateMachine):
         assert told[row.public_id]["data"]["arm"]["arm"] == row.arm
 
 
-@pytest.mark.slow
-@pytest.mark.req("EDC-04", "REP-01", "REP-03")
-def test_the_feed_is_the_live_state_whatever_anybody_does(
-    installation: Installation, site: Site, people: Callable[[int], Person]
-) -> None:
+def acting_on(installation: Installation, site: Site, people: Callable[[int], Person]) -> type[EverybodyActs]:
+    """The machine in this installation; each of its runs has a participant of its own."""
+
     class Here(EverybodyActs):
         pass
 
     Here.installation, Here.site, Here.enrol = installation, site, staticmethod(people)
     Here.caller = caller_of(installation)
+    return Here
+
+
+@pytest.mark.slow
+@pytest.mark.req("EDC-04", "REP-01", "REP-03")
+def test_the_feed_is_the_live_state_whatever_anybody_does(
+    installation: Installation, site: Site, people: Callable[[int], Person]
+) -> None:
     profile = settings()
     own = settings(
         max_examples=profile.max_examples if profile.max_examples > 100 else 6,
         stateful_step_count=profile.stateful_step_count,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Here, settings=own)
+    run_state_machine_as_test(acting_on(installation, site, people), settings=own)
     assert verify_trail(installation) == []
+
+
+def tick_and_compare(acts: EverybodyActs) -> None:
+    process_due_slots(ClockContext(acts.installation, acts.now), acts.person.row().id or 0)
+    acts.ticked = True
+    acts.feed_and_live_state_are_the_same()
 
 
 def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back(
     installation: Installation, site: Site, people: Callable[[int], Person]
 ) -> None:
     """It stays out of the plan, and once its window has closed it is missed, in the feed as well."""
-
-    class Here(EverybodyActs):
-        pass
-
-    Here.installation, Here.site, Here.enrol = installation, site, staticmethod(people)
-    Here.caller = caller_of(installation)
-    acts = Here()
+    acts = acting_on(installation, site, people)()
     acts.now += timedelta(days=15)
     entry = DispositionEntry(
         DispositionKind.withdrew_treatment, acts.today().isoformat(), Owner.site, "told by telephone"
@@ -320,8 +326,22 @@ def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back
     undo_disposition(acts.staff(Role.INVESTIGATOR), *acts.about(), "a mistake")
     for days in (0, 30):
         acts.now += timedelta(days=days)
-        process_due_slots(ClockContext(installation, acts.now), acts.person.row().id or 0)
-        acts.ticked = True
-        acts.feed_and_live_state_are_the_same()
+        tick_and_compare(acts)
     told = [event["data"]["slot"]["state"] for event in acts._events() if event["visit"] == "ET"]
     assert told == ["open", "missed"]
+
+
+def test_a_visit_that_is_cancelled_after_a_death_is_told_as_out_of_plan(
+    installation: Installation, site: Site, people: Callable[[int], Person]
+) -> None:
+    """Its state stays the same: nobody expects it either way."""
+    acts = acting_on(installation, site, people)()
+    request_visit(acts.staff(), *acts.about(), "UNS", acts.today())
+    tick_and_compare(acts)
+    acts.now += timedelta(days=1)
+    entry = DispositionEntry(DispositionKind.death, acts.today().isoformat(), Owner.site, "told by telephone")
+    record_disposition(acts.staff(), *acts.about(), entry)
+    cancel_visit(acts.staff(), *acts.about(), "UNS-1", "asked for by mistake")
+    tick_and_compare(acts)
+    told = [event["data"]["slot"] for event in acts._events() if event["visit"] == "UNS-1"]
+    assert (told[-1]["state"], told[-1]["out_of_plan"]) == ("not_expected", True)

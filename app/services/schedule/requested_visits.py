@@ -12,7 +12,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.slot_publication import publish_acts_of
-from app.services.schedule.slots import NOT_IN_PLAN, current_anchors, is_on_request, new_slot_values
+from app.services.schedule.slots import current_anchors, is_on_request, leave_plan, new_slot_values
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
@@ -84,7 +84,8 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
         publish_acts_of(context.installation, work, key_of(participant))
         for slot in slots:
-            slot.out_of_plan, slot.excused, slot.wake_at = True, slot.excused or NOT_IN_PLAN, None
+            leave_plan(slot)
+            slot.wake_at = None
 
 
 def _check_day(

@@ -209,9 +209,7 @@ def _apply_move(slot: Slot, move: SlotMove) -> None:
     touched = slot.begun_at is not None or slot.submitted_at is not None
     planned = move.planned
     if planned is None:
-        slot.out_of_plan, slot.window_version = True, slot.window_version + 1
-        if not touched:
-            slot.excused = slot.excused or NOT_IN_PLAN
+        leave_plan(slot)
         return
     if slot.out_of_plan:
         slot.out_of_plan = False
@@ -223,6 +221,13 @@ def _apply_move(slot: Slot, move: SlotMove) -> None:
         slot.for_day = planned.for_day
         if move.would_be_missed:
             slot.missed_reason = slot.missed_reason or ADMINISTRATIVE
+
+
+def leave_plan(slot: Slot) -> None:
+    """Flag a form that the plan has no more, which is told anew; one that nobody began is excused."""
+    slot.out_of_plan, slot.window_version = True, slot.window_version + 1
+    if slot.begun_at is None and slot.submitted_at is None:
+        slot.excused = slot.excused or NOT_IN_PLAN
 
 
 def rename_slots(session: Session, changed: Sequence[tuple[Slot, str]]) -> None:
