@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from app.domain.capture.answers import LateReason, SubmittedAnswer
 from app.domain.clock_trust import CLOCK_LIMIT, ClockReading
-from app.domain.plans.status import ANSWERABLE
+from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.records.access import SYSTEM
 from app.domain.refusal import Refused
 from app.jobs.ticker import tick
@@ -334,3 +334,18 @@ def test_an_untrusted_clock_moves_nothing_but_answers(fresh: Fresh) -> None:
         ),
     )
     assert ticks[True] > 0 < ticks[False]
+
+
+def test_a_begun_form_that_a_wrong_clock_missed_is_open_again_within_its_grace(fresh: Fresh) -> None:
+    """Its window has closed meanwhile, which ends only what nobody has begun."""
+    machine = ClockMachine(Counter(), *fresh())
+    machine.answer()
+    machine.jump_clock(timedelta(days=6), NO_SPAN, "start")
+    machine.tick()
+    machine.correct_clock()
+    machine.wait(timedelta(days=2, hours=18), "nothing")
+    machine.confirm()
+    with machine.installation.read() as session:
+        entry = session.exec(select(Slot).where(Slot.visit == "D0")).one()
+    assert (slot_status(entry, machine.at), entry.published_state) == (Status.in_progress, "open")
+    machine.teardown()

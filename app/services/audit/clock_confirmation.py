@@ -81,7 +81,7 @@ def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, re
 def _wake_what_was_put_off(context: StaffContext) -> None:
     """Before the confirmation, while nothing ticks; each participant under their own chain, as always."""
     at = context.at
-    unfinished = _SLOT.c.submitted_at.is_(None) & (_SLOT.c.closes_at > at)
+    unfinished = _SLOT.c.submitted_at.is_(None) & (_SLOT.c.grace_until > at)
     put_off = sa.and_(MESSAGE_WAITING, _MESSAGE.c.lease_until > at + _LONGEST_WAIT)
     slots = sa.select(_SLOT.c.participant_id).where(unfinished)
     with context.read() as session:
