@@ -16,19 +16,18 @@ from coverage import Coverage
 from tests.distribution import SHARING
 from tests.event_loop import close_portal
 
-OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py", "tests/program/")
+OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py")
 """What runs the program as a whole, line by line held elsewhere."""
 ONE_DATABASE = ("tests/faces/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
 TRACED_ON_BOTH = frozenset(
-    f"tests/services/test_{name}.py" for name in ("capture", "restoring", "submission")
+    f"tests/services/test_{name}.py" for name in ("capture", "report", "restoring", "submission")
 )
 """Modules there which are the only ones to reach such a line."""
 DRAWN = frozenset(
     {
         "tests/faces/test_any_request.py",
         "tests/faces/test_edc_contract.py::test_whatever_is_sent_is_answered_as_published",
-        "tests/faces/test_edc_tags.py::test_a_tag_changes_exactly_when_the_representation_does",
         "tests/services/test_clock_law.py",
         "tests/services/test_one_truth.py",
     }

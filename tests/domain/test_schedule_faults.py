@@ -55,6 +55,12 @@ def test_a_window_that_the_zone_s_rules_moved_is_named_until_somebody_begins() -
     assert faults([*others, replace(old, facts=SlotFacts(begun_at=NOW))]) == []
 
 
+def test_a_begun_day_that_has_another_code_by_now_keeps_its_window() -> None:
+    form = next(form for form in STANDING if form.planned.visit == "D5")
+    begun = replace(form, planned=replace(form.planned, visit="D4"), facts=SlotFacts(begun_at=NOW))
+    assert faults([*(each for each in STANDING if each is not form), begun]) == []
+
+
 def test_two_windows_of_one_series_that_overlap_are_named() -> None:
     first = next(form for form in STANDING if form.planned.visit == "W6")
     second = next(form for form in STANDING if form.planned.visit == "W12")

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import pyotp
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.cli.operator import OPERATOR
+from app.domain.records.access import Role
+from app.services.core.context import StaffContext
+from app.services.people.staff_links import InvitationEntry, invite_person, read_link
 from app.web import urls
 from app.web.acts import EXEMPT
 from tests.applications import Clock, application, visitor
@@ -16,9 +21,11 @@ from tests.faces.edc_caller import AS_OF, BASE, BODIES, REGISTER
 from tests.faces.kept_answers import box, bring
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import event
+from tests.markup import parsed
 from tests.services.people import PIN
 from tests.stages import Stage
 
+SECOND = "a second correct horse"
 _TRAIL = {"audit_chain", "audit_entry"}
 TRIED = frozenset(_TRAIL | {"throttle"})
 """What another try may add to: it is counted and stands in the trail."""
@@ -128,6 +135,61 @@ def _signed_out(sites: SiteFixture) -> Sent:
     return Sent(send, 303, 303)
 
 
+def _one_time_code_of(sites: SiteFixture, secret: str) -> str:
+    return str(pyotp.TOTP(secret).generate_otp(int(sites.clock.at.timestamp()) // 30))
+
+
+def _signed_in(sites: SiteFixture) -> TestClient:
+    """A browser of a member of staff; a minute later, so that a further one-time code counts."""
+    client = visitor(sites.app)
+    client.post(urls.SIGN_IN, data={"email": HALF, "password": PASSWORD})
+    client.post(urls.SIGN_IN_CODE, data={"code": _one_time_code_of(sites, sites.member.totp_secret)})
+    sites.clock.forward(minutes=1)
+    return client
+
+
+def _joined(sites: SiteFixture) -> Sent:
+    """A link is used once, and so is a one-time code."""
+    operator = StaffContext(sites.installation, OPERATOR, sites.clock.at)
+    entry = InvitationEntry(
+        "new@example.org", "Zhao Min", "en", "sbrt-nsclc", (Role.NURSE,), ("0571",), None, "new nurse"
+    )
+    link = invite_person(operator, entry).url.rsplit("/", 1)[1]
+    secret = read_link(sites.installation, link, sites.clock.at).totp_secret
+    typed = {"password": SECOND, "password_again": SECOND, "one_time_code": _one_time_code_of(sites, secret)}
+    client, address = visitor(sites.app), urls.JOIN.format(link=link)
+    return Sent(lambda: client.post(address, data=typed), 200, 410)
+
+
+def _own_password(sites: SiteFixture) -> Sent:
+    """The password was another one by then."""
+    client = _signed_in(sites)
+    typed = {
+        "password_now": PASSWORD,
+        "password_new": SECOND,
+        "password_again": SECOND,
+        "one_time_code": _one_time_code_of(sites, sites.member.totp_secret),
+    }
+    return Sent(lambda: client.post(urls.ACCOUNT_PASSWORD, data=typed), 303, 422, TRIED)
+
+
+def _recovery_codes(sites: SiteFixture) -> Sent:
+    """The one-time code works once, so that nobody's new recovery codes are made anew unseen."""
+    client = _signed_in(sites)
+    code = _one_time_code_of(sites, sites.member.totp_secret)
+    typed = {"password_now": PASSWORD, "one_time_code": code}
+    return Sent(lambda: client.post(urls.ACCOUNT_CODES, data=typed), 200, 403, TRIED)
+
+
+def _other_session(sites: SiteFixture) -> Sent:
+    """A browser at home is signed out from the one at work."""
+    _signed_in(sites)
+    client = _signed_in(sites)
+    shown = parsed(client.get(urls.ACCOUNT).text).all("form", method="post")
+    address = next(str(form["action"]) for form in shown if "/sessions/" in str(form["action"]))
+    return Sent(lambda: client.post(address), 303, 409)
+
+
 def _token(sites: SiteFixture) -> Sent:
     path = f"{BASE}/oauth/token"
     return Sent(posted(visitor(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
@@ -156,6 +218,10 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.SIGN_IN): _password,
     ("POST", urls.SIGN_IN_CODE): _one_time_code,
     ("POST", urls.SIGN_OUT): _signed_out,
+    ("POST", urls.JOIN): _joined,
+    ("POST", urls.ACCOUNT_PASSWORD): _own_password,
+    ("POST", urls.ACCOUNT_CODES): _recovery_codes,
+    ("POST", urls.ACCOUNT_SESSION): _other_session,
     ("POST", f"{urls.EDC}/oauth/token"): _token,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
     ("POST", "/language"): _of_participant("/language", lang="en"),
