@@ -1,10 +1,9 @@
-"""The nurse's pass: the overdue page of one site and of all, in a trial that has grown for years."""
+"""The nurse's pass: the work list of one site and of all, in a trial that has grown for years."""
 
 from collections.abc import Iterator
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
-from app.domain.records.worklist import Urgency
-from app.services.clinic.worklist import WorklistFilter, get_worklist
+from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import StaffContext
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_closed, add_live, add_participants
@@ -18,7 +17,7 @@ PEOPLE = 100_000
 LIVE_EACH = 10
 CLOSED_EACH = 10
 LOOKS = 100
-PAGE = "/desk?group=overdue"
+PAGE = "/desk?reason="
 
 
 def desk(run: Run) -> Iterator[Figure]:
@@ -31,8 +30,8 @@ def desk(run: Run) -> Iterator[Figure]:
         young = _looks(made, None, looks)
         add_closed(made, people, CLOSED_EACH)
         one, every = _looks(made, made.sites[0].id, looks), _looks(made, None, looks)
-        yield at_most("overdue page of one site, SQL p95", one, 5, milliseconds)
-        yield at_most("overdue page of all sites, SQL p95", every, 5, milliseconds)
+        yield at_most("work list of one site, SQL p95", one, 5, milliseconds)
+        yield at_most("work list of all sites, SQL p95", every, 5, milliseconds)
         yield Figure(
             f"... the same with {people * CLOSED_EACH:,} closed slots fewer",
             milliseconds(young),
@@ -42,16 +41,15 @@ def desk(run: Run) -> Iterator[Figure]:
             for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
                 told = {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"}
                 found = run.driven(served, repeating(request("GET", PAGE, told)))
-                yield at_most_hellos(f"overdue page of {name}, CPU", found.load.cpu_each, found.hello, most)
+                yield at_most_hellos(f"work list of {name}, CPU", found.load.cpu_each, found.hello, most)
 
 
 def _looks(made: Trial, site_id: int | None, looks: int) -> float:
     """Milliseconds of SQL of a page of 50 rows and all counts that 95 in 100 do not exceed."""
     actor = Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, made.study.id or 0, site_id),))
-    wanted = WorklistFilter(group=Urgency.overdue)
     taken: list[float] = []
     for _look in range(looks):
-        with listening(made.installation.engine) as heard, made.installation.read() as session:
-            get_worklist(StaffContext(made.installation, actor, made.at), session, wanted)
+        with listening(made.installation.engine) as heard:
+            get_today(StaffContext(made.installation, actor, made.at), TodayFilter())
         taken.append(heard.seconds * 1000)
     return p95(taken[10:])

@@ -14,7 +14,7 @@ from app.clinic.request import PermittedRequest, get_overview, url_of_participan
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
-from app.i18n.languages import find_language
+from app.i18n.languages import language_name
 from app.services.accounts.contacts import ContactDetails
 from app.services.accounts.devices import BoundDevice
 from app.services.clinic.conflicts import AnswerConflict
@@ -28,6 +28,7 @@ from app.services.clinic.participant_overview import (
     RequestHistory,
     get_form_state,
 )
+from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
 from app.web.urls import PARTICIPANT
 
@@ -180,6 +181,7 @@ class ParticipantPage:
     error: str
     asks_birth_date: bool = False
     requests: tuple[RequestLine, ...] = ()
+    contacts: tuple[LoggedContact, ...] = ()
     typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
     lost: str = ""  # what was typed into a form that is not offered any more
 
@@ -204,20 +206,19 @@ def build_participant_page(
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
     who, contact = view.participant, revealed or view.contact
-    instruments = tuple(dict.fromkeys(state.slot.instrument for state in view.forms))
     cells = [build_cell(view, state) for state in view.diary if state.status not in _AHEAD]
     return ParticipantPage(
         subject=who.subject,
         url=participant_url(view),
         site=view.site,
         zone=who.zone,
-        language=_language_name(who.language),
+        language=language_name(who.language),
         enrolled_on=view.enrolled_on,
         consent=(who.consent_version, who.consented_on),
         identity=who.identity_check,
         exit=view.exit,
-        forms=tuple(instrument_name(installation, view, instrument, code) for instrument in instruments),
-        visits=_visits(view, instruments),
+        forms=tuple(instrument_name(installation, view, instrument, code) for instrument in view.instruments),
+        visits=_visits(view),
         diary_name=_diary_name(installation, view, code),
         diary_weeks=tuple(tuple(cells[start : start + _WEEK]) for start in range(0, len(cells), _WEEK)),
         diary_counts=tuple(Counter(cell.status for cell in cells).items()),
@@ -240,14 +241,10 @@ def build_participant_page(
         error=error,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
         requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
+        contacts=view.contacts,
         typed=typed or {},
         lost=find_lost_words(view, typed or {}),
     )
-
-
-def _language_name(code: str) -> str:
-    spoken = find_language(code)
-    return spoken.name if spoken else code
 
 
 def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
@@ -275,14 +272,14 @@ def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
     )
 
 
-def _visits(view: ParticipantOverview, instruments: tuple[str, ...]) -> tuple[VisitRow, ...]:
+def _visits(view: ParticipantOverview) -> tuple[VisitRow, ...]:
     by_visit: dict[str, dict[str, FormState]] = {}
     for state in view.forms:
         by_visit.setdefault(state.slot.visit, {})[state.slot.instrument] = state
     rows = []
     for visit, states in by_visit.items():
         slot = next(iter(states.values())).slot
-        cells = tuple(build_cell(view, states[each]) if each in states else None for each in instruments)
+        cells = tuple(build_cell(view, states[each]) if each in states else None for each in view.instruments)
         rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
     return tuple(rows)
 
@@ -387,6 +384,7 @@ NOTICES = (
     "birth_date",
     "looked",
     "sheet",
+    "contact",
 )
 
 router = APIRouter(include_in_schema=False)

@@ -12,17 +12,20 @@ from app.clinic import (
     participants,
     sign_in,
     sign_in_problems,
-    worklist,
 )
 from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
 from app.clinic.records import participant_acts
 from app.clinic.report import figure_rows, matrix, report_page
+from app.clinic.today import contact_form, reminding, snooze_form, work_page
 
 router = APIRouter(include_in_schema=False)
 for part in (
     sign_in,
-    worklist,
+    work_page,
+    contact_form,
+    snooze_form,
+    reminding,
     participants,
     sign_in_problems,
     participant_requests,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, select
 
@@ -13,12 +13,16 @@ from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.plans.plan import MissedReason, Owner, Plan
 from app.domain.records.access import Actor
 from app.domain.refusal import Refused
+from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import authenticate, unlock_device
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.clinic.today.contact_log import log_contact
+from app.services.clinic.today.snoozing import snooze_participant
+from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import (
     ClockContext,
     EdcClientSession,
@@ -190,6 +194,25 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
         request_call(stage.participant(visitor, at))
     else:
         request_correction(stage.participant(visitor, at), _slot(stage, visitor, what))
+
+
+def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOutcome) -> None:
+    """A nurse calls, and tries again tomorrow if need be."""
+    context = stage.staff(stage.nurses[story.site], at)
+    log_contact(context, _participant(stage, story), outcome, "", at.date() + timedelta(days=1))
+
+
+def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> None:
+    """A nurse lets the person's row of the work list rest for two days."""
+    context = stage.staff(stage.nurses[story.site], at)
+    participant = _participant(stage, story)
+    reasons = [each.reason for each in list_participant_reasons(context, participant)]
+    snooze_participant(context, participant, reasons, reason, at.date() + timedelta(days=2))
+
+
+def _participant(stage: DemoStage, story: Story) -> int:
+    with stage.read() as session:
+        return key_of(get_participant(session, stage.study_id, story.subject))
 
 
 def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:

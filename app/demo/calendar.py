@@ -112,6 +112,13 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
 def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
     if story.asks is not None:
         yield Act(calendar.now - _JUST_NOW, partial(acts.ask_team, story=story, what=story.asks))
+    if story.called is not None:
+        called_at = calendar.moment(calendar.back(1), _NOON)
+        yield Act(called_at, partial(acts.call_person, story=story, outcome=story.called))
+    if story.snoozed:
+        yield Act(
+            calendar.now - _JUST_NOW, partial(acts.snooze_row, story=story, reason=story.snoozed), joins=False
+        )
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:

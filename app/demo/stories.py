@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.records.dispositions import DispositionKind
+from app.domain.today.contacts import ContactOutcome
 
 CALL = "call"
 
@@ -46,7 +47,8 @@ class Story:
 
     `forms` are the exceptions: every other form is answered around its target day. `quiet` is the
     first day on which nothing was answered any more, `diary` the day of the first diary entry. `asks`:
-    just now they asked to be called (`CALL`), or said that something is wrong in this visit's form.
+    just now they asked to be called (`CALL`), or said that something is wrong in this visit's form. `called`:
+    what came of a call yesterday; `snoozed`: why their row of the work list rests since just now.
     """
 
     subject: str
@@ -65,6 +67,8 @@ class Story:
     excused: tuple[str, int] | None = None
     requested: tuple[str, int] | None = None
     asks: str | None = None
+    called: ContactOutcome | None = None
+    snoozed: str = ""
     address: str | None = None
 
     @property
@@ -108,6 +112,7 @@ _FIRST = (
         forms={"W6": FormStory.NOT},
         diary=13,
         stated=_radiotherapy(33, 22),
+        called=ContactOutcome.no_answer,
         address="p003@participant.example",
     ),
     Story(
@@ -121,6 +126,7 @@ _FIRST = (
         diary=13,
         quiet=3,
         asks=CALL,
+        called=ContactOutcome.reached_will_do,
         address="p004@participant.example",
     ),
     Story(
@@ -166,6 +172,7 @@ _FIRST = (
         "SOC",
         60,
         forms={"W6": FormStory.BEGUN},
+        snoozed="comes to the clinic in two days and will say why",
     ),
     Story(
         "0571-010",

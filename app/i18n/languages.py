@@ -37,6 +37,12 @@ def find_language(code: str | None) -> Language | None:
     return next((known for known in LANGUAGES if code in (known.code, known.tag)), None)
 
 
+def language_name(code: str) -> str:
+    """A language's own name; the code itself of one that we do not speak."""
+    known = find_language(code)
+    return known.name if known else code
+
+
 @lru_cache(maxsize=512)
 def negotiate_language(accept: str, default: Language = ENGLISH) -> Language:
     """The language of ours that an Accept-Language header prefers.

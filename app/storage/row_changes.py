@@ -26,6 +26,7 @@ TECHNICAL_TABLES = frozenset(
         "key_canary",
         "act_key",
         "page_epoch",
+        "staff_view",
     }
 )
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
@@ -49,12 +50,16 @@ NOT_AUDITED = frozenset(
         "slot.published_window",
         "slot.version",
         "participant.version",
+        "participant.activated_at",
         "message.lease_until",
         "anchor.reason",
         "disposition.reason",
         "slot.missed_note",
         "participant_request.slot_key",
         "participant_request.outcome",
+        "contact_entry.note",
+        "contact_entry.reason",
+        "snooze.reason",
         "edc_record.body",
         "response.answers",
         "response.scores",
@@ -69,6 +74,7 @@ people's own words, which stand in the entry's reason."""
 BOOKKEEPING = frozenset(
     {
         "device.seen_at",
+        "participant.activated_at",
         "slot.wake_at",
         "message.lease_until",
         "message.state",

@@ -72,6 +72,7 @@ _INVITED = frozenset(
     }
 )
 _BORN = frozenset({AuditEvent.BIRTH_DATE_RECORDED, AuditEvent.PARTICIPANT_ENROLLED})
+_SNOOZED = frozenset({AuditEvent.WORK_SNOOZED, AuditEvent.WORK_RESUMED})
 _REMINDERS = frozenset({AuditEvent.REMINDERS_CHANGED})
 
 ACTS: Mapping[tuple[str, str], ActRule] = {
@@ -93,6 +94,11 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     # site staff
     ("POST", urls.STAFF_LANGUAGE): ActRule(urls.DESK),
     ("POST", urls.REQUEST): ActRule(f"{urls.REQUESTS}?done=1"),  # a closed request stays closed by itself
+    ("POST", urls.BULK_REMINDERS): ActRule(f"{urls.DESK}?done=reminded"),  # each judged by itself
+    ("POST", urls.CONTACT_LOG): ActRule(f"{urls.DESK}?done=contact"),  # never spoiled: it was tried
+    ("POST", urls.CONTACT_ENTRY): ActRule(f"{urls.PARTICIPANT}?done=contact"),
+    ("POST", urls.SNOOZE): ActRule(f"{urls.DESK}?done=snoozed", _SNOOZED),
+    ("POST", urls.RESUME): ActRule(f"{urls.DESK}?done=resumed", _SNOOZED),
     ("POST", urls.ENROL): ActRule(f"{urls.PARTICIPANTS}?done=enrolled"),
     ("POST", urls.CONTACT): ActRule(f"{urls.PARTICIPANT}?done=looked"),
     ("POST", urls.INVITATION): ActRule(f"{urls.PARTICIPANT}?done=sheet", _INVITED),

@@ -179,6 +179,20 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "unknown_device": _absent("unknown-device"),
     "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
     "not_excusable": _conflict(N_("Only an expected form that nobody has begun can be excused.")),
+    "contact_outcome": _invalid(N_("Please choose the outcome.")),
+    "contact_note": _invalid(N_("Please write a few words about the outcome.")),
+    "next_try": _invalid(N_("The next try is today or at most %(most)s days later.")),
+    "unknown_contact": _absent("not-found"),
+    "contact_corrected": _conflict(N_("This entry was corrected already. Please correct the newest one.")),
+    "correction_reason": _invalid(N_("Please give the reason for the correction.")),
+    "snooze_reason": _invalid(N_("Please say why it can wait.")),
+    "snooze_until": _invalid(N_("Please choose a day from tomorrow on, at most %(most)s days ahead.")),
+    "nothing_to_snooze": _conflict(
+        N_("There is nothing to snooze: this participant is not on the list any more.")
+    ),
+    "not_snoozed": _conflict(N_("This participant is on the list already.")),
+    "nobody_chosen": _invalid(N_("Please choose at least one participant.")),
+    "too_many_chosen": _invalid(N_("Please choose at most %(most)s participants.")),
     "form_not_open": _conflict(N_("A reminder can be sent only of a form that is open.")),
     "reminders_not_wanted": _conflict(
         N_("This person wants no reminders, or there is no address for them. Please call instead.")

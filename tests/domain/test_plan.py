@@ -5,7 +5,7 @@ from datetime import time
 
 import pytest
 
-from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind
+from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind, WorklistRule
 from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
 from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, repeated, small, visit
@@ -243,6 +243,12 @@ def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
 )
 def test_labels_stand_whole_in_every_language_and_for_what_there_is(head: str, key: str) -> None:
     assert refused(visit(), head=head).key == key
+
+
+def test_a_plan_says_when_staff_are_called_for() -> None:
+    assert small(DIARY).worklist == WorklistRule()
+    assert small(DIARY, "[worklist]\nclosing_days = 5").worklist == replace(WorklistRule(), closing_days=5)
+    assert refused(DIARY, "[worklist]\nidle_days = 0").key == "worklist.idle_days"
 
 
 def test_a_plan_may_consist_of_its_diary() -> None:

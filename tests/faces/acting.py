@@ -278,6 +278,30 @@ def _reminder(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.STAFF_REMINDER, other={"x": "1"})
 
 
+def _bulk(sites: SiteFixture) -> Press:
+    person = sites.phone.person
+    press = _reminder(sites)
+    press.address, press.participant = urls.BULK_REMINDERS, None
+    press.body = {f"remind-{person.row().public_id}": person.slot("BL").public_id}
+    press.other = press.body | {"x": "1"}
+    return press
+
+
+def _snooze(sites: SiteFixture) -> Press:
+    day = (START + timedelta(days=3)).date().isoformat()
+    typed = {"reasons": "half", "reason": "is abroad", "until": day}
+    other = typed | {"reason": "is on holiday"}
+    return press_as_staff(sites, urls.SNOOZE, body=typed, other=other)
+
+
+def _resume(sites: SiteFixture) -> Press:
+    press = _snooze(sites)
+    assert press.post(press.key()).status_code == 303
+    press.address = sites.address(urls.RESUME, sites.phone.person)
+    press.body, press.other = {}, {"x": "1"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -309,6 +333,23 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         other={"outcome": "nobody answers"},
         words="nobody answers",
     ),
+    ("POST", urls.BULK_REMINDERS): _bulk,
+    ("POST", urls.CONTACT_LOG): lambda sites: press_as_staff(
+        sites,
+        urls.CONTACT_LOG,
+        body={"outcome": "no_answer"},
+        other={"outcome": "other", "note": "a neighbour answered"},
+        words="a neighbour answered",
+    ),
+    ("POST", urls.CONTACT_ENTRY): lambda sites: press_as_staff(
+        sites,
+        urls.CONTACT_ENTRY,
+        body={"outcome": "too_ill", "reason": "mixed up"},
+        other={"outcome": "too_ill", "reason": "wrong line"},
+        words="wrong line",
+    ),
+    ("POST", urls.SNOOZE): _snooze,
+    ("POST", urls.RESUME): _resume,
     ("POST", urls.ENROL): _enrol,
     ("POST", urls.CONTACT): _contact,
     ("POST", urls.INVITATION): lambda sites: press_as_staff(sites, urls.INVITATION, other={"x": "1"}),

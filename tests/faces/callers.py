@@ -13,13 +13,14 @@ from httpx2 import Response
 from sqlmodel import func, select
 
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.capture import Response as Answered
-from app.storage.tables.participants import Device, TeamRequest
+from app.storage.tables.participants import ContactEntry, Device, TeamRequest
 from app.storage.tables.staff import RoleGrant
 from app.web.permissions import Access
 from app.web.permissions import CallerKind as Kind
@@ -107,6 +108,8 @@ class SiteFixture:
             request = session.exec(of_theirs).first()
             works_here = select(RoleGrant).where(RoleGrant.site_id == row.site_id)
             grant = session.exec(works_here).first()
+            logged = select(ContactEntry.id).where(ContactEntry.participant_id == row.id)
+            entry = session.exec(logged).first()
         return {
             "participant": row.public_id,
             "subject": person.subject,
@@ -117,6 +120,7 @@ class SiteFixture:
             "grant": str(grant.id if grant else 0),
             "site": str(row.site_id),
             "session": "0123456789abcdef",
+            "entry": str(entry),
         }
 
     def address(self, path: str, person: Person) -> str:
@@ -155,6 +159,10 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
     for each in phones[:2]:
         each.activate()
         each.client.post("/help/call")
+        person = each.person
+        log_contact(
+            StaffContext(installation, person.nurse, START), person.row().id or 0, "no_answer", "", None
+        )
     for site in (here, there):
         answered(app, site, f"{site.code}-004", START)
     system = StaffContext(installation, SYSTEM, START)
@@ -214,6 +222,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
+        Permission.CONTACT_LOG,
         Permission.REMINDER_SEND,
         Permission.REPORT_SEE,
     }

@@ -36,7 +36,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     app: FastAPI, clinic: ClinicFixture, nurse: TestClient
 ) -> None:
     made: Installation = app.state.installation
-    assert "request" not in page(nurse, "/desk").one("main").text
+    assert "mistake" not in page(nurse, "/desk").one("main").text
     assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
     person = clinic.person
     person.begin("BL", START)
@@ -51,7 +51,8 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     request_call(ParticipantContext(made, other.participant(START), START))
 
     front = page(nurse, "/desk")
-    assert "2 participants' requests are open" in front.text
+    assert "Asked for a call" in front.all("tbody")[0].text
+    assert "1 participant reported a mistake in a form" in front.text
     assert front.one("nav", **{"aria-label": "Desk"}).all("a", href="/desk/requests")
     shown = page(nurse, "/desk/requests")
     cards = shown.all("section", class_="card")
@@ -83,5 +84,5 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
 def test_the_list_speaks_chinese(app: FastAPI, clinic: ClinicFixture) -> None:
     request_call(ParticipantContext(app.state.installation, clinic.person.participant(START), START))
     reader = clinic.browser(Role.NURSE, language="zh_CN")
-    assert "有 1 条参与者请求待处理" in page(reader, "/desk").text
+    assert "希望回电" in page(reader, "/desk").text
     assert "希望回电" in page(reader, "/desk/requests").text

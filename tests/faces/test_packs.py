@@ -148,7 +148,8 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
     ]
     assert "月光（中文）：授权将于" in notes(investigator, "zh_CN")[0]
     assert nurse.post("/desk/enrol", data=typed).status_code == 200
-    assert "月光, BL" in page(investigator, "/desk?form=questionnaires").text
+    enrolled = page(investigator, "/desk/participants").all("tbody")[0].all("a")[0]
+    assert "月光" in page(investigator, str(enrolled["href"])).text
 
 
 @pytest.mark.parametrize(

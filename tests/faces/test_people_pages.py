@@ -128,6 +128,7 @@ def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: T
     assert report.text.startswith("\ufeffstudy,name")
     matrix = page(monitor, "/desk/roles")
     assert "invite staff, give and revoke roles" in matrix.text
+    assert all(word in matrix.text for word in ("Statistician", "Sponsor's viewer", "Data manager"))
     assert clinic.browser(Role.NURSE).get("/desk/roles").status_code == 403
 
 

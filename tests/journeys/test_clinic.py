@@ -94,7 +94,14 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     page.click("#exemption ~ p button")
     assert page.locator("[name=step]").get_attribute("value") == "confirm"
     check_sound(page)
-    for path in ("/desk?form=diary", "/desk/participants", "/desk/requests", "/desk/enrol"):
+    for path in (
+        "/desk?reason=diary",
+        "/desk?reason=&q=999",
+        "/desk/call-sheet?reason=",
+        "/desk/participants",
+        "/desk/requests",
+        "/desk/enrol",
+    ):
         page.goto(served.address + path)
         check_sound(page)
     for path in ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix"):
@@ -146,11 +153,32 @@ def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(chromium: Browse
     page.on("request", lambda request: asked.append(request.url))
     page.select_option("#site", "0021")
     expect(page.locator("#work tbody tr")).to_have_count(1)
-    expect(page.locator("#found")).to_have_text("1 row")
+    expect(page.locator("#found")).to_have_text("1 participant")
     expect(page).to_have_url(re.compile("site=0021"))
     assert len(asked) == 1
     assert page.evaluate("document.activeElement.id") in ("site", "")
-    assert page.inner_text("#found") == "1 row"
+    assert page.inner_text("#found") == "1 participant"
     page.reload()
+    assert page.locator("#work tbody tr").count() == 1
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_call_is_logged_from_its_row(chromium: Browser, served: Served, scripts: bool) -> None:
+    """With keys alone where there are scripts: the form opens under its row, and the focus goes there."""
+    context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
+    page = signed_in(context, served)
+    assert "Asked for a call" in page.inner_text("#work tbody tr:first-child")
+    if scripts:
+        page.keyboard.press("j")
+        page.keyboard.press("c")
+        expect(page.locator("tr.under h2")).to_be_focused()
+        assert audit(page) == []
+    else:
+        page.click("#work tbody tr:first-child [data-log]")
+    page.check("[name=outcome][value=no_answer]")
+    page.click("text=Save the contact")
+    expect(page.locator("[role=status]").first).to_have_text("Contact logged.")
     assert page.locator("#work tbody tr").count() == 1
     context.close()

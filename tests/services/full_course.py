@@ -15,10 +15,13 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
+from app.domain.today.reasons import Reason
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import confirm_clock
 from app.services.clinic.open_requests import close_request, list_open_requests
+from app.services.clinic.today.contact_log import log_contact
+from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.entity_tags import Preconditions
@@ -82,6 +85,9 @@ def _ask_and_leave(person: Person) -> None:
     request_call(ParticipantContext(installation, session, at))
     request_correction(ParticipantContext(installation, session, at), slot)
     nurse = StaffContext(installation, person.nurse, at)
+    key = person.row().id or 0
+    log_contact(nurse, key, "no_answer", "nobody at home", at.date() + timedelta(days=1))
+    snooze_participant(nurse, key, [Reason.call], "is away until tomorrow", at.date() + timedelta(days=1))
     for request in list_open_requests(nurse):
         close_request(nurse, request.request_id, "was answered by telephone")
     left = DispositionEntry(DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired")

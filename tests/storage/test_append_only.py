@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
+from app.domain.today.contacts import ContactOutcome
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
@@ -17,6 +18,7 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.participants import ContactEntry
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.staff import AccessReview
 from app.storage.tables.studies import KeyCanary
@@ -36,6 +38,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.FORM_SUBMITTED,
             AuditEvent.ANSWERS_QUARANTINED,
             AuditEvent.DISPOSITION_RECORDED,
+            AuditEvent.CONTACT_LOGGED,
             AuditEvent.EDC_CLIENT_CREATED,
             AuditEvent.FEED_PULLED,
             AuditEvent.PACK_IMPORTED,
@@ -66,6 +69,10 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         participant_id=trial.participant, kind="lost", effective_on=at.date(), stated_date="2026-03-01",
         source="site", recorded_at=at, recorded_by="x",
     )  # fmt: skip
+    contact = ContactEntry(
+        participant_id=trial.participant, outcome=ContactOutcome.no_answer, contacted_at=at, recorded_at=at,
+        recorded_by="x",
+    )  # fmt: skip
     client = EdcClient(
         client_id="c1", study_id=trial.study, name="EDC", secret_hash="0" * 64, scopes="", created_at=at
     )
@@ -85,7 +92,20 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
     )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
-    return [answer, response, kept, disposition, client, pulled, pack, seal, reviewed, confirmed, canary]
+    return [
+        answer,
+        response,
+        kept,
+        disposition,
+        contact,
+        client,
+        pulled,
+        pack,
+        seal,
+        reviewed,
+        confirmed,
+        canary,
+    ]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -126,6 +146,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.FORM_SUBMITTED,
             AuditEvent.ANSWERS_QUARANTINED,
             AuditEvent.DISPOSITION_RECORDED,
+            AuditEvent.CONTACT_LOGGED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

@@ -32,7 +32,7 @@ class MenuEntry:
 
 
 NAVIGATION: tuple[MenuEntry, ...] = (
-    MenuEntry(Permission.PARTICIPANT_SEE, DESK, N_("Work list")),
+    MenuEntry(Permission.PARTICIPANT_SEE, DESK, N_("Today")),
     MenuEntry(Permission.PARTICIPANT_SEE, PARTICIPANTS, N_("Participants")),
     MenuEntry(Permission.PARTICIPANT_SEE, ACCESS, N_("Getting in")),
     MenuEntry(Permission.TRAIL_SEE, MATRIX, N_("Matrix")),

@@ -15,6 +15,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.DISPOSITION_UNDO: N_("take a withdrawal or other end back"),
     Permission.REASON_RECORD: N_("record why a form is missing"),
     Permission.REQUEST_CLOSE: N_("close participants' requests"),
+    Permission.CONTACT_LOG: N_("log contacts"),
     Permission.REMINDER_SEND: N_("have a reminder sent"),
     Permission.ARM_SEE: N_("see the treatment arm"),
     Permission.TRAIL_SEE: N_("read the audit trail"),

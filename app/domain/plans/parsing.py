@@ -26,6 +26,7 @@ from app.domain.plans.plan import (
     ReminderRule,
     SecondCheck,
     VisitRule,
+    WorklistRule,
 )
 from app.domain.plans.windows import Unit, load_zone
 from app.domain.refusal import Refused
@@ -37,6 +38,16 @@ EARLIEST, LATEST = time(8), time(21)
 """A reminder's hour lies between these local times: earlier or later it would wake people."""
 WINDOW_MOMENTS = (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
 _CONTRADICTIONS = ("refuse", "confirm")
+_WORKLIST_LIMITS = {
+    "closing_days": (0, 30),
+    "idle_days": (1, 30),
+    "unused_days": (0, 90),
+    "undelivered_days": (1, 365),
+    "diary_days": (1, 28),
+    "diary_least": (1, 28),
+    "diary_weeks": (1, 12),
+    "opens_days": (0, 30),
+}
 FURTHEST = 600
 """No offset in a plan counts further than this many units; 600 weeks are over eleven years."""
 
@@ -82,26 +93,28 @@ def parse_plan(toml: str, file: str) -> Plan:
         monitoring_reason=_in_languages(monitoring, "reason", languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
-        **_true_dates(root),
+        **_limits(root),
     )
     root.done()
     check_plan(plan, file)
     return plan
 
 
-class _TrueDates(TypedDict):
-    """What the plan says of the dates that can be true."""
+class _Limits(TypedDict):
+    """What the plan says of the dates that can be true, and of when staff are called for."""
 
     first_date: date
     last_date: date | None
     confirms_contradictions: bool
+    worklist: WorklistRule
 
 
-def _true_dates(root: TomlSection) -> _TrueDates:
+def _limits(root: TomlSection) -> _Limits:
     return {
         "first_date": root.day("first_date") if root.has("first_date") else FIRST_DATE,
         "last_date": root.day("last_date") if root.has("last_date") else None,
         "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
+        "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
     }
 
 
@@ -276,6 +289,16 @@ def _reminders(at: TomlSection) -> ReminderRule:
         moments=tuple(map(ReminderKind, _listed(at, "moments", WINDOW_MOMENTS))),
         at=_clock(at, "at", "09:00"),
         diary_at=_clock(at, "diary_at", "19:00"),
+    )
+
+
+def _worklist(at: TomlSection) -> WorklistRule:
+    usual = WorklistRule()
+    return WorklistRule(
+        **{
+            name: at.integer(name, low, high, getattr(usual, name))
+            for name, (low, high) in _WORKLIST_LIMITS.items()
+        }
     )
 
 

@@ -193,6 +193,27 @@ class ReminderRule:
 
 
 @dataclass(frozen=True, slots=True)
+class WorklistRule:
+    """When a participant comes onto the staff's work list, in days unless it says otherwise.
+
+    A visit's form: `closing_days` before it closes, `opens_days` before it opens, and once begun after
+    `idle_days` without an answer. Nobody signed in `unused_days` after enrolment. The newest message of the
+    last `undelivered_days` did not arrive. Of the diary entries of the last `diary_days` at least
+    `diary_least` are closed and fewer than half of them were made; or `diary_weeks` weekly ones in a row
+    were not.
+    """
+
+    closing_days: int = 2
+    idle_days: int = 2
+    unused_days: int = 3
+    undelivered_days: int = 90
+    diary_days: int = 7
+    diary_least: int = 4
+    diary_weeks: int = 2
+    opens_days: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One immutable version of a study's schedule. `sha256` is that of the file's bytes.
 
@@ -243,6 +264,7 @@ class Plan:
     first_date: date = FIRST_DATE
     last_date: date | None = None
     confirms_contradictions: bool = False
+    worklist: WorklistRule = WorklistRule()
 
     @property
     def longest_window_days(self) -> int:

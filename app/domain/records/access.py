@@ -17,6 +17,7 @@ class Permission(StrEnum):
     DISPOSITION_UNDO = "disposition:undo"
     REASON_RECORD = "reason:record"
     REQUEST_CLOSE = "request:close"
+    CONTACT_LOG = "contact:log"
     REMINDER_SEND = "reminder:send"
     ARM_SEE = "arm:see"
     TRAIL_SEE = "trail:see"
@@ -49,6 +50,7 @@ _CONDUCT = frozenset(
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
         Permission.REPORT_SEE,
+        Permission.CONTACT_LOG,
         Permission.REMINDER_SEND,
     }
 )

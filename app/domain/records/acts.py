@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.domain.records.audit import AuditEvent
@@ -56,6 +56,10 @@ class KeyedAct:
     about: str = ""
     unwritable: str = ""
     epoch: int = 0
+
+    def part(self, name: str) -> "KeyedAct":
+        """The act upon one of several records that this act is about: done once, like the whole."""
+        return replace(self, key=hashlib.sha256(f"{self.key} {name}".encode()).hexdigest())
 
 
 class ActRepeated(Exception):

@@ -67,6 +67,10 @@ class AuditEvent(StrEnum):
     CALL_REQUESTED = "participant:call:requested"
     CORRECTION_REQUESTED = "participant:correction:requested"
     REQUEST_CLOSED = "site:request:closed"
+    CONTACT_LOGGED = "site:contact:logged"
+    CONTACT_CORRECTED = "site:contact:corrected"
+    WORK_SNOOZED = "site:work:snoozed"
+    WORK_RESUMED = "site:work:resumed"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -147,6 +151,10 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.CALL_REQUESTED: frozenset({"participant_request"}),
     AuditEvent.CORRECTION_REQUESTED: frozenset({"participant_request"}),
     AuditEvent.REQUEST_CLOSED: frozenset({"participant_request"}),
+    AuditEvent.CONTACT_LOGGED: frozenset({"contact_entry"}),
+    AuditEvent.CONTACT_CORRECTED: frozenset({"contact_entry"}),
+    AuditEvent.WORK_SNOOZED: frozenset({"snooze"}),
+    AuditEvent.WORK_RESUMED: frozenset({"snooze"}),
     AuditEvent.ANCHOR_RECORDED: _SCHEDULE,
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

@@ -166,6 +166,7 @@ def _bind(
     activation.used_at = work.at
     if pin_hash is not None:
         participant.pin_hash = pin_hash
+    participant.activated_at = participant.activated_at or work.at
     forget_invitation_failures(work.session, participant_id)
     work.session.add(
         Device(

@@ -17,6 +17,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.accounts.devices import BoundDevice, bound_device
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
+from app.services.clinic.today.contact_log import LoggedContact, read_contact_log
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan
 from app.storage.queries.contradictions import Contradiction, read_contradictions
@@ -141,6 +142,7 @@ class ParticipantOverview:
     devices: tuple[BoundDevice, ...]
     invitations: tuple[IssuedInvitation, ...]
     requests: tuple[RequestHistory, ...]
+    contacts: tuple[LoggedContact, ...]
     may: frozenset[Permission]
 
     @property
@@ -150,6 +152,11 @@ class ParticipantOverview:
         if DispositionKind.death in standing:
             return DispositionKind.death.value
         return self.participant.exit_kind.value if self.participant.exit_kind else ""
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """The instruments of their visits, each once."""
+        return tuple(dict.fromkeys(state.slot.instrument for state in self.forms))
 
     @property
     def activated(self) -> bool:
@@ -191,6 +198,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             devices=_devices(session, participant_id),
             invitations=_invitations(session, participant_id),
             requests=_requests(session, participant_id, slots),
+            contacts=read_contact_log(session, participant_id),
             may=may,
         )
 

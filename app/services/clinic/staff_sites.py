@@ -22,6 +22,7 @@ class StaffSite:
     zone: str
     study: str
     plan_version: str
+    study_id: int
     closed_at: datetime | None = None
 
 
@@ -33,6 +34,7 @@ _SITES: sa.Select[*tuple[Any, ...]] = (
         col(Site.zone),
         col(Study.code).label("study"),
         col(Study.plan_version),
+        col(Site.study_id),
         col(Site.closed_at),
     )
     .join(Study, col(Study.id) == col(Site.study_id))

@@ -33,7 +33,7 @@ class Installation:
     """
 
     engine: Engine
-    library: Library
+    library: Library = field(repr=False)
     secret_box: SecretBox
     public_url: str
     app_version: str

@@ -35,6 +35,7 @@ APPEND_ONLY = (
     "answer_event",
     "audit_entry",
     "clock_confirmation",
+    "contact_entry",
     "day_seal",
     "disposition",
     "feed_event",

@@ -9,6 +9,10 @@ MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
 """What the index of waiting messages holds; a query must say it word for word to use that index."""
 
 
+MESSAGE_UNDELIVERED = sa.text("(state = 'failed' OR failure IN ('no_contact', 'no_channel'))")
+"""What the index of messages that reached nobody holds; said word for word in a query, as above."""
+
+
 class Message(SQLModel, table=True):
     """The intent to send one reminder; unique per slot and kind, so that none goes twice."""
 
@@ -19,6 +23,12 @@ class Message(SQLModel, table=True):
             "lease_until",
             sqlite_where=MESSAGE_WAITING,
             postgresql_where=MESSAGE_WAITING,
+        ),
+        sa.Index(
+            "ix_message_undelivered",
+            "settled_at",
+            sqlite_where=MESSAGE_UNDELIVERED,
+            postgresql_where=MESSAGE_UNDELIVERED,
         ),
     )
     id: int | None = Field(default=None, primary_key=True)

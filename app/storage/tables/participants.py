@@ -7,7 +7,10 @@ from sqlmodel import Field, SQLModel
 
 from app.domain.plans.status import ExitKind
 from app.domain.records.participants import TeamRequestKind, TextSize
+from app.domain.today.contacts import ContactOutcome
 from app.storage.tables.columns import enum_type
+
+NEVER_SIGNED_IN = "activated_at IS NULL AND exit_kind IS NULL AND consent_version IS NOT NULL"
 
 
 class Participant(SQLModel, table=True):
@@ -16,10 +19,21 @@ class Participant(SQLModel, table=True):
     `birth_hash` is a keyed digest (HMAC), never the date. `remind_at` is the local time of day
     that the participant chose (HH:MM); reminders rest through `reminders_paused_until`.
 
-    `exit_kind`/`exit_at` repeat the disposition in force, so that one row decides sign-in.
+    `exit_kind`/`exit_at` repeat the disposition in force, so that one row decides sign-in; `activated_at`
+    repeats when the first browser was bound, so that an index finds those who never signed in.
     """
 
-    __table_args__ = (sa.UniqueConstraint("study_id", "subject"), sa.Index(None, "site_id"))
+    __table_args__ = (
+        sa.UniqueConstraint("study_id", "subject"),
+        sa.Index(None, "site_id"),
+        sa.Index(
+            "ix_participant_unused",
+            "site_id",
+            "enrolled_at",
+            sqlite_where=sa.text(NEVER_SIGNED_IN),
+            postgresql_where=sa.text(NEVER_SIGNED_IN),
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     study_id: int = Field(foreign_key="study.id")
@@ -38,6 +52,7 @@ class Participant(SQLModel, table=True):
     text_size: TextSize = Field(default=TextSize.standard, sa_type=enum_type(TextSize))
     remind_at: str | None = Field(default=None, max_length=5)
     reminders_paused_until: date | None = None
+    activated_at: datetime | None = None
     exit_kind: ExitKind | None = Field(default=None, sa_type=enum_type(ExitKind))
     exit_at: datetime | None = None
     version: int = 0
@@ -112,3 +127,37 @@ class TeamRequest(SQLModel, table=True):
     closed_at: datetime | None = None
     closed_by: str | None = Field(default=None, max_length=80)
     outcome: str | None = Field(default=None, max_length=400)
+
+
+class ContactEntry(SQLModel, table=True):
+    """One try of staff to reach a participant, append-only; `corrects_id` names the entry that it corrects.
+
+    `contacted_at` is when they tried, which a correction leaves as it is.
+    """
+
+    __tablename__ = "contact_entry"
+    __table_args__ = (sa.Index("ix_contact_entry_participant", "participant_id", "id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id")
+    outcome: ContactOutcome = Field(sa_type=enum_type(ContactOutcome))
+    note: str | None = Field(default=None, max_length=400)
+    next_try_on: date | None = None
+    contacted_at: datetime
+    recorded_at: datetime
+    recorded_by: str = Field(max_length=80)
+    corrects_id: int | None = Field(default=None, foreign_key="contact_entry.id", unique=True)
+    reason: str | None = Field(default=None, max_length=400)
+
+
+class Snooze(SQLModel, table=True):
+    """Until when a participant's row of the work list rests, for which of its reasons, and why.
+
+    `reasons` are their codes between spaces; another reason brings the row back at once.
+    """
+
+    participant_id: int = Field(foreign_key="participant.id", primary_key=True)
+    reasons: str = Field(max_length=120)
+    until_at: datetime = Field(index=True)
+    reason: str = Field(max_length=400)
+    recorded_at: datetime
+    recorded_by: str = Field(max_length=80)

@@ -64,6 +64,7 @@ class VisitRecord(SQLModel, table=True):
 
 
 _LIVE = "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
+_UNEXPLAINED = f"{_LIVE} AND for_day IS NULL AND missed_reason IS NULL"
 
 
 class Slot(SQLModel, table=True):
@@ -104,6 +105,41 @@ class Slot(SQLModel, table=True):
             "participant_id",
             sqlite_where=sa.text(f"{_LIVE} AND for_day IS NOT NULL"),
             postgresql_where=sa.text(f"{_LIVE} AND for_day IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_slot_live_opens",
+            "site_id",
+            "opens_at",
+            sqlite_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
+            postgresql_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
+        ),
+        sa.Index(
+            "ix_slot_live_person",
+            "participant_id",
+            "closes_at",
+            sqlite_where=sa.text(_LIVE),
+            postgresql_where=sa.text(_LIVE),
+        ),
+        sa.Index(
+            "ix_slot_begun",
+            "site_id",
+            "grace_until",
+            sqlite_where=sa.text(f"{_LIVE} AND begun_at IS NOT NULL"),
+            postgresql_where=sa.text(f"{_LIVE} AND begun_at IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_slot_unexplained_site",
+            "site_id",
+            "closes_at",
+            sqlite_where=sa.text(_UNEXPLAINED),
+            postgresql_where=sa.text(_UNEXPLAINED),
+        ),
+        sa.Index(
+            "ix_slot_unexplained_study",
+            "study_id",
+            "closes_at",
+            sqlite_where=sa.text(_UNEXPLAINED),
+            postgresql_where=sa.text(_UNEXPLAINED),
         ),
         sa.Index(
             "ix_slot_wake",

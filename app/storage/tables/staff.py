@@ -56,6 +56,15 @@ class StaffSession(SQLModel, table=True):
     closed_at: datetime | None = None
 
 
+class StaffView(SQLModel, table=True):
+    """How a member of staff last filtered a page, so that it opens so again."""
+
+    __tablename__ = "staff_view"
+    staff_id: int = Field(foreign_key="staff.id", primary_key=True)
+    page: str = Field(primary_key=True, max_length=20)
+    query: str = Field(max_length=400)
+
+
 class UsedCode(SQLModel, table=True):
     """A one-time code that was accepted once and never will be again."""
 

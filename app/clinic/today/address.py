@@ -1,0 +1,95 @@
+"""The address of the work list: its filters, which can be bookmarked and are remembered for each person."""
+
+import re
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query, Request
+
+from app.domain.today.reasons import Reason, TodayCursor
+from app.domain.typed_text import narrow_text
+from app.services.clinic.today.work_list import TodayFilter
+from app.web.urls import DESK
+
+SNOOZED = "snoozed"
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class TodayQuery:
+    """The filters as they stand in the address; every part may be missing, an unknown one means nothing."""
+
+    site: str = ""
+    reason: str = ""
+    language: str = ""
+    q: str = ""
+    view: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything narrows the list; a tab is no filter."""
+        return bool(self.site or self.language or self.q)
+
+    def url(self, path: str = DESK, **changes: str) -> str:
+        """The address with some parts changed; it always says something, so that nothing is remembered."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)} | changes
+        kept = {name: value for name, value in parts.items() if value or name == "reason"}
+        return f"{path}?{urlencode(kept)}"
+
+    def filter(self, after: str = "") -> TodayFilter:
+        """What the address asks for."""
+        return TodayFilter(
+            site=self.site,
+            reason=Reason(self.reason) if self.reason else None,
+            language=self.language,
+            search=narrow_text(self.q)[:40],
+            resting=self.view == SNOOZED,
+            after=parse_cursor(after),
+        )
+
+
+def read_today_query(
+    site: Annotated[str, Query(max_length=40)] = "",
+    reason: Annotated[str, Query(max_length=40)] = "",
+    language: Annotated[str, Query(max_length=10)] = "",
+    q: Annotated[str, Query(max_length=40)] = "",
+    view: Annotated[str, Query(max_length=10)] = "",
+) -> TodayQuery:
+    """The filters in the address, without a reason or a view that there is not."""
+    known = reason if reason in tuple(Reason) else ""
+    return TodayQuery(site, known, language, q, SNOOZED if view == SNOOZED else "")
+
+
+def has_filters(request: Request) -> bool:
+    """Whether the address names any filter, so that it is not the remembered ones that count."""
+    return bool({field.name for field in fields(TodayQuery)} & request.query_params.keys())
+
+
+def query_of(criteria: TodayFilter) -> TodayQuery:
+    """The address of these filters."""
+    return TodayQuery(
+        site=criteria.site,
+        reason=criteria.reason.value if criteria.reason else "",
+        language=criteria.language,
+        q=criteria.search,
+        view=SNOOZED if criteria.resting else "",
+    )
+
+
+def format_cursor(cursor: TodayCursor) -> str:
+    """The keyset cursor as it stands in an address."""
+    return f"{cursor.rank}_{int(cursor.at.timestamp() * 1_000_000)}_{cursor.person}"
+
+
+def parse_cursor(text: str) -> TodayCursor | None:
+    """The cursor of an address; None for what is none."""
+    parts = text.split("_")
+    if len(parts) != 3 or not all(_NUMBER.fullmatch(part) for part in parts):
+        return None
+    rank, moment, person = (int(part) for part in parts)
+    try:
+        return TodayCursor(rank, datetime.fromtimestamp(moment / 1_000_000, UTC), person)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,167 @@
+"""Logging a contact, and correcting an entry of the log: a page of its own, or a form under a row."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused
+from app.domain.today.contacts import LONGEST_WAIT_DAYS, ContactOutcome
+from app.domain.typed_text import parse_day
+from app.services.clinic.today.contact_log import (
+    LoggedContact,
+    correct_contact,
+    get_contact_context,
+    log_contact,
+)
+from app.web.form_fields import RowNumber, TypedCode, TypedWords
+from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG, DESK
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFormPage:
+    """The form of an entry; `entry` is the one that is corrected, None for a new one."""
+
+    template: ClassVar[str] = "clinic/contact_form.html"
+    subject: str
+    url: str
+    action_url: str
+    back: str
+    outcomes: tuple[str, ...]
+    channel: str
+    address: str
+    reveal_url: str
+    called_at: datetime | None
+    zone: str
+    today: date
+    log: tuple[LoggedContact, ...]
+    entry: LoggedContact | None = None
+    outcome: str = ""
+    note: str = ""
+    next_try: str = ""
+    reason: str = ""
+    answers_call: bool = True
+    error: str = ""
+    field: str = ""
+    most_days: int = LONGEST_WAIT_DAYS
+
+
+FROM_PARTICIPANT = "participant"
+_SHOWN = 5
+"""Entries that stand beside the form."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(CONTACT_LOG)
+def show_contact_form(desk: PermittedRequest, back: str = "") -> Response:
+    page = _new_page(desk, FROM_PARTICIPANT if back == FROM_PARTICIPANT else "")
+    if desk.request.headers.get("hx-request"):
+        return desk.show_block(page, "under")
+    return desk.show(page)
+
+
+@router.post(CONTACT_LOG)
+def add_contact(
+    desk: PermittedRequest,
+    outcome: TypedCode = "",
+    note: TypedWords = "",
+    next_try: TypedCode = "",
+    answers_call: TypedCode = "",
+    back: TypedCode = "",
+) -> Response:
+    """Record a contact, and lead back to where it was logged."""
+    participant = desk.participant.participant_id
+    try:
+        day = parse_day(next_try, "next_try") if next_try else None
+        log_contact(
+            _towards(desk, back).context, participant, outcome, note, day, answers_call=bool(answers_call)
+        )
+    except Refused as refused:
+        page = replace(_new_page(desk, back), outcome=outcome, note=note, next_try=next_try)
+        return _show_refused(desk, replace(page, answers_call=bool(answers_call)), refused)
+    return _towards(desk, back).finish()
+
+
+@router.get(CONTACT_ENTRY)
+def show_contact_correction(desk: PermittedRequest, entry: RowNumber) -> Response:
+    return desk.show(_correction_page(desk, entry))
+
+
+@router.post(CONTACT_ENTRY)
+def add_contact_correction(
+    desk: PermittedRequest,
+    entry: RowNumber,
+    outcome: TypedCode = "",
+    note: TypedWords = "",
+    next_try: TypedCode = "",
+    reason: TypedWords = "",
+) -> Response:
+    """Record how an entry should have read; what it said stays in the log."""
+    participant = desk.participant.participant_id
+    try:
+        day = parse_day(next_try, "next_try") if next_try else None
+        correct_contact(desk.context, participant, entry, outcome, note, day, reason)
+    except Refused as refused:
+        if refused.code == "unknown_contact":
+            raise
+        page = _correction_page(desk, entry)
+        page = replace(page, outcome=outcome, note=note, next_try=next_try, reason=reason)
+        return _show_refused(desk, page, refused)
+    return desk.finish()
+
+
+def _towards(desk: ParticipantStaffRequest, back: str) -> ParticipantStaffRequest:
+    """The act with the address at which it began: the participant's page, or the list."""
+    person = url_of_participant(desk.participant.public_id)
+    result = f"{person}?done=contact" if back == FROM_PARTICIPANT else f"{DESK}?done=contact"
+    return desk.acting(result=desk.frame.within(result))
+
+
+def _show_refused(desk: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:
+    field = str(refused.details.get("field", "main"))
+    return desk.show(replace(page, error=desk.words(refused), field=field), refused)
+
+
+def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
+    about = get_contact_context(desk.context, desk.participant.participant_id)
+    public_id = desk.participant.public_id
+    return ContactFormPage(
+        subject=about.subject,
+        url=url_of_participant(public_id),
+        action_url=CONTACT_LOG.format(participant=public_id),
+        back=back,
+        outcomes=tuple(ContactOutcome),
+        channel=about.address.channel if about.address else "",
+        address=about.address.address if about.address else "",
+        reveal_url=CONTACT.format(participant=public_id),
+        called_at=about.called_at,
+        zone=about.zone,
+        today=local_day(desk.at, about.zone),
+        log=about.log[:_SHOWN],
+    )
+
+
+def _correction_page(desk: ParticipantStaffRequest, entry_id: int) -> ContactFormPage:
+    """Raises Refused("unknown_contact"); of an entry that was corrected the newest version is shown."""
+    about = get_contact_context(desk.context, desk.participant.participant_id)
+    named = (
+        each for each in about.log if entry_id in {each.entry_id, *(old.entry_id for old in each.corrected)}
+    )
+    entry = next(named, None)
+    if entry is None:
+        raise Refused("unknown_contact")
+    public_id = desk.participant.public_id
+    return replace(
+        _new_page(desk, FROM_PARTICIPANT),
+        action_url=CONTACT_ENTRY.format(participant=public_id, entry=entry.entry_id),
+        called_at=None,
+        entry=entry,
+        outcome=entry.outcome,
+        note=entry.note,
+        next_try=entry.next_try_on.isoformat() if entry.next_try_on else "",
+    )

@@ -1,0 +1,37 @@
+"""Reminders for the participants who were chosen on the work list."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.request import PostedFields, SignedInRequest
+from app.clinic.today.work_page import show_unsent
+from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
+from app.services.clinic.today.bulk_reminders import remind_participants
+from app.web.urls import BULK_REMINDERS
+
+ONE, CHOSEN = "one", "remind-"
+"""Fields: the button of one row (`participant:form`), and the box of each row (`remind-participant`)."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(BULK_REMINDERS)
+def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
+    """Of one participant by the button of their row, else of all whose boxes are ticked."""
+    participant, _mark, form = narrow_text(fields.get(ONE, "")).partition(":")
+    chosen = {
+        name.removeprefix(CHOSEN): narrow_text(form)
+        for name, form in fields.items()
+        if name.startswith(CHOSEN)
+    }
+    try:
+        sent = remind_participants(desk.context, {participant: form} if participant else chosen)
+    except Refused as refused:
+        if refused.code == "unknown_participant":
+            raise
+        return show_unsent(desk, refused)
+    if not sent.unsent:
+        return desk.finish()
+    words = [(each.subject, desk.words(each.refused)) for each in sent.unsent]
+    return show_unsent(desk, sent.unsent[0].refused, sent.queued, words)

@@ -1,0 +1,94 @@
+"""Letting a row of the work list rest, and bringing it back."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused
+from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, split_reasons
+from app.domain.typed_text import parse_day
+from app.services.clinic.today.contact_log import get_contact_context
+from app.services.clinic.today.snoozing import resume_participant, snooze_participant
+from app.services.clinic.today.work_list import list_participant_reasons
+from app.web.form_fields import TypedCode, TypedWords
+from app.web.urls import DESK, RESUME, SNOOZE
+
+
+@dataclass(frozen=True, slots=True)
+class SnoozePage:
+    """Until when a row rests and why; `reasons` are those that it has; `rests`: it does so already."""
+
+    template: ClassVar[str] = "clinic/snooze.html"
+    subject: str
+    url: str
+    action_url: str
+    reasons: tuple[str, ...]
+    first_day: date
+    last_day: date
+    rests: bool
+    reason: str = ""
+    until: str = ""
+    error: str = ""
+    field: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(SNOOZE)
+def show_snooze(desk: PermittedRequest) -> Response:
+    page = _page(desk)
+    if desk.request.headers.get("hx-request"):
+        return desk.show_block(page, "under")
+    return desk.show(page)
+
+
+@router.post(SNOOZE)
+def snooze_row(
+    desk: PermittedRequest, reasons: TypedCode = "", reason: TypedWords = "", until: TypedCode = ""
+) -> Response:
+    """Let the row rest for the reasons that the page showed."""
+    try:
+        day = parse_day(until, "until") if until else None
+        shown = split_reasons(reasons)
+        acting = desk.acting(result=desk.frame.within(f"{DESK}?done=snoozed"))
+        snooze_participant(acting.context, desk.participant.participant_id, shown, reason, day)
+    except Refused as refused:
+        field = str(refused.details.get("field", "main"))
+        page = replace(_page(desk), reason=reason, until=until, error=desk.words(refused), field=field)
+        return desk.show(page, refused)
+    return acting.finish()
+
+
+@router.post(RESUME)
+def resume_row(desk: PermittedRequest) -> Response:
+    """Bring the row back; one that is back already is on the list, which is where this leads."""
+    acting = desk.acting(result=desk.frame.within(f"{DESK}?done=resumed"))
+    try:
+        resume_participant(acting.context, desk.participant.participant_id)
+    except Refused as refused:
+        if refused.code != "not_snoozed":
+            raise
+        return RedirectResponse(desk.frame.within(DESK), 303)
+    return acting.finish()
+
+
+def _page(desk: ParticipantStaffRequest) -> SnoozePage:
+    participant = desk.participant
+    about = get_contact_context(desk.context, participant.participant_id)
+    today = local_day(desk.at, about.zone)
+    reasons = list_participant_reasons(desk.context, participant.participant_id)
+    return SnoozePage(
+        subject=about.subject,
+        url=url_of_participant(participant.public_id),
+        action_url=SNOOZE.format(participant=participant.public_id),
+        reasons=tuple(each.reason.value for each in reasons),
+        first_day=today + timedelta(days=1),
+        last_day=today + timedelta(days=LONGEST_SNOOZE_DAYS),
+        rests=any(each.snoozed for each in reasons),
+    )

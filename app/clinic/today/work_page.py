@@ -1,0 +1,243 @@
+"""Today: the work list as a page, and the same as a sheet to call by."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import RedirectResponse, Response
+
+from app.clinic.frame.navigation import list_menu
+from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.clinic.today.address import (
+    SNOOZED,
+    TodayQuery,
+    format_cursor,
+    has_filters,
+    query_of,
+    read_today_query,
+)
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.i18n.languages import language_name
+from app.services.clinic.staff_sites import StaffSite
+from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
+from app.services.clinic.today.work_list import Today, TodayFilter, get_today
+from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
+from app.web.urls import CALL_SHEET, DESK
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTab:
+    """One choice of reasons, with how many participants there are; `more`: or more."""
+
+    code: str
+    url: str
+    current: bool
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TodayLine:
+    """One participant of the list; `remind` is the form of which a reminder can be asked for, "" for none."""
+
+    key: str
+    subject: str
+    url: str
+    site: str
+    zone: str
+    language: str
+    reasons: tuple[TodayReason, ...]
+    form: TodayForm | None
+    form_name: str
+    elapsed: int
+    target: int
+    more_forms: int
+    contact: LatestContact | None
+    snooze: TodaySnooze | None
+    may_log: bool
+    remind: str
+
+
+@dataclass(frozen=True, slots=True)
+class TodayPage:
+    """Who needs somebody today, the most urgent first. `reminds`: this colleague may have reminders sent."""
+
+    template: ClassVar[str] = "clinic/today.html"
+    rows: tuple[TodayLine, ...]
+    tabs: tuple[ReasonTab, ...]
+    sites: tuple[tuple[str, str], ...]
+    languages: tuple[tuple[str, str], ...]
+    query: TodayQuery
+    clear_url: str
+    sheet_url: str
+    snoozed_url: str
+    resting: int
+    next_url: str
+    as_of: datetime
+    zone: str
+    corrections: int
+    next_opening: datetime | None
+    fragment: bool = False
+    reminds: bool = False
+    packs: tuple[PackStatus, ...] = ()  # with names for codes
+    notice: str = ""
+    error: str = ""
+    unsent: tuple[tuple[str, str], ...] = ()
+    queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallSheetPage:
+    """The same list on paper, with room for what came of each call."""
+
+    template: ClassVar[str] = "clinic/call_sheet.html"
+    rows: tuple[TodayLine, ...]
+    query: TodayQuery
+    back_url: str
+    as_of: datetime
+    zone: str
+    more: bool
+
+
+NOTICES = ("contact", "snoozed", "resumed", "reminded")
+_BAR = 60
+"""The width of a window's bar, in its own units."""
+
+router = APIRouter(include_in_schema=False)
+TypedQuery = Annotated[TodayQuery, Depends(read_today_query)]
+After = Annotated[str, Query(max_length=80)]
+
+
+@router.get(DESK)
+def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done: str = "") -> Response:
+    first = list_menu(desk.actor)[:1]
+    if first and first[0].address != DESK:
+        return RedirectResponse(desk.frame.within(first[0].address), 303)
+    criteria = query.filter(after) if has_filters(desk.request) else None
+    fragment = bool(desk.request.headers.get("hx-request"))
+    page = build_today_page(desk, criteria, fragment)
+    if fragment:
+        return desk.show_block(page, "results")
+    return desk.show(replace(page, notice=done if done in NOTICES else ""))
+
+
+@router.get(CALL_SHEET)
+def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "") -> Response:
+    today = get_today(desk.context, query.filter(after))
+    page = CallSheetPage(
+        rows=tuple(_line(desk, row) for row in today.rows),
+        query=query,
+        back_url=desk.frame.within(query.url()),
+        as_of=desk.at,
+        zone=_zone(today.sites),
+        more=today.next is not None,
+    )
+    return desk.show(page)
+
+
+def build_today_page(
+    desk: StaffRequest, criteria: TodayFilter | None = None, fragment: bool = False
+) -> TodayPage:
+    """The list as it is now, by these filters; without any, by those of the last time."""
+    # What is remembered is no part of an act that the request may ask for.
+    looking = replace(desk.context, act=None)
+    within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
+    query = query_of(today.criteria)
+    next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
+    return TodayPage(
+        rows=tuple(_line(desk, row) for row in today.rows),
+        tabs=tuple(_tabs(desk, query, today)),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
+        languages=tuple(_languages(desk)),
+        query=query,
+        clear_url=within(TodayQuery().url()),
+        sheet_url=within(query.url(CALL_SHEET)),
+        snoozed_url=within(query.url(view=SNOOZED, reason="")),
+        resting=today.counts.resting,
+        next_url=within(next_page) if next_page else "",
+        as_of=desk.at,
+        zone=_zone(today.sites),
+        corrections=0 if fragment else today.counts.corrections,
+        next_opening=today.next_opening,
+        fragment=fragment,
+        reminds=bool(desk.actor.reach(Permission.REMINDER_SEND)),
+        packs=() if fragment else tuple(_pack_notes(desk)),
+    )
+
+
+def show_unsent(
+    desk: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """The list, and to whom no reminder goes and why."""
+    page = build_today_page(desk)
+    return desk.show(replace(page, error=desk.words(refused), queued=queued, unsent=tuple(unsent)), refused)
+
+
+def _zone(sites: Sequence[StaffSite]) -> str:
+    return next((site.zone for site in sites), "UTC")
+
+
+def _tabs(desk: StaffRequest, query: TodayQuery, today: Today) -> Iterator[ReasonTab]:
+    counts = today.counts.by_reason
+    shown = query.filter()
+    every = DESK if not counts else query.url(reason="", view="")
+    more = any(count >= today.most for count in counts.values())
+    yield ReasonTab(
+        "", desk.frame.within(every), not (shown.reason or shown.resting), today.counts.every, more
+    )
+    for reason, count in counts.items():
+        if count or shown.reason is reason:
+            url = desk.frame.within(query.url(reason=reason.value, view=""))
+            yield ReasonTab(reason.value, url, shown.reason is reason, count, count >= today.most)
+
+
+def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:
+    if desk.study is None:
+        return
+    plan = desk.installation.library.plan(desk.study.code, desk.study.plan_version)
+    for code in plan.languages:
+        yield code, language_name(code)
+
+
+def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
+    """Licences of instruments that end soon or are missing, for roles that see the trail."""
+    if desk.study is None or not desk.actor.reach(Permission.TRAIL_SEE):
+        return
+    study, version = desk.study.code, desk.study.plan_version
+    for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):
+        instrument = desk.installation.library.instrument(each.instrument, each.version)
+        name = desk.installation.name(study, instrument, desk.frame.code)
+        yield replace(each, instrument=name, language=language_name(each.language))
+
+
+def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
+    form = row.form
+    return TodayLine(
+        key=row.participant,
+        subject=row.subject,
+        url=url_of_participant(row.participant),
+        site=row.site.name,
+        zone=row.zone,
+        language=language_name(row.language),
+        reasons=row.reasons,
+        form=form,
+        form_name=_form_name(desk, row.site, form) if form else "",
+        elapsed=round(_BAR * form.day / form.days) if form else 0,
+        target=round(_BAR * (2 * form.target_day - 1) / (2 * form.days)) if form else 0,
+        more_forms=row.more_forms,
+        contact=row.contact,
+        snooze=row.snooze,
+        may_log=row.may_log,
+        remind=form.key if form and row.may_remind else "",
+    )
+
+
+def _form_name(desk: StaffRequest, site: StaffSite, form: TodayForm) -> str:
+    library = desk.installation.library
+    instrument = library.instrument(form.instrument, form.instrument_version)
+    plan = library.plan(site.study, site.plan_version)
+    name = plan.form_name(form.instrument, desk.frame.code)
+    return name or desk.installation.name(plan.id, instrument, desk.frame.code)

@@ -1,0 +1,180 @@
+"""Why a participant stands on the work list: a pure rule over the facts of one participant.
+
+`app.storage.queries.today` finds with the same conditions whom to show; a test proves the two equal.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.domain.plans.plan import WorklistRule
+
+
+class Reason(StrEnum):
+    """Why somebody should look after a participant; the order of declaration is that of the list."""
+
+    alert = "alert"
+    call = "call"
+    closing = "closing"
+    half = "half"
+    idle = "idle"
+    locked = "locked"
+    unused = "unused"
+    undelivered = "undelivered"
+    missed = "missed"
+    diary = "diary"
+    opens = "opens"
+
+
+RANKS: Mapping[Reason, int] = {reason: rank for rank, reason in enumerate(Reason)}
+
+
+@dataclass(frozen=True, slots=True)
+class TodayCursor:
+    """A keyset cursor: rank of the reason, its moment, and the participant."""
+
+    rank: int
+    at: datetime
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubmittedForm:
+    """An expected form that was not submitted, of a participant who has not left; all moments are UTC.
+
+    `visit`: a form of a visit, not an entry of the diary. `explained`: missed with a reason on record.
+    """
+
+    key: str
+    visit: bool
+    opens_at: datetime
+    closes_at: datetime
+    grace_until: datetime
+    begun_at: datetime | None = None
+    answered_at: datetime | None = None
+    explained: bool = False
+
+    @property
+    def ends_at(self) -> datetime:
+        """Until when it takes answers."""
+        return self.grace_until if self.begun_at else self.closes_at
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryFacts:
+    """Closed entries of the diary: those of the last days, and those of the last weeks of a weekly phase."""
+
+    daily_missed: int = 0
+    daily_submitted: int = 0
+    weekly_missed: int = 0
+    weekly_submitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantFacts:
+    """What the rule reads of a participant who takes part.
+
+    `alerted_at`, `called_at`, `undelivered_at`: since when an alert or a request for a call is open, or the
+    newest message could not be delivered; None where nothing is. `snoozed` are the reasons that rest.
+    """
+
+    enrolled_at: datetime
+    consented: bool = True
+    activated: bool = True
+    locked: bool = False
+    alerted_at: datetime | None = None
+    called_at: datetime | None = None
+    undelivered_at: datetime | None = None
+    forms: tuple[UnsubmittedForm, ...] = ()
+    diary: DiaryFacts = field(default_factory=DiaryFacts)
+    snoozed: frozenset[Reason] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReason:
+    """One reason, its moment (the earlier the more urgent) and the forms concerned, the most urgent first."""
+
+    reason: Reason
+    at: datetime
+    forms: tuple[str, ...] = ()
+    snoozed: bool = False
+
+
+def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> tuple[WorkReason, ...]:
+    """Every reason for which this participant needs somebody, the most urgent first, resting ones last."""
+    people: tuple[tuple[Reason, datetime | None], ...] = (
+        (Reason.alert, facts.alerted_at),
+        (Reason.call, facts.called_at),
+        (Reason.locked, facts.enrolled_at if facts.locked else None),
+        (Reason.unused, facts.enrolled_at if _is_unused(facts, rule, now) else None),
+        (Reason.undelivered, facts.undelivered_at),
+        (Reason.diary, facts.enrolled_at if is_diary_neglected(facts.diary, rule) else None),
+    )
+    reasons = [WorkReason(reason, at) for reason, at in people if at is not None]
+    for reason, (applies, moment) in _FORM_RULES.items():
+        forms = sorted(
+            (moment(form), form.key)
+            for form in facts.forms
+            if form.opens_at < form.closes_at and applies(form, rule, now)
+        )
+        if forms:
+            reasons.append(WorkReason(reason, forms[0][0], tuple(key for _moment, key in forms)))
+    rested = (WorkReason(each.reason, each.at, each.forms, each.reason in facts.snoozed) for each in reasons)
+    return tuple(sorted(rested, key=lambda each: (each.snoozed, RANKS[each.reason])))
+
+
+def top_reason(reasons: Iterable[WorkReason]) -> WorkReason | None:
+    """The most urgent reason that does not rest; None where the participant is not on the list."""
+    return next((each for each in reasons if not each.snoozed), None)
+
+
+def is_diary_neglected(diary: DiaryFacts, rule: WorklistRule) -> bool:
+    """Fewer than half of enough closed entries were made, or as many weekly ones in a row were not."""
+    closed = diary.daily_missed + diary.daily_submitted
+    daily = closed >= rule.diary_least and diary.daily_submitted * 2 < closed
+    return daily or (diary.weekly_missed >= rule.diary_weeks and not diary.weekly_submitted)
+
+
+def _is_unused(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> bool:
+    waited = now - facts.enrolled_at >= timedelta(days=rule.unused_days)
+    return facts.consented and not facts.activated and waited
+
+
+def _is_closing(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
+    return form.visit and form.opens_at <= now < form.closes_at <= now + timedelta(days=rule.closing_days)
+
+
+def _is_half_gone(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
+    later = form.closes_at > now + timedelta(days=rule.closing_days)
+    untouched = form.visit and form.begun_at is None and form.opens_at <= now
+    second = now.replace(microsecond=0)  # windows begin and end on whole seconds, and databases count them so
+    return untouched and later and second - form.opens_at >= form.closes_at - second
+
+
+def _is_idle(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
+    if form.begun_at is None or now >= form.grace_until:
+        return False
+    last = max(form.begun_at, form.answered_at or form.begun_at)
+    return last <= now - timedelta(days=rule.idle_days)
+
+
+def _is_unexplained(form: UnsubmittedForm, _rule: WorklistRule, now: datetime) -> bool:
+    return form.visit and not form.explained and now >= form.ends_at
+
+
+def _opens_soon(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
+    return form.visit and now < form.opens_at <= now + timedelta(days=rule.opens_days)
+
+
+_FormTest = Callable[[UnsubmittedForm, WorklistRule, datetime], bool]
+_FormMoment = Callable[[UnsubmittedForm], datetime]
+
+_FORM_RULES: Mapping[Reason, tuple[_FormTest, _FormMoment]] = {
+    Reason.closing: (_is_closing, lambda form: form.closes_at),
+    Reason.half: (_is_half_gone, lambda form: form.closes_at),
+    Reason.idle: (_is_idle, lambda form: form.grace_until),
+    Reason.missed: (_is_unexplained, lambda form: form.closes_at),
+    Reason.opens: (_opens_soon, lambda form: form.opens_at),
+}
+"""Which forms give a reason, and the moment by which it is sorted."""

@@ -1,0 +1,175 @@
+"""The log of tries to reach a participant: append-only, and a correction is an entry of its own."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from app.domain.plans.windows import local_day
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import TeamRequestKind
+from app.domain.refusal import Refused
+from app.domain.today.contacts import ContactNote, check_contact
+from app.services.accounts.contacts import ContactDetails, get_masked_contact
+from app.services.core.context import StaffContext
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import ContactEntry, Participant, TeamRequest
+from app.storage.tables.staff import Staff
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedContact:
+    """One entry of the log: who tried when, what came of it, and what a correction says of an earlier one.
+
+    `corrected` is how the entry read before, the newest first; `reason` says why it was corrected.
+    """
+
+    entry_id: int
+    outcome: str
+    note: str
+    next_try_on: date | None
+    contacted_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    reason: str = ""
+    corrected: tuple["LoggedContact", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContactContext:
+    """What stands beside the form of a new entry: the masked address, an open request, what was tried."""
+
+    subject: str
+    zone: str
+    address: ContactDetails | None
+    called_at: datetime | None
+    log: tuple[LoggedContact, ...]
+
+
+def log_contact(
+    context: StaffContext,
+    participant_id: int,
+    outcome: str,
+    note: str,
+    next_try: date | None,
+    *,
+    answers_call: bool = False,
+) -> None:
+    """Record a try to reach a participant; `answers_call` closes their open request for a call with it.
+
+    Raises Refused: "contact_outcome", "contact_note", "next_try".
+    """
+    with context.unit_of_work() as work:
+        chain = participant_chain(participant_id)
+        work.lock(chain)
+        participant = work.session.get_one(Participant, participant_id)
+        checked = check_contact(outcome, note, next_try, local_day(context.at, participant.zone))
+        work.session.add(_entry(context, participant_id, checked, context.at))
+        work.record(AuditEvent.CONTACT_LOGGED, chain, reason=checked.note or None)
+        request = _open_call(work.session, participant_id) if answers_call else None
+        if request is not None:
+            request.closed_at, request.closed_by = context.at, context.actor.id
+            request.outcome = checked.note or None
+            work.record(AuditEvent.REQUEST_CLOSED, chain, reason=checked.note or None)
+
+
+def correct_contact(
+    context: StaffContext,
+    participant_id: int,
+    entry_id: int,
+    outcome: str,
+    note: str,
+    next_try: date | None,
+    reason: str,
+) -> None:
+    """Record how an entry should have read; what it said stays in the log.
+
+    Raises Refused: "unknown_contact", "contact_corrected" for one that was corrected already,
+    "correction_reason", or as `log_contact`.
+    """
+    with context.unit_of_work() as work:
+        chain = participant_chain(participant_id)
+        work.lock(chain)
+        entry = work.session.get(ContactEntry, entry_id)
+        if entry is None or entry.participant_id != participant_id:
+            raise Refused("unknown_contact")
+        if work.session.exec(select(ContactEntry).where(ContactEntry.corrects_id == entry_id)).first():
+            raise Refused("contact_corrected")
+        participant = work.session.get_one(Participant, participant_id)
+        today = local_day(entry.contacted_at, participant.zone)
+        checked = check_contact(outcome, note, next_try, today)
+        if not reason.strip():
+            raise Refused("correction_reason", field="reason")
+        row = _entry(context, participant_id, checked, entry.contacted_at)
+        row.corrects_id, row.reason = entry_id, reason.strip()
+        work.session.add(row)
+        work.record(AuditEvent.CONTACT_CORRECTED, chain, reason=row.reason)
+
+
+def get_contact_context(context: StaffContext, participant_id: int) -> ContactContext:
+    """What a member of staff needs to see while they call."""
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        request = _open_call(session, participant_id)
+        return ContactContext(
+            subject=participant.subject,
+            zone=participant.zone,
+            address=get_masked_contact(context.installation, session, participant_id),
+            called_at=request.asked_at if request else None,
+            log=read_contact_log(session, participant_id),
+        )
+
+
+def read_contact_log(session: Session, participant_id: int) -> tuple[LoggedContact, ...]:
+    """The log of a participant, the newest try first, each as corrected last: two queries."""
+    statement = select(ContactEntry).where(ContactEntry.participant_id == participant_id)
+    rows = session.exec(statement.order_by(col(ContactEntry.id))).all()
+    names = find_staff_names(session, {row.recorded_by for row in rows})
+    entries: dict[int, LoggedContact] = {}
+    for row in rows:
+        before = entries.pop(row.corrects_id, None) if row.corrects_id else None
+        entries[key_of(row)] = LoggedContact(
+            entry_id=key_of(row),
+            outcome=row.outcome.value,
+            note=row.note or "",
+            next_try_on=row.next_try_on,
+            contacted_at=row.contacted_at,
+            recorded_at=row.recorded_at,
+            recorded_by=names.get(row.recorded_by, row.recorded_by),
+            reason=row.reason or "",
+            corrected=(before, *before.corrected) if before else (),
+        )
+    return tuple(sorted(entries.values(), key=lambda each: (each.contacted_at, each.entry_id), reverse=True))
+
+
+def find_staff_names(session: Session, actors: Collection[str]) -> Mapping[str, str]:
+    """The names of members of staff by how the trail names them (`staff:5`)."""
+    numbers = {actor: actor.removeprefix("staff:") for actor in actors}
+    keys = {int(number): actor for actor, number in numbers.items() if number.isdigit()}
+    if not keys:
+        return {}
+    found = session.exec(select(Staff.id, Staff.name).where(col(Staff.id).in_(keys)))
+    return {keys[key]: name for key, name in found if key is not None}
+
+
+def _entry(context: StaffContext, participant_id: int, checked: ContactNote, at: datetime) -> ContactEntry:
+    return ContactEntry(
+        participant_id=participant_id,
+        outcome=checked.outcome,
+        note=checked.note or None,
+        next_try_on=checked.next_try_on,
+        contacted_at=at,
+        recorded_at=context.at,
+        recorded_by=context.actor.id,
+    )
+
+
+def _open_call(session: Session, participant_id: int) -> TeamRequest | None:
+    statement = select(TeamRequest).where(
+        TeamRequest.participant_id == participant_id,
+        TeamRequest.kind == TeamRequestKind.call,
+        col(TeamRequest.closed_at).is_(None),
+    )
+    return session.exec(statement).first()

@@ -1,0 +1,151 @@
+"""A row of the work list: from what is stored of a participant and their forms to what staff read."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import RowMapping
+
+from app.domain.plans.windows import local_day
+from app.domain.today.contacts import split_reasons
+from app.domain.today.reasons import DiaryFacts, ParticipantFacts, Reason, UnsubmittedForm, WorkReason
+from app.services.clinic.staff_sites import StaffSite
+
+
+@dataclass(frozen=True, slots=True)
+class TodayForm:
+    """The form that a row is about: progress, window and reminders; `day` counts from 1, at most `days`."""
+
+    key: str
+    visit: str
+    instrument: str
+    instrument_version: str
+    answered: int
+    asked: int
+    closes_on: date
+    days_left: int
+    day: int
+    days: int
+    target_day: int
+    reminded: int
+    planned: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TodayReason:
+    """One reason of a row: `number` of `total` (days left, entries made) and the visits concerned."""
+
+    reason: Reason
+    snoozed: bool
+    number: int = 0
+    total: int = 0
+    visits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LatestContact:
+    """The newest try to reach a participant, as corrected last."""
+
+    outcome: str
+    next_try_on: date | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TodaySnooze:
+    """Until when a row rests, and why."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TodayRow:
+    """A participant who needs somebody, or whose row rests; `more_forms` beside the one that is shown."""
+
+    participant: str
+    subject: str
+    language: str
+    site: StaffSite
+    zone: str
+    reasons: tuple[TodayReason, ...]
+    form: TodayForm | None
+    more_forms: int
+    contact: LatestContact | None
+    snooze: TodaySnooze | None
+    may_log: bool
+    may_remind: bool
+
+
+def participant_facts(person: RowMapping, forms: Sequence[RowMapping], locked: bool) -> ParticipantFacts:
+    """What the rule reads of this participant."""
+    return ParticipantFacts(
+        enrolled_at=person["enrolled_at"],
+        consented=person["consent_version"] is not None,
+        activated=person["activated_at"] is not None,
+        locked=locked,
+        called_at=person["called_at"],
+        undelivered_at=person["undelivered_at"],
+        forms=tuple(_form_facts(form) for form in forms),
+        diary=DiaryFacts(*(person.get(name, 0) for name in DiaryFacts.__slots__)),
+        snoozed=split_reasons(person["snoozed"]) if person["snoozed"] else frozenset(),
+    )
+
+
+def _form_facts(form: RowMapping) -> UnsubmittedForm:
+    return UnsubmittedForm(
+        key=form["key"],
+        visit=form["for_day"] is None,
+        opens_at=form["opens_at"],
+        closes_at=form["closes_at"],
+        grace_until=form["grace_until"],
+        begun_at=form["begun_at"],
+        answered_at=form["answered_at"],
+        explained=form["missed_reason"] is not None,
+    )
+
+
+def is_open(form: RowMapping, at: datetime) -> bool:
+    """Whether a form takes answers at this moment."""
+    ends: datetime = form["grace_until"] if form["begun_at"] else form["closes_at"]
+    opens: datetime = form["opens_at"]
+    return opens <= at < ends
+
+
+def choose_form(
+    forms: Sequence[RowMapping], reasons: Collection[WorkReason], at: datetime
+) -> RowMapping | None:
+    """The form of the most urgent reason that has one; else the visit's open form that closes first."""
+    by_key = {form["key"]: form for form in forms}
+    named = (by_key[each.forms[0]] for each in reasons if each.forms)
+    others = (form for form in forms if form["for_day"] is None and is_open(form, at))
+    return next(named, None) or next(others, None)
+
+
+def describe_reason(
+    each: WorkReason, forms: Mapping[str, RowMapping], facts: ParticipantFacts, today: date, zone: str
+) -> TodayReason:
+    """The reason with the numbers and visits that its words name."""
+    number = total = 0
+    first = forms[each.forms[0]] if each.forms else None
+    if first is not None and each.reason in (Reason.closing, Reason.opens):
+        day = first["closes_on"] if each.reason is Reason.closing else first["opens_on"]
+        number = (day - today).days
+    elif first is not None and each.reason is Reason.idle:
+        last = max(first["begun_at"], first["answered_at"] or first["begun_at"])
+        number = (today - local_day(last, zone)).days
+    elif each.reason is Reason.diary:
+        daily = facts.diary.daily_submitted + facts.diary.daily_missed
+        number, total = facts.diary.daily_submitted, daily
+        if not daily:
+            total = facts.diary.weekly_missed + facts.diary.weekly_submitted
+    visits = tuple(dict.fromkeys(forms[key]["visit"] for key in each.forms))
+    return TodayReason(each.reason, each.snoozed, number, total, visits)
+
+
+def latest_contact(person: RowMapping) -> LatestContact | None:
+    """The newest try to reach them; None where nobody tried."""
+    if person["outcome"] is None:
+        return None
+    return LatestContact(person["outcome"].value, person["next_try_on"], person["contacted_at"])

@@ -1,0 +1,316 @@
+"""Today: one row for each participant who needs somebody, the most urgent first.
+
+The statements of `app.storage.queries.today` find whom it may concern; why they stand there is decided for
+the rows of a page alone by `app.domain.today.reasons.find_reasons`. Bounded by now and the plan's numbers, so
+that neither closed nor future forms cost anything however old the trial is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import parse_qsl, urlencode
+
+from sqlalchemy import RowMapping
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.today.reasons import (
+    RANKS,
+    ParticipantFacts,
+    Reason,
+    TodayCursor,
+    WorkReason,
+    find_reasons,
+    top_reason,
+)
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.clinic.today.rows import (
+    TodayForm,
+    TodayRow,
+    TodaySnooze,
+    choose_form,
+    describe_reason,
+    is_open,
+    latest_contact,
+    participant_facts,
+)
+from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
+from app.services.core.context import StaffContext
+from app.services.core.plans import excluded_items
+from app.services.core.throttling import find_throttled_participants
+from app.storage.queries.today.rows import (
+    COUNTED,
+    TodayCounts,
+    TodaySearch,
+    count_reasons,
+    list_entries,
+    list_forms,
+    list_resting,
+    next_opening,
+    read_people,
+)
+from app.storage.tables.participants import Participant
+
+PAGE = 50
+_ENTRIES = 4 * PAGE
+"""Entries read for a page: somebody with several reasons has several, of which one is shown."""
+_ROUNDS = 4
+"""How often a page that came out empty, because its entries stood on earlier pages, is read on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TodayFilter:
+    """Which part of the list is shown; what is unknown asks for nothing special. `resting`: snoozed rows."""
+
+    site: str = ""
+    reason: Reason | None = None
+    language: str = ""
+    search: str = ""
+    resting: bool = False
+    after: TodayCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """A page of the list, counts of every reason, and where the next page begins.
+
+    A count of `most` means that many or more. `criteria` are the filters in force. `next_opening` is looked
+    up where nothing is to be done.
+    """
+
+    rows: tuple[TodayRow, ...]
+    counts: TodayCounts
+    sites: tuple[StaffSite, ...]
+    criteria: TodayFilter
+    next: TodayCursor | None = None
+    next_opening: datetime | None = None
+    most: int = COUNTED
+
+
+NOTHING = TodayCounts({}, 0, 0, 0)
+
+
+def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int | None = None) -> Today:
+    """The participants at this colleague's sites who need somebody, in at most seven queries.
+
+    The sites are those of one study: a code means nothing without it. A participant whose exit is recorded
+    never appears, because nobody is to call them. Site, reason and language that `viewer`, a member of staff,
+    chose are remembered; without `criteria` the list opens with those.
+    """
+    with context.read() as session:
+        reached = list_staff_sites(session, context.actor)
+        sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
+        view = f"{TODAY}:{sites[0].study_id}" if sites else ""
+        kept = find_view(session, viewer, view) if viewer is not None and view else ""
+        today = _read_today(context, session, parse_view(kept) if criteria is None else criteria, sites)
+    if viewer is not None and view and criteria is not None and format_view(criteria) != kept:
+        remember_view(context.installation, viewer, view, format_view(criteria))
+    return today
+
+
+def _read_today(
+    context: StaffContext, session: Session, criteria: TodayFilter, sites: tuple[StaffSite, ...]
+) -> Today:
+    chosen = tuple(site for site in sites if criteria.site in ("", site.code))
+    if not chosen:
+        return Today((), NOTHING, sites, criteria)
+    connection, search = session.connection(), _search(context, session, criteria, chosen)
+    counts = count_reasons(connection, search)
+    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
+    rows, after = reader.read(criteria, counts)
+    calm = not (rows or counts.every or counts.resting)
+    opening = next_opening(connection, search) if calm else None
+    return Today(rows, counts, sites, criteria, after, opening)
+
+
+def format_view(criteria: TodayFilter) -> str:
+    """The filters as they are remembered: what is looked for once, or rests, is not where a day begins."""
+    reason = criteria.reason or ""
+    parts = {"site": criteria.site, "reason": reason, "language": criteria.language}
+    return urlencode({name: value for name, value in parts.items() if value})
+
+
+def parse_view(text: str) -> TodayFilter:
+    """The filters that were remembered; a reason of an older version is none."""
+    parts = dict(parse_qsl(text))
+    reason = parts.get("reason")
+    return TodayFilter(
+        site=parts.get("site", ""),
+        reason=Reason(reason) if reason in tuple(Reason) else None,
+        language=parts.get("language", ""),
+    )
+
+
+def list_participant_reasons(context: StaffContext, participant_id: int) -> tuple[WorkReason, ...]:
+    """Why this one participant stands on the list, the most urgent reason first; none once they left."""
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        if participant.exit_kind is not None:
+            return ()
+        reached = list_staff_sites(session, context.actor)
+        theirs = [site for site in reached if site.site_id == participant.site_id]
+        search = _search(context, session, TodayFilter(), theirs)
+        person = read_people(session.connection(), search, [participant_id])[participant_id]
+        forms = list_forms(session.connection(), search, [participant_id])[participant_id]
+    facts = participant_facts(person, forms, participant_id in search.locked)
+    return find_reasons(facts, search.plan.worklist, context.at)
+
+
+def _search(
+    context: StaffContext, session: Session, criteria: TodayFilter, sites: Sequence[StaffSite]
+) -> TodaySearch:
+    first = sites[0]
+    plan = context.installation.library.plan(first.study, first.plan_version)
+    sees_arm = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
+    return TodaySearch(
+        study_id=first.study_id,
+        plan=plan,
+        sites=tuple(site.site_id for site in sites),
+        at=context.at,
+        hides_arm=plan.blinded and not sees_arm,
+        subject=criteria.search.strip(),
+        language=criteria.language,
+        locked=tuple(find_throttled_participants(session, context.at)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _RowReader:
+    """Makes rows of entries: reads what is known of their participants and lets the rule decide."""
+
+    context: StaffContext
+    connection: Connection
+    search: TodaySearch
+    sites: Mapping[int, StaffSite]
+
+    def read(
+        self, criteria: TodayFilter, counts: TodayCounts
+    ) -> tuple[tuple[TodayRow, ...], TodayCursor | None]:
+        """One page from the cursor on, and the cursor of the next; None at the end."""
+        after = criteria.after
+        for _round in range(_ROUNDS):
+            entries = self._entries(criteria, counts, after)
+            page = _first_of_each(entries, PAGE)
+            rows = self._rows(page, criteria) if page else ()
+            after = _next_cursor(entries, page)
+            if rows or after is None:
+                return rows, after
+        return (), after
+
+    def _entries(
+        self, criteria: TodayFilter, counts: TodayCounts, after: TodayCursor | None
+    ) -> list[TodayCursor]:
+        if criteria.resting:
+            return list_resting(self.connection, self.search, after, PAGE + 1)
+        listed = tuple(reason for reason, count in counts.by_reason.items() if count)
+        if criteria.reason is not None:
+            listed = tuple(each for each in listed if each is criteria.reason)
+        needed = listed if after else _until_full(listed, counts)
+        return list_entries(self.connection, self.search, needed, after, _ENTRIES)
+
+    def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
+        people = [entry.person for entry in page]
+        known = read_people(self.connection, self.search, people)
+        forms = list_forms(self.connection, self.search, people)
+        rows = []
+        for entry in page:
+            person, theirs = known[entry.person], forms[entry.person]
+            facts = participant_facts(person, theirs, entry.person in self.search.locked)
+            reasons = find_reasons(facts, self.search.plan.worklist, self.search.at)
+            if criteria.resting or _stands_here(reasons, entry, criteria.reason):
+                rows.append(self._row(person, theirs, reasons, facts))
+        return tuple(rows)
+
+    def _row(
+        self,
+        person: RowMapping,
+        forms: Sequence[RowMapping],
+        reasons: Sequence[WorkReason],
+        facts: ParticipantFacts,
+    ) -> TodayRow:
+        site = self.sites[person["site_id"]]
+        today = local_day(self.search.at, person["zone"])
+        shown = choose_form(forms, reasons, self.search.at)
+        by_key = {form["key"]: form for form in forms}
+        others = {key for each in reasons for key in each.forms} - {shown["key"] if shown else ""}
+        may = {
+            permission: self.context.actor.may(permission, site.study_id, site.site_id)
+            for permission in (Permission.CONTACT_LOG, Permission.REMINDER_SEND)
+        }
+        return TodayRow(
+            participant=person["public_id"],
+            subject=person["subject"],
+            language=person["language"],
+            site=site,
+            zone=person["zone"],
+            reasons=tuple(describe_reason(each, by_key, facts, today, person["zone"]) for each in reasons),
+            form=self._form(shown, today) if shown else None,
+            more_forms=len(others),
+            contact=latest_contact(person),
+            snooze=TodaySnooze(person["until_at"], person["snooze_reason"]) if person["until_at"] else None,
+            may_log=may[Permission.CONTACT_LOG],
+            may_remind=may[Permission.REMINDER_SEND] and shown is not None and is_open(shown, self.search.at),
+        )
+
+    def _form(self, form: RowMapping, today: date) -> TodayForm:
+        plan = self.search.plan
+        instrument = self.context.installation.library.instrument(
+            form["instrument"], form["instrument_version"]
+        )
+        days = (form["closes_on"] - form["opens_on"]).days + 1
+        return TodayForm(
+            key=form["key"],
+            visit=form["visit"],
+            instrument=form["instrument"],
+            instrument_version=form["instrument_version"],
+            answered=form["answered"],
+            asked=len(instrument.items) - len(excluded_items(plan, form["instrument"])),
+            closes_on=form["closes_on"],
+            days_left=(form["closes_on"] - today).days,
+            day=min(max((today - form["opens_on"]).days + 1, 0), days),
+            days=days,
+            target_day=(form["target_on"] - form["opens_on"]).days + 1,
+            reminded=form["reminded"],
+            planned=1 if form["for_day"] else len(plan.reminders.moments),
+            is_open=is_open(form, self.search.at),
+        )
+
+
+def _until_full(reasons: Sequence[Reason], counts: TodayCounts) -> tuple[Reason, ...]:
+    """As many reasons, in order, as are sure to fill the first page: the others need not be sorted."""
+    needed: list[Reason] = []
+    for reason in reasons:
+        needed.append(reason)
+        if counts.by_reason[reason] > PAGE:
+            break
+    return tuple(needed)
+
+
+def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
+    """Each participant's first entry, at most so many."""
+    first: dict[int, TodayCursor] = {}
+    for entry in entries:
+        if entry.person not in first:
+            if len(first) == most:
+                break
+            first[entry.person] = entry
+    return list(first.values())
+
+
+def _next_cursor(entries: Sequence[TodayCursor], page: Sequence[TodayCursor]) -> TodayCursor | None:
+    """From where the list goes on; None where nobody is left who is not on this page."""
+    people = {entry.person for entry in page}
+    if len(page) == PAGE and any(entry.person not in people for entry in entries):
+        return page[-1]
+    return entries[-1] if len(entries) >= _ENTRIES else None
+
+
+def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, chosen: Reason | None) -> bool:
+    """Whether this entry is the one at which the participant is shown, and no earlier page showed them."""
+    if chosen is not None:
+        mine = next((each for each in reasons if each.reason is chosen and not each.snoozed), None)
+    else:
+        mine = top_reason(reasons)
+    return mine is not None and (RANKS[mine.reason], mine.at) == (entry.rank, entry.at)

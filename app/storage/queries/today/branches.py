@@ -1,0 +1,323 @@
+"""One select a reason: who stands on the work list for it, and since or until when.
+
+Each is the SQL twin of a part of `app.domain.today.reasons.find_reasons` (a test proves the two equal),
+is bounded by now and numbers of the plan, and is read through a partial index, so that closed forms cost
+nothing.
+A reason more is a row in `SOURCES`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel import col
+
+from app.domain.plans.plan import Plan, WorklistRule
+from app.domain.plans.windows import Unit
+from app.domain.records.messages import MessageState
+from app.domain.records.participants import TeamRequestKind
+from app.domain.today.reasons import Reason
+from app.storage.queries.slots import code_literal
+from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.messages import MESSAGE_UNDELIVERED, Message
+from app.storage.tables.participants import Contact, Participant, Snooze, TeamRequest
+from app.storage.tables.schedule import Slot
+
+_MOMENT = sa.inspect(Slot).columns.closes_at.type
+_WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class TodayShape:
+    """By what statements of the work list differ: they are built once for each and differ in values alone.
+
+    `phases` are the beginnings of the diary's codes, the longest first, and whether each is weekly.
+    """
+
+    phases: tuple[tuple[str, bool], ...]
+    hides_arm: bool
+    filtered: bool
+
+
+def shape_of(plan: Plan, hides_arm: bool, filtered: bool) -> TodayShape:
+    """The shape of the statements for a plan, a reader and their filters."""
+    phases = plan.diary.phases if plan.diary else ()
+    named = [(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases]
+    return TodayShape(tuple(sorted(named, key=lambda each: (-len(each[0]), each[0]))), hides_arm, filtered)
+
+
+def rule_moments(rule: WorklistRule, plan: Plan, at: datetime) -> dict[str, Any]:
+    """The moments that the plan's numbers make of now, by the names of the parameters."""
+    entry_days = plan.diary.entry_days if plan.diary else 0
+    days = {
+        "closing": rule.closing_days,
+        "idle": -rule.idle_days,
+        "unused": -rule.unused_days,
+        "undelivered": -rule.undelivered_days,
+        "opening": rule.opens_days,
+        "diary_from": -rule.diary_days - 1,
+        "weekly_from": -rule.diary_weeks * _WEEK,
+        "diary_closed_from": -max(rule.diary_days + 1, rule.diary_weeks * _WEEK),
+    }
+    moments = {name: at + timedelta(days=number) for name, number in days.items()}
+    horizon = at + timedelta(days=plan.longest_window_days + 1)
+    return moments | {
+        "now": at,
+        "second": at.replace(microsecond=0),
+        "horizon": horizon,
+        "diary_day": (moments["diary_closed_from"] - timedelta(days=entry_days + 2)).date(),
+        "diary_form": plan.diary.instrument if plan.diary else "",
+        "diary_least": rule.diary_least,
+        "diary_weeks": rule.diary_weeks,
+    }
+
+
+def moment(name: str) -> sa.BindParameter[datetime]:
+    """A parameter that holds a moment."""
+    return sa.bindparam(name, type_=_MOMENT)
+
+
+_NOW = moment("now")
+SITES = sa.bindparam("sites", type_=sa.Integer, expanding=True)
+LOCKED = sa.bindparam("locked", type_=sa.BigInteger, expanding=True)
+
+
+class HalfGone(sa.sql.functions.FunctionElement[bool]):
+    """Whether half of the time between two moments is over at a third; all three are whole seconds."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "half_gone"
+
+
+@compiles(HalfGone)
+def _half_gone(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
+    opens, closes, now = (compiler.process(each, **options) for each in element.clauses)
+    return f"({now} - {opens} >= {closes} - {now})"
+
+
+@compiles(HalfGone, "sqlite")
+def _half_gone_in_sqlite(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
+    opens, closes, now = (f"strftime('%s', {compiler.process(each, **options)})" for each in element.clauses)
+    return f"({now} * 2 >= {opens} + {closes})"
+
+
+LIVE = (
+    col(Slot.submitted_at).is_(None),
+    col(Slot.exit_kind).is_(None),
+    col(Slot.excused).is_(None),
+    col(Slot.opens_at).is_not(None),
+)
+"""What every partial index of slots that are still wanted says, word for word."""
+_VISIT = (*LIVE, col(Slot.for_day).is_(None), col(Slot.opens_at) < col(Slot.closes_at))
+_THERE = col(Slot.site_id).in_(SITES)
+_OVER = sa.or_(col(Slot.begun_at).is_(None), col(Slot.grace_until) <= _NOW)
+
+Source = sa.Select[Any]
+"""Rows of a participant's key (`person`) and a moment (`at`)."""
+
+
+def _slots(at: sa.orm.Mapped[Any], shape: TodayShape, *conditions: sa.ColumnElement[bool]) -> Source:
+    shown = (col(Slot.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
+    columns: list[Any] = [col(Slot.participant_id).label("person"), at.label("at")]
+    return sa.select(*columns).where(*conditions, *shown)
+
+
+def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> Source:
+    columns: list[Any] = [col(Participant.id).label("person"), at.label("at")]
+    return sa.select(*columns).where(
+        col(Participant.site_id).in_(SITES), col(Participant.exit_kind).is_(None), *conditions
+    )
+
+
+def _closing(shape: TodayShape) -> Source:
+    closes = col(Slot.closes_at)
+    soon = (closes > _NOW, closes <= moment("closing"), col(Slot.opens_at) <= _NOW)
+    return _slots(closes, shape, *_VISIT, _THERE, *soon)
+
+
+def _half(shape: TodayShape) -> Source:
+    opens, closes = col(Slot.opens_at), col(Slot.closes_at)
+    later = (closes > moment("closing"), closes > _NOW, closes <= moment("horizon"), opens <= _NOW)
+    gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
+    return _slots(closes, shape, *_VISIT, _THERE, *later, col(Slot.begun_at).is_(None), gone)
+
+
+def _idle(shape: TodayShape) -> Source:
+    answered = sa.exists().where(
+        col(AnswerEvent.slot_id) == col(Slot.id), col(AnswerEvent.received_at) > moment("idle")
+    )
+    begun = (col(Slot.begun_at).is_not(None), col(Slot.begun_at) <= moment("idle"))
+    open_still = (col(Slot.grace_until) > _NOW, col(Slot.opens_at) < col(Slot.closes_at))
+    return _slots(col(Slot.grace_until), shape, *LIVE, _THERE, *begun, *open_still, ~answered)
+
+
+def _missed(shape: TodayShape) -> Source:
+    """The earliest such form of each participant alone: over the years there may be several."""
+    earlier = sa.orm.aliased(Slot)
+    before = sa.or_(
+        col(earlier.closes_at) < col(Slot.closes_at),
+        sa.and_(col(earlier.closes_at) == col(Slot.closes_at), col(earlier.id) < col(Slot.id)),
+    )
+    shown = (col(earlier.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
+    another = sa.exists().where(
+        col(earlier.participant_id) == col(Slot.participant_id),
+        col(earlier.submitted_at).is_(None),
+        col(earlier.exit_kind).is_(None),
+        col(earlier.excused).is_(None),
+        col(earlier.opens_at).is_not(None),
+        col(earlier.for_day).is_(None),
+        col(earlier.opens_at) < col(earlier.closes_at),
+        col(earlier.missed_reason).is_(None),
+        sa.or_(col(earlier.begun_at).is_(None), col(earlier.grace_until) <= _NOW),
+        before,
+        *shown,
+    )
+    closed = (col(Slot.missed_reason).is_(None), col(Slot.closes_at) <= _NOW, _OVER)
+    study = col(Slot.study_id) == sa.bindparam("study", type_=sa.Integer)
+    return _slots(col(Slot.closes_at), shape, *_VISIT, study, _THERE, *closed, ~another)
+
+
+def _opens(shape: TodayShape) -> Source:
+    opens = col(Slot.opens_at)
+    return _slots(opens, shape, *_VISIT, _THERE, opens > _NOW, opens <= moment("opening"))
+
+
+def _call(_shape: TodayShape) -> Source:
+    kind = col(TeamRequest.kind) == code_literal(TeamRequestKind.call)
+    asked = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None))
+    return asked.join(TeamRequest, col(TeamRequest.participant_id) == col(Participant.id))
+
+
+def _locked(_shape: TodayShape) -> Source:
+    return _people(col(Participant.enrolled_at), col(Participant.id).in_(LOCKED))
+
+
+def _unused(_shape: TodayShape) -> Source:
+    return _people(
+        col(Participant.enrolled_at),
+        col(Participant.activated_at).is_(None),
+        col(Participant.consent_version).is_not(None),
+        col(Participant.enrolled_at) <= moment("unused"),
+    )
+
+
+def undelivered() -> tuple[sa.ColumnElement[bool], ...]:
+    """What a message fulfils that reached nobody and is a participant's newest, with an address as old."""
+    later = sa.orm.aliased(Message)
+    newer = sa.exists().where(
+        col(later.participant_id) == col(Message.participant_id),
+        col(later.settled_at) > col(Message.settled_at),
+        sa.or_(
+            col(later.state).in_([code_literal(MessageState.sent), code_literal(MessageState.failed)]),
+            col(later.failure).in_([sa.literal_column("'no_contact'"), sa.literal_column("'no_channel'")]),
+        ),
+    )
+    changed = sa.exists().where(
+        col(Contact.participant_id) == col(Message.participant_id),
+        col(Contact.recorded_at) > col(Message.settled_at),
+    )
+    reached_nobody: Any = MESSAGE_UNDELIVERED
+    return reached_nobody, col(Message.settled_at) > moment("undelivered"), ~newer, ~changed
+
+
+def _undelivered(_shape: TodayShape) -> Source:
+    failed = _people(col(Message.settled_at), *undelivered())
+    return failed.join(Message, col(Message.participant_id) == col(Participant.id))
+
+
+def diary_is_weekly(shape: TodayShape) -> sa.ColumnElement[bool]:
+    """Whether a slot of the diary belongs to a weekly phase, by the beginning of its code."""
+    cases = [
+        (col(Slot.visit).startswith(code, autoescape=True), sa.literal(weekly))
+        for code, weekly in shape.phases
+    ]
+    return sa.case(*cases, else_=sa.false())
+
+
+def diary_counts(shape: TodayShape) -> dict[str, sa.ColumnElement[int]]:
+    """Sums over closed entries of the diary, daily and weekly, by the names of `DiaryFacts`."""
+    weekly = diary_is_weekly(shape)
+    recent = {
+        "daily": sa.and_(~weekly, col(Slot.opens_at) > moment("diary_from")),
+        "weekly": sa.and_(weekly, col(Slot.closes_at) > moment("weekly_from")),
+    }
+    made = {
+        "missed": sa.and_(col(Slot.submitted_at).is_(None), _OVER),
+        "submitted": col(Slot.submitted_at).is_not(None),
+    }
+    return {
+        f"{phase}_{what}": sa.func.coalesce(sa.func.sum(sa.case((sa.and_(when, how), 1), else_=0)), 0)
+        for phase, when in recent.items()
+        for what, how in made.items()
+    }
+
+
+def closed_diary() -> tuple[sa.ColumnElement[bool], ...]:
+    """Entries of the diary that are expected and closed, of late enough for both rules."""
+    return (
+        col(Slot.exit_kind).is_(None),
+        col(Slot.excused).is_(None),
+        col(Slot.instrument) == sa.bindparam("diary_form", type_=sa.String),
+        col(Slot.for_day).is_not(None),
+        col(Slot.for_day) >= sa.bindparam("diary_day", type_=sa.Date),
+        col(Slot.opens_at) < col(Slot.closes_at),
+        col(Slot.closes_at) <= _NOW,
+        col(Slot.closes_at) > moment("diary_closed_from"),
+    )
+
+
+def _diary(shape: TodayShape) -> Source:
+    """Only who missed something is looked at twice: first their missed entries, by the index of live ones."""
+    if not shape.phases:
+        return _people(col(Participant.enrolled_at), sa.false())
+    missed = (
+        sa.select(col(Slot.participant_id))
+        .where(*LIVE, _THERE, *closed_diary(), _OVER)
+        .group_by(col(Slot.participant_id))
+    )
+    counts = diary_counts(shape)
+    daily, kept = counts["daily_missed"], counts["daily_submitted"]
+    neglected = sa.or_(
+        sa.and_(daily + kept >= sa.bindparam("diary_least", type_=sa.Integer), kept * 2 < daily + kept),
+        sa.and_(
+            counts["weekly_missed"] >= sa.bindparam("diary_weeks", type_=sa.Integer),
+            counts["weekly_submitted"] == 0,
+        ),
+    )
+    found = (
+        sa.select(col(Slot.participant_id))
+        .where(col(Slot.participant_id).in_(missed), *closed_diary())
+        .group_by(col(Slot.participant_id))
+        .having(neglected)
+    )
+    return _people(col(Participant.enrolled_at), col(Participant.id).in_(found))
+
+
+SOURCES: Mapping[Reason, Callable[[TodayShape], Source]] = {
+    Reason.call: _call,
+    Reason.closing: _closing,
+    Reason.half: _half,
+    Reason.idle: _idle,
+    Reason.locked: _locked,
+    Reason.unused: _unused,
+    Reason.undelivered: _undelivered,
+    Reason.missed: _missed,
+    Reason.diary: _diary,
+    Reason.opens: _opens,
+}
+"""Who is listed for each reason that has records to rest on."""
+
+
+def awake(person: sa.ColumnElement[Any], reason: Reason) -> sa.ColumnElement[bool]:
+    """That this reason of a participant does not rest."""
+    rests = sa.exists().where(
+        col(Snooze.participant_id) == person,
+        col(Snooze.until_at) > _NOW,
+        col(Snooze.reasons).contains(f" {reason.value} "),
+    )
+    return ~rests
