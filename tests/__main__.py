@@ -20,7 +20,8 @@ from tests.meta.requirements import summary
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
-WORKERS = "2"
+WORKERS = "3"
+"""One more than the cores of a small machine: a third of the tests wait for a browser or a clock."""
 
 QUICK: dict[str, Sequence[str]] = {
     "ruff format": (str(PROGRAMS / "ruff"), "format", "--check", "--quiet", "."),

@@ -21,7 +21,8 @@ OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py")
 ONE_DATABASE = ("tests/faces/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
 TRACED_ON_BOTH = frozenset(
-    f"tests/services/test_{name}.py" for name in ("capture", "report", "restoring", "submission")
+    f"tests/services/test_{name}.py"
+    for name in ("capture", "contact_log", "report", "restoring", "submission", "today")
 )
 """Modules there which are the only ones to reach such a line."""
 DRAWN = frozenset(
