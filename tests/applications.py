@@ -1,7 +1,6 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -11,7 +10,7 @@ from typing import Any, cast
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from httpx2 import Response
+from httpx2 import ASGITransport, BaseTransport, ByteStream, Request, Response
 from sqlmodel import select
 from starlette.routing import Match
 
@@ -66,18 +65,36 @@ def _parts() -> Parts:
     return Parts.load(Settings.from_environment({}))
 
 
+@dataclass(frozen=True, slots=True)
+class OneHop(BaseTransport):
+    """Goes over to the event loop once for a request; the test client's own transport does so seven times."""
+
+    inner: ASGITransport
+    portal: Callable[[], BlockingPortal]
+
+    def handle_request(self, request: Request) -> Response:
+        request.read()
+        return self.portal().call(self._answer, request)
+
+    async def _answer(self, request: Request) -> Response:
+        response = await self.inner.handle_async_request(request)
+        body = b"".join([part async for part in response.aiter_raw()])
+        return Response(response.status_code, headers=response.headers, stream=ByteStream(body))
+
+
 class Browser(TestClient):
     """A client that sends along the key of a page which was opened just now, as a browser does.
 
-    A request that has a key keeps it; `keyless` sends none.
+    A request that has a key keeps it; `keyless` sends none. Within `with` it uses the application's own
+    loop, which that was started in; else the one of all clients.
     """
 
     keyless = False
 
-    @contextmanager
-    def _portal_factory(self) -> Iterator[BlockingPortal]:
-        """Within `with` the application's own loop, which it was started in; else the one of all clients."""
-        yield self.portal or shared_portal()
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(app, base_url=BASE_URL, follow_redirects=False)
+        inner = ASGITransport(cast("Any", app), raise_app_exceptions=False, client=("testclient", 50000))
+        self._transport = OneHop(inner, lambda: self.portal or shared_portal())
 
     def request(self, method: str, url: str, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 - what the client takes
         data = options.get("data")
@@ -133,6 +150,6 @@ def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
 
 def visitor(app: FastAPI, **headers: str) -> Browser:
     """A browser of its own: own cookies, redirects shown, failures answered as a server would."""
-    client = Browser(app, base_url=BASE_URL, follow_redirects=False, raise_server_exceptions=False)
+    client = Browser(app)
     client.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return client

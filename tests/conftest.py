@@ -1,5 +1,6 @@
 """What every test may ask for: a real PostgreSQL, and an empty database of either kind."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
-from tests import distribution, postgres, servers, stages, tracing
+from tests import distribution, postgres, servers, stages, statements, tracing
 from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
@@ -19,11 +20,19 @@ settings.register_profile("long", settings.get_profile("daybook"), max_examples=
 settings.load_profile("daybook")
 # The same of a page: its own five seconds are a verdict on the machine.
 expect.set_options(timeout=60_000)
+statements.share_compiled()
+# Thousands of modules, tests and tables that stay: looking for garbage among them took a tenth of all time.
+gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return distribution.scheduler(config, log)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
