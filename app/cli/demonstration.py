@@ -14,7 +14,7 @@ from typing import Any
 import pyotp
 
 from app.cli.databases import prepare_database
-from app.cli.serving import serve
+from app.cli.serving import require_free_port, serve
 from app.clock import now
 from app.demo.demonstration import (
     Demonstration,
@@ -83,6 +83,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
     # Printing how to sign in disturbs no server; serving beside one or clearing under it would.
     alone = arguments.reset or not arguments.no_serve
     with serving_lock(settings.database_url) if alone else nullcontext():
+        if not arguments.no_serve:
+            require_free_port(HOST, arguments.port)  # before anything is made or cleared, not after it
         if arguments.reset and file is not None:
             _clear(settings, file)
         _present(settings, arguments)

@@ -108,11 +108,13 @@ def test_a_port_that_is_taken_is_told(daybook: Callable[..., Ran], migrated_sqli
     held = free_socket()
     held.listen()
     place = held.getsockname()[1]
-    for command in (("serve",), ("demo",)):
-        code, said = daybook(migrated_sqlite_url, *command, "--port", str(place))
-        assert code in (2, 3), "a database that is no demonstration is refused before"
-        if command == ("serve",):
-            assert (code, said) == (3, f"daybook: 127.0.0.1:{place}: Address already in use\n")
+    file = Path(migrated_sqlite_url.removeprefix("sqlite:///"))
+    for command in (("serve",), ("demo",), ("demo", "--reset")):
+        before = file.read_bytes()
+        told = daybook(migrated_sqlite_url, *command, "--port", str(place))
+        assert told == (3, f"daybook: 127.0.0.1:{place}: Address already in use\n")
+        unchanged = file.read_bytes() == before
+        assert unchanged or command == ("serve",), "nothing is made for a server that cannot start"
     held.close()
     code, said = daybook(migrated_sqlite_url, "serve", "--host", "no such host")
     assert (code, is_one_line(said)) == (3, True)
