@@ -40,7 +40,9 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("cov_context", None):
+        items[:] = [item for item in items if not tracing.is_untraced(item)]
     distribution.slow_first(items)
 
 

@@ -12,11 +12,15 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.util import LRUCache
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(5_000)
+_DIALECTS = (PGDialect_psycopg, SQLiteDialect_pysqlite)
 
 
 def share_compiled() -> None:
     """Let all engines of this process share one cache, and dialects of one class count as equal in it."""
-    Engine._compiled_cache = property(lambda _engine: _COMPILED, lambda _engine, _own: None)  # type: ignore[assignment]
-    for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
-        dialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
-        dialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+    shared = property(lambda _engine: _COMPILED, lambda _engine, _own: None)
+    for owner, name, value in (
+        (Engine, "_compiled_cache", shared),
+        *((dialect, "__hash__", lambda self: hash(type(self))) for dialect in _DIALECTS),
+        *((dialect, "__eq__", lambda self, other: type(self) is type(other)) for dialect in _DIALECTS),
+    ):
+        setattr(owner, name, value)

@@ -15,6 +15,7 @@ from coverage import Coverage
 
 from tests.distribution import SHARING
 from tests.event_loop import close_portal
+from tests.untraced import address_of, untraced_tests
 
 OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py")
 """What runs the program as a whole, line by line held elsewhere."""
@@ -45,6 +46,8 @@ def is_untraced(item: pytest.Item) -> bool:
     if "chromium" in getattr(item, "fixturenames", ()):
         return module not in SHARING  # whose program is started by the first test of all
     if module.startswith(OUTSIDE) or module in DRAWN or function in DRAWN:
+        return True
+    if address_of(item.nodeid) in untraced_tests():
         return True
     return "postgresql" in item.nodeid and module.startswith(ONE_DATABASE) and module not in TRACED_ON_BOTH
 

@@ -1,0 +1,77 @@
+"""Which dear tests need not be traced, because others walk through every line and branch that they reach.
+
+The list is made from the traces of each test for itself:
+
+    pytest -n 2 --cov --cov-context=test --cov-report= --junitxml=report.xml
+    python -m tests.untraced .coverage report.xml
+
+A test that is not in the list is traced. Should a line be reached by listed tests alone, the floors of
+coverage name it.
+"""
+
+import sqlite3
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+LIST = Path(__file__).with_name("untraced.txt")
+DEAR_SECONDS = 0.5
+"""What is quicker is traced always."""
+
+Branch = tuple[int, int, int]
+"""File, and the lines that it leads from and to."""
+
+
+def address_of(nodeid: str) -> str:
+    """A test function, on PostgreSQL apart from elsewhere; its other cases count together."""
+    return f"{nodeid.partition('[')[0]}{'[postgresql]' if 'postgresql' in nodeid else ''}"
+
+
+@cache
+def untraced_tests() -> frozenset[str]:
+    """The addresses in the list."""
+    return frozenset(LIST.read_text("utf-8").split())
+
+
+def choose(reached: Mapping[str, set[Branch]], seconds: Mapping[str, float]) -> list[str]:
+    """The dear tests that can rest together, the dearest first: all others still reach every branch."""
+    times = Counter(branch for branches in reached.values() for branch in branches)
+    resting: list[str] = []
+    for address in sorted(reached, key=lambda each: -seconds.get(each, 0.0)):
+        if seconds.get(address, 0.0) < DEAR_SECONDS:
+            break
+        if all(times[branch] > 1 for branch in reached[address]):
+            times.subtract(reached[address])
+            resting.append(address)
+    return resting
+
+
+def read_branches(traces: Path) -> Mapping[str, set[Branch]]:
+    """By test: each branch that it alone took in its own steps, not while it was prepared."""
+    query = "SELECT context, file_id, fromno, tono FROM arc JOIN context ON context.id = context_id"
+    reached: dict[str, set[Branch]] = defaultdict(set)
+    with closing(sqlite3.connect(traces)) as connection:
+        for context, *branch in connection.execute(query):
+            nodeid, _, phase = context.rpartition("|")
+            if phase == "run":
+                reached[address_of(nodeid)].add((branch[0], branch[1], branch[2]))
+    return reached
+
+
+def read_seconds(cases: Iterable[ET.Element]) -> Mapping[str, float]:
+    """By test: how long all its cases took."""
+    seconds: dict[str, float] = defaultdict(float)
+    for case in cases:
+        module = f"{case.get('classname', '').replace('.', '/')}.py"
+        seconds[address_of(f"{module}::{case.get('name', '')}")] += float(case.get("time", "0"))
+    return seconds
+
+
+if __name__ == "__main__":
+    seconds = read_seconds(ET.parse(sys.argv[2]).getroot().iter("testcase"))
+    chosen = choose(read_branches(Path(sys.argv[1])), seconds)
+    LIST.write_text("".join(f"{address}\n" for address in sorted(chosen)), "utf-8")
