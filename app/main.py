@@ -121,20 +121,8 @@ def create_app(
     app.state.clock = clock
     app.state.edc_limits = RateLimits()
     app.state.commit = settings.commit
-    app.state.statics = read.statics
-    style, runner = (read.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
-    app.state.form_assets = load_form_assets(style, runner)
-    app.state.pages = read.pages
-    app.state.form_documents = FormDocuments(read.pages, app.state.form_assets)
+    _connect_pages(app, read, settings)
     _connect_mail(app, build_channels(settings), clock)
-    app.state.frame = PageFrame(
-        ENGLISH.tag,
-        ENGLISH.dir,
-        ENGLISH.code,
-        demo=settings.demo,
-        version=settings.version,
-        static_root=read.statics.root,
-    )
     errors.install_error_handlers(app)
     for router in ROUTERS:
         # Not include_router, which resolves every route anew for each application and has nothing to add.
@@ -142,6 +130,23 @@ def create_app(
     check_routes(app.router.routes)
     check_acts(app.router.routes)
     return app
+
+
+def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
+    """Give the faces their templates, the form documents and the frame of every page."""
+    app.state.statics = parts.statics
+    style, runner = (parts.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
+    app.state.form_assets = load_form_assets(style, runner)
+    app.state.pages = parts.pages
+    app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)
+    app.state.frame = PageFrame(
+        ENGLISH.tag,
+        ENGLISH.dir,
+        ENGLISH.code,
+        demo=settings.demo,
+        version=settings.version,
+        static_root=parts.statics.root,
+    )
 
 
 def _connect_mail(
