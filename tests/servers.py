@@ -109,8 +109,8 @@ async def _take_letters(box: Mailbox, stop: asyncio.Event) -> None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium without a window."""
-    program = shutil.which("chromium")
+    """The system's Chromium without a window: its shell that has none, where there is one."""
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
         raise RuntimeError("no chromium on this machine: on Debian, as root, `sh .ci/setup dev` installs it")
     with sync_playwright() as driver:
