@@ -28,7 +28,7 @@ from app.services.clinic.participant_overview import ParticipantOverview, get_pa
 from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.web.acts import read_act
+from app.web.acts import SIGNING, read_act
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
 from app.web.form_fields import read_posted_fields
@@ -187,7 +187,7 @@ def require_staff(
             else _refuse_permission(request, access.permission, frame)
         )
     about = participant.participant_id if participant else None
-    act = read_act(request, installation, staff.actor.id, fields, about)
+    act = read_act(request, installation, staff.actor.id, fields, about, SIGNING)
     if act is not None and participant is None:
         act = replace(act, result=frame.within(act.result))
     context = StaffContext(installation, actor, at, act=act)

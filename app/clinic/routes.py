@@ -6,12 +6,17 @@ from app.clinic import (
     anchors,
     dispositions,
     enrolment,
-    form,
     participant,
     participant_requests,
     participants,
     sign_in,
     sign_in_problems,
+)
+from app.clinic.forms import (
+    correction_decision,
+    correction_proposal,
+    corrections_to_sign,
+    slot_page,
 )
 from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
@@ -34,7 +39,10 @@ for part in (
     dispositions,
     participant,
     participant_acts,
-    form,
+    slot_page,
+    correction_proposal,
+    correction_decision,
+    corrections_to_sign,
     people_list,
     person,
     joining,

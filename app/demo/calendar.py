@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
 
-from app.demo import acts
+from app.demo import acts, correction_acts
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
 from app.demo.sites import ZONE
@@ -85,6 +85,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(activated_at, partial(acts.activate_phone, story=story), joins=False)
     yield from _dates(story, calendar)
     yield from _ways_out(story, calendar)
+    yield from _corrected(story, calendar)
     if story.activated:
         yield from _asked(story, calendar)
         for slot in plan_slots(plan, _anchors(story, calendar), story.arm, ZONE):
@@ -119,6 +120,17 @@ def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(
             calendar.now - _JUST_NOW, partial(acts.snooze_row, story=story, reason=story.snoozed), joins=False
         )
+
+
+def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
+    """A proposal, and the signature on it: its tries are counted apart, so it joins nothing."""
+    if (corrected := story.corrected) is None:
+        return
+    do = partial(correction_acts.propose_correction_of, story=story, corrected=corrected)
+    yield Act(calendar.moment(calendar.back(corrected.proposed), _NOON), do)
+    if corrected.outcome is not None:
+        signed = partial(correction_acts.sign_correction_of, story=story, outcome=corrected.outcome)
+        yield Act(calendar.moment(calendar.back(corrected.decided), _NOON), signed, joins=False)
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:

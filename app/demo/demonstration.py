@@ -10,7 +10,16 @@ from sqlmodel import Session, select
 
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
-from app.demo.sites import ADMINISTRATOR, PLAN, SITES, STAFF, STUDY, WEEK_HOURS, DemoStaff
+from app.demo.sites import (
+    ADMINISTRATOR,
+    PASSWORD,
+    PLAN,
+    SITES,
+    STAFF,
+    STUDY,
+    WEEK_HOURS,
+    DemoStaff,
+)
 from app.demo.stories import PEOPLE, Story
 from app.domain.plans.status import Status
 from app.domain.records.access import CLOCK, SYSTEM, Actor, ActorKind, Grant, Role, Scope
@@ -35,7 +44,6 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site, Study
 
-PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens nothing but a demonstration
 _EDC = "Demonstration EDC"
 _BEFORE_FIRST = timedelta(days=3)
 _EDC_SPEAKS = timedelta(days=2000)

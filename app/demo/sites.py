@@ -6,6 +6,7 @@ from app.domain.people.week_hours import WEEKDAYS
 from app.domain.records.access import Role
 from app.services.setup.studies import SiteEntry
 
+PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens nothing but a demonstration
 STUDY, PLAN = "sbrt-nsclc", "1.1"
 ZONE = "Asia/Shanghai"
 _HOURS = "08:00-17:00"

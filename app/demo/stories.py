@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.records.dispositions import DispositionKind
 from app.domain.today.contacts import ContactOutcome
@@ -42,6 +43,20 @@ class DemoExit:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoCorrection:
+    """A correction of a visit's form, and what came of it; days are counted back from today.
+
+    Nurses propose, unless it is `by_doctor`; without an `outcome` it waits.
+    """
+
+    visit: str
+    proposed: int
+    by_doctor: bool = False
+    decided: int = 0
+    outcome: CorrectionOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One person's way through the study; days are counted back from today.
 
@@ -69,6 +84,7 @@ class Story:
     asks: str | None = None
     called: ContactOutcome | None = None
     snoozed: str = ""
+    corrected: DemoCorrection | None = None
     address: str | None = None
 
     @property
@@ -91,6 +107,7 @@ _FIRST = (
         400,
         diary=400,
         stated=_radiotherapy(390, 378),
+        corrected=DemoCorrection("BL", 401, decided=400, outcome=CorrectionOutcome.approved),
     ),
     Story(
         "0571-002",
@@ -141,7 +158,15 @@ _FIRST = (
         stated=_radiotherapy(31, 20),
     ),
     Story(
-        "0571-006", "en", "W6 was sent in time, something is wrong in it", 47, "SOC", 44, diary=44, asks="W6"
+        "0571-006",
+        "en",
+        "W6 was sent in time, something is wrong in it",
+        47,
+        "SOC",
+        44,
+        diary=44,
+        asks="W6",
+        corrected=DemoCorrection("BL", 2),
     ),
     Story(
         "0571-007",
@@ -190,7 +215,15 @@ _FIRST = (
 
 _SECOND = (
     Story(
-        "0512-001", "en", "W6 was excused", 54, "SBRT", 51, excused=("W6", 10), stated=_radiotherapy(42, 30)
+        "0512-001",
+        "en",
+        "W6 was excused",
+        54,
+        "SBRT",
+        51,
+        excused=("W6", 10),
+        stated=_radiotherapy(42, 30),
+        corrected=DemoCorrection("BL", 50, decided=49, outcome=CorrectionOutcome.declined),
     ),
     Story(
         "0512-002",
@@ -300,6 +333,7 @@ _THIRD = (
         28,
         diary=28,
         requested=("UNS", 0),
+        corrected=DemoCorrection("BL", 3, by_doctor=True),
         address="p006@participant.example",
     ),
     Story(

@@ -24,6 +24,8 @@ from app.web.permissions import RouteMismatch
 FIELD = "act"
 STALE = frozenset({"page_outdated", "page_used", "state_changed", "preview_changed"})
 """Refusals of an act because of the page that offered it: what is true now is shown beside them."""
+SIGNING = frozenset({"password", "one_time_code"})
+"""Fields in which staff sign an act; they are no part of what was typed."""
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -111,6 +113,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.UNDO_DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=undone", _FACTS),
     ("POST", urls.PARTICIPANT_FORM): ActRule(f"{urls.PARTICIPANT}?done=reason", _FORM),
     ("POST", urls.EXEMPTION): ActRule(f"{urls.PARTICIPANT}?done=excused", _FORM),
+    # a proposal names the version that it rests on, and a decided one stays decided by itself
+    ("POST", urls.FORM_CORRECTION): ActRule(f"{urls.PARTICIPANT_FORM}?done=proposed"),
+    ("POST", urls.CORRECTION): ActRule(f"{urls.CORRECTION}?done=signed"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
     # people and sites

@@ -158,6 +158,11 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.PARTICIPANT_FORM): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.PARTICIPANT_FORM): staff_access(Permission.REASON_RECORD),
     ("POST", urls.EXEMPTION): staff_access(Permission.REASON_RECORD),
+    ("GET", urls.FORM_CORRECTION): staff_access(Permission.CORRECTION_PROPOSE),
+    ("POST", urls.FORM_CORRECTION): staff_access(Permission.CORRECTION_PROPOSE),
+    ("GET", urls.CORRECTIONS): staff_access(Permission.PARTICIPANT_SEE),
+    ("GET", urls.CORRECTION): staff_access(Permission.PARTICIPANT_SEE),
+    ("POST", urls.CORRECTION): staff_access(Permission.CORRECTION_DECIDE),
     ("POST", urls.STAFF_REMINDER): staff_access(Permission.REMINDER_SEND),
     # people and sites
     ("GET", urls.STAFF): staff_access(Permission.STAFF_MANAGE),

@@ -177,6 +177,39 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         403, N_("This code is not the right one, or it was used already."), "forbidden"
     ),
     "unknown_device": _absent("unknown-device"),
+    # corrections
+    "unknown_correction": _absent("unknown-correction"),
+    "nothing_to_correct": _invalid(
+        N_("Please choose at least one question whose answer shall change, and another answer for it.")
+    ),
+    "new_answer_needed": _invalid(
+        N_("Question %(item)s: please give the new answer, or mark it as left blank.")
+    ),
+    "correction_reason_needed": _invalid(N_("Question %(item)s: please say why the answer is wrong.")),
+    "words_needed": _invalid(N_("Please write what the participant said, in their own words.")),
+    "identifying_words": _invalid(
+        N_(
+            "This seems to hold a telephone number, an identity number or an e-mail address."
+            " Please leave it out."
+        )
+    ),
+    "evidence_needed": _invalid(N_("Please say how the participant confirmed it.")),
+    "correction_decided": _conflict(N_("This correction was decided already. See below what was decided.")),
+    "own_correction": RefusalMessage(
+        403, N_("You proposed this correction. Another investigator must sign it."), "forbidden"
+    ),
+    "unknown_outcome": _invalid(N_("Please choose whether you approve or decline the correction.")),
+    "decline_reason_needed": _invalid(N_("Please write why you decline the correction.")),
+    "second_reason_needed": _invalid(
+        N_("The form was sent more than %(days)s days ago. Please write why it is corrected so late.")
+    ),
+    "answer_changed": _conflict(
+        N_(
+            "Question %(items)s has another answer now than when this was proposed. See below."
+            " You can decline it; if it is still wrong, propose it anew."
+        )
+    ),
+    "wrong_password": RefusalMessage(403, N_("This password is not right."), "forbidden"),
     "unknown_exemption": _invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
     "not_excusable": _conflict(N_("Only an expected form that nobody has begun can be excused.")),
     "contact_outcome": _invalid(N_("Please choose the outcome.")),

@@ -15,10 +15,14 @@ def test_every_role_has_its_own_rights() -> None:
         Permission.ACCESS_SEE,
     }
     reading = {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE}
+    reading |= {Permission.ANSWERS_SEE}
     assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading
     assert ROLE_PERMISSIONS[Role.MONITOR] == reading | {Permission.ACCESS_SEE}
     assert ROLE_PERMISSIONS[Role.STATISTICIAN] == {Permission.REPORT_SEE, Permission.ARM_SEE}
     assert ROLE_PERMISSIONS[Role.SPONSOR_VIEWER] == {Permission.REPORT_SEE}
+    assert not {Permission.ANSWERS_SEE, Permission.SCORES_SEE} & ROLE_PERMISSIONS[Role.NURSE]
+    deciders = {role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may}
+    assert deciders == {Role.INVESTIGATOR}
     assert Permission.DISPOSITION_UNDO in ROLE_PERMISSIONS[Role.INVESTIGATOR]
 
 

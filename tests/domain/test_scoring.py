@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import Score, ScoreStatus, change_from_baseline, format_score
+from app.domain.instruments.scoring.score import (
+    Score,
+    ScoreStatus,
+    change_from_baseline,
+    format_score,
+    round_printed_score,
+)
 from app.domain.refusal import Refused
 from tests.domain.questionnaires import ODDITY, QLQ_C30, QUESTIONNAIRES, reference_rows
 
@@ -238,3 +244,11 @@ def test_scores_of_different_kinds_are_not_compared() -> None:
     made = by_code(QLQ_C30, {"q6": 1, "q26": 1})
     with pytest.raises(Refused, match="not_comparable"):
         change_from_baseline(made["RF"], made["SF"])
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [("33.3333333333", "33.3"), ("66.6666666667", "66.7"), ("100", "100.0"), ("8.25", "8.2"), ("0", "0.0")],
+)
+def test_a_score_is_shown_to_one_decimal(printed: str, shown: str) -> None:
+    assert round_printed_score(printed) == shown

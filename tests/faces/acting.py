@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import pyotp
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlmodel import select
 
 from app.domain.plans.plan import Owner, SecondCheck
 from app.domain.records.dispositions import DispositionKind
@@ -18,13 +20,14 @@ from app.services.schedule.requested_visits import request_visit
 from app.storage.tables import metadata
 from app.storage.tables.participants import Contact
 from app.storage.tables.schedule import Disposition
+from app.storage.tables.staff import Staff
 from app.web import urls
 from app.web.acts import FIELD
 from tests.applications import fresh_page_key, visitor
-from tests.faces.callers import SiteFixture, Who, caller
+from tests.faces.callers import PASSWORD, SiteFixture, Who, caller
 from tests.markup import parsed
 from tests.services.confirming import confirming
-from tests.services.people import START
+from tests.services.people import START, Person
 
 UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 """What every request may touch: when somebody was last seen."""
@@ -302,6 +305,41 @@ def _resume(sites: SiteFixture) -> Press:
     return press
 
 
+def _about_sent(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
+    """An act of the investigator about the form that the fourth person of this site has sent."""
+    press = press_as_staff(sites, path, **typed)
+    site = sites.phone.person.site
+    press.participant = Person(sites.installation, site, f"{site.code}-004").row().public_id
+    return press
+
+
+def _proposal(sites: SiteFixture) -> Press:
+    typed = {
+        "items": "q6",
+        "version": "1",
+        "new_q6": "3",
+        "reason_q6": "wrong_tap",
+        "words": "I meant quite a bit",
+        "told_on": START.date().isoformat(),
+        "evidence": "telephone",
+    }
+    other = typed | {"words": "I meant not at all"}
+    return _about_sent(sites, urls.FORM_CORRECTION, body=typed, other=other, words="I meant not at all")
+
+
+def _signature(sites: SiteFixture) -> Press:
+    press = _about_sent(sites, urls.CORRECTION)
+    sites.clock.forward(minutes=1)  # the code of signing in signs nothing
+    with sites.installation.read() as session:
+        email = f"{Who.investigator}@example.org"
+        sealed = session.exec(select(Staff.totp_sealed).where(Staff.email == email)).one()
+    secret = sites.installation.secret_box.decrypt(sealed)
+    code = pyotp.TOTP(secret).generate_otp(int(sites.clock.at.timestamp()) // 30)
+    press.body = {"outcome": "approved", "note": "", "password": PASSWORD, "one_time_code": code}
+    press.other = press.body | {"outcome": "declined", "note": "as it was meant"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -365,5 +403,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.PARTICIPANT_FORM): _reason,
     ("POST", urls.EXEMPTION): _exemption,
     ("POST", urls.STAFF_REMINDER): _reminder,
+    ("POST", urls.FORM_CORRECTION): _proposal,
+    ("POST", urls.CORRECTION): _signature,
 }
 """How each act of the table is pressed."""

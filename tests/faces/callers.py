@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -13,15 +14,18 @@ from httpx2 import Response
 from sqlmodel import func, select
 
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.domain.records.audit import AuditEvent
+from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.capture import AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
 from app.storage.tables.participants import ContactEntry, Device, TeamRequest
 from app.storage.tables.staff import RoleGrant
+from app.web import urls
 from app.web.permissions import Access
 from app.web.permissions import CallerKind as Kind
 from tests.applications import Clock, visitor
@@ -66,6 +70,8 @@ STILL_OPEN_WHEN_LOCKED = {
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
+ABOUT_SENT = (urls.FORM_CORRECTION, urls.CORRECTION)
+"""Addresses of forms that were sent, which only the fourth person of each site has done."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
 """Asked last, because they end the state that the others are asked in."""
 
@@ -95,9 +101,10 @@ class SiteFixture:
             return events, session.exec(select(func.count()).select_from(Answered)).one()
 
     def trail(self) -> int:
-        """How many entries the audit trail has."""
+        """How many entries the audit trail has, beside those of looks at answers."""
+        acts = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(select(func.count()).select_from(AuditEntry)).one()
+            return session.exec(acts.where(AuditEntry.event != AuditEvent.ANSWERS_VIEWED)).one()
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""
@@ -110,6 +117,8 @@ class SiteFixture:
             grant = session.exec(works_here).first()
             logged = select(ContactEntry.id).where(ContactEntry.participant_id == row.id)
             entry = session.exec(logged).first()
+            about = select(Correction.public_id).where(Correction.participant_id == row.id)
+            correction = session.exec(about).first()
         return {
             "participant": row.public_id,
             "subject": person.subject,
@@ -121,12 +130,15 @@ class SiteFixture:
             "site": str(row.site_id),
             "session": "0123456789abcdef",
             "entry": str(entry),
+            "correction": str(correction),
         }
 
     def address(self, path: str, person: Person) -> str:
         """The real address of a declared path, about this person."""
         if path.startswith("/static/"):
             return self.stylesheet()
+        if path in ABOUT_SENT:
+            person = Person(self.installation, person.site, f"{person.site.code}-004")
         values = self.places(person) | {
             "link": self.waiting.link,
             "study": "sbrt-nsclc",
@@ -164,7 +176,7 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
             StaffContext(installation, person.nurse, START), person.row().id or 0, "no_answer", "", None
         )
     for site in (here, there):
-        answered(app, site, f"{site.code}-004", START)
+        propose(answered(app, site, f"{site.code}-004", START), START)
     system = StaffContext(installation, SYSTEM, START)
     member = create_staff(system, HALF, "Li Na", PASSWORD, "en")
     for site in (here, there):
@@ -223,14 +235,20 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
         Permission.CONTACT_LOG,
+        Permission.CORRECTION_PROPOSE,
         Permission.REMINDER_SEND,
         Permission.REPORT_SEE,
     }
+    reading = {Permission.PARTICIPANT_SEE, Permission.ANSWERS_SEE, Permission.REPORT_SEE}
     return {
         Who.nurse: frozenset(conduct),
-        Who.investigator: frozenset(conduct | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}),
-        Who.monitor: frozenset({Permission.PARTICIPANT_SEE, Permission.REPORT_SEE, Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset({Permission.PARTICIPANT_SEE, Permission.REPORT_SEE}),
+        Who.investigator: frozenset(
+            conduct
+            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}
+            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE}
+        ),
+        Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
+        Who.data_manager: frozenset(reading),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
         Who.statistician: frozenset({Permission.REPORT_SEE}),
         Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
@@ -266,6 +284,14 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         },
     }
     return {"data": dict(forms.get(path, {}))}
+
+
+def propose(person: Person, at: datetime, version: int = 1) -> str:
+    """A nurse proposes to correct the fifth answer of somebody's baseline."""
+    context = StaffContext(person.installation, person.nurse, at)
+    answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
+    entry = ProposalEntry(version, answers, "I meant the other one", at.date(), "telephone")
+    return propose_correction(context, person.row().id or 0, person.slot("BL").public_id, entry)
 
 
 def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:

@@ -6,11 +6,11 @@ import pytest
 
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
-from app.domain.instruments.text import InstrumentText, parse_text
+from app.domain.instruments.text import InstrumentText, parse_text, print_answer
 from app.i18n.catalogues import Catalogues
 from app.patient.forms.form_parser import parse_form
 from app.patient.forms.pages import Choice
-from app.patient.forms.questions import build_questions, print_answer
+from app.patient.forms.questions import build_questions
 from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
 from tests.markup import Element, parsed

@@ -13,6 +13,7 @@ from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Browser
+from tests.faces.callers import propose
 from tests.faces.two_studies import (
     CODE,
     HERE,
@@ -26,6 +27,7 @@ from tests.faces.two_studies import (
     make_two_studies,
 )
 from tests.markup import parsed
+from tests.services.people import START
 
 BOTH = {HERE: Role.INVESTIGATOR, OTHER: Role.INVESTIGATOR}
 OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind.STAFF]
@@ -139,6 +141,24 @@ def test_lists_hold_their_own_people(two: TwoStudies) -> None:
             assert own in desk.get(path, params={"study": study}).text, path
         assert own in desk.get(urls.DESK, params={"study": study, "site": CODE}).text
         assert UNUSED[study] in desk.get(urls.ACCESS, params={"study": study}).text
+
+
+def test_corrections_are_of_their_own_study(two: TwoStudies) -> None:
+    made = {}
+    for study in (HERE, OTHER):
+        two.people[study].begin("BL", START)
+        two.people[study].submit("BL", START)
+        made[study] = propose(two.people[study], START)
+    desk = two.browser(BOTH)
+    for study in (HERE, OTHER):
+        own, other = made[study], made[other_of(study)]
+        listed = desk.get(urls.CORRECTIONS, params={"study": study}).text
+        assert own in listed
+        assert other not in listed
+        assert desk.get(f"{two.address_of(study)}/corrections/{own}").status_code == 200
+        astray = f"{two.address_of(study)}/corrections/{other}"
+        assert desk.get(astray).status_code == 404
+        assert desk.post(astray, data={"outcome": "declined", "note": "no"}).status_code == 404
 
 
 def test_no_act_reaches_another_study(two: TwoStudies) -> None:

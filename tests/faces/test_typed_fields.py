@@ -39,6 +39,7 @@ AS_TYPED = {
     ("/desk/account/password", "password_new"),
     ("/desk/account/password", "password_again"),
     ("/desk/account/recovery-codes", "password_now"),
+    (urls.CORRECTION, "password"),
 }
 """Any characters are good in a password; its use case composes them."""
 FAR = "9" * 25
@@ -119,6 +120,8 @@ DESK_FIELDS = [
         urls.UNDO_DISPOSITION: ("reason",),
         urls.PARTICIPANT_FORM: ("note",),
         urls.EXEMPTION: ("exemption",),
+        urls.FORM_CORRECTION: ("words", "told_on", "evidence", "new_q6"),
+        urls.CORRECTION: ("note",),
     }.items()
     for name in names
 ]

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, select
 from app.demo import answers, calendar, demonstration
 from app.demo.sites import PLAN, SITES, STAFF, STUDY, ZONE
 from app.demo.stories import PEOPLE
+from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.status import Status, died_in_window
 from app.domain.records.access import SYSTEM
 from app.domain.records.anchors import AnchorStanding
@@ -40,7 +41,7 @@ from app.storage.engine import open_engine
 from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine, Response
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant, TeamRequest
@@ -197,6 +198,9 @@ def test_two_dates_differ_and_an_unscheduled_form_was_asked_for(made: Made) -> N
 
 def test_the_nurse_finds_a_call_and_a_correction_asked_for(made: Made) -> None:
     assert {request.kind for request in made.rows(TeamRequest)} == set(TeamRequestKind)
+    outcomes = [decision.outcome for decision in made.rows(CorrectionDecision)]
+    assert sorted(outcomes) == sorted(CorrectionOutcome)
+    assert len(made.rows(Correction)) == len(outcomes) + 2  # two wait, of which one nobody else can sign
     assert all(request.closed_at is None for request in made.rows(TeamRequest))
 
 

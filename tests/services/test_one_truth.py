@@ -31,6 +31,13 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.corrections.decisions import DecisionEntry
+from app.services.clinic.corrections.proposals import (
+    ProposalEntry,
+    ProposedAnswer,
+    get_correctable_form,
+    propose_correction,
+)
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -57,6 +64,7 @@ from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.schedule import Slot, VisitRecord
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague
+from tests.services.test_corrections import Signer
 from tests.services.test_edc_feed import caller_of
 
 DAY0 = START.date()
@@ -73,6 +81,7 @@ class EverybodyActs(RuleBasedStateMachine):
     site: Site
     enrol: Callable[[int], Person]
     caller: EdcClientSession
+    signer: Signer
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,6 +204,23 @@ class EverybodyActs(RuleBasedStateMachine):
             if sends:
                 self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
 
+    @rule(place=st.integers(0, 300), meant=st.integers(1, 4))
+    def a_sent_form_is_corrected(self, place: int, meant: int) -> None:
+        self.ticked = False
+        sent = [slot for slot in self.slots() if slot.submitted_at and slot.for_day is None]
+        if not sent:
+            return
+        slot = sent[place % len(sent)]
+        self.now += timedelta(minutes=1)  # each signature takes a new code
+        with suppress(Refused):
+            nurse = self.staff()
+            form = get_correctable_form(nurse, slot.participant_id, slot.public_id)
+            answers = [ProposedAnswer("q5", str(meant), "wrong_tap")]
+            day = self.today()
+            entry = ProposalEntry(form.response.version, answers, "I meant another", day, "telephone")
+            correction = propose_correction(nurse, slot.participant_id, slot.public_id, entry)
+            self.signer.decide(self.person, correction, self.now, DecisionEntry("approved", "", "late"))
+
     @rule()
     def clock_ticks(self) -> None:
         process_due_slots(ClockContext(self.installation, self.now), self.person.row().id or 0)
@@ -288,6 +314,7 @@ def acting_on(installation: Installation, site: Site, people: Callable[[int], Pe
 
     Here.installation, Here.site, Here.enrol = installation, site, staticmethod(people)
     Here.caller = caller_of(installation)
+    Here.signer = Signer(installation, site, "zhang", Role.INVESTIGATOR)
     return Here
 
 

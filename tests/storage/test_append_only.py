@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
@@ -14,7 +15,7 @@ from app.domain.today.contacts import ContactOutcome
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
-from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine, Response
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
@@ -44,6 +45,8 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.PACK_IMPORTED,
             AuditEvent.CLOCK_CONFIRMED,
             AuditEvent.ACCESS_REVIEWED,
+            AuditEvent.CORRECTION_PROPOSED,
+            AuditEvent.CORRECTION_DECLINED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -92,20 +95,17 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
     )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
-    return [
-        answer,
-        response,
-        kept,
-        disposition,
-        contact,
-        client,
-        pulled,
-        pack,
-        seal,
-        reviewed,
-        confirmed,
-        canary,
-    ]
+    correction = Correction(
+        id=1, public_id="k1", participant_id=trial.participant, study_id=trial.study, slot_id=trial.slot,
+        response_version=1, changes={}, words="x", told_on=at.date(), evidence=CorrectionEvidence.telephone,
+        proposed_at=at, proposed_by="x",
+    )  # fmt: skip
+    decision = CorrectionDecision(
+        correction_id=1, participant_id=trial.participant, outcome=CorrectionOutcome.declined, decided_at=at,
+        decided_by="x",
+    )  # fmt: skip
+    installed = [client, pulled, pack, seal, reviewed, confirmed, canary]
+    return [answer, response, kept, disposition, contact, correction, decision, *installed]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -147,6 +147,8 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.ANSWERS_QUARANTINED,
             AuditEvent.DISPOSITION_RECORDED,
             AuditEvent.CONTACT_LOGGED,
+            AuditEvent.CORRECTION_PROPOSED,
+            AuditEvent.CORRECTION_DECLINED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

@@ -8,6 +8,7 @@ from app.web.permissions import ROUTES
 from app.web.urls import (
     ACCESS,
     ACCESS_REVIEW,
+    CORRECTIONS,
     DESK,
     ENROL,
     MATRIX,
@@ -38,6 +39,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(Permission.TRAIL_SEE, MATRIX, N_("Matrix")),
     MenuEntry(None, REPORT, N_("Report")),
     MenuEntry(None, REQUESTS, N_("Requests")),
+    MenuEntry(Permission.CORRECTION_DECIDE, CORRECTIONS, N_("To sign")),
     MenuEntry(None, ENROL, N_("Enrol")),
     MenuEntry(None, STAFF, N_("People")),
     MenuEntry(None, SITES, N_("Sites")),

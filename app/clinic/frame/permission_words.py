@@ -23,6 +23,10 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.SITE_MANAGE: N_("open, change and close sites"),
     Permission.ACCESS_SEE: N_("read who has access"),
     Permission.REPORT_SEE: N_("read the report"),
+    Permission.ANSWERS_SEE: N_("see participants' answers"),
+    Permission.SCORES_SEE: N_("see scores"),
+    Permission.CORRECTION_PROPOSE: N_("propose corrections of answers"),
+    Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
 }
 """A test holds it complete."""
 

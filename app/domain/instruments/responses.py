@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.refusal import Refused
-from app.domain.typed_text import is_writable, trim_text
+from app.domain.typed_text import is_writable, narrow_number, trim_text
 
 AnswerValue: TypeAlias = int | str | None
 """An answer as stored: a code or count of the item's steps, words, or None for "left blank"."""
@@ -58,6 +58,14 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     if rest.strip("0"):
         raise Refused("wrong_kind", item=item.code, allowed=f"number with at most {item.decimals} decimals")
     return validate_answer(item, int(sign + whole + decimals.ljust(item.decimals, "0")))
+
+
+def parse_typed_answer(item: Item, typed: str) -> AnswerValue:
+    """The stored value of what a person typed into a form, read alike by every face; blank is None.
+
+    Raises as `parse_answer`.
+    """
+    return parse_answer(item, typed if item.free_text else narrow_number(typed))
 
 
 def format_answer(item: Item, value: AnswerValue) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from app.domain.instruments.definition import Instrument
+from app.domain.instruments.definition import Instrument, Item, ItemKind
+from app.domain.instruments.responses import format_answer
 from app.domain.toml_section import TomlSection, read_toml
 
 LANGUAGE = (r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", "a language such as en or zh_CN")
@@ -49,6 +50,16 @@ def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
     text = read_text(root, toml, instrument)
     root.done()
     return text
+
+
+def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
+    """An answer as it is read: its label, or the number with its label where it has one."""
+    if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
+        return format_answer(item, value)
+    label = text.labels[item.labels].get(value, "")
+    if item.kind is ItemKind.SCALE:
+        return f"{value}: {label}" if label else str(value)
+    return label
 
 
 def read_text(root: TomlSection, toml: str, instrument: Instrument) -> InstrumentText:

@@ -101,12 +101,13 @@ def parse_plan(toml: str, file: str) -> Plan:
 
 
 class _Limits(TypedDict):
-    """What the plan says of the dates that can be true, and of when staff are called for."""
+    """What the plan says of true dates, of when staff are called for, and of late corrections."""
 
     first_date: date
     last_date: date | None
     confirms_contradictions: bool
     worklist: WorklistRule
+    correction_days: int
 
 
 def _limits(root: TomlSection) -> _Limits:
@@ -115,6 +116,7 @@ def _limits(root: TomlSection) -> _Limits:
         "last_date": root.day("last_date") if root.has("last_date") else None,
         "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
         "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
+        "correction_days": root.integer("correction_days", 0, 3650, 30),
     }
 
 

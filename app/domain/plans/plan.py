@@ -228,6 +228,8 @@ class Plan:
     No fact is earlier than `first_date` or later than `last_date`, where there is one. With
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
 
+    A correction that is approved more than `correction_days` after its form was sent takes a second reason.
+
     A `draft` is not published yet and may still change: it is for the demonstration alone.
     """
 
@@ -265,6 +267,7 @@ class Plan:
     last_date: date | None = None
     confirms_contradictions: bool = False
     worklist: WorklistRule = WorklistRule()
+    correction_days: int = 30
 
     @property
     def longest_window_days(self) -> int:

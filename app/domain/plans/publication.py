@@ -30,6 +30,7 @@ class SlotChange(StrEnum):
     missed = "missed"
     excused = "excused"
     not_expected = "not_expected"
+    amended = "amended"
 
 
 BY_TIME = frozenset({SlotChange.opened, SlotChange.missed})
@@ -52,6 +53,7 @@ class PublishedChange(NamedTuple):
 
 
 FORM_COMPLETED = PublishedChange(SlotChange.completed, FeedState.submitted)
+FORM_AMENDED = PublishedChange(SlotChange.amended, FeedState.submitted)
 FORM_MISSED = PublishedChange(SlotChange.missed, FeedState.missed)
 
 

@@ -25,6 +25,10 @@ class Permission(StrEnum):
     SITE_MANAGE = "site:manage"
     ACCESS_SEE = "access:see"
     REPORT_SEE = "report:see"
+    ANSWERS_SEE = "answers:see"
+    SCORES_SEE = "scores:see"
+    CORRECTION_PROPOSE = "correction:propose"
+    CORRECTION_DECIDE = "correction:decide"
 
 
 class Role(StrEnum):
@@ -49,25 +53,35 @@ _CONDUCT = frozenset(
         Permission.DISPOSITION_RECORD,
         Permission.REASON_RECORD,
         Permission.REQUEST_CLOSE,
+        Permission.CORRECTION_PROPOSE,
         Permission.REPORT_SEE,
         Permission.CONTACT_LOG,
         Permission.REMINDER_SEND,
     }
 )
-_READING = frozenset({Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE})
+_READING = frozenset(
+    {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.ANSWERS_SEE, Permission.REPORT_SEE}
+)
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.NURSE: _CONDUCT,
     Role.INVESTIGATOR: _CONDUCT
-    | {Permission.DISPOSITION_UNDO, Permission.ARM_SEE, Permission.TRAIL_SEE}
-    | {Permission.ACCESS_SEE},
+    | {
+        Permission.DISPOSITION_UNDO,
+        Permission.ARM_SEE,
+        Permission.TRAIL_SEE,
+        Permission.ACCESS_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.SCORES_SEE,
+        Permission.CORRECTION_DECIDE,
+    },
     Role.MONITOR: _READING | {Permission.ACCESS_SEE},
     Role.DATA_MANAGER: _READING,
     Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
     Role.STATISTICIAN: frozenset({Permission.REPORT_SEE, Permission.ARM_SEE}),
     Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE}),
 }
-"""The one table of grants. Nurses see whether a form was sent, and no role of the sites sees scores."""
+"""The one table of grants. Nurses see whether a form was sent, and neither answers nor scores."""
 
 
 class Scope(StrEnum):

@@ -71,6 +71,11 @@ class AuditEvent(StrEnum):
     CONTACT_CORRECTED = "site:contact:corrected"
     WORK_SNOOZED = "site:work:snoozed"
     WORK_RESUMED = "site:work:resumed"
+    ANSWERS_VIEWED = "site:answers:viewed"
+    CORRECTION_PROPOSED = "site:correction:proposed"
+    CORRECTION_APPROVED = "site:correction:approved"
+    CORRECTION_DECLINED = "site:correction:declined"
+    SIGNATURE_REFUSED = "staff:signature:refused"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
     VISIT_RECEIVED = "edc:visit:recorded"
@@ -155,6 +160,11 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.CONTACT_CORRECTED: frozenset({"contact_entry"}),
     AuditEvent.WORK_SNOOZED: frozenset({"snooze"}),
     AuditEvent.WORK_RESUMED: frozenset({"snooze"}),
+    AuditEvent.CORRECTION_PROPOSED: frozenset({"correction"}),
+    AuditEvent.CORRECTION_APPROVED: frozenset(
+        {"correction_decision", "response", "slot", "participant_request"}
+    ),
+    AuditEvent.CORRECTION_DECLINED: frozenset({"correction_decision", "participant_request"}),
     AuditEvent.ANCHOR_RECORDED: _SCHEDULE,
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

@@ -8,9 +8,9 @@ from datetime import datetime
 from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS
-from app.domain.instruments.responses import ValidAnswers, applicable_items, parse_answer
+from app.domain.instruments.responses import ValidAnswers, applicable_items, parse_typed_answer
 from app.domain.refusal import Refused
-from app.domain.typed_text import narrow_number, trim_text
+from app.domain.typed_text import trim_text
 from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
 from app.services.capture.submission_builder import SubmittedForm
 
@@ -71,8 +71,7 @@ def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAns
             if BLANK_PREFIX + item.code in fields and item.skippable:
                 answers[item.code] = None
             elif trim_text(text):
-                typed = text if item.free_text else narrow_number(text)
-                answers[item.code] = parse_answer(item, typed)
+                answers[item.code] = parse_typed_answer(item, text)
         except Refused:
             invalid.append(item.code)
     return answers, invalid

@@ -5,12 +5,13 @@ from datetime import date
 
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer, urgent_items
+from app.domain.instruments.text import print_answer
 from app.domain.plans.plan import Appearance
 from app.i18n import formats
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.forms.assets import FormAssets
 from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
-from app.patient.forms.questions import build_questions, list_recalls, print_answer
+from app.patient.forms.questions import build_questions, list_recalls
 from app.patient.request import ParticipantRequest
 from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home

@@ -26,16 +26,6 @@ def build_questions(
     )
 
 
-def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
-    """An answer as the review shows it: its label, or the number with its label where it has one."""
-    if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
-        return format_answer(item, value)
-    label = text.labels[item.labels].get(value, "")
-    if item.kind is ItemKind.SCALE:
-        return f"{value}: {label}" if label else str(value)
-    return label
-
-
 def list_recalls(instrument: Instrument, text: InstrumentText, leave_out: Collection[str]) -> tuple[str, ...]:
     """The times that questions of this form ask about, in the instrument's own words."""
     codes = (item.recall for item in instrument.items if item.recall and item.code not in leave_out)

@@ -8,12 +8,14 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.domain.instruments.text import print_answer
+from app.domain.plans.windows import local_day
 from app.i18n import formats
 from app.i18n.languages import find_language
 from app.patient.forms.page_builders import name_with_day
-from app.patient.forms.questions import print_answer
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
+from app.services.patient.correction_news import CorrectionNews, list_correction_news
 from app.services.patient.submitted_forms import (
     SubmittedAnswers,
     SubmittedFormSummary,
@@ -26,7 +28,10 @@ from app.services.patient.team_requests import pending_corrections, request_corr
 
 @dataclass(frozen=True, slots=True)
 class SubmittedLine:
-    """One line of the history; `asked` is when its correction was asked for, "" when it was not."""
+    """One line of the history; `asked` is when its correction was asked for, "" when it was not.
+
+    `news` says what became of a correction and `news_day` when, both "" where there is none.
+    """
 
     name: str
     sent_at: str
@@ -34,6 +39,8 @@ class SubmittedLine:
     late: bool = False
     read_url: str = ""
     asked: str = ""
+    news: str = ""
+    news_day: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +82,15 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 @router.get("/sent")
 def show_submitted(current: UnlockedRequest) -> Response:
-    requests = pending_corrections(current.context)
+    said = _said(current)
     forms = list_submitted_forms(current.context)
-    return current.show(SubmittedPage(tuple(_line(current, form, requests) for form in forms)))
+    return current.show(SubmittedPage(tuple(_line(current, form, said) for form in forms)))
 
 
 @router.get("/sent/{slot}")
 def show_answers(current: UnlockedRequest, slot: str) -> Response:
     submitted = get_submitted_answers(current.context, slot)
-    return current.show(_answers(current, submitted, pending_corrections(current.context)))
+    return current.show(_answers(current, submitted, _said(current)))
 
 
 @router.post("/sent/{slot}/correction")
@@ -96,20 +103,30 @@ def request_form_correction(post: ParticipantPost, slot: str) -> Response:
 def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
     form = get_submitted_form(current.context, slot)
-    requests = pending_corrections(current.context)
-    if form.slot_key not in requests:
+    said = _said(current)
+    if form.slot_key not in said.requests:
         return RedirectResponse(HISTORY_URL, 303)
-    line = _line(current, form, requests)
+    line = _line(current, form, said)
     return current.show(
         CorrectionRequestedPage(line.name, line.sent_at, current.participant.site.hours, HISTORY_URL)
     )
 
 
-def _line(
-    current: ParticipantRequest, form: SubmittedFormSummary, requests: Mapping[int, datetime]
-) -> SubmittedLine:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was asked and what was answered about each form, by the key of its slot."""
+
+    requests: Mapping[int, datetime]
+    news: Mapping[int, CorrectionNews]
+
+
+def _said(current: ParticipantRequest) -> _Said:
+    return _Said(pending_corrections(current.context), list_correction_news(current.context))
+
+
+def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) -> SubmittedLine:
     spoken, zone = current.language, current.participant.zone
-    moment = requests.get(form.slot_key)
+    moment, news = said.requests.get(form.slot_key), said.news.get(form.slot_key)
     return SubmittedLine(
         name=name_with_day(form.name, form.for_day, spoken),
         sent_at=formats.format_local_time(form.sent_at, zone, spoken),
@@ -117,12 +134,12 @@ def _line(
         late=form.late,
         read_url=f"{HISTORY_URL}/{form.slot}" if form.readable else "",
         asked=formats.format_local_time(moment, zone, spoken) if moment else "",
+        news=news.what.value if news else "",
+        news_day=formats.format_day(local_day(news.at, zone), spoken) if news else "",
     )
 
 
-def _answers(
-    current: ParticipantRequest, submitted: SubmittedAnswers, requests: Mapping[int, datetime]
-) -> AnswersPage:
+def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Said) -> AnswersPage:
     rows = []
     for item in submitted.instrument.items:
         if item.code in submitted.answers:
@@ -131,7 +148,7 @@ def _answers(
             rows.append((item.number, submitted.text.items[item.code], answer))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(
-        form=_line(current, submitted.form, requests),
+        form=_line(current, submitted.form, said),
         lang=spoken.tag if spoken else submitted.text.lang,
         rows=tuple(rows),
         back_url=HISTORY_URL,

@@ -46,9 +46,9 @@ def answer_change(
     slot: SlotRecord, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
 ) -> FieldChange:
     """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest."""
-    old = _in_trail(before[answer.item], client) if answer.item in before else None
+    old = spell_answer(before[answer.item], client) if answer.item in before else None
     return FieldChange(
-        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, _in_trail(answer.value, client)
+        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, spell_answer(answer.value, client)
     )
 
 
@@ -57,7 +57,8 @@ def clock_changes(clock_untrusted: bool) -> list[FieldChange]:
     return [FieldChange("clock", "untrusted", None, True)] if clock_untrusted else []
 
 
-def _in_trail(value: AnswerValue, salt: str) -> object:
+def spell_answer(value: AnswerValue, salt: str) -> object:
+    """An answer as the trail spells it: "blank" for a deliberate skip, words as a digest."""
     if isinstance(value, str):
         return salted_digest(value, salt)
     return "blank" if value is None else value

@@ -159,11 +159,14 @@ def get_own_slot(session: Session, participant: ParticipantSession, slot_id: str
 
 def form_definition(context: ParticipantContext, slot: FormSlot) -> FormDefinition:
     """What a slot at hand asks of this participant. Raises Refused("no_translation")."""
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = context.installation.text(
-        context.participant.study, instrument, context.participant.language, slot.begun_at
-    )
+    return define_form(context.installation, context.participant.study, slot, context.participant.language)
+
+
+def define_form(installation: Installation, study: str, slot: FormSlot, language: str) -> FormDefinition:
+    """What a slot asks in this language, worded as when it was begun. Raises Refused("no_translation")."""
+    plan = installation.library.plan(study, slot.plan_version)
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    text = installation.text(study, instrument, language, slot.begun_at)
     return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
 
 

@@ -19,7 +19,8 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedHead
 
 Row = sa.Row[int, int, str, str]
-COMPLETED = "assessment.completed"
+ANSWERED = ("assessment.completed", "assessment.amended")
+"""The events that tell an answered form: as it was sent, and as it was corrected."""
 WITHHELD = '"type":"withheld"'
 STREAMED = 500
 """Events that a stream reads at a time, so that its memory stays flat."""
@@ -172,7 +173,7 @@ def pull_scores(context: EdcContext, query: FeedQuery) -> tuple[FeedPage, list[d
     with context.read() as session:
         head = _head(context, session, query)
         rows = feed_pages.read_latest_events(
-            session, context.client.study_id, query.after, head, query.limit, COMPLETED
+            session, context.client.study_id, query.after, head, query.limit, ANSWERED
         )
         seal = newest_seal(session, context.client.study_id)
     through = rows[-1].seq if len(rows) == query.limit else head

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.domain.capture.slot_view import SlotView
@@ -18,6 +18,7 @@ from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition, Slot, VisitRecord
 from app.storage.tables.studies import Site
 
+PATIENT_CORRECTION = "PATIENT_CORRECTION"
 _DIARY = "diary:read"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 """What a reason from a closed list looks like; anything else is somebody's own words."""
@@ -234,6 +235,35 @@ def slot_event(
         reason=_why(slot.missed_reason) if change is SlotChange.missed else None,
         sections=sections,
         needs=needs,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StatedCorrection:
+    """Why answers were corrected: codes by item, the participant's own words, and why so late, if it was."""
+
+    reasons: Mapping[str, str]
+    words: str
+    late_reason: str | None
+
+
+def amended_event(
+    form: FeedEventDraft, correction: StatedCorrection, changed: tuple[str, ...]
+) -> FeedEventDraft:
+    """`assessment.amended` (or `diary.amended`): the form as `slot_event` tells it, what changed, and why.
+
+    The participant's words may tell answers, so they take the scope of answers.
+    """
+    stated = {
+        "text": correction.words,
+        "items": dict(correction.reasons),
+        "late_reason": correction.late_reason,
+    }
+    return replace(
+        form,
+        reason={"code": PATIENT_CORRECTION},
+        changed=changed,
+        sections={**form.sections, "reason": _section(stated, "answers:read")},
     )
 
 

@@ -72,20 +72,20 @@ _LATEST = (
     .order_by(col(FeedEvent.seq))
     .limit(sa.bindparam("limit"))
 )
-_LATEST_OF_TYPE = _LATEST.where(col(FeedEvent.type) == sa.bindparam("type"))
+_LATEST_OF_TYPES = _LATEST.where(col(FeedEvent.type).in_(sa.bindparam("types", expanding=True)))
 
 
 def read_latest_events(
-    session: Session, study_id: int, after: int, through: int, limit: int, type_: str | None = None
+    session: Session, study_id: int, after: int, through: int, limit: int, types: Sequence[str] = ()
 ) -> Sequence[sa.Row[int, int, str, str]]:
     """Of the events after one number through another, those that no later one of their record replaces.
 
     The feed only grows, so pages read at different moments with the same `through` fit together.
     """
     bounds = {"study_id": study_id, "after": after, "through": through, "limit": limit}
-    if type_ is None:
+    if not types:
         return session.connection().execute(_LATEST, bounds).all()
-    return session.connection().execute(_LATEST_OF_TYPE, bounds | {"type": type_}).all()
+    return session.connection().execute(_LATEST_OF_TYPES, bounds | {"types": list(types)}).all()
 
 
 def read_event(

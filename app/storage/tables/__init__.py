@@ -36,6 +36,8 @@ APPEND_ONLY = (
     "audit_entry",
     "clock_confirmation",
     "contact_entry",
+    "correction",
+    "correction_decision",
     "day_seal",
     "disposition",
     "feed_event",

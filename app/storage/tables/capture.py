@@ -1,12 +1,13 @@
-"""Answers as they were given, the response they became, and late ones kept apart."""
+"""Answers as they were given, the response they became, late ones kept apart, and corrections."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.storage.tables.columns import big_key_type, json_type
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.storage.tables.columns import big_key_type, enum_type, json_type
 
 
 class AnswerEvent(SQLModel, table=True):
@@ -90,3 +91,42 @@ class Quarantine(SQLModel, table=True):
     device_at: datetime | None = None
     clock_untrusted: bool = False
     received_at: datetime
+
+
+class Correction(SQLModel, table=True):
+    """A proposal: for each item the new answer and why; `words` are the participant's own.
+
+    It rests on one version of the response. It waits until a decision names it.
+    """
+
+    __table_args__ = (sa.Index(None, "study_id", "proposed_at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True, max_length=24)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    study_id: int = Field(foreign_key="study.id")
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
+    response_version: int
+    changes: dict[str, Any] = Field(sa_type=json_type())
+    words: str = Field(max_length=400)
+    told_on: date
+    evidence: CorrectionEvidence = Field(sa_type=enum_type(CorrectionEvidence))
+    proposed_at: datetime
+    proposed_by: str = Field(max_length=80)
+
+
+class CorrectionDecision(SQLModel, table=True):
+    """What an investigator signed: `outcome` is also what the signature means.
+
+    `response_version` is the version that an approval made; `late_reason` why it was approved so late.
+    """
+
+    __tablename__ = "correction_decision"
+    id: int | None = Field(default=None, primary_key=True)
+    correction_id: int = Field(foreign_key="correction.id", unique=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    outcome: CorrectionOutcome = Field(sa_type=enum_type(CorrectionOutcome))
+    note: str | None = Field(default=None, max_length=400)
+    late_reason: str | None = Field(default=None, max_length=400)
+    response_version: int | None = None
+    decided_at: datetime
+    decided_by: str = Field(max_length=80)

@@ -1,6 +1,7 @@
 """What every scoring algorithm gives: a scale's exact value, what it rests on, and how it is printed."""
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -69,6 +70,11 @@ def status_of_score(answered: int, asked: int, enough: bool, whole: bool = True)
 def format_score(value: Fraction) -> str:
     """The one canonical decimal: ten places, half to even, trailing zeros removed."""
     return _printed(value.numerator, value.denominator)
+
+
+def round_printed_score(printed: str) -> str:
+    """A printed score as pages show it, to one decimal, half to even; what is stored and sent stays exact."""
+    return str(Decimal(printed).quantize(Decimal("0.1"), ROUND_HALF_EVEN))
 
 
 def spell_score(score: Score) -> dict[str, Any]:

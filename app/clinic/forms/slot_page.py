@@ -1,13 +1,14 @@
-"""One expected form as site staff see it: its window, why it was missed, excusing it."""
+"""One expected form as site staff see it: its window, its answers, its history, why it was missed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
 from app.clinic.participant import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -17,25 +18,32 @@ from app.clinic.request import (
 )
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ANSWERABLE
+from app.domain.records.access import Permission
 from app.domain.refusal import Refused
-from app.services.clinic.participant_overview import (
-    FormState,
-    get_form_state,
+from app.services.clinic.corrections.submitted_form import (
+    FormEvent,
+    list_form_events,
+    view_submitted_form,
 )
+from app.services.clinic.participant_overview import FormState, ParticipantOverview, get_form_state
 from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.web.form_fields import ActCode, ActWords
 from app.web.permissions import ROUTES
-from app.web.urls import EXEMPTION, PARTICIPANT_FORM, STAFF_REMINDER
+from app.web.urls import EXEMPTION, FORM_CORRECTION, PARTICIPANT_FORM, STAFF_REMINDER
 
 
 @dataclass(frozen=True, slots=True)
 class SlotPage:
-    """One expected form: its window and status, and why it was missed or excused."""
+    """One expected form: its window and status, why it was missed or excused, and what was sent.
+
+    `answers` is None before it was sent, and for readers who may not see them.
+    """
 
     template: ClassVar[str] = "clinic/form.html"
     subject: str
+    site: str
     back_url: str
     action_url: str
     name: str
@@ -53,6 +61,12 @@ class SlotPage:
     excused: str
     exemptions: Mapping[str, str]  # the plan's by code, in words, while the form may be excused
     error: str
+    answers: AnswersCard | None
+    events: tuple[FormEvent, ...]
+    correct_url: str  # where a correction is proposed; "" where that cannot be
+    reader: str
+    seen_at: datetime
+    notice: str = ""
     excusing: str = ""  # the exemption that is to be confirmed
     chosen: str = ""  # the reason as it stands, or as it was chosen
     exempting: str = ""  # the exemption that was chosen
@@ -61,12 +75,15 @@ class SlotPage:
     error_at: str = ""  # the part of the page that was refused
 
 
+VersionNumber = Annotated[int | None, Query(ge=1, le=10_000)]
+
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(PARTICIPANT_FORM)
-def show_slot(desk: PermittedRequest, slot: str) -> Response:
-    return desk.show(_slot_page(desk, slot))
+def show_slot(desk: PermittedRequest, slot: str, version: VersionNumber = None, done: str = "") -> Response:
+    page = _slot_page(desk, slot, version=version)
+    return desk.show(replace(page, notice="proposed" if done == "proposed" else ""))
 
 
 @router.post(PARTICIPANT_FORM)
@@ -119,15 +136,19 @@ def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
     return replace(page, excusing=exemption)
 
 
-def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> SlotPage:
+def _slot_page(
+    desk: ParticipantStaffRequest, slot_id: str, error: str = "", version: int | None = None
+) -> SlotPage:
     view = get_overview(desk)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
+    corrects = ROUTES["POST", FORM_CORRECTION].permission in view.may
     may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return SlotPage(
         subject=view.participant.subject,
+        site=view.site,
         back_url=participant_url(view),
         action_url=cell.url,
         name=instrument_name(desk.installation, view, slot.instrument, desk.frame.code),
@@ -145,10 +166,24 @@ def _slot_page(desk: ParticipantStaffRequest, slot_id: str, error: str = "") -> 
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
+        answers=_answers(desk, view, slot_id, version),
+        events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
+        correct_url=f"{cell.url}/correction" if slot.submitted_at and corrects else "",
+        reader=desk.staff.name,
+        seen_at=desk.at,
         chosen=cell.reason,
         remindable=reminds,
         unreminded=_why_unreminded(desk, state) if reminds else "",
     )
+
+
+def _answers(
+    desk: ParticipantStaffRequest, view: ParticipantOverview, slot_id: str, version: int | None
+) -> AnswersCard | None:
+    if Permission.ANSWERS_SEE not in view.may:
+        return None
+    seen = view_submitted_form(desk.context, desk.participant.participant_id, slot_id, version)
+    return build_answers_card(seen) if seen else None
 
 
 def _why_unreminded(desk: ParticipantStaffRequest, form: FormState) -> str:

@@ -1,0 +1,188 @@
+"""One correction: what is proposed and why, and an investigator's signed decision."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.refusal import Refused
+from app.i18n.languages import find_language
+from app.services.clinic.corrections.correction_list import (
+    CorrectedItem,
+    CorrectionDetails,
+    CorrectionSummary,
+    get_correction,
+)
+from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.signatures import SigningStaff
+from app.web.cookies import get_cookie
+from app.web.errors import ask_to_retry
+from app.web.form_fields import ActCode, ActWords
+from app.web.middleware.forwarding import find_source
+from app.web.urls import CORRECTION, CORRECTIONS, KNOWN_COOKIE
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedRow:
+    """One question of a correction; `before` and `now` are None for readers who may not see answers."""
+
+    number: int
+    question: str
+    before: str | None
+    now: str | None
+    new: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPage:
+    """A correction and its decision. `state`: "waiting", or the outcome that was signed.
+
+    `may_sign`: this reader may decide it; `own`: this reader proposed it; `signable`: somebody at the site
+    may sign it; `late`: an approval takes a second reason; `overtaken`: it can only be declined.
+    """
+
+    template: ClassVar[str] = "clinic/correction.html"
+    subject: str
+    name: str
+    site: str
+    visit: str
+    day: date | None
+    person_url: str
+    form_url: str
+    list_url: str
+    action_url: str
+    lang: str
+    zone: str
+    rows: tuple[CorrectedRow, ...]
+    words: str
+    told_on: date
+    evidence: str
+    sent_at: datetime
+    proposed_at: datetime
+    proposed_by: str
+    state: str
+    decided_at: datetime | None
+    decided_by: str
+    decision_note: str
+    decision_late_reason: str
+    may_sign: bool
+    own: bool
+    signable: bool
+    late: bool
+    days: int
+    overtaken: bool
+    signer: str
+    signed: bool = False
+    outcome: str = ""
+    note: str = ""
+    late_reason: str = ""
+    error: str = ""
+    error_field: str = ""
+
+
+Secret = Annotated[str, Form(max_length=200)]
+"""Any characters that a keyboard makes, and as it makes them."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(CORRECTION)
+def show_correction(desk: PermittedRequest, correction: str, done: str = "") -> Response:
+    return desk.show(replace(_page(desk, correction), signed=done == "signed"))
+
+
+@router.post(CORRECTION)
+def sign_correction(
+    desk: PermittedRequest,
+    correction: str,
+    outcome: ActCode = "",
+    note: ActWords = "",
+    late_reason: ActWords = "",
+    password: Secret = "",
+    one_time_code: ActCode = "",
+) -> Response:
+    source, proofs = find_source(desk.request), get_cookie(desk.request, KNOWN_COOKIE) or ""
+    signer = SigningStaff(desk.staff.staff_id, password, one_time_code, source, proofs)
+    entry = DecisionEntry(outcome, note, late_reason)
+    try:
+        decide_correction(desk.context, desk.participant.participant_id, correction, entry, signer)
+    except Refused as refused:
+        details = get_correction(desk.context, desk.participant.participant_id, correction)
+        page = replace(_build(desk, details), outcome=outcome, note=note, late_reason=late_reason)
+        named = _name_questions(refused, details)
+        page = replace(page, error=desk.words(named), error_field=str(refused.details.get("field", "main")))
+        return ask_to_retry(desk.request, desk.show(page, named), refused)
+    return desk.finish()
+
+
+def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:
+    items = refused.details.get("items")
+    if not isinstance(items, tuple):
+        return refused
+    numbers = [str(details.definition.instrument.item(str(each)).number) for each in items]
+    return Refused(refused.code, items=", ".join(numbers))
+
+
+def _page(desk: ParticipantStaffRequest, correction: str) -> CorrectionPage:
+    return _build(desk, get_correction(desk.context, desk.participant.participant_id, correction))
+
+
+def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> CorrectionPage:
+    summary, definition = details.summary, details.definition
+    person = url_of_participant(summary.participant)
+    spoken = find_language(definition.text.lang)
+    return CorrectionPage(
+        subject=summary.subject,
+        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        site=summary.site,
+        visit=summary.visit,
+        day=summary.for_day,
+        person_url=person,
+        form_url=f"{person}/forms/{summary.slot}",
+        list_url=desk.frame.within(CORRECTIONS),
+        action_url=url_of_correction(summary),
+        lang=spoken.tag if spoken else definition.text.lang,
+        zone=summary.zone,
+        rows=tuple(_row(details, each) for each in details.items),
+        words=details.words,
+        told_on=details.told_on,
+        evidence=details.evidence.value,
+        sent_at=details.submitted_at,
+        proposed_at=summary.proposed_at,
+        proposed_by=summary.proposed_by,
+        state=summary.outcome.value if summary.outcome else "waiting",
+        decided_at=summary.decided_at,
+        decided_by=summary.decided_by,
+        decision_note=details.note,
+        decision_late_reason=details.late_reason,
+        may_sign=details.may_decide and summary.outcome is None and not summary.own,
+        own=summary.own,
+        signable=summary.signable,
+        late=details.late,
+        days=details.days,
+        overtaken=details.overtaken,
+        signer=desk.staff.name,
+    )
+
+
+def url_of_correction(summary: CorrectionSummary) -> str:
+    """The address of a correction's page."""
+    return CORRECTION.format(participant=summary.participant, correction=summary.correction)
+
+
+def _row(details: CorrectionDetails, corrected: CorrectedItem) -> CorrectedRow:
+    definition, sees = details.definition, details.sees_answers
+    item = definition.instrument.item(corrected.item)
+    return CorrectedRow(
+        number=item.number,
+        question=definition.text.items[item.code],
+        before=answer_words(definition, item.code, corrected.before) if sees else None,
+        now=answer_words(definition, item.code, corrected.now) if sees else None,
+        new=answer_words(definition, item.code, corrected.value),
+        reason=corrected.reason.value,
+    )

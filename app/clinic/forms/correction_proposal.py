@@ -1,0 +1,220 @@
+"""Proposing a correction: first which questions, then the new answers and the evidence."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
+from app.domain.instruments.definition import Item, ItemKind
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.domain.typed_text import drop_unwritable, parse_day
+from app.i18n.languages import find_language
+from app.services.clinic.corrections.proposals import (
+    CorrectableForm,
+    ProposalEntry,
+    ProposedAnswer,
+    get_correctable_form,
+    propose_correction,
+    view_correctable_form,
+)
+from app.web.acts import STALE
+from app.web.form_fields import ActCode, ActWords, parse_number
+from app.web.urls import FORM_CORRECTION
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenItem:
+    """A question whose answer shall change. `now` is None for readers who may not see answers.
+
+    `choices` is empty where a number or words are typed.
+    """
+
+    code: str
+    number: int
+    question: str
+    now: str | None
+    choices: tuple[tuple[str, str], ...]
+    free_text: bool
+    skippable: bool
+    typed: str = ""
+    blank: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """A correction to propose. Without `items` it asks which questions; `lang` is that of the questions."""
+
+    template: ClassVar[str] = "clinic/correct.html"
+    subject: str
+    name: str
+    visit: str
+    back_url: str
+    action_url: str
+    lang: str
+    questions: tuple[tuple[str, int, str], ...]
+    items: tuple[ChosenItem, ...]
+    reasons: tuple[str, ...]
+    ways: tuple[str, ...]
+    version: int
+    first_day: date
+    today: date
+    sees_answers: bool
+    words: str = ""
+    told_on: str = ""
+    evidence: str = ""
+    error: str = ""
+    error_field: str = ""
+
+
+ItemCodes = Annotated[list[str], Query(max_length=200)]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(FORM_CORRECTION)
+def ask_correction(desk: PermittedRequest, slot: str, item: ItemCodes = []) -> Response:  # noqa: B006 - a query's default, which FastAPI copies
+    read = view_correctable_form if item else get_correctable_form
+    form = read(desk.context, desk.participant.participant_id, slot)
+    return desk.show(_page(desk, form, _chosen(desk, form, item, {})))
+
+
+@router.post(FORM_CORRECTION)
+def propose_form_correction(
+    desk: PermittedRequest,
+    slot: str,
+    fields: PostedFields,
+    items: ActCode = "",
+    version: ActCode = "",
+    words: ActWords = "",
+    told_on: ActCode = "",
+    evidence: ActCode = "",
+) -> Response:
+    codes = [code for code in items.split(",") if code]
+    try:
+        entry = ProposalEntry(
+            response_version=parse_number(version, "version"),
+            answers=[_read_answer(code, fields) for code in codes],
+            words=words,
+            told_on=parse_day(told_on, "told_on"),
+            evidence=evidence,
+        )
+        propose_correction(desk.context, desk.participant.participant_id, slot, entry)
+    except Refused as refused:
+        form = view_correctable_form(desk.context, desk.participant.participant_id, slot)
+        page = _page(desk, form, _chosen(desk, form, [*codes, *_missing(refused)], fields))
+        page = replace(page, words=words, told_on=told_on, evidence=evidence)
+        named = _name_questions(refused, form)
+        page = replace(page, error=desk.words(named), error_field=_field_of(refused))
+        return desk.show(page, named)
+    return desk.finish()
+
+
+def _read_answer(code: str, fields: Mapping[str, str]) -> ProposedAnswer:
+    return ProposedAnswer(
+        item=code,
+        typed=drop_unwritable(fields.get(f"new_{code}", "")),
+        reason=fields.get(f"reason_{code}", ""),
+        blank=f"blank_{code}" in fields or fields.get(f"new_{code}") == "blank",
+    )
+
+
+def _missing(refused: Refused) -> Sequence[str]:
+    """Questions that the new answers make the form ask, and which have no answer yet."""
+    items = refused.details.get("items", ())
+    return [str(each) for each in items] if isinstance(items, tuple) and refused.code == "unanswered" else []
+
+
+def _field_of(refused: Refused) -> str:
+    """Where the fault stands on the page."""
+    if item := refused.details.get("item"):
+        return f"reason_{item}" if refused.code == "correction_reason_needed" else f"new_{item}"
+    if missing := _missing(refused):
+        return f"new_{missing[0]}"
+    return "main" if refused.code in STALE else str(refused.details.get("field", "main"))
+
+
+def _name_questions(refused: Refused, form: CorrectableForm) -> Refused:
+    """The same refusal, with the numbers of questions in the place of their codes."""
+    numbers = {item.code: str(item.number) for item in form.definition.items}
+    details = dict(refused.details)
+    if "item" in details:
+        details["item"] = numbers.get(str(details["item"]), str(details["item"])[:40])
+    if isinstance(items := details.get("items"), tuple):
+        details["items"] = ", ".join(numbers[str(each)] for each in items)
+    return Refused(refused.code, **details)
+
+
+def _chosen(
+    desk: ParticipantStaffRequest, form: CorrectableForm, codes: Collection[str], fields: Mapping[str, str]
+) -> tuple[ChosenItem, ...]:
+    return tuple(_item(desk, form, item, fields) for item in form.definition.items if item.code in codes)
+
+
+def _item(
+    desk: ParticipantStaffRequest, form: CorrectableForm, item: Item, fields: Mapping[str, str]
+) -> ChosenItem:
+    text, answers = form.definition.text, form.response.answers
+    labels = text.labels.get(item.labels, {})
+    by_list = item.kind in (ItemKind.CHOICE, ItemKind.SCALE) and not item.typed_number
+    follows = bool(fields) and f"new_{item.code}" not in fields
+    typed = _read_answer(item.code, fields)
+    now = answer_words(form.definition, item.code, answers[item.code]) if item.code in answers else "–"
+    return ChosenItem(
+        code=item.code,
+        number=item.number,
+        question=text.items[item.code],
+        now=now if _sees_answers(desk, form) else None,
+        choices=tuple((str(value), _label(item, value, labels)) for value in range(item.low, item.high + 1))
+        if by_list
+        else (),
+        free_text=item.free_text,
+        skippable=item.skippable,
+        typed="blank" if by_list and typed.blank else typed.typed,
+        blank=typed.blank,
+        reason=CorrectionReason.follows.value if follows else typed.reason,
+    )
+
+
+def _label(item: Item, value: int, labels: Mapping[int, str]) -> str:
+    label = labels.get(value, "")
+    return f"{value}: {label}".removesuffix(": ") if item.kind is ItemKind.SCALE else label
+
+
+def _sees_answers(desk: ParticipantStaffRequest, form: CorrectableForm) -> bool:
+    who = form.participant
+    return desk.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+
+
+def _page(
+    desk: ParticipantStaffRequest, form: CorrectableForm, items: tuple[ChosenItem, ...]
+) -> ProposalPage:
+    definition, zone = form.definition, form.participant.zone
+    back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
+    spoken = find_language(definition.text.lang)
+    return ProposalPage(
+        subject=form.participant.subject,
+        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        visit=form.slot.visit,
+        back_url=back,
+        action_url=f"{back}/correction",
+        lang=spoken.tag if spoken else definition.text.lang,
+        questions=tuple(
+            (item.code, item.number, definition.text.items[item.code]) for item in definition.items
+        ),
+        items=items,
+        reasons=tuple(each.value for each in CorrectionReason),
+        ways=tuple(each.value for each in CorrectionEvidence),
+        version=form.response.version,
+        first_day=local_day(form.response.submitted_at, zone),
+        today=local_day(desk.at, zone),
+        sees_answers=_sees_answers(desk, form),
+    )

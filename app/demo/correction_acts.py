@@ -1,0 +1,67 @@
+"""Corrections in the demonstration: proposed by a nurse or a doctor, and signed as at the desk."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pyotp
+
+from app.demo.acts import DemoStage
+from app.demo.sites import PASSWORD, ZONE
+from app.demo.stories import DemoCorrection, Story
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome, CorrectionReason
+from app.domain.plans.windows import local_day
+from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.proposals import (
+    ProposalEntry,
+    ProposedAnswer,
+    get_correctable_form,
+    propose_correction,
+)
+from app.services.clinic.corrections.signatures import SigningStaff
+from app.services.core.one_time_codes import step_at
+from app.storage.queries.corrections import list_own_corrections
+from app.storage.queries.participants import get_participant
+from app.storage.queries.slots import list_slots
+from app.storage.tables.columns import key_of
+from app.storage.tables.staff import Staff
+
+_MEANT: Mapping[str, str] = {
+    "en": "My finger slipped on that one. I meant the line above.",
+    "zh_CN": "那一题我手滑点错了，想选的是上面一个。",
+}
+_DECLINED = "asked again by telephone: the answer was meant as it was sent"
+
+
+def propose_correction_of(stage: DemoStage, at: datetime, story: Story, corrected: DemoCorrection) -> None:
+    """Somebody of the site proposes another answer to the fifth question, as the participant told them."""
+    proposing = (stage.investigators if corrected.by_doctor else stage.nurses)[story.site]
+    context = stage.staff(proposing, at)
+    with stage.read() as session:
+        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        slots = list_slots(session, participant_id)
+    slot = next(slot.public_id for slot in slots if slot.visit == corrected.visit)
+    form = get_correctable_form(context, participant_id, slot)
+    item = form.definition.items[4]
+    meant = 1 if form.response.answers.get(item.code) != 1 else 2
+    entry = ProposalEntry(
+        response_version=form.response.version,
+        answers=[ProposedAnswer(item.code, str(meant), CorrectionReason.wrong_tap.value)],
+        words=_MEANT[story.language],
+        told_on=local_day(at, ZONE),
+        evidence=CorrectionEvidence.telephone.value,
+    )
+    propose_correction(context, participant_id, slot, entry)
+
+
+def sign_correction_of(stage: DemoStage, at: datetime, story: Story, outcome: CorrectionOutcome) -> None:
+    """The site's investigator signs what the nurse proposed, with password and code as at the desk."""
+    doctor = stage.investigators[story.site]
+    with stage.read() as session:
+        staff = session.get_one(Staff, int(doctor.id.removeprefix("staff:")))
+        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        correction = list_own_corrections(session, participant_id)[-1].correction.public_id
+    secret = stage.installation.secret_box.decrypt(staff.totp_sealed)
+    code = pyotp.TOTP(secret).generate_otp(step_at(at))
+    signer = SigningStaff(key_of(staff), PASSWORD, code, "192.0.2.1")
+    entry = DecisionEntry(outcome.value, "" if outcome is CorrectionOutcome.approved else _DECLINED)
+    decide_correction(stage.staff(doctor, at), participant_id, correction, entry, signer)

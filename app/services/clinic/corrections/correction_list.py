@@ -1,0 +1,211 @@
+"""Corrections as staff see them: what waits for a signature, what was decided, and who could sign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from app.domain.capture.corrections import (
+    CorrectionEvidence,
+    CorrectionOutcome,
+    CorrectionReason,
+    needs_second_reason,
+    read_item_corrections,
+)
+from app.domain.instruments.responses import AnswerValue
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.clinic.corrections.decisions import is_overtaken
+from app.services.clinic.corrections.submitted_form import record_look
+from app.services.core.context import StaffContext
+from app.storage.queries.corrections import (
+    CorrectionRows,
+    find_correction,
+    list_response_versions,
+    list_study_corrections,
+    read_signers,
+    read_staff_names,
+)
+from app.storage.queries.staff import last_day_of
+from app.storage.tables.columns import key_of
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+LISTED = 100
+"""Corrections shown at a time: the oldest that wait, the newest that were decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionSummary:
+    """A correction without answers: about whose form, by whom, and what became of it.
+
+    `signable` says whether anybody beside the one who proposed may sign at the site.
+    """
+
+    correction: str
+    participant: str
+    subject: str
+    site: str
+    zone: str
+    slot: str
+    plan_version: str
+    instrument: tuple[str, str]
+    visit: str
+    for_day: date | None
+    items: int
+    proposed_at: datetime
+    proposed_by: str
+    own: bool
+    signable: bool
+    outcome: CorrectionOutcome | None
+    decided_at: datetime | None
+    decided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedItem:
+    """One item of a correction: the answer it rested on, the answer now, the new one, and why.
+
+    Without the permission to see answers `before` and `now` are None.
+    """
+
+    item: str
+    value: AnswerValue
+    reason: CorrectionReason
+    before: AnswerValue
+    now: AnswerValue
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionDetails:
+    """All of one correction. `overtaken`: an answer changed since; `late`: approval takes a second reason.
+
+    `sees_answers`: this reader may see the answers that were submitted.
+    """
+
+    summary: CorrectionSummary
+    definition: FormDefinition
+    items: tuple[CorrectedItem, ...]
+    words: str
+    told_on: date
+    evidence: CorrectionEvidence
+    submitted_at: datetime
+    note: str
+    late_reason: str
+    overtaken: bool
+    late: bool
+    days: int
+    sees_answers: bool
+    may_decide: bool
+
+
+def list_corrections(context: StaffContext, study_id: int, *, waiting: bool) -> tuple[CorrectionSummary, ...]:
+    """Those of a study at this colleague's sites, at most `LISTED`; without forms that would tell the arm."""
+    reach = context.actor.reach(Permission.PARTICIPANT_SEE)
+    reached = [site for study, site in reach if study == study_id]
+    sites = None if None in reached else [site for site in reached if site is not None]
+    with context.read() as session:
+        study = session.get_one(Study, study_id)
+        listed = list_study_corrections(session, study_id, sites, waiting=waiting, limit=LISTED)
+        shown = [each for each in listed if not _hides(context, study.code, each.slot)]
+        return _summarise(context, session, shown)
+
+
+def get_correction(context: StaffContext, participant_id: int, correction: str) -> CorrectionDetails:
+    """One correction; the look of a reader who may see answers is audited.
+
+    Raises Refused("unknown_correction").
+    """
+    with replace(context, act=None).unit_of_work() as work:
+        rows = find_correction(work.session, participant_id, correction)
+        if rows is None:
+            raise Refused("unknown_correction")
+        study = work.session.get_one(Study, rows.participant.study_id)
+        if _hides(context, study.code, rows.slot):
+            raise Refused("unknown_correction")
+        return _detail(context, work, study, rows)
+
+
+def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: CorrectionRows) -> CorrectionDetails:
+    session = work.session
+    correction, decision, who = rows.correction, rows.decision, rows.participant
+    versions = {row.version: row for row in list_response_versions(session, key_of(rows.slot))}
+    base, newest = versions[correction.response_version], versions[max(versions)]
+    sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    if sees:
+        record_look(work, rows.slot, *sorted({base.version, newest.version}))
+    definition = define_form(context.installation, study.code, rows.slot, base.language)
+    days = definition.plan.correction_days
+    sent_on = local_day(base.submitted_at, who.zone)
+    return CorrectionDetails(
+        summary=_summarise(context, session, [rows])[0],
+        definition=definition,
+        items=tuple(
+            CorrectedItem(
+                each.item,
+                each.value,
+                each.reason,
+                base.answers.get(each.item) if sees else None,
+                newest.answers.get(each.item) if sees else None,
+            )
+            for each in read_item_corrections(correction.changes)
+        ),
+        words=correction.words,
+        told_on=correction.told_on,
+        evidence=correction.evidence,
+        submitted_at=base.submitted_at,
+        note=(decision.note if decision else None) or "",
+        late_reason=(decision.late_reason if decision else None) or "",
+        overtaken=decision is None and is_overtaken(session, rows),
+        late=needs_second_reason(sent_on, local_day(context.at, who.zone), days),
+        days=days,
+        sees_answers=sees,
+        may_decide=context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id),
+    )
+
+
+def _summarise(
+    context: StaffContext, session: Session, listed: Sequence[CorrectionRows]
+) -> tuple[CorrectionSummary, ...]:
+    actors = {each.correction.proposed_by for each in listed}
+    names = read_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
+    today = last_day_of(context.at)
+    signers = read_signers(session, listed[0].participant.study_id, today) if listed else frozenset()
+    return tuple(
+        CorrectionSummary(
+            correction=each.correction.public_id,
+            participant=each.participant.public_id,
+            subject=each.participant.subject,
+            site=each.site.name,
+            zone=each.participant.zone,
+            slot=each.slot.public_id,
+            plan_version=each.slot.plan_version,
+            instrument=(each.slot.instrument, each.slot.instrument_version),
+            visit=each.slot.visit,
+            for_day=each.slot.for_day,
+            items=len(each.correction.changes),
+            proposed_at=each.correction.proposed_at,
+            proposed_by=names.get(each.correction.proposed_by, each.correction.proposed_by),
+            own=each.correction.proposed_by == context.actor.id,
+            signable=_is_signable(each, signers),
+            outcome=each.decision.outcome if each.decision else None,
+            decided_at=each.decision.decided_at if each.decision else None,
+            decided_by=names.get(each.decision.decided_by, each.decision.decided_by) if each.decision else "",
+        )
+        for each in listed
+    )
+
+
+def _is_signable(rows: CorrectionRows, signers: frozenset[tuple[str, int | None]]) -> bool:
+    return any(who != rows.correction.proposed_by and site in (None, rows.site.id) for who, site in signers)
+
+
+def _hides(context: StaffContext, study: str, slot: Slot) -> bool:
+    """Whether the very form would tell this colleague the arm."""
+    plan = context.installation.library.plan(study, slot.plan_version)
+    sees = not plan.blinded or context.actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
+    return slot.arm_revealing and not sees

@@ -1,0 +1,202 @@
+"""Proposing a correction: item by item the new answer and why, on the participant's own word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlmodel import Session
+
+from app.domain.capture.corrections import (
+    CorrectionEvidence,
+    CorrectionReason,
+    ItemCorrection,
+    find_changed_items,
+    names_somebody,
+)
+from app.domain.capture.document import complete_document
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import (
+    AnswerValue,
+    ValidAnswers,
+    parse_typed_answer,
+    validate_answer,
+    without_unasked,
+)
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.domain.typed_text import trim_text
+from app.services.capture.answer_events import spell_answer
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.clinic.corrections.submitted_form import record_look
+from app.services.core.context import StaffContext
+from app.services.core.identifiers import new_public_id
+from app.services.core.plans import get_plan
+from app.storage.queries.corrections import list_response_versions
+from app.storage.queries.participants import get_readable_slot
+from app.storage.row_changes import participant_chain
+from app.storage.tables.capture import Correction, Response
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedAnswer:
+    """What somebody typed as the new answer of an item (`blank`: it was left blank), and the code of why."""
+
+    item: str
+    typed: str
+    reason: str
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalEntry:
+    """A proposal as it is typed: the version it rests on, the answers, and the evidence."""
+
+    response_version: int
+    answers: Sequence[ProposedAnswer]
+    words: str
+    told_on: date
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectableForm:
+    """A submitted form with its newest response, in the words that the participant read."""
+
+    participant: Participant
+    slot: Slot
+    response: Response
+    definition: FormDefinition
+
+
+def get_correctable_form(context: StaffContext, participant_id: int, slot_id: str) -> CorrectableForm:
+    """A submitted form of a participant, to propose a correction of. Raises as `read_correctable_form`."""
+    with context.read() as session:
+        return read_correctable_form(context, session, participant_id, slot_id)
+
+
+def view_correctable_form(context: StaffContext, participant_id: int, slot_id: str) -> CorrectableForm:
+    """The same for a page that shows its answers; the look of a reader who may see them is audited."""
+    with replace(context, act=None).unit_of_work() as work:
+        form = read_correctable_form(context, work.session, participant_id, slot_id)
+        if _sees_answers(context, form):
+            record_look(work, form.slot, form.response.version)
+        return form
+
+
+def read_correctable_form(
+    context: StaffContext, session: Session, participant_id: int, slot_id: str
+) -> CorrectableForm:
+    """The same in an open session.
+
+    Raises Refused("unknown_slot"), also before it was sent and for one that would tell this reader the arm.
+    """
+    participant = session.get_one(Participant, participant_id)
+    plan = get_plan(context.installation, session, participant.study_id)
+    slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
+    versions = list_response_versions(session, key_of(slot))
+    if not versions:
+        raise Refused("unknown_slot")
+    study = session.get_one(Study, participant.study_id)
+    definition = define_form(context.installation, study.code, slot, versions[-1].language)
+    return CorrectableForm(participant, slot, versions[-1], definition)
+
+
+def propose_correction(context: StaffContext, participant_id: int, slot_id: str, entry: ProposalEntry) -> str:
+    """Store a proposal, which changes no answer until somebody else signs it; returns its id.
+
+    Raises Refused: "unknown_slot", "state_changed" when the form was corrected since it was shown,
+    "nothing_to_correct", "correction_reason_needed", "evidence_needed", "words_needed", "identifying_words",
+    "date_out_of_range", and as `validate_answer` and `complete_document` for answers that are not possible.
+    """
+    with context.unit_of_work() as work:
+        chain = participant_chain(participant_id)
+        work.lock(chain)
+        form = read_correctable_form(context, work.session, participant_id, slot_id)
+        if form.response.version != entry.response_version:
+            raise Refused("state_changed")
+        corrections = _read_corrections(form.definition.instrument, entry.answers)
+        document = corrected_document(form.definition, form.response.answers, corrections)
+        _check_changes(context, form, document)
+        _check_evidence(form, entry, local_day(context.at, form.participant.zone))
+        row = Correction(
+            public_id=new_public_id(),
+            participant_id=participant_id,
+            study_id=form.participant.study_id,
+            slot_id=key_of(form.slot),
+            response_version=form.response.version,
+            changes={each.item: each.as_document() for each in corrections},
+            words=trim_text(entry.words),
+            told_on=entry.told_on,
+            evidence=CorrectionEvidence(entry.evidence),
+            proposed_at=context.at,
+            proposed_by=context.actor.id,
+        )
+        work.session.add(row)
+        record = f"correction:{row.public_id}"
+        changes = [
+            FieldChange(record, each.item, None, spell_answer(each.value, row.public_id))
+            for each in corrections
+        ]
+        work.record(AuditEvent.CORRECTION_PROPOSED, chain, reason=row.words, changes=changes)
+        return row.public_id
+
+
+def corrected_document(
+    definition: FormDefinition, answers: dict[str, AnswerValue], corrections: Sequence[ItemCorrection]
+) -> ValidAnswers:
+    """The answers with these corrections, without those that are no longer asked.
+
+    Raises Refused "unanswered" naming what is asked now and has no answer.
+    """
+    instrument, leave_out = definition.instrument, definition.leave_out
+    corrected = {**answers, **{each.item: each.value for each in corrections}}
+    applicable = ValidAnswers(without_unasked(instrument, corrected, leave_out))
+    return complete_document(instrument, applicable, leave_out, reviewed=True)
+
+
+def _read_corrections(instrument: Instrument, typed: Sequence[ProposedAnswer]) -> list[ItemCorrection]:
+    if not typed:
+        raise Refused("nothing_to_correct")
+    return [_read_correction(instrument, each) for each in typed]
+
+
+def _read_correction(instrument: Instrument, proposed: ProposedAnswer) -> ItemCorrection:
+    item = instrument.item(proposed.item)
+    if not proposed.blank and not trim_text(proposed.typed):
+        raise Refused("new_answer_needed", item=item.code)
+    # A skip is judged like any other answer: where none is allowed it is refused.
+    value = validate_answer(item, None) if proposed.blank else parse_typed_answer(item, proposed.typed)
+    if proposed.reason not in tuple(CorrectionReason):
+        raise Refused("correction_reason_needed", item=item.code, allowed=tuple(CorrectionReason))
+    return ItemCorrection(item.code, value, CorrectionReason(proposed.reason))
+
+
+def _check_changes(context: StaffContext, form: CorrectableForm, document: ValidAnswers) -> None:
+    """Refuse a correction that changes nothing; who may not see answers must not learn one in this way."""
+    if not _sees_answers(context, form):
+        return
+    if not find_changed_items(form.response.answers, document):
+        raise Refused("nothing_to_correct")
+
+
+def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
+    who = form.participant
+    return context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+
+
+def _check_evidence(form: CorrectableForm, entry: ProposalEntry, today: date) -> None:
+    if not trim_text(entry.words):
+        raise Refused("words_needed", field="words")
+    if names_somebody(entry.words):
+        raise Refused("identifying_words", field="words")
+    if entry.evidence not in tuple(CorrectionEvidence):
+        raise Refused("evidence_needed", field="evidence", allowed=tuple(CorrectionEvidence))
+    first = local_day(form.response.submitted_at, form.participant.zone)
+    if not first <= entry.told_on <= today:
+        raise Refused("date_out_of_range", field="told_on", low=first, high=today)

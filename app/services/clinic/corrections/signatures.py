@@ -1,0 +1,101 @@
+"""Signing at the desk: password and second factor once more, in the transaction of what is signed."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.domain.typed_text import password_spellings
+from app.services.accounts.known_browsers import find_known_browser
+from app.services.core.context import StaffContext
+from app.services.core.one_time_codes import RecognisedCode, recognise_code, spend_code
+from app.services.core.throttling import check_guess, staff_limits
+from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.staff import Staff
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class SigningStaff:
+    """Who signs, with what they typed for it; `source` and `proofs` say from where, as at sign-in."""
+
+    staff_id: int
+    password: str
+    code: str
+    source: str
+    proofs: str = ""
+
+
+class _OnlyChecked(Exception):
+    """The transaction was opened to see whether its page may still act; it is given up."""
+
+
+class _UsedCode(Exception):
+    """The one-time code was used before; the transaction is given up."""
+
+
+def sign_act(
+    context: StaffContext, signer: SigningStaff, chain: str, act: Callable[[UnitOfWork], None]
+) -> None:
+    """Check who signs, then do the act in the transaction that spends their one-time code.
+
+    `chain` is that of the participant whom the act is about; it is locked first, as everywhere.
+
+    Raises Refused: "throttled" and "sign_in_busy" as at sign-in, "wrong_password", "wrong_code", and
+    whatever the act raises, which spends no code.
+    """
+    installation = context.installation
+    _check_page(context)
+    with installation.read() as session:
+        staff = session.get_one(Staff, signer.staff_id)
+    known = find_known_browser(installation.secret_box, signer.proofs, staff.email, context.at)
+
+    def knows_password() -> bool:
+        passwords = installation.secret_box.passwords
+        spellings = password_spellings(signer.password)
+        fits = [passwords.matches(staff.password_hash, each, known is not None) for each in spellings]
+        return any(fits)
+
+    limits = staff_limits("staff", staff.email, signer.source, known)
+    if not check_guess(installation, limits, context.at, knows_password):
+        _record_refusal(context, "password")
+        raise Refused("wrong_password", field="password")
+
+    def acts() -> bool:
+        shown = recognise_code(installation, staff, signer.code, context.at)
+        return shown is not None and _act_once(context, signer.staff_id, chain, shown, act)
+
+    limits = staff_limits("code", staff.email, signer.source, known)
+    if not check_guess(installation, limits, context.at, acts):
+        _record_refusal(context, "code")
+        raise Refused("wrong_code", field="one_time_code")
+
+
+def _check_page(context: StaffContext) -> None:
+    """Refuse an act of an outdated page before a password is tried for it."""
+    if context.act is not None:
+        with suppress(_OnlyChecked), context.unit_of_work():
+            raise _OnlyChecked
+
+
+def _act_once(
+    context: StaffContext, staff_id: int, chain: str, code: RecognisedCode, act: Callable[[UnitOfWork], None]
+) -> bool:
+    """Do the act and use up the code with it; False, and nothing done, if the code was used before."""
+    try:
+        with context.unit_of_work() as work:
+            # Two tries of one code wait in line here, so that one finds the other's.
+            work.lock(chain)
+            work.lock(INSTALLATION_CHAIN)
+            if not spend_code(work, staff_id, code):
+                raise _UsedCode
+            act(work)
+    except _UsedCode:
+        return False
+    return True
+
+
+def _record_refusal(context: StaffContext, factor: str) -> None:
+    with context.installation.work(context.actor, context.at) as work:
+        work.record(AuditEvent.SIGNATURE_REFUSED, INSTALLATION_CHAIN, reason=factor)

@@ -1,0 +1,223 @@
+"""A submitted form as staff read it: its answers and versions (an audited read), and its history."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from app.domain.capture.corrections import CorrectionOutcome
+from app.domain.instruments.responses import AnswerValue
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
+from app.storage.queries.corrections import (
+    CorrectionRows,
+    list_form_corrections,
+    list_response_versions,
+    read_staff_names,
+)
+from app.storage.queries.participants import get_readable_slot
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRevision:
+    """An answer as it stood before another one replaced it, and when it was received."""
+
+    value: AnswerValue
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedVersion:
+    """One version of a response with everything that explains it.
+
+    `revisions` are earlier answers by item, `previous` the answers of the version before. `scores` is None
+    for readers who may not see them.
+    """
+
+    subject: str
+    zone: str
+    target_on: date | None
+    definition: FormDefinition
+    response: Response
+    newest: int
+    previous: Mapping[str, AnswerValue] | None
+    revisions: Mapping[str, tuple[AnswerRevision, ...]]
+    scores: Sequence[Mapping[str, object]] | None
+
+
+class FormAct(StrEnum):
+    """What happened to a form, as its history lists it."""
+
+    begun = "begun"
+    drafted = "drafted"
+    sent = "sent"
+    late_arrival = "late_arrival"
+    proposed = "proposed"
+    approved = "approved"
+    declined = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class FormEvent:
+    """One line of a form's history: no answer in it. `by` is "" for the participant."""
+
+    at: datetime
+    act: FormAct
+    by: str = ""
+    answers: int = 0
+    until: datetime | None = None
+    correction: str = ""
+    version: int | None = None
+
+
+def view_submitted_form(
+    context: StaffContext, participant_id: int, slot_id: str, version: int | None = None
+) -> SubmittedVersion | None:
+    """The answers of a submitted form, newest version first; None before it was sent.
+
+    Every look is an entry in the participant's trail. Raises Refused("unknown_slot"), also for who may not
+    see answers, and for a version that there is not.
+    """
+    looking = replace(context, act=None)  # to look is no part of an act whose page shows answers again
+    with looking.unit_of_work() as work:
+        participant = work.session.get_one(Participant, participant_id)
+        slot = _readable(context, work.session, participant, slot_id)
+        versions = {row.version: row for row in list_response_versions(work.session, key_of(slot))}
+        if not context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id):
+            raise Refused("unknown_slot")
+        if not versions and version is None:
+            return None
+        chosen = max(versions) if version is None else version
+        if chosen not in versions:
+            raise Refused("unknown_slot")
+        record_look(work, slot, chosen)
+        return _describe(context, work.session, participant, slot, versions, chosen)
+
+
+def record_look(work: UnitOfWork, slot: Slot, *versions: int) -> None:
+    """Enter in the participant's trail which versions of their answers this reader is shown."""
+    seen = [FieldChange(record_name(slot), "version", None, version) for version in versions]
+    work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(slot.participant_id), changes=seen)
+
+
+def _describe(
+    context: StaffContext,
+    session: Session,
+    participant: Participant,
+    slot: Slot,
+    versions: Mapping[int, Response],
+    chosen: int,
+) -> SubmittedVersion:
+    response = versions[chosen]
+    study = session.get_one(Study, participant.study_id)
+    sees_scores = context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id)
+    return SubmittedVersion(
+        subject=participant.subject,
+        zone=participant.zone,
+        target_on=slot.target_on,
+        definition=define_form(context.installation, study.code, slot, response.language),
+        response=response,
+        newest=max(versions),
+        previous=versions[chosen - 1].answers if chosen > 1 else None,
+        revisions=_revisions(session, slot, versions[1].answers),
+        scores=response.scores if sees_scores else None,
+    )
+
+
+def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -> tuple[FormEvent, ...]:
+    """What happened to a form, oldest first, with author and time. Raises Refused("unknown_slot")."""
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        slot = _readable(context, session, participant, slot_id)
+        corrections = list_form_corrections(session, participant_id, key_of(slot))
+        proposed = [rows.correction.proposed_by for rows in corrections]
+        decided = [rows.decision.decided_by for rows in corrections if rows.decision]
+        names = read_staff_names(session, {*proposed, *decided})
+        events = [
+            *([FormEvent(slot.begun_at, FormAct.begun)] if slot.begun_at else []),
+            *_drafts(session, slot, participant.zone),
+            *([FormEvent(slot.submitted_at, FormAct.sent, version=1)] if slot.submitted_at else []),
+            *_late_arrivals(session, slot),
+            *(event for rows in corrections for event in _correction_events(rows, names)),
+        ]
+    order = tuple(FormAct)
+    return tuple(sorted(events, key=lambda event: (event.at, order.index(event.act))))
+
+
+def _readable(context: StaffContext, session: Session, participant: Participant, slot_id: str) -> Slot:
+    plan = get_plan(context.installation, session, participant.study_id)
+    return get_readable_slot(session, context.actor, plan, participant, slot_id)
+
+
+def _revisions(
+    session: Session, slot: Slot, answers: Mapping[str, AnswerValue]
+) -> Mapping[str, tuple[AnswerRevision, ...]]:
+    """Saved answers that the participant replaced before sending."""
+    saved = select(AnswerEvent).where(AnswerEvent.slot_id == slot.id)
+    by_item: dict[str, list[AnswerRevision]] = defaultdict(list)
+    for row in session.exec(saved.order_by(col(AnswerEvent.revision))):
+        by_item[row.item].append(
+            AnswerRevision(row.words if row.value is None else row.value, row.received_at)
+        )
+    return {
+        item: tuple(each[:-1] if item in answers else each) for item, each in by_item.items() if len(each) > 1
+    }
+
+
+def _drafts(session: Session, slot: Slot, zone: str) -> Sequence[FormEvent]:
+    """Answers saved before the form was sent: one line for each day."""
+    statement = select(AnswerEvent.received_at).where(
+        AnswerEvent.slot_id == slot.id, ~col(AnswerEvent.client).startswith("sent:")
+    )
+    days: dict[object, list[datetime]] = defaultdict(list)
+    for at in session.exec(statement.order_by(col(AnswerEvent.revision))):
+        days[local_day(at, zone)].append(at)
+    return [
+        FormEvent(min(times), FormAct.drafted, answers=len(times), until=max(times))
+        for times in days.values()
+    ]
+
+
+def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:
+    statement = select(Quarantine.received_at).where(Quarantine.slot_id == slot.id)
+    return [FormEvent(at, FormAct.late_arrival) for at in session.exec(statement)]
+
+
+def _correction_events(rows: CorrectionRows, names: Mapping[str, str]) -> Sequence[FormEvent]:
+    correction, decision = rows.correction, rows.decision
+    events = [
+        FormEvent(
+            correction.proposed_at,
+            FormAct.proposed,
+            names.get(correction.proposed_by, correction.proposed_by),
+            answers=len(correction.changes),
+            correction=correction.public_id,
+        )
+    ]
+    if decision is not None:
+        approved = decision.outcome is CorrectionOutcome.approved
+        events.append(
+            FormEvent(
+                decision.decided_at,
+                FormAct.approved if approved else FormAct.declined,
+                names.get(decision.decided_by, decision.decided_by),
+                correction=correction.public_id,
+                version=decision.response_version,
+            )
+        )
+    return events

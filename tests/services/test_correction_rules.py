@@ -1,0 +1,239 @@
+"""What a proposal must say, who may sign it, and what a form's page tells: alike on either database."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlmodel import select
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.corrections.correction_list import get_correction, list_corrections
+from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.proposals import ProposedAnswer
+from app.services.clinic.corrections.signatures import SigningStaff
+from app.services.clinic.corrections.submitted_form import list_form_events, view_submitted_form
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.core.throttling import TRIES
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.studies import Site
+from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.test_corrections import (
+    APPROVED,
+    SENT,
+    TODAY,
+    Signer,
+    entry,
+    events_of,
+    propose,
+    refusal,
+    versions,
+)
+from tests.services.test_participant_page import blinded
+
+
+@pytest.fixture
+def person(lone_installation: Installation, lone_site: Site) -> Person:
+    return enrolled(lone_installation, lone_site, "0571-001")
+
+
+@pytest.fixture
+def sent(person: Person) -> Person:
+    """Somebody who sent the baseline, every item answered with 2."""
+    person.begin("BL", START)
+    person.submit("BL", SENT)
+    return person
+
+
+@pytest.fixture
+def investigator(lone_installation: Installation, lone_site: Site) -> Signer:
+    return Signer(lone_installation, lone_site, "zhang", Role.INVESTIGATOR)
+
+
+@pytest.mark.req("COR-03")
+def test_a_declined_correction_changes_no_answer_and_says_why(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    correction = propose(sent, entry())
+    late = SENT + days(50)
+    assert (
+        refusal(lambda: investigator.decide(sent, correction, SENT, DecisionEntry("declined", " ")))
+        == "decline_reason_needed"
+    )
+    # A refused act spends no code: the same one signs the next try.
+    investigator.decide(sent, correction, SENT, DecisionEntry("declined", "it was a second opinion"))
+    assert len(versions(lone_installation)) == 1
+    assert events_of(lone_installation, "assessment.amended") == []
+    with lone_installation.read() as session:
+        entries = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.CORRECTION_DECLINED)
+        assert session.exec(entries).all() == ["it was a second opinion"]
+    again = lambda: investigator.decide(sent, correction, late, APPROVED)  # noqa: E731 - one use
+    assert refusal(again) == "correction_decided"
+    assert verify_trail(lone_installation) == []
+
+
+def test_nobody_signs_their_own_proposal_and_only_an_investigator_signs(
+    lone_installation: Installation, lone_site: Site, sent: Person, investigator: Signer
+) -> None:
+    own = propose(sent, entry(), by=investigator.actor)
+    assert refusal(lambda: investigator.decide(sent, own, SENT, APPROVED)) == "own_correction"
+    nurse = Signer(lone_installation, lone_site, "li", Role.NURSE)
+    assert refusal(lambda: nurse.decide(sent, own, SENT, APPROVED)) == "unknown_correction"
+    assert refusal(lambda: investigator.decide(sent, "none", SENT, APPROVED)) == "unknown_correction"
+    second = Signer(lone_installation, lone_site, "wu", Role.INVESTIGATOR)
+    assert refusal(lambda: second.decide(sent, own, SENT, DecisionEntry("maybe"))) == "unknown_outcome"
+    second.decide(sent, own, SENT, APPROVED)
+    assert [row.version for row in versions(lone_installation)] == [1, 2]
+
+
+def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    correction = propose(sent, entry())
+    context = StaffContext(lone_installation, investigator.actor, SENT)
+    good = investigator.credentials(SENT)
+
+    def sign(signer: SigningStaff) -> str:
+        try:
+            decide_correction(context, sent.row().id or 0, correction, APPROVED, signer)
+        except Refused as refused:
+            return refused.code
+        return "signed"
+
+    assert sign(replace(good, code="000000")) == "wrong_code"
+    assert [sign(replace(good, password="guess")) for _ in range(TRIES)] == ["wrong_password"] * TRIES
+    assert sign(good) == "throttled"
+    with lone_installation.read() as session:
+        refusals = session.exec(
+            select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.SIGNATURE_REFUSED)
+        ).all()
+    assert refusals == ["code"] + ["password"] * TRIES
+    assert len(versions(lone_installation)) == 1
+    later = SENT + timedelta(hours=2)
+    investigator.decide(sent, correction, later, APPROVED)
+    other = propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap"), version=2), at=later)
+    used = lambda: investigator.decide(sent, other, later, APPROVED)  # noqa: E731 - one use
+    assert refusal(used) == "wrong_code"
+
+
+def test_a_late_correction_takes_a_second_reason(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    correction, late = propose(sent, entry()), SENT + days(31)
+    assert refusal(lambda: investigator.decide(sent, correction, late, APPROVED)) == "second_reason_needed"
+    reasoned = DecisionEntry("approved", late_reason="found at the monitoring visit")
+    investigator.decide(sent, correction, late, reasoned)
+    (event,) = events_of(lone_installation, "assessment.amended")
+    assert event["data"]["reason"]["late_reason"] == "found at the monitoring visit"
+
+
+def test_a_condition_asks_for_what_follows_and_drops_what_is_no_longer_asked(
+    lone_installation: Installation, person: Person, investigator: Signer
+) -> None:
+    person.randomise(TODAY, START)
+    person.begin("D0", START)
+    person.submit("D0", SENT, {"any_symptom": 0})
+    yes = ProposedAnswer("any_symptom", "1", "wrong_tap")
+    with pytest.raises(Refused) as missing:
+        propose(person, entry(yes), visit="D0")
+    assert missing.value.code == "unanswered"
+    items = missing.value.details["items"]
+    assert isinstance(items, tuple)
+    follow = [ProposedAnswer(code, "0", "follows") for code in items]
+    with pytest.raises(Refused) as deeper:
+        propose(person, entry(yes, *follow[:-1]), visit="D0")
+    assert deeper.value.details["items"] == items[-1:]
+    correction = propose(person, entry(yes, *follow), visit="D0")
+    investigator.decide(person, correction, SENT, APPROVED)
+    back = propose(person, entry(ProposedAnswer("any_symptom", "0", "wrong_tap"), version=2), visit="D0")
+    investigator.decide(person, back, SENT + days(1), APPROVED)
+    assert [len(row.answers) for row in versions(lone_installation)] == [1, 1 + len(items), 1]
+    assert [event["version"] for event in events_of(lone_installation, "diary.amended")] == [2, 3]
+
+
+TOO_LITTLE = [
+    (entry(ProposedAnswer("q5", "2", "wrong_tap")), "nothing_to_correct"),
+    (replace(entry(), answers=()), "nothing_to_correct"),
+    (entry(ProposedAnswer("q5", " ", "wrong_tap")), "new_answer_needed"),
+    (entry(ProposedAnswer("q5", "9", "wrong_tap")), "out_of_range"),
+    (entry(ProposedAnswer("q5", "three", "wrong_tap")), "wrong_kind"),
+    (entry(ProposedAnswer("q99", "1", "wrong_tap")), "unknown_item"),
+    (entry(ProposedAnswer("q5", "3", "because")), "correction_reason_needed"),
+    (replace(entry(), words=" "), "words_needed"),
+    (replace(entry(), words="call 0571 8700 0000"), "identifying_words"),
+    (replace(entry(), evidence="guess"), "evidence_needed"),
+    (replace(entry(), told_on=date(2026, 3, 1)), "date_out_of_range"),
+    (replace(entry(), told_on=date(2026, 3, 3)), "date_out_of_range"),
+    (entry(version=2), "state_changed"),
+]
+
+
+def test_a_proposal_that_says_too_little_is_refused(sent: Person, investigator: Signer) -> None:
+    for proposal, code in TOO_LITTLE:
+        assert refusal(lambda: propose(sent, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
+
+
+def test_a_nurse_learns_no_answer_by_proposing_it(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    same = propose(sent, entry(ProposedAnswer("q5", "2", "wrong_tap")))
+    assert refusal(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_to_correct"
+    assert len(versions(lone_installation)) == 1
+
+
+def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None:
+    assert refusal(lambda: propose(person, entry())) == "unknown_slot"
+    stranger = colleague(Role.MONITOR, person.site)
+    assert refusal(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
+
+
+def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
+    lone_installation: Installation, person: Person, investigator: Signer
+) -> None:
+    key, slot = person.row().id or 0, person.begin("BL", START)
+    reading = StaffContext(lone_installation, colleague(Role.MONITOR, person.site), SENT)
+    assert view_submitted_form(reading, key, slot) is None
+    drafts = [SubmittedAnswer(seq, seq - 1, "q5", value) for seq, value in ((1, 4), (2, 2))]
+    for number, draft in enumerate(drafts):
+        person.save("BL", START + timedelta(minutes=number), draft)
+    person.submit("BL", SENT)
+    correction = propose(person, entry())
+    investigator.decide(person, correction, SENT + days(1), APPROVED)
+
+    events = list_form_events(reading, key, slot)
+    assert [event.act.value for event in events] == ["begun", "drafted", "sent", "proposed", "approved"]
+    assert (events[1].answers, events[1].until) == (2, START + timedelta(minutes=1))
+    assert [event.version for event in events] == [None, None, 1, None, 2]
+    seen = view_submitted_form(reading, key, slot)
+    assert seen is not None
+    assert [each.value for each in seen.revisions["q5"]] == [4]
+    assert seen.previous is not None
+    assert (seen.previous["q5"], seen.response.answers["q5"], seen.scores) == (2, 3, None)
+    scores = view_submitted_form(replace(reading, actor=investigator.actor), key, slot, 1)
+    assert scores is not None
+    assert (scores.response.version, scores.newest, scores.previous) == (1, 2, None)
+    assert scores.scores
+    assert refusal(lambda: view_submitted_form(reading, key, slot, 3)) == "unknown_slot"
+    nurse = replace(reading, actor=person.nurse)
+    assert refusal(lambda: view_submitted_form(nurse, key, slot)) == "unknown_slot"
+
+
+def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    correction, key, slot = propose(sent, entry()), sent.row().id or 0, sent.slot("BL")
+    with lone_installation.work(sent.nurse, SENT) as work:
+        work.session.get_one(type(slot), slot.id).arm_revealing = True
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
+    veiled = blinded(lone_installation)
+    nurse = StaffContext(veiled, sent.nurse, SENT)
+    assert list_corrections(nurse, sent.site.study_id, waiting=True) == ()
+    assert refusal(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
+    assert refusal(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
+    doctor = replace(nurse, actor=investigator.actor)
+    assert get_correction(doctor, key, correction).summary.own is False

@@ -1,0 +1,192 @@
+"""A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyotp
+import pytest
+from sqlmodel import col, select
+
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.corrections.correction_list import list_corrections
+from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.proposals import (
+    ProposalEntry,
+    ProposedAnswer,
+    propose_correction,
+)
+from app.services.clinic.corrections.signatures import SigningStaff
+from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.patient.correction_news import CorrectionState, list_correction_news
+from app.services.patient.team_requests import pending_corrections, request_correction
+from app.services.setup.studies import create_staff, grant_role
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import Response
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.participants import TeamRequest
+from app.storage.tables.studies import Site
+from tests.services.people import START, Person, colleague, days, qlq
+
+PASSWORD, HERE = "correct horse battery", "192.0.2.7"
+SENT = START + timedelta(hours=1)
+TODAY = START.date()
+
+
+class Signer:
+    """A member of staff with an account, who signs with a new code each minute."""
+
+    def __init__(self, installation: Installation, site: Site, name: str, role: Role) -> None:
+        system = StaffContext(installation, SYSTEM, START)
+        made = create_staff(system, f"{name}@example.org", name, PASSWORD, "en")
+        grant_role(system, made.staff_id, role, "sbrt-nsclc", site.code)
+        self.installation, self.staff_id, self.secret = installation, made.staff_id, made.totp_secret
+        grant = Grant(role, site.study_id, site.id)
+        self.actor = Actor(ActorKind.STAFF, f"staff:{made.staff_id}", role.value, (grant,))
+
+    def credentials(self, at: datetime) -> SigningStaff:
+        code = pyotp.TOTP(self.secret).generate_otp(int(at.timestamp()) // 30)
+        return SigningStaff(self.staff_id, PASSWORD, code, HERE)
+
+    def decide(self, person: Person, correction: str, at: datetime, entry: DecisionEntry) -> None:
+        context = StaffContext(self.installation, self.actor, at)
+        decide_correction(context, person.row().id or 0, correction, entry, self.credentials(at))
+
+
+APPROVED = DecisionEntry("approved")
+
+
+@pytest.fixture
+def sent(person: Person) -> Person:
+    """Somebody who sent the baseline, every item answered with 2."""
+    person.begin("BL", START)
+    person.submit("BL", SENT)
+    return person
+
+
+@pytest.fixture
+def investigator(installation: Installation, site: Site) -> Signer:
+    return Signer(installation, site, "zhang", Role.INVESTIGATOR)
+
+
+def entry(*answers: ProposedAnswer, version: int = 1) -> ProposalEntry:
+    first = answers or (ProposedAnswer("q5", "3", "wrong_tap"),)
+    return ProposalEntry(version, first, "I meant the other one", TODAY, "telephone")
+
+
+def propose(
+    person: Person, proposal: ProposalEntry, at: datetime = SENT, by: Actor | None = None, visit: str = "BL"
+) -> str:
+    context = StaffContext(person.installation, by or person.nurse, at)
+    return propose_correction(context, person.row().id or 0, person.slot(visit).public_id, proposal)
+
+
+def versions(installation: Installation) -> list[Response]:
+    with installation.read() as session:
+        return list(session.exec(select(Response).order_by(col(Response.version))).all())
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refused:
+        call()
+    return refused.value.code
+
+
+def events_of(installation: Installation, kind: str) -> list[dict[str, Any]]:
+    with installation.read() as session:
+        events = session.exec(select(FeedEvent.line).where(FeedEvent.type == kind)).all()
+    return [json.loads(line) for line in events]
+
+
+@pytest.mark.req("COR-01", "COR-03", "COR-04")
+def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
+    installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    asking = ParticipantContext(installation, sent.participant(SENT), SENT)
+    request_correction(asking, sent.slot("BL").public_id)
+    answers = (
+        ProposedAnswer("q5", " ３ ", "wrong_tap"),
+        ProposedAnswer("q6", "", "misunderstood", blank=True),
+    )
+    correction = propose(sent, entry(*answers))
+    assert len(versions(installation)) == 1
+    at = SENT + days(2)
+    investigator.decide(sent, correction, at, APPROVED)
+
+    first, second = versions(installation)
+    assert first.answers == qlq(2)
+    assert second.answers == qlq(2) | {"q5": 3, "q6": None}
+    assert (second.version, second.public_id, second.submitted_at) == (2, first.public_id, first.submitted_at)
+    assert second.submission == f"correction:{correction}"
+    physical = {each["scale"]: each for each in second.scores}["PF"]
+    assert (physical["answered"], physical["status"]) == (5, "complete")
+    assert {each["scale"]: each for each in second.scores}["RF"]["status"] == "prorated"
+
+    (event,) = events_of(installation, "assessment.amended")
+    assert event["version"] == sent.slot("BL").version
+    assert event["changed"][:2] == ["answers.q5", "answers.q6"]
+    assert "scores.PF" in event["changed"]
+    assert "scores.FA" not in event["changed"]
+    assert event["reason"] == {"code": "PATIENT_CORRECTION"}
+    assert event["data"]["reason"]["items"] == {"q5": "wrong_tap", "q6": "misunderstood"}
+    assert event["data"]["answers"]["q5"] == 3
+    assert (event["data"]["response"]["response_version"], event["scopes"]["reason"]) == (2, "answers:read")
+
+    assert pending_corrections(ParticipantContext(installation, sent.participant(SENT), at)) == {}
+    with installation.read() as session:
+        request = session.exec(select(TeamRequest)).one()
+        approved = session.exec(
+            select(AuditEntry).where(AuditEntry.event == AuditEvent.CORRECTION_APPROVED)
+        ).one()
+        proposed = session.exec(
+            select(AuditEntry).where(AuditEntry.event == AuditEvent.CORRECTION_PROPOSED)
+        ).one()
+    assert (request.outcome, request.closed_by) == ("approved", investigator.actor.id)
+    changed = {each["field"]: (each["old"], each["new"]) for each in json.loads(approved.changes)}
+    assert (changed["q5"], changed["q6"]) == ((2, 3), (2, "blank"))
+    assert (proposed.reason, approved.actor_id) == ("I meant the other one", investigator.actor.id)
+    assert "I meant" not in proposed.changes
+    assert verify_trail(installation) == []
+
+
+def test_a_proposal_whose_answer_changed_meanwhile_is_refused(
+    installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    first = propose(sent, entry())
+    second = propose(sent, entry(ProposedAnswer("q5", "4", "wrong_tap")))
+    other = propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+    investigator.decide(sent, first, SENT, APPROVED)
+    assert refusal(lambda: investigator.decide(sent, second, SENT + days(1), APPROVED)) == "answer_changed"
+    investigator.decide(sent, other, SENT + days(1), APPROVED)
+    assert [row.answers["q5"] for row in versions(installation)] == [2, 3, 3]
+    assert [row.answers["q9"] for row in versions(installation)] == [2, 2, 4]
+    assert refusal(lambda: propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
+    assert verify_trail(installation) == []
+
+
+def test_lists_and_news_tell_what_waits_and_what_was_decided(
+    installation: Installation, site: Site, sent: Person, investigator: Signer
+) -> None:
+    first, second = propose(sent, entry()), propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+
+    def listed(actor: Actor, *, waiting: bool) -> list[str]:
+        context = StaffContext(installation, actor, SENT)
+        rows = list_corrections(context, site.study_id, waiting=waiting)
+        return [each.correction for each in rows]
+
+    everywhere = colleague(Role.NURSE, site, everywhere=True)
+    elsewhere = Actor(ActorKind.STAFF, "x", "nurse", (Grant(Role.NURSE, site.study_id, 10_000),))
+    assert listed(sent.nurse, waiting=True) == listed(everywhere, waiting=True) == [first, second]
+    assert listed(elsewhere, waiting=True) == []
+    investigator.decide(sent, second, SENT, APPROVED)
+    assert listed(sent.nurse, waiting=True) == [first]
+    declined = SENT + days(1)
+    investigator.decide(sent, first, declined, DecisionEntry("declined", "it was meant so"))
+    assert listed(sent.nurse, waiting=False) == [first, second]
+    (news,) = list_correction_news(ParticipantContext(installation, sent.participant(SENT), SENT)).values()
+    assert (news.what, news.at) == (CorrectionState.declined, declined)
