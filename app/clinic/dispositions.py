@@ -7,7 +7,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.participant import participant_url
+from app.clinic.records.participant_rows import participant_url
 from app.clinic.request import (
     CONFIRM,
     ParticipantStaffRequest,

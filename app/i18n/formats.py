@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, get_day_names
 from babel.numbers import format_decimal
 
 from app.i18n.languages import Language
@@ -55,6 +55,13 @@ def format_clock(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time, without its year: for things of today."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+
+
+@lru_cache(maxsize=8)
+def name_weekdays(language: Language) -> tuple[str, ...]:
+    """The shortest clear names of the days of a week, from Monday on."""
+    names = get_day_names("abbreviated", locale=language.formats)
+    return tuple(names[day] for day in range(7))
 
 
 def format_number(value: int | float | Decimal, language: Language) -> str:

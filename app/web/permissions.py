@@ -163,6 +163,8 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.CORRECTIONS): staff_access(Permission.PARTICIPANT_SEE),
     ("GET", urls.CORRECTION): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.CORRECTION): staff_access(Permission.CORRECTION_DECIDE),
+    ("GET", urls.SCORES): staff_access(Permission.SCORES_SEE),
+    ("GET", urls.HISTORY): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.STAFF_REMINDER): staff_access(Permission.REMINDER_SEND),
     # people and sites
     ("GET", urls.STAFF): staff_access(Permission.STAFF_MANAGE),

@@ -53,6 +53,8 @@ EXEMPTION = f"{PARTICIPANT_FORM}/exemption"
 FORM_CORRECTION = f"{PARTICIPANT_FORM}/correction"
 CORRECTION = f"{PARTICIPANT}/corrections/{{correction}}"
 CORRECTIONS = f"{DESK}/corrections"
+SCORES = f"{PARTICIPANT}/scores"
+HISTORY = f"{PARTICIPANT}/history"
 STAFF_REMINDER = f"{PARTICIPANT_FORM}/reminder"
 
 STAFF = f"{DESK}/people"

@@ -5,6 +5,7 @@ from datetime import time
 
 import pytest
 
+from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind, WorklistRule
 from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
@@ -229,7 +230,23 @@ def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
     )
     assert (plan.form_name("short", "en"), plan.form_name("short", "de")) == ("Ten questions", None)
     assert (plan.form_name("long", "en"), plan.form_name("none", "en")) == (None, None)
+    assert plan.baseline_rule is None
     assert hash(plan) == hash(small(head=head))
+
+
+def test_a_plan_may_name_thresholds_of_the_very_instrument() -> None:
+    assert SHIPPED.thresholds_of("qlq-c30") == SHIPPED.thresholds_of("none") == ""
+    rule = SHIPPED.baseline_rule
+    assert rule is not None
+    assert (rule.code, rule.closes_with) == ("BL", "randomisation")
+    named = SHIPPED_TEXT.replace('id = "qlq-c30"\n', 'id = "qlq-c30"\nthresholds = "giesinger-2020"\n', 1)
+    assert parse_plan(named, "plan.toml").thresholds_of("qlq-c30") == "giesinger-2020"
+    other = SHIPPED_TEXT.replace(
+        'id = "symptom-diary"\n', 'id = "symptom-diary"\nthresholds = "giesinger-2020"\n', 1
+    )
+    with pytest.raises(BadDefinition) as refused:
+        parse_plan(other, "plan.toml")
+    assert "instruments[1].thresholds" in str(refused.value)
 
 
 @pytest.mark.parametrize(

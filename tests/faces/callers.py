@@ -245,7 +245,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Who.investigator: frozenset(
             conduct
             | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}
-            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE}
+            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
         Who.data_manager: frozenset(reading),

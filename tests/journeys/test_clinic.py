@@ -84,7 +84,7 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     page.click("#work tbody a")
     check_sound(page)
     participant = page.url
-    for path in ("/dates", "/disposition"):
+    for path in ("/dates", "/disposition", "/scores", "/history"):
         page.goto(participant + path)
         check_sound(page)
     page.goto(participant)

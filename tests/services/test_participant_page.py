@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -16,6 +16,7 @@ from app.domain.records.access import Actor, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.clinic.participant_list import find_by_code, find_participant, list_participants
@@ -24,6 +25,8 @@ from app.services.clinic.participant_overview import (
     get_form_state,
     get_participant_overview,
 )
+from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
+from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
@@ -99,7 +102,21 @@ def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, 
     event.listen(installation.engine, "before_cursor_execute", note)
     get_participant_overview(StaffContext(installation, person.nurse, START), key)
     event.remove(installation.engine, "before_cursor_execute", note)
-    assert len([each for each in said if each.startswith("SELECT")]) <= 15
+    assert len([each for each in said if each.startswith("SELECT")]) <= 7
+
+
+def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installation, person: Person) -> None:
+    key, context = person.row().id or 0, StaffContext(installation, person.nurse, CLOSED)
+    log_contact(context, key, ContactOutcome.no_answer, "line busy", CLOSED.date() + timedelta(1))
+    (first,) = get_contact_context(context, key).log
+    correct_contact(context, key, first.entry_id, ContactOutcome.reached_will_do, "", None, "a slip")
+    log_contact(context, key, ContactOutcome.too_ill, "", None)
+    view = viewed(installation, person.nurse, person, CLOSED)
+    assert view.contacts == get_contact_context(context, key).log
+    assert [each.outcome for each in view.contacts] == ["too_ill", "reached_will_do"]
+    assert view.work.reasons == list_participant_reasons(context, key)
+    assert "missed" in [each.reason for each in view.work.reasons]
+    assert view.work.snooze is None
 
 
 @pytest.mark.req("CAP-14")

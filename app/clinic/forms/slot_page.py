@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
-from app.clinic.participant import Cell, build_cell, instrument_name, participant_url
+from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
     ParticipantStaffRequest,

@@ -24,7 +24,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.ACCESS_SEE: N_("read who has access"),
     Permission.REPORT_SEE: N_("read the report"),
     Permission.ANSWERS_SEE: N_("see participants' answers"),
-    Permission.SCORES_SEE: N_("see scores"),
+    Permission.SCORES_SEE: N_("see scores and diary plots"),
     Permission.CORRECTION_PROPOSE: N_("propose corrections of answers"),
     Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
 }

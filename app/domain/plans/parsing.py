@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypedDict
 
 from app.domain.instruments.definition import Comparison, Condition
+from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
     FIRST_DATE,
@@ -219,7 +220,14 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
         urgent=tuple(_mark(each) for each in at.sections("urgent", ())),
         ask=frozenset(ask),
         form_names=_labels(at, "form_name", languages),
+        thresholds=_thresholds(at),
     )
+
+
+def _thresholds(at: TomlSection) -> str:
+    """The name of a published set for the very instrument; "" where the plan names none."""
+    fitting = [name for name, each in THRESHOLD_SETS.items() if each.instrument == at.text("id")]
+    return at.choice("thresholds", fitting, default="")
 
 
 def _mark(at: TomlSection) -> Condition:

@@ -112,7 +112,8 @@ class PlannedInstrument:
 
     A plan may name instead those it asks; `ask` becomes `leave_out` once the instrument is known. `urgent`
     adds to the instrument's own marks: such an answer means call now. `form_names`, by language, stand
-    before the name that the instrument's words have.
+    before the name that the instrument's words have. `thresholds` names a published set that plots of scores
+    show; "" shows none.
     """
 
     id: str
@@ -121,6 +122,7 @@ class PlannedInstrument:
     urgent: tuple[Condition, ...] = ()
     ask: frozenset[str] = frozenset()
     form_names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    thresholds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,15 @@ class Plan:
     def exemption_label(self, code: str, language: str) -> str:
         """What staff call an exemption in this language."""
         return self.exemption_labels.get(code, {}).get(language) or label_from_code(code)
+
+    def thresholds_of(self, instrument: str) -> str:
+        """The set of thresholds that plots of this instrument show; "" for none."""
+        return next((used.thresholds for used in self.instruments if used.id == instrument), "")
+
+    @property
+    def baseline_rule(self) -> VisitRule | None:
+        """The visit whose last form before an anchor is the baseline: it closes with that anchor."""
+        return next((rule for rule in self.visits if rule.closes_with is not None), None)
 
     def form_name(self, instrument: str, language: str) -> str | None:
         """The plan's own name for an instrument's form; None where it leaves that to the instrument."""

@@ -25,11 +25,13 @@ def get_masked_contact(
 ) -> ContactDetails | None:
     """The contact with most of its address hidden; None where none is stored."""
     contact = session.get(Contact, participant_id)
-    if contact is None:
-        return None
-    return ContactDetails(
-        contact.channel, mask_address(installation.secret_box.decrypt(contact.address_sealed))
-    )
+    return None if contact is None else mask_contact(installation, contact)
+
+
+def mask_contact(installation: Installation, contact: Contact) -> ContactDetails:
+    """A stored contact with most of its address hidden."""
+    address = installation.secret_box.decrypt(contact.address_sealed)
+    return ContactDetails(contact.channel, mask_address(address))
 
 
 def mask_address(address: str) -> str:

@@ -1,32 +1,40 @@
 """All that site staff see of one participant: forms, dates, exits, contact, browsers, invitation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import ENROLMENT, AnchorKind, Plan
+from app.domain.instruments.severity import Severity
+from app.domain.plans.plan import ENROLMENT, Plan
 from app.domain.plans.status import ExitKind, Status, died_in_window
 from app.domain.records.access import Actor, Permission
-from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
-from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.services.accounts.contacts import ContactDetails, get_masked_contact
-from app.services.accounts.devices import BoundDevice, bound_device
+from app.services.accounts.contacts import ContactDetails, mask_contact
+from app.services.accounts.devices import BoundDevice
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
-from app.services.clinic.today.contact_log import LoggedContact, read_contact_log
+from app.services.clinic.participants.diary_severity import read_worst_severities
+from app.services.clinic.participants.facts import (
+    AnchorHistory,
+    DispositionHistory,
+    IssuedInvitation,
+    QuarantinedAnswers,
+    RequestHistory,
+    read_recorded_facts,
+)
+from app.services.clinic.today.contact_log import LoggedContact
+from app.services.clinic.today.work_list import ParticipantWork, read_participant_work
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items, get_plan
-from app.storage.queries.contradictions import Contradiction, read_contradictions
-from app.storage.queries.participants import get_site
+from app.services.core.plans import excluded_items
+from app.services.schedule.reminder_preference import wants_reminders
+from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
-from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Activation, Device, Participant, TeamRequest
-from app.storage.tables.schedule import Anchor, Disposition, Slot
+from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,76 +49,6 @@ class FormState:
 
 
 @dataclass(frozen=True, slots=True)
-class AnchorValue:
-    """A value that was given for a dated fact."""
-
-    dated_on: date
-    source: str
-    reason: str
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AnchorHistory:
-    """A kind of dated fact: the value in force (None: not known) and values that differ from it."""
-
-    kind: AnchorKind
-    current: AnchorValue | None
-    differing: tuple[AnchorValue, ...]
-    replaced: tuple[AnchorValue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DispositionValue:
-    """A disposition, or the taking back of one, as it was stated."""
-
-    entry_id: int
-    kind: str
-    stated_date: str
-    source: str
-    reason: str
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DispositionHistory:
-    """A disposition, and the entry that took it back, if any."""
-
-    entry: DispositionValue
-    undone: DispositionValue | None
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedAnswers:
-    """That answers came which the form could not take, and why; never the answers."""
-
-    slot: Slot
-    reason: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHistory:
-    """What a participant asked for; no form where there is none, or where it would tell the arm."""
-
-    kind: TeamRequestKind
-    slot: Slot | None
-    asked_at: datetime
-    closed_at: datetime | None
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedInvitation:
-    """An invitation: until when it can be used, and whether it was used or revoked."""
-
-    issued_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class ParticipantDetails:
     """What a participant's own row says to staff."""
 
@@ -122,11 +60,17 @@ class ParticipantDetails:
     consented_on: date | None
     identity_check: str
     exit_kind: ExitKind | None
+    reminders_wanted: bool
+    paused_until: date | None
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantOverview:
-    """A participant as this member of staff may see them; never their arm, answers or scores."""
+    """A participant as this member of staff may see them; never their arm or scores.
+
+    `work` is where they stand on the work list.
+    `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty.
+    """
 
     participant: ParticipantDetails
     site: str
@@ -143,7 +87,9 @@ class ParticipantOverview:
     invitations: tuple[IssuedInvitation, ...]
     requests: tuple[RequestHistory, ...]
     contacts: tuple[LoggedContact, ...]
+    work: ParticipantWork
     may: frozenset[Permission]
+    worst: Mapping[str, Severity] = field(default_factory=dict)
 
     @property
     def exit(self) -> str:
@@ -176,30 +122,33 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
     In a blinded plan what reveals the arm is left out for those without that grant.
     """
     with context.read() as session:
-        participant = session.get_one(Participant, participant_id)
+        participant, site, contact, study = _read_participant(session, participant_id)
         may = _permissions(context.actor, participant)
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = context.installation.library.plan(study.code, study.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
         slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
-        counts = _count_answered(session, slots)
-        states = [_form_state(context, plan, slot, counts) for slot in slots]
+        facts = read_recorded_facts(session, participant_id, plan, slots, hides)
+        states = [_form_state(context, plan, slot, facts.answered) for slot in slots]
+        diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
         return ParticipantOverview(
             participant=_details(participant),
-            site=get_site(session, participant).name,
+            site=site,
             plan=plan,
             forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
-            diary=tuple(state for state in states if is_diary_slot(plan, state.slot)),
-            kept_apart=_quarantined(session, participant_id, slots),
+            diary=diary,
+            kept_apart=facts.kept_apart,
             conflicts=list_conflicts(session, participant_id, slots),
-            dates=_anchors(session, plan, participant_id, hides),
-            dispositions=_dispositions(session, participant_id),
-            contradictions=tuple(read_contradictions(session, participant_id)),
-            contact=_contact(context, session, participant_id) if Permission.CONTACT_SEE in may else None,
-            devices=_devices(session, participant_id),
-            invitations=_invitations(session, participant_id),
-            requests=_requests(session, participant_id, slots),
-            contacts=read_contact_log(session, participant_id),
+            dates=facts.dates,
+            dispositions=facts.dispositions,
+            contradictions=facts.contradictions,
+            contact=_mask(context, contact) if Permission.CONTACT_SEE in may else None,
+            devices=facts.devices,
+            invitations=facts.invitations,
+            requests=facts.requests,
+            contacts=facts.contacts,
+            work=read_participant_work(context, session, participant, plan, hides),
             may=may,
+            worst=_worst(context, session, plan, diary) if Permission.SCORES_SEE in may else {},
         )
 
 
@@ -209,6 +158,31 @@ def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
         if state.slot.public_id == slot_id:
             return state
     raise Refused("unknown_slot")
+
+
+def _read_participant(
+    session: Session, participant_id: int
+) -> tuple[Participant, str, Contact | None, Study]:
+    """The participant, the name of their site, their contact, and their study."""
+    statement = (
+        select(Participant, Site, Contact, Study)
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Study, col(Study.id) == col(Participant.study_id))
+        .join(Contact, col(Contact.participant_id) == col(Participant.id), isouter=True)
+        .where(Participant.id == participant_id)
+    )
+    participant, site, contact, study = session.exec(statement).one()
+    return participant, site.name, contact, study
+
+
+def _worst(
+    context: StaffContext, session: Session, plan: Plan, diary: Sequence[FormState]
+) -> Mapping[str, Severity]:
+    return read_worst_severities(context, session, plan, [state.slot for state in diary])
+
+
+def _mask(context: StaffContext, contact: Contact | None) -> ContactDetails | None:
+    return mask_contact(context.installation, contact) if contact else None
 
 
 def _permissions(actor: Actor, participant: Participant) -> frozenset[Permission]:
@@ -227,44 +201,9 @@ def _details(row: Participant) -> ParticipantDetails:
         consented_on=row.consented_on,
         identity_check=row.identity_check or "",
         exit_kind=row.exit_kind,
+        reminders_wanted=wants_reminders(row),
+        paused_until=row.reminders_paused_until,
     )
-
-
-def _contact(context: StaffContext, session: Session, participant_id: int) -> ContactDetails | None:
-    return get_masked_contact(context.installation, session, participant_id)
-
-
-def _devices(session: Session, participant_id: int) -> tuple[BoundDevice, ...]:
-    statement = select(Device).where(Device.participant_id == participant_id).order_by(col(Device.id))
-    return tuple(bound_device(row) for row in session.exec(statement))
-
-
-def _invitations(session: Session, participant_id: int) -> tuple[IssuedInvitation, ...]:
-    statement = select(Activation).where(Activation.participant_id == participant_id)
-    return tuple(
-        IssuedInvitation(row.issued_at, row.expires_at, row.used_at, row.revoked_at)
-        for row in session.exec(statement.order_by(col(Activation.id)))
-    )
-
-
-def _requests(session: Session, participant_id: int, slots: Sequence[Slot]) -> tuple[RequestHistory, ...]:
-    """What was asked for, the newest first."""
-    shown = {slot.id: slot for slot in slots}
-    statement = select(TeamRequest).where(TeamRequest.participant_id == participant_id)
-    return tuple(
-        RequestHistory(row.kind, shown.get(row.slot_id), row.asked_at, row.closed_at, row.outcome or "")
-        for row in session.exec(statement.order_by(col(TeamRequest.id).desc()))
-    )
-
-
-def _count_answered(session: Session, slots: Sequence[Slot]) -> Mapping[int, int]:
-    begun = [slot.id for slot in slots if slot.begun_at is not None and slot.submitted_at is None]
-    statement = (
-        select(AnswerEvent.slot_id, sa.func.count(sa.distinct(col(AnswerEvent.item))))
-        .where(col(AnswerEvent.slot_id).in_(begun))
-        .group_by(col(AnswerEvent.slot_id))
-    )
-    return dict(session.exec(statement).all()) if begun else {}
 
 
 def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[int, int]) -> FormState:
@@ -275,59 +214,4 @@ def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[i
         answered=counts.get(key_of(slot), 0),
         asked=len(instrument.items) - len(excluded_items(plan, slot.instrument)),
         died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
-    )
-
-
-def _quarantined(
-    session: Session, participant_id: int, slots: Sequence[Slot]
-) -> tuple[QuarantinedAnswers, ...]:
-    """Those of the forms that are shown, in the order in which they came."""
-    shown = {slot.id: slot for slot in slots}
-    statement = (
-        select(Quarantine.slot_id, Quarantine.reason, Quarantine.received_at)
-        .join(Slot, col(Slot.id) == col(Quarantine.slot_id))
-        .where(Slot.participant_id == participant_id)
-        .order_by(col(Quarantine.id))
-    )
-    rows = session.exec(statement).all()
-    return tuple(QuarantinedAnswers(shown[slot], reason, at) for slot, reason, at in rows if slot in shown)
-
-
-def _anchors(session: Session, plan: Plan, participant_id: int, hides: bool) -> tuple[AnchorHistory, ...]:
-    statement = select(Anchor).where(Anchor.participant_id == participant_id).order_by(col(Anchor.id))
-    rows = session.exec(statement).all()
-    kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
-    return tuple(_anchor_history(kind, [row for row in rows if row.kind == kind.kind]) for kind in kinds)
-
-
-def _anchor_history(kind: AnchorKind, rows: Sequence[Anchor]) -> AnchorHistory:
-    def values(standing: AnchorStanding) -> tuple[AnchorValue, ...]:
-        return tuple(
-            AnchorValue(row.dated_on, row.source, row.reason or "", row.recorded_at)
-            for row in rows
-            if row.standing is standing
-        )
-
-    return AnchorHistory(
-        kind,
-        next(iter(values(AnchorStanding.CURRENT)), None),
-        values(AnchorStanding.DIFFERING),
-        values(AnchorStanding.SUPERSEDED),
-    )
-
-
-def _dispositions(session: Session, participant_id: int) -> tuple[DispositionHistory, ...]:
-    statement = select(Disposition).where(Disposition.participant_id == participant_id)
-    rows = session.exec(statement.order_by(col(Disposition.id))).all()
-    undone = {row.undoes_id: _disposition(row) for row in rows if row.undoes_id is not None}
-    return tuple(
-        DispositionHistory(_disposition(row), undone.get(key_of(row)))
-        for row in rows
-        if row.undoes_id is None
-    )
-
-
-def _disposition(row: Disposition) -> DispositionValue:
-    return DispositionValue(
-        key_of(row), row.kind, row.stated_date, row.source, row.reason or "", row.recorded_at
     )

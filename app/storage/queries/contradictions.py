@@ -41,9 +41,9 @@ def read_contradictions(session: Session, participant_id: int) -> list[Contradic
         AuditEntry.event == AuditEvent.BODY_CONTRADICTED.value,
     )
     texts = session.exec(statement.order_by(col(AuditEntry.seq)))
-    return [_read(change) for text in texts for change in json.loads(text)]
+    return [read_contradiction(change) for text in texts for change in json.loads(text)]
 
 
-def _read(change: dict[str, Any]) -> Contradiction:
+def read_contradiction(change: dict[str, Any]) -> Contradiction:
     resource, _, as_of = change["record"].removeprefix(_RECORD).rpartition("@")
     return Contradiction(resource, datetime.fromisoformat(as_of), change["old"], change["new"])

@@ -1,7 +1,7 @@
 """The log of tries to reach a participant: append-only, and a correction is an entry of its own."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlmodel import Session, col, select
@@ -127,21 +127,31 @@ def read_contact_log(session: Session, participant_id: int) -> tuple[LoggedConta
     statement = select(ContactEntry).where(ContactEntry.participant_id == participant_id)
     rows = session.exec(statement.order_by(col(ContactEntry.id))).all()
     names = find_staff_names(session, {row.recorded_by for row in rows})
-    entries: dict[int, LoggedContact] = {}
-    for row in rows:
-        before = entries.pop(row.corrects_id, None) if row.corrects_id else None
-        entries[key_of(row)] = LoggedContact(
-            entry_id=key_of(row),
-            outcome=row.outcome.value,
-            note=row.note or "",
-            next_try_on=row.next_try_on,
-            contacted_at=row.contacted_at,
-            recorded_at=row.recorded_at,
-            recorded_by=names.get(row.recorded_by, row.recorded_by),
-            reason=row.reason or "",
-            corrected=(before, *before.corrected) if before else (),
+    return fold_contacts(
+        (
+            LoggedContact(
+                entry_id=key_of(row),
+                outcome=row.outcome.value,
+                note=row.note or "",
+                next_try_on=row.next_try_on,
+                contacted_at=row.contacted_at,
+                recorded_at=row.recorded_at,
+                recorded_by=names.get(row.recorded_by, row.recorded_by),
+                reason=row.reason or "",
+            ),
+            row.corrects_id,
         )
-    return tuple(sorted(entries.values(), key=lambda each: (each.contacted_at, each.entry_id), reverse=True))
+        for row in rows
+    )
+
+
+def fold_contacts(entries: Iterable[tuple[LoggedContact, int | None]]) -> tuple[LoggedContact, ...]:
+    """The log of entries in the order of their recording, each with the entry that it corrects, if any."""
+    standing: dict[int, LoggedContact] = {}
+    for entry, corrects in entries:
+        before = standing.pop(corrects, None) if corrects else None
+        standing[entry.entry_id] = replace(entry, corrected=(before, *before.corrected)) if before else entry
+    return tuple(sorted(standing.values(), key=lambda each: (each.contacted_at, each.entry_id), reverse=True))
 
 
 def find_staff_names(session: Session, actors: Collection[str]) -> Mapping[str, str]:

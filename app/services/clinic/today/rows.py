@@ -144,6 +144,11 @@ def describe_reason(
     return TodayReason(each.reason, each.snoozed, number, total, visits)
 
 
+def find_snooze(person: RowMapping) -> TodaySnooze | None:
+    """Until when their row rests, and why; None where it does not."""
+    return TodaySnooze(person["until_at"], person["snooze_reason"]) if person["until_at"] else None
+
+
 def latest_contact(person: RowMapping) -> LatestContact | None:
     """The newest try to reach them; None where nobody tried."""
     if person["outcome"] is None:

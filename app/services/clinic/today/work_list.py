@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.today.reasons import (
@@ -32,13 +33,14 @@ from app.services.clinic.today.rows import (
     TodaySnooze,
     choose_form,
     describe_reason,
+    find_snooze,
     is_open,
     latest_contact,
     participant_facts,
 )
 from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items
+from app.services.core.plans import excluded_items, get_plan
 from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.today.rows import (
     COUNTED,
@@ -51,6 +53,7 @@ from app.storage.queries.today.rows import (
     next_opening,
     read_people,
 )
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 PAGE = 50
@@ -87,6 +90,14 @@ class Today:
     next: TodayCursor | None = None
     next_opening: datetime | None = None
     most: int = COUNTED
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantWork:
+    """Why one participant stands on the list, the most urgent first, and until when their row rests."""
+
+    reasons: tuple[WorkReason, ...]
+    snooze: TodaySnooze | None
 
 
 NOTHING = TodayCounts({}, 0, 0, 0)
@@ -147,15 +158,32 @@ def list_participant_reasons(context: StaffContext, participant_id: int) -> tupl
     """Why this one participant stands on the list, the most urgent reason first; none once they left."""
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        if participant.exit_kind is not None:
-            return ()
-        reached = list_staff_sites(session, context.actor)
-        theirs = [site for site in reached if site.site_id == participant.site_id]
-        search = _search(context, session, TodayFilter(), theirs)
-        person = read_people(session.connection(), search, [participant_id])[participant_id]
-        forms = list_forms(session.connection(), search, [participant_id])[participant_id]
-    facts = participant_facts(person, forms, participant_id in search.locked)
-    return find_reasons(facts, search.plan.worklist, context.at)
+        plan = get_plan(context.installation, session, participant.study_id)
+        sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+        return read_participant_work(
+            context, session, participant, plan, plan.blinded and not sees_arm
+        ).reasons
+
+
+def read_participant_work(
+    context: StaffContext, session: Session, participant: Participant, plan: Plan, hides_arm: bool
+) -> ParticipantWork:
+    """Where one participant stands on the list, in three queries; `hides_arm`: no forms that tell the arm."""
+    if participant.exit_kind is not None:
+        return ParticipantWork((), None)
+    key = key_of(participant)
+    search = TodaySearch(
+        study_id=participant.study_id,
+        plan=plan,
+        sites=(participant.site_id,),
+        at=context.at,
+        hides_arm=hides_arm,
+        locked=tuple(find_throttled_participants(session, context.at)),
+    )
+    person = read_people(session.connection(), search, [key])[key]
+    forms = list_forms(session.connection(), search, [key])[key]
+    facts = participant_facts(person, forms, key in search.locked)
+    return ParticipantWork(find_reasons(facts, plan.worklist, context.at), find_snooze(person))
 
 
 def _search(
@@ -249,7 +277,7 @@ class _RowReader:
             form=self._form(shown, today) if shown else None,
             more_forms=len(others),
             contact=latest_contact(person),
-            snooze=TodaySnooze(person["until_at"], person["snooze_reason"]) if person["until_at"] else None,
+            snooze=find_snooze(person),
             may_log=may[Permission.CONTACT_LOG],
             may_remind=may[Permission.REMINDER_SEND] and shown is not None and is_open(shown, self.search.at),
         )

@@ -1,0 +1,59 @@
+"""A participant's history: what happened, when and by whom, the newest first, by kind, and printable."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.request import PermittedRequest, url_of_participant
+from app.domain.desk.history import HistoryKind
+from app.services.clinic.participants.history import HistoryEntry, get_participant_history
+from app.web.form_fields import parse_number
+from app.web.urls import HISTORY
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One page of a history; `kind` is "" for all kinds, `older_url` is "" at the end."""
+
+    template: ClassVar[str] = "clinic/history.html"
+    subject: str
+    back_url: str
+    url: str
+    zone: str
+    kinds: tuple[str, ...]
+    kind: str
+    entries: tuple[HistoryEntry, ...]
+    older_url: str
+    printed_on: date
+
+
+@router.get(HISTORY)
+def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Response:
+    """Of one kind or all; an unknown kind shows all. Raises Refused("bad_field")."""
+    chosen = HistoryKind(kind) if kind in tuple(HistoryKind) else None
+    history = get_participant_history(
+        desk.context,
+        desk.participant.participant_id,
+        desk.frame.code,
+        chosen,
+        parse_number(before, "before") if before else None,
+    )
+    back = url_of_participant(history.public_id)
+    url, named = f"{back}/history", chosen.value if chosen else ""
+    page = HistoryPage(
+        subject=history.subject,
+        back_url=back,
+        url=url,
+        zone=history.zone,
+        kinds=tuple(HistoryKind),
+        kind=named,
+        entries=history.entries,
+        older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
+        printed_on=desk.at.date(),
+    )
+    return desk.show(page)

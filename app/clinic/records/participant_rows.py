@@ -1,0 +1,306 @@
+"""The rows of a participant's page: each a line of one of its tables or lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.clinic.request import url_of_participant
+from app.domain.plans.status import Status
+from app.domain.refusal import Refused
+from app.services.accounts.devices import BoundDevice
+from app.services.clinic.conflicts import AnswerConflict
+from app.services.clinic.participant_overview import FormState, ParticipantOverview, get_form_state
+from app.services.clinic.participants.facts import (
+    AnchorHistory,
+    DispositionHistory,
+    IssuedInvitation,
+    QuarantinedAnswers,
+    RequestHistory,
+)
+from app.services.core.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One form in the matrix."""
+
+    status: str
+    url: str
+    answered: int
+    asked: int
+    late: bool
+    reason: str
+    died: bool
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """One visit of the matrix: its window and a cell per form (None: not asked at this visit)."""
+
+    visit: str
+    opens_on: date | None
+    closes_on: date | None
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """That answers lie apart from a form, and the code of why."""
+
+    form: str
+    visit: str
+    cell: Cell
+    received_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """One question of a form that two phones answered without knowing of each other; no answer in it."""
+
+    form: str
+    visit: str
+    cell: Cell
+    question: int
+    earlier_at: datetime
+    later_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """A kind of dated fact, its value, and values that others gave."""
+
+    kind: str
+    label: str
+    on: date | None
+    source: str
+    owner: str
+    reason: str
+    recorded_at: datetime | None
+    differing: tuple[tuple[date, str], ...]
+    earlier: tuple[tuple[date, str, str], ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionRow:
+    """A disposition as it was stated, with what took it back; `key` names it to whoever takes it back."""
+
+    key: int
+    kind: str
+    stated: str
+    source: str
+    reason: str
+    recorded_at: datetime
+    undone_at: datetime | None
+    undone_reason: str
+    who: str = ""
+    undone_who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A browser that is or was bound."""
+
+    key: int
+    label: str
+    bound_at: datetime
+    seen_at: datetime
+    revoked_at: datetime | None
+    revoke_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRow:
+    """An invitation and what became of it: waiting, used, revoked or expired."""
+
+    state: str
+    issued_at: datetime
+    expires_at: datetime
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """What a participant asked for, and what came of it; `closed_at` is None while it is open."""
+
+    kind: str  # "call" | "correction"
+    form: str
+    visit: str
+    day: date | None
+    asked_at: datetime
+    closed_at: datetime | None
+    outcome: str
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRows:
+    """What is recorded of a participant beside their forms, list by list."""
+
+    kept_apart: tuple[QuarantineRow, ...]
+    conflicts: tuple[ConflictRow, ...]
+    dates: tuple[AnchorRow, ...]
+    exits: tuple[DispositionRow, ...]
+    contradictions: tuple[tuple[str, datetime], ...]
+    devices: tuple[DeviceRow, ...]
+    invitations: tuple[InvitationRow, ...]
+    requests: tuple[RequestLine, ...]
+
+
+def build_records(
+    installation: Installation, view: ParticipantOverview, code: str, at: datetime
+) -> RecordRows:
+    """All lists of a participant's page, in the reader's language."""
+    return RecordRows(
+        kept_apart=tuple(_quarantine_row(installation, view, each, code) for each in view.kept_apart),
+        conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
+        dates=tuple(_date_row(dated, code) for dated in view.dates),
+        exits=tuple(_exit_row(stated) for stated in view.dispositions),
+        contradictions=tuple((each.part, each.as_of) for each in view.contradictions),
+        devices=tuple(_device_row(view, device) for device in view.devices),
+        invitations=tuple(_invitation_row(each, at) for each in view.invitations),
+        requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
+    )
+
+
+def participant_url(view: ParticipantOverview) -> str:
+    """The address of the participant's page."""
+    return url_of_participant(view.participant.public_id)
+
+
+def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
+    """An instrument's name in the reader's language."""
+    used = installation.library.instrument(instrument, view.plan.version_of(instrument))
+    return view.plan.form_name(instrument, code) or installation.name(view.plan.id, used, code)
+
+
+def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
+    """One form as the matrix shows it."""
+    slot = state.slot
+    return Cell(
+        status=state.status.value,
+        url=f"{participant_url(view)}/forms/{slot.public_id}",
+        answered=state.answered,
+        asked=state.asked,
+        late=slot.out_of_window,
+        reason=slot.missed_reason or "" if state.status is Status.missed else "",
+        died=state.died_in_window,
+        day=slot.for_day,
+    )
+
+
+def build_visits(view: ParticipantOverview) -> tuple[VisitRow, ...]:
+    """A row for each visit, with a cell for each instrument."""
+    by_visit: dict[str, dict[str, FormState]] = {}
+    for state in view.forms:
+        by_visit.setdefault(state.slot.visit, {})[state.slot.instrument] = state
+    rows = []
+    for visit, states in by_visit.items():
+        slot = next(iter(states.values())).slot
+        cells = tuple(build_cell(view, states[each]) if each in states else None for each in view.instruments)
+        rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
+    return tuple(rows)
+
+
+def _quarantine_row(
+    installation: Installation, view: ParticipantOverview, apart: QuarantinedAnswers, code: str
+) -> QuarantineRow:
+    slot = apart.slot
+    return QuarantineRow(
+        form=instrument_name(installation, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=build_cell(view, get_form_state(view, slot.public_id)),
+        received_at=apart.received_at,
+        reason=apart.reason,
+    )
+
+
+def _conflict_row(
+    installation: Installation, view: ParticipantOverview, conflict: AnswerConflict, code: str
+) -> ConflictRow:
+    slot = conflict.slot
+    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    return ConflictRow(
+        form=instrument_name(installation, view, slot.instrument, code),
+        visit=slot.visit,
+        cell=build_cell(view, get_form_state(view, slot.public_id)),
+        question=instrument.item(conflict.item).number,
+        earlier_at=conflict.earlier_at,
+        later_at=conflict.later_at,
+    )
+
+
+def _request_line(
+    installation: Installation, view: ParticipantOverview, asked: RequestHistory, code: str
+) -> RequestLine:
+    slot = asked.slot
+    return RequestLine(
+        kind=asked.kind.value,
+        form=instrument_name(installation, view, slot.instrument, code) if slot else "",
+        visit=slot.visit if slot else "",
+        day=slot.for_day if slot else None,
+        asked_at=asked.asked_at,
+        closed_at=asked.closed_at,
+        outcome=asked.outcome,
+        who=asked.who,
+    )
+
+
+def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
+    current = dated.current
+    return AnchorRow(
+        kind=dated.kind.kind,
+        label=dated.kind.label(language),
+        on=current.dated_on if current else None,
+        source=current.source if current else "",
+        owner=dated.kind.owner.value,
+        reason=current.reason if current else "",
+        recorded_at=current.recorded_at if current else None,
+        differing=tuple((row.dated_on, row.source) for row in dated.differing),
+        earlier=tuple((row.dated_on, row.source, row.reason) for row in dated.replaced),
+        who=current.who if current else "",
+    )
+
+
+def _exit_row(stated: DispositionHistory) -> DispositionRow:
+    entry, undone = stated.entry, stated.undone
+    return DispositionRow(
+        key=entry.entry_id,
+        kind=entry.kind,
+        stated=entry.stated_date,
+        source=entry.source,
+        reason=entry.reason,
+        recorded_at=entry.recorded_at,
+        undone_at=undone.recorded_at if undone else None,
+        undone_reason=undone.reason if undone else "",
+        who=entry.who,
+        undone_who=undone.who if undone else "",
+    )
+
+
+def _device_row(view: ParticipantOverview, device: BoundDevice) -> DeviceRow:
+    url = f"{participant_url(view)}/devices/{device.device_id}"
+    return DeviceRow(device.device_id, device.label, device.bound_at, device.seen_at, device.revoked_at, url)
+
+
+def _invitation_row(invitation: IssuedInvitation, at: datetime) -> InvitationRow:
+    state = "expired" if at >= invitation.expires_at else "waiting"
+    if invitation.revoked_at is not None:
+        state = "revoked"
+    if invitation.used_at is not None:
+        state = "used"
+    return InvitationRow(state, invitation.issued_at, invitation.expires_at, invitation.who)
+
+
+def name_symptoms(installation: Installation, view: ParticipantOverview, code: str) -> Mapping[str, str]:
+    """The diary's items in the reader's language; none where nobody may see answers or there are no words."""
+    if view.plan.diary is None or not view.worst:
+        return {}
+    used = view.plan.diary.instrument
+    instrument = installation.library.instrument(used, view.plan.version_of(used))
+    try:
+        return installation.text(view.plan.id, instrument, code).items
+    except Refused:
+        return {}

@@ -1,0 +1,251 @@
+"""The schedule and the diary of a participant as pictures, and the visits sorted into now, past and later."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from app.clinic.records.participant_rows import (
+    Cell,
+    VisitRow,
+    build_cell,
+    build_visits,
+    instrument_name,
+    name_symptoms,
+)
+from app.domain.desk.next_step import ExpectedForm, NextStep, ParticipantStanding, choose_next_step
+from app.domain.instruments.severity import Severity
+from app.domain.plans.status import ANSWERABLE, Status
+from app.domain.plans.windows import Unit, local_day
+from app.domain.records.participants import TeamRequestKind
+from app.i18n.formats import name_weekdays
+from app.i18n.languages import ENGLISH, find_language
+from app.services.clinic.participant_overview import FormState, ParticipantOverview
+from app.services.core.installation import Installation
+from app.web.charts.bar_chart import BarChart, draw_bars
+from app.web.charts.heat_grid import HeatEntry, HeatGrid, draw_heat
+from app.web.charts.window_timeline import DrawnWindow, WindowTimeline, draw_windows
+
+_WEEK = 7
+_A_ROW = 13
+"""Weekly entries in a row: a quarter of a year."""
+_BARS = 13
+"""Weeks whose adherence is drawn: the latest."""
+_TEN = 10
+_ENTERED, _MISSED = "s3", "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryCell:
+    """One diary entry: its form, and what its worst answer is, for those who may see it."""
+
+    cell: Cell
+    severity: Severity | None
+    symptom: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryHeat:
+    """The diary by weeks and weekdays, its weekly entries in rows, and its adherence.
+
+    `counts` are its entries by status; of those that count, `entered` of `expected` were entered.
+    """
+
+    counts: tuple[tuple[str, int], ...]
+    daily: HeatGrid | None
+    weekly: HeatGrid | None
+    entered: int
+    expected: int
+    weeks: BarChart
+    tells_severity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VisitSections:
+    """The visits that can be answered or explained now, those that are over, and those to come."""
+
+    now: tuple[VisitRow, ...]
+    past: tuple[VisitRow, ...]
+    later: tuple[VisitRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What is expected of a participant: the next step, the visits as picture and tables, and the diary.
+
+    `forms` are the names of the tables' columns, `events` the dated facts from which visits are counted.
+    """
+
+    step: NextStep
+    forms: tuple[str, ...]
+    visits: VisitSections
+    timeline: WindowTimeline | None
+    events: tuple[tuple[str, date], ...]
+    diary: DiaryHeat | None
+    diary_name: str
+
+
+def build_schedule(
+    installation: Installation, view: ParticipantOverview, language: str, today: date
+) -> ScheduleView:
+    """The schedule of this participant as it stands today."""
+    rows = build_visits(view)
+    return ScheduleView(
+        step=find_next_step(view),
+        forms=tuple(instrument_name(installation, view, each, language) for each in view.instruments),
+        visits=sort_visits(rows),
+        timeline=draw_schedule(view, rows, today, language),
+        events=tuple(
+            (each.kind.label(language), each.current.dated_on) for each in view.dates if each.current
+        ),
+        diary=draw_diary(view, name_symptoms(installation, view, language), language),
+        diary_name=_name_diary(installation, view, language),
+    )
+
+
+def _name_diary(installation: Installation, view: ParticipantOverview, language: str) -> str:
+    return instrument_name(installation, view, view.diary[0].slot.instrument, language) if view.diary else ""
+
+
+def sort_visits(rows: Sequence[VisitRow]) -> VisitSections:
+    """Now is what can be answered or was missed without a reason; the past begins with the newest."""
+    sorted_rows: dict[str, list[VisitRow]] = {"now": [], "past": [], "later": []}
+    for row in rows:
+        sorted_rows[_section(row)].append(row)
+    past = sorted(sorted_rows["past"], key=lambda row: row.closes_on or date.min, reverse=True)
+    return VisitSections(tuple(sorted_rows["now"]), tuple(past), tuple(sorted_rows["later"]))
+
+
+def _section(row: VisitRow) -> str:
+    cells = [cell for cell in row.cells if cell is not None]
+    if any(cell.status in ANSWERABLE or (cell.status == Status.missed and not cell.reason) for cell in cells):
+        return "now"
+    return "later" if all(cell.status in (Status.planned, Status.waiting) for cell in cells) else "past"
+
+
+def draw_schedule(
+    view: ParticipantOverview, rows: Sequence[VisitRow], today: date, language: str
+) -> WindowTimeline | None:
+    """The windows of all visits that have one, with today and the dates from which they are counted."""
+    targets = {state.slot.visit: state.slot.target_on for state in view.forms}
+    windows = [
+        DrawnWindow(
+            row.visit,
+            next(cell.status for cell in row.cells if cell is not None),
+            row.opens_on,
+            targets[row.visit] or row.opens_on,
+            max(row.closes_on, row.opens_on),
+        )
+        for row in rows
+        if row.opens_on is not None and row.closes_on is not None
+    ]
+    events = [(dated.current.dated_on, dated.kind.label(language)) for dated in view.dates if dated.current]
+    return draw_windows(windows, today, events)
+
+
+def draw_diary(view: ParticipantOverview, symptoms: Mapping[str, str], language: str) -> DiaryHeat | None:
+    """The diary so far; None where no day of it has come."""
+    shown = [state for state in view.diary if state.status not in (Status.planned, Status.waiting)]
+    dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]
+    if view.plan.diary is None or not dated:
+        return None
+    weekly = {
+        phase.code_of(offset)
+        for phase in view.plan.diary.phases
+        if phase.unit is not Unit.days
+        for offset in phase.offsets
+    }
+    entries = [(day, state, _diary_cell(view, state, symptoms)) for day, state in dated]
+    daily_cells = [(day, cell) for day, state, cell in entries if state.slot.visit not in weekly]
+    weekly_cells = [cell for _day, state, cell in entries if state.slot.visit in weekly]
+    counted = [(day, state) for day, state in dated if state.status in (Status.submitted, Status.missed)]
+    return DiaryHeat(
+        counts=tuple(Counter(state.status.value for _day, state in dated).items()),
+        daily=_draw_days(daily_cells, language),
+        weekly=_draw_weeks(weekly_cells),
+        entered=sum(state.status is Status.submitted for _day, state in counted),
+        expected=len(counted),
+        weeks=draw_bars(_shares(counted)),
+        tells_severity=bool(view.worst),
+    )
+
+
+def _diary_cell(view: ParticipantOverview, state: FormState, symptoms: Mapping[str, str]) -> DiaryCell:
+    worst = view.worst.get(state.slot.public_id)
+    return DiaryCell(build_cell(view, state), worst, symptoms.get(worst.item, worst.item) if worst else "")
+
+
+def _draw_days(cells: Sequence[tuple[date, DiaryCell]], language: str) -> HeatGrid | None:
+    """A column for each week, which begins on Monday, and a row for each weekday."""
+    if not cells:
+        return None
+    first = min(day for day, _cell in cells)
+    monday = first - timedelta(days=first.weekday())
+    entries = [_heat((day - monday).days // _WEEK, day.weekday(), cell) for day, cell in cells]
+    columns = [str(count + 1) for count in range(max(each.column for each in entries) + 1)]
+    return draw_heat(entries, columns, name_weekdays(find_language(language) or ENGLISH))
+
+
+def _draw_weeks(cells: Sequence[DiaryCell]) -> HeatGrid | None:
+    if not cells:
+        return None
+    entries = [_heat(place % _A_ROW, place // _A_ROW, cell) for place, cell in enumerate(cells)]
+    rows = [str(count * _A_ROW + 1) for count in range(max(each.row for each in entries) + 1)]
+    return draw_heat(entries, [""] * _A_ROW, rows)
+
+
+def _heat(column: int, row: int, each: DiaryCell) -> HeatEntry:
+    shade, text = _look(each)
+    return HeatEntry(column, row, shade, text, each.cell.url, each)
+
+
+def _look(each: DiaryCell) -> tuple[str, str]:
+    """The shade of a cell and the few signs in it."""
+    if each.severity is not None:
+        value, high = each.severity.value, each.severity.high
+        return f"s{each.severity.grade}", str(value) if high == _TEN else f"{value}/{high}"
+    if each.cell.status == Status.submitted:
+        return _ENTERED, "✓"
+    if each.cell.status == Status.missed:
+        return _MISSED, "✕"
+    return "s0", "○" if each.cell.status in ANSWERABLE else "–"
+
+
+def _shares(counted: Sequence[tuple[date, FormState]]) -> list[tuple[str, int, int]]:
+    """Of each study week that has expected entries its number, how many were entered, and of how many."""
+    if not counted:
+        return []
+    first = min(day for day, _state in counted)
+    weeks: dict[int, list[FormState]] = {}
+    for day, state in counted:
+        weeks.setdefault((day - first).days // _WEEK, []).append(state)
+    return [
+        (str(week + 1), sum(state.status is Status.submitted for state in states), len(states))
+        for week, states in sorted(weeks.items())[-_BARS:]
+    ]
+
+
+def find_next_step(view: ParticipantOverview) -> NextStep:
+    """What is to be done next, by the domain's rule."""
+    zone = view.participant.zone
+    asked = {each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None}
+    standing = ParticipantStanding(
+        exit_kind=view.participant.exit_kind,
+        consented=bool(view.participant.consent_version),
+        signed_in=any(device.revoked_at is None for device in view.devices),
+        correction_asked_on=asked.get(TeamRequestKind.correction),
+        zone=zone,
+        snoozed_until=local_day(view.work.snooze.until, zone) if view.work.snooze else None,
+        forms=tuple(
+            ExpectedForm(
+                key=state.slot.public_id,
+                visit=state.slot.visit,
+                status=state.status,
+                opens_on=state.slot.opens_on,
+                closes_on=state.slot.closes_on,
+                for_day=state.slot.for_day,
+            )
+            for state in (*view.forms, *view.diary)
+        ),
+    )
+    return choose_next_step(standing, view.work.reasons)

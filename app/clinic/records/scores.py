@@ -1,0 +1,252 @@
+"""The scores and diary plots of one participant, for roles that the study lets see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.request import PermittedRequest, url_of_participant
+from app.domain.instruments.definition import Direction, Instrument, ScaleKind
+from app.domain.instruments.scoring.course import (
+    CoursePoint,
+    ScaleCourse,
+    mean_of_weeks,
+    round_score,
+)
+from app.domain.instruments.scoring.score import ScoreStatus
+from app.domain.refusal import Refused
+from app.services.clinic.participants.score_courses import (
+    DiaryCourse,
+    DiaryDay,
+    InstrumentCourse,
+    ParticipantScores,
+    get_participant_scores,
+)
+from app.services.core.installation import Installation
+from app.web.charts.day_strip import DayStrip, StripDay, draw_strip
+from app.web.charts.line_chart import LineChart, Reading, draw_line
+from app.web.charts.scales import find_step_of_day
+from app.web.urls import SCORES
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCell:
+    """A visit's score in the table: to one decimal or "" for none, and on what it rests."""
+
+    visit: str
+    text: str
+    missed: bool
+    status: str  # of the score, "" where nothing was sent
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePlot:
+    """One scale: its chart, and baseline, latest and change as whole numbers, "" for what is not there."""
+
+    code: str
+    name: str
+    higher_is_better: bool
+    chart: LineChart
+    cells: tuple[ScoreCell, ...]
+    baseline: str
+    latest: str
+    change: str
+    limit: str
+    beyond: bool  # whether the latest score lies beyond the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentPlots:
+    """The plots of one instrument: what is functioning apart from what is a symptom."""
+
+    name: str
+    algorithm: str
+    visits: tuple[tuple[str, date | None], ...]
+    functional: tuple[ScalePlot, ...]
+    symptoms: tuple[ScalePlot, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomPlot:
+    """One symptom of the diary: a strip of its days, the mean of each week, and its worst answer."""
+
+    name: str
+    high: int
+    strip: DayStrip
+    weeks: LineChart
+    worst: int
+    worst_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryPlots:
+    """The diary's plots, and the symptoms that were never reported."""
+
+    name: str
+    first: date
+    last: date
+    entered: int
+    expected: int
+    symptoms: tuple[SymptomPlot, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresPage:
+    """Scores and diary of one participant; never what role or arm they reveal beyond the plan's grants."""
+
+    template: ClassVar[str] = "clinic/scores.html"
+    subject: str
+    back_url: str
+    instruments: tuple[InstrumentPlots, ...]
+    events: tuple[tuple[str, date], ...]
+    diary: DiaryPlots | None
+    printed_on: date
+
+
+@router.get(SCORES)
+def show_scores(desk: PermittedRequest) -> Response:
+    scores = get_participant_scores(desk.context, desk.participant.participant_id)
+    return desk.show(_page(desk.installation, scores, desk.frame.code, desk.at.date()))
+
+
+def _page(installation: Installation, view: ParticipantScores, code: str, today: date) -> ScoresPage:
+    return ScoresPage(
+        subject=view.subject,
+        back_url=url_of_participant(view.public_id),
+        instruments=tuple(_plots(installation, view, each, code) for each in view.instruments),
+        events=tuple((view.plan.anchor_label(each.kind, code), each.dated_on) for each in view.events),
+        diary=_diary(installation, view, view.diary, code) if view.diary else None,
+        printed_on=today,
+    )
+
+
+def _plots(
+    installation: Installation, view: ParticipantScores, course: InstrumentCourse, code: str
+) -> InstrumentPlots:
+    plots = [(each.scale.kind, _plot(view, course, each, code)) for each in course.courses]
+    points = course.courses[0].points
+    return InstrumentPlots(
+        name=_form_name(installation, view, course.instrument, code),
+        algorithm=course.instrument.algorithm,
+        visits=tuple((point.visit, point.submitted_on) for point in points),
+        functional=tuple(plot for kind, plot in plots if kind is not ScaleKind.SYMPTOM),
+        symptoms=tuple(plot for kind, plot in plots if kind is ScaleKind.SYMPTOM),
+        source=course.thresholds.source if course.thresholds else "",
+    )
+
+
+def _form_name(installation: Installation, view: ParticipantScores, instrument: Instrument, code: str) -> str:
+    named = view.plan.form_name(instrument.id, code)
+    return named or installation.name(view.plan.id, instrument, code)
+
+
+def _plot(view: ParticipantScores, course: InstrumentCourse, each: ScaleCourse, code: str) -> ScalePlot:
+    limit = course.thresholds.find_limit(each.scale) if course.thresholds else None
+    points, latest = each.points, each.latest or each.baseline
+    days = [point.target_on for point in points]
+    events = (
+        (step, view.plan.anchor_label(event.kind, code))
+        for event in view.events
+        if (step := find_step_of_day(days, event.dated_on)) is not None
+    )
+    ends = (points[0].visit, points[-1].visit if len(points) > 1 else "")
+    readings = [Reading(point.value, point.missed) for point in points]
+    return ScalePlot(
+        code=each.scale.code,
+        name=each.scale.name,
+        higher_is_better=each.scale.better is Direction.HIGHER,
+        chart=draw_line(readings, (each.low, each.high), tuple(events), limit, ends),
+        cells=tuple(_cell(point) for point in points),
+        baseline=_whole(each.baseline.value if each.baseline else None),
+        latest=_whole(each.latest.value if each.latest else None),
+        change=_signed(each.change),
+        limit=_whole(limit[0]) if limit else "",
+        beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
+    )
+
+
+def _lies_beyond(value: Fraction | None, limit: tuple[Fraction, bool]) -> bool:
+    return value is not None and (value > limit[0] if limit[1] else value < limit[0])
+
+
+def _cell(point: CoursePoint) -> ScoreCell:
+    text = "" if point.value is None else f"{Decimal(round_score(point.value * 10)) / 10:.1f}"
+    status = point.score.status if point.score else None
+    return ScoreCell(
+        point.visit, text, point.missed, "" if status in (None, ScoreStatus.COMPLETE) else str(status)
+    )
+
+
+def _whole(value: Fraction | None) -> str:
+    return "" if value is None else str(round_score(value))
+
+
+def _signed(change: Fraction | None) -> str:
+    """With the sign that typesetters use, and none for nothing."""
+    if change is None:
+        return ""
+    number = round_score(change)
+    sign = "+" if number > 0 else "\u2212"
+    return f"{sign}{abs(number)}" if number else "0"
+
+
+def _diary(installation: Installation, view: ParticipantScores, diary: DiaryCourse, code: str) -> DiaryPlots:
+    words = _item_words(installation, view, diary, code)
+    reported = [symptom for symptom in diary.symptoms if _is_reported(diary.days, symptom)]
+    days = [each.day for each in diary.days]
+    return DiaryPlots(
+        name=_form_name(installation, view, diary.instrument, code),
+        first=days[0],
+        last=days[-1],
+        entered=sum(each.entered for each in diary.days),
+        expected=sum(each.entered or each.missed for each in diary.days),
+        symptoms=tuple(_symptom(diary, symptom, words[symptom]) for symptom in reported),
+        absent=tuple(words[symptom] for symptom in diary.symptoms if symptom not in reported),
+    )
+
+
+def _item_words(
+    installation: Installation, view: ParticipantScores, diary: DiaryCourse, code: str
+) -> dict[str, str]:
+    """What each symptom is called; its code where the instrument has no words in the reader's language."""
+    try:
+        items = installation.text(view.plan.id, diary.instrument, code).items
+    except Refused:
+        return {symptom: symptom for symptom in diary.symptoms}
+    return {symptom: items[symptom] for symptom in diary.symptoms}
+
+
+def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
+    return any(each.severities[symptom].value for each in days if symptom in each.severities)
+
+
+def _symptom(diary: DiaryCourse, symptom: str, name: str) -> SymptomPlot:
+    high = diary.instrument.item(symptom).high
+    answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
+    values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
+    weeks = mean_of_weeks(diary.days[0].day, values)
+    worst = max((answer.value for _day, answer in answers if answer), default=0)
+    return SymptomPlot(
+        name=name,
+        high=high,
+        strip=draw_strip([_strip_day(each, symptom) for each in diary.days]),
+        weeks=draw_line([Reading(mean) for mean in weeks], (0, high), ends=("1", str(len(weeks)))),
+        worst=worst,
+        worst_on=next((day for day, answer in answers if answer and answer.value == worst), None),
+    )
+
+
+def _strip_day(each: DiaryDay, symptom: str) -> StripDay | None:
+    answer = each.severities.get(symptom)
+    if answer is not None:
+        return StripDay(str(answer.grade), str(answer.value))
+    return None if each.missed else StripDay("", "")

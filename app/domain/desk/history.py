@@ -1,0 +1,99 @@
+"""What a participant's trail tells staff as a history: which entries, of which kind, and about what."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.records.audit import AuditEvent
+
+
+class HistoryKind(StrEnum):
+    """The kinds by which a history is filtered."""
+
+    reminders = "reminders"
+    sign_ins = "sign_ins"
+    forms = "forms"
+    corrections = "corrections"
+    contacts = "contacts"
+    dates = "dates"
+    dispositions = "dispositions"
+    changes = "changes"
+
+
+_KINDS: Mapping[str, HistoryKind] = {
+    "reminder": HistoryKind.reminders,
+    "reminders": HistoryKind.reminders,
+    "device": HistoryKind.sign_ins,
+    "activation": HistoryKind.sign_ins,
+    "pin": HistoryKind.sign_ins,
+    "birth_date": HistoryKind.sign_ins,
+    "form": HistoryKind.forms,
+    "answer": HistoryKind.forms,
+    "slot": HistoryKind.forms,
+    "correction": HistoryKind.corrections,
+    "call": HistoryKind.contacts,
+    "request": HistoryKind.contacts,
+    "contact": HistoryKind.contacts,
+    "work": HistoryKind.contacts,
+    "anchor": HistoryKind.dates,
+    "visit": HistoryKind.dates,
+    "disposition": HistoryKind.dispositions,
+    "participant": HistoryKind.changes,
+    "language": HistoryKind.changes,
+    "text_size": HistoryKind.changes,
+}
+"""By what an event is about, the middle of its name."""
+
+_UNTOLD = frozenset(
+    {
+        AuditEvent.ANSWER_SAVED,
+        AuditEvent.SLOT_OPENED,
+        AuditEvent.SLOT_MISSED,
+        AuditEvent.SLOT_PUBLISHED,
+        AuditEvent.REMINDER_QUEUED,
+    }
+)
+"""What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
+
+
+def find_history_kind(event: str) -> HistoryKind | None:
+    """The kind of an event; None for one that a history does not tell."""
+    return None if event in _UNTOLD else _KINDS.get(event.split(":")[1])
+
+
+def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
+    """The events of one kind, or all that a history tells."""
+    kinds = ((event.value, find_history_kind(event.value)) for event in AuditEvent)
+    return tuple(event for event, each in kinds if each is not None and kind in (None, each))
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySubject:
+    """What an entry is about: a form's visit, a message, or a kind and a day.
+
+    These are of a date or disposition, or of a contact its outcome and the next try.
+    """
+
+    visit: str = ""
+    message: int | None = None
+    kind: str = ""
+    dated: str = ""
+
+
+def find_history_subject(event: str, changes: Iterable[Mapping[str, object]]) -> HistorySubject:
+    """What an entry is about, from its changes; never the answers that stand in them."""
+    of = event.split(":")[1]
+    named = "contact_entry" if of == "contact" else of
+    values: dict[str, object] = {}
+    visit, message = "", None
+    for change in changes:
+        table, _, key = str(change["record"]).partition(":")
+        if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit"):
+            visit = visit or key.partition("/")[0]
+        elif table == "message" and of == "reminder":
+            message = int(key)
+        elif table == named:
+            values.setdefault(str(change["field"]), change["new"])
+    dated = values.get("dated_on") or values.get("stated_date") or values.get("next_try_on") or ""
+    kind = values.get("kind") or values.get("outcome") or ""
+    return HistorySubject(visit, message, str(kind), str(dated))

@@ -1,0 +1,83 @@
+"""How a scale's score goes from visit to visit: its baseline, its latest value, and the change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from app.domain.instruments.definition import Scale
+from app.domain.instruments.scoring.score import Score, change_from_baseline
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """One visit: its target day, when a form was sent, and its score, if any.
+
+    `may_be_baseline`: it was sent in the baseline's series and before the anchor that ends it.
+    """
+
+    visit: str
+    target_on: date
+    submitted_on: date | None
+    score: Score | None
+    missed: bool = False
+    may_be_baseline: bool = False
+
+    @property
+    def value(self) -> Fraction | None:
+        """The exact score; None where nothing was sent, or too little to score."""
+        return self.score.value if self.score else None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCourse:
+    """One scale's points in the order of their visits, in the range `low` to `high` of its algorithm."""
+
+    scale: Scale
+    low: int
+    high: int
+    points: tuple[CoursePoint, ...]
+
+    @property
+    def baseline(self) -> CoursePoint | None:
+        """The last valid form before the anchor that ends the baseline."""
+        valid = (point for point in self.points if point.may_be_baseline and point.value is not None)
+        return max(valid, key=_sent_on, default=None)
+
+    @property
+    def latest(self) -> CoursePoint | None:
+        """The newest score of another form than the baseline's."""
+        later = (point for point in self.points if point.value is not None and not point.may_be_baseline)
+        return max(later, key=_sent_on, default=None)
+
+    @property
+    def change(self) -> Fraction | None:
+        """Latest minus baseline, exactly; None unless there are both."""
+        baseline, latest = self.baseline, self.latest
+        if baseline is None or latest is None or baseline.score is None or latest.score is None:
+            return None
+        return change_from_baseline(latest.score, baseline.score)
+
+
+def _sent_on(point: CoursePoint) -> date:
+    return point.submitted_on or point.target_on
+
+
+def round_score(value: Fraction) -> int:
+    """A score or change as a whole number; halves go away from zero, in both directions alike."""
+    whole = int(abs(value) + Fraction(1, 2))
+    return -whole if value < 0 else whole
+
+
+def mean_of_weeks(first: date, values: Sequence[tuple[date, Fraction | None]]) -> tuple[Fraction | None, ...]:
+    """The exact mean of each week from the first day on; None for a week in which nothing was entered."""
+    weeks: dict[int, list[Fraction]] = {}
+    for day, value in values:
+        entered = weeks.setdefault((day - first).days // 7, [])
+        if value is not None:
+            entered.append(value)
+    return tuple(_mean(weeks.get(week, [])) for week in range(max(weeks, default=-1) + 1))
+
+
+def _mean(values: Sequence[Fraction]) -> Fraction | None:
+    return sum(values, Fraction(0)) / len(values) if values else None

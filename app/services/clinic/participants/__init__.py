@@ -1,0 +1,1 @@
+"""What staff read and change of one participant beside the schedule: scores, diary, history, contact."""

@@ -1,0 +1,31 @@
+"""The worst answer of each diary entry, for roles that the study lets see scores."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlmodel import Session
+
+from app.domain.instruments.responses import ValidAnswers
+from app.domain.instruments.severity import Severity, find_worst, list_severities
+from app.domain.plans.plan import Plan
+from app.services.core.context import StaffContext
+from app.services.core.plans import excluded_items
+from app.storage.queries.participant_answers import read_newest_answers
+from app.storage.tables.columns import key_of
+from app.storage.tables.schedule import Slot
+
+
+def read_worst_severities(
+    context: StaffContext, session: Session, plan: Plan, diary: Sequence[Slot]
+) -> Mapping[str, Severity]:
+    """By the form's public id; an entry in which every symptom was left blank is not there."""
+    if plan.diary is None or not diary:
+        return {}
+    answers = read_newest_answers(session, diary[0].participant_id, plan.diary.instrument)
+    leave_out = excluded_items(plan, plan.diary.instrument)
+    worst = {}
+    for slot in diary:
+        if key_of(slot) in answers:
+            instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+            said = list_severities(instrument, ValidAnswers(answers[key_of(slot)]), leave_out)
+            worst[slot.public_id] = find_worst(said.values())
+    return {slot: each for slot, each in worst.items() if each is not None}

@@ -1,0 +1,188 @@
+"""What is recorded of a participant beside their forms, and by whom, as staff read it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from app.domain.plans.plan import AnchorKind, Plan
+from app.domain.records.anchors import AnchorStanding
+from app.domain.records.participants import TeamRequestKind
+from app.services.accounts.devices import BoundDevice
+from app.services.clinic.today.contact_log import LoggedContact, fold_contacts
+from app.storage.queries.contradictions import Contradiction, read_contradiction
+from app.storage.queries.participant_records import RecordLine, read_participant_records
+from app.storage.tables.columns import key_of
+from app.storage.tables.schedule import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorValue:
+    """A value that was given for a dated fact; `who` is the name of the staff who recorded it, if any."""
+
+    dated_on: date
+    source: str
+    reason: str
+    recorded_at: datetime
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorHistory:
+    """A kind of dated fact: the value in force (None: not known) and values that differ from it."""
+
+    kind: AnchorKind
+    current: AnchorValue | None
+    differing: tuple[AnchorValue, ...]
+    replaced: tuple[AnchorValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionValue:
+    """A disposition, or the taking back of one, as it was stated."""
+
+    entry_id: int
+    kind: str
+    stated_date: str
+    source: str
+    reason: str
+    recorded_at: datetime
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionHistory:
+    """A disposition, and the entry that took it back, if any."""
+
+    entry: DispositionValue
+    undone: DispositionValue | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedAnswers:
+    """That answers came which the form could not take, and why; never the answers."""
+
+    slot: Slot
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHistory:
+    """What a participant asked for; no form where there is none, or where it would tell the arm."""
+
+    kind: TeamRequestKind
+    slot: Slot | None
+    asked_at: datetime
+    closed_at: datetime | None
+    outcome: str
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedInvitation:
+    """An invitation: until when it can be used, whether it was used or revoked, and who issued it."""
+
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFacts:
+    """All of it; `answered` is the number of answers in each draft, by the slot's key."""
+
+    dates: tuple[AnchorHistory, ...]
+    dispositions: tuple[DispositionHistory, ...]
+    devices: tuple[BoundDevice, ...]
+    invitations: tuple[IssuedInvitation, ...]
+    requests: tuple[RequestHistory, ...]
+    kept_apart: tuple[QuarantinedAnswers, ...]
+    contradictions: tuple[Contradiction, ...]
+    contacts: tuple[LoggedContact, ...]
+    answered: Mapping[int, int]
+
+
+def read_recorded_facts(
+    session: Session, participant_id: int, plan: Plan, slots: Sequence[Slot], hides: bool
+) -> RecordedFacts:
+    """Read all facts of a participant at once; with `hides` without the dates that reveal the arm."""
+    lines: dict[str, list[RecordLine]] = {}
+    for line in read_participant_records(session, participant_id):
+        lines.setdefault(line.table, []).append(line)
+    shown = {key_of(slot): slot for slot in slots}
+    kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
+    return RecordedFacts(
+        dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
+        dispositions=_dispositions(lines.get("disposition", ())),
+        devices=tuple(
+            BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at)
+            for row in lines.get("device", ())
+        ),
+        invitations=tuple(
+            IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
+            for row in lines.get("activation", ())
+        ),
+        requests=tuple(_request(row, shown) for row in reversed(lines.get("participant_request", ()))),
+        kept_apart=tuple(
+            QuarantinedAnswers(shown[row.slot_id], row.kind, row.at)
+            for row in lines.get("quarantine", ())
+            if row.slot_id in shown
+        ),
+        contradictions=tuple(
+            read_contradiction(change)
+            for row in lines.get("contradiction", ())
+            for change in json.loads(row.note)
+        ),
+        contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
+        answered={row.slot_id: row.number for row in lines.get("draft", ())},
+    )
+
+
+def _anchor_history(kind: AnchorKind, rows: Sequence[RecordLine]) -> AnchorHistory:
+    def values(standing: AnchorStanding) -> tuple[AnchorValue, ...]:
+        return tuple(
+            AnchorValue(row.dated_on, row.source, row.note, row.at, row.who)
+            for row in rows
+            if row.kind == kind.kind and row.detail == standing.value
+        )
+
+    return AnchorHistory(
+        kind,
+        next(iter(values(AnchorStanding.CURRENT)), None),
+        values(AnchorStanding.DIFFERING),
+        values(AnchorStanding.SUPERSEDED),
+    )
+
+
+def _dispositions(rows: Sequence[RecordLine]) -> tuple[DispositionHistory, ...]:
+    undone = {row.refers_to: _disposition(row) for row in rows if row.refers_to is not None}
+    return tuple(
+        DispositionHistory(_disposition(row), undone.get(row.number)) for row in rows if row.refers_to is None
+    )
+
+
+def _disposition(row: RecordLine) -> DispositionValue:
+    return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, row.at, row.who)
+
+
+def _request(row: RecordLine, shown: Mapping[int, Slot]) -> RequestHistory:
+    kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id)
+    return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who)
+
+
+def _contact(row: RecordLine) -> LoggedContact:
+    return LoggedContact(
+        entry_id=row.number,
+        outcome=row.kind,
+        note=row.note,
+        next_try_on=row.dated_on,
+        contacted_at=row.at,
+        recorded_at=row.other_at or row.at,
+        recorded_by=row.who or row.by,
+        reason=row.detail,
+    )

@@ -1,0 +1,122 @@
+"""A participant's history as staff read it: from the trail, without answers and without the arm."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.domain.desk.history import (
+    HistoryKind,
+    HistorySubject,
+    find_history_kind,
+    find_history_subject,
+    list_history_events,
+)
+from app.domain.plans.plan import Plan
+from app.domain.records.access import Permission
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
+from app.storage.queries.participant_history import read_history_page, read_message_slots
+from app.storage.queries.slots import list_slots
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+
+PAGE = 100
+"""Entries on a page."""
+_CODE = re.compile("[A-Za-z_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One entry: what happened, of which kind, when, by whom, and what it is about.
+
+    `actor` is the kind of whoever acted, `who` the name of a member of staff; `reason` is people's own words.
+    """
+
+    seq: int
+    event: str
+    kind: HistoryKind
+    at: datetime
+    actor: str
+    who: str
+    subject: HistorySubject
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantHistory:
+    """A page of a history, the newest first; `older` continues it, and is None at its end."""
+
+    public_id: str
+    subject: str
+    zone: str
+    entries: tuple[HistoryEntry, ...]
+    older: int | None
+
+
+def get_participant_history(
+    context: StaffContext,
+    participant_id: int,
+    language: str,
+    kind: HistoryKind | None = None,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> ParticipantHistory:
+    """What happened to one participant, of one kind or all.
+
+    In a blinded plan what reveals the arm is left out for those without that grant; who was assigned to
+    which arm is never told here.
+    """
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        plan = get_plan(context.installation, session, participant.study_id)
+        slots = list_slots(session, participant_id)
+        rows = read_history_page(session, participant_id, list_history_events(kind), before, limit + 1)
+        subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes)) for row in rows}
+        messages = [each.message for each in subjects.values() if each.message is not None]
+        slot_of_message = read_message_slots(session, messages)
+    visits = {key_of(slot): slot.visit for slot in slots}
+    of_messages = {key: visits[slot] for key, slot in slot_of_message.items()}
+    hides = plan.blinded and not context.actor.may(
+        Permission.ARM_SEE, participant.study_id, participant.site_id
+    )
+    hidden = {slot.visit for slot in slots if hides and slot.arm_revealing}
+    entries = (_entry(plan, row, subjects[row.seq], of_messages, language) for row in rows[:limit])
+    return ParticipantHistory(
+        public_id=participant.public_id,
+        subject=participant.subject,
+        zone=participant.zone,
+        entries=tuple(each for each in entries if not (hides and _reveals_arm(plan, each, hidden))),
+        older=rows[limit - 1].seq if len(rows) > limit else None,
+    )
+
+
+def _entry(
+    plan: Plan, row: sa.Row[Any], subject: HistorySubject, of_messages: Mapping[int, str], language: str
+) -> HistoryEntry:
+    kind = find_history_kind(row.event) or HistoryKind.changes
+    if subject.message is not None:
+        subject = HistorySubject(of_messages.get(subject.message, ""), subject.message)
+    words = row.reason or ""
+    return HistoryEntry(
+        seq=row.seq,
+        event=row.event,
+        kind=kind,
+        at=row.at,
+        actor=row.actor_kind,
+        who=row.who or "",
+        subject=subject,
+        label=plan.anchor_label(subject.kind, language) if kind is HistoryKind.dates and subject.kind else "",
+        reason="" if _CODE.fullmatch(words) else words,
+    )
+
+
+def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bool:
+    return entry.subject.visit in hidden or (
+        entry.kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind)
+    )

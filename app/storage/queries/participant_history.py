@@ -1,0 +1,44 @@
+"""One participant's audit entries, the newest first, page by page (keyset), with names of staff."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.messages import Message
+from app.storage.tables.staff import Staff
+
+_NAMED = sa.literal("staff:").concat(sa.cast(col(Staff.id), sa.String))
+
+
+def read_history_page(
+    session: Session, participant_id: int, events: Collection[str], before: int | None, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """Entries of these events older than the one numbered `before`; `who` is the name of the staff."""
+    statement: sa.Select[*tuple[Any, ...]] = (
+        sa.select(
+            col(AuditEntry.seq),
+            col(AuditEntry.event),
+            col(AuditEntry.at),
+            col(AuditEntry.actor_kind),
+            col(AuditEntry.reason),
+            col(AuditEntry.changes),
+            col(Staff.name).label("who"),
+        )
+        .join_from(AuditEntry, Staff, col(AuditEntry.actor_id) == _NAMED, isouter=True)
+        .where(col(AuditEntry.chain) == participant_chain(participant_id), col(AuditEntry.event).in_(events))
+        .order_by(col(AuditEntry.seq).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(col(AuditEntry.seq) < before)
+    return session.execute(statement).all()
+
+
+def read_message_slots(session: Session, messages: Collection[int]) -> dict[int, int]:
+    """By the message's key the form that it is about."""
+    statement = sa.select(col(Message.id), col(Message.slot_id)).where(col(Message.id).in_(messages))
+    return {row.id: row.slot_id for row in session.execute(statement)} if messages else {}

@@ -1,0 +1,191 @@
+"""All that is recorded of one participant beside their forms: of many tables, in one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.records.audit import AuditEvent
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import AnswerEvent, Quarantine
+from app.storage.tables.columns import table_of
+from app.storage.tables.participants import Activation, ContactEntry, Device, TeamRequest
+from app.storage.tables.schedule import Anchor, Disposition, Slot
+from app.storage.tables.staff import Staff
+
+_AT = table_of(Anchor).c.recorded_at.type
+_WORDS = dict.fromkeys(("kind", "note", "source", "detail", "by", "who"), "")
+"""Columns of text, where nothing is as good as an empty text."""
+_WHO = sa.bindparam("participant", type_=sa.Integer)
+_TYPES: dict[str, Any] = {
+    "number": sa.BigInteger(),
+    "slot_id": sa.BigInteger(),
+    "kind": sa.String(),
+    "note": sa.String(),
+    "source": sa.String(),
+    "detail": sa.String(),
+    "dated_on": sa.Date(),
+    "at": _AT,
+    "seen_at": _AT,
+    "ended_at": _AT,
+    "other_at": _AT,
+    "by": sa.String(),
+    "refers_to": sa.BigInteger(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLine:
+    """One row of one table, in columns that all of them share; `who` is the name of the staff behind `by`."""
+
+    table: str
+    number: int
+    slot_id: int
+    kind: str
+    note: str
+    source: str
+    detail: str
+    dated_on: date
+    at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+    other_at: datetime | None
+    by: str
+    refers_to: int | None
+    who: str
+
+
+def _part(
+    table: str, condition: sa.ColumnElement[bool], **columns: sa.SQLColumnExpression[Any]
+) -> sa.Select[Any]:
+    """The rows of a table under the shared names; what it does not have is empty."""
+    shared = [sa.cast(columns.get(name, sa.null()), kind).label(name) for name, kind in _TYPES.items()]
+    return sa.select(sa.literal(table, sa.String).label("table"), *shared).where(condition)
+
+
+_SLOT, _EVENT, _APART = table_of(Slot), table_of(AnswerEvent), table_of(Quarantine)
+_DRAFTS = _part(
+    "draft",
+    sa.and_(_SLOT.c.participant_id == _WHO, _SLOT.c.begun_at.is_not(None), _SLOT.c.submitted_at.is_(None)),
+    number=sa.func.count(sa.distinct(_EVENT.c.item)),
+    slot_id=_SLOT.c.id,
+)
+_PARTS: Sequence[sa.Select[Any]] = (
+    _part(
+        "anchor",
+        col(Anchor.participant_id) == _WHO,
+        number=col(Anchor.id),
+        kind=col(Anchor.kind),
+        detail=col(Anchor.standing),
+        source=col(Anchor.source),
+        note=col(Anchor.reason),
+        dated_on=col(Anchor.dated_on),
+        at=col(Anchor.recorded_at),
+        by=col(Anchor.recorded_by),
+    ),
+    _part(
+        "disposition",
+        col(Disposition.participant_id) == _WHO,
+        number=col(Disposition.id),
+        kind=col(Disposition.kind),
+        detail=col(Disposition.stated_date),
+        source=col(Disposition.source),
+        note=col(Disposition.reason),
+        at=col(Disposition.recorded_at),
+        by=col(Disposition.recorded_by),
+        refers_to=col(Disposition.undoes_id),
+    ),
+    _part(
+        "device",
+        col(Device.participant_id) == _WHO,
+        number=col(Device.id),
+        kind=col(Device.label),
+        at=col(Device.bound_at),
+        seen_at=col(Device.seen_at),
+        ended_at=col(Device.revoked_at),
+    ),
+    _part(
+        "activation",
+        col(Activation.participant_id) == _WHO,
+        number=col(Activation.id),
+        at=col(Activation.issued_at),
+        seen_at=col(Activation.expires_at),
+        ended_at=col(Activation.revoked_at),
+        other_at=col(Activation.used_at),
+        by=col(Activation.issued_by),
+    ),
+    _part(
+        "participant_request",
+        col(TeamRequest.participant_id) == _WHO,
+        number=col(TeamRequest.id),
+        kind=col(TeamRequest.kind),
+        slot_id=col(TeamRequest.slot_id),
+        note=col(TeamRequest.outcome),
+        at=col(TeamRequest.asked_at),
+        ended_at=col(TeamRequest.closed_at),
+        by=col(TeamRequest.closed_by),
+    ),
+    _part(
+        "contact_entry",
+        col(ContactEntry.participant_id) == _WHO,
+        number=col(ContactEntry.id),
+        kind=col(ContactEntry.outcome),
+        note=col(ContactEntry.note),
+        detail=col(ContactEntry.reason),
+        dated_on=col(ContactEntry.next_try_on),
+        at=col(ContactEntry.contacted_at),
+        other_at=col(ContactEntry.recorded_at),
+        by=col(ContactEntry.recorded_by),
+        refers_to=col(ContactEntry.corrects_id),
+    ),
+    _part(
+        "quarantine",
+        sa.and_(_SLOT.c.participant_id == _WHO, _APART.c.slot_id == _SLOT.c.id),
+        number=_APART.c.id,
+        kind=_APART.c.reason,
+        slot_id=_APART.c.slot_id,
+        at=_APART.c.received_at,
+    ),
+    _part(
+        "contradiction",
+        sa.and_(
+            col(AuditEntry.chain) == sa.bindparam("chain", type_=sa.String),
+            col(AuditEntry.event) == AuditEvent.BODY_CONTRADICTED.value,
+        ),
+        number=col(AuditEntry.seq),
+        note=col(AuditEntry.changes),
+        at=col(AuditEntry.at),
+    ),
+    _DRAFTS.select_from(_SLOT.join(_EVENT, _EVENT.c.slot_id == _SLOT.c.id)).group_by(_SLOT.c.id),
+)
+
+
+def _statement() -> sa.Select[Any]:
+    lines = sa.union_all(*_PARTS).subquery("line")
+    named = sa.literal("staff:").concat(sa.cast(col(Staff.id), sa.String))
+    return (
+        sa.select(lines, col(Staff.name).label("who"))
+        .join_from(lines, Staff, lines.c.by == named, isouter=True)
+        .order_by(lines.c.table, lines.c.number)
+    )
+
+
+_LINES = _statement()
+
+
+def read_participant_records(session: Session, participant_id: int) -> Sequence[RecordLine]:
+    """Everything recorded of a participant, by table and in the order in which it came."""
+    values = {"participant": participant_id, "chain": participant_chain(participant_id)}
+    rows = session.execute(_LINES, values)
+    return [_line(dict(row)) for row in rows.mappings()]
+
+
+def _line(row: Mapping[Any, Any]) -> RecordLine:
+    values: dict[str, Any] = {
+        name: _WORDS.get(name) if value is None else value for name, value in row.items()
+    }
+    return RecordLine(**values)

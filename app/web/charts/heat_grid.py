@@ -1,0 +1,66 @@
+"""A grid of cells whose shade says how much: rows by columns, each cell with a link of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CELL, PITCH = 26, 28
+_LEFT, _TOP = 34, 18
+
+
+@dataclass(frozen=True, slots=True)
+class HeatEntry:
+    """What a cell shows: its shade as a class (`s0` to `s3`, `gone`), a few signs, address and subject."""
+
+    column: int
+    row: int
+    shade: str
+    text: str
+    url: str
+    about: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """An entry at its place."""
+
+    x: int
+    y: int
+    entry: HeatEntry
+
+
+@dataclass(frozen=True, slots=True)
+class GridLabel:
+    """A name beside a row or above a column."""
+
+    x: int
+    y: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeatGrid:
+    """A grid as it is drawn."""
+
+    width: int
+    height: int
+    cell: int
+    cells: tuple[HeatCell, ...]
+    columns: tuple[GridLabel, ...]
+    rows: tuple[GridLabel, ...]
+
+
+def draw_heat(entries: Sequence[HeatEntry], columns: Sequence[str], rows: Sequence[str]) -> HeatGrid:
+    """The entries at their columns and rows, which are named."""
+    middle = CELL // 2
+    return HeatGrid(
+        width=_LEFT + len(columns) * PITCH,
+        height=_TOP + len(rows) * PITCH,
+        cell=CELL,
+        cells=tuple(HeatCell(_LEFT + each.column * PITCH, _TOP + each.row * PITCH, each) for each in entries),
+        columns=tuple(
+            GridLabel(_LEFT + place * PITCH + middle, _TOP - 5, text) for place, text in enumerate(columns)
+        ),
+        rows=tuple(
+            GridLabel(_LEFT - 6, _TOP + place * PITCH + middle + 4, text) for place, text in enumerate(rows)
+        ),
+    )

@@ -1,0 +1,73 @@
+"""Scales of charts: from values to places in a box, exactly, and the ticks of an axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+Number = Fraction | int
+"""What is drawn; a place is rounded once, to a tenth of a unit of the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The part of a drawing in which marks stand; `left` and `top` are its nearest corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The far edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The lower edge."""
+        return self.top + self.height
+
+
+def round_position(place: Number) -> float:
+    """A place as it is written, in tenths."""
+    return round(Fraction(place) * 10) / 10
+
+
+def format_position(place: float) -> str:
+    """A place in as few signs as it needs."""
+    return f"{place:g}"
+
+
+def scale_value(value: Number, low: Number, high: Number, box: Box) -> float:
+    """How far down a value stands: `high` at the top, `low` at the bottom; what is beyond is at the edge."""
+    share = Fraction(value - low) / Fraction(high - low)
+    return round_position(box.bottom - min(max(share, Fraction(0)), Fraction(1)) * box.height)
+
+
+def scale_step(step: Number, steps: int, box: Box) -> float:
+    """How far along a step stands, of so many that are spread evenly; a single one is in the middle."""
+    share = Fraction(step) / (steps - 1) if steps > 1 else Fraction(1, 2)
+    return round_position(box.left + min(max(share, Fraction(0)), Fraction(1)) * box.width)
+
+
+def scale_day(day: date, first: date, last: date, box: Box) -> float:
+    """How far along a day stands between two days; days beyond them are at the edges."""
+    share = Fraction((day - first).days, max((last - first).days, 1))
+    return round_position(box.left + min(max(share, Fraction(0)), Fraction(1)) * box.width)
+
+
+def choose_ticks(low: int, high: int, most: int = 3) -> tuple[int, ...]:
+    """Whole numbers at equal distances, both ends among them: as many as divide the range, `most` at most."""
+    parts = next(count for count in range(most - 1, 0, -1) if (high - low) % count == 0)
+    step = (high - low) // parts
+    return tuple(low + step * count for count in range(parts + 1))
+
+
+def find_step_of_day(days: Sequence[date], day: date) -> Fraction | None:
+    """Where a day falls among steps that stand at these days, in order; None where it is outside of them."""
+    for place, (earlier, later) in enumerate(pairwise(days)):
+        if earlier <= day <= later and earlier < later:
+            return place + Fraction((day - earlier).days, (later - earlier).days)
+    return Fraction(0) if days and day == days[0] else None

@@ -1,0 +1,101 @@
+"""How scores go from visit to visit: baseline, latest, change, all exact until they are shown."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.instruments.definition import Direction
+from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse, mean_of_weeks, round_score
+from app.domain.instruments.scoring.score import Score, ScoreStatus
+from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
+from tests.domain.questionnaires import shipped
+
+DAY = date(2026, 3, 2)
+QLQ = shipped("qlq-c30/3.0")
+PF = next(scale for scale in QLQ.scales if scale.code == "PF")
+
+
+def point(week: int, value: Fraction | None, baseline: bool = False, sent: int | None = None) -> CoursePoint:
+    score = Score("PF", value, 5, 5, ScoreStatus.COMPLETE, "qlq-c30", "3.0", QLQ.algorithm)
+    on = DAY + timedelta(weeks=week)
+    return CoursePoint(
+        f"W{week}", on, on + timedelta(days=sent or 0), score, missed=False, may_be_baseline=baseline
+    )
+
+
+def course(*points: CoursePoint) -> ScaleCourse:
+    return ScaleCourse(PF, 0, 100, points)
+
+
+def test_the_change_is_exact_and_rounded_once() -> None:
+    told = course(point(0, Fraction(200, 3), baseline=True), point(6, Fraction(40)), point(12, Fraction(50)))
+    assert told.baseline == told.points[0]
+    assert told.latest == told.points[2]
+    assert told.change == Fraction(-50, 3)
+    assert round_score(Fraction(-50, 3)) == -17
+
+
+def test_the_baseline_is_the_last_valid_form_before_its_anchor() -> None:
+    told = course(
+        point(0, Fraction(10), baseline=True),
+        point(1, Fraction(20), baseline=True),
+        point(2, None, baseline=True),
+        point(3, Fraction(30)),
+    )
+    assert told.baseline == told.points[1]
+    assert told.latest == told.points[3]
+    assert told.change == 10
+
+
+def test_the_latest_is_the_one_that_was_sent_last() -> None:
+    told = course(point(6, Fraction(30), sent=60), point(12, Fraction(50)))
+    assert told.latest == told.points[0]
+    assert told.baseline is None
+    assert told.change is None
+
+
+def test_without_a_later_form_there_is_no_change() -> None:
+    missed = CoursePoint("W6", DAY, None, None, missed=True)
+    told = course(point(0, Fraction(10), baseline=True), missed)
+    assert (told.latest, told.change, missed.value) == (None, None, None)
+    assert course(missed).baseline is None
+
+
+@given(st.fractions(min_value=-100, max_value=100, max_denominator=60))
+def test_rounding_is_alike_in_both_directions(value: Fraction) -> None:
+    assert round_score(-value) == -round_score(value)
+    assert abs(round_score(value) - value) <= Fraction(1, 2)
+
+
+def test_weeks_without_an_entry_have_no_mean() -> None:
+    days = [
+        (DAY, Fraction(1)),
+        (DAY + timedelta(1), None),
+        (DAY + timedelta(6), Fraction(2)),
+        (DAY + timedelta(8), None),
+        (DAY + timedelta(21), Fraction(4)),
+    ]
+    assert mean_of_weeks(DAY, days) == (Fraction(3, 2), None, None, Fraction(4))
+    assert mean_of_weeks(DAY, []) == ()
+
+
+def test_thresholds_name_their_source_and_scales_that_exist() -> None:
+    published = THRESHOLD_SETS["giesinger-2020"]
+    scales = {scale.code: scale for scale in QLQ.scales}
+    assert set(published.limits) <= set(scales)
+    assert "2020" in published.source
+    assert published.find_limit(scales["PF"]) == (Fraction(83), False)
+    assert published.find_limit(scales["FA"]) == (Fraction(39), True)
+    assert published.find_limit(scales["QL"]) is None
+    assert published.find_limit(scales["SUM"]) is None
+
+
+@pytest.mark.parametrize("name", THRESHOLD_SETS)
+def test_beyond_is_always_the_worse_side(name: str) -> None:
+    published = THRESHOLD_SETS[name]
+    for scale in QLQ.scales:
+        limit = published.find_limit(scale)
+        assert limit is None or limit[1] is (scale.better is Direction.LOWER)

@@ -1,0 +1,49 @@
+"""How bad a symptom is: four grades, alike for rows of any length."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.instruments.severity import Severity, find_worst, has_severity, list_severities
+from tests.domain.questionnaires import shipped
+
+DIARY = shipped("symptom-diary/1.1")
+
+
+@pytest.mark.parametrize(
+    ("high", "grades"),
+    [(10, [0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3]), (4, [0, 1, 2, 3, 3]), (3, [0, 2, 3, 3])],
+)
+def test_grades_of_a_row(high: int, grades: list[int]) -> None:
+    assert [Severity("x", value, high).grade for value in range(high + 1)] == grades
+
+
+@given(st.integers(3, 20).flatmap(lambda high: st.tuples(st.just(high), st.integers(0, high))))
+def test_a_grade_follows_the_share_alone(drawn: tuple[int, int]) -> None:
+    high, value = drawn
+    one = Severity("x", value, high)
+    assert one.grade == Severity("x", value * 3, high * 3).grade
+    assert (one.grade == 0) is (value == 0)
+    assert (one.grade == 3) is (one.share > Fraction(6, 10))
+
+
+def test_symptoms_are_items_that_begin_with_none() -> None:
+    symptoms = {item.code for item in DIARY.items if has_severity(item)}
+    assert {"pain", "vomiting"} <= symptoms
+    assert not symptoms & {"any_symptom", "fever", "temperature", "other"}
+
+
+def test_a_day_without_symptoms_says_none_of_each() -> None:
+    said = list_severities(DIARY, {"any_symptom": 0}, {"other", "rash"})
+    assert {each.value for each in said.values()} == {0}
+    assert "rash" not in said
+    assert find_worst(said.values()) == said["fatigue"]
+
+
+def test_what_was_left_blank_is_not_there() -> None:
+    said = list_severities(DIARY, {"any_symptom": 1, "pain": None, "fatigue": 6, "vomiting": 3})
+    assert set(said) == {"fatigue", "vomiting"}
+    assert find_worst(said.values()) == Severity("vomiting", 3, 4)
+    assert find_worst([]) is None
