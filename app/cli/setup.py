@@ -15,7 +15,6 @@ from app.services.setup import studies
 from app.services.setup.packs import list_all_pack_statuses, packs_needing_attention
 from app.services.setup.site_words import set_urgent_words
 from app.settings import Settings
-from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.queries.staff import get_staff_by_address
 from app.storage.tables.columns import key_of
 
@@ -121,14 +120,16 @@ def run_set_urgent(arguments: argparse.Namespace) -> int:
 
 def run_create_user(arguments: argparse.Namespace) -> int:
     context = operator_context()
-    # Checked first: an account made for a mistyped study or site would keep its address for ever.
-    with context.read() as session:
-        study_id = key_of(get_study(session, arguments.study))
-        if arguments.site:
-            get_site_by_code(session, study_id, arguments.site)
-    password = _read_password()
-    account = studies.create_staff(context, arguments.email, arguments.name, password, arguments.language)
-    studies.grant_role(context, account.staff_id, arguments.role, arguments.study, arguments.site)
+    account = studies.create_granted_staff(
+        context,
+        email=arguments.email,
+        name=arguments.name,
+        password=_read_password(),
+        language=arguments.language,
+        role=arguments.role,
+        study=arguments.study,
+        site=arguments.site,
+    )
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {account.totp_secret}")
     return 0
 

@@ -19,7 +19,6 @@ from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.today.bulk_reminders import MOST, remind_participants
 from app.services.clinic.today.contact_log import (
     correct_contact,
-    find_staff_names,
     get_contact_context,
     log_contact,
 )
@@ -30,6 +29,7 @@ from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff
+from app.storage.queries.staff import find_staff_names
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import ContactEntry, Snooze
 from app.storage.tables.studies import Site
@@ -118,7 +118,7 @@ def test_a_correction_is_an_entry_and_what_it_corrects_stays(person: Person) -> 
 
 def test_a_name_stands_for_who_is_known(installation: Installation) -> None:
     with installation.read() as session:
-        assert find_staff_names(session, {"nurse@0571", "staff:99"}) == {}
+        assert find_staff_names(session, {"nurse@0571", "staff:99", "staff:None", "command-line"}) == {}
 
 
 def test_a_row_rests_until_its_day_or_until_it_is_brought_back(person: Person) -> None:

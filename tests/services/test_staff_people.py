@@ -1,29 +1,22 @@
 """People of the staff: invited, granted, reset, disabled, reviewed; rules that no administrator is above."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
-import pyotp
 import pytest
 from sqlmodel import select
 
 from app.domain.people.duties import LONGEST_VISIT
-from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Permission, Role
+from app.domain.records.access import SYSTEM, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
-from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.staff_session import (
     MOST_BROWSERS,
-    authenticate_staff,
-    confirm_second_factor,
-    sign_in_staff,
 )
 from app.services.audit.audit_verification import verify_trail
-from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.one_time_codes import recognise_code, spend_code
 from app.services.people.access_review import (
@@ -34,7 +27,6 @@ from app.services.people.access_review import (
     write_access_report,
 )
 from app.services.people.managed_people import (
-    ends_by_itself,
     get_managed_person,
     list_permitted_studies,
     list_study_people,
@@ -57,9 +49,8 @@ from app.services.people.site_desk import (
     update_site,
 )
 from app.services.people.staff_links import (
-    InvitationEntry,
+    RESET_LIFE,
     IssuedLink,
-    invite_person,
     read_link,
     record_mail,
     reset_person,
@@ -67,90 +58,17 @@ from app.services.people.staff_links import (
 )
 from app.services.people.staff_mail import StaffMail
 from app.services.people.staff_sessions import end_session, list_sessions
-from app.services.setup.studies import create_staff, disable_staff, enable_staff, grant_role, open_site
+from app.services.setup.studies import disable_staff, enable_staff, open_site
 from app.settings import ROOT
-from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
 from app.storage.tables.studies import Site
 from tests.services.people import START, enrolled, site_entry
-
-STUDY, HERE, EMAIL = "sbrt-nsclc", "192.0.2.7", "zhao@example.org"
-PASSWORD, SECOND = "correct horse battery", "another horse battery"
-
-
-@dataclass
-class Desk:
-    """An administrator of the study, and a second one."""
-
-    installation: Installation
-    site: Site
-    admin_id: int
-    other_id: int
-    at: datetime = START
-
-    def context(self, staff_id: int | None = None, site_id: int | None = None) -> StaffContext:
-        number = staff_id or self.admin_id
-        grants = (Grant(Role.ADMIN, self.site.study_id, site_id),)
-        return StaffContext(
-            self.installation, Actor(ActorKind.STAFF, f"staff:{number}", "admin", grants), self.at
-        )
-
-    @property
-    def system(self) -> StaffContext:
-        return StaffContext(self.installation, SYSTEM, self.at)
-
-    def invite(
-        self, email: str = EMAIL, roles: tuple[Role, ...] = (Role.NURSE,), **more: object
-    ) -> IssuedLink:
-        typed: dict[str, object] = {
-            "email": email, "name": "Zhao Min", "language": "en", "study": STUDY, "roles": roles,
-            "sites": ("0571",), "ends_on": None, "reason": "new",
-        }  # fmt: skip
-        entry = InvitationEntry(**(typed | more))  # type: ignore[arg-type]  # fields by name
-        return invite_person(self.context(), entry)
-
-    def join(self, issued: IssuedLink, password: str = PASSWORD) -> tuple[str, list[str]]:
-        """Use a link; the second factor's secret, and the recovery codes."""
-        token = issued.url.rpartition("/")[2]
-        secret = read_link(self.installation, token, self.at).totp_secret
-        codes = use_link(self.installation, token, password, code(secret, self.at), HERE, self.at)
-        return secret, list(codes)
-
-    def sign_in(self, typed: str, email: str = EMAIL, password: str = PASSWORD) -> str:
-        half = sign_in_staff(self.installation, email, password, HERE, self.at)
-        return confirm_second_factor(self.installation, half, typed, HERE, self.at)
-
-    def seen(self, cookie: str) -> Actor:
-        with self.installation.read() as session:
-            return authenticate_staff(session, cookie, self.at).actor
-
-    def later(self, **spans: float) -> None:
-        self.at += timedelta(**spans)
-
-    def events(self) -> set[str]:
-        with self.installation.read() as session:
-            return set(session.exec(select(AuditEntry.event)))
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk, refused
 
 
 @pytest.fixture
 def desk(installation: Installation, site: Site) -> Desk:
-    system = StaffContext(installation, SYSTEM, START)
-    made = [
-        create_staff(system, f"boss{n}@example.org", f"Boss {n}", PASSWORD, "en").staff_id for n in (1, 2)
-    ]
-    for each in made:
-        grant_role(system, each, Role.ADMIN, STUDY, None)
-    return Desk(installation, site, made[0], made[1])
-
-
-def code(secret: str, at: datetime) -> str:
-    return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // 30)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refusal:
-        call()
-    return refusal.value.code
+    return open_desk(installation, site)
 
 
 @pytest.mark.req("IAM-01", "IAM-05", "IAM-11", "SEC-06")
@@ -283,7 +201,8 @@ def test_a_reset_works_at_once_and_asks_for_what_is_left(desk: Desk) -> None:
     desk.later(days=2)
     assert refused(lambda: desk.join(both)) == "link_expired"
     again = reset_person(desk.context(), issued.staff_id, LinkPurpose.PASSWORD, "too late")
-    assert again.purpose is LinkPurpose.INVITATION
+    assert again.purpose is LinkPurpose.BOTH
+    assert again.expires_at == desk.at + RESET_LIFE  # who was let in before is not invited again
     assert desk.join(again)[1]
     assert AuditEvent.STAFF_RESET in desk.events()
     assert verify_trail(desk.installation) == []
@@ -347,7 +266,6 @@ def test_a_site_s_administrator_reaches_that_site_alone(desk: Desk) -> None:
 
 @pytest.mark.req("INV-06")
 def test_a_monitor_s_role_ends_by_itself(desk: Desk) -> None:
-    assert ends_by_itself(Role.MONITOR)
     issued = desk.invite(roles=(Role.MONITOR,), ends_on=date(2026, 3, 9))
     secret, _codes = desk.join(issued)
     desk.at = datetime.combine(date(2026, 3, 9), START.timetz())

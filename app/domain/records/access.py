@@ -134,6 +134,15 @@ class Actor:
             for grant in self.grants
         )
 
+    def may_administer(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
+        """The same for the administration of a study; the operator, who runs the server, needs no grant."""
+        return self.is_operator or self.may(permission, study_id, site_id)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the program itself acts, or whoever may start it on the server."""
+        return self.kind is ActorKind.SYSTEM
+
     def inside(self, study_id: int) -> "Actor":
         """The same actor with the grants of this study alone."""
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
@@ -153,6 +162,12 @@ def staff_actor(staff_id: int | None, grants: tuple[Grant, ...] = ()) -> Actor:
     """A member of staff as the trail names them."""
     roles = "+".join(sorted({grant.role.value for grant in grants})) or "none"
     return Actor(ActorKind.STAFF, f"staff:{staff_id}", roles, grants)
+
+
+def read_staff_number(actor_id: str) -> int | None:
+    """The account's number in what the trail calls a member of staff; None for anybody else."""
+    kind, _, number = actor_id.partition(":")
+    return int(number) if kind == ActorKind.STAFF and number.isascii() and number.isdigit() else None
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "daybook", "system")

@@ -101,18 +101,27 @@ def sign_in_staff(
 
     limits = staff_limits("staff", address, source, known)
     confirmed = check_guess(installation, limits, at, find_confirmed)
-    if confirmed is None:
+    cookie = new_token()
+    if confirmed is None or not _half_opened(installation, confirmed, cookie, browser.session, at):
         _record_refusal(installation, staff, at, "password")
         raise Refused("wrong_sign_in")
-    cookie = new_token()
+    return cookie
+
+
+def _half_opened(
+    installation: Installation, confirmed: Staff, cookie: str, earlier: str | None, at: datetime
+) -> bool:
+    """Open half a session, unless the account was reset or disabled since its password was checked."""
     with installation.work(staff_actor(confirmed.id), at) as work:
-        _end_earlier_session(work, browser.session)
+        if not stands_unchanged(work, confirmed):
+            return False
+        _end_earlier_session(work, earlier)
         work.session.add(
             StaffSession(
                 token_hash=token_digest(cookie), staff_id=key_of(confirmed), opened_at=at, seen_at=at
             )
         )
-    return cookie
+    return True
 
 
 def pending_second_factor(session: Session, cookie: str | None, at: datetime) -> StaffSession:
@@ -167,7 +176,8 @@ def _opened(
     """Open the whole session under a new token, unless this code or a newer one was used before."""
     with installation.work(staff_actor(staff.id, grants), at) as work:
         # Two tries of one code wait in line here, so that one finds the other's.
-        work.lock(INSTALLATION_CHAIN)
+        if not stands_unchanged(work, staff):
+            return False
         half = work.session.get_one(StaffSession, half_hash)
         if half.closed_at is not None or not spend_code(work, key_of(staff), code):
             return False
@@ -273,15 +283,36 @@ def remember_staff_language(context: StaffContext, staff_id: int, code: str) -> 
     return chosen.code
 
 
-def _end_oldest_sessions(work: UnitOfWork, staff_id: int) -> None:
-    """Make room for one more browser among those in which a person may be signed in."""
-    opened = select(StaffSession).where(
+def list_open_sessions(session: Session, staff_id: int, at: datetime) -> list[StaffSession]:
+    """The browsers in which somebody is signed in at this moment, the newest first.
+
+    A session that ended by itself is none of them, although nothing closed its row.
+    """
+    statement = select(StaffSession).where(
         StaffSession.staff_id == staff_id,
         col(StaffSession.closed_at).is_(None),
         col(StaffSession.second_factor_at).is_not(None),
+        col(StaffSession.opened_at) > at - ABSOLUTE,
     )
-    newest_first = opened.order_by(col(StaffSession.opened_at).desc())
-    for row in work.session.exec(newest_first.offset(MOST_BROWSERS - 1)).all():
+    rows = session.exec(statement.order_by(col(StaffSession.opened_at).desc()))
+    return [row for row in rows if not is_over(row.seen_at, at, IDLE)]
+
+
+def stands_unchanged(work: UnitOfWork, checked: Staff) -> bool:
+    """Whether an account still has what was checked, and may use it.
+
+    A check takes long and is made outside of the transaction. This waits in line with all that changes
+    accounts: no reset comes between it and what follows, and none that came before is undone.
+    """
+    work.lock(INSTALLATION_CHAIN)
+    staff = work.session.get_one(Staff, key_of(checked))
+    secrets = (staff.password_hash, staff.totp_sealed)
+    return staff.disabled_at is None and secrets == (checked.password_hash, checked.totp_sealed)
+
+
+def _end_oldest_sessions(work: UnitOfWork, staff_id: int) -> None:
+    """Make room for one more browser among those in which a person may be signed in."""
+    for row in list_open_sessions(work.session, staff_id, work.at)[MOST_BROWSERS - 1 :]:
         row.closed_at = work.at
         work.record(AuditEvent.STAFF_SESSION_ENDED, INSTALLATION_CHAIN, reason="browsers")
 

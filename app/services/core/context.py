@@ -5,7 +5,7 @@ carries; `at` is the one moment of the request.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -135,6 +135,10 @@ class StaffContext(_Transactions):
     at: datetime
     opened: UnitOfWork | None = None
     act: KeyedAct | None = None
+
+    def inside(self, work: UnitOfWork) -> "StaffContext":
+        """The same, in a transaction that is open: use cases join it, and read what it has locked."""
+        return replace(self, opened=work, act=None)
 
 
 @dataclass(frozen=True, slots=True)

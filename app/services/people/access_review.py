@@ -17,8 +17,8 @@ from app.services.people.managed_people import (
     StaffPerson,
     get_permitted_study,
     list_study_people,
-    name_people,
 )
+from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import AccessReview
@@ -46,7 +46,7 @@ def list_reviews(context: StaffContext, study: str) -> tuple[ReviewRecord, ...]:
         row = get_permitted_study(session, context.actor, study, Permission.ACCESS_SEE)
         statement = select(AccessReview).where(AccessReview.study_id == row.id)
         rows = session.exec(statement.order_by(col(AccessReview.id).desc()).limit(SHOWN)).all()
-        names = name_people(session, [each.reviewed_by for each in rows])
+        names = find_staff_names(session, [each.reviewed_by for each in rows])
         return tuple(
             ReviewRecord(
                 each.reviewed_at,

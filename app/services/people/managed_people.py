@@ -1,21 +1,22 @@
 """The people whom an administrator sees, and what they may do with their accounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.people.duties import ENDING_ROLES
-from app.domain.records.access import Actor, ActorKind, Permission, Role
+from app.domain.records.access import Actor, Permission, Role
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.setup.staff_duties import is_self
 from app.storage.queries.staff import last_day_of, list_grants
+from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffSession
 from app.storage.tables.studies import Site, Study
+from app.storage.unit_of_work import UnitOfWork
 
 STALE_DAYS = 90
 """An account that nobody used for so long is pointed out at a review (IAM-07)."""
@@ -64,9 +65,7 @@ class StaffPerson:
 
 def can_reach(actor: Actor, permission: Permission, study_id: int, site_id: int | None) -> bool:
     """Whether a permission reaches a grant's place; people of the whole study are seen from each site."""
-    if actor.kind is not ActorKind.STAFF:
-        return True
-    return any(
+    return actor.is_operator or any(
         study == study_id and (own is None or site_id in (None, own))
         for study, own in actor.reach(permission)
     )
@@ -86,29 +85,33 @@ def list_study_people(
 
 
 def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
-    """An account that has or had a role where the caller manages staff. Raises Refused("unknown_staff")."""
+    """An account that has or had a role where the caller manages staff; any account for the operator.
+
+    Raises Refused("unknown_staff").
+    """
     with context.read() as session:
         where = col(RoleGrant.staff_id) == staff_id
         grants = _read_grants(session, context, Permission.STAFF_MANAGE, where)
-        people = _describe(session, context.at, grants)
+        people = _describe(session, context.at, grants, {staff_id} if context.actor.is_operator else ())
     if not people:
         raise Refused("unknown_staff")
     return people[0]
 
 
-def require_whole_account(context: StaffContext, staff_id: int) -> StaffPerson:
+def require_whole_account(context: StaffContext, work: UnitOfWork, staff_id: int) -> StaffPerson:
     """Require that all of an account is the caller's to manage, and that it is not their own.
 
-    Raises Refused: "unknown_staff", "own_account", "works_elsewhere" for a person with a role in force where
-    the caller does not manage staff.
+    It waits in line with all that changes accounts first: no role is given between this and what follows
+    in the same transaction. Raises Refused: "unknown_staff", "own_account", "works_elsewhere" for a person
+    with a role in force where the caller does not manage staff.
     """
-    person = get_managed_person(context, staff_id)
+    work.lock(INSTALLATION_CHAIN)
+    person = get_managed_person(context.inside(work), staff_id)
     if is_self(context, staff_id):
         raise Refused("own_account")
-    with context.read() as session:
-        for grant in list_grants(session, staff_id, last_day_of(context.at)):
-            if not _manages(context.actor, grant.study_id, grant.site_id):
-                raise Refused("works_elsewhere")
+    for grant in list_grants(work.session, staff_id, last_day_of(context.at)):
+        if not context.actor.may_administer(Permission.STAFF_MANAGE, grant.study_id, grant.site_id):
+            raise Refused("works_elsewhere")
     return person
 
 
@@ -126,22 +129,6 @@ def list_permitted_studies(context: StaffContext, permission: Permission) -> tup
     with context.read() as session:
         codes = select(Study.code).where(col(Study.id).in_(reached)).order_by(Study.code)
         return tuple(session.exec(codes))
-
-
-def name_people(session: Session, actor_ids: Sequence[str]) -> Mapping[str, str]:
-    """The names of members of staff by what the trail calls them; others keep their own name."""
-    numbers = {int(each.removeprefix("staff:")) for each in actor_ids if each.startswith("staff:")}
-    rows = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
-    return {f"staff:{row.id}": row.name for row in rows}
-
-
-def ends_by_itself(role: Role) -> bool:
-    """Whether every grant of this role has a last day."""
-    return role in ENDING_ROLES
-
-
-def _manages(actor: Actor, study_id: int, site_id: int | None) -> bool:
-    return actor.kind is not ActorKind.STAFF or actor.may(Permission.STAFF_MANAGE, study_id, site_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +156,11 @@ def _read_grants(
     ]
 
 
-def _describe(session: Session, at: datetime, grants: Sequence[_StoredGrant]) -> tuple[StaffPerson, ...]:
-    ids = {row.grant.staff_id for row in grants}
+def _describe(
+    session: Session, at: datetime, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
+) -> tuple[StaffPerson, ...]:
+    """The accounts of these grants, and those that were asked for whether they have any or not."""
+    ids = {row.grant.staff_id for row in grants} | set(asked)
     accounts = session.exec(select(Staff).where(col(Staff.id).in_(ids))).all()
     signed_in = dict(_newest(session, col(StaffSession.staff_id), col(StaffSession.second_factor_at), ids))
     links = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import password_spellings
+from app.services.accounts.staff_session import stands_unchanged
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.one_time_codes import (
@@ -23,8 +24,10 @@ from app.services.setup.passwords import check_new_password
 from app.services.setup.staff_duties import end_sessions
 from app.storage.queries.staff import last_day_of, list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site, Study
+from app.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,7 @@ def change_own_password(
     proof = _prove(context, staff, now, code, source)
     hashed = box.passwords.hash(composed)
     with context.unit_of_work() as work:
-        work.lock(INSTALLATION_CHAIN)
-        if not spend_code(work, staff_id, proof):
-            raise Refused("wrong_code", field="code")
+        _spend_proof(work, staff, proof)
         work.session.get_one(Staff, staff_id).password_hash = hashed
         end_sessions(work, staff_id, spared=token_digest(cookie or ""))
         work.record(AuditEvent.STAFF_PASSWORD_CHANGED, INSTALLATION_CHAIN)
@@ -98,12 +99,22 @@ def renew_recovery_codes(
         staff = session.get_one(Staff, staff_id)
     proof = _prove(context, staff, now, code, source)
     with context.unit_of_work() as work:
-        work.lock(INSTALLATION_CHAIN)
-        if not spend_code(work, staff_id, proof):
-            raise Refused("wrong_code", field="code")
+        _spend_proof(work, staff, proof)
         codes = make_recovery_codes(work, context.installation.secret_box, staff_id)
         work.record(AuditEvent.RECOVERY_CODES_MADE, INSTALLATION_CHAIN)
     return codes
+
+
+def _spend_proof(work: UnitOfWork, staff: Staff, proof: RecognisedCode) -> None:
+    """Use up the code that was checked, for the account that it was checked for.
+
+    Raises Refused: "wrong_code" for a code that is used by now, "not_signed_in" for an account that was
+    reset or disabled since: nothing of that is undone.
+    """
+    if not stands_unchanged(work, staff):
+        raise Refused("not_signed_in")
+    if not spend_code(work, key_of(staff), proof):
+        raise Refused("wrong_code", field="code")
 
 
 def _prove(context: StaffContext, staff: Staff, password: str, code: str, source: str) -> RecognisedCode:

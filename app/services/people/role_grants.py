@@ -52,7 +52,7 @@ def grant_to_address(
 ) -> int:
     """Give a role to the person of an address who has an account already; returns the account's number.
 
-    Raises Refused: "no_account", "staff_disabled", or as `check_reason` and `grant_role`.
+    Raises Refused: "no_account", or as `check_reason` and `grant_role`.
     """
     reason = check_reason(reason)
     _require_study(context, study)
@@ -60,8 +60,6 @@ def grant_to_address(
         staff = session.exec(select(Staff).where(Staff.email == narrow_address(email))).one_or_none()
     if staff is None or staff.id is None:
         raise Refused("no_account", field="email")
-    if staff.disabled_at is not None:
-        raise Refused("staff_disabled", field="email")
     grant_role(context, staff.id, role, study, site, ends_on, reason)
     return staff.id
 
@@ -94,12 +92,16 @@ def revoke_grant(context: StaffContext, staff_id: int, grant_id: int, reason: st
 
 def disable_person(context: StaffContext, staff_id: int, reason: str) -> None:
     """Disable an account at once. Raises as `require_whole_account` and `disable_staff`."""
-    disable_staff(context, require_whole_account(context, staff_id).email, reason)
+    with context.unit_of_work() as work:
+        person = require_whole_account(context, work, staff_id)
+        disable_staff(context.inside(work), person.email, reason)
 
 
 def enable_person(context: StaffContext, staff_id: int, reason: str) -> None:
     """Enable a disabled account for the same person. Raises as `require_whole_account` and `enable_staff`."""
-    enable_staff(context, require_whole_account(context, staff_id).email, reason)
+    with context.unit_of_work() as work:
+        person = require_whole_account(context, work, staff_id)
+        enable_staff(context.inside(work), person.email, reason)
 
 
 def _require_study(context: StaffContext, study: str) -> None:

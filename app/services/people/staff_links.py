@@ -28,7 +28,7 @@ from app.services.core.one_time_codes import (
 from app.services.core.throttling import check_guess, staff_limits
 from app.services.people.managed_people import require_whole_account
 from app.services.setup.passwords import check_new_password
-from app.services.setup.staff_duties import end_sessions, revoke_links
+from app.services.setup.staff_duties import end_sessions, require_remaining_admin, revoke_links
 from app.services.setup.studies import grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
@@ -101,6 +101,7 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
     if not entry.roles:
         raise Refused("role_needed", field="role")
     with context.unit_of_work() as work:
+        work.lock(INSTALLATION_CHAIN)
         if work.session.exec(select(Staff.id).where(Staff.email == address)).first() is not None:
             raise Refused("staff_exists", field="email", email=address)
         staff = Staff(
@@ -115,7 +116,7 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
         work.session.flush()
         issued = _issue(context, work, staff, LinkPurpose.INVITATION, LINK_LIFE)
         work.record(AuditEvent.STAFF_INVITED, INSTALLATION_CHAIN, reason=reason)
-        inside = StaffContext(context.installation, context.actor, context.at, opened=work)
+        inside = context.inside(work)
         for role in entry.roles:
             for site in entry.sites or (None,):
                 grant_role(inside, key_of(staff), role, entry.study, site, entry.ends_on, reason)
@@ -125,16 +126,17 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
 def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, reason: str) -> IssuedLink:
     """Make what somebody signs in with worth nothing at once, and give them a link to choose anew.
 
-    An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", or as
-    `require_whole_account` and `check_reason`.
+    An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", "last_admin" unless
+    the operator resets, or as `require_whole_account` and `check_reason`.
     """
-    person, reason = require_whole_account(context, staff_id), check_reason(reason)
-    if person.disabled_at is not None:
-        raise Refused("staff_disabled")
+    reason = check_reason(reason)
     with context.unit_of_work() as work:
-        work.lock(INSTALLATION_CHAIN)
+        if require_whole_account(context, work, staff_id).disabled_at is not None:
+            raise Refused("staff_disabled")
         staff = work.session.get_one(Staff, staff_id)
-        purpose = _widen(staff, purpose)
+        if staff.password_hash and staff.totp_sealed and not context.actor.is_operator:
+            require_remaining_admin(work, staff_id)
+        purpose = _widen(work.session, staff, purpose)
         staff.password_hash = "" if purpose.asks_password else staff.password_hash
         if purpose.asks_second_factor:
             staff.totp_sealed = ""
@@ -213,13 +215,23 @@ def use_link(
     return codes
 
 
-def _widen(staff: Staff, purpose: LinkPurpose) -> LinkPurpose:
-    """Let the link ask also for what the account has none of, which could not be proven otherwise."""
-    if not staff.password_hash and not staff.totp_sealed:
+def _widen(session: Session, staff: Staff, purpose: LinkPurpose) -> LinkPurpose:
+    """Let the link ask also for what the account has none of, which could not be proven otherwise.
+
+    It is an invitation, which works longer, only for somebody who was invited and never let in.
+    """
+    if not staff.password_hash and not staff.totp_sealed and _awaits_invitation(session, key_of(staff)):
         return LinkPurpose.INVITATION
     lacking_password = not staff.password_hash and not purpose.asks_password
     lacking_factor = not staff.totp_sealed and not purpose.asks_second_factor
     return LinkPurpose.BOTH if lacking_password or lacking_factor else purpose
+
+
+def _awaits_invitation(session: Session, staff_id: int) -> bool:
+    """Whether an account was made by an invitation, and no link of it was ever used."""
+    links = session.exec(select(StaffLink).where(StaffLink.staff_id == staff_id)).all()
+    invited = any(link.purpose is LinkPurpose.INVITATION for link in links)
+    return invited and all(link.used_at is None for link in links)
 
 
 def _issue(

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
-
-from app.domain.clock_trust import is_over
 from app.domain.people.names import check_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.staff_session import ABSOLUTE, IDLE
+from app.services.accounts.staff_session import list_open_sessions
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.secrets import SecretBox
@@ -42,7 +39,7 @@ def list_sessions(context: StaffContext, staff_id: int, cookie: str | None = Non
     with context.read() as session:
         return tuple(
             OpenSession(_name(box, row), row.opened_at, row.seen_at, row.token_hash == own)
-            for row in _open_rows(session, staff_id, context.at)
+            for row in list_open_sessions(session, staff_id, context.at)
         )
 
 
@@ -51,28 +48,18 @@ def end_session(context: StaffContext, staff_id: int, name: str, reason: str = _
 
     Raises Refused: "unknown_session", or as `require_whole_account` and `check_reason`.
     """
-    if not is_self(context, staff_id):
-        require_whole_account(context, staff_id)
-        reason = check_reason(reason)
+    own = is_self(context, staff_id)
+    reason = reason if own else check_reason(reason)
     box = context.installation.secret_box
     with context.unit_of_work() as work:
-        rows = _open_rows(work.session, staff_id, context.at)
+        if not own:
+            require_whole_account(context, work, staff_id)
+        rows = list_open_sessions(work.session, staff_id, context.at)
         ending = next((row for row in rows if _name(box, row) == name), None)
         if ending is None:
             raise Refused("unknown_session")
         ending.closed_at = context.at
         work.record(AuditEvent.STAFF_SESSION_ENDED, INSTALLATION_CHAIN, reason=reason)
-
-
-def _open_rows(session: Session, staff_id: int, at: datetime) -> list[StaffSession]:
-    statement = select(StaffSession).where(
-        StaffSession.staff_id == staff_id,
-        col(StaffSession.closed_at).is_(None),
-        col(StaffSession.second_factor_at).is_not(None),
-        col(StaffSession.opened_at) > at - ABSOLUTE,
-    )
-    rows = session.exec(statement.order_by(col(StaffSession.opened_at).desc()))
-    return [row for row in rows if not is_over(row.seen_at, at, IDLE)]
 
 
 def _name(box: SecretBox, row: StaffSession) -> str:

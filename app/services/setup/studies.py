@@ -154,6 +154,7 @@ def create_staff(
     secret = pyotp.random_base32()
     hashed_password = context.installation.secret_box.passwords.hash(composed)
     with context.unit_of_work() as work:
+        work.lock(INSTALLATION_CHAIN)
         if work.session.exec(select(Staff).where(Staff.email == address)).first():
             raise Refused("staff_exists", email=address, field="email")
         staff = Staff(
@@ -168,6 +169,24 @@ def create_staff(
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
         work.session.flush()
         return NewStaff(key_of(staff), secret)
+
+
+def create_granted_staff(
+    context: StaffContext,
+    email: str,
+    name: str,
+    password: str,
+    language: str,
+    role: Role,
+    study: str,
+    site: str | None,
+) -> NewStaff:
+    """Create an account with its first role, or neither. Raises as `create_staff` and `grant_role`."""
+    with context.unit_of_work() as work:
+        inside = context.inside(work)
+        account = create_staff(inside, email, name, password, language)
+        grant_role(inside, account.staff_id, role, study, site)
+    return account
 
 
 def grant_role(

@@ -1,14 +1,14 @@
 """Grants in force, and who administers a study."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.records.access import Grant, Role
+from app.domain.records.access import Grant, Role, read_staff_number
 from app.domain.refusal import Refused
-from app.storage.tables.staff import RoleGrant, Staff
+from app.storage.tables.staff import RoleGrant, Staff, StaffLink
 
 
 def last_day_of(at: datetime) -> date:
@@ -43,6 +43,19 @@ def get_staff_by_address(session: Session, address: str) -> Staff:
     if staff is None:
         raise Refused("unknown_staff", email=address)
     return staff
+
+
+def find_staff_names(session: Session, actor_ids: Iterable[str]) -> Mapping[str, str]:
+    """The names of members of staff by what the trail calls them; nobody else has one here."""
+    numbers = {number: each for each in actor_ids if (number := read_staff_number(each)) is not None}
+    found = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
+    return {numbers[row.id]: row.name for row in found}
+
+
+def list_unused_links(session: Session, staff_id: int) -> Sequence[StaffLink]:
+    """The links of an account that were neither used nor revoked, whether or not their time is over."""
+    unused = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))
+    return session.exec(select(StaffLink).where(StaffLink.staff_id == staff_id, *unused)).all()
 
 
 def has_other_admin(session: Session, study_id: int, staff_id: int, today: date) -> bool:

@@ -72,6 +72,14 @@ PEOPLE_REFUSALS: Mapping[str, tuple[int, str, str]] = {
         "not-acceptable",
     ),
     "staff_disabled": (409, N_("This account is disabled. Enable it first."), "not-acceptable"),
+    "sign_in_not_set_up": (
+        409,
+        N_(
+            "This person has not set up the sign-in yet, with a link that somebody of another study or site"
+            " made. Give the role when that is done, or ask the operator to reset the account."
+        ),
+        "not-acceptable",
+    ),
     "staff_enabled": (409, N_("This account is not disabled."), "not-acceptable"),
     "no_account": (422, N_("Nobody has an account with this address. Invite the person."), "validation"),
     "unknown_session": (409, N_("This browser is signed out already."), "not-acceptable"),

@@ -1,6 +1,6 @@
 """The log of tries to reach a participant: append-only, and a correction is an entry of its own."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -13,10 +13,10 @@ from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactNote, check_contact
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
+from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import ContactEntry, Participant, TeamRequest
-from app.storage.tables.staff import Staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +152,6 @@ def fold_contacts(entries: Iterable[tuple[LoggedContact, int | None]]) -> tuple[
         before = standing.pop(corrects, None) if corrects else None
         standing[entry.entry_id] = replace(entry, corrected=(before, *before.corrected)) if before else entry
     return tuple(sorted(standing.values(), key=lambda each: (each.contacted_at, each.entry_id), reverse=True))
-
-
-def find_staff_names(session: Session, actors: Collection[str]) -> Mapping[str, str]:
-    """The names of members of staff by how the trail names them (`staff:5`)."""
-    numbers = {actor: actor.removeprefix("staff:") for actor in actors}
-    keys = {int(number): actor for actor, number in numbers.items() if number.isdigit()}
-    if not keys:
-        return {}
-    found = session.exec(select(Staff.id, Staff.name).where(col(Staff.id).in_(keys)))
-    return {keys[key]: name for key, name in found if key is not None}
 
 
 def _entry(context: StaffContext, participant_id: int, checked: ContactNote, at: datetime) -> ContactEntry:
