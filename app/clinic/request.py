@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.navigation import list_menu
+from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.studies import (
     STUDY,
@@ -28,6 +28,7 @@ from app.services.clinic.participant_overview import ParticipantOverview, get_pa
 from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.services.people.site_desk import find_desk_zone
 from app.web.acts import SIGNING, read_act
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
@@ -40,17 +41,27 @@ from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
+class MenuItem:
+    """An entry of the menu as it is drawn; `current` is "page" on its page, "true" on one below it."""
+
+    url: str
+    label: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeskFrame(PageFrame):
     """The frame of a desk page: who is signed in, in which study, and what they may open there.
 
-    `studies` are all of theirs; `menu` has addresses and words; `searches`: they look codes up.
+    `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
     """
 
     layout: ClassVar[str] = "clinic/desk.html"
     staff: str = ""
     study: StaffStudy | None = None
     studies: tuple[StaffStudy, ...] = ()
-    menu: tuple[tuple[str, str], ...] = ()
+    menu: tuple[MenuItem, ...] = ()
+    here_url: str = ""
     searches: bool = False
     search: str = ""
 
@@ -110,6 +121,14 @@ class StaffRequest:
 
     def words(self, refused: Refused) -> str:
         return translate_refusal(self.request, refused, self.frame)
+
+    @property
+    def zone(self) -> str:
+        """The time zone of whoever looks: that of their site, or of the study where they have several.
+
+        UTC for somebody of no study.
+        """
+        return find_desk_zone(self.context, self.study.id) if self.study else "UTC"
 
     @property
     def study_code(self) -> str:
@@ -242,11 +261,19 @@ def _frame(
 def _frame_within(request: Request, frame: DeskFrame, study: StaffStudy | None, actor: Actor) -> DeskFrame:
     """The frame of a page about this study, with what its grants open there."""
     pages: Pages = request.app.state.pages
-    frame = replace(frame, study=study)
+    frame, path = replace(frame, study=study), request.url.path
     return replace(
         frame,
         home_url=frame.within(DESK),
-        menu=tuple((frame.within(each.address), pages.word(each.label, frame)) for each in list_menu(actor)),
+        menu=tuple(
+            MenuItem(
+                frame.within(each.address),
+                pages.word(each.label, frame),
+                find_current(each, path),
+            )
+            for each in list_menu(actor)
+        ),
+        here_url=frame.within(find_page_address(request)),
         searches=bool(actor.reach(Permission.PARTICIPANT_SEE)),
     )
 

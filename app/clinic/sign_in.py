@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.navigation import is_desk_address
 from app.clinic.request import SignedInRequest, translate_refusal
 from app.domain.refusal import Refused
 from app.services.accounts.known_browsers import PROOF_LIFE, renew_browser_proofs
@@ -50,6 +51,7 @@ class CodePage:
     error: str = ""
 
 
+BackAddress = Annotated[str, Form(max_length=2000), Narrowed]
 Short = Annotated[str, Form(max_length=200), Narrowed]
 Password = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
@@ -120,9 +122,10 @@ def sign_out(desk: SignedInRequest) -> Response:
 
 
 @router.post(STAFF_LANGUAGE)
-def change_staff_language(desk: SignedInRequest, lang: Short) -> Response:
-    chosen = remember_staff_language(desk.context, desk.staff.staff_id, lang)
-    response = desk.finish()
+def change_staff_language(desk: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
+    here = desk.acting(result=back) if is_desk_address(back) else desk
+    chosen = remember_staff_language(here.context, here.staff.staff_id, lang)
+    response = here.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)
     return response
 

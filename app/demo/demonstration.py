@@ -32,7 +32,7 @@ from app.services.core.installation import Installation
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import list_study_people
 from app.services.people.role_grants import grant_to_person
-from app.services.people.site_desk import SiteDetails, update_site
+from app.services.people.site_desk import digest_details, get_site_details, update_site
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
@@ -156,8 +156,9 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
 def _set_hours(context: StaffContext, sites: Mapping[str, Site]) -> None:
     """When the telephones are answered, by day of the week."""
     for site in sites.values():
-        details = SiteDetails(site.name, site.phone, site.hours, week_hours=WEEK_HOURS)
-        update_site(context, key_of(site), details, "hours by day of the week")
+        shown = get_site_details(context, key_of(site)).details
+        details = replace(shown, week_hours=WEEK_HOURS)
+        update_site(context, key_of(site), details, digest_details(shown), "hours by day of the week")
 
 
 def _review_access(context: StaffContext) -> None:

@@ -302,7 +302,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         N_("This visit is not part of the plan. Allowed: %(allowed)s."), "unknown-visit"
     ),
     "unknown_anchor": _invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
-    "unknown_zone": _invalid(N_("This time zone is not known. Allowed: %(allowed)s.")),
+    "unknown_zone": _invalid(
+        N_("This time zone is not known. Enter its name in the IANA list, such as Asia/Shanghai.")
+    ),
     "no_translation": _conflict(N_("This form is not there in this language.")),
     "anchor_unknown": _conflict(
         N_("The date that visit %(visit)s counts from is not known yet: %(anchor)s.")

@@ -6,7 +6,7 @@ from app.domain.records.access import SYSTEM
 from app.services.core.context import StaffContext
 from app.services.people.access_review import digest_access
 from app.services.people.managed_people import list_study_people
-from app.services.people.site_desk import close_site
+from app.services.people.site_desk import close_site, digest_details, get_site_details
 from app.services.people.staff_sessions import list_sessions
 from app.services.setup.studies import disable_staff
 from app.web import urls
@@ -62,6 +62,20 @@ def _reopened(sites: SiteFixture) -> Press:
     return press
 
 
+def _changed(sites: SiteFixture) -> Press:
+    shown = get_site_details(system(sites), sites.phone.person.site.id or 0).details
+    return as_admin(
+        sites,
+        urls.SITE,
+        shown=digest_details(shown),
+        name="Ward 2",
+        phone="010-5550001",
+        hours="",
+        hours_mon="08:00-17:00",
+        reason="moved",
+    )
+
+
 PEOPLE_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.STAFF_INVITATION): lambda sites: as_admin(
         sites,
@@ -103,15 +117,7 @@ PEOPLE_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         hours="8-17",
         zone="Asia/Shanghai",
     ),
-    ("POST", urls.SITE): lambda sites: as_admin(
-        sites,
-        urls.SITE,
-        name="Ward 2",
-        phone="010-5550001",
-        hours="",
-        hours_mon="08:00-17:00",
-        reason="moved",
-    ),
+    ("POST", urls.SITE): _changed,
     ("POST", urls.SITE_CLOSING): lambda sites: as_admin(sites, urls.SITE_CLOSING, reason="full"),
     ("POST", urls.SITE_REOPENING): _reopened,
 }

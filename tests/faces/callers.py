@@ -239,12 +239,17 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REMINDER_SEND,
         Permission.REPORT_SEE,
     }
-    reading = {Permission.PARTICIPANT_SEE, Permission.ANSWERS_SEE, Permission.REPORT_SEE}
+    reading = {
+        Permission.PARTICIPANT_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.REPORT_SEE,
+        Permission.TRAIL_SEE,
+    }
     return {
         Who.nurse: frozenset(conduct),
         Who.investigator: frozenset(
             conduct
-            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE}
+            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
             | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),

@@ -15,7 +15,7 @@ from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import StaffContext
-from app.services.people.site_desk import SiteDetails, update_site
+from app.services.people.site_desk import SiteDetails, digest_details, get_site_details, update_site
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
@@ -193,7 +193,9 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
     context = StaffContext(phone.person.installation, SYSTEM, START)
     work_days = dict.fromkeys(WEEKDAYS[:5], "08:00-17:00")
     details = SiteDetails("Ward", "0571-5550000", "8-17", "0571 110", work_days | {"sun": "09:00-12:00"})
-    update_site(context, phone.person.site.id or 0, details, "hours by day")
+    number = phone.person.site.id or 0
+    before = digest_details(get_site_details(context, number).details)
+    update_site(context, number, details, before, "hours by day")
     shown = page(phone, "/help")
     assert "Monday to Friday 08:00–17:00" in shown.text
     assert "Sunday 09:00–12:00" in shown.text

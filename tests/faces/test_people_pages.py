@@ -5,12 +5,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.clinic.frame.navigation import NAVIGATION
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, load_study, open_site
 from app.storage.tables.studies import Site
+from app.web import urls
+from app.web.permissions import ROUTES
 from tests.applications import Clock, visitor
 from tests.faces.test_clinic import ClinicFixture, page
 from tests.services.people import START, enrolled, site_entry
@@ -108,7 +111,16 @@ def test_roles_and_accounts_are_changed_with_a_reason(clinic: ClinicFixture, adm
     assert admin.post("/desk/people/existing", data=known).status_code == 303
     nurse = clinic.browser(Role.NURSE)
     assert {nurse.get(path).status_code for path in ("/desk/people", "/desk/sites")} == {403}
-    assert admin.post("/desk/people/invite", data=NEW | {"reason": "a\u0000b"}).status_code == 422
+    pasted = admin.post("/desk/people/invite", data=NEW | {"name": "Zhao", "reason": "a\u0007b"})
+    assert (pasted.status_code, 'value="ab"' in pasted.text) == (422, True)  # the form, not a bare page
+    assert "Why: this holds characters that cannot be stored" in pasted.text
+    later = admin.post("/desk/people/invite", data=NEW | {"name": "Zhao", "ends_on": "soon"})
+    assert "Last day (optional): please write a date as" in later.text
+    for form in (f"{url}/reset", f"{url}/disable", "/desk/access-review", "/desk/sites"):
+        typed = {"study": "sbrt-nsclc", "reason": "a\u0007b", "notes": "a\u0007b", "name": "a\u0007b"}
+        refused = admin.post(form, data=typed)
+        assert (refused.status_code, 'value="ab"' in refused.text) == (422, True), form
+    assert page(admin, f"{url}?done=zzz").all("div", role="status") == []
 
 
 @pytest.mark.req("IAM-05", "IAM-07")
@@ -116,7 +128,7 @@ def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: T
     shown = page(admin, "/desk/access-review")
     listed = str(shown.one("input", name="listed")["value"])
     typed = {"study": "sbrt-nsclc", "listed": listed, "notes": ""}
-    assert admin.post("/desk/access-review", data=typed).status_code == 422
+    assert "Write what you checked" in admin.post("/desk/access-review", data=typed).text
     done = admin.post("/desk/access-review", data=typed | {"notes": "all work here"})
     assert done.headers["location"] == "/desk/access-review?done=reviewed"
     monitor = clinic.browser(Role.MONITOR, None)
@@ -130,6 +142,38 @@ def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: T
     assert "invite staff, give and revoke roles" in matrix.text
     assert all(word in matrix.text for word in ("Statistician", "Sponsor's viewer", "Data manager"))
     assert clinic.browser(Role.NURSE).get("/desk/roles").status_code == 403
+
+
+def test_the_menu_and_its_pages_ask_the_same() -> None:
+    """Nobody opens by its address what their menu does not show, and the other way round."""
+    assert [each.address for each in NAVIGATION if each.permission is not None] == [urls.DESK]
+    asked = {each.address: ROUTES["GET", each.address].permission for each in NAVIGATION}
+    assert asked.pop(urls.DESK) is None  # it leads everybody to the first page that is theirs
+    assert None not in asked.values()
+
+
+def test_whoever_has_no_participants_is_shown_no_page_of_them(clinic: ClinicFixture) -> None:
+    for role in (Role.ADMIN, Role.STATISTICIAN, Role.SPONSOR_VIEWER):
+        browser = clinic.browser(role, None)
+        codes = {browser.get(url).status_code for url in (urls.PARTICIPANTS, urls.ACCESS, urls.MATRIX)}
+        assert codes == {403}
+    nurse = clinic.browser(Role.NURSE)
+    assert [nurse.get(url).status_code for url in (urls.PARTICIPANTS, urls.MATRIX)] == [200, 403]
+
+
+def test_another_language_stays_on_the_page(admin: TestClient) -> None:
+    url = "/desk/access-review"
+    shown = page(admin, f"{url}?done=reviewed")
+    marked = [each for each in shown.all("a") if each.get("aria-current")]
+    assert [(each["href"], each["aria-current"]) for each in marked] == [(url, "page")]
+    assert shown.one("input", name="back")["value"] == url  # the news is told once
+    typed = {"lang": "zh_CN", "back": url}
+    assert admin.post("/desk/language", data=typed).headers["location"] == url
+    for elsewhere in ("https://example.org/desk", "//example.org", "/desk.example.org", "/f/1"):
+        answer = admin.post("/desk/language", data=typed | {"back": elsewhere})
+        assert answer.headers["location"] == urls.DESK
+    refused = admin.post("/desk/people/existing", data={"email": "x"})
+    assert 'name="back" value="/desk"' in refused.text  # a posted form has no page to come back to
 
 
 def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestClient) -> None:
@@ -146,10 +190,15 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     assert admin.post("/desk/sites", data=new | {"phone": "021-5550"}).status_code == 303
     assert [each.text for each in page(admin, "/desk/sites").one("table").all("bdi")][:2] == ["0021", "Ward"]
     url = f"/desk/sites/{clinic.site.id}"
-    change = {"name": "West Lake", "phone": "05", "reason": "moved"}
+    shown = str(page(admin, url).one("input", name="shown")["value"])
+    change = {"name": "West Lake", "phone": "05", "reason": "moved", "shown": shown}
     assert admin.post(url, data=change).status_code == 422
     assert admin.post(url, data=change | {"phone": "0571-123", "hours_mon": "8:00-17:00"}).status_code == 303
     assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-17:00"
+    old = admin.post(url, data=change | {"phone": "0571-999"})
+    assert (old.status_code, 'value="0571-999"' in old.text) == (409, True)
+    assert "Stored now: 0571-123" in old.text
+    assert shown not in old.text  # the next press is about what is stored now
     assert admin.post(f"{url}/close", data={"reason": ""}).status_code == 422
     assert admin.post(f"{url}/close", data={"reason": "full"}).status_code == 303
     assert "Closed to enrolment" in page(admin, "/desk/sites").text

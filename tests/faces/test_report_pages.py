@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.clinic.report.spreadsheet import MARK, safe_cell, write_csv
 from app.clinic.report.table_view import format_percent
 from app.domain.records.access import Role
+from app.domain.spreadsheets import MARK, safe_cell, write_csv
 from app.services.core.installation import Installation
 from tests.applications import Clock
 from tests.faces.test_clinic import ClinicFixture, page

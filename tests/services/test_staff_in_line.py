@@ -1,7 +1,7 @@
 """Several people act on one account: whoever waits in line judges what is true when it is their turn."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from threading import Thread
@@ -15,9 +15,11 @@ from app.domain.refusal import Refused
 from app.services.accounts.staff_session import ABSOLUTE, MOST_BROWSERS, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.people.managed_people import get_managed_person
+from app.services.people.access_review import digest_access, record_review
+from app.services.people.managed_people import get_managed_person, list_study_people
 from app.services.people.own_account import change_own_password, renew_recovery_codes
 from app.services.people.role_grants import disable_person, enable_person, grant_to_address
+from app.services.people.site_desk import close_site, digest_details, get_site_details, update_site
 from app.services.people.staff_links import LINK_LIFE, RESET_LIFE, reset_person
 from app.services.people.staff_sessions import end_session, list_sessions
 from app.services.setup.studies import (
@@ -28,7 +30,7 @@ from app.services.setup.studies import (
     open_site,
 )
 from app.storage.queries.staff import list_grant_rows
-from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.studies import Site
 from tests.services.people import site_entry
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk, refused
@@ -264,3 +266,41 @@ def test_sessions_that_ended_by_themselves_take_no_browser_s_place(ward: Ward) -
     desk.sign_in(code(ward.secret, desk.at))
     assert AuditEvent.STAFF_SESSION_ENDED not in desk.events()
     assert len(list_sessions(desk.context(), ward.nurse_id)) == 1
+
+
+@pytest.mark.req("IAM-02")
+@pytest.mark.parametrize("act", ["change", "close", "open"])
+def test_two_acts_on_a_site_are_one_after_the_other(desk: Desk, act: str) -> None:
+    number, me = desk.site.id or 0, desk.context()
+    stored = get_site_details(me, number).details
+    shown = digest_details(stored)
+
+    def change(context: StaffContext, name: str) -> None:
+        update_site(context, number, replace(stored, name=name), shown, "moved")
+
+    acts: dict[str, tuple[Callable[[StaffContext], object], Callable[[], object], str]] = {
+        "change": (lambda first: change(first, "East"), lambda: change(me, "West"), "state_changed"),
+        "close": (
+            lambda first: close_site(first, number, "full"),
+            lambda: close_site(me, number, "full"),
+            "site_closed",
+        ),
+        "open": (
+            lambda first: open_site(first, STUDY, site_entry("0021")),
+            lambda: open_site(me, STUDY, site_entry("0021")),
+            "site_exists",
+        ),
+    }
+    first, second, refusal = acts[act]
+    assert in_line(desk, first, second, study_chain(desk.site.study_id)) == refusal
+
+
+@pytest.mark.req("IAM-07")
+def test_a_review_is_of_the_access_at_its_moment(ward: Ward) -> None:
+    """A role that is given while the review is on its way was not looked through."""
+    desk = ward.desk
+    listed = digest_access(list_study_people(desk.context(), STUDY))
+    told = in_line(
+        desk, ward.give_elsewhere, lambda: record_review(desk.context(), STUDY, listed, "all work here")
+    )
+    assert told == "access_changed"

@@ -1,7 +1,11 @@
 """The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
+from starlette.requests import Request
+
+from app.clinic.frame.studies import STUDY
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
 from app.web.permissions import ROUTES
@@ -24,26 +28,27 @@ from app.web.urls import (
 class MenuEntry:
     """One entry of the menu: its address, and its name before translation.
 
-    It is shown to whom the table of permissions lets in, and who has `permission`, if one is named.
+    It is shown to whom the table of permissions lets in. `permission` is for the entrance alone, which lets
+    everybody in and leads them on.
     """
 
-    permission: Permission | None
     address: str
     label: str
+    permission: Permission | None = None
 
 
 NAVIGATION: tuple[MenuEntry, ...] = (
-    MenuEntry(Permission.PARTICIPANT_SEE, DESK, N_("Today")),
-    MenuEntry(Permission.PARTICIPANT_SEE, PARTICIPANTS, N_("Participants")),
-    MenuEntry(Permission.PARTICIPANT_SEE, ACCESS, N_("Getting in")),
-    MenuEntry(Permission.TRAIL_SEE, MATRIX, N_("Matrix")),
-    MenuEntry(None, REPORT, N_("Report")),
-    MenuEntry(None, REQUESTS, N_("Requests")),
-    MenuEntry(Permission.CORRECTION_DECIDE, CORRECTIONS, N_("To sign")),
-    MenuEntry(None, ENROL, N_("Enrol")),
-    MenuEntry(None, STAFF, N_("People")),
-    MenuEntry(None, SITES, N_("Sites")),
-    MenuEntry(None, ACCESS_REVIEW, N_("Access review")),
+    MenuEntry(DESK, N_("Today"), Permission.PARTICIPANT_SEE),
+    MenuEntry(PARTICIPANTS, N_("Participants")),
+    MenuEntry(ACCESS, N_("Getting in")),
+    MenuEntry(MATRIX, N_("Matrix")),
+    MenuEntry(REPORT, N_("Report")),
+    MenuEntry(REQUESTS, N_("Requests")),
+    MenuEntry(CORRECTIONS, N_("To sign"), Permission.CORRECTION_DECIDE),
+    MenuEntry(ENROL, N_("Enrol")),
+    MenuEntry(STAFF, N_("People")),
+    MenuEntry(SITES, N_("Sites")),
+    MenuEntry(ACCESS_REVIEW, N_("Access review")),
 )
 """In the order of the menu. The first entry that somebody sees is where `/desk` leads them."""
 
@@ -58,3 +63,26 @@ def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
             for permission in (entry.permission, ROUTES["GET", entry.address].permission)
         )
     )
+
+
+def find_current(entry: MenuEntry, path: str) -> str:
+    """How an entry is marked on the page of this path: "page" on its own, "true" on one below it, or ""."""
+    if path == entry.address:
+        return "page"
+    return "true" if entry.address != DESK and path.startswith(f"{entry.address}/") else ""
+
+
+def find_page_address(request: Request) -> str:
+    """The address of the page that a request shows, without study and news; the entrance where it has none.
+
+    A form that was refused is shown under an address that may not be one to come back to.
+    """
+    if ("GET", request.scope["route"].path) not in ROUTES:
+        return DESK
+    kept = [pair for pair in request.query_params.multi_items() if pair[0] not in (STUDY, "done")]
+    return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+
+
+def is_desk_address(url: str) -> bool:
+    """Whether this is an address of the desk itself, to which a form may ask to come back."""
+    return url == DESK or url.startswith((f"{DESK}/", f"{DESK}?"))

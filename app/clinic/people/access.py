@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.frame.permission_words import name_permission
+from app.clinic.people.field_words import explain
 from app.clinic.people.people_list import StaffRow, person_address
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.people.duties import ENDING_ROLES
@@ -20,7 +21,7 @@ from app.services.people.access_review import (
     write_access_report,
 )
 from app.services.people.managed_people import list_study_people
-from app.web.form_fields import TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords
 from app.web.pages.rendering import Pages
 from app.web.urls import ACCESS_REPORT, ACCESS_REVIEW, ROLE_MATRIX
 
@@ -35,9 +36,11 @@ class AccessReviewPage:
     stale: frozenset[int]
     reviews: tuple[ReviewRecord, ...]
     listed: str
+    zone: str
     report_url: str
     matrix_url: str
     may_review: bool
+    only_sites: bool
     done: str = ""
     notes: str = ""
     error: str = ""
@@ -62,18 +65,17 @@ def show_access(desk: SignedInRequest, done: str = "") -> Response:
 
 
 @router.post(ACCESS_REVIEW)
-def record_access_review(desk: SignedInRequest, listed: TypedCode = "", notes: TypedWords = "") -> Response:
+def record_access_review(desk: SignedInRequest, listed: ActCode = "", notes: ActWords = "") -> Response:
     try:
         record_review(desk.context, desk.study_code, listed, notes)
     except Refused as refused:
-        return desk.show(_page(desk, notes=notes, error=desk.words(refused)), refused)
+        return desk.show(_page(desk, notes=notes, error=explain(desk, refused)), refused)
     return desk.finish()
 
 
 @router.get(ACCESS_REPORT)
 def download_access_report(desk: SignedInRequest) -> Response:
-    # The mark at the beginning tells spreadsheets that it is UTF-8.
-    written = "\ufeff" + write_access_report(desk.context, desk.study_code)
+    written = write_access_report(desk.context, desk.study_code)
     name = f"access-{desk.study_code}-{desk.at:%Y%m%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(written, media_type="text/csv; charset=utf-8", headers=headers)
@@ -97,15 +99,18 @@ def show_role_matrix(desk: SignedInRequest) -> Response:
 def _page(desk: StaffRequest, done: str = "", notes: str = "", error: str = "") -> AccessReviewPage:
     people = list_study_people(desk.context, desk.study_code, Permission.ACCESS_SEE)
     manages = bool(desk.actor.reach(Permission.STAFF_MANAGE))
+    whole = desk.study is not None and desk.actor.may(Permission.STAFF_MANAGE, desk.study.id, None)
     return AccessReviewPage(
         study=desk.study_code,
         rows=tuple(StaffRow(each, person_address(desk, each.staff_id) if manages else "") for each in people),
         stale=frozenset(each.staff_id for each in people if each.is_stale(desk.at)),
         reviews=list_reviews(desk.context, desk.study_code),
         listed=digest_access(people),
+        zone=desk.zone,
         report_url=desk.frame.within(ACCESS_REPORT),
         matrix_url=desk.frame.within(ROLE_MATRIX),
-        may_review=manages,
+        may_review=whole,
+        only_sites=manages and not whole,
         done=done,
         notes=notes,
         error=error,

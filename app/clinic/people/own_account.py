@@ -30,6 +30,7 @@ class OwnAccountPage:
     template: ClassVar[str] = "clinic/people/account.html"
     account: OwnAccount
     sessions: tuple[OpenSession, ...]
+    zone: str
     least: int
     done: str = ""
     failed: str = ""
@@ -118,6 +119,7 @@ def _page(
     return OwnAccountPage(
         account=get_own_account(desk.context, staff_id),
         sessions=list_sessions(desk.context, staff_id, _cookie(desk)),
+        zone=desk.zone,
         least=LEAST_PASSWORD,
         done=done,
         failed=failed,

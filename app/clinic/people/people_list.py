@@ -9,11 +9,12 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app.clinic.enrolment import draw_qr
+from app.clinic.people.field_words import explain
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.records.access import Role
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
 from app.domain.refusal import Refused
-from app.domain.typed_text import parse_day
+from app.domain.typed_text import drop_unwritable, parse_day
 from app.i18n.languages import LANGUAGES
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import StaffPerson, list_study_people
@@ -21,7 +22,7 @@ from app.services.people.role_grants import grant_to_address
 from app.services.people.site_desk import list_sites
 from app.services.people.staff_links import InvitationEntry, IssuedLink, invite_person, record_mail
 from app.services.people.staff_mail import StaffMail
-from app.web.form_fields import keep_words, narrow_code
+from app.web.form_fields import narrow_act_code
 from app.web.urls import STAFF, STAFF_EXISTING, STAFF_INVITATION, STAFF_PERSON
 
 
@@ -40,6 +41,7 @@ class StaffListPage:
     template: ClassVar[str] = "clinic/people/list.html"
     study: str
     rows: tuple[StaffRow, ...]
+    zone: str
     done: str
 
 
@@ -85,7 +87,8 @@ class IssuedLinkPage:
     url: str
     qr: Markup
     expires_at: datetime
-    mailed: MailOutcome
+    zone: str
+    mailed: MailOutcome | None
     person_url: str
 
 
@@ -96,7 +99,7 @@ router = APIRouter(include_in_schema=False)
 def list_people(desk: SignedInRequest, done: str = "") -> Response:
     people = list_study_people(desk.context, desk.study_code)
     rows = tuple(StaffRow(each, person_address(desk, each.staff_id)) for each in people)
-    return desk.show(StaffListPage(desk.study_code, rows, done))
+    return desk.show(StaffListPage(desk.study_code, rows, desk.zone, done))
 
 
 @router.get(STAFF_INVITATION)
@@ -152,7 +155,8 @@ def show_link(desk: StaffRequest, issued: IssuedLink) -> Response:
     """Send the link and show it; whoever presses again is led on, and the link is not shown again."""
     mail: StaffMail = desk.request.app.state.staff_mail
     outcome = mail.send_link(issued, desk.at)
-    record_mail(replace(desk.context, act=None), issued.link_id, outcome)
+    if outcome is not None:
+        record_mail(replace(desk.context, act=None), issued.link_id, outcome)
     return desk.show(
         IssuedLinkPage(
             purpose=issued.purpose,
@@ -161,6 +165,7 @@ def show_link(desk: StaffRequest, issued: IssuedLink) -> Response:
             url=issued.url,
             qr=draw_qr(issued.url),
             expires_at=issued.expires_at,
+            zone=desk.zone,
             mailed=outcome,
             person_url=person_address(desk, issued.staff_id),
         )
@@ -173,15 +178,15 @@ def person_address(desk: StaffRequest, staff_id: int) -> str:
 
 
 def read_typed(fields: PostedFields) -> Typed:
-    """The fields as typed: words as they are, everything without control characters. Raises Refused."""
-    try:
-        return Typed(
-            (name, keep_words(value) if name in ("name", "reason") else narrow_code(value))
-            for name, value in fields.items()
-            if name != "act"
-        )
-    except ValueError as unwritable:
-        raise Refused("control_characters", field="text") from unwritable
+    """The fields of an act as typed: words as they are, all of it without what cannot be stored.
+
+    For that the act itself is refused (`app/web/acts.py` `read_act`), on the page of the form.
+    """
+    return Typed(
+        (name, drop_unwritable(value) if name in ("name", "reason") else narrow_act_code(value))
+        for name, value in fields.items()
+        if name != "act"
+    )
 
 
 def read_role(values: Typed) -> tuple[Role, date | None]:
@@ -211,4 +216,4 @@ def _invitation_page(desk: StaffRequest, new: Typed, existing: Typed) -> Invitat
 
 def _refused(desk: StaffRequest, page: InvitationPage, form: str, refused: Refused) -> InvitationPage:
     field_name = str(refused.details.get("field", "email"))
-    return replace(page, failed=form, field=field_name, error=desk.words(refused))
+    return replace(page, failed=form, field=field_name, error=explain(desk, refused))

@@ -7,6 +7,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.people.field_words import explain
 from app.clinic.people.people_list import (
     RoleForm,
     Typed,
@@ -29,7 +30,7 @@ from app.services.people.role_grants import (
 )
 from app.services.people.staff_links import reset_person
 from app.services.people.staff_sessions import OpenSession, end_session, list_sessions
-from app.web.form_fields import RowNumber, TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords, RowNumber
 from app.web.urls import (
     STAFF,
     STAFF_DISABLING,
@@ -56,6 +57,7 @@ class StaffPersonPage:
     own: bool
     forms: tuple[RoleForm, ...]
     sessions: tuple[OpenSession, ...]
+    zone: str
     values: Typed
     done: str = ""
     failed: str = ""
@@ -86,7 +88,7 @@ def give_role(desk: SignedInRequest, staff: RowNumber, fields: PostedFields) -> 
 
 
 @router.post(STAFF_GRANT)
-def take_role(desk: SignedInRequest, staff: RowNumber, grant: RowNumber, reason: TypedWords = "") -> Response:
+def take_role(desk: SignedInRequest, staff: RowNumber, grant: RowNumber, reason: ActWords = "") -> Response:
     return _do(
         desk,
         staff,
@@ -98,7 +100,7 @@ def take_role(desk: SignedInRequest, staff: RowNumber, grant: RowNumber, reason:
 
 @router.post(STAFF_RESET)
 def reset_account(
-    desk: SignedInRequest, staff: RowNumber, purpose: TypedCode = "", reason: TypedWords = ""
+    desk: SignedInRequest, staff: RowNumber, purpose: ActCode = "", reason: ActWords = ""
 ) -> Response:
     try:
         chosen = LinkPurpose(purpose) if purpose in set(LinkPurpose) else LinkPurpose.BOTH
@@ -109,20 +111,20 @@ def reset_account(
 
 
 @router.post(STAFF_DISABLING)
-def disable_account(desk: SignedInRequest, staff: RowNumber, reason: TypedWords = "") -> Response:
+def disable_account(desk: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
     act = lambda: disable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
     return _do(desk, staff, "disable", Typed(reason=reason), act)
 
 
 @router.post(STAFF_ENABLING)
-def enable_account(desk: SignedInRequest, staff: RowNumber, reason: TypedWords = "") -> Response:
+def enable_account(desk: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
     act = lambda: enable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
     return _do(desk, staff, "enable", Typed(reason=reason), act)
 
 
 @router.post(STAFF_SESSION)
 def end_staff_session(
-    desk: SignedInRequest, staff: RowNumber, session: str, reason: TypedWords = ""
+    desk: SignedInRequest, staff: RowNumber, session: str, reason: ActWords = ""
 ) -> Response:
     return _do(
         desk,
@@ -150,8 +152,8 @@ def _refuse(desk: StaffRequest, staff: int, form: str, values: Typed, refused: R
         _page(desk, staff),
         failed=form,
         field=field,
-        target=f"{form}-{field}" if field == "reason" or form.startswith("grant-") else "main",
-        error=desk.words(refused),
+        target=f"{form}-{field}" if field == "reason" or (field and form.startswith("grant-")) else "main",
+        error=explain(desk, refused),
         values=values,
     )
     return desk.show(page, refused)
@@ -168,6 +170,7 @@ def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
         own=own,
         forms=() if own else tuple(role_form(in_every_study(desk), study) for study in studies),
         sessions=list_sessions(in_every_study(desk), staff),
+        zone=desk.zone,
         values=Typed(),
         done=done,
     )

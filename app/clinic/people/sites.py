@@ -7,6 +7,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.people.field_words import explain
 from app.clinic.people.people_list import Typed, read_typed
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.people.week_hours import WEEKDAYS
@@ -15,6 +16,7 @@ from app.services.people.site_desk import (
     ManagedSite,
     SiteDetails,
     close_site,
+    digest_details,
     get_site_details,
     list_sites,
     open_managed_site,
@@ -22,7 +24,7 @@ from app.services.people.site_desk import (
     update_site,
 )
 from app.services.setup.studies import SiteEntry
-from app.web.form_fields import RowNumber, TypedWords
+from app.web.form_fields import ActWords, RowNumber
 from app.web.urls import SITE, SITE_CLOSING, SITE_REOPENING, SITES
 
 _ZONE = "Asia/Shanghai"
@@ -52,13 +54,19 @@ class SitesPage:
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
-    """One site with all that may be changed; `failed` names the form that was refused."""
+    """One site with all that may be changed; `failed` names the form that was refused.
+
+    `shown` is the digest of what is stored, on which a change rests; `stored` is that, by field, where
+    `values` are what was typed.
+    """
 
     template: ClassVar[str] = "clinic/people/site.html"
     site: ManagedSite
     back_url: str
     days: tuple[str, ...]
+    shown: str
     values: dict[str, str]
+    stored: dict[str, str]
     done: str = ""
     failed: str = ""
     field: str = ""
@@ -81,7 +89,7 @@ def open_new_site(desk: SignedInRequest, fields: PostedFields) -> Response:
         open_managed_site(desk.context, desk.study_code, entry)
     except Refused as refused:
         named = "zone" if refused.code == "unknown_zone" else str(refused.details.get("field", "code"))
-        return desk.show(_list(desk, values, field=named, error=desk.words(refused)), refused)
+        return desk.show(_list(desk, values, field=named, error=explain(desk, refused)), refused)
     return desk.finish()
 
 
@@ -100,17 +108,17 @@ def change_site(desk: SignedInRequest, site: RowNumber, fields: PostedFields) ->
         emergency_phone=values["emergency_phone"],
         week_hours={day: values[f"hours_{day}"] for day in WEEKDAYS},
     )
-    reason = values["reason"]
-    return _do(desk, site, "change", values, lambda: update_site(desk.context, site, details, reason))
+    shown, reason = values.pop("shown", ""), values["reason"]
+    return _do(desk, site, "change", values, lambda: update_site(desk.context, site, details, shown, reason))
 
 
 @router.post(SITE_CLOSING)
-def close_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: TypedWords = "") -> Response:
+def close_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
     return _do(desk, site, "close", Typed(why=reason), lambda: close_site(desk.context, site, reason))
 
 
 @router.post(SITE_REOPENING)
-def reopen_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: TypedWords = "") -> Response:
+def reopen_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
     return _do(desk, site, "reopen", Typed(why=reason), lambda: reopen_site(desk.context, site, reason))
 
 
@@ -120,8 +128,8 @@ def _do(desk: StaffRequest, site: int, form: str, values: Typed, act: Callable[[
     except Refused as refused:
         if refused.code == "unknown_site_number":
             raise
-        named = str(refused.details.get("field", "reason"))
-        page = _page(desk, site, values, failed=form, field=named, error=desk.words(refused))
+        named = str(refused.details.get("field", "" if form == "change" else "reason"))
+        page = _page(desk, site, values, failed=form, field=named, error=explain(desk, refused))
         return desk.show(page, refused)
     return desk.finish()
 
@@ -151,20 +159,20 @@ def _page(
 ) -> SitePage:
     stored = get_site_details(desk.context, site)
     details = stored.details
-    shown = {
+    fields = {
         "name": details.name,
         "phone": details.phone,
         "hours": details.hours,
         "emergency_phone": details.emergency_phone,
-        "reason": "",
-        "why": "",
         **{f"hours_{day}": details.week_hours.get(day, "") for day in WEEKDAYS},
     }
     return SitePage(
         site=stored,
         back_url=desk.frame.within(SITES),
         days=WEEKDAYS,
-        values=shown | (values or {}),
+        shown=digest_details(details),
+        values={"reason": "", "why": "", **fields, **(values or {})},
+        stored=fields,
         done=done,
         failed=failed,
         field=field,

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from app.clinic.report.address import ReportQuery, read_figure, read_report_query
 from app.clinic.report.report_page import study_of
-from app.clinic.report.spreadsheet import Cell, csv_response
+from app.clinic.report.spreadsheet import csv_response
 from app.clinic.report.table_view import TableWords, table_words
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.domain.spreadsheets import Cell
 from app.services.clinic.report.figures import TABLES
 from app.services.clinic.report.report import FigureAddress, FigureRows, list_figure_rows
 from app.web.urls import PARTICIPANT_FORM, REPORT_ROWS, REPORT_ROWS_FILE

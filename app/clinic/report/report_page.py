@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.clinic.report.address import ReportQuery, read_report_query, read_table
-from app.clinic.report.spreadsheet import Cell, csv_response
+from app.clinic.report.spreadsheet import csv_response
 from app.clinic.report.table_view import CellView, TableView, TableWords, table_words, view_table
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.refusal import Refused
+from app.domain.spreadsheets import Cell
 from app.i18n.marking import N_
 from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
 from app.services.clinic.report.report import Report, get_report

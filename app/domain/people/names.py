@@ -78,6 +78,14 @@ def check_reason(typed: str, field: str = "reason") -> str:
     return reason
 
 
+def check_notes(typed: str, field: str) -> str:
+    """What somebody notes of what they looked at. Raises Refused: "notes_needed", or as `check_reason`."""
+    notes = _check_line(typed, field, MOST_NOTE)
+    if not notes:
+        raise Refused("notes_needed", field=field)
+    return notes
+
+
 def _check_line(typed: str, field: str, most: int) -> str:
     text = " ".join(unicodedata.normalize("NFC", typed).split())
     if not is_writable(text, lines=False) or not _DIRECTIONS.isdisjoint(text):

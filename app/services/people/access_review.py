@@ -1,32 +1,38 @@
 """Who has access to a study, and the record that somebody looked it through (IAM-05, IAM-07)."""
 
-import csv
-import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from app.domain.people.names import check_reason
+from app.domain.people.names import check_notes
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
 from app.domain.refusal import Refused
+from app.domain.spreadsheets import Cell, write_csv
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import (
+    StaffGrant,
     StaffPerson,
     get_permitted_study,
     list_study_people,
 )
+from app.services.setup.staff_duties import require_manager
 from app.storage.queries.staff import find_staff_names
-from app.storage.row_changes import study_chain
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import AccessReview
 
 SHOWN = 20
 """Reviews shown at a time, the newest first."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet may take for the beginning of a formula."""
+_HEADS = (
+    "study name email role site granted_at granted_by grant_reason ends_on revoked_at revoked_by"
+    " revoke_reason in_force account_disabled_at last_sign_in"
+).split()
+"""Columns of the report, which are data and are not translated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +81,18 @@ def digest_access(people: Sequence[StaffPerson]) -> str:
 def record_review(context: StaffContext, study: str, listed: str, notes: str) -> None:
     """Record that the list was looked through. `listed` is the digest of what the person saw.
 
-    Raises Refused: "unknown_study", "access_changed" when the list is another one by now, or as
-    `check_reason`.
+    A review is of the whole study, and only who administers all of it saw everybody. Raises Refused:
+    "unknown_study", "beyond_your_sites", "access_changed" when the list is another one by now, or as
+    `check_notes`.
     """
-    notes = check_reason(notes, "notes")
-    people = list_study_people(context, study)
-    if digest_access(people) != listed:
-        raise Refused("access_changed")
+    notes = check_notes(notes, "notes")
     with context.unit_of_work() as work:
         row = get_permitted_study(work.session, context.actor, study, Permission.STAFF_MANAGE)
+        require_manager(context, key_of(row), None)
+        work.lock(INSTALLATION_CHAIN)
+        people = list_study_people(context.inside(work), study)
+        if digest_access(people) != listed:
+            raise Refused("access_changed")
         counted = [each for each in people if each.in_force]
         work.session.add(
             AccessReview(
@@ -100,42 +109,74 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str) ->
 
 
 def write_access_report(context: StaffContext, study: str) -> str:
-    """Everybody with every role they have or had in a study, as CSV that no spreadsheet takes for formulas.
+    """Everybody with every role they have or had in a study, who gave and took it and why, as CSV.
 
     Raises Refused("unknown_study").
     """
     people = list_study_people(context, study, Permission.ACCESS_SEE)
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(
-        "study name email role site granted_at granted_by ends_on revoked_at in_force"
-        " account_disabled_at last_sign_in".split()
+    with context.read() as session:
+        acts = _read_grant_acts(session)
+        names = find_staff_names(session, {act.actor for act in acts.values()})
+    return write_csv(
+        _HEADS, (_report_row(each, grant, acts, names) for each in people for grant in each.grants)
     )
-    for each in people:
-        for grant in each.grants:
-            table.writerow(
-                safe_cell(value)
-                for value in (
-                    grant.study,
-                    each.name,
-                    each.email,
-                    grant.role.value,
-                    grant.site or "*",
-                    _moment(grant.granted_at),
-                    grant.granted_by,
-                    str(grant.ends_on or ""),
-                    _moment(grant.revoked_at),
-                    "yes" if grant.in_force and each.disabled_at is None else "no",
-                    _moment(each.disabled_at),
-                    _moment(each.last_sign_in),
-                )
-            )
-    return written.getvalue()
 
 
-def safe_cell(value: str) -> str:
-    """A value that a spreadsheet shows as it is: what could begin a formula has an apostrophe before it."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
+@dataclass(frozen=True, slots=True)
+class _GrantAct:
+    """Who gave or took a role, and why; the trail alone knows it."""
+
+    actor: str = ""
+    reason: str = ""
+
+
+_GIVEN, _TAKEN = "staff_id", "revoked_at"
+"""The field of a grant that is set when it is given, and the one when it is taken back."""
+
+
+def _read_grant_acts(session: Session) -> Mapping[tuple[str, str], _GrantAct]:
+    """Who gave and who took each role and why, by the record's name in the trail and the field it set."""
+    statement = (
+        select(AuditEntry)
+        .where(
+            AuditEntry.chain == INSTALLATION_CHAIN,
+            col(AuditEntry.event).in_((AuditEvent.ROLE_GRANTED, AuditEvent.ROLE_REVOKED)),
+        )
+        .order_by(col(AuditEntry.seq))
+    )
+    return {
+        (change["record"], change["field"]): _GrantAct(entry.actor_id, entry.reason or "")
+        for entry in session.exec(statement)
+        for change in json.loads(entry.changes)
+        if change["field"] in (_GIVEN, _TAKEN)
+    }
+
+
+def _report_row(
+    person: StaffPerson,
+    grant: StaffGrant,
+    acts: Mapping[tuple[str, str], _GrantAct],
+    names: Mapping[str, str],
+) -> Sequence[Cell]:
+    record = f"role_grant:{grant.grant_id}"
+    given, taken = (acts.get((record, field), _GrantAct()) for field in (_GIVEN, _TAKEN))
+    return (
+        grant.study,
+        person.name,
+        person.email,
+        grant.role.value,
+        grant.site or "*",
+        _moment(grant.granted_at),
+        names.get(given.actor, given.actor),
+        given.reason,
+        str(grant.ends_on or ""),
+        _moment(grant.revoked_at),
+        names.get(taken.actor, taken.actor),
+        taken.reason,
+        "yes" if grant.in_force and person.disabled_at is None else "no",
+        _moment(person.disabled_at),
+        _moment(person.last_sign_in),
+    )
 
 
 def _moment(at: datetime | None) -> str:

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 
 from app.domain.people.names import check_optional_phone, check_reason
 from app.domain.people.week_hours import check_week_hours
-from app.domain.records.access import ActorKind, Permission
-from app.domain.records.audit import AuditEvent
+from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
@@ -19,11 +19,12 @@ from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site, Study
+from app.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
 class SiteDetails:
-    """What may be changed of an open site."""
+    """What may be changed of a site; of a closed one as well, which its participants go on calling."""
 
     name: str
     phone: str
@@ -60,6 +61,16 @@ def list_sites(context: StaffContext, study: str) -> tuple[ManagedSite, ...]:
         )
 
 
+def find_desk_zone(context: StaffContext, study_id: int) -> str:
+    """The zone of the only site at which somebody has a role, or that of the study."""
+    sites = {grant.site_id for grant in context.actor.grants if grant.study_id == study_id}
+    with context.read() as session:
+        if len(sites) == 1 and (site_id := next(iter(sites))) is not None:
+            return session.get_one(Site, site_id).zone
+        study = session.get_one(Study, study_id)
+    return context.installation.library.plan(study.code, study.plan_version).zone
+
+
 def get_site_details(context: StaffContext, site_id: int) -> ManagedSite:
     """One site. Raises Refused("unknown_site_number") also for one that is not the caller's."""
     with context.read() as session:
@@ -76,24 +87,37 @@ def open_managed_site(context: StaffContext, study: str, entry: SiteEntry) -> Si
     """
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, Permission.SITE_MANAGE)
-        if not _may(context, key_of(row), None):
+        if not context.actor.may_administer(Permission.SITE_MANAGE, key_of(row), None):
             raise Refused("beyond_your_sites", field="code")
     return open_site(context, study, entry)
 
 
-def update_site(context: StaffContext, site_id: int, details: SiteDetails, reason: str) -> None:
+def digest_details(details: SiteDetails) -> str:
+    """A digest of what a page showed of a site: equal details, equal digests."""
+    lines = [details.name, details.phone, details.hours, details.emergency_phone]
+    return sha256_hex(canonical_json([*lines, dict(details.week_hours)]))
+
+
+def update_site(context: StaffContext, site_id: int, details: SiteDetails, shown: str, reason: str) -> None:
     """Change a site's name, telephones and hours; participants see them at once.
 
-    Raises Refused: "unknown_site_number", or as `check_site_entry`, `check_week_hours` and `check_reason`.
+    `shown` is the digest of the details that the person saw. Where nothing differs nothing is written.
+    Raises Refused: "unknown_site_number", "state_changed" when the site is another by now, or as
+    `check_site_entry`, `check_week_hours` and `check_reason`.
     """
     reason, week = check_reason(reason), check_week_hours(details.week_hours)
     emergency = check_optional_phone(details.emergency_phone, "emergency_phone")
     with context.unit_of_work() as work:
-        site = _find(work.session, context, site_id)
+        site = _find_locked(work, context, site_id)
+        stored = _details(site)
+        if digest_details(stored) != shown:
+            raise Refused("state_changed")
         entry = check_site_entry(SiteEntry(site.code, details.name, details.phone, details.hours, site.zone))
+        if stored == SiteDetails(entry.name, entry.phone, entry.hours, emergency or "", week):
+            return
         site.name, site.phone, site.hours = entry.name, entry.phone, entry.hours
         site.emergency_phone = emergency
-        if week != (site.week_hours or {}):
+        if week != stored.week_hours:
             site.week_hours = week or None
         work.record(AuditEvent.SITE_UPDATED, study_chain(site.study_id), site.study_id, reason=reason)
 
@@ -105,7 +129,7 @@ def close_site(context: StaffContext, site_id: int, reason: str) -> None:
     """
     reason = check_reason(reason)
     with context.unit_of_work() as work:
-        site = _find(work.session, context, site_id)
+        site = _find_locked(work, context, site_id)
         if site.closed_at is not None:
             raise Refused("site_closed")
         site.closed_at = context.at
@@ -116,7 +140,7 @@ def reopen_site(context: StaffContext, site_id: int, reason: str) -> None:
     """Let a closed site enrol again. Raises Refused: "unknown_site_number", or "site_open"."""
     reason = check_reason(reason)
     with context.unit_of_work() as work:
-        site = _find(work.session, context, site_id)
+        site = _find_locked(work, context, site_id)
         if site.closed_at is None:
             raise Refused("site_open")
         site.closed_at = None
@@ -130,17 +154,24 @@ def _find(session: Session, context: StaffContext, site_id: int) -> Site:
     return site
 
 
+def _find_locked(work: UnitOfWork, context: StaffContext, site_id: int) -> Site:
+    """The site as it is when nobody else changes the study's sites any more."""
+    study_id = _find(work.session, context, site_id).study_id
+    work.lock(study_chain(study_id), study_id)
+    return work.session.get_one(Site, site_id)
+
+
 def _manages(context: StaffContext, site: Site) -> bool:
-    return _may(context, site.study_id, key_of(site))
-
-
-def _may(context: StaffContext, study_id: int, site_id: int | None) -> bool:
-    actor = context.actor
-    return actor.kind is not ActorKind.STAFF or actor.may(Permission.SITE_MANAGE, study_id, site_id)
+    return context.actor.may_administer(Permission.SITE_MANAGE, site.study_id, key_of(site))
 
 
 def _describe(site: Site, study: Study, participants: int) -> ManagedSite:
-    details = SiteDetails(
+    return ManagedSite(
+        key_of(site), study.code, site.code, site.zone, _details(site), site.closed_at, participants
+    )
+
+
+def _details(site: Site) -> SiteDetails:
+    return SiteDetails(
         site.name, site.phone, site.hours, site.emergency_phone or "", dict(site.week_hours or {})
     )
-    return ManagedSite(key_of(site), study.code, site.code, site.zone, details, site.closed_at, participants)

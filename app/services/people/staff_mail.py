@@ -26,18 +26,23 @@ class LinkLetter:
 
 @dataclass(frozen=True, slots=True)
 class StaffMail:
-    """How letters to staff leave, and their words in each language."""
+    """How letters to staff leave, and their words in each language; no channel without a mail server."""
 
-    channel: MessageChannel
+    channel: MessageChannel | None
     environments: Mapping[str, Environment]
 
     @classmethod
-    def load(cls, channel: MessageChannel, catalogues: Catalogues) -> "StaffMail":
-        """Letters in every language, by one channel."""
+    def load(cls, channel: MessageChannel | None, catalogues: Catalogues) -> "StaffMail":
+        """Letters in every language, by one channel or none."""
         return cls(channel, load_environments(catalogues))
 
-    def send_link(self, issued: IssuedLink, at: datetime) -> MailOutcome:
-        """Send a link to whom it is for; it is tried once, and whoever made it can hand it over instead."""
+    def send_link(self, issued: IssuedLink, at: datetime) -> MailOutcome | None:
+        """Send a link to whom it is for; it is tried once, and whoever made it can hand it over instead.
+
+        None where there is no mail server: nothing is sent, and the link stands nowhere but on the page.
+        """
+        if self.channel is None:
+            return None
         spoken = find_language(issued.language) or ENGLISH
         days = (issued.expires_at - at).days
         letter = LinkLetter(issued.purpose, issued.name, issued.url, days)

@@ -112,6 +112,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
     entry = check_site_entry(entry)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
+        work.lock(study_chain(key_of(study_row)), study_row.id)
         if work.session.exec(
             select(Site).where(Site.study_id == study_row.id, Site.code == entry.code)
         ).first():

@@ -7,6 +7,7 @@ from app.i18n.marking import N_
 PEOPLE_REFUSALS: Mapping[str, tuple[int, str, str]] = {
     # what is typed
     "name_needed": (422, N_("Enter a name."), "validation"),
+    "notes_needed": (422, N_("Write what you checked and what follows from it."), "validation"),
     "text_too_long": (422, N_("This is too long. Enter at most %(most)s characters."), "validation"),
     "hidden_signs": (
         422,

@@ -1,0 +1,30 @@
+"""Files for spreadsheets: UTF-8 with a mark, and no cell that a spreadsheet would take for a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+Cell = str | int | None
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with, at half and at full width, as spreadsheets in Chinese read both."""
+MARK = "\ufeff"
+"""By which spreadsheets know UTF-8."""
+
+
+def safe_cell(cell: Cell) -> str | int:
+    """The cell; a text that a spreadsheet would calculate gets an apostrophe before it, as text."""
+    if cell is None:
+        return ""
+    if isinstance(cell, int):
+        return cell
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def write_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """The lines of a file, heads first."""
+    text = io.StringIO()
+    text.write(MARK)
+    writer = csv.writer(text)
+    writer.writerow(heads)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()
