@@ -10,7 +10,7 @@ from app.domain.records.access import SYSTEM, Actor, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.services.clinic.open_requests import OpenRequest, close_request, count_requests, list_open_requests
+from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import (
@@ -24,17 +24,12 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from tests.services.people import START, Person, colleague, days, enrolled, site_entry
-from tests.services.reminded import Counted, installed, recorded
+from tests.services.reminded import recorded
 from tests.services.test_participant_page import blinded
 
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
     return list_open_requests(StaffContext(installation, actor, START))
-
-
-def counted(installation: Installation, actor: Actor) -> int:
-    with installation.read() as session:
-        return count_requests(session, actor)
 
 
 def refusal(work: Callable[[], None]) -> str:
@@ -59,7 +54,7 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
         None,
     )
     close_request(StaffContext(installation, nurse, START + days(2)), asked.request_id, " ")
-    assert (listed(installation, nurse), counted(installation, nurse)) == ((), 0)
+    assert listed(installation, nurse) == ()
     again = START + days(3)
     request_call(ParticipantContext(installation, visitor, again))
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
@@ -110,28 +105,12 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
     assert [asked.subject for asked in listed(installation, other.nurse)] == ["0021-001"]
     everywhere = colleague(Role.NURSE, there, everywhere=True)
     assert [asked.subject for asked in listed(installation, everywhere)] == ["0571-001", "0021-001"]
-    assert [counted(installation, who) for who in (person.nurse, everywhere)] == [1, 2]
     theirs = listed(installation, other.nurse)[0].request_id
     for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
         closing = partial(close_request, StaffContext(installation, who, START), which, "x")
         assert refusal(closing) == "unknown_request"
-    assert counted(installation, colleague(Role.MONITOR, there)) == 0
+    assert listed(installation, colleague(Role.MONITOR, there)) == ()
     assert listed(installation, colleague(Role.DATA_MANAGER, there, everywhere=True)) == ()
-
-
-def test_the_count_is_one_query_over_the_open_ones(migrated_sqlite_url: str) -> None:
-    with installed(migrated_sqlite_url) as installation:
-        nurse = colleague(
-            Role.NURSE, open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        )
-        with Counted(installation.engine) as statements:
-            assert counted(installation, nurse) == 0
-        (statement,) = statements
-        with installation.read() as session:
-            explained = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1,)).all()
-    told = " ".join(str(row) for row in explained)
-    assert "SCAN participant_request USING INDEX uq_participant_request_open" in told
-    assert "SCAN who" not in told
 
 
 def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installation, person: Person) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
@@ -34,7 +34,6 @@ _THEIRS = sa.exists().where(
     ),
 )
 _OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
-_COUNT = sa.select(sa.func.count()).select_from(_REQUEST).where(*_OPEN_THERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +53,6 @@ class OpenRequest:
     visit: str = ""
     for_day: date | None = None
     died: bool = False
-
-
-def count_requests(session: Session, actor: Actor) -> int:
-    """How many requests are open at the sites where this colleague may close them: one query."""
-    studies, sites = _reach(actor)
-    if not studies and not sites:
-        return 0
-    counted = session.connection().execute(_COUNT, {"studies": studies, "sites": sites})
-    return int(counted.scalar_one())
 
 
 def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:

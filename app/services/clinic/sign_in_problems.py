@@ -72,12 +72,6 @@ def list_sign_in_problems(context: StaffContext) -> SignInProblems:
         )
 
 
-def count_sign_in_problems(session: Session, actor: Actor, at: datetime) -> int:
-    """How many of this actor's participants need help with getting in, as many as are listed."""
-    locked, unused, _until = _find(session, actor, at)
-    return len(locked) + len(unused)
-
-
 def _find(
     session: Session, actor: Actor, at: datetime
 ) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
