@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.domain.plans.windows import local_day
 from app.domain.refusal import BadDefinition
 from app.storage.database.faults import raise_if_unavailable
 from app.storage.database.limits import (
@@ -50,6 +52,8 @@ _PRAGMAS = (
 )
 BUSY_SECONDS = 5
 """How long SQLite waits for whoever else writes."""
+SQLITE_LOCAL_DAY = "daybook_local_day"
+"""The function by which statements ask SQLite for the local day of a moment."""
 _STATEMENTS_KEPT = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
@@ -193,6 +197,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry)
     for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
+    connection.create_function(SQLITE_LOCAL_DAY, 2, _local_day_text, deterministic=True)
+
     def authorize(
         action: int, name: str | None, value: str | None, _schema: str | None, _inner: str | None
     ) -> int:
@@ -205,6 +211,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry)
         return sqlite3.SQLITE_OK
 
     connection.set_authorizer(authorize)
+
+
+def _local_day_text(moment: str | None, zone: str) -> str | None:
+    """The local day of a stored moment, which SQLite knows no zones for."""
+    if moment is None:
+        return None
+    return local_day(datetime.fromisoformat(moment).replace(tzinfo=UTC), zone).isoformat()
 
 
 def _begin_sqlite(connection: Connection) -> None:

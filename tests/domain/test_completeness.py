@@ -80,8 +80,7 @@ def test_a_valid_form_in_its_window_is_expected_whatever_follows() -> None:
     assert is_expected(answered, RuleSet.first)
     assert not is_expected(FormFacts(left=died, submitted=True, scorable=True, late=True), RuleSet.first)
     assert not is_expected(FormFacts(left=died, submitted=True), RuleSet.first)
-    assert is_expected(FormFacts(excused=True, submitted=True, scorable=True), RuleSet.first)
-    assert not is_expected(FormFacts(excused=True), RuleSet.first)
+    assert is_expected(FormFacts(), RuleSet.first)  # missed or excused: only exits end that it is expected
     assert not is_expected(FormFacts(closed=False, submitted=True, scorable=True), RuleSet.first)
 
 
@@ -90,7 +89,6 @@ FACTS = st.builds(
     in_population=st.booleans(),
     closed=st.booleans(),
     left=st.sampled_from([frozenset(), {RuleSet.second}, frozenset(RuleSet)]).map(frozenset),
-    excused=st.booleans(),
     submitted=st.booleans(),
     late=st.booleans(),
     scorable=st.booleans(),

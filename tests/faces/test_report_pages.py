@@ -215,3 +215,20 @@ def test_the_report_speaks_chinese(clinic: ClinicFixture) -> None:
     assert "完成率" in shown.text
     assert "规则集 1" in shown.text
     assert "矩阵" in page(reader, "/desk/matrix").text
+
+
+def test_files_name_their_columns_and_wrong_choices_are_refused_in_words(monitor: TestClient) -> None:
+    heads = {
+        table: lines(monitor.get(f"/desk/report/table.csv?table={table}").text)[0]
+        for table in ("weeks", "recruitment", "diary", "sites")
+    }
+    assert [heads[table][0] for table in ("weeks", "recruitment", "diary")] == ["week", "month", "study_week"]
+    assert "site" in heads["sites"]
+    diary = lines(monitor.get("/desk/report/table.csv?table=diary").text)
+    assert diary[1][0] == "1"  # as the page counts study weeks
+    assert monitor.get("/desk/report/table.csv?table=zz").status_code == 422
+    assert "none of your sites" in page(monitor, "/desk/report?site=9999", 422).text
+    reversed_days = page(monitor, "/desk/report?from=2026-05-01&to=2026-04-01", 422)
+    assert "to: this day is before the first one." in reversed_days.text
+    rows = page(monitor, "/desk/report/rows?from=soon", 422)
+    assert "Target day from: please write a date" in rows.text

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
 from app.domain.plans.status import Status
 from app.domain.records.access import Actor, ActorKind, Role
+from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.domain.report.completeness import EXITS, RateRules, RuleSet
@@ -21,12 +23,14 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
 from app.services.setup.studies import open_site
+from app.storage.queries.report.dialects import local_days_between
 from app.storage.queries.report.form_figures import FormFigures, FormSelection, list_forms
 from app.storage.queries.slots import is_diary_slot, slot_status
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site
 from tests.services.beginnings import site_of
+from tests.services.confirming import newcomer
 from tests.services.people import START, Person, colleague, days, enrolled, site_entry
 from tests.services.report_stage import (
     BLANK,
@@ -346,3 +350,41 @@ def test_the_matrix_shows_each_participants_forms_page_by_page(
     assert MATRIX_PAGE == 50
     with pytest.raises(Refused, match="unknown_study"):
         get_matrix(reader(installation, site, Role.SPONSOR_VIEWER), ReportFilter(), "")
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "days_after"),
+    [("2026-10-24T21:59", -1), ("2026-10-25T22:30", 0), ("2026-10-25T23:30", 1), (None, None)],
+)
+def test_days_from_the_target_are_days_of_the_calendar(
+    installation: Installation, sent_at: str | None, days_after: int | None
+) -> None:
+    """Where the clock goes back on the target day, which has 25 hours in Berlin."""
+    at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC) if sent_at else None
+    moment = sa.literal(at, sa.inspect(Slot).columns.submitted_at.type)
+    day = sa.literal(date(2026, 10, 25), sa.Date())
+    with installation.read() as session:
+        found = session.execute(sa.select(local_days_between(moment, sa.literal("Europe/Berlin"), day)))
+        assert found.scalar() == days_after
+
+
+def test_a_page_that_ends_the_rows_has_no_next_one(installation: Installation, site: Site) -> None:
+    context = reader(installation, site, Role.NURSE)
+    forms = FigureAddress(ReportTable.ledger, "forms", visit="W6")
+    people = FigureAddress(ReportTable.recruitment, "enrolled")
+    for figure in (forms, people):
+        assert list_figure_rows(context, ReportFilter(), figure, limit=10).after is None
+        assert list_figure_rows(context, ReportFilter(), figure, limit=9).after is not None
+
+
+def test_who_has_not_consented_is_not_due_to_sign_in(installation: Installation, site: Site) -> None:
+    newcomer(installation, site, "0571-200")
+    context = reader(installation, site, Role.NURSE)
+    (march,) = table(context, ReportTable.recruitment).lines
+    assert march.counts["never"] == 1
+    with installation.work(context.actor, START) as work:
+        row = work.session.merge(Person(installation, site, "0571-200").row())
+        row.consent_version = None
+        work.record(AuditEvent.PARTICIPANT_UPDATED, f"participant:{row.id}")
+    (after,) = table(context, ReportTable.recruitment).lines
+    assert (after.counts["enrolled"], after.counts["due"], after.counts["never"]) == (11, 10, 0)

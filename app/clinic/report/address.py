@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
+from app.domain.refusal import Refused
 from app.domain.report.completeness import RateRules, RuleSet
 from app.domain.typed_text import narrow_text, parse_day
 from app.services.clinic.report.figures import TABLES, ReportPart, ReportTable
@@ -126,7 +127,10 @@ def read_figure(
 
 
 def read_table(table: _Short = "") -> ReportTable:
-    return ReportTable(table) if table in tuple(ReportTable) else ReportTable.rates
+    """The table of a file. Raises Refused("unknown_figure") for what is none."""
+    if table not in tuple(ReportTable):
+        raise Refused("unknown_figure", field="table", allowed=tuple(ReportTable))
+    return ReportTable(table)
 
 
 def _day(typed: str, field: str) -> date | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from app.clinic.report.address import ReportQuery, read_figure, read_report_query
-from app.clinic.report.report_page import study_of
+from app.clinic.report.report_page import choices_of
 from app.clinic.report.spreadsheet import csv_response
 from app.clinic.report.table_view import TableWords, table_words
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
@@ -69,7 +69,7 @@ def show_rows(
     after: Annotated[str, Query(max_length=40)] = "",
     row: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Response:
-    found = list_figure_rows(desk.context, query.choices(study_of(desk)), figure, (after, row))
+    found = list_figure_rows(desk.context, choices_of(desk, query), figure, (after, row))
     words = table_words(desk, found.scope)
     rule = TABLES[figure.table]
     query = replace(query, part=rule.part.value)
@@ -94,7 +94,7 @@ def show_rows(
 
 @router.get(REPORT_ROWS_FILE)
 def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
-    found = list_figure_rows(desk.context, query.choices(study_of(desk)), figure, limit=None)
+    found = list_figure_rows(desk.context, choices_of(desk, query), figure, limit=None)
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
     what = f"{figure.table.value}-{figure.figure}"
     return csv_response(found.scope.study, what, desk.at.date(), heads, rows(found, _site_codes(desk, found)))

@@ -10,14 +10,22 @@ from starlette.responses import Response
 
 from app.clinic.report.address import ReportQuery, read_report_query, read_table
 from app.clinic.report.spreadsheet import csv_response
-from app.clinic.report.table_view import CellView, TableView, TableWords, table_words, view_table
+from app.clinic.report.table_view import (
+    LINES,
+    CellView,
+    TableView,
+    TableWords,
+    name_line,
+    table_words,
+    view_table,
+)
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.refusal import Refused
 from app.domain.spreadsheets import Cell
 from app.i18n.marking import N_
 from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
 from app.services.clinic.report.report import Report, get_report
-from app.services.clinic.report.scope import ReportScope
+from app.services.clinic.report.scope import ReportFilter, ReportScope
 from app.web.pages.rendering import Pages
 from app.web.urls import REPORT, REPORT_TABLE
 
@@ -58,6 +66,7 @@ class ReportPage:
     completion: RateView | None
     available: RateView | None
     blinded: bool
+    sign_in_days: int
     as_of: datetime
     zone: str
     error: str = ""
@@ -78,23 +87,25 @@ def show_report(desk: SignedInRequest, query: Asked) -> Response:
         counted = ReportQuery(part=query.part, rules=query.rules, late=query.late)
         page = _report_page(desk, query, counted)
         field = str(refused.details.get("field", "site"))
-        return desk.show(replace(page, error=_error_words(desk, query, refused), error_field=field), refused)
+        return desk.show(
+            replace(page, error=desk.words(_by_label(desk, query, refused)), error_field=field), refused
+        )
 
 
 @router.get(REPORT_TABLE)
 def save_table(
     desk: SignedInRequest, query: Asked, table: Annotated[ReportTable, Depends(read_table)]
 ) -> Response:
-    report = get_report(desk.context, query.choices(study_of(desk)), TABLES[table].part)
+    report = get_report(desk.context, choices_of(desk, query), TABLES[table].part)
     scope, words = report.scope, table_words(desk, report.scope)
     found = next((each for each in report.tables if each.name is table), None)
     if found is None:
         raise Refused("unknown_figure", field="table", allowed=())
     rule = found.rule
-    line = ("line",) if ReportTable(table) in _LINED else ()
+    line = ("line",) if table in LINES else ()
     heads = (
-        *rule.by,
-        *line,
+        *(_COLUMNS.get(name, name) for name in rule.by),
+        *(LINES[table] for _line in line),
         *rule.figures,
         *rule.shares,
         *((f"median_{rule.median}",) if rule.median else ()),
@@ -105,7 +116,8 @@ def save_table(
 
 
 TARGET_FROM, ENROLLED_FROM, LAST = N_("Target day from"), N_("Enrolled from"), N_("to")
-_LINED = frozenset({ReportTable.weeks, ReportTable.recruitment, ReportTable.diary})
+_COLUMNS = {"site_id": "site"}
+"""Facts whose column in a file is named for what stands there."""
 _RULES = ("rule_set", "late_counts", "as_of")
 
 
@@ -118,8 +130,9 @@ def _lines(
     for each in table.lines:
         keys = [
             words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
-            for name in (*table.rule.by, *line)
+            for name in table.rule.by
         ]
+        keys += [name_line(each.where[name]) for name in line]
         shares = [f"{count / of:.6f}" if of else "" for count, of in each.shares.values()]
         median = [each.median] if table.rule.median else []
         yield (*keys, *each.counts.values(), *shares, *median, *counted)
@@ -147,12 +160,20 @@ def visit_choices(scope: ReportScope) -> tuple[str, ...]:
     )
 
 
-def _error_words(desk: StaffRequest, query: ReportQuery, refused: Refused) -> str:
+def choices_of(desk: StaffRequest, query: ReportQuery) -> ReportFilter:
+    """The filter; raises Refused, which names a day by its label."""
+    try:
+        return query.choices(study_of(desk))
+    except Refused as refused:
+        raise _by_label(desk, query, refused) from refused
+
+
+def _by_label(desk: StaffRequest, query: ReportQuery, refused: Refused) -> Refused:
     """The refusal, with the field as the page names it."""
     pages: Pages = desk.request.app.state.pages
     first = ENROLLED_FROM if query.chosen_part is ReportPart.recruitment else TARGET_FROM
     field = pages.word(LAST if refused.details.get("field") == "to" else first, desk.frame)
-    return desk.words(Refused(refused.code, **{**refused.details, "field": field}))
+    return Refused(refused.code, **{**refused.details, "field": field})
 
 
 def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -> ReportPage:
@@ -173,6 +194,7 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         completion=headline.get("completion"),
         available=headline.get("available"),
         blinded=not report.scope.sees_arm,
+        sign_in_days=report.scope.plan.worklist.unused_days,
         as_of=desk.at,
         zone=report.scope.plan.zone,
     )

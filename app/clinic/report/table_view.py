@@ -75,7 +75,7 @@ def table_words(desk: StaffRequest, scope: ReportScope) -> TableWords:
 
 
 _HEADS = {"visit": "visit", "instrument": "form", "arm": "arm", "item": "item", "site_id": "site"}
-_LINES = {
+LINES = {
     ReportTable.weeks: "week",
     ReportTable.recruitment: "month",
     ReportTable.diary: "study_week",
@@ -98,7 +98,7 @@ def view_table(desk: StaffRequest, query: ReportQuery, table: FigureTable, words
     newest = table.lines[: -WEEKS - 1 : -1] if table.name is ReportTable.weeks else table.lines
     return TableView(
         name=table.name.value,
-        heads=(*heads, *((_LINES[table.name],) if table.name in _LINES else ())),
+        heads=(*heads, *((LINES[table.name],) if table.name in LINES else ())),
         columns=tuple(ColumnView(code) for code in columns),
         rows=tuple(
             RowView(_head(line, table, words), _cells(desk, query, table, line, columns, words))
@@ -129,7 +129,7 @@ def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str,
     parts = [
         _name(name, line.where[name], words) for name in table.rule.by if not _needless(name, words, table)
     ]
-    return (*parts, *((_line(line.where["line"]),) if table.name in _LINES else ()))
+    return (*parts, *((name_line(line.where["line"]),) if table.name in LINES else ()))
 
 
 def _name(name: str, value: object, words: TableWords) -> str:
@@ -138,7 +138,8 @@ def _name(name: str, value: object, words: TableWords) -> str:
     return str(value or "–")
 
 
-def _line(text: str) -> str:
+def name_line(text: str) -> str:
+    """What a line is called where it has no facts: a month, a week, or the number of a week from 1 on."""
     return str(int(text) + 1) if text.isdecimal() else text
 
 

@@ -49,15 +49,13 @@ class FormFacts:
     """What the rates ask of one form of one participant, as known at the data cut.
 
     `in_population`: the participant is randomised and consented. `closed`: the window has closed.
-    `left`: the rule sets that name an exit which happened before it closed. `excused`: an exemption of the
-    plan is recorded. `late`: submitted, and outside of the window. `scorable`: at least one scale of the
-    submitted form has a score, or the instrument has no scales.
+    `left`: the rule sets that name an exit which happened before it closed. `late`: submitted, and outside of
+    the window. `scorable`: at least one scale of the submitted form has a score, or the instrument has none.
     """
 
     in_population: bool = True
     closed: bool = True
     left: frozenset[RuleSet] = frozenset()
-    excused: bool = False
     submitted: bool = False
     late: bool = False
     scorable: bool = False
@@ -69,10 +67,11 @@ def is_valid(form: FormFacts, late_counts: bool = False) -> bool:
 
 
 def is_expected(form: FormFacts, rule_set: RuleSet) -> bool:
-    """Whether a participant belongs to E: no exit before closing, not excused, and the window has closed.
+    """Whether a participant belongs to E: no exit of the rule set before closing, and the window has closed.
 
-    A valid form inside the window makes them expected all the same, even if an exit follows.
+    A valid form inside the window makes them expected all the same, even if an exit follows. An excused form
+    stays expected: a rule set names exits alone.
     """
     if not (form.in_population and form.closed):
         return False
-    return is_valid(form) or (rule_set not in form.left and not form.excused)
+    return is_valid(form) or rule_set not in form.left

@@ -94,7 +94,4 @@ class SignInDelay(StrEnum):
     later = "later"
     never = "never"
     pending = "pending"
-    """Not yet, and the days are not over."""
-
-
-SIGN_IN_DAYS = 3
+    """Not yet, and the days are not over, or there is no consent without which nobody is let in."""

@@ -80,7 +80,6 @@ def ledger_form(group: Group) -> LedgerForm:
         in_population=bool(group["in_population"]),
         closed=bool(group["closed"]),
         left=frozenset(rules for rules, gone in left.items() if gone),
-        excused=bool(group["excused"]),
         submitted=status is Status.submitted,
         late=bool(group["late"]),
         scorable=bool(group["scorable"]),

@@ -39,7 +39,7 @@ class Matrix:
 def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matrix:
     """The forms of the next participants after this code, but for the diary.
 
-    Raises Refused: "unknown_study", "unknown_site".
+    Raises Refused: as `open_scope`.
     """
     with context.read() as session:
         scope = open_scope(session, context, chosen, Permission.PARTICIPANT_SEE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -23,6 +24,7 @@ from app.services.core.context import StaffContext
 from app.storage.queries.report.form_figures import FormFigures, ListedForm, count_forms, list_forms
 from app.storage.queries.report.people_figures import ListedPerson, count_people, list_people
 
+_Row = TypeVar("_Row")
 ROWS = 100
 """Rows behind a figure shown at a time."""
 
@@ -63,7 +65,7 @@ class FigureRows:
 
 
 def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) -> Report:
-    """One page of the report, read in one transaction. Raises Refused: "unknown_study", "unknown_site"."""
+    """One page of the report, read in one transaction. Raises Refused: as `open_scope`."""
     with context.read() as session:
         scope = open_scope(session, context, chosen)
         weeks, order = diary_weeks(scope.plan.diary), visit_order(scope.plan)
@@ -146,8 +148,9 @@ def _forms(
         dict(each)
         for each in {_facts_of(group, by_visit=of_reached or bool(figure.line)) for group in groups}
     ]
-    rows = list_forms(connection, source, selection, wanted, after, limit)
-    more = (rows[-1].subject, rows[-1].slot_id) if limit is not None and len(rows) == limit else None
+    found = list_forms(connection, source, selection, wanted, after, None if limit is None else limit + 1)
+    rows, last = _cut(found, limit)
+    more = (last.subject, last.slot_id) if last else None
     total = sum(group["count"] for group in groups)
     return FigureRows(scope, total, forms=tuple(rows), after=more, readable=readable)
 
@@ -176,7 +179,15 @@ def _people(
         and figure.line in ("", rule.line(group, no_weeks))
     ]
     wanted = [(int(str(g["year"])), int(str(g["month"])), SignInDelay(str(g["delay"]))) for g in groups]
-    rows = list_people(connection, selection, wanted, after[0], limit)
-    more = (rows[-1].subject, rows[-1].participant_id) if limit is not None and len(rows) == limit else None
+    found = list_people(connection, selection, wanted, after[0], None if limit is None else limit + 1)
+    rows, last = _cut(found, limit)
+    more = (last.subject, last.participant_id) if last else None
     total = sum(int(str(group["count"])) for group in groups)
     return FigureRows(scope, total, people=tuple(rows), after=more, readable=readable)
+
+
+def _cut(found: Sequence[_Row], limit: int | None) -> tuple[Sequence[_Row], _Row | None]:
+    """The rows of a page, and its last one where others follow, for which one more was read."""
+    if limit is None or len(found) <= limit:
+        return found, None
+    return found[:limit], found[limit - 1]

@@ -72,7 +72,14 @@ class ReportScope:
 
     def people(self, context: StaffContext) -> PeopleSelection:
         """The participants of this report; the days are those of enrolment."""
-        return PeopleSelection(self.study_id, context.at, self.chosen, self.filter.first, self.filter.last)
+        return PeopleSelection(
+            study_id=self.study_id,
+            at=context.at,
+            sign_in_days=self.plan.worklist.unused_days,
+            sites=self.chosen,
+            first=self.filter.first,
+            last=self.filter.last,
+        )
 
 
 def open_scope(
@@ -81,7 +88,7 @@ def open_scope(
     chosen: ReportFilter,
     permission: Permission = Permission.REPORT_SEE,
 ) -> ReportScope:
-    """What this reader may report on. Raises Refused: "unknown_study", "unknown_site"."""
+    """What this reader may report on. Raises Refused: "unknown_study", "not_own_site", "days_reversed"."""
     reached = list_staff_sites(session, context.actor, permission)
     studies = tuple(dict.fromkeys(site.study for site in reached))
     if not studies or (chosen.study and chosen.study not in studies):
@@ -90,7 +97,9 @@ def open_scope(
     sites = tuple(site for site in reached if site.study == code)
     counted = tuple(site for site in sites if chosen.site in ("", site.code))
     if not counted:
-        raise Refused("unknown_site", site=chosen.site, allowed=tuple(site.code for site in sites))
+        raise Refused("not_own_site", field="site", allowed=tuple(site.code for site in sites))
+    if chosen.first and chosen.last and chosen.last < chosen.first:
+        raise Refused("days_reversed", field="to")
     study = get_study(session, code)
     study_id = key_of(study)
     everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)

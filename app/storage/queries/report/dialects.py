@@ -8,6 +8,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement, GenericFunction
 
+from app.storage.engine import SQLITE_LOCAL_DAY
+
 _Call = FunctionElement[Any]
 
 
@@ -30,6 +32,25 @@ def _seconds_postgresql(element: _Call, compiler: SQLCompiler, **options: object
 @compiles(epoch_seconds, "sqlite")
 def _seconds_sqlite(element: _Call, compiler: SQLCompiler, **options: object) -> str:
     return f"CAST(strftime('%s', {_inside(element, compiler, options)}) AS INTEGER)"
+
+
+class local_days_between(FunctionElement[int]):  # noqa: N801 - it reads as a function of the database
+    """Whole days from a day to the local day of a moment, in a zone: clauses (moment, zone, day)."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(local_days_between, "postgresql")
+def _days_postgresql(element: _Call, compiler: SQLCompiler, **options: object) -> str:
+    moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    return f"(CAST({moment} AT TIME ZONE {zone} AS DATE) - {day})"
+
+
+@compiles(local_days_between, "sqlite")
+def _days_sqlite(element: _Call, compiler: SQLCompiler, **options: object) -> str:
+    moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST(julianday({SQLITE_LOCAL_DAY}({moment}, {zone})) - julianday({day}) AS INTEGER)"
 
 
 class has_score(FunctionElement[bool]):  # noqa: N801 - it reads as a function of the database

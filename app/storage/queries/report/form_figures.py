@@ -19,16 +19,14 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.report.completeness import EXITS, RuleSet
 from app.domain.report.ledger import NO_ARM
 from app.domain.report.spreads import LONG_TIME
-from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score
+from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score, local_days_between
 from app.storage.queries.slots import status_expression
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 
-_DAY, _MINUTE = 86_400, 60
-_FAR = 100_000
-"""Days by which differences are moved above zero, where division rounds down in both databases."""
+_MINUTE = 60
 _BRACKET = 50
 MOST_MINUTES = LONG_TIME
 """Minutes beyond this are not told apart."""
@@ -237,7 +235,6 @@ def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[
         "closed": sa.func.coalesce(col(Slot.closes_at) <= sa.literal(chosen.at), sa.false()),
         "left_first": sa.func.coalesce(_LEFT.c.first <= col(Slot.closes_on), sa.false()),
         "left_second": sa.func.coalesce(_LEFT.c.second <= col(Slot.closes_on), sa.false()),
-        "excused": col(Slot.excused).is_not(None),
         "late": sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.out_of_window)),
         "scorable": sa.func.coalesce(has_score(col(_LATEST.scores)), sa.false()),
         "reason": sa.case((missed, col(Slot.missed_reason))),
@@ -245,9 +242,8 @@ def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[
 
 
 def _days_from_target() -> sa.ColumnElement[int]:
-    """Whole days of 24 hours since the target day began; -1 is the day before."""
-    passed = epoch_seconds(col(Slot.submitted_at)) - epoch_seconds(col(Slot.due_at))
-    return (passed + _FAR * _DAY) // sa.literal_column(str(_DAY), sa.BigInteger) - _FAR
+    """Days from the target day to the local day of sending; -1 is the day before."""
+    return local_days_between(col(Slot.submitted_at), col(Slot.zone), col(Slot.target_on))
 
 
 def _minutes() -> sa.ColumnElement[int]:

@@ -36,7 +36,7 @@ def read_participants(
 
 
 def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
-    """Every form of these participants but for the diary and, where it is hidden, what tells the arm."""
+    """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
     return [MatrixCell(*row) for row in connection.execute(_cells(chosen.shows_arm), values)]
 
@@ -69,6 +69,7 @@ def _cells(shows_arm: bool) -> sa.Select[Any]:
     return sa.select(*columns).where(
         col(Slot.participant_id).in_(sa.bindparam("people", expanding=True)),
         col(Slot.for_day).is_(None),
+        col(Slot.out_of_plan).is_(False),
         col(Slot.series) != sa.bindparam("diary"),
         *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
     )

@@ -11,19 +11,23 @@ from sqlmodel import col
 
 from app.domain.plans.plan import ENROLMENT
 from app.domain.records.anchors import AnchorStanding
-from app.domain.report.spreads import SIGN_IN_DAYS, SignInDelay
+from app.domain.report.spreads import SignInDelay
 from app.storage.queries.report.dialects import epoch_seconds
 from app.storage.queries.slots import code_literal
-from app.storage.tables.participants import Device, Participant
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleSelection:
-    """The participants of a report: of one study, at these sites (None: all), enrolled on these days."""
+    """The participants of a report: of one study, at these sites (None: all), enrolled on these days.
+
+    `sign_in_days` are those that the plan gives somebody to sign in.
+    """
 
     study_id: int
     at: datetime
+    sign_in_days: int
     sites: tuple[int, ...] | None = None
     first: date | None = None
     last: date | None = None
@@ -42,12 +46,7 @@ class ListedPerson:
     signed_in_at: datetime | None
 
 
-_BOUND = (
-    sa.select(col(Device.participant_id), sa.func.min(col(Device.bound_at)).label("at"))
-    .group_by(col(Device.participant_id))
-    .subquery("bound")
-)
-_ALLOWED = timedelta(days=SIGN_IN_DAYS)
+_SIGNED_IN = col(Participant.activated_at)
 
 
 def count_people(connection: Connection, chosen: PeopleSelection) -> Sequence[Mapping[str, Any]]:
@@ -72,7 +71,7 @@ def list_people(
         col(Participant.site_id),
         col(Participant.zone),
         col(Anchor.dated_on).label("enrolled_on"),
-        _BOUND.c.at.label("signed_in_at"),
+        _SIGNED_IN.label("signed_in_at"),
     )
     year, month, delay = _facts(chosen)
     alike = [sa.and_(year == y, month == m, delay == late.value) for y, m, late in wanted]
@@ -95,11 +94,15 @@ def _facts(chosen: PeopleSelection) -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def _delay(chosen: PeopleSelection) -> sa.ColumnElement[str]:
-    seconds = epoch_seconds(_BOUND.c.at) - epoch_seconds(col(Participant.enrolled_at))
+    allowed = timedelta(days=chosen.sign_in_days)
+    seconds = epoch_seconds(_SIGNED_IN) - epoch_seconds(col(Participant.enrolled_at))
+    waits = sa.or_(
+        col(Participant.consent_version).is_(None), col(Participant.enrolled_at) > chosen.at - allowed
+    )
     return sa.case(
-        (seconds <= int(_ALLOWED.total_seconds()), code_literal(SignInDelay.in_time)),
-        (_BOUND.c.at.is_not(None), code_literal(SignInDelay.later)),
-        (col(Participant.enrolled_at) > chosen.at - _ALLOWED, code_literal(SignInDelay.pending)),
+        (seconds <= int(allowed.total_seconds()), code_literal(SignInDelay.in_time)),
+        (_SIGNED_IN.is_not(None), code_literal(SignInDelay.later)),
+        (waits, code_literal(SignInDelay.pending)),
         else_=code_literal(SignInDelay.never),
     )
 
@@ -118,7 +121,6 @@ def _of_study(statement: sa.Select[Any], chosen: PeopleSelection) -> sa.Select[A
     return (
         statement.select_from(Participant)
         .join(Anchor, enrolment)
-        .outerjoin(_BOUND, _BOUND.c.participant_id == col(Participant.id))
         .where(
             col(Participant.study_id) == chosen.study_id,
             *(each for each in narrowed if each is not None),
