@@ -1,7 +1,7 @@
 """Whom the work list shows is one rule, said twice: for any facts and moment, statements and rule agree."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from random import Random
@@ -23,6 +23,8 @@ from app.domain.today.reasons import DiaryFacts, ParticipantFacts, Reason, Unsub
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import open_site
+from app.storage.queries.report.form_figures import FormFigures, FormSelection, count_forms
+from app.storage.queries.report.matrix_rows import read_cells
 from app.storage.queries.today.branches import SOURCES
 from app.storage.queries.today.rows import TodaySearch, count_reasons
 from app.storage.row_changes import participant_chain
@@ -38,6 +40,7 @@ from tests.storage.trial import a_participant, a_slot
 
 ZONE = "Asia/Shanghai"
 NOW = datetime(2026, 6, 1, 3, 20, tzinfo=ZoneInfo("UTC"))
+SNOOZED_BY = NOW - timedelta(days=4)
 LONG_AGO = NOW - timedelta(days=200)
 NUMBER = itertools.count(1)
 PLAN = library().plan("sbrt-nsclc", "1.0")
@@ -74,11 +77,14 @@ class DrawnForm:
     excused: bool = False
     explained: bool = False
     revealing: bool = False
+    out_of_plan: bool = False
 
     @property
     def expected(self) -> Window | None:
         """Its window, where it is expected and has one that is not cut away."""
-        if self.window is None or self.excused or self.window.opens_at >= self.window.closes_at:
+        if self.out_of_plan or self.excused or self.window is None:
+            return None
+        if self.window.opens_at >= self.window.closes_at:
             return None
         return self.window
 
@@ -97,6 +103,7 @@ class DrawnPerson:
     address_at: datetime | None
     snoozed: frozenset[Reason]
     snoozed_until: datetime
+    snoozed_at: datetime
     forms: tuple[DrawnForm, ...] = field(default_factory=tuple)
 
 
@@ -115,6 +122,7 @@ def draw_visit(draw: Random) -> DrawnForm:
         excused=draw.random() < 0.1,
         explained=draw.random() < 0.4,
         revealing=draw.random() < 0.4,
+        out_of_plan=draw.random() < 0.1,
     )
 
 
@@ -133,10 +141,19 @@ def draw_diary(draw: Random) -> Iterator[DrawnForm]:
             begun_at=window.opens_at + timedelta(hours=9) if draw.random() < 0.3 else None,
             submitted=draw.random() < often,
             excused=draw.random() < 0.1,
+            out_of_plan=draw.random() < 0.1,
         )
 
 
-def draw_person(draw: Random) -> DrawnPerson:
+def draw_snoozing(draw: Random, forms: Sequence[DrawnForm], rule: WorklistRule) -> datetime:
+    """When a row was let rest: some moment of the past, often one at which a reason began, or just before."""
+    edges = [edge for edge in edges_of(forms, rule) if edge <= SNOOZED_BY]
+    if edges and draw.random() < 0.7:
+        return draw.choice(edges)
+    return SNOOZED_BY - timedelta(hours=draw.randint(0, 16 * 24))
+
+
+def draw_person(draw: Random, rule: WorklistRule) -> DrawnPerson:
     states = (
         ("failed", None),
         ("sent", None),
@@ -145,7 +162,8 @@ def draw_person(draw: Random) -> DrawnPerson:
         ("queued", None),
     )
     drawn = [(*draw.choice(states), draw_moment(draw)) for _message in range(draw.randint(0, 3))]
-    reasons = draw.sample(tuple(SOURCES), draw.randint(0, 3))
+    reasons = draw.sample(tuple(SOURCES), draw.randint(0, 6))
+    forms = (*(draw_visit(draw) for _form in range(draw.randint(0, 4))), *draw_diary(draw))
     return DrawnPerson(
         enrolled_at=draw_moment(draw),
         consented=draw.random() < 0.7,
@@ -156,8 +174,9 @@ def draw_person(draw: Random) -> DrawnPerson:
         messages=tuple((state, why, None if state == "queued" else at) for state, why, at in drawn),
         address_at=draw_moment(draw) if draw.random() < 0.4 else None,
         snoozed=frozenset(reasons),
-        snoozed_until=draw_moment(draw),
-        forms=(*(draw_visit(draw) for _form in range(draw.randint(0, 4))), *draw_diary(draw)),
+        snoozed_until=draw_moment(draw) + timedelta(days=5),
+        snoozed_at=draw_snoozing(draw, forms, rule),
+        forms=forms,
     )
 
 
@@ -184,7 +203,7 @@ def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
             reasons=join_reasons(drawn.snoozed),
             until_at=drawn.snoozed_until,
             reason="x",
-            recorded_at=NOW,
+            recorded_at=drawn.snoozed_at,
             recorded_by="x",
         )
     )
@@ -214,6 +233,7 @@ def _slot(row: Participant, number: int, form: DrawnForm) -> Slot:
     slot.position, slot.exit_kind = number, row.exit_kind
     slot.submitted_at = NOW if form.submitted else None
     slot.excused = "no_translation" if form.excused else None
+    slot.out_of_plan = form.out_of_plan
     slot.missed_reason = "unknown" if form.explained else None
     return slot
 
@@ -279,6 +299,7 @@ def facts_of(drawn: DrawnPerson, keys: Mapping[int, str], search: TodaySearch) -
         forms=tuple(_form(keys[number], form) for number, form in shown),
         diary=_diary(drawn, search),
         snoozed=drawn.snoozed if drawn.snoozed_until > search.at else frozenset(),
+        snoozed_at=drawn.snoozed_at if drawn.snoozed_until > search.at else None,
     )
 
 
@@ -329,21 +350,19 @@ def _diary(drawn: DrawnPerson, search: TodaySearch) -> DiaryFacts:
     return DiaryFacts(**counts)
 
 
-def edges_of(drawn: list[DrawnPerson], rule: WorklistRule) -> list[datetime]:
+def edges_of(forms: Sequence[DrawnForm], rule: WorklistRule) -> list[datetime]:
     """Moments at which something may begin or end, and just before."""
     days = {0, rule.closing_days, rule.opens_days, -rule.idle_days}
     ends = [
         moment - timedelta(days=number)
-        for person in drawn[:3]
-        for form in person.forms[:2]
+        for form in forms
         if form.window
-        for moment in (form.window.opens_at, form.window.closes_at, form.window.grace_until)
+        for moment in (form.window.opens_at, form.window.closes_at, form.window.grace_until, *form.answers)
         for number in days
     ]
     halves = [
         form.window.opens_at + (form.window.closes_at - form.window.opens_at) / 2
-        for person in drawn[:3]
-        for form in person.forms[:2]
+        for form in forms
         if form.window
     ]
     return [edge + step for edge in (*ends, *halves) for step in (timedelta(microseconds=-1), timedelta())]
@@ -357,7 +376,8 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     installation: Installation, site: Site, seed: int
 ) -> None:
     draw = Random(seed)
-    drawn, rule, hides_arm = [draw_person(draw) for _person in range(6)], draw_rule(draw), draw.random() < 0.5
+    rule, hides_arm = draw_rule(draw), draw.random() < 0.5
+    drawn = [draw_person(draw, rule) for _person in range(6)]
     place = open_site(
         StaffContext(installation, SYSTEM, LONG_AGO), "sbrt-nsclc", site_entry(f"{next(NUMBER):04d}")
     )
@@ -367,7 +387,9 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     plan = replace(PLAN, worklist=rule)
     locked = tuple(key for key, each in zip(keys, drawn, strict=True) if each.locked)
     search = TodaySearch(site.study_id, plan, (place.id or 0,), NOW, hides_arm, locked=locked)
-    moments = [draw_moment(draw), *draw.sample(edges_of(drawn, rule), 4)]
+    edges = edges_of([form for person in drawn[:3] for form in person.forms[:2]], rule)
+    later = [edge for edge in edges if edge > SNOOZED_BY]
+    moments = [NOW + timedelta(hours=draw.randint(-72, 96)), *draw.sample(later, min(4, len(later)))]
     for now in moments:
         search = replace(search, at=now)
         true = {
@@ -387,6 +409,29 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
             counts = count_reasons(session.connection(), search)
         assert counts.by_reason == {reason: len(who) for reason, who in listed.items()}
         assert counts.every == len({who for each in listed.values() for who in each})
+    _check_report(installation, search, drawn, names)
+
+
+def _check_report(
+    installation: Installation,
+    search: TodaySearch,
+    drawn: Sequence[DrawnPerson],
+    names: Mapping[int, Mapping[int, str]],
+) -> None:
+    """Matrix and ledger hold the forms of visits that are in the plan, as the list does."""
+    assert PLAN.diary
+    live = {
+        own[number]
+        for each, own in zip(drawn, names.values(), strict=True)
+        for number, form in enumerate(each.forms)
+        if not form.phase and not form.out_of_plan
+    }
+    chosen = FormSelection(search.study_id, NOW, search.sites, shows_arm=True, diary=PLAN.diary.series)
+    with installation.read() as session:
+        cells = read_cells(session.connection(), chosen, list(names))
+        groups = count_forms(session.connection(), FormFigures.completeness, chosen)
+    assert {cell.slot for cell in cells if cell.visit != "M"} == live
+    assert sum(group["count"] for group in groups if group["visit"] != "M") == len(live)
 
 
 def _names(installation: Installation, keys: list[int]) -> dict[int, dict[int, Any]]:

@@ -8,7 +8,7 @@ from app.clinic.today.work_page import show_unsent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
 from app.services.clinic.today.bulk_reminders import remind_participants
-from app.web.urls import BULK_REMINDERS
+from app.web.urls import BULK_REMINDERS, DESK
 
 ONE, CHOSEN = "one", "remind-"
 """Fields: the button of one row (`participant:form`), and the box of each row (`remind-participant`)."""
@@ -25,6 +25,8 @@ def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
         for name, form in fields.items()
         if name.startswith(CHOSEN)
     }
+    if not participant and len(chosen) > 1:
+        desk = desk.acting(result=desk.frame.within(f"{DESK}?done=reminded_all"))
     try:
         sent = remind_participants(desk.context, {participant: form} if participant else chosen)
     except Refused as refused:

@@ -21,7 +21,7 @@ MOST_OF_A_KIND = 2
 """However often a window moves, no form is reminded of more often by one rule."""
 STAFF_HOURS = (time(8), time(21))
 """Between which local times staff may have a reminder sent, the last one included."""
-_BY_STAFF = "staff:"
+BY_STAFF = "staff:"
 LIMIT_OF_PLAN = 2
 """No form gets more than so many times the reminders of its plan, those that staff send included."""
 SETTLED = frozenset({Status.submitted, Status.not_expected, Status.excused, Status.waiting})
@@ -177,7 +177,7 @@ class FormReminders:
 
 def staff_reminder_kind(at: datetime, zone: str) -> str:
     """The kind of a reminder that staff send now: a rule of its own on each local day."""
-    return f"{_BY_STAFF}{local_day(at, zone).isoformat()}"
+    return f"{BY_STAFF}{local_day(at, zone).isoformat()}"
 
 
 def check_staff_reminder(
@@ -207,7 +207,7 @@ def check_staff_reminder(
 
 def is_staff_reminder(kind: str) -> bool:
     """Whether staff had the reminder of this kind sent."""
-    return kind.startswith(_BY_STAFF)
+    return kind.startswith(BY_STAFF)
 
 
 def is_too_late(kind: str, at: datetime, zone: str) -> bool:

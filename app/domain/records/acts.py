@@ -57,9 +57,12 @@ class KeyedAct:
     unwritable: str = ""
     epoch: int = 0
 
-    def part(self, name: str) -> "KeyedAct":
-        """The act upon one of several records that this act is about: done once, like the whole."""
-        return replace(self, key=hashlib.sha256(f"{self.key} {name}".encode()).hexdigest())
+    def part(self, name: str, body: str) -> "KeyedAct":
+        """The act upon one of several records that this act is about: done once, like the whole.
+
+        `body` is the digest of what was typed about this record alone: what is said of others may differ.
+        """
+        return replace(self, key=hashlib.sha256(f"{self.key} {name}".encode()).hexdigest(), body=body)
 
 
 class ActRepeated(Exception):

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+WINDOW_MOVED = "window_moved"
+"""Why a message was dropped whose form was moved before it left."""
+
 
 class MessageState(StrEnum):
     """The life of a message."""

@@ -76,7 +76,8 @@ class ParticipantFacts:
     """What the rule reads of a participant who takes part.
 
     `alerted_at`, `called_at`, `undelivered_at`: since when an alert or a request for a call is open, or the
-    newest message could not be delivered; None where nothing is. `snoozed` are the reasons that rest.
+    newest message could not be delivered; None where nothing is. `snoozed` are the reasons that rest, and
+    `snoozed_at` is when that was decided: what came later does not rest.
     """
 
     enrolled_at: datetime
@@ -89,11 +90,15 @@ class ParticipantFacts:
     forms: tuple[UnsubmittedForm, ...] = ()
     diary: DiaryFacts = field(default_factory=DiaryFacts)
     snoozed: frozenset[Reason] = frozenset()
+    snoozed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkReason:
-    """One reason, its moment (the earlier the more urgent) and the forms concerned, the most urgent first."""
+    """One reason, its moment (the earlier the more urgent) and the forms concerned, the most urgent first.
+
+    A reason stands twice where some of its forms rest and others do not.
+    """
 
     reason: Reason
     at: datetime
@@ -111,17 +116,29 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
         (Reason.undelivered, facts.undelivered_at),
         (Reason.diary, facts.enrolled_at if is_diary_neglected(facts.diary, rule) else None),
     )
-    reasons = [WorkReason(reason, at) for reason, at in people if at is not None]
+    reasons = [
+        WorkReason(reason, at, snoozed=_rests(facts, reason, at)) for reason, at in people if at is not None
+    ]
     for reason, (applies, moment) in _FORM_RULES.items():
-        forms = sorted(
-            (moment(form), form.key)
-            for form in facts.forms
-            if form.opens_at < form.closes_at and applies(form, rule, now)
-        )
-        if forms:
-            reasons.append(WorkReason(reason, forms[0][0], tuple(key for _moment, key in forms)))
-    rested = (WorkReason(each.reason, each.at, each.forms, each.reason in facts.snoozed) for each in reasons)
-    return tuple(sorted(rested, key=lambda each: (each.snoozed, RANKS[each.reason])))
+        forms = [form for form in facts.forms if form.opens_at < form.closes_at and applies(form, rule, now)]
+        then = facts.snoozed_at if reason in facts.snoozed else None
+        known = {form.key for form in forms if then is not None and applies(form, rule, then)}
+        for snoozed in (False, True):
+            some = sorted((moment(form), form.key) for form in forms if (form.key in known) is snoozed)
+            if some:
+                reasons.append(WorkReason(reason, some[0][0], tuple(key for _at, key in some), snoozed))
+    return tuple(sorted(reasons, key=lambda each: (each.snoozed, RANKS[each.reason])))
+
+
+def _rests(facts: ParticipantFacts, reason: Reason, at: datetime) -> bool:
+    """Whether a reason that is about the person rests: one of a moment only if the moment was known."""
+    if reason not in facts.snoozed or facts.snoozed_at is None:
+        return False
+    return reason not in _MOMENTARY or at <= facts.snoozed_at
+
+
+_MOMENTARY = frozenset({Reason.alert, Reason.call, Reason.undelivered})
+"""Reasons that begin with something that happened, so that it can happen again."""
 
 
 def top_reason(reasons: Iterable[WorkReason]) -> WorkReason | None:

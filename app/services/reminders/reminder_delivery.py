@@ -25,14 +25,13 @@ from app.domain.plans.reminders import (
 from app.domain.plans.status import ANSWERABLE
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
-from app.domain.records.messages import MessageState
+from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.form_reminders import LEFT, count_form_reminders
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
-from app.services.schedule.next_due import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
 from app.services.setup.packs import has_form_wording
 from app.storage.queries.participants import get_site

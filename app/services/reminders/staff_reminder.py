@@ -5,12 +5,12 @@ from sqlmodel import Session, col
 
 from app.domain.plans.reminders import StaffReminderRefusal, check_staff_reminder, staff_reminder_kind
 from app.domain.records.audit import AuditEvent
+from app.domain.records.messages import WINDOW_MOVED
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.reminders.due_slots import build_message
 from app.services.reminders.form_reminders import count_form_reminders
 from app.services.schedule.enrolment import ContactChannel
-from app.services.schedule.next_due import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import lock_form
 from app.services.setup.packs import check_form_wording

@@ -15,15 +15,13 @@ from app.domain.plans.reminders import (
     next_due_moment,
     plan_reminders,
 )
+from app.domain.records.messages import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
-
-WINDOW_MOVED = "window_moved"
-"""Why a message was dropped whose form was moved before it left."""
 
 
 def next_due_at(

@@ -1,13 +1,30 @@
 """When a participant may be reminded: consent, wish, pause and hour, as one value."""
 
-from datetime import time
+from datetime import date, datetime, time
+from typing import Protocol
 
 from app.domain.plans.reminders import NEVER, ReminderPreference
 from app.domain.plans.windows import ONE_DAY, start_of_day
-from app.storage.tables.participants import Participant
 
 
-def reminder_preference(participant: Participant) -> ReminderPreference:
+class ReminderWishes(Protocol):
+    """What is stored of when somebody may be reminded, in a row of the table or of a query."""
+
+    @property
+    def zone(self) -> str: ...
+    @property
+    def enrolled_at(self) -> datetime: ...
+    @property
+    def consent_version(self) -> str | None: ...
+    @property
+    def reminders_wanted(self) -> bool: ...
+    @property
+    def remind_at(self) -> str | None: ...
+    @property
+    def reminders_paused_until(self) -> date | None: ...
+
+
+def reminder_preference(participant: ReminderWishes) -> ReminderPreference:
     """When this participant may be reminded; without wish or consent never (PRI-03).
 
     A pause lasts through its last local day. What falls into it is dropped and not made up for.
@@ -20,6 +37,6 @@ def reminder_preference(participant: Participant) -> ReminderPreference:
     return ReminderPreference(max(ends_at, participant.enrolled_at), clock)
 
 
-def wants_reminders(participant: Participant) -> bool:
+def wants_reminders(participant: ReminderWishes) -> bool:
     """Whether they consented to the study and want to be reminded."""
     return participant.reminders_wanted and participant.consent_version is not None

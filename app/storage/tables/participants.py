@@ -152,7 +152,8 @@ class ContactEntry(SQLModel, table=True):
 class Snooze(SQLModel, table=True):
     """Until when a participant's row of the work list rests, for which of its reasons, and why.
 
-    `reasons` are their codes between spaces; another reason brings the row back at once.
+    `reasons` are their codes between spaces; another reason brings the row back at once, and so does one of
+    the same kind that is newer than `recorded_at`.
     """
 
     participant_id: int = Field(foreign_key="participant.id", primary_key=True)

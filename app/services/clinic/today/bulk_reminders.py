@@ -55,10 +55,12 @@ def remind_participants(context: StaffContext, chosen: Mapping[str, str]) -> Bul
         raise Refused("unknown_participant")
     unsent = []
     for key, public_id, subject in people:
-        act = context.act.part(public_id) if context.act else None
+        form = chosen[public_id]
+        body = context.installation.secret_box.keyed_fingerprint(f"{public_id} {form}", "act")
+        act = context.act.part(public_id, body) if context.act else None
         try:
             with suppress(ActRepeated):
-                queue_staff_reminder(replace(context, act=act), key, chosen[public_id])
+                queue_staff_reminder(replace(context, act=act), key, form)
         except Refused as refused:
             unsent.append(UnsentReminder(subject, refused))
     return BulkReminders(len(people) - len(unsent), tuple(unsent))

@@ -6,10 +6,13 @@ from datetime import date, datetime
 
 from sqlalchemy import RowMapping
 
+from app.domain.plans.reminders import FormReminders, check_staff_reminder, staff_reminder_kind
+from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
 from app.domain.today.contacts import split_reasons
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, Reason, UnsubmittedForm, WorkReason
 from app.services.clinic.staff_sites import StaffSite
+from app.services.schedule.reminder_preference import reminder_preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def participant_facts(person: RowMapping, forms: Sequence[RowMapping], locked: b
         forms=tuple(_form_facts(form) for form in forms),
         diary=DiaryFacts(*(person.get(name, 0) for name in DiaryFacts.__slots__)),
         snoozed=split_reasons(person["snoozed"]) if person["snoozed"] else frozenset(),
+        snoozed_at=person["snoozed_at"],
     )
 
 
@@ -111,6 +115,32 @@ def is_open(form: RowMapping, at: datetime) -> bool:
     ends: datetime = form["grace_until"] if form["begun_at"] else form["closes_at"]
     opens: datetime = form["opens_at"]
     return opens <= at < ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """When somebody may be reminded, from a row of a query."""
+
+    zone: str
+    enrolled_at: datetime
+    consent_version: str | None
+    reminders_wanted: bool
+    remind_at: str | None
+    reminders_paused_until: date | None
+
+
+def may_be_reminded(person: RowMapping, form: TodayForm, at: datetime) -> bool:
+    """Whether staff may have a reminder of this form sent now, by the rule that judges it at the press."""
+    wishes = _Wishes(**{name: person[name] for name in _Wishes.__slots__})
+    refusal = check_staff_reminder(
+        Status.open if form.is_open else Status.missed,
+        reminder_preference(wishes),
+        FormReminders(form.reminded, form.planned),
+        at,
+        wishes.zone,
+        sent_today=person["staff_reminder"] == staff_reminder_kind(at, wishes.zone),
+    )
+    return bool(person["reachable"]) and refusal is None
 
 
 def choose_form(

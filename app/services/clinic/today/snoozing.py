@@ -8,6 +8,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.today.contacts import check_snooze, join_reasons
 from app.domain.today.reasons import Reason
+from app.services.clinic.today.work_list import find_participant_reasons
 from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant, Snooze
@@ -18,15 +19,17 @@ def snooze_participant(
 ) -> None:
     """Let a row rest for these of its reasons until the beginning of a day; any other brings it back.
 
-    Raises Refused: "snooze_reason", "snooze_until", and "nothing_to_snooze" where no reason can rest:
-    an alert never does, it is settled where alerts are.
+    What rests are the reasons that were shown and still hold, with what is known of them now: a newer call,
+    message or form of the same kind brings the row back too. Raises Refused: "snooze_reason",
+    "snooze_until", and "nothing_to_snooze" where no reason can rest: an alert never does.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
         words, day = check_snooze(reason, until, local_day(context.at, participant.zone))
-        resting = frozenset(reasons) - {Reason.alert}
+        holding = find_participant_reasons(context, work.session, participant)
+        resting = frozenset(reasons) & {each.reason for each in holding} - {Reason.alert}
         if not resting:
             raise Refused("nothing_to_snooze")
         ends, by = start_of_day(day, participant.zone), context.actor.id

@@ -6,7 +6,7 @@ that neither closed nor future forms cost anything however old the trial is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -36,6 +36,7 @@ from app.services.clinic.today.rows import (
     find_snooze,
     is_open,
     latest_contact,
+    may_be_reminded,
     participant_facts,
 )
 from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
@@ -115,7 +116,8 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
         sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
         view = f"{TODAY}:{sites[0].study_id}" if sites else ""
         kept = find_view(session, viewer, view) if viewer is not None and view else ""
-        today = _read_today(context, session, parse_view(kept) if criteria is None else criteria, sites)
+        remembered = _of_own_sites(parse_view(kept), sites)
+        today = _read_today(context, session, remembered if criteria is None else criteria, sites)
     if viewer is not None and view and criteria is not None and format_view(criteria) != kept:
         remember_view(context.installation, viewer, view, format_view(criteria))
     return today
@@ -134,6 +136,12 @@ def _read_today(
     calm = not (rows or counts.every or counts.resting)
     opening = next_opening(connection, search) if calm else None
     return Today(rows, counts, sites, criteria, after, opening)
+
+
+def _of_own_sites(criteria: TodayFilter, sites: Sequence[StaffSite]) -> TodayFilter:
+    """The filters without a site that is no longer one of these: it would empty every day's list."""
+    own = any(site.code == criteria.site for site in sites)
+    return criteria if own else replace(criteria, site="")
 
 
 def format_view(criteria: TodayFilter) -> str:
@@ -157,12 +165,17 @@ def parse_view(text: str) -> TodayFilter:
 def list_participant_reasons(context: StaffContext, participant_id: int) -> tuple[WorkReason, ...]:
     """Why this one participant stands on the list, the most urgent reason first; none once they left."""
     with context.read() as session:
-        participant = session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, session, participant.study_id)
-        sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
-        return read_participant_work(
-            context, session, participant, plan, plan.blinded and not sees_arm
-        ).reasons
+        return find_participant_reasons(context, session, session.get_one(Participant, participant_id))
+
+
+def find_participant_reasons(
+    context: StaffContext, session: Session, participant: Participant
+) -> tuple[WorkReason, ...]:
+    """The same inside of a transaction."""
+    plan = get_plan(context.installation, session, participant.study_id)
+    sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+    hides_arm = plan.blinded and not sees_arm
+    return read_participant_work(context, session, participant, plan, hides_arm).reasons
 
 
 def read_participant_work(
@@ -267,6 +280,8 @@ class _RowReader:
             permission: self.context.actor.may(permission, site.study_id, site.site_id)
             for permission in (Permission.CONTACT_LOG, Permission.REMINDER_SEND)
         }
+        form = self._form(shown, today) if shown else None
+        reminds = form is not None and may_be_reminded(person, form, self.search.at)
         return TodayRow(
             participant=person["public_id"],
             subject=person["subject"],
@@ -274,12 +289,12 @@ class _RowReader:
             site=site,
             zone=person["zone"],
             reasons=tuple(describe_reason(each, by_key, facts, today, person["zone"]) for each in reasons),
-            form=self._form(shown, today) if shown else None,
+            form=form,
             more_forms=len(others),
             contact=latest_contact(person),
             snooze=find_snooze(person),
             may_log=may[Permission.CONTACT_LOG],
-            may_remind=may[Permission.REMINDER_SEND] and shown is not None and is_open(shown, self.search.at),
+            may_remind=may[Permission.REMINDER_SEND] and reminds,
         )
 
     def _form(self, form: RowMapping, today: date) -> TodayForm:

@@ -73,6 +73,9 @@ def rule_moments(rule: WorklistRule, plan: Plan, at: datetime) -> dict[str, Any]
         "diary_form": plan.diary.instrument if plan.diary else "",
         "diary_least": rule.diary_least,
         "diary_weeks": rule.diary_weeks,
+        "closing_days": rule.closing_days,
+        "idle_days": -rule.idle_days,
+        "opens_days": rule.opens_days,
     }
 
 
@@ -87,7 +90,7 @@ LOCKED = sa.bindparam("locked", type_=sa.BigInteger, expanding=True)
 
 
 class HalfGone(sa.sql.functions.FunctionElement[bool]):
-    """Whether half of the time between two moments is over at a third; all three are whole seconds."""
+    """Whether half of the time between two moments is over at the whole second of a third."""
 
     type = sa.Boolean()
     inherit_cache = True
@@ -97,7 +100,8 @@ class HalfGone(sa.sql.functions.FunctionElement[bool]):
 @compiles(HalfGone)
 def _half_gone(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
     opens, closes, now = (compiler.process(each, **options) for each in element.clauses)
-    return f"({now} - {opens} >= {closes} - {now})"
+    second = f"date_trunc('second', {now})"
+    return f"({second} - {opens} >= {closes} - {second})"
 
 
 @compiles(HalfGone, "sqlite")
@@ -106,19 +110,64 @@ def _half_gone_in_sqlite(element: HalfGone, compiler: SQLCompiler, **options: ob
     return f"({now} * 2 >= {opens} + {closes})"
 
 
+class DaysAfter(sa.sql.functions.FunctionElement[datetime]):
+    """The moment so many times 24 hours after another, or before it, to the microsecond."""
+
+    type = _MOMENT
+    inherit_cache = True
+    name = "days_after"
+
+
+@compiles(DaysAfter)
+def _days_after(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
+    since, days = (compiler.process(each, **options) for each in element.clauses)
+    return f"({since} + {days} * interval '24 hours')"
+
+
+@compiles(DaysAfter, "sqlite")
+def _days_after_in_sqlite(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
+    since, days = (compiler.process(each, **options) for each in element.clauses)
+    return f"(strftime('%Y-%m-%d %H:%M:%S', {since}, {days} || ' days') || substr({since}, 20))"
+
+
+_SNOOZED_AT = col(Snooze.recorded_at)
+
+
+def _later(days: str) -> sa.ColumnElement[datetime]:
+    """So many days after a snooze was recorded."""
+    return DaysAfter(_SNOOZED_AT, sa.bindparam(days, type_=sa.Integer))
+
+
+def _awake(
+    person: sa.orm.Mapped[Any], reason: Reason, *known: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
+    """That this reason of a participant does not rest; a snooze is of what was `known` when it was made."""
+    rests = sa.exists().where(
+        col(Snooze.participant_id) == person,
+        col(Snooze.until_at) > _NOW,
+        col(Snooze.reasons).contains(f" {reason.value} "),
+        *known,
+    )
+    return ~rests
+
+
 LIVE = (
     col(Slot.submitted_at).is_(None),
     col(Slot.exit_kind).is_(None),
     col(Slot.excused).is_(None),
     col(Slot.opens_at).is_not(None),
+    col(Slot.out_of_plan).is_(sa.false()),
 )
-"""What every partial index of slots that are still wanted says, word for word."""
+"""A form that is still wanted; but for the last, what every partial index of slots says word for word."""
 _VISIT = (*LIVE, col(Slot.for_day).is_(None), col(Slot.opens_at) < col(Slot.closes_at))
 _THERE = col(Slot.site_id).in_(SITES)
 _OVER = sa.or_(col(Slot.begun_at).is_(None), col(Slot.grace_until) <= _NOW)
 
 Source = sa.Select[Any]
 """Rows of a participant's key (`person`) and a moment (`at`)."""
+
+
+_PERSON = col(Participant.id)
 
 
 def _slots(at: sa.orm.Mapped[Any], shape: TodayShape, *conditions: sa.ColumnElement[bool]) -> Source:
@@ -137,23 +186,31 @@ def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> Sour
 def _closing(shape: TodayShape) -> Source:
     closes = col(Slot.closes_at)
     soon = (closes > _NOW, closes <= moment("closing"), col(Slot.opens_at) <= _NOW)
-    return _slots(closes, shape, *_VISIT, _THERE, *soon)
+    known = (closes <= _later("closing_days"), col(Slot.opens_at) <= _SNOOZED_AT)
+    awake = _awake(col(Slot.participant_id), Reason.closing, *known)
+    return _slots(closes, shape, *_VISIT, _THERE, *soon, awake)
 
 
 def _half(shape: TodayShape) -> Source:
     opens, closes = col(Slot.opens_at), col(Slot.closes_at)
     later = (closes > moment("closing"), closes > _NOW, closes <= moment("horizon"), opens <= _NOW)
     gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
-    return _slots(closes, shape, *_VISIT, _THERE, *later, col(Slot.begun_at).is_(None), gone)
+    known: sa.ColumnElement[bool] = HalfGone(opens, closes, _SNOOZED_AT)
+    awake = _awake(col(Slot.participant_id), Reason.half, known)
+    return _slots(closes, shape, *_VISIT, _THERE, *later, col(Slot.begun_at).is_(None), gone, awake)
 
 
 def _idle(shape: TodayShape) -> Source:
-    answered = sa.exists().where(
-        col(AnswerEvent.slot_id) == col(Slot.id), col(AnswerEvent.received_at) > moment("idle")
-    )
+    def answered_after(when: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+        answer = sa.orm.aliased(AnswerEvent)
+        return sa.exists().where(col(answer.slot_id) == col(Slot.id), col(answer.received_at) > when)
+
     begun = (col(Slot.begun_at).is_not(None), col(Slot.begun_at) <= moment("idle"))
     open_still = (col(Slot.grace_until) > _NOW, col(Slot.opens_at) < col(Slot.closes_at))
-    return _slots(col(Slot.grace_until), shape, *LIVE, _THERE, *begun, *open_still, ~answered)
+    known = (col(Slot.begun_at) <= _later("idle_days"), ~answered_after(_later("idle_days")))
+    awake = _awake(col(Slot.participant_id), Reason.idle, *known)
+    idle = (*begun, *open_still, ~answered_after(moment("idle")), awake)
+    return _slots(col(Slot.grace_until), shape, *LIVE, _THERE, *idle)
 
 
 def _missed(shape: TodayShape) -> Source:
@@ -174,27 +231,38 @@ def _missed(shape: TodayShape) -> Source:
         col(earlier.opens_at) < col(earlier.closes_at),
         col(earlier.missed_reason).is_(None),
         sa.or_(col(earlier.begun_at).is_(None), col(earlier.grace_until) <= _NOW),
+        col(earlier.out_of_plan).is_(sa.false()),
+        _unexplained_awake(earlier),
         before,
         *shown,
     )
     closed = (col(Slot.missed_reason).is_(None), col(Slot.closes_at) <= _NOW, _OVER)
     study = col(Slot.study_id) == sa.bindparam("study", type_=sa.Integer)
-    return _slots(col(Slot.closes_at), shape, *_VISIT, study, _THERE, *closed, ~another)
+    awake = _unexplained_awake(Slot)
+    return _slots(col(Slot.closes_at), shape, *_VISIT, study, _THERE, *closed, awake, ~another)
+
+
+def _unexplained_awake(form: type[Slot]) -> sa.ColumnElement[bool]:
+    over = sa.or_(col(form.begun_at).is_(None), col(form.grace_until) <= _SNOOZED_AT)
+    return _awake(col(form.participant_id), Reason.missed, col(form.closes_at) <= _SNOOZED_AT, over)
 
 
 def _opens(shape: TodayShape) -> Source:
     opens = col(Slot.opens_at)
-    return _slots(opens, shape, *_VISIT, _THERE, opens > _NOW, opens <= moment("opening"))
+    awake = _awake(col(Slot.participant_id), Reason.opens, opens <= _later("opens_days"))
+    return _slots(opens, shape, *_VISIT, _THERE, opens > _NOW, opens <= moment("opening"), awake)
 
 
 def _call(_shape: TodayShape) -> Source:
     kind = col(TeamRequest.kind) == code_literal(TeamRequestKind.call)
-    asked = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None))
+    awake = _awake(_PERSON, Reason.call, col(TeamRequest.asked_at) <= _SNOOZED_AT)
+    asked = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None), awake)
     return asked.join(TeamRequest, col(TeamRequest.participant_id) == col(Participant.id))
 
 
 def _locked(_shape: TodayShape) -> Source:
-    return _people(col(Participant.enrolled_at), col(Participant.id).in_(LOCKED))
+    locked = col(Participant.id).in_(LOCKED)
+    return _people(col(Participant.enrolled_at), locked, _awake(_PERSON, Reason.locked))
 
 
 def _unused(_shape: TodayShape) -> Source:
@@ -203,6 +271,7 @@ def _unused(_shape: TodayShape) -> Source:
         col(Participant.activated_at).is_(None),
         col(Participant.consent_version).is_not(None),
         col(Participant.enrolled_at) <= moment("unused"),
+        _awake(_PERSON, Reason.unused),
     )
 
 
@@ -226,7 +295,8 @@ def undelivered() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _undelivered(_shape: TodayShape) -> Source:
-    failed = _people(col(Message.settled_at), *undelivered())
+    awake = _awake(_PERSON, Reason.undelivered, col(Message.settled_at) <= _SNOOZED_AT)
+    failed = _people(col(Message.settled_at), *undelivered(), awake)
     return failed.join(Message, col(Message.participant_id) == col(Participant.id))
 
 
@@ -262,6 +332,7 @@ def closed_diary() -> tuple[sa.ColumnElement[bool], ...]:
     return (
         col(Slot.exit_kind).is_(None),
         col(Slot.excused).is_(None),
+        col(Slot.out_of_plan).is_(sa.false()),
         col(Slot.instrument) == sa.bindparam("diary_form", type_=sa.String),
         col(Slot.for_day).is_not(None),
         col(Slot.for_day) >= sa.bindparam("diary_day", type_=sa.Date),
@@ -295,7 +366,8 @@ def _diary(shape: TodayShape) -> Source:
         .group_by(col(Slot.participant_id))
         .having(neglected)
     )
-    return _people(col(Participant.enrolled_at), col(Participant.id).in_(found))
+    neglects = col(Participant.id).in_(found)
+    return _people(col(Participant.enrolled_at), neglects, _awake(_PERSON, Reason.diary))
 
 
 SOURCES: Mapping[Reason, Callable[[TodayShape], Source]] = {
@@ -310,14 +382,4 @@ SOURCES: Mapping[Reason, Callable[[TodayShape], Source]] = {
     Reason.diary: _diary,
     Reason.opens: _opens,
 }
-"""Who is listed for each reason that has records to rest on."""
-
-
-def awake(person: sa.ColumnElement[Any], reason: Reason) -> sa.ColumnElement[bool]:
-    """That this reason of a participant does not rest."""
-    rests = sa.exists().where(
-        col(Snooze.participant_id) == person,
-        col(Snooze.until_at) > _NOW,
-        col(Snooze.reasons).contains(f" {reason.value} "),
-    )
-    return ~rests
+"""Who is listed for each reason that has records to rest on, where the reason does not rest."""

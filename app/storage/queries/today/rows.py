@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.plans.plan import Plan
-from app.domain.records.messages import MessageState
+from app.domain.plans.reminders import BY_STAFF
+from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.queries.slots import code_literal
@@ -20,7 +21,6 @@ from app.storage.queries.today.branches import (
     SITES,
     SOURCES,
     TodayShape,
-    awake,
     closed_diary,
     diary_counts,
     moment,
@@ -30,7 +30,7 @@ from app.storage.queries.today.branches import (
 )
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.messages import Message
-from app.storage.tables.participants import ContactEntry, Participant, Snooze, TeamRequest
+from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
 COUNTED = 1000
@@ -57,8 +57,8 @@ class TodaySearch:
 
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
-        plain = self.subject.replace("/", "//").replace("%", "/%").replace("_", "/_")
-        filters = {"subject": f"%{plain}%", "language": self.language or "%"}
+        plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
+        filters = {"subject": f"%{plain}%", "language": self.language}
         return rule_moments(self.plan.worklist, self.plan, self.at) | {
             "study": self.study_id,
             "sites": list(self.sites),
@@ -80,12 +80,13 @@ class TodayCounts:
     corrections: int
 
 
+_LANGUAGE = sa.bindparam("language", type_=sa.String)
 _NAMED = (
     sa.select(col(Participant.id))
     .where(
         col(Participant.site_id).in_(SITES),
-        col(Participant.subject).like(sa.bindparam("subject"), escape="/"),
-        col(Participant.language).like(sa.bindparam("language")),
+        sa.func.lower(col(Participant.subject)).like(sa.bindparam("subject"), escape="/"),
+        sa.or_(_LANGUAGE == "", col(Participant.language) == _LANGUAGE),
     )
     .cte("named")
 )
@@ -96,9 +97,8 @@ def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
     return SOURCES[reason](shape).subquery(reason.value)
 
 
-def _wanted(reason: Reason, source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
-    named = (source.c.person.in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
-    return awake(source.c.person, reason), *named
+def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
+    return (source.c.person.in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
 
 
 @lru_cache(maxsize=64)
@@ -107,7 +107,7 @@ def _counts(shape: TodayShape) -> sa.Select[Any]:
     parts = []
     for reason in SOURCES:
         source = _source(reason, shape)
-        some = sa.select(source.c.person).where(*_wanted(reason, source, shape)).limit(COUNTED).subquery()
+        some = sa.select(source.c.person).where(*_wanted(source, shape)).limit(COUNTED).subquery()
         rank = sa.literal_column(str(RANKS[reason]), sa.Integer).label("rank")
         parts.append(sa.select(rank, some.c.person))
     found = sa.union_all(*parts).cte("found")
@@ -171,7 +171,7 @@ def _entries(shape: TodayShape, reasons: tuple[Reason, ...], first_is_cut: bool)
             cut = (at >= moment("after_at"), later)
         rank = sa.literal_column(str(RANKS[reason]), sa.Integer).label("rank")
         part = sa.select(rank, at.label("at"), person.label("person"))
-        part = part.where(*_wanted(reason, source, shape), *cut).order_by(at, person)
+        part = part.where(*_wanted(source, shape), *cut).order_by(at, person)
         parts.append(sa.select(part.limit(sa.bindparam("most", type_=sa.Integer)).subquery()))
     found = sa.union_all(*parts).subquery()
     return sa.select(found).order_by(found.c.rank, found.c.at, found.c.person)
@@ -243,6 +243,17 @@ def _lost_message() -> sa.ScalarSelect[Any]:
     return lost.where(col(Message.participant_id) == _PERSON, *undelivered()).scalar_subquery()
 
 
+def _newest_staff_reminder() -> sa.ScalarSelect[Any]:
+    """The kind of the newest reminder that staff had sent, which names its day; one that moved was none."""
+    newest = sa.select(sa.func.max(col(Message.kind)))
+    return newest.where(
+        col(Message.participant_id) == _PERSON,
+        col(Message.kind).startswith(BY_STAFF, autoescape=True),
+        col(Message.failure).is_distinct_from(WINDOW_MOVED),
+    ).scalar_subquery()
+
+
+_REACHABLE = sa.exists().where(col(Contact.participant_id) == _PERSON)
 _KNOWN: tuple[Any, ...] = (
     _PERSON.label("person"),
     col(Participant.public_id),
@@ -253,9 +264,15 @@ _KNOWN: tuple[Any, ...] = (
     col(Participant.enrolled_at),
     col(Participant.consent_version),
     col(Participant.activated_at),
+    col(Participant.reminders_wanted),
+    col(Participant.remind_at),
+    col(Participant.reminders_paused_until),
+    _REACHABLE.label("reachable"),
+    _newest_staff_reminder().label("staff_reminder"),
     _open_call().label("called_at"),
     _lost_message().label("undelivered_at"),
     col(Snooze.reasons).label("snoozed"),
+    col(Snooze.recorded_at).label("snoozed_at"),
     col(Snooze.until_at),
     col(Snooze.reason).label("snooze_reason"),
     col(ContactEntry.outcome),
