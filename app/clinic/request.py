@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
+from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.studies import (
     STUDY,
     StaffStudy,
@@ -287,9 +288,10 @@ def _refuse_permission(request: Request, permission: Permission, frame: DeskFram
 
 
 def _to_sign_in(request: Request) -> HTTPException:
+    url = with_return_address(SIGN_IN, find_return_address(request))
     if request.headers.get("hx-request"):
-        return HTTPException(401, headers={"HX-Redirect": SIGN_IN})
-    return HTTPException(303, headers={"Location": SIGN_IN})
+        return HTTPException(401, headers={"HX-Redirect": url})
+    return HTTPException(303, headers={"Location": url})
 
 
 def get_overview(desk: ParticipantStaffRequest) -> ParticipantOverview:

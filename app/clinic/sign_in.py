@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.navigation import is_desk_address
+from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
 from app.clinic.request import SignedInRequest, translate_refusal
 from app.domain.refusal import Refused
 from app.services.accounts.known_browsers import PROOF_LIFE, renew_browser_proofs
@@ -33,21 +35,23 @@ from app.web.urls import DESK, KNOWN_COOKIE, SESSION_COOKIE, SIGN_IN, SIGN_IN_CO
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """E-mail and password."""
+    """E-mail and password; `next_url` is where to go on afterwards, "" for the desk."""
 
     template: ClassVar[str] = "clinic/sign_in.html"
     action_url: str
+    next_url: str
     email: str = ""
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CodePage:
-    """The one-time code, after the password."""
+    """The one-time code, after the password; `next_url` as on the page before."""
 
     template: ClassVar[str] = "clinic/code.html"
     action_url: str
     back_url: str
+    next_url: str
     error: str = ""
 
 
@@ -55,27 +59,35 @@ BackAddress = Annotated[str, Form(max_length=2000), Narrowed]
 Short = Annotated[str, Form(max_length=200), Narrowed]
 Password = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
+Checked = AfterValidator(check_return_address)
+AskedNext = Annotated[str, Query(alias=NEXT, max_length=LONGEST), Checked]
+PostedNext = Annotated[str, Form(alias=NEXT, max_length=LONGEST), Checked]
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(SIGN_IN)
-def ask_password(request: Request) -> Response:
-    return render(request, SignInPage(SIGN_IN))
+def ask_password(request: Request, next_url: AskedNext = "") -> Response:
+    return render(request, SignInPage(SIGN_IN, next_url))
 
 
 @router.post(SIGN_IN)
 def take_password(
-    request: Request, installation: CurrentInstallation, at: At, email: Short = "", password: Password = ""
+    request: Request,
+    installation: CurrentInstallation,
+    at: At,
+    email: Short = "",
+    password: Password = "",
+    next_url: PostedNext = "",
 ) -> Response:
     try:
         source, browser = find_source(request), _browser(request)
         cookie = sign_in_staff(installation, email, password, source, at, browser)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
-        response = render(request, SignInPage(SIGN_IN, email, words), message_of(refused).status)
-        return ask_to_retry(request, response, refused)
-    return _with_cookie(SIGN_IN_CODE, cookie)
+        page = SignInPage(SIGN_IN, next_url, email, words)
+        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
+    return _with_cookie(with_return_address(SIGN_IN_CODE, next_url), cookie)
 
 
 @guards(CallerKind.STAFF_HALF)
@@ -85,29 +97,35 @@ def require_password(request: Request, installation: CurrentInstallation, at: At
     try:
         require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)
     except Refused as refused:
-        raise HTTPException(303, headers={"Location": SIGN_IN}) from refused
+        next_url = check_return_address(request.query_params.get(NEXT, ""))
+        raise HTTPException(303, headers={"Location": with_return_address(SIGN_IN, next_url)}) from refused
 
 
 PendingSignIn = Annotated[None, Depends(require_password)]
 
 
 @router.get(SIGN_IN_CODE)
-def ask_code(request: Request, _pending: PendingSignIn) -> Response:
-    return render(request, CodePage(SIGN_IN_CODE, SIGN_IN))
+def ask_code(request: Request, _pending: PendingSignIn, next_url: AskedNext = "") -> Response:
+    return render(request, _code_page(next_url))
 
 
 @router.post(SIGN_IN_CODE)
 def take_code(
-    request: Request, installation: CurrentInstallation, at: At, _pending: PendingSignIn, code: Short = ""
+    request: Request,
+    installation: CurrentInstallation,
+    at: At,
+    _pending: PendingSignIn,
+    code: Short = "",
+    next_url: PostedNext = "",
 ) -> Response:
     browser = _browser(request)
     try:
         cookie = confirm_second_factor(installation, browser.session, code, find_source(request), at, browser)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
-        shown = render(request, CodePage(SIGN_IN_CODE, SIGN_IN, words), message_of(refused).status)
+        shown = render(request, _code_page(next_url, words), message_of(refused).status)
         return ask_to_retry(request, shown, refused)
-    response = _with_cookie(DESK, cookie)
+    response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
     return response
@@ -128,6 +146,10 @@ def change_staff_language(desk: SignedInRequest, lang: Short, back: BackAddress 
     response = here.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)
     return response
+
+
+def _code_page(next_url: str, error: str = "") -> CodePage:
+    return CodePage(SIGN_IN_CODE, with_return_address(SIGN_IN, next_url), next_url, error)
 
 
 def _browser(request: Request) -> StaffBrowser:

@@ -215,6 +215,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "contact_outcome": _invalid(N_("Please choose the outcome.")),
     "contact_note": _invalid(N_("Please write a few words about the outcome.")),
     "next_try": _invalid(N_("The next try is today or at most %(most)s days later.")),
+    "call_not_settled": _invalid(
+        N_("Only a call that reached them settles their request. Please take the tick out.")
+    ),
     "unknown_contact": _absent("not-found"),
     "contact_corrected": _conflict(N_("This entry was corrected already. Please correct the newest one.")),
     "correction_reason": _invalid(N_("Please give the reason for the correction.")),
@@ -302,6 +305,8 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         N_("This visit is not part of the plan. Allowed: %(allowed)s."), "unknown-visit"
     ),
     "unknown_anchor": _invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
+    "not_own_site": _invalid(N_("This is none of your sites. Allowed: %(allowed)s.")),
+    "days_reversed": _invalid(N_("%(field)s: this day is before the first one.")),
     "unknown_zone": _invalid(
         N_("This time zone is not known. Enter its name in the IANA list, such as Asia/Shanghai.")
     ),

@@ -224,7 +224,7 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
     other = next(each for each in forms if "/sessions/" in each)
     assert two.post(other).headers["location"] == "/desk/account?done=ended"
     assert two.post(other).status_code == 409
-    assert one.get("/desk/account").headers["location"] == "/desk/sign-in"
+    assert one.get("/desk/account").headers["location"] == "/desk/sign-in?next=%2Fdesk%2Faccount"
     clinic.clock.forward(minutes=1)
     typed = {
         "password_now": PASSWORD, "password_new": "another horse battery",

@@ -30,7 +30,7 @@ def let(here: SiteFixture) -> Let:
 
 def turned_away(answer: Response) -> bool:
     """Whether nothing was shown or done: refused, not there, or sent to sign in."""
-    to_sign_in = answer.status_code == 303 and answer.headers["location"] == "/desk/sign-in"
+    to_sign_in = answer.status_code == 303 and answer.headers["location"].partition("?")[0] == "/desk/sign-in"
     signed_out = "set-cookie" in answer.headers  # sent there too, but by their own wish
     return (to_sign_in and not signed_out) or answer.status_code in (401, 403, 404)
 

@@ -7,13 +7,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
+from app.clinic.frame.return_address import with_return_address
+from app.clinic.today import contact_form, snooze_form
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
-from app.services.patient.team_requests import request_call
+from app.services.patient.team_requests import request_call, request_correction
 from app.services.setup.studies import load_study, open_site
-from tests.applications import Clock
+from tests.applications import Clock, visitor
 from tests.faces.test_clinic import ClinicFixture, page
 from tests.markup import parsed
 from tests.services.people import START, Person, days, enrolled, site_entry
@@ -85,7 +87,12 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     under = nurse.get(f"{clinic.url}/contacts", headers=FRAGMENT).text
     assert under.lstrip().startswith("<tr")
     assert "This settles their request for a call" in under
-    typed = {"outcome": "other", "note": "", "next_try": "2026-03-04", "answers_call": "yes"}
+    assert parsed(under).one("input", name="answers_call").get("checked") is None
+    typed = {"outcome": "no_answer", "note": "", "next_try": "2026-03-04", "answers_call": "yes"}
+    refused = nurse.post(f"{clinic.url}/contacts", data=typed)
+    assert refused.status_code == 422
+    assert "Only a call that reached them settles their request." in refused.text
+    typed = {"outcome": "other", "note": "", "next_try": "2026-03-04"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert refused.status_code == 422
     assert "Please write a few words about the outcome." in refused.text
@@ -139,11 +146,12 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
 
 
 @pytest.mark.usefixtures("calling")
-def test_who_cannot_be_reminded_is_named_with_the_reason(nurse: TestClient) -> None:
-    box = page(nurse, "/desk").one("input", type="checkbox", form="bulk")
-    answer = nurse.post("/desk/reminders", data={box["name"]: box["value"]})
+def test_who_cannot_be_reminded_is_named_with_the_reason(clinic: ClinicFixture, nurse: TestClient) -> None:
+    assert page(nurse, "/desk").all("input", type="checkbox", form="bulk") == []  # no box that only refuses
+    row = clinic.person.row().public_id
+    answer = nurse.post("/desk/reminders", data={f"remind-{row}": clinic.person.slot("BL").public_id})
     assert answer.status_code == 409
-    (summary,) = parsed(answer.text).all("div", role="alert")
+    (summary,) = [each for each in parsed(answer.text).all("div", role="alert") if each.text]
     assert "0571-001" in summary.text
     assert "wants no reminders" in summary.text
     assert "Please choose at least one participant." in nurse.post("/desk/reminders").text
@@ -156,7 +164,96 @@ def test_the_call_sheet_has_room_for_outcomes(nurse: TestClient) -> None:
     sheet = page(nurse, "/desk/call-sheet?reason=call&q=0571")
     assert "0571-001" in sheet.text
     assert "☐ No answer" in sheet.text
+    assert "☐ Other" in sheet.text
+    assert "Note" in [each.text for each in sheet.all("th")]
+    assert "Language English" in page(nurse, "/desk/call-sheet?reason=call&language=en").text
+    second = page(nurse, f"/desk?reason=&after=0_{int(START.timestamp())}000000_0")
+    assert any("after=0_" in (each["href"] or "") for each in second.all("a") if "sheet" in each.text)
     assert "Nobody to call." in page(nurse, "/desk/call-sheet?reason=diary").text
+
+
+LABELS = contact_form.LABELS | snooze_form.LABELS | {"reason": "Why it can wait"}
+FORMS = {
+    "contacts": ("outcome", "note", "next_try", "answers_call", "back"),
+    "snooze": ("reasons", "reason", "until"),
+}
+
+
+@pytest.mark.usefixtures("calling")
+def test_no_field_of_these_forms_loses_what_was_typed_or_is_named_by_its_code(
+    clinic: ClinicFixture, nurse: TestClient
+) -> None:
+    """A control character, as one is pasted, in each field of each act; in both languages."""
+    typed = {
+        "note": "kept",
+        "reason": "kept",
+        "outcome": "no_answer",
+        "until": "2026-03-05",
+        "reasons": "call",
+    }
+    for language in ("zh_CN", "en"):
+        nurse.post("/desk/language", data={"lang": language})
+        for form, fields in FORMS.items():
+            for name in fields:
+                told = {each: typed.get(each, "") for each in fields} | {name: typed.get(name, "") + "\x0b"}
+                answer = nurse.post(f"{clinic.url}/{form}", data=told)
+                assert answer.status_code == 422, (form, name)
+                assert 'value="kept"' in answer.text, (form, name)
+                (summary,) = parsed(answer.text).all("div", class_="note err sum")
+                label = LABELS.get(name, "This page")
+                assert language != "en" or f"{label}: this holds" in summary.text
+                assert language == "en" or name not in summary.text
+    for wrong in ("2026-13-77", "2600-01-01"):
+        answer = nurse.post(f"{clinic.url}/contacts", data={"outcome": "no_answer", "next_try": wrong})
+        assert "Next try (optional):" in answer.text
+        assert "next_try:" not in answer.text
+
+
+@pytest.mark.usefixtures("calling")
+def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: TestClient) -> None:
+    made, person = clinic.person.installation, clinic.person
+    person.begin("BL", START)
+    person.submit("BL", START)
+    visitor = ParticipantContext(made, person.participant(START), START)
+    request_correction(visitor, person.slot("BL").public_id)
+    for client, may in ((nurse, True), (clinic.browser(Role.DATA_MANAGER), False)):
+        shown = page(client, "/desk")
+        assert "reported a mistake" in shown.text
+        linked = [each["href"] for each in shown.all("a") if "reported a mistake" in each.text]
+        assert linked == (["/desk/requests"] if may else [])
+        assert ("c" in [each.text for each in shown.all("kbd")]) is may
+        assert ("r" in [each.text for each in shown.all("kbd")]) is may
+
+
+def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: ClinicFixture) -> None:
+    client = visitor(clinic.app)
+    form = f"{clinic.url}/contacts"
+    for answer in (client.get(form), client.post(form, data={"note": "typed"})):
+        assert answer.headers["location"] == with_return_address("/desk/sign-in", form)
+    asked = client.get(form, headers=FRAGMENT | {"HX-Current-URL": "http://testserver/desk?reason=call"})
+    assert asked.headers["hx-redirect"] == with_return_address("/desk/sign-in", "/desk?reason=call")
+    assert client.post("/desk/reminders").headers["location"] == "/desk/sign-in"
+    shown = page(client, with_return_address("/desk/sign-in", form))
+    assert shown.one("input", name="next")["value"] == form
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org/desk",
+        "//example.org",
+        "/desk@example.org",
+        "/desk/\\x",
+        "/home",
+        "/desk/sign-in",
+        "x",
+    ],
+)
+def test_no_foreign_address_is_carried_through_sign_in(clinic: ClinicFixture, address: str) -> None:
+    client = visitor(clinic.app)
+    assert page(client, with_return_address("/desk/sign-in", address)).all("input", name="next") == []
+    told = {"email": "none@example.org", "password": "x", "next": address}
+    assert parsed(client.post("/desk/sign-in", data=told).text).all("input", name="next") == []
 
 
 def test_a_page_of_a_hundred_rows_is_light_and_costs_eight_statements(

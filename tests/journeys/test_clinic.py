@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
@@ -32,7 +32,7 @@ class Served:
 
     address: str
     secret: str
-    at: datetime
+    clock: Clock
 
 
 @pytest.fixture
@@ -51,19 +51,24 @@ def served(migrated_sqlite_url: str) -> Iterator[Served]:
         grant_role(StaffContext(made, SYSTEM, START), new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code)
     clock.at = START + days(8)
     with servers.serving(app, listener):
-        yield Served(address, new.totp_secret, clock.at)
+        yield Served(address, new.totp_secret, clock)
 
 
 def signed_in(context: BrowserContext, served: Served) -> Page:
     page = context.new_page()
     page.goto(f"{served.address}/desk")
+    give_secrets(page, served)
+    page.wait_for_url("**/desk")
+    return page
+
+
+def give_secrets(page: Page, served: Served) -> None:
+    """Fill in the two pages of signing in."""
     page.fill("#email", EMAIL)
     page.fill("#password", PASSWORD)
     page.click("main button.btn")
-    page.fill("#code", pyotp.TOTP(served.secret).generate_otp(int(served.at.timestamp()) // 30))
+    page.fill("#code", pyotp.TOTP(served.secret).generate_otp(int(served.clock.at.timestamp()) // 30))
     page.click("main button.btn")
-    page.wait_for_url("**/desk")
-    return page
 
 
 def check_sound(page: Page) -> None:
@@ -181,4 +186,99 @@ def test_a_call_is_logged_from_its_row(chromium: Browser, served: Served, script
     page.click("text=Save the contact")
     expect(page.locator("[role=status]").first).to_have_text("Contact logged.")
     assert page.locator("#work tbody tr").count() == 1
+    context.close()
+
+
+def log_call(page: Page, row: int) -> None:
+    page.click(f"#work tbody tr:not(.under) >> nth={row} >> [data-log]")
+
+
+@pytest.mark.slow
+def test_one_form_is_open_at_a_time_and_loses_nothing_unasked(chromium: Browser, served: Served) -> None:
+    """Two rows are chosen before the first answers; then words are typed, the network and the server fail."""
+    context = chromium.new_context(locale="en-GB")
+    page = signed_in(context, served)
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/contacts", hold)
+    log_call(page, 0)
+    log_call(page, 1)
+    page.wait_for_timeout(50)
+    for route in waiting:
+        route.continue_()
+    page.unroute("**/contacts", hold)
+    under = page.locator("tr.under")
+    expect(under).to_have_count(1)
+    second = page.locator("#work tbody tr:not(.under)").nth(1).locator("[data-open]").inner_text()
+    expect(under).to_contain_text(second)
+    ids = page.eval_on_selector_all("[id]", "all => all.map(each => each.id)")
+    assert len(ids) == len(set(ids))
+    key = str(page.get_attribute("tr.under form.keeps", "action")).split("/")[-2]
+    assert all(
+        key in str(each) for each in page.eval_on_selector_all("tr.under [id]", "all => all.map(e => e.id)")
+    )
+
+    note = page.locator("tr.under [name=note]")
+    note.fill("rings at noon")
+    asked = iter([False, False, True])
+    page.on("dialog", lambda dialog: dialog.accept() if next(asked) else dialog.dismiss())
+    log_call(page, 0)
+    page.select_option("#site", "0021")
+    expect(note).to_have_value("rings at noon")
+    expect(page.locator("#site")).to_have_value("")
+
+    context.set_offline(True)
+    log_call(page, 0)
+    expect(page.locator("#failed")).to_contain_text("could not be loaded")
+    expect(note).to_have_value("rings at noon")
+    assert audit(page) == []
+    context.set_offline(False)
+    page.click("[data-close]")
+    page.click("[data-retry]")
+    expect(under).not_to_contain_text(second)
+    expect(page.locator("#failed")).to_be_empty()
+    page.route("**/contacts", lambda route: route.fulfill(status=503, body="<html><h1>away</h1></html>"))
+    log_call(page, 1)
+    expect(page.locator("#failed")).to_contain_text("could not be loaded")
+    assert "away" not in page.inner_text("#worklist")
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: Served) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = signed_in(context, served)
+    log_call(page, 0)
+    page.check("[name=outcome][value=no_answer]")
+    page.fill("[name=note]", "rings at noon")
+    served.clock.at += timedelta(hours=13)
+    page.click("text=Save the contact")
+    give_secrets(page, served)
+    page.wait_for_url("**/contacts")
+    expect(page.locator("[name=note]")).to_have_value("rings at noon")
+    assert page.is_checked("[name=outcome][value=no_answer]")
+    page.click("text=Save the contact")
+    expect(page.locator("[role=status]").first).to_have_text("Contact logged.")
+    assert page.evaluate("Object.keys(sessionStorage).filter(name => name.startsWith('desk'))") == []
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_fault_is_shown_beside_its_words_and_the_summary_leads_to_the_field(
+    chromium: Browser, served: Served
+) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = signed_in(context, served)
+    log_call(page, 0)
+    page.click("text=Save the contact")
+    circle = page.locator("[name=outcome]").first
+    box = circle.bounding_box()
+    assert box
+    assert box["width"] <= 24
+    assert box["height"] <= 24
+    page.click(".sum a")
+    expect(circle).to_be_focused()
     context.close()

@@ -13,7 +13,13 @@ from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, LONGEST_WAIT_DAYS, join_reasons, split_reasons
+from app.domain.today.contacts import (
+    LONGEST_SNOOZE_DAYS,
+    LONGEST_WAIT_DAYS,
+    ContactOutcome,
+    join_reasons,
+    split_reasons,
+)
 from app.domain.today.reasons import Reason
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.today.bulk_reminders import MOST, remind_participants
@@ -73,8 +79,24 @@ def test_a_contact_is_logged_and_closes_the_call_that_was_asked_for(person: Pers
 
 
 def test_a_contact_that_answers_nothing_closes_nothing(person: Person) -> None:
-    log_contact(desk(person), key(person), "no_answer", "", None, answers_call=True)
+    log_contact(desk(person), key(person), "reached_will_do", "", None, answers_call=True)
     assert recorded(person.installation, AuditEvent.REQUEST_CLOSED) == 0
+
+
+@pytest.mark.parametrize("outcome", ContactOutcome)
+def test_only_who_was_reached_has_their_request_settled(person: Person, outcome: ContactOutcome) -> None:
+    request_call(ParticipantContext(person.installation, person.participant(START), START))
+
+    def log() -> None:
+        log_contact(desk(person), key(person), outcome, "x", None, answers_call=True)
+
+    if outcome in {"reached_will_do", "reached_needs_help"}:
+        log()
+    else:
+        assert refused(log) == "call_not_settled"
+    settled = outcome in {"reached_will_do", "reached_needs_help"}
+    assert (get_contact_context(desk(person), key(person)).called_at is None) is settled
+    assert recorded(person.installation, AuditEvent.CONTACT_LOGGED) == settled
 
 
 @pytest.mark.parametrize(
@@ -145,9 +167,13 @@ def test_a_row_rests_until_its_day_or_until_it_is_brought_back(person: Person) -
 
 
 def test_another_reason_brings_a_resting_row_back(person: Person) -> None:
-    snooze_participant(desk(person), key(person), [Reason.half], "away", TODAY + days(2))
-    request_call(ParticipantContext(person.installation, person.participant(START), START))
-    assert len(get_today(desk(person), TodayFilter()).rows) == 1
+    at = START + days(26)  # the baseline closes on the 30th of March
+    assert [each.reason for each in list_participant_reasons(desk(person, at), key(person))] == [Reason.half]
+    snooze_participant(desk(person, at), key(person), [Reason.half], "away", at.date() + days(2))
+    assert get_today(desk(person, at), TodayFilter()).rows == ()
+    later = at + timedelta(hours=1)
+    request_call(ParticipantContext(person.installation, person.participant(START), later))
+    assert len(get_today(desk(person, later), TodayFilter()).rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,6 +192,25 @@ def test_what_cannot_rest_is_refused(
 ) -> None:
     day = None if ahead is None else TODAY + days(ahead)
     assert refused(lambda: snooze_participant(desk(person), key(person), reasons, why, day)) == code
+
+
+def test_a_newer_call_brings_a_resting_row_back(person: Person) -> None:
+    def call(at: datetime) -> None:
+        request_call(ParticipantContext(person.installation, person.participant(at), at))
+
+    call(START)
+    snooze_participant(desk(person), key(person), [Reason.call, Reason.missed], "holiday", TODAY + days(20))
+    with person.installation.read() as session:
+        assert session.exec(select(Snooze.reasons)).one() == " call "  # nothing was missed
+    assert get_today(desk(person), TodayFilter()).rows == ()
+    closed = desk(person, LATER + timedelta(hours=1))
+    log_contact(closed, key(person), "reached_will_do", "", None, answers_call=True)
+    call(LATER + timedelta(hours=2))
+    again = desk(person, LATER + timedelta(hours=3))
+    (row,) = get_today(again, TodayFilter()).rows
+    assert next((each.reason, each.snoozed) for each in row.reasons) == (Reason.call, False)
+    with pytest.raises(Refused, match="nothing_to_snooze"):
+        snooze_participant(again, key(person), [Reason.undelivered], "x", TODAY + days(2))
 
 
 def test_reasons_are_stored_by_their_codes() -> None:
@@ -187,7 +232,9 @@ def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
     chosen = {each.row().public_id: each.slot("BL").public_id for each in (first, second)}
     act = KeyedAct("k", True, first.nurse.id, "b", "/desk")
     context = replace(desk(first), act=act)
-    for _press in range(2):
+    ticked_at_first = {first.row().public_id: chosen[first.row().public_id]}
+    assert remind_participants(context, ticked_at_first).unsent == ()
+    for _press in range(2):  # back, one more is ticked, and sent again: what was sent is told of again
         sent = remind_participants(context, chosen)
         assert sent.queued == 1
         assert [(each.subject, each.refused.code) for each in sent.unsent] == [
@@ -195,6 +242,17 @@ def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
         ]
     with installation.read() as session:
         assert len(session.exec(select(Message)).all()) == 1
+
+
+def test_a_reminder_is_offered_where_it_can_be_sent(installation: Installation, site: Site) -> None:
+    person = reminded(installation, site, 1)
+    request_call(ParticipantContext(installation, person.participant(START), START))
+    (row,) = get_today(desk(person), TodayFilter(search="0571-0")).rows
+    assert row.may_remind
+    remind_participants(desk(person), {row.participant: person.slot("BL").public_id})
+    (row,) = get_today(desk(person), TodayFilter(search="0571-0", language="en")).rows
+    assert not row.may_remind
+    assert get_today(desk(person), TodayFilter(search="0571-0", language="e")).rows == ()
 
 
 def test_a_reminder_of_several_names_somebody_whom_staff_may_reach(person: Person) -> None:
@@ -222,3 +280,5 @@ def test_site_reason_and_language_are_remembered_for_each_person(person: Person)
     assert get_today(desk(person), None, viewer).criteria == TodayFilter()
     get_today(desk(person), TodayFilter(site="x" * 500), viewer)
     assert get_today(desk(person), None, viewer).criteria == TodayFilter()
+    get_today(desk(person), TodayFilter(site="0999", reason=Reason.call), viewer)  # a site of another day
+    assert get_today(desk(person), None, viewer).criteria == TodayFilter(reason=Reason.call)

@@ -7,26 +7,32 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.frame.field_names import words_by_label
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
-from app.domain.today.contacts import LONGEST_WAIT_DAYS, ContactOutcome
+from app.domain.today.contacts import ContactOutcome
 from app.domain.typed_text import parse_day
+from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import (
     LoggedContact,
     correct_contact,
     get_contact_context,
     log_contact,
 )
-from app.web.form_fields import RowNumber, TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords, RowNumber
 from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG, DESK
 
 
 @dataclass(frozen=True, slots=True)
 class ContactFormPage:
-    """The form of an entry; `entry` is the one that is corrected, None for a new one."""
+    """The form of an entry; `entry` is the one that is corrected, None for a new one.
+
+    `key`, the participant's, begins every id of the form: two forms on one page never share one.
+    """
 
     template: ClassVar[str] = "clinic/contact_form.html"
+    key: str
     subject: str
     url: str
     action_url: str
@@ -44,11 +50,23 @@ class ContactFormPage:
     note: str = ""
     next_try: str = ""
     reason: str = ""
-    answers_call: bool = True
+    answers_call: bool = False
     error: str = ""
     field: str = ""
-    most_days: int = LONGEST_WAIT_DAYS
 
+    @property
+    def target(self) -> str:
+        """Where the summary of the error leads."""
+        return f"{self.key}-{self.field}" if self.field in LABELS else "main"
+
+
+LABELS = {
+    "outcome": N_("Outcome"),
+    "note": N_("Note"),
+    "next_try": N_("Next try (optional)"),
+    "answers_call": N_("Request for a call"),
+    "reason": N_("Reason for the correction"),
+}
 
 FROM_PARTICIPANT = "participant"
 _SHOWN = 5
@@ -68,11 +86,11 @@ def show_contact_form(desk: PermittedRequest, back: str = "") -> Response:
 @router.post(CONTACT_LOG)
 def add_contact(
     desk: PermittedRequest,
-    outcome: TypedCode = "",
-    note: TypedWords = "",
-    next_try: TypedCode = "",
-    answers_call: TypedCode = "",
-    back: TypedCode = "",
+    outcome: ActCode = "",
+    note: ActWords = "",
+    next_try: ActCode = "",
+    answers_call: ActCode = "",
+    back: ActCode = "",
 ) -> Response:
     """Record a contact, and lead back to where it was logged."""
     participant = desk.participant.participant_id
@@ -96,10 +114,10 @@ def show_contact_correction(desk: PermittedRequest, entry: RowNumber) -> Respons
 def add_contact_correction(
     desk: PermittedRequest,
     entry: RowNumber,
-    outcome: TypedCode = "",
-    note: TypedWords = "",
-    next_try: TypedCode = "",
-    reason: TypedWords = "",
+    outcome: ActCode = "",
+    note: ActWords = "",
+    next_try: ActCode = "",
+    reason: ActWords = "",
 ) -> Response:
     """Record how an entry should have read; what it said stays in the log."""
     participant = desk.participant.participant_id
@@ -124,13 +142,14 @@ def _towards(desk: ParticipantStaffRequest, back: str) -> ParticipantStaffReques
 
 def _show_refused(desk: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:
     field = str(refused.details.get("field", "main"))
-    return desk.show(replace(page, error=desk.words(refused), field=field), refused)
+    return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
 
 
 def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
     about = get_contact_context(desk.context, desk.participant.participant_id)
     public_id = desk.participant.public_id
     return ContactFormPage(
+        key=public_id,
         subject=about.subject,
         url=url_of_participant(public_id),
         action_url=CONTACT_LOG.format(participant=public_id),

@@ -7,15 +7,17 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.field_names import words_by_label
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, split_reasons
 from app.domain.typed_text import parse_day
+from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
 from app.services.clinic.today.work_list import list_participant_reasons
-from app.web.form_fields import TypedCode, TypedWords
+from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DESK, RESUME, SNOOZE
 
 
@@ -24,6 +26,7 @@ class SnoozePage:
     """Until when a row rests and why; `reasons` are those that it has; `rests`: it does so already."""
 
     template: ClassVar[str] = "clinic/snooze.html"
+    key: str
     subject: str
     url: str
     action_url: str
@@ -36,6 +39,13 @@ class SnoozePage:
     error: str = ""
     field: str = ""
 
+    @property
+    def target(self) -> str:
+        """Where the summary of the error leads."""
+        return f"{self.key}-{self.field}" if self.field in LABELS else "main"
+
+
+LABELS = {"reason": N_("Why it can wait"), "until": N_("Snooze until")}
 
 router = APIRouter(include_in_schema=False)
 
@@ -50,7 +60,7 @@ def show_snooze(desk: PermittedRequest) -> Response:
 
 @router.post(SNOOZE)
 def snooze_row(
-    desk: PermittedRequest, reasons: TypedCode = "", reason: TypedWords = "", until: TypedCode = ""
+    desk: PermittedRequest, reasons: ActCode = "", reason: ActWords = "", until: ActCode = ""
 ) -> Response:
     """Let the row rest for the reasons that the page showed."""
     try:
@@ -60,7 +70,8 @@ def snooze_row(
         snooze_participant(acting.context, desk.participant.participant_id, shown, reason, day)
     except Refused as refused:
         field = str(refused.details.get("field", "main"))
-        page = replace(_page(desk), reason=reason, until=until, error=desk.words(refused), field=field)
+        error = words_by_label(desk, refused, LABELS)
+        page = replace(_page(desk), reason=reason, until=until, error=error, field=field)
         return desk.show(page, refused)
     return acting.finish()
 
@@ -84,6 +95,7 @@ def _page(desk: ParticipantStaffRequest) -> SnoozePage:
     today = local_day(desk.at, about.zone)
     reasons = list_participant_reasons(desk.context, participant.participant_id)
     return SnoozePage(
+        key=participant.public_id,
         subject=about.subject,
         url=url_of_participant(participant.public_id),
         action_url=SNOOZE.format(participant=participant.public_id),

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.field_names import words_by_label
 from app.clinic.frame.navigation import list_menu
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.clinic.today.address import (
@@ -20,12 +21,13 @@ from app.clinic.today.address import (
 )
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
+from app.domain.today.contacts import ContactOutcome
 from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
-from app.web.urls import CALL_SHEET, DESK
+from app.web.urls import CALL_SHEET, DESK, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class TodayLine:
 
 @dataclass(frozen=True, slots=True)
 class TodayPage:
-    """Who needs somebody today, the most urgent first. `reminds`: this colleague may have reminders sent."""
+    """Who needs somebody today, the most urgent first.
+
+    `reminds` and `logs`: this colleague may have reminders sent, and log contacts. `requests_url` leads to
+    the requests of participants, "" for whom they are not open.
+    """
 
     template: ClassVar[str] = "clinic/today.html"
     rows: tuple[TodayLine, ...]
@@ -82,6 +88,8 @@ class TodayPage:
     next_opening: datetime | None
     fragment: bool = False
     reminds: bool = False
+    logs: bool = False
+    requests_url: str = ""
     packs: tuple[PackStatus, ...] = ()  # with names for codes
     notice: str = ""
     error: str = ""
@@ -95,6 +103,8 @@ class CallSheetPage:
 
     template: ClassVar[str] = "clinic/call_sheet.html"
     rows: tuple[TodayLine, ...]
+    outcomes: tuple[str, ...]
+    language: str
     query: TodayQuery
     back_url: str
     as_of: datetime
@@ -102,7 +112,7 @@ class CallSheetPage:
     more: bool
 
 
-NOTICES = ("contact", "snoozed", "resumed", "reminded")
+NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
 _BAR = 60
 """The width of a window's bar, in its own units."""
 
@@ -129,6 +139,8 @@ def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "")
     today = get_today(desk.context, query.filter(after))
     page = CallSheetPage(
         rows=tuple(_line(desk, row) for row in today.rows),
+        outcomes=tuple(ContactOutcome),
+        language=language_name(query.language),
         query=query,
         back_url=desk.frame.within(query.url()),
         as_of=desk.at,
@@ -146,6 +158,8 @@ def build_today_page(
     looking = replace(desk.context, act=None)
     within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
     query = query_of(today.criteria)
+    here = today.criteria.after
+    sheet = query.url(CALL_SHEET) + (f"&after={format_cursor(here)}" if here else "")
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
     return TodayPage(
         rows=tuple(_line(desk, row) for row in today.rows),
@@ -154,7 +168,7 @@ def build_today_page(
         languages=tuple(_languages(desk)),
         query=query,
         clear_url=within(TodayQuery().url()),
-        sheet_url=within(query.url(CALL_SHEET)),
+        sheet_url=within(sheet),
         snoozed_url=within(query.url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
         next_url=within(next_page) if next_page else "",
@@ -164,6 +178,8 @@ def build_today_page(
         next_opening=today.next_opening,
         fragment=fragment,
         reminds=bool(desk.actor.reach(Permission.REMINDER_SEND)),
+        logs=bool(desk.actor.reach(Permission.CONTACT_LOG)),
+        requests_url=within(REQUESTS) if desk.actor.reach(Permission.REQUEST_CLOSE) else "",
         packs=() if fragment else tuple(_pack_notes(desk)),
     )
 
@@ -173,7 +189,8 @@ def show_unsent(
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
     page = build_today_page(desk)
-    return desk.show(replace(page, error=desk.words(refused), queued=queued, unsent=tuple(unsent)), refused)
+    error = words_by_label(desk, refused, {})
+    return desk.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
 
 
 def _zone(sites: Sequence[StaffSite]) -> str:

@@ -25,6 +25,10 @@ class ContactOutcome(StrEnum):
     other = "other"
 
 
+SETTLING = frozenset({ContactOutcome.reached_will_do, ContactOutcome.reached_needs_help})
+"""Outcomes with which a request for a call can be settled: somebody was spoken to."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContactNote:
     """One try as it is recorded; `next_try_on` is when somebody tries again, if that was agreed."""
@@ -44,6 +48,12 @@ def check_contact(outcome: str, note: str, next_try: date | None, today: date) -
     if next_try is not None and not 0 <= (next_try - today).days <= LONGEST_WAIT_DAYS:
         raise Refused("next_try", field="next_try", most=LONGEST_WAIT_DAYS)
     return ContactNote(ContactOutcome(outcome), note, next_try)
+
+
+def check_settled(outcome: ContactOutcome) -> None:
+    """Refuse to settle a request for a call that reached nobody. Raises Refused("call_not_settled")."""
+    if outcome not in SETTLING:
+        raise Refused("call_not_settled", field="answers_call", allowed=tuple(sorted(SETTLING)))
 
 
 def check_snooze(reason: str, until: date | None, today: date) -> tuple[str, date]:

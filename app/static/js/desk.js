@@ -10,8 +10,69 @@
   }
   function find(selector, within) { return (within || document).querySelector(selector); }
 
+  function all(selector, within) { return [].slice.call((within || document).querySelectorAll(selector)); }
+
+  // What was typed, chosen or ticked inside, and would be lost.
+  function isChanged(within) {
+    return Boolean(within) && all('input, select, textarea', within).some(function (field) {
+      if (field.type === 'checkbox' || field.type === 'radio') { return field.checked !== field.defaultChecked; }
+      return field.type !== 'hidden' && 'defaultValue' in field && field.value !== field.defaultValue;
+    });
+  }
+  function isAgreed() {
+    var list = find('#worklist');
+    return !list || window.confirm(list.getAttribute('data-unsaved'));
+  }
+
+  // Words that are not saved yet are kept in this tab, also while its owner signs in again.
+  var KEPT = 'desk-words ', SENT = 'desk-sent';
+  function tab(act) { try { return act(sessionStorage); } catch (_denied) { return null; } }
+  function nameOf(form) {
+    // The beginning of a page's key says whose page it is: nobody finds the words of somebody else.
+    return KEPT + find('[name=act]', form).value.split('.')[0] + ' ' + form.getAttribute('action');
+  }
+  function fieldsOf(form) {
+    return [].slice.call(form.elements).filter(function (field) { return field.name && field.type !== 'hidden'; });
+  }
+  function keep(form) {
+    var typed = fieldsOf(form).map(function (field) {
+      return [field.name, /radio|checkbox/.test(field.type) ? field.value : '', /radio|checkbox/.test(field.type) ? field.checked : field.value];
+    });
+    tab(function (store) { store.setItem(nameOf(form), JSON.stringify(typed)); });
+  }
+  function restore(form) {
+    var kept = tab(function (store) { return JSON.parse(store.getItem(nameOf(form))); });
+    if (!kept || isChanged(form) || find('.err', form)) { return; }
+    fieldsOf(form).forEach(function (field) {
+      kept.forEach(function (each) {
+        if (each[0] !== field.name) { return; }
+        if (!/radio|checkbox/.test(field.type)) { field.value = each[2]; } else if (each[1] === field.value) { field.checked = each[2]; }
+      });
+    });
+  }
+  function forget(form) { tab(function (store) { store.removeItem(nameOf(form)); }); }
+  function forgetAll() {
+    tab(function (store) {
+      Object.keys(store).forEach(function (name) { if (name.indexOf(KEPT) === 0) { store.removeItem(name); } });
+    });
+  }
+  document.addEventListener('input', function (event) {
+    var form = event.target.form;
+    if (form && form.className === 'keeps') { keep(form); }
+  });
+  document.addEventListener('submit', function (event) {
+    if (event.target.className === 'keeps') { tab(function (store) { store.setItem(SENT, nameOf(event.target)); }); }
+    if (/sign-out$/.test(event.target.getAttribute('action') || '')) { forgetAll(); }
+  });
+  if (/[?&]done=/.test(window.location.search)) {
+    tab(function (store) { store.removeItem(store.getItem(SENT) || SENT); store.removeItem(SENT); });
+  }
+  all('form.keeps').forEach(restore);
+
+  // One form is open at a time, and it is the one of the row that was chosen last.
   function closeUnder(row) {
     var opener = row.previousElementSibling && find('[data-log]', row.previousElementSibling);
+    all('form.keeps', row).forEach(forget);
     row.remove();
     if (opener) { opener.focus(); }
   }
@@ -19,17 +80,67 @@
     var target = event.target.closest ? event.target : null;
     if (!target) { return; }
     if (target.closest('[data-print]')) { window.print(); }
-    var under = target.closest('tr.under');
-    if (under && target.closest('[data-close]')) { event.preventDefault(); closeUnder(under); }
-    // One form is open at a time: two would carry the same ids.
-    if (target.closest('a[data-under]') && find('tr.under')) { find('tr.under').remove(); }
+    var close = target.closest('[data-close]');
+    var under = close && close.closest('tr.under');
+    if (under) { event.preventDefault(); closeUnder(under); } else if (close) { all('form.keeps').forEach(forget); }
+    if (target.closest('[data-retry]')) { retry(); }
   }, true);
   if (window.MutationObserver && find('#worklist')) {
     new MutationObserver(function () {
-      var heading = find('tr.under [data-focus]');
-      if (heading) { heading.removeAttribute('data-focus'); heading.focus(); }
+      var newest = find('tr.under [data-focus]');
+      if (!newest) { return; }
+      var mine = newest.closest('tr');
+      all('tr.under').forEach(function (row) { if (row !== mine) { row.remove(); } });
+      newest.removeAttribute('data-focus');
+      all('form.keeps', mine).forEach(restore);
+      newest.focus();
     }).observe(find('#worklist'), { childList: true, subtree: true });
   }
+
+  // Requests for a part of the list: they never take the place of something typed, and one that fails says so.
+  var agreed = null, failed = null;
+  function wouldBeLost(source) { return find(source.closest('[data-under]') ? 'tr.under' : '#worklist'); }
+  function sayFailed(source) {
+    var words = find('#failed-words');
+    if (!words) { return; }
+    failed = source;
+    find('#failed').replaceChildren(words.content.cloneNode(true));
+  }
+  function retry() {
+    var source = failed;
+    find('#failed').replaceChildren();
+    if (!source || !source.isConnected) { window.location.reload(); } else if (source.requestSubmit) { source.requestSubmit(); } else { source.click(); }
+  }
+  document.addEventListener('htmx:before:request', function (event) {
+    var source = event.detail.ctx.sourceElement, lost = wouldBeLost(source);
+    agreed = null;
+    if (!isChanged(lost)) { return; }
+    if (isAgreed()) { agreed = lost; return; }
+    event.preventDefault();
+    if (source.reset) { source.reset(); }
+  });
+  document.addEventListener('htmx:before:swap', function (event) {
+    var context = event.detail.ctx, status = context.response ? context.response.status : 200;
+    var lost = wouldBeLost(context.sourceElement);
+    if (status >= 400 && status !== 409 && status !== 422) {
+      event.preventDefault();
+      sayFailed(context.sourceElement);
+    } else if (isChanged(lost) && lost !== agreed) {
+      event.preventDefault(); // typed since it was asked for
+    } else if (find('#failed')) {
+      find('#failed').replaceChildren();
+    }
+  });
+  document.addEventListener('htmx:after:swap', function () {
+    // The filters as they are now are what a refusal to lose something goes back to.
+    all('form.filters input, form.filters option').forEach(function (field) {
+      if (field.tagName === 'OPTION') { field.defaultSelected = field.selected; } else if (field.type !== 'hidden') { field.defaultValue = field.value; }
+    });
+  });
+  document.addEventListener('htmx:error', function (event) {
+    var context = event.detail.ctx;
+    if (context) { sayFailed(context.sourceElement); }
+  });
 
   function move(step) {
     var rows = [].slice.call(document.querySelectorAll('[data-open]'));
@@ -73,9 +184,13 @@
   }
 
   // A list that stood behind another window is old: ask again when it is looked at, unless something is typed.
+  // What a form answered is not asked for again, which would send the form: there it goes to the list itself.
   var shown = Date.now();
   document.addEventListener('visibilitychange', function () {
-    if (document.hidden || !find('#worklist') || find('tr.under') || Date.now() - shown < 60000) { return; }
-    window.location.reload();
+    var list = find('#worklist');
+    if (document.hidden || !list || find('tr.under') || Date.now() - shown < 60000) { return; }
+    if (isChanged(list) || isChanged(find('form.filters'))) { return; }
+    var home = new URL(list.getAttribute('data-url'), window.location.href);
+    if (home.pathname === window.location.pathname) { window.location.reload(); } else { window.location.assign(home.href); }
   });
 })();

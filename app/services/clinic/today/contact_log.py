@@ -10,7 +10,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
-from app.domain.today.contacts import ContactNote, check_contact
+from app.domain.today.contacts import ContactNote, check_contact, check_settled
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.staff import find_staff_names
@@ -59,13 +59,16 @@ def log_contact(
 ) -> None:
     """Record a try to reach a participant; `answers_call` closes their open request for a call with it.
 
-    Raises Refused: "contact_outcome", "contact_note", "next_try".
+    Raises Refused: "contact_outcome", "contact_note", "next_try", and "call_not_settled" for an outcome that
+    answers no request.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
         checked = check_contact(outcome, note, next_try, local_day(context.at, participant.zone))
+        if answers_call:
+            check_settled(checked.outcome)
         work.session.add(_entry(context, participant_id, checked, context.at))
         work.record(AuditEvent.CONTACT_LOGGED, chain, reason=checked.note or None)
         request = _open_call(work.session, participant_id) if answers_call else None

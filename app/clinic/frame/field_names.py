@@ -1,0 +1,20 @@
+"""Refusals that name a field of a form by its label, as the page of that form shows it."""
+
+from collections.abc import Mapping
+
+from app.clinic.request import StaffRequest
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.web.pages.rendering import Pages
+
+HIDDEN = N_("This page")
+"""Stands for a field that nobody sees."""
+
+
+def words_by_label(desk: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
+    """The refusal in words; `labels` are the labels of the form's fields by their names."""
+    if "field" not in refused.details:
+        return desk.words(refused)
+    pages: Pages = desk.request.app.state.pages
+    label = pages.word(labels.get(str(refused.details["field"]), HIDDEN), desk.frame)
+    return desk.words(Refused(refused.code, **{**refused.details, "field": label}))
