@@ -12,7 +12,7 @@ from app.domain.plans.windows import local_day
 from app.domain.today.contacts import split_reasons
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, Reason, UnsubmittedForm, WorkReason
 from app.services.clinic.staff_sites import StaffSite
-from app.services.schedule.reminder_preference import reminder_preference
+from app.services.schedule.reminder_preference import ReminderWishes, reminder_preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +117,9 @@ def is_open(form: RowMapping, at: datetime) -> bool:
     return opens <= at < ends
 
 
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """When somebody may be reminded, from a row of a query."""
-
-    zone: str
-    enrolled_at: datetime
-    consent_version: str | None
-    reminders_wanted: bool
-    remind_at: str | None
-    reminders_paused_until: date | None
-
-
 def may_be_reminded(person: RowMapping, form: TodayForm, at: datetime) -> bool:
     """Whether staff may have a reminder of this form sent now, by the rule that judges it at the press."""
-    wishes = _Wishes(**{name: person[name] for name in _Wishes.__slots__})
+    wishes = ReminderWishes(**{name: person[name] for name in ReminderWishes.__slots__})
     refusal = check_staff_reminder(
         Status.open if form.is_open else Status.missed,
         reminder_preference(wishes),
