@@ -8,7 +8,6 @@ from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.navigation import is_desk_address
 from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
 from app.clinic.request import SignedInRequest, translate_refusal
 from app.domain.refusal import Refused
@@ -141,7 +140,8 @@ def sign_out(desk: SignedInRequest) -> Response:
 
 @router.post(STAFF_LANGUAGE)
 def change_staff_language(desk: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
-    here = desk.acting(result=back) if is_desk_address(back) else desk
+    shown = check_return_address(back)
+    here = desk.acting(result=shown) if shown else desk
     chosen = remember_staff_language(here.context, here.staff.staff_id, lang)
     response = here.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)

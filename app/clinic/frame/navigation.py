@@ -81,8 +81,3 @@ def find_page_address(request: Request) -> str:
         return DESK
     kept = [pair for pair in request.query_params.multi_items() if pair[0] not in (STUDY, "done")]
     return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
-
-
-def is_desk_address(url: str) -> bool:
-    """Whether this is an address of the desk itself, to which a form may ask to come back."""
-    return url == DESK or url.startswith((f"{DESK}/", f"{DESK}?"))
