@@ -101,7 +101,7 @@ def test_the_button_names_the_act_and_a_month_stays_a_month(clinic: ClinicFixtur
     assert "As only the month is known, 2 Mar 2026 counts." in preview.text
     assert investigator.post(f"{clinic.url}/disposition", data=hidden_of(preview)).status_code == 303
     shown = page(investigator, clinic.url).text
-    assert "March 2026 (site): told by the family" in shown
+    assert "March 2026 (site · Li Na): told by the family" in shown
     chinese = clinic.browser(Role.INVESTIGATOR, language="zh_CN")
     assert "2026年3月 " in page(chinese, clinic.url).text
 

@@ -38,6 +38,10 @@ class PageFrame:
         return f"{self.static_root}/css/daybook.css"
 
     @property
+    def desk_css_href(self) -> str:
+        return f"{self.static_root}/css/desk.css"
+
+    @property
     def htmx_href(self) -> str:
         return f"{self.static_root}/vendor/htmx/htmx.min.js"
 
