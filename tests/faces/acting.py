@@ -299,7 +299,7 @@ def _bulk(sites: SiteFixture) -> Press:
 
 def _snooze(sites: SiteFixture) -> Press:
     day = (START + timedelta(days=3)).date().isoformat()
-    typed = {"reasons": join_reasons(set(Reason)), "reason": "is abroad", "until": day}
+    typed = {"reasons": join_reasons(frozenset(Reason)), "reason": "is abroad", "until": day}
     other = typed | {"reason": "is on holiday"}
     return press_as_staff(sites, urls.SNOOZE, body=typed, other=other)
 

@@ -19,6 +19,8 @@ from app.domain.today.reasons import Reason
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import confirm_clock
+from app.services.clinic.corrections.decisions import DecisionEntry
+from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.snoozing import snooze_participant
@@ -42,6 +44,7 @@ from app.storage.tables.packs import InstrumentPack
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, asking_everything, bound, colleague, days, qlq
 from tests.services.reminded import MailServer, outbox, push_all, reminded, shanghai
+from tests.services.signer import Signer
 
 RANDOMISED = START.date() + days(2)
 EVENING = shanghai(RANDOMISED, 19)
@@ -52,6 +55,7 @@ def _course(installation: Installation) -> Sequence[str]:
     person = reminded(installation, site_of(installation))
     _answer(person)
     _ask_and_leave(person)
+    _correct(person)
     _let_staff_in(installation)
     _let_the_edc_in(person)
     _import_pack(person)
@@ -94,6 +98,18 @@ def _ask_and_leave(person: Person) -> None:
     record_disposition(nurse, person.site.study_id, person.subject, left)
     investigator = StaffContext(installation, colleague(Role.INVESTIGATOR, person.site), at)
     undo_disposition(investigator, person.site.study_id, person.subject, "somebody else was meant")
+
+
+def _correct(person: Person) -> None:
+    installation, signer = (
+        person.installation,
+        Signer(person.installation, person.site, "zhang", Role.INVESTIGATOR),
+    )
+    nurse = StaffContext(installation, person.nurse, LATER)
+    wrong = ProposedAnswer("q5", "3", "wrong_tap")
+    told = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
+    proposed = propose_correction(nurse, person.row().id or 0, person.slot("BL").public_id, told)
+    signer.decide(person, proposed, LATER, DecisionEntry("approved"))
 
 
 def _let_staff_in(installation: Installation) -> None:

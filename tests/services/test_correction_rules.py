@@ -23,11 +23,11 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.signer import Signer
 from tests.services.test_corrections import (
     APPROVED,
     SENT,
     TODAY,
-    Signer,
     entry,
     events_of,
     propose,

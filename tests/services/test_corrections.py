@@ -5,57 +5,34 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyotp
 import pytest
 from sqlmodel import col, select
 
-from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
+from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
-from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import (
     ProposalEntry,
     ProposedAnswer,
     propose_correction,
 )
-from app.services.clinic.corrections.signatures import SigningStaff
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news
 from app.services.patient.team_requests import pending_corrections, request_correction
-from app.services.setup.studies import create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, days, qlq
+from tests.services.signer import Signer
 
-PASSWORD, HERE = "correct horse battery", "192.0.2.7"
 SENT = START + timedelta(hours=1)
 TODAY = START.date()
-
-
-class Signer:
-    """A member of staff with an account, who signs with a new code each minute."""
-
-    def __init__(self, installation: Installation, site: Site, name: str, role: Role) -> None:
-        system = StaffContext(installation, SYSTEM, START)
-        made = create_staff(system, f"{name}@example.org", name, PASSWORD, "en")
-        grant_role(system, made.staff_id, role, "sbrt-nsclc", site.code)
-        self.installation, self.staff_id, self.secret = installation, made.staff_id, made.totp_secret
-        grant = Grant(role, site.study_id, site.id)
-        self.actor = Actor(ActorKind.STAFF, f"staff:{made.staff_id}", role.value, (grant,))
-
-    def credentials(self, at: datetime) -> SigningStaff:
-        code = pyotp.TOTP(self.secret).generate_otp(int(at.timestamp()) // 30)
-        return SigningStaff(self.staff_id, PASSWORD, code, HERE)
-
-    def decide(self, person: Person, correction: str, at: datetime, entry: DecisionEntry) -> None:
-        context = StaffContext(self.installation, self.actor, at)
-        decide_correction(context, person.row().id or 0, correction, entry, self.credentials(at))
 
 
 APPROVED = DecisionEntry("approved")

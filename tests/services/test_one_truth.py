@@ -64,7 +64,7 @@ from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.schedule import Slot, VisitRecord
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague
-from tests.services.test_corrections import Signer
+from tests.services.signer import Signer
 from tests.services.test_edc_feed import caller_of
 
 DAY0 = START.date()
