@@ -1,13 +1,15 @@
 """What a proposal must say, who may sign it, and what a form's page tells: alike on either database."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
-from app.domain.records.access import Role
+from app.domain.desk.history import HistoryKind
+from app.domain.instruments.responses import AnswerValue
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
@@ -16,11 +18,15 @@ from app.services.clinic.corrections.decisions import DecisionEntry, decide_corr
 from app.services.clinic.corrections.proposals import ProposedAnswer
 from app.services.clinic.corrections.signatures import SigningStaff
 from app.services.clinic.corrections.submitted_form import list_form_events, view_submitted_form
-from app.services.core.context import StaffContext
+from app.services.clinic.participants.history import get_participant_history
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import TRIES
-from app.storage.row_changes import participant_chain
+from app.services.patient.team_requests import pending_corrections, request_correction
+from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import Response
+from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.signer import Signer
@@ -237,3 +243,100 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     assert refusal(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
     doctor = replace(nurse, actor=investigator.actor)
     assert get_correction(doctor, key, correction).summary.own is False
+
+
+def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_proposal_alone(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    key = sent.row().id or 0
+    nurse = StaffContext(lone_installation, sent.nurse, SENT)
+    own = get_correction(nurse, key, propose(sent, entry()))
+    assert (own.sees_proposal, own.items[0].value, own.words) == (True, 3, "I meant the other one")
+    assert own.items[0].before is None
+    theirs = propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")), by=investigator.actor)
+    shown = get_correction(nurse, key, theirs)
+    assert (shown.sees_proposal, shown.items[0].value, shown.words) == (False, None, "")
+    for actor, told in ((sent.nurse, {""}), (investigator.actor, {"I meant the other one"})):
+        history = get_participant_history(replace(nurse, actor=actor), key, "en", HistoryKind.corrections)
+        assert {each.reason for each in history.entries} == told
+        assert {each.subject.visit for each in history.entries} == {"BL"}
+
+
+def test_a_gate_that_opens_asks_a_nurse_the_same_whatever_was_answered(person: Person) -> None:
+    person.randomise(TODAY, START)
+    yes = replace(entry(ProposedAnswer("any_symptom", "1", "wrong_tap")), told_on=TODAY + days(1))
+
+    def asked(visit: str, answers: dict[str, AnswerValue]) -> object:
+        at = SENT + days(int(visit[1:]))
+        person.begin(visit, at)
+        person.submit(visit, at, answers)
+        with pytest.raises(Refused) as missing:
+            propose(person, yes, at=SENT + days(1), visit=visit)
+        assert missing.value.code == "unanswered"
+        return missing.value.details["items"]
+
+    items = asked("D0", {"any_symptom": 0})
+    assert isinstance(items, tuple)
+    assert asked("D1", {"any_symptom": 1, **dict.fromkeys(items, 0)}) == items
+
+
+def test_a_signature_takes_the_account_and_the_roles_as_they_are_when_it_is_given(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    correction = propose(sent, entry())
+    wider = Actor(
+        ActorKind.STAFF, investigator.actor.id, "investigator", (Grant(Role.INVESTIGATOR, 99, None),)
+    )
+    was_theirs = replace(investigator.actor, grants=(*investigator.actor.grants, *wider.grants))
+    context = StaffContext(lone_installation, was_theirs, SENT)
+    signer = investigator.credentials(SENT)
+    key = sent.row().id or 0
+    taken = lambda: decide_correction(context, key, correction, APPROVED, signer)  # noqa: E731 - one use
+    assert refusal(taken) == "not_signed_in"
+    with lone_installation.work(SYSTEM, SENT) as work:
+        work.session.get_one(Staff, investigator.staff_id).disabled_at = SENT
+        work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN)
+    assert refusal(lambda: investigator.decide(sent, correction, SENT, APPROVED)) == "not_signed_in"
+    assert len(versions(lone_installation)) == 1
+
+
+def test_a_decision_closes_what_was_asked_before_the_proposal_and_nothing_else(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    def asks(at: datetime) -> None:
+        request_correction(ParticipantContext(lone_installation, sent.participant(at), at), slot)
+
+    def waits(at: datetime) -> bool:
+        return bool(pending_corrections(ParticipantContext(lone_installation, sent.participant(at), at)))
+
+    slot, at = sent.slot("BL").public_id, SENT + timedelta(hours=1)
+    first, second = propose(sent, entry()), propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+    asks(at)
+    investigator.decide(sent, first, at, APPROVED)
+    investigator.decide(sent, second, at + days(1), DecisionEntry("declined", "was meant so"))
+    assert waits(at + days(1)), "it was asked after both were proposed"
+    third = propose(sent, entry(ProposedAnswer("q9", "3", "wrong_tap"), version=2), at=at)
+    fourth = propose(sent, entry(ProposedAnswer("q7", "3", "wrong_tap"), version=2), at=at)
+    investigator.decide(sent, third, at + days(2), APPROVED)
+    assert waits(at + days(2)), "another proposal still waits"
+    investigator.decide(sent, fourth, at + days(3), APPROVED)
+    assert not waits(at + days(3))
+
+
+def test_an_amendment_gives_reasons_for_what_changed_and_keeps_how_the_form_was_sent(
+    lone_installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    with lone_installation.read() as session:
+        offset = session.exec(select(Response.device_offset)).one()
+    both = entry(ProposedAnswer("q5", "2", "wrong_tap"), ProposedAnswer("q9", "4", "misunderstood"))
+    investigator.decide(sent, propose(sent, both), SENT, APPROVED)
+    (event,) = events_of(lone_installation, "assessment.amended")
+    assert event["data"]["reason"]["items"] == {"q9": "misunderstood"}
+    assert [row.device_offset for row in versions(lone_installation)] == [offset, offset]
+
+
+@pytest.mark.parametrize("field", ["note", "late_reason"])
+def test_a_decision_names_nobody(sent: Person, investigator: Signer, field: str) -> None:
+    named = replace(DecisionEntry("declined", "was meant so"), **{field: "call 0571 8700 0000"})
+    correction = propose(sent, entry())
+    assert refusal(lambda: investigator.decide(sent, correction, SENT, named)) == "identifying_words"

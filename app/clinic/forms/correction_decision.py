@@ -28,13 +28,13 @@ from app.web.urls import CORRECTION, CORRECTIONS, KNOWN_COOKIE
 
 @dataclass(frozen=True, slots=True)
 class CorrectedRow:
-    """One question of a correction; `before` and `now` are None for readers who may not see answers."""
+    """One question of a correction; answers are None for readers who may not see them."""
 
     number: int
     question: str
     before: str | None
     now: str | None
-    new: str
+    new: str | None
     reason: str
 
 
@@ -183,6 +183,6 @@ def _row(details: CorrectionDetails, corrected: CorrectedItem) -> CorrectedRow:
         question=definition.text.items[item.code],
         before=answer_words(definition, item.code, corrected.before) if sees else None,
         now=answer_words(definition, item.code, corrected.now) if sees else None,
-        new=answer_words(definition, item.code, corrected.value),
+        new=answer_words(definition, item.code, corrected.value) if details.sees_proposal else None,
         reason=corrected.reason.value,
     )

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.clinic.request import PermittedRequest, url_of_participant
 from app.domain.desk.history import HistoryKind
+from app.domain.plans.windows import local_day
 from app.services.clinic.participants.history import HistoryEntry, get_participant_history
 from app.web.form_fields import parse_number
 from app.web.urls import HISTORY
@@ -54,6 +55,6 @@ def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Re
         kind=named,
         entries=history.entries,
         older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
-        printed_on=desk.at.date(),
+        printed_on=local_day(desk.at, history.zone),
     )
     return desk.show(page)

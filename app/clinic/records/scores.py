@@ -19,6 +19,7 @@ from app.domain.instruments.scoring.course import (
     round_score,
 )
 from app.domain.instruments.scoring.score import ScoreStatus
+from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.services.clinic.participants.score_courses import (
     DiaryCourse,
@@ -115,7 +116,8 @@ class ScoresPage:
 @router.get(SCORES)
 def show_scores(desk: PermittedRequest) -> Response:
     scores = get_participant_scores(desk.context, desk.participant.participant_id)
-    return desk.show(_page(desk.installation, scores, desk.frame.code, desk.at.date()))
+    today = local_day(desk.at, scores.zone)
+    return desk.show(_page(desk.installation, scores, desk.frame.code, today))
 
 
 def _page(installation: Installation, view: ParticipantScores, code: str, today: date) -> ScoresPage:

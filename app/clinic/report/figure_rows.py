@@ -13,6 +13,7 @@ from app.clinic.report.report_page import choices_of
 from app.clinic.report.spreadsheet import csv_response
 from app.clinic.report.table_view import TableWords, table_words
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.domain.plans.windows import local_day
 from app.domain.spreadsheets import Cell
 from app.services.clinic.report.figures import TABLES
 from app.services.clinic.report.report import FigureAddress, FigureRows, list_figure_rows
@@ -97,7 +98,8 @@ def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
     found = list_figure_rows(desk.context, choices_of(desk, query), figure, limit=None)
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
     what = f"{figure.table.value}-{figure.figure}"
-    return csv_response(found.scope.study, what, desk.at.date(), heads, rows(found, _site_codes(desk, found)))
+    today = local_day(desk.at, desk.zone)
+    return csv_response(found.scope.study, what, today, heads, rows(found, _site_codes(desk, found)))
 
 
 def _site_codes(desk: StaffRequest, found: FigureRows) -> dict[int, str]:

@@ -20,6 +20,7 @@ from app.clinic.report.table_view import (
     view_table,
 )
 from app.clinic.request import SignedInRequest, StaffRequest
+from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.domain.spreadsheets import Cell
 from app.i18n.marking import N_
@@ -110,8 +111,9 @@ def save_table(
         *rule.shares,
         *((f"median_{rule.median}",) if rule.median else ()),
     )
+    today = local_day(desk.at, desk.zone)
     return csv_response(
-        scope.study, table.value, desk.at.date(), (*heads, *_RULES), _lines(desk, scope, found, line, words)
+        scope.study, table.value, today, (*heads, *_RULES), _lines(desk, scope, found, line, words)
     )
 
 

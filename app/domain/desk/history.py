@@ -56,6 +56,31 @@ _UNTOLD = frozenset(
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
 
 
+_WORDED = frozenset(
+    {
+        AuditEvent.CONTACT_LOGGED,
+        AuditEvent.CONTACT_CORRECTED,
+        AuditEvent.REQUEST_CLOSED,
+        AuditEvent.WORK_SNOOZED,
+        AuditEvent.DISPOSITION_RECORDED,
+        AuditEvent.DISPOSITION_UNDONE,
+        AuditEvent.VISIT_CANCELLED,
+        AuditEvent.ANCHOR_RECORDED,
+        AuditEvent.DEVICE_REVOKED,
+        AuditEvent.BIRTH_DATE_RECORDED,
+        AuditEvent.CORRECTION_PROPOSED,
+        AuditEvent.CORRECTION_APPROVED,
+        AuditEvent.CORRECTION_DECLINED,
+    }
+)
+"""Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
+
+
+def has_typed_reason(event: str) -> bool:
+    """Whether the reason of an event is somebody's own words."""
+    return event in _WORDED
+
+
 def find_history_kind(event: str) -> HistoryKind | None:
     """The kind of an event; None for one that a history does not tell."""
     return None if event in _UNTOLD else _KINDS.get(event.split(":")[1])
@@ -88,7 +113,7 @@ def find_history_subject(event: str, changes: Iterable[Mapping[str, object]]) ->
     visit, message = "", None
     for change in changes:
         table, _, key = str(change["record"]).partition(":")
-        if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit"):
+        if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit", "correction"):
             visit = visit or key.partition("/")[0]
         elif table == "message" and of == "reminder":
             message = int(key)

@@ -95,6 +95,8 @@ class ResponseOrigin:
     originator: str = "participant"
     mode: str = "own_device"
     device_at: datetime | None = None
+    offset: int | None = None
+    """That of a version before, in minutes; None: of `device_at`, as the phone said it."""
     skew: int | None = None
     offline: bool = False
     clock_untrusted: bool = False
@@ -205,7 +207,7 @@ def build_response(
         out_of_window=origin.out_of_window,
         in_grace=origin.in_grace,
         device_at=origin.device_at,
-        device_offset=_offset_minutes(origin.device_at),
+        device_offset=_offset_minutes(origin.device_at) if origin.offset is None else origin.offset,
         device_skew=origin.skew,
         captured_offline=origin.offline,
         clock_untrusted=origin.clock_untrusted,

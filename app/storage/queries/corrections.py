@@ -1,6 +1,6 @@
 """Reading corrections: with their decisions, versions of a response, and who could sign."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -90,11 +90,11 @@ def read_signers(session: Session, study_id: int, today: date) -> frozenset[tupl
     return frozenset((f"staff:{row.id}", row.site_id) for row in session.execute(able))
 
 
-def read_staff_names(session: Session, actors: Collection[str]) -> Mapping[str, str]:
-    """The names of members of staff by how the trail names them; whoever has no account is left out."""
-    numbers = [int(each[6:]) for each in actors if each.startswith("staff:") and each[6:].isdigit()]
-    named = sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers))
-    return {f"staff:{row.id}": row.name for row in session.execute(named)} if numbers else {}
+def list_waiting_corrections(session: Session, slot_id: int) -> Sequence[str]:
+    """The ids of the proposals for a form that nobody has decided."""
+    decided = sa.select(col(CorrectionDecision.correction_id))
+    waiting = select(Correction.public_id).where(col(Correction.slot_id) == slot_id)
+    return session.exec(waiting.where(col(Correction.id).not_in(decided))).all()
 
 
 _ROWS = (

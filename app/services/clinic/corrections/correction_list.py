@@ -27,9 +27,8 @@ from app.storage.queries.corrections import (
     list_response_versions,
     list_study_corrections,
     read_signers,
-    read_staff_names,
 )
-from app.storage.queries.staff import last_day_of
+from app.storage.queries.staff import find_staff_names, last_day_of
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -70,7 +69,7 @@ class CorrectionSummary:
 class CorrectedItem:
     """One item of a correction: the answer it rested on, the answer now, the new one, and why.
 
-    Without the permission to see answers `before` and `now` are None.
+    Without the permission to see answers `before` and `now` are None, and `value` in a proposal of others.
     """
 
     item: str
@@ -100,6 +99,7 @@ class CorrectionDetails:
     late: bool
     days: int
     sees_answers: bool
+    sees_proposal: bool
     may_decide: bool
 
 
@@ -136,6 +136,8 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
     versions = {row.version: row for row in list_response_versions(session, key_of(rows.slot))}
     base, newest = versions[correction.response_version], versions[max(versions)]
     sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    # Once it is approved the new answer is the answer; who proposed it knows it already.
+    sees_proposal = sees or correction.proposed_by == context.actor.id
     if sees:
         record_look(work, rows.slot, *sorted({base.version, newest.version}))
     definition = define_form(context.installation, study.code, rows.slot, base.language)
@@ -147,14 +149,14 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         items=tuple(
             CorrectedItem(
                 each.item,
-                each.value,
+                each.value if sees_proposal else None,
                 each.reason,
                 base.answers.get(each.item) if sees else None,
                 newest.answers.get(each.item) if sees else None,
             )
             for each in read_item_corrections(correction.changes)
         ),
-        words=correction.words,
+        words=correction.words if sees_proposal else "",
         told_on=correction.told_on,
         evidence=correction.evidence,
         submitted_at=base.submitted_at,
@@ -164,6 +166,7 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         late=needs_second_reason(sent_on, local_day(context.at, who.zone), days),
         days=days,
         sees_answers=sees,
+        sees_proposal=sees_proposal,
         may_decide=context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id),
     )
 
@@ -172,7 +175,7 @@ def _summarise(
     context: StaffContext, session: Session, listed: Sequence[CorrectionRows]
 ) -> tuple[CorrectionSummary, ...]:
     actors = {each.correction.proposed_by for each in listed}
-    names = read_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
+    names = find_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
     today = last_day_of(context.at)
     signers = read_signers(session, listed[0].participant.study_id, today) if listed else frozenset()
     return tuple(

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from app.domain.capture.corrections import (
     CorrectionOutcome,
     find_changed_items,
+    names_somebody,
     needs_second_reason,
     read_item_corrections,
 )
@@ -30,8 +31,13 @@ from app.services.clinic.corrections.signatures import SigningStaff, sign_act
 from app.services.core.context import StaffContext
 from app.services.feed.feed_events import StatedCorrection, amended_event, raise_version, slot_event
 from app.storage.plain_rows import ResponseRecord, SlotRecord
-from app.storage.queries.corrections import CorrectionRows, find_correction, list_response_versions
-from app.storage.row_changes import participant_chain
+from app.storage.queries.corrections import (
+    CorrectionRows,
+    find_correction,
+    list_response_versions,
+    list_waiting_corrections,
+)
+from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import CorrectionDecision, Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import TeamRequest
@@ -98,7 +104,8 @@ def _decide(
     if decision.outcome is CorrectionOutcome.approved:
         _approve(context, work, rows, decision)
     else:
-        work.record(AuditEvent.CORRECTION_DECLINED, chain, reason=decision.note)
+        about = FieldChange(record_name(rows.slot), "correction", None, rows.correction.public_id)
+        work.record(AuditEvent.CORRECTION_DECLINED, chain, reason=decision.note, changes=[about])
     work.session.add(decision)
     _close_request(work, rows, decision)
 
@@ -115,6 +122,9 @@ def _check_entry(entry: DecisionEntry) -> _CheckedEntry:
     outcome, note = CorrectionOutcome(entry.outcome), trim_text(entry.note) or None
     if outcome is CorrectionOutcome.declined and note is None:
         raise Refused("decline_reason_needed", field="note")
+    for field, words in (("note", entry.note), ("late_reason", entry.late_reason)):
+        if names_somebody(words):
+            raise Refused("identifying_words", field=field)
     return _CheckedEntry(outcome, note, trim_text(entry.late_reason) or None)
 
 
@@ -136,7 +146,11 @@ def _approve(
     decision.response_version = response.version
     work.session.add(Response(**response._asdict()))
     stated = StatedCorrection(
-        reasons={each.item: each.reason.value for each in read_item_corrections(correction.changes)},
+        reasons={
+            each.item: each.reason.value
+            for each in read_item_corrections(correction.changes)
+            if each.item in changed
+        },
         words=correction.words,
         late_reason=decision.late_reason,
     )
@@ -196,6 +210,7 @@ def _next_version(
         originator=before.originator,
         mode=before.mode,
         device_at=before.device_at,
+        offset=before.device_offset,
         skew=before.device_skew,
         offline=before.captured_offline,
         clock_untrusted=before.clock_untrusted,
@@ -226,12 +241,19 @@ def _answer_changes(
 
 
 def _close_request(work: UnitOfWork, rows: CorrectionRows, decision: CorrectionDecision) -> None:
-    """Close what the participant asked for about this form, if it is open; the entry covers it."""
+    """Close what the participant asked for about this form before the proposal; the entry covers it.
+
+    What they asked for since is another matter, and so it is while another proposal for the form waits.
+    """
+    others = list_waiting_corrections(work.session, rows.correction.slot_id)
+    if any(each != rows.correction.public_id for each in others):
+        return
     asked = select(TeamRequest).where(
         TeamRequest.participant_id == rows.correction.participant_id,
         TeamRequest.kind == TeamRequestKind.correction,
         TeamRequest.slot_key == rows.correction.slot_id,
         col(TeamRequest.closed_at).is_(None),
+        TeamRequest.asked_at <= rows.correction.proposed_at,
     )
     request = work.session.exec(asked).one_or_none()
     if request is not None:

@@ -18,6 +18,7 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import (
     AnswerValue,
     ValidAnswers,
+    condition_holds,
     parse_typed_answer,
     validate_answer,
     without_unasked,
@@ -35,7 +36,7 @@ from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan
 from app.storage.queries.corrections import list_response_versions
 from app.storage.queries.participants import get_readable_slot
-from app.storage.row_changes import participant_chain
+from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Correction, Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -118,12 +119,16 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
         chain = participant_chain(participant_id)
         work.lock(chain)
         form = read_correctable_form(context, work.session, participant_id, slot_id)
+        who = form.participant
+        if not context.actor.may(Permission.CORRECTION_PROPOSE, who.study_id, who.site_id):
+            raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
+        _check_evidence(form, entry, local_day(context.at, form.participant.zone))
         corrections = _read_corrections(form.definition.instrument, entry.answers)
+        _check_dependents(context, form, corrections)
         document = corrected_document(form.definition, form.response.answers, corrections)
         _check_changes(context, form, document)
-        _check_evidence(form, entry, local_day(context.at, form.participant.zone))
         row = Correction(
             public_id=new_public_id(),
             participant_id=participant_id,
@@ -143,6 +148,7 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
             FieldChange(record, each.item, None, spell_answer(each.value, row.public_id))
             for each in corrections
         ]
+        changes.append(FieldChange(record_name(form.slot), "correction", None, row.public_id))
         work.record(AuditEvent.CORRECTION_PROPOSED, chain, reason=row.words, changes=changes)
         return row.public_id
 
@@ -183,6 +189,26 @@ def _check_changes(context: StaffContext, form: CorrectableForm, document: Valid
         return
     if not find_changed_items(form.response.answers, document):
         raise Refused("nothing_to_correct")
+
+
+def _check_dependents(
+    context: StaffContext, form: CorrectableForm, corrections: Sequence[ItemCorrection]
+) -> None:
+    """Ask who may not see answers for every question that the new ones lead to, answered before or not.
+
+    Which of them is missing would tell what the participant had answered.
+    """
+    if _sees_answers(context, form):
+        return
+    new = {each.item: each.value for each in corrections}
+    asked = [item for item in form.definition.instrument.items if item.code not in form.definition.leave_out]
+    missing = tuple(
+        item.code
+        for item in asked
+        if item.code not in new and item.condition is not None and condition_holds(item.condition, new)
+    )
+    if missing:
+        raise Refused("unanswered", items=missing)
 
 
 def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:

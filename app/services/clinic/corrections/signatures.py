@@ -8,10 +8,13 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import password_spellings
 from app.services.accounts.known_browsers import find_known_browser
+from app.services.accounts.staff_session import stands_unchanged
 from app.services.core.context import StaffContext
 from app.services.core.one_time_codes import RecognisedCode, recognise_code, spend_code
 from app.services.core.throttling import check_guess, staff_limits
+from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
+from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff
 from app.storage.unit_of_work import UnitOfWork
 
@@ -43,7 +46,8 @@ def sign_act(
     `chain` is that of the participant whom the act is about; it is locked first, as everywhere.
 
     Raises Refused: "throttled" and "sign_in_busy" as at sign-in, "wrong_password", "wrong_code", and
-    whatever the act raises, which spends no code.
+    whatever the act raises, which spends no code; "not_signed_in" when the account, or the roles with which
+    this page was opened, changed since.
     """
     installation = context.installation
     _check_page(context)
@@ -64,7 +68,7 @@ def sign_act(
 
     def acts() -> bool:
         shown = recognise_code(installation, staff, signer.code, context.at)
-        return shown is not None and _act_once(context, signer.staff_id, chain, shown, act)
+        return shown is not None and _act_once(context, staff, chain, shown, act)
 
     limits = staff_limits("code", staff.email, signer.source, known)
     if not check_guess(installation, limits, context.at, acts):
@@ -80,15 +84,17 @@ def _check_page(context: StaffContext) -> None:
 
 
 def _act_once(
-    context: StaffContext, staff_id: int, chain: str, code: RecognisedCode, act: Callable[[UnitOfWork], None]
+    context: StaffContext, staff: Staff, chain: str, code: RecognisedCode, act: Callable[[UnitOfWork], None]
 ) -> bool:
     """Do the act and use up the code with it; False, and nothing done, if the code was used before."""
     try:
         with context.unit_of_work() as work:
             # Two tries of one code wait in line here, so that one finds the other's.
             work.lock(chain)
-            work.lock(INSTALLATION_CHAIN)
-            if not spend_code(work, staff_id, code):
+            granted = list_grants(work.session, key_of(staff), last_day_of(context.at))
+            if not stands_unchanged(work, staff) or set(context.actor.grants) - set(granted):
+                raise Refused("not_signed_in")
+            if not spend_code(work, key_of(staff), code):
                 raise _UsedCode
             act(work)
     except _UsedCode:

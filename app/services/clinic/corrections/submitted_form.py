@@ -21,9 +21,9 @@ from app.storage.queries.corrections import (
     CorrectionRows,
     list_form_corrections,
     list_response_versions,
-    read_staff_names,
 )
 from app.storage.queries.participants import get_readable_slot
+from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.columns import key_of
@@ -147,7 +147,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
         corrections = list_form_corrections(session, participant_id, key_of(slot))
         proposed = [rows.correction.proposed_by for rows in corrections]
         decided = [rows.decision.decided_by for rows in corrections if rows.decision]
-        names = read_staff_names(session, {*proposed, *decided})
+        names = find_staff_names(session, {*proposed, *decided})
         events = [
             *([FormEvent(slot.begun_at, FormAct.begun)] if slot.begun_at else []),
             *_drafts(session, slot, participant.zone),

@@ -14,6 +14,7 @@ from app.domain.desk.history import (
     HistorySubject,
     find_history_kind,
     find_history_subject,
+    has_typed_reason,
     list_history_events,
 )
 from app.domain.plans.plan import Plan
@@ -86,7 +87,11 @@ def get_participant_history(
         Permission.ARM_SEE, participant.study_id, participant.site_id
     )
     hidden = {slot.visit for slot in slots if hides and slot.arm_revealing}
-    entries = (_entry(plan, row, subjects[row.seq], of_messages, language) for row in rows[:limit])
+    sees_answers = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
+    entries = (
+        _entry(plan, row, subjects[row.seq], of_messages, language, tells_words=sees_answers)
+        for row in rows[:limit]
+    )
     return ParticipantHistory(
         public_id=participant.public_id,
         subject=participant.subject,
@@ -97,8 +102,15 @@ def get_participant_history(
 
 
 def _entry(
-    plan: Plan, row: sa.Row[Any], subject: HistorySubject, of_messages: Mapping[int, str], language: str
+    plan: Plan,
+    row: sa.Row[Any],
+    subject: HistorySubject,
+    of_messages: Mapping[int, str],
+    language: str,
+    *,
+    tells_words: bool,
 ) -> HistoryEntry:
+    """`tells_words`: whether to tell what was said about answers, which may say what they are."""
     kind = find_history_kind(row.event) or HistoryKind.changes
     if subject.message is not None:
         subject = HistorySubject(of_messages.get(subject.message, ""), subject.message)
@@ -112,11 +124,16 @@ def _entry(
         who=row.who or "",
         subject=subject,
         label=plan.anchor_label(subject.kind, language) if kind is HistoryKind.dates and subject.kind else "",
-        reason="" if _CODE.fullmatch(words) else words,
+        reason=_typed_reason(row.event, words) if tells_words or kind is not HistoryKind.corrections else "",
     )
+
+
+def _typed_reason(event: str, words: str) -> str:
+    return words if has_typed_reason(event) or not _CODE.fullmatch(words) else ""
 
 
 def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bool:
-    return entry.subject.visit in hidden or (
-        entry.kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind)
-    )
+    visit, kind = entry.subject.visit, entry.kind
+    # Of a correction that does not say of which form it is, nobody knows what it would reveal.
+    unknown = bool(hidden) and kind is HistoryKind.corrections and not visit
+    return unknown or visit in hidden or (kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind))

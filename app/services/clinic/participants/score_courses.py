@@ -19,6 +19,7 @@ from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.anchors import AnchorStanding
+from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan
 from app.storage.queries.participant_answers import read_newest_answers
@@ -84,9 +85,12 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
     """All scores of a participant, computed exactly from the newest version of each form.
 
     In a blinded plan forms and dates that reveal the arm are left out for those without that grant.
+    Raises Refused("unknown_participant") for whoever may not see scores.
     """
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
+        if not context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id):
+            raise Refused("unknown_participant")
         plan = get_plan(context.installation, session, participant.study_id)
         hides = plan.blinded and not context.actor.may(
             Permission.ARM_SEE, participant.study_id, participant.site_id
