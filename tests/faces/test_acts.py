@@ -40,6 +40,8 @@ SHOWN_ONCE = {
 """Acts whose first answer shows a secret, which a second press does not show again."""
 ENDED = {urls.LEAVE}
 """After which nobody is signed in any more."""
+IN_PARTS = {urls.BULK_REMINDERS}
+"""Acts of several parts, each of which happens once, whatever else is ticked on the same page."""
 KEYLESS_FORMS = {
     "clinic/code.html",
     "clinic/desk.html",
@@ -138,7 +140,8 @@ def test_an_act_happens_once(sites: SiteFixture, row: tuple[str, str]) -> None:
     )
     if row[1] not in SHOWN_ONCE:
         assert again.headers["location"] == first.headers["location"]
-    assert press.words in refused(press, key, press.other)
+    if row[1] not in IN_PARTS:
+        assert press.words in refused(press, key, press.other)
 
 
 @pytest.mark.parametrize("row", SPOILT)

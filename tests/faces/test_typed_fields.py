@@ -40,8 +40,10 @@ AS_TYPED = {
     ("/desk/account/password", "password_again"),
     ("/desk/account/recovery-codes", "password_now"),
     (urls.CORRECTION, "password"),
+    ("/desk/sign-in", "next"),
+    ("/desk/sign-in/code", "next"),
 }
-"""Any characters are good in a password; its use case composes them."""
+"""Any characters are good in a password, which its use case composes; an address is one of the desk or none."""
 FAR = "9" * 25
 WORDS = {"Accept-Language": "en"}
 

@@ -182,7 +182,8 @@ def test_a_call_is_logged_from_its_row(chromium: Browser, served: Served, script
         assert audit(page) == []
     else:
         page.click("#work tbody tr:first-child [data-log]")
-    page.check("[name=outcome][value=no_answer]")
+    page.check("[name=outcome][value=reached_will_do]")
+    page.check("[name=answers_call]")
     page.click("text=Save the contact")
     expect(page.locator("[role=status]").first).to_have_text("Contact logged.")
     assert page.locator("#work tbody tr").count() == 1

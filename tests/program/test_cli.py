@@ -124,6 +124,7 @@ def test_an_installation_is_set_up_from_the_command_line(
         monkeypatch.setattr(sys, "stdin", typed)
         user = ("create-user", "n@site.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc")
         assert daybook(*user, "--site", "0572") == 2
+        typed.seek(0)  # nothing was made, so the same is typed again
         assert daybook(*user, "--site", "0571") == 0
     assert daybook("create-client", "sbrt-nsclc", "--name", "EDC", "--scope", "scores:read") == 0
     told = capsys.readouterr().out

@@ -85,7 +85,7 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
     assert view.diary[0].slot.visit == "D0"
     assert view.contact is None
     assert not {state.slot.visit for state in view.forms} & {"D0", "DW156"}
-    assert (len(view.devices), len(view.invitations), view.activated) == (1, 1, True)
+    assert (len(view.devices), len(view.invitations)) == (1, 1)
     assert {dated.kind.kind: dated.current is not None for dated in view.dates}["enrolment"]
     assert get_form_state(view, baseline.slot.public_id) == baseline
     assert refused(lambda: get_form_state(view, "none")) == "unknown_slot"
@@ -117,6 +117,10 @@ def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installat
     assert view.work.reasons == list_participant_reasons(context, key)
     assert "missed" in [each.reason for each in view.work.reasons]
     assert view.work.snooze is None
+
+
+def test_before_randomisation_no_diary_has_a_worst_answer(installation: Installation, person: Person) -> None:
+    assert viewed(installation, colleague(Role.INVESTIGATOR, person.site), person, START).worst == {}
 
 
 @pytest.mark.req("CAP-14")

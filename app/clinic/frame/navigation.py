@@ -28,8 +28,8 @@ from app.web.urls import (
 class MenuEntry:
     """One entry of the menu: its address, and its name before translation.
 
-    It is shown to whom the table of permissions lets in. `permission` narrows that: the entrance lets
-    everybody in and leads them on, and what waits for a signature is a task of those who sign.
+    It is shown to whom the table of permissions lets in. `permission` is for the entrance alone, which lets
+    everybody in and leads them on.
     """
 
     address: str
@@ -44,7 +44,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(REPORT, N_("Report")),
     MenuEntry(REQUESTS, N_("Requests")),
-    MenuEntry(CORRECTIONS, N_("To sign"), Permission.CORRECTION_DECIDE),
+    MenuEntry(CORRECTIONS, N_("To sign")),
     MenuEntry(ENROL, N_("Enrol")),
     MenuEntry(STAFF, N_("People")),
     MenuEntry(SITES, N_("Sites")),

@@ -105,11 +105,6 @@ class ParticipantOverview:
         return tuple(dict.fromkeys(state.slot.instrument for state in self.forms))
 
     @property
-    def activated(self) -> bool:
-        """Whether any browser was ever bound."""
-        return bool(self.devices)
-
-    @property
     def enrolled_on(self) -> date:
         """The day of enrolment in force; windows count from it."""
         current = (dated.current for dated in self.dates if dated.kind.kind == ENROLMENT)
