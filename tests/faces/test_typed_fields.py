@@ -43,7 +43,7 @@ AS_TYPED = {
     ("/desk/sign-in", "next"),
     ("/desk/sign-in/code", "next"),
 }
-"""Any characters are good in a password, which its use case composes; an address is one of the desk or none."""
+"""Any characters are good in a password; its use case composes them. An address is of the desk or none."""
 FAR = "9" * 25
 WORDS = {"Accept-Language": "en"}
 
