@@ -17,8 +17,8 @@ def test_every_branch_is_still_reached_and_what_is_quick_never_rests() -> None:
     }
     seconds = {"dearer": 9.0, "dear": 5.0, "only": 7.0, "quick": untraced.DEAR_SECONDS / 2}
     assert untraced.choose(reached, seconds) == ["dearer"]
-    without = {**reached, "dearest": {(1, 1, 2)}}
-    assert untraced.choose(without, {**seconds, "dearest": 10.0}) == ["dearest", "dearer"]
+    wide = {**reached, "wide": {(1, 1, 2), (1, 3, 4)}}
+    assert untraced.choose(wide, {**seconds, "wide": 2.0}) == ["dear", "dearer", "only"]
     assert untraced.choose({"quick": {(1, 2, 3)}, "dear": {(1, 2, 3)}}, seconds) == ["dear"]
 
 
