@@ -170,6 +170,14 @@ def test_home_fits_into_three_kilobytes(pages: Pages, code: str) -> None:
     assert len(gzip.compress(html.encode(), 9)) <= 3_000
 
 
+def test_a_table_whose_cells_name_themselves_is_stacked_on_a_phone() -> None:
+    for path in (samples.ROOT / "app" / "templates").rglob("*.html"):
+        for table in re.findall(
+            r"{% call table\((?:.*?)%}.*?{% endcall %}", path.read_text("utf-8"), re.DOTALL
+        ):
+            assert ("data-label=" in table) is ('look="cards"' in table), path.name
+
+
 @pytest.mark.parametrize(("name", "limit"), [("daybook", 3_600), ("desk", 2_600)])
 def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
     """A patient's phone fetches the first alone."""
