@@ -18,9 +18,13 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tests.distribution import SHARING
+
 LIST = Path(__file__).with_name("untraced.txt")
 DEAR_SECONDS = 0.5
 """What is quicker is traced always."""
+ALWAYS = ("tests/program/", *SHARING)
+"""Traced always: what a started program or a shared fixture reaches bears no test's name."""
 
 Branch = tuple[int, int, int]
 """File, and the lines that it leads from and to."""
@@ -42,7 +46,9 @@ def choose(reached: Mapping[str, set[Branch]], seconds: Mapping[str, float]) -> 
 
     Of the dear ones those are traced that reach the most new branches in a second.
     """
-    dear = {each for each in reached if seconds.get(each, 0.0) >= DEAR_SECONDS}
+    dear = {
+        each for each in reached if seconds.get(each, 0.0) >= DEAR_SECONDS and not each.startswith(ALWAYS)
+    }
     left = set().union(*(reached[each] for each in dear))
     left -= set().union(*(reached[each] for each in reached if each not in dear))
     while left:

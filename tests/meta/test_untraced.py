@@ -19,6 +19,8 @@ def test_every_branch_is_still_reached_and_what_is_quick_never_rests() -> None:
     assert untraced.choose(reached, seconds) == ["dearer"]
     wide = {**reached, "wide": {(1, 1, 2), (1, 3, 4)}}
     assert untraced.choose(wide, {**seconds, "wide": 2.0}) == ["dear", "dearer", "only"]
+    always = {f"{untraced.ALWAYS[0]}test_x.py::test_y": {(1, 2, 3)}, "quick": {(1, 2, 3)}}
+    assert untraced.choose(always, {**seconds, next(iter(always)): 9.0}) == []
     assert untraced.choose({"quick": {(1, 2, 3)}, "dear": {(1, 2, 3)}}, seconds) == ["dear"]
 
 

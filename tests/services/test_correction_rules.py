@@ -262,6 +262,10 @@ def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_pr
         assert {each.subject.visit for each in history.entries} == {"BL"}
 
 
+def test_who_may_not_propose_finds_no_form_to_propose_about(sent: Person) -> None:
+    assert refusal(lambda: propose(sent, entry(), by=colleague(Role.MONITOR, sent.site))) == "unknown_slot"
+
+
 def test_a_gate_that_opens_asks_a_nurse_the_same_whatever_was_answered(person: Person) -> None:
     person.randomise(TODAY, START)
     yes = replace(entry(ProposedAnswer("any_symptom", "1", "wrong_tap")), told_on=TODAY + days(1))

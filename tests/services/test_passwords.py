@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.refusal import Refused
-from app.services.setup.passwords import COMMON_PASSWORDS, LEAST_PASSWORD, check_new_password
+from app.services.setup.passwords import (
+    COMMON_PASSWORDS,
+    LEAST_PASSWORD,
+    _common_passwords,
+    check_new_password,
+)
 
 EMAIL = "wang.fang@example.org"
 
@@ -20,6 +25,11 @@ def verdict(password: str) -> str:
     except Refused as refused:
         return refused.code
     return "good"
+
+
+def test_the_list_of_common_ones_is_read_when_it_is_first_asked() -> None:
+    _common_passwords.cache_clear()
+    assert verdict("justinbieber") == "common_password"
 
 
 @pytest.mark.req("SEC-06")

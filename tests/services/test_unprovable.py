@@ -115,11 +115,12 @@ def test_rows_of_nobody_are_named(course: Installation, owner: Owner) -> None:
 
 
 def test_responses_without_their_definition_are_counted(course: Installation, owner: Owner) -> None:
+    """The baseline as it was sent, and as it was corrected."""
     owner.run("UPDATE slot SET instrument = 'unknown'")
-    assert inspect_trail(course).unscored == 1
+    assert inspect_trail(course).unscored == 2
     owner.run("UPDATE slot SET instrument = 'qlq-c30' WHERE visit = 'BL'")
     owner.run("UPDATE response SET instrument_sha256 = 'x'")
-    assert inspect_trail(course).unscored == 1
+    assert inspect_trail(course).unscored == 2
 
 
 def test_progress_is_told(course: Installation, owner: Owner) -> None:
