@@ -1,6 +1,6 @@
 """All that site staff see of one participant: forms, dates, exits, contact, browsers, invitation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -143,7 +143,9 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             contacts=facts.contacts,
             work=read_participant_work(context, session, participant, plan, hides),
             may=may,
-            worst=_worst(context, session, plan, diary) if Permission.SCORES_SEE in may else {},
+            worst=read_worst_severities(context, session, plan, [state.slot for state in diary])
+            if Permission.SCORES_SEE in may
+            else {},
         )
 
 
@@ -168,12 +170,6 @@ def _read_participant(
     )
     participant, site, contact, study = session.exec(statement).one()
     return participant, site.name, contact, study
-
-
-def _worst(
-    context: StaffContext, session: Session, plan: Plan, diary: Sequence[FormState]
-) -> Mapping[str, Severity]:
-    return read_worst_severities(context, session, plan, [state.slot for state in diary])
 
 
 def _mask(context: StaffContext, contact: Contact | None) -> ContactDetails | None:

@@ -136,24 +136,16 @@ def _approve(
     form = read_correctable_form(context, work.session, correction.participant_id, rows.slot.public_id)
     _check_still_true(work.session, rows, form)
     _check_late(context, form, decision)
-    document = corrected_document(
-        form.definition, form.response.answers, read_item_corrections(correction.changes)
-    )
+    proposed = read_item_corrections(correction.changes)
+    document = corrected_document(form.definition, form.response.answers, proposed)
     response = _next_version(context, form, correction.public_id, document)
     changed = find_changed_items(form.response.answers, document)
     if not changed:
         raise Refused("nothing_to_correct")
     decision.response_version = response.version
     work.session.add(Response(**response._asdict()))
-    stated = StatedCorrection(
-        reasons={
-            each.item: each.reason.value
-            for each in read_item_corrections(correction.changes)
-            if each.item in changed
-        },
-        words=correction.words,
-        late_reason=decision.late_reason,
-    )
+    reasons = {each.item: each.reason.value for each in proposed if each.item in changed}
+    stated = StatedCorrection(reasons, correction.words, decision.late_reason)
     scores = _changed_scores(form.response.scores, response.scores)
     draft = slot_event(
         form.slot,
