@@ -275,6 +275,7 @@ def test_a_report_is_of_ones_own_study_sites_and_without_arms_for_the_blinded(
     for chosen, code in (
         (ReportFilter(study="another"), "unknown_study"),
         (ReportFilter(site="9999"), "not_own_site"),
+        (ReportFilter(visit="W5"), "unknown_visit"),
     ):
         with pytest.raises(Refused) as refused:
             get_report(context, chosen, ReportPart.completeness)

@@ -26,7 +26,7 @@ from app.domain.spreadsheets import Cell
 from app.i18n.marking import N_
 from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
 from app.services.clinic.report.report import Report, get_report
-from app.services.clinic.report.scope import ReportFilter, ReportScope
+from app.services.clinic.report.scope import ReportFilter, ReportScope, list_visits
 from app.web.pages.rendering import Pages
 from app.web.urls import REPORT, REPORT_TABLE
 
@@ -150,18 +150,6 @@ def site_choices(scope: ReportScope) -> tuple[tuple[str, str], ...]:
     return tuple((site.code, f"{site.code} {site.name}") for site in scope.sites)
 
 
-def visit_choices(scope: ReportScope) -> tuple[str, ...]:
-    """The visits of a filter, as the plan has them."""
-    return tuple(
-        dict.fromkeys(
-            rule.code_of(offset)
-            for rule in scope.plan.visits
-            if not rule.on_request
-            for offset in rule.offsets or (0,)
-        )
-    )
-
-
 def choices_of(desk: StaffRequest, query: ReportQuery) -> ReportFilter:
     """The filter; raises Refused, which names a day by its label."""
     try:
@@ -191,7 +179,7 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         query=query,
         counted=counted,
         sites=site_choices(report.scope),
-        visits=visit_choices(report.scope),
+        visits=list_visits(report.scope.plan),
         tables=tuple(view_table(desk, counted, table, words) for table in report.tables),
         completion=headline.get("completion"),
         available=headline.get("available"),

@@ -82,13 +82,21 @@ class ReportScope:
         )
 
 
+def list_visits(plan: Plan) -> tuple[str, ...]:
+    """The visits by which a report is filtered: those that the plan expects."""
+    rules = [rule for rule in plan.visits if not rule.on_request]
+    return tuple(dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,)))
+
+
 def open_scope(
     session: Session,
     context: StaffContext,
     chosen: ReportFilter,
     permission: Permission = Permission.REPORT_SEE,
 ) -> ReportScope:
-    """What this reader may report on. Raises Refused: "unknown_study", "not_own_site", "days_reversed"."""
+    """What this reader may report on. Raises Refused: "unknown_study", "not_own_site", "days_reversed",
+    "unknown_visit".
+    """
     reached = list_staff_sites(session, context.actor, permission)
     studies = tuple(dict.fromkeys(site.study for site in reached))
     if not studies or (chosen.study and chosen.study not in studies):
@@ -102,11 +110,14 @@ def open_scope(
         raise Refused("days_reversed", field="to")
     study = get_study(session, code)
     study_id = key_of(study)
+    plan = context.installation.library.plan(code, study.plan_version)
+    if chosen.visit and chosen.visit not in list_visits(plan):
+        raise Refused("unknown_visit", field="visit", allowed=list_visits(plan))
     everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)
     return ReportScope(
         study_id=study_id,
         study=code,
-        plan=context.installation.library.plan(code, study.plan_version),
+        plan=plan,
         studies=studies,
         sites=sites,
         chosen=None if everywhere else tuple(site.site_id for site in counted),
