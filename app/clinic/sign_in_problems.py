@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.services.clinic.sign_in_problems import UNUSED, LockedOut, NeverActivated, list_sign_in_problems
+from app.services.clinic.sign_in_problems import LockedOut, NeverActivated, list_sign_in_problems
 from app.web.urls import ACCESS
 
 
@@ -54,7 +54,7 @@ def show_sign_in_problems(desk: SignedInRequest) -> Response:
     page = SignInProblemsPage(
         locked_out=tuple(_locked_row(each) for each in problems.locked_out),
         not_activated=tuple(_unused_row(desk, each) for each in problems.not_activated),
-        after_days=UNUSED.days,
+        after_days=problems.after_days,
     )
     return desk.show(page)
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.domain.records.access import Actor
@@ -13,10 +12,7 @@ from app.services.core.context import StaffContext
 from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import find_enrolment_days, select_readable
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Device, Participant
-
-UNUSED = timedelta(days=3)
-"""After enrolment; by then somebody should have helped with the sheet."""
+from app.storage.tables.participants import Participant
 
 MOST = 100
 """Rows of each kind; more than these are no list to call through."""
@@ -46,8 +42,9 @@ class NeverActivated:
 
 @dataclass(frozen=True, slots=True)
 class SignInProblems:
-    """Who needs help with getting in."""
+    """Who needs help with getting in; `after_days` from enrolment somebody should have used their sheet."""
 
+    after_days: int
     locked_out: tuple[LockedOut, ...]
     not_activated: tuple[NeverActivated, ...]
 
@@ -55,10 +52,15 @@ class SignInProblems:
 def list_sign_in_problems(context: StaffContext) -> SignInProblems:
     """Those of this actor's sites, the longest wait first; participants who left are not among them."""
     with context.read() as session:
-        sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
-        locked, unused, until = _find(session, context.actor, context.at)
+        reached = list_staff_sites(session, context.actor)
+        sites = {site.site_id: site.name for site in reached}
+        plans = [context.installation.library.plan(site.study, site.plan_version) for site in reached]
+        after_days = min((plan.worklist.unused_days for plan in plans), default=0)
+        before = context.at - timedelta(days=after_days)
+        locked, unused, until = _find(session, context.actor, context.at, before)
         enrolled = find_enrolment_days(session, unused)
         return SignInProblems(
+            after_days,
             tuple(
                 LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[key_of(row)])
                 for row in locked
@@ -73,16 +75,16 @@ def list_sign_in_problems(context: StaffContext) -> SignInProblems:
 
 
 def _find(
-    session: Session, actor: Actor, at: datetime
+    session: Session, actor: Actor, at: datetime, before: datetime
 ) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
-    """Who is locked out, who never bound a browser, and until when the former are."""
+    """Who is locked out, who was enrolled before a moment and never bound a browser, and until when."""
     taking_part = select_readable(actor).where(col(Participant.exit_kind).is_(None))
     until = find_throttled_participants(session, at)
     locked = taking_part.where(col(Participant.id).in_(until)).order_by(col(Participant.subject)).limit(MOST)
     unused = taking_part.where(
-        ~sa.exists().where(col(Device.participant_id) == col(Participant.id)),
+        col(Participant.activated_at).is_(None),
         col(Participant.consent_version).is_not(None),
-        col(Participant.enrolled_at) <= at - UNUSED,
+        col(Participant.enrolled_at) <= before,
     )
     longest_first = unused.order_by(col(Participant.enrolled_at), col(Participant.id)).limit(MOST)
     return session.exec(locked).all() if until else [], session.exec(longest_first).all(), until
