@@ -58,22 +58,20 @@ def _source(proven: ProvenTable) -> RowSource:
     table = proven.table
     rows = sa.select(*(_as_stored(table.c[name]) for name in proven.columns))
     owner = sa.bindparam(_OWNER, type_=sa.Integer)
-    if table.name == "participant":
-        chain = sa.literal("participant:").concat(sa.cast(table.c.id, sa.String))
-        headless = ~sa.exists().where(col(AuditChain.chain) == chain)
-        return RowSource(proven, rows, rows.where(table.c.id == owner), rows.where(headless))
-    if "participant_id" in table.c:
-        parents = sa.select(_PARTICIPANT.c.id)
-        return RowSource(
-            proven,
-            rows,
-            rows.where(table.c.participant_id == owner),
-            rows.where(table.c.participant_id.not_in(parents)),
-        )
+    whose = table.c.get("id" if table is _PARTICIPANT else "participant_id")
+    if whose is not None:
+        return RowSource(proven, rows, rows.where(whose == owner), rows.where(whose.not_in(_with_chain())))
     if "slot_id" in table.c:
         theirs = rows.join(_SLOT, _SLOT.c.id == table.c.slot_id).where(_SLOT.c.participant_id == owner)
-        return RowSource(proven, rows, theirs, rows.where(table.c.slot_id.not_in(sa.select(_SLOT.c.id))))
+        kept = sa.select(_SLOT.c.id).where(_SLOT.c.participant_id.in_(_with_chain()))
+        return RowSource(proven, rows, theirs, rows.where(table.c.slot_id.not_in(kept)))
     return RowSource(proven, rows)
+
+
+def _with_chain() -> sa.Select[tuple[int]]:
+    """The participants of whom any entry tells."""
+    chain = sa.literal("participant:").concat(sa.cast(_PARTICIPANT.c.id, sa.String))
+    return sa.select(_PARTICIPANT.c.id).where(chain.in_(sa.select(col(AuditChain.chain))))
 
 
 SOURCES = tuple(_source(proven) for proven in proven_tables())
