@@ -33,15 +33,18 @@ _PATIENCE_SECONDS = 300.0
 
 def start(run: Run) -> Iterator[Figure]:
     """Medians of programs that run in turn, because clock rates wander; their byte code exists beforehand."""
-    runs = RUNS if run.scale.share >= 0.05 else 1
     name = run.cluster.create()
     try:
         migrate(run.cluster.url(name))
         with tempfile.TemporaryDirectory() as folder:
-            url = run.cluster.url(name, postgres.APP)
-            programs = Programs(_environment(url, folder), run.bare.port)
+            # A tiny run uses the byte code that stands beside the modules, and starts nothing to make it.
+            environ = _environment(run.cluster.url(name, postgres.APP), None if run.scale.tiny else folder)
+            programs = Programs(environ, run.bare.port)
+            if not run.scale.tiny:
+                _make_byte_code(programs)
+            runs, workers = (1, 2) if run.scale.tiny else (RUNS, WORKERS)
             yield from _commands(programs, runs)
-            yield from _servers(programs, runs)
+            yield from _servers(programs, runs, workers)
     finally:
         run.cluster.drop(name)
 
@@ -86,11 +89,19 @@ class Programs:
         return used.ru_utime + used.ru_stime
 
 
-def _environment(url: str, folder: str) -> dict[str, str]:
+def _environment(url: str, folder: str | None) -> dict[str, str]:
     """The program's own database, and a folder where every process finds the byte code of all modules."""
     left_out = ("DAYBOOK_", "PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS")
     own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**own, "DAYBOOK_DATABASE_URL": url, "PYTHONPYCACHEPREFIX": folder}
+    place = {"PYTHONPYCACHEPREFIX": folder} if folder else {}
+    return {**own, "DAYBOOK_DATABASE_URL": url, **place}
+
+
+def _make_byte_code(programs: Programs) -> None:
+    programs.help()
+    programs.health()
+    programs.code(LIBRARIES)
+    programs.serve(1)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, workers: int) -> None:
@@ -102,25 +113,21 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, workers: in
 
 
 def _commands(programs: Programs, runs: int) -> Iterator[Figure]:
-    programs.help()
-    programs.health()
     taken = [(programs.code(BARE), programs.help(), programs.health()) for _ in range(runs)]
     bare, shown, healthy = _medians(taken)
     yield _times("daybook --help, CPU; limit: a bare import of argparse", shown, bare, 2)
     yield _times("daybook health, CPU; limit: the same", healthy, bare)
 
 
-def _servers(programs: Programs, runs: int) -> Iterator[Figure]:
-    programs.code(LIBRARIES)
-    programs.serve(1)
+def _servers(programs: Programs, runs: int, workers: int) -> Iterator[Figure]:
     taken = [
-        (programs.code(FRAMEWORKS), programs.code(LIBRARIES), programs.serve(1), programs.serve(WORKERS))
+        (programs.code(FRAMEWORKS), programs.code(LIBRARIES), programs.serve(1), programs.serve(workers))
         for _ in range(runs)
     ]
     frameworks, libraries, one, several = _medians(taken)
     yield _times("serve until ready, CPU; limit: import all its libraries", one, libraries, 1.3)
     yield _times("... limit: import the six frameworks alone", one, frameworks)
-    yield _times(f"... {WORKERS} workers, CPU of each; limit: all libraries", several / WORKERS, libraries)
+    yield _times(f"... {workers} workers, CPU of each; limit: all libraries", several / workers, libraries)
 
 
 def _medians(taken: Sequence[Sequence[float]]) -> Iterator[float]:

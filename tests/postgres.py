@@ -65,11 +65,12 @@ class Cluster:
         """Make a database owned by the owner role, empty or copied from `template`; return its name."""
         name = f"daybook_{uuid.uuid4().hex[:12]}"
         source = sql.Identifier(template or "template0")
-        locale = sql.SQL("" if template else " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+        # Copying files is cheaper than writing every page of them to the log, which is the server's way.
+        how = " STRATEGY FILE_COPY" if template else " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
             sql.Identifier(name), sql.Identifier(OWNER), source
         )
-        self._execute(statement + locale)
+        self._execute(statement + sql.SQL(how))
         return name
 
     def drop(self, database: str) -> None:

@@ -47,7 +47,7 @@ ROWS = (
     "daybook health, CPU; limit: the same",
     "serve until ready, CPU; limit: import all its libraries",
     "... limit: import the six frameworks alone",
-    "... 4 workers, CPU of each; limit: all libraries",
+    "... 2 workers, CPU of each; limit: all libraries",
     "phone: first usable question",
     "phone: ... requests until then",
     "phone: ... long tasks until then",
