@@ -5,11 +5,12 @@ All of them run even when one fails; the closing lines name what failed. The las
 the tests, and each other gate that failed counts as one more failure.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,14 @@ def _quick_gates(gates: Sequence[str]) -> list[Outcome]:
     return outcomes
 
 
+def _environment() -> Mapping[str, str]:
+    """That of this process, but byte code is kept: some hundred programs are started in the tests."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def _run(gate: str, command: Sequence[str]) -> Outcome:
     began = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
     return Outcome(gate, done.returncode == 0, time.monotonic() - began, done.stdout + done.stderr)
 
 
@@ -109,7 +115,8 @@ def _tests() -> tuple[list[Outcome], Count]:
             "-q",
         ]
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False)
+        command = [sys.executable, "-m", "pytest", *options]
+        done = subprocess.run(command, cwd=ROOT, env=_environment(), check=False)
         tested = Outcome("pytest", done.returncode == 0, time.monotonic() - began)
         tested.report()
         count = _count(report)

@@ -13,12 +13,20 @@ from contextlib import contextmanager
 import pytest
 from coverage import Coverage
 
-from tests.distribution import SHARING
 from tests.event_loop import close_portal
 from tests.untraced import address_of, untraced_tests
 
-OUTSIDE = ("tests/faults/", "tests/meta/test_bench.py")
-"""What runs the program as a whole, line by line held elsewhere."""
+OUTSIDE = (
+    "tests/faults/",
+    "tests/journeys/",
+    "tests/jobs/test_workers.py",
+    "tests/meta/test_bench.py",
+    *(
+        f"tests/program/test_{name}"
+        for name in ("operator_faults", "proxies", "restarts", "restore", "serving")
+    ),
+)
+"""What runs the program as a whole; others hold it line by line. Traced, its imports take half longer."""
 ONE_DATABASE = ("tests/faces/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
 TRACED_ON_BOTH = frozenset(
@@ -44,7 +52,7 @@ def is_untraced(item: pytest.Item) -> bool:
     function = item.nodeid.partition("[")[0]
     module = function.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
-        return module not in SHARING  # whose program is started by the first test of all
+        return True
     if module.startswith(OUTSIDE) or module in DRAWN or function in DRAWN:
         return True
     if address_of(item.nodeid) in untraced_tests():

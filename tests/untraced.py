@@ -23,8 +23,8 @@ from tests.distribution import SHARING
 LIST = Path(__file__).with_name("untraced.txt")
 DEAR_SECONDS = 0.5
 """What is quicker is traced always."""
-ALWAYS = ("tests/program/", *SHARING)
-"""Traced always: what a started program or a shared fixture reaches bears no test's name."""
+ALWAYS = SHARING
+"""Traced always: what a shared fixture reaches bears no test's name."""
 
 Branch = tuple[int, int, int]
 """File, and the lines that it leads from and to."""
