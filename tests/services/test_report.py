@@ -141,14 +141,17 @@ def test_diary_adherence_is_by_study_week(installation: Installation, site: Site
 
 
 def cells(found: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
-    """Every figure that a page links, with its number."""
+    """Every figure that a page links, with its number; of those that are nought the first of each name."""
+    nought: set[str] = set()
     for each in (*found.lines, *((found.whole,) if found.whole else ())):
         for figure, count in each.counts.items():
             where = {
                 name: str(each.where.get(name) or "") for name in ("visit", "instrument", "item", "line")
             } | {"arm": NO_ARM if "arm" in each.where else ""}
             at_site = "0571" if "site_id" in each.where else ""
-            yield FigureAddress(found.name, figure, site=at_site, **where), count
+            if count or figure not in nought:
+                yield FigureAddress(found.name, figure, site=at_site, **where), count
+            nought |= set() if count else {figure}
 
 
 @pytest.mark.req("REP-02", "REP-10")
