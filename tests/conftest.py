@@ -42,13 +42,14 @@ def pytest_unconfigure() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("cov_context", None):
-        items[:] = [item for item in items if not tracing.is_untraced(item)]
+        items[:] = [item for item in items if not tracing.is_untraced_by_kind(item)]
     distribution.slow_first(items)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    with tracing.paused() if tracing.is_untraced(item) else nullcontext():
+    measured_anew = item.config.getoption("cov_context", None)
+    with tracing.paused() if tracing.is_untraced(item) and not measured_anew else nullcontext():
         return (yield)
 
 

@@ -21,17 +21,14 @@ OUTSIDE = (
     "tests/journeys/",
     "tests/jobs/test_workers.py",
     "tests/meta/test_bench.py",
-    *(
-        f"tests/program/test_{name}"
-        for name in ("operator_faults", "proxies", "restarts", "restore", "serving")
-    ),
+    *(f"tests/program/test_{name}.py" for name in ("proxies", "restarts", "serving")),
 )
 """What runs the program as a whole; others hold it line by line. Traced, its imports take half longer."""
 ONE_DATABASE = ("tests/faces/", "tests/services/")
 """Where hardly a line of the program runs on PostgreSQL alone."""
 TRACED_ON_BOTH = frozenset(
     f"tests/services/test_{name}.py"
-    for name in ("capture", "contact_log", "report", "restoring", "submission", "today")
+    for name in ("capture", "contact_log", "readiness", "report", "restoring", "submission", "today")
 )
 """Modules there which are the only ones to reach such a line."""
 DRAWN = frozenset(
@@ -49,13 +46,16 @@ _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 def is_untraced(item: pytest.Item) -> bool:
     """Whether other tests cover the lines that this one runs through."""
+    return address_of(item.nodeid) in untraced_tests() or is_untraced_by_kind(item)
+
+
+def is_untraced_by_kind(item: pytest.Item) -> bool:
+    """The same by what kind of test it is, whatever the list says."""
     function = item.nodeid.partition("[")[0]
     module = function.partition("::")[0]
     if "chromium" in getattr(item, "fixturenames", ()):
         return True
     if module.startswith(OUTSIDE) or module in DRAWN or function in DRAWN:
-        return True
-    if address_of(item.nodeid) in untraced_tests():
         return True
     return "postgresql" in item.nodeid and module.startswith(ONE_DATABASE) and module not in TRACED_ON_BOTH
 
