@@ -103,7 +103,9 @@ def test_a_tag_changes_exactly_when_the_representation_does(
 def test_what_was_served_is_accepted_under_its_tag_in_any_coding(
     filled: Edc, app: FastAPI, coding: str
 ) -> None:
+    before = filled.get("/participants/0571-101/arm", {"Accept-Encoding": coding}).content
     take_back(app, filled, "/participants/0571-101", coding)
+    assert filled.get("/participants/0571-101/arm", {"Accept-Encoding": coding}).content == before
 
 
 def take_back(app: FastAPI, edc: Edc, subject: str, coding: str) -> None:
