@@ -1,7 +1,7 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.cookies import SimpleCookie
@@ -14,7 +14,9 @@ from httpx2 import ASGITransport, BaseTransport, ByteStream, Request, Response
 from sqlmodel import select
 from starlette.routing import Match
 
+from app.definitions.library import load_library
 from app.domain.refusal import Refused
+from app.i18n.languages import LANGUAGE_CODES
 from app.main import Parts, create_app
 from app.services.accounts.participant_session import authenticate
 from app.services.accounts.staff_session import authenticate_staff
@@ -54,9 +56,16 @@ def application(url: str, clock: Callable[[], datetime] | None, **environ: str) 
     """The application on a migrated database; without a clock it has the machine's, watched."""
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": BASE_URL, **environ}
     settings = Settings.from_environment(told)
-    # Only of the repository's own files: a test may change those in a folder of its own.
-    usual = (settings.questionnaires, settings.locales) == (ROOT / "questionnaires", ROOT / "locales")
-    return create_app(settings, clock, CHEAP, _parts() if usual else None)
+    return create_app(settings, clock, CHEAP, _parts_for(settings))
+
+
+def _parts_for(settings: Settings) -> Parts | None:
+    """What earlier applications read, as far as it is the repository's own: a test may have other files."""
+    if settings.locales != ROOT / "locales":
+        return None
+    if settings.questionnaires == ROOT / "questionnaires":
+        return _parts()
+    return replace(_parts(), library=load_library(settings.questionnaires, LANGUAGE_CODES))
 
 
 @lru_cache(maxsize=1)

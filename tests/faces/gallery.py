@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, lru_cache
 
+from playwright.sync_api import Page as Tab
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -13,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES
+from app.patient.forms.pages import FormPage
 from app.patient.forms.questions import Answer
 from app.web.pages.rendering import Page, Pages
 from tests.faces import page_samples as samples
@@ -21,6 +23,16 @@ from tests.servers import serving
 
 CODES = ("en", "zh_CN", "ar")
 INSTRUMENTS = {"qlq": samples.QLQ, "diary": samples.DIARY}
+_WRITE = """async (address) => {
+  const html = await (await fetch(address)).text();
+  history.replaceState(null, '', address);
+  await new Promise((loaded) => {
+    document.open();
+    window.addEventListener('load', loaded);
+    document.write(html);
+    document.close();
+  });
+}"""
 
 
 def before(named: tuple[str, str], code: str) -> dict[str, Answer]:
@@ -72,3 +84,15 @@ def gallery() -> Iterator[str]:
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]
     with serving(Starlette(routes=routes)) as url:
         yield url
+
+
+def show(tab: Tab, address: str, page: Page) -> None:
+    """Open this sample, which stands at this address, in the window that is there: axe stays in it.
+
+    A document that is written into a window is parsed and laid out, and its scripts run, like any other.
+    A form comes into a window of its own: where its runner begins depends on the window's history.
+    """
+    if isinstance(page, FormPage) or tab.url == "about:blank":
+        tab.goto(address)
+    else:
+        tab.evaluate(_WRITE, address)

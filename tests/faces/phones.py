@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from urllib.parse import parse_qsl
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, expect
@@ -62,13 +63,12 @@ class Desk:
             return HTMLResponse(
                 "<!doctype html><html lang=en><title>Closed</title><h1>This form is closed</h1>"
             )
-        pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
         inlined = samples.assets()
         policy = (
             f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
         )
-        html = pages.text(self.page, samples.frame("en"))
+        html = _pages().text(self.page, samples.frame("en"))
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     async def _save(self, request: Request) -> Response:
@@ -102,6 +102,12 @@ class Desk:
 
     def _done(self, _request: Request) -> Response:
         return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
+
+
+@cache
+def _pages() -> Pages:
+    """Read and compiled once: most of what a visit would cost."""
+    return Pages.load(Catalogues.load(samples.ROOT / "locales"))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from app.i18n.languages import ENGLISH, find_language, negotiate_language
 from tests.axe import COLOURS, audit
-from tests.faces.gallery import CODES, every_page, gallery, one_of_each
+from tests.faces.gallery import CODES, every_page, gallery, one_of_each, show
 from tests.pseudo import ARABIC
 
 
@@ -30,7 +30,7 @@ def test_axe_finds_nothing_light_or_dark(chromium: Browser, address: str, code: 
     with chromium.new_context(viewport={"width": 320, "height": 640}, color_scheme="light") as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            tab.goto(f"{address}/one/{code}/{number}")
+            show(tab, f"{address}/one/{code}/{number}", page)
             assert faults(tab) == [], page
             tab.emulate_media(color_scheme="dark")
             assert audit(tab, COLOURS) == [], page
@@ -44,7 +44,7 @@ def test_axe_finds_nothing_in_any_state_of_a_page(chromium: Browser, address: st
         seen = one_of_each("en")
         for number, page in enumerate(every_page("en")):
             if page not in seen:
-                tab.goto(f"{address}/all/en/{number}")
+                show(tab, f"{address}/all/en/{number}", page)
                 assert faults(tab) == [], page
 
 
@@ -54,7 +54,7 @@ def test_what_is_tapped_is_large_enough(chromium: Browser, address: str, code: s
     with chromium.new_context(viewport={"width": 360, "height": 740}, has_touch=True) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            tab.goto(f"{address}/one/{code}/{number}")
+            show(tab, f"{address}/one/{code}/{number}", page)
             assert tab.evaluate(SMALL, ".btn, .o, .top a, .lang button, .links a, .field input") == [], page
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from app.patient.help_page import HelpPage
-from tests.faces.gallery import CODES, gallery, one_of_each
+from tests.faces.gallery import CODES, gallery, one_of_each, show
 
 SPACED = """
 * { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
@@ -48,7 +48,7 @@ def test_every_width_from_320_to_768_holds_every_page(chromium: Browser, address
     with chromium.new_context() as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            tab.goto(f"{address}/one/{code}/{number}")
+            show(tab, f"{address}/one/{code}/{number}", page)
             for width in (320, 360, 412, 768):
                 tab.set_viewport_size({"width": width, "height": 640})
                 assert lost(tab) == NOTHING, (width, page)
@@ -60,7 +60,7 @@ def test_text_twice_as_large_loses_nothing(chromium: Browser, address: str, code
     with chromium.new_context(viewport={"width": 360, "height": 640}) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            tab.goto(f"{address}/one/{code}/{number}?size=extra_large")
+            show(tab, f"{address}/one/{code}/{number}?size=extra_large", page)
             assert lost(tab) == NOTHING, page
             tab.add_style_tag(content="html { font-size: 225% !important; }")
             assert lost(tab) == NOTHING, page
@@ -72,7 +72,7 @@ def test_a_reader_s_own_spacing_loses_nothing(chromium: Browser, address: str, c
     with chromium.new_context(viewport={"width": 320, "height": 640}) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            tab.goto(f"{address}/one/{code}/{number}")
+            show(tab, f"{address}/one/{code}/{number}", page)
             tab.add_style_tag(content=SPACED)
             assert lost(tab) == NOTHING, page
 
@@ -138,6 +138,6 @@ def test_the_chosen_option_is_seen_without_colours(chromium: Browser, address: s
         ]
         assert outlines == ["solid", "none"]
         for number, page in enumerate(one_of_each("en")):
-            tab.goto(f"{address}/one/en/{number}")
+            show(tab, f"{address}/one/en/{number}", page)
             moving = "() => document.getAnimations().length"
             assert (tab.evaluate(moving), lost(tab)) == (0, NOTHING), page

@@ -35,8 +35,15 @@ def modules(svg: Element) -> list[list[bool]]:
     return [row[QUIET:-QUIET] for row in dark[QUIET:-QUIET]]
 
 
-def drawn_for(url: str) -> list[list[bool]]:
-    return [[bool(module) for module in row] for row in segno.make(url, error="q", boost_error=False).matrix]
+def mask_of(drawn: list[list[bool]]) -> int:
+    """Which of the eight masks was laid over it, as its own format information says (ISO/IEC 18004, 7.9)."""
+    return sum(dark << 4 - column for column, dark in enumerate(drawn[8]) if 2 <= column <= 4) ^ 0b101
+
+
+def drawn_for(url: str, mask: int | None = None) -> list[list[bool]]:
+    """The square of this address; the best of all masks takes eight times as long as the given one."""
+    made = segno.make(url, error="q", boost_error=False, mask=mask)
+    return [[bool(module) for module in row] for row in made.matrix]
 
 
 @pytest.fixture
@@ -55,8 +62,9 @@ def unknown(here: SiteFixture) -> TestClient:
 @given(TOKENS)
 def test_the_square_says_the_link(secret: str) -> None:
     url = f"{BASE_URL}/a/{secret}"
-    assert modules(parsed(str(draw_qr(url))).one("svg")) == drawn_for(url)
-    assert drawn_for(url) != drawn_for(url[:-1])
+    drawn = modules(parsed(str(draw_qr(url))).one("svg"))
+    assert drawn == drawn_for(url, mask_of(drawn))
+    assert drawn != drawn_for(url[:-1], mask_of(drawn))
 
 
 def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:

@@ -1,6 +1,6 @@
 """The server under test: `start` on standard input makes one in a process of its own, whose id is told.
 
-A small parent has imported everything and forks, so that a restart after `kill -9` takes a moment.
+A parent has imported and read everything and forks, so that a restart after `kill -9` takes a moment.
 The clock is the machine's, ahead by the seconds that stand in a file.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from app.clock import now
-from app.main import create_app
+from app.main import Parts, create_app
 from app.settings import Settings
 from app.web.middleware.logs import configure_logging
 from tests.applications import CHEAP
@@ -21,26 +21,28 @@ from tests.applications import CHEAP
 
 def main(url: str, port: str, ahead: str, questionnaires: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed are not waited for
-    for line in sys.stdin:
-        if line.strip() == "start":
-            child = os.fork()
-            if child == 0:
-                serve(url, int(port), Path(ahead), questionnaires)
-                os._exit(0)
-            print(child, flush=True)
-
-
-def serve(url: str, port: int, ahead: Path, questionnaires: str) -> None:
-    def clock() -> datetime:
-        return now() + timedelta(seconds=float(ahead.read_text("utf-8")))
-
-    configure_logging()
-    told = {
+    environ = {
         "DAYBOOK_DATABASE_URL": url,
         "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "DAYBOOK_QUESTIONNAIRES": questionnaires,
     }
-    app = create_app(Settings.from_environment(told), clock, CHEAP)
+    settings = Settings.from_environment(environ)
+    parts = Parts.load(settings)
+    for line in sys.stdin:
+        if line.strip() == "start":
+            child = os.fork()
+            if child == 0:
+                serve(settings, parts, int(port), Path(ahead))
+                os._exit(0)
+            print(child, flush=True)
+
+
+def serve(settings: Settings, parts: Parts, port: int, ahead: Path) -> None:
+    def clock() -> datetime:
+        return now() + timedelta(seconds=float(ahead.read_text("utf-8")))
+
+    configure_logging()
+    app = create_app(settings, clock, CHEAP, parts)
     # As `daybook serve` serves it.
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, ws="none")
 

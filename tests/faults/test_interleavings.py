@@ -1,7 +1,9 @@
 """Whatever goes wrong while somebody answers, nothing that was acknowledged is lost and no screen lies."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -35,9 +37,10 @@ FOUND = {
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One server for all of a process's seeds; every seed has a participant of its own."""
     folder = tmp_path_factory.mktemp("faults")
+    shutil.copyfile(sqlite_template, folder / "daybook.sqlite3")
     with world(f"sqlite:///{folder / 'daybook.sqlite3'}", folder) as made:
         yield made
 

@@ -72,7 +72,7 @@ class World:
 
 @contextmanager
 def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
-    """A running server on this empty database; a PostgreSQL's owner migrates it."""
+    """A running server on this empty database, migrated or not; a PostgreSQL's owner migrates it."""
     migrate(migration_url or url)
     root, port = write_definitions(folder), _free_port()
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}

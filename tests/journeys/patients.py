@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
 
+from fastapi import FastAPI
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 from sqlmodel import select
 
@@ -98,6 +99,7 @@ class Hospital:
 
     url: str
     clock: Clock
+    app: FastAPI
     installation: Installation
     site: Site
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -125,7 +127,7 @@ def hospital(database: str, **environ: str) -> Iterator[Hospital]:
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
     with serving(app, held) as url:
-        yield Hospital(url, clock, installation, site)
+        yield Hospital(url, clock, app, installation, site)
 
 
 def choose(tab: Page, number: int) -> None:

@@ -22,6 +22,8 @@ from tests.services.people import START, days, enrolled, site_entry
 
 PASSWORD = "correct horse battery"
 EMAIL = "li.na@example.org"
+WIDTHS = (1280, 360)
+"""The narrow one is the last to be looked at, so that everything is pressed there."""
 A4_WIDTH = 718
 """Of a page between margins of 1 cm, in pixels."""
 
@@ -73,32 +75,38 @@ def give_secrets(page: Page, served: Served) -> None:
 
 def check_sound(page: Page) -> None:
     """No finding of axe, and nothing wider than the window."""
-    assert audit(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert audit(page) == [], (page.url, page.viewport_size)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+
+
+def check_sound_at_each_width(page: Page) -> None:
+    """A page is the same document in every window: it is loaded once."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        check_sound(page)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_every_page_is_sound(chromium: Browser, served: Served, width: int, language: str) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 800}, locale="en-GB")
+def test_every_page_is_sound(chromium: Browser, served: Served, language: str) -> None:
+    context = chromium.new_context(viewport={"width": WIDTHS[-1], "height": 800}, locale="en-GB")
     page = signed_in(context, served)
     if language == "zh_CN":
         page.click("form[action='/desk/language'] button")
-    check_sound(page)
+    check_sound_at_each_width(page)
     page.click("#work tbody a")
-    check_sound(page)
+    check_sound_at_each_width(page)
     participant = page.url
     for path in ("/dates", "/disposition", "/scores", "/history"):
         page.goto(participant + path)
-        check_sound(page)
+        check_sound_at_each_width(page)
     page.goto(participant)
     page.click("a.cell")
-    check_sound(page)
+    check_sound_at_each_width(page)
     page.check("[name=exemption]")
     page.click("#exemption ~ p button")
     assert page.locator("[name=step]").get_attribute("value") == "confirm"
-    check_sound(page)
+    check_sound_at_each_width(page)
     for path in (
         "/desk?reason=diary",
         "/desk?reason=&q=999",
@@ -108,10 +116,10 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
         "/desk/enrol",
     ):
         page.goto(served.address + path)
-        check_sound(page)
+        check_sound_at_each_width(page)
     for path in ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix"):
         page.goto(served.address + path)
-        check_sound(page)
+        check_sound_at_each_width(page)
     page.set_viewport_size({"width": A4_WIDTH, "height": 900})
     for path in ("/desk/report", "/desk/matrix"):
         page.goto(served.address + path)

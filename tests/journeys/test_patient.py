@@ -1,30 +1,28 @@
 """A participant's whole way in a real browser: touch, keyboard only, and without JavaScript."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
-from sqlmodel import select
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.capture import AnswerEvent, Response
-from tests.applications import Clock, application
+from app.storage.tables.schedule import Slot
+from tests.applications import Clock
 from tests.axe import audit
-from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.faces.visitors import Phone, invited, newcomer
+from tests.journeys.patients import SIZE, Hospital
 from tests.page_time import forward
-from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START, Person
-
-SIZE: ViewportSize = {"width": 360, "height": 740}
 
 
 @dataclass
 class World:
-    """A served application, its clock, and somebody who holds a link."""
+    """A served application, its clock, and somebody of the test's own who holds a link."""
 
     url: str
     clock: Clock
@@ -36,30 +34,22 @@ class World:
 
     def response(self) -> Response:
         with self.phone.person.installation.read() as session:
-            return session.exec(select(Response)).one()
+            return session.exec(select(Response).where(col(Response.slot_id).in_(self._slots()))).one()
 
     def events(self) -> list[tuple[str, int | None]]:
         with self.phone.person.installation.read() as session:
-            return [(row.item, row.value) for row in session.exec(select(AnswerEvent))]
+            own = select(AnswerEvent).where(col(AnswerEvent.slot_id).in_(self._slots()))
+            return [(row.item, row.value) for row in session.exec(own)]
+
+    def _slots(self) -> SelectOfScalar[int | None]:
+        return select(col(Slot.id)).where(Slot.participant_id == self.phone.person.row().id)
 
 
 @pytest.fixture
-def world(migrated_sqlite_url: str) -> Iterator[World]:
-    clock, held = Clock(START), free_socket()
-    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(held))
-    installation = founded(app)
-    with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
-    phone = invited(app, newcomer(Person(installation, site, "0571-001")))
-    with serving(app, held) as url:
-        yield World(url, clock, phone)
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    opened = chromium.new_context(viewport=SIZE, has_touch=True, locale="en-GB")
-    yield opened
-    opened.close()
+def world(served: Hospital) -> World:
+    served.clock.at = START
+    person = newcomer(Person(served.installation, served.site, f"0571-{next(served.numbers):03}"))
+    return World(served.url, served.clock, invited(served.app, person))
 
 
 def accessible(tab: Page) -> None:
