@@ -13,6 +13,7 @@ from app.web import urls
 from tests.applications import visitor
 from tests.faces.acting import Press
 from tests.faces.callers import SiteFixture, Who, sign_in_colleague
+from tests.faces.site_fixtures import BOSS
 
 STUDY = "sbrt-nsclc"
 NURSE = "0571@example.org"
@@ -24,7 +25,7 @@ def system(sites: SiteFixture) -> StaffContext:
 
 def as_admin(sites: SiteFixture, path: str, **body: str) -> Press:
     """An act of an administrator of the whole study."""
-    carried = sign_in_colleague(sites, Who.admin, "boss@example.org", None)["Cookie"]
+    carried = sign_in_colleague(sites, Who.admin, BOSS, None)["Cookie"]
     cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
     client = visitor(sites.app)
     for name, value in cookies.items():

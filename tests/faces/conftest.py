@@ -4,10 +4,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.domain.records.access import Role
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import SiteFixture
+from tests.faces.clinics import CLINIC, ClinicFixture, restore_clinic
 from tests.faces.edc_caller import Edc, begun, signed_in
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import Phone
@@ -15,7 +17,7 @@ from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
 from tests.stages import Stage
 
-_BEGUN = {"here": SITES_STAGE, "guest": INVITED, "founder": SITE}
+_BEGUN = {"here": SITES_STAGE, "guest": INVITED, "founder": SITE, "clinic": CLINIC}
 
 
 @pytest.fixture
@@ -82,3 +84,17 @@ def here(
 ) -> SiteFixture:
     """A study with two sites, and everybody who may come."""
     return restore_site_fixture(app, clock, secrets[migrated_sqlite_url])
+
+
+@pytest.fixture
+def clinic(
+    app: FastAPI, clock: Clock, migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]]
+) -> ClinicFixture:
+    """A site with one participant whose browser is bound."""
+    return restore_clinic(app, clock, secrets[migrated_sqlite_url][0])
+
+
+@pytest.fixture
+def nurse(clinic: ClinicFixture) -> TestClient:
+    """A signed-in nurse of that site."""
+    return clinic.browser(Role.NURSE)

@@ -1,4 +1,7 @@
-"""The site fixture of `callers`, made once per test process and copied; browsers get their cookies back."""
+"""The site fixture of `callers`, made once per test process and copied; browsers get their cookies back.
+
+Somebody of each role has signed in, and an administrator of the whole study.
+"""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +12,14 @@ from fastapi import FastAPI
 from app.services.setup.studies import NewClient, NewStaff
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor
-from tests.faces.callers import SiteFixture, make_site_fixture
+from tests.faces.callers import STAFF, SiteFixture, Who, caller, make_site_fixture, sign_in_colleague
 from tests.faces.edc_caller import STUDY, Edc
 from tests.faces.visitors import Phone
 from tests.services.people import START, Person
 from tests.stages import Stage
+
+BOSS = "boss@example.org"
+"""An administrator of the whole study."""
 
 
 def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> SiteFixture:
@@ -22,20 +28,29 @@ def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> 
     stored = json.loads(secrets[0])
     edc = Edc(visitor(app), NewClient(*stored["client"]), stored["token"])
     phone, others, waiting = (_phone(app, each) for each in stored["phones"])
-    return SiteFixture(
-        app, clock, phone, others, waiting, NewStaff(*stored["member"]), edc, stored["assessments"]
-    )
+    member, sent = NewStaff(*stored["member"]), stored["assessments"]
+    staff = {
+        email: (NewStaff(staff_id, secret), carried)
+        for email, (staff_id, secret, carried) in stored["staff"].items()
+    }
+    return SiteFixture(app, clock, phone, others, waiting, member, edc, sent, staff)
 
 
 def _grow(url: str) -> Sequence[str]:
     clock = Clock()
     sites = make_site_fixture(application(url, clock), clock)
+    for who in STAFF:
+        caller(sites, who)
+    sign_in_colleague(sites, Who.admin, BOSS, None)
     stored = {
         "phones": [_described(phone) for phone in (sites.phone, sites.others, sites.waiting)],
         "member": [sites.member.staff_id, sites.member.totp_secret],
         "client": [sites.edc.client.client_id, sites.edc.client.secret],
         "token": sites.edc.token,
         "assessments": dict(sites.assessments),
+        "staff": {
+            email: [new.staff_id, new.totp_secret, carried] for email, (new, carried) in sites.staff.items()
+        },
     }
     sites.installation.engine.dispose()
     return [json.dumps(stored)]

@@ -4,33 +4,31 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.plans.plan import SecondCheck
-from app.domain.records.access import SYSTEM, Role
-from app.domain.records.studies import StudyMode
-from app.services.core.context import StaffContext
+from app.domain.records.access import Role
 from app.services.core.installation import Installation
-from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
-from tests.faces.test_clinic import ClinicFixture, enrolment, page
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import enrolment, page
 from tests.faces.visitors import Phone, invited
 from tests.faces.visitors import newcomer as enrolled_only
+from tests.services.beginnings import PERSON, SITE, site_of
 from tests.services.confirming import confirming
-from tests.services.people import PIN, START, Person, days, enrolled, site_entry
+from tests.services.people import PIN, START, Person, days
+from tests.stages import Stage
 
 BORN = {"birth_year": "1950", "birth_month": "02", "birth_day": "3"}
 
 
-def founded(app: FastAPI, clock: Clock) -> Site:
-    """The shipped study at one hospital."""
-    clock.at = START
-    load_study(StaffContext(app.state.installation, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    return open_site(StaffContext(app.state.installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-
-
 @pytest.fixture
-def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    site = founded(app, clock)
-    return ClinicFixture(app, clock, site, enrolled(app.state.installation, site, "0571-001"))
+def stage(request: pytest.FixtureRequest) -> Stage:
+    return PERSON if "clinic" in request.fixturenames else SITE
+
+
+def founded(app: FastAPI, clock: Clock) -> Site:
+    """The shipped study at one hospital, at the hour of enrolment."""
+    clock.at = START
+    return site_of(app.state.installation)
 
 
 @pytest.fixture

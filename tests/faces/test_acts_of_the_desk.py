@@ -13,11 +13,11 @@ from app.domain.records.dispositions import DispositionKind
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.schedule import Disposition
-from tests.faces.test_clinic import ClinicFixture, clinic, confirm, enrolment, hidden_of, nurse, page
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import confirm, enrolment, hidden_of, page
 from tests.faces.visitors import invited
 from tests.services.people import START
 
-__all__ = ["clinic", "nurse"]
 LEFT = {"kind": "withdrew_treatment", "stated": "2026-03-02", "reason": "moved"}
 DEATH = {"kind": "death", "stated": "2026-03", "reason": "told by the family"}
 

@@ -75,10 +75,15 @@ def spoilable(route: RouteParts) -> Iterator[tuple[Sequence[Part], str]]:
             yield from (((part,), "json") for part in route.parts if part.place == "json")
 
 
-def worst_requests(route: RouteParts) -> Iterator[tuple[dict[Part, Any], bool, str]]:
-    """The worst values in every part: from the right caller, and of a path from a stranger as well."""
+def worst_requests(route: RouteParts, database: str) -> Iterator[tuple[dict[Part, Any], bool, str]]:
+    """The worst values in every part: from the right caller, and of a path from a stranger as well.
+
+    A header or cookie cannot carry NUL: what is left of that value is tried on SQLite alone.
+    """
     for parts, way in spoilable(route):
-        values = (*WORST, *WORST_DAYS) if is_dated(route, parts) else WORST
+        values: tuple[str, ...] = (*WORST, *WORST_DAYS) if is_dated(route, parts) else WORST
+        if database != "sqlite" and parts[0].place in ("header", "cookie"):
+            values = values[1:]
         yield from ((dict.fromkeys(parts, value), True, way) for value in values)
         if parts[0].place == "path":
             yield dict.fromkeys(parts, WORST[0]), False, way
@@ -87,10 +92,18 @@ def worst_requests(route: RouteParts) -> Iterator[tuple[dict[Part, Any], bool, s
 def test_the_worst_in_every_part_of_every_route_is_refused_in_words(
     app: FastAPI, calls: SpoiledCalls
 ) -> None:
-    routes = list_route_parts(app)
-    faults = [fault_of(*calls.ask(route, *spoiled)) for route in routes for spoiled in worst_requests(route)]
+    database = calls.sites.installation.engine.dialect.name
+    faults = [
+        fault_of(*calls.ask(route, *spoiled))
+        for route in list_route_parts(app)
+        for spoiled in worst_requests(route, database)
+    ]
     assert len(faults) > len(ROUTES)
     assert set(faults) == {""}
+
+
+written = texts | st.lists(texts, min_size=2, max_size=2)
+"""What stands in a part, which may come twice."""
 
 
 @st.composite
@@ -102,8 +115,7 @@ def spoiled_requests(
     first = draw(st.sampled_from([part for part in route.parts if part.place == place]))
     chosen = {first, *draw(st.lists(st.sampled_from(route.parts), max_size=2))}
     spoils: dict[Part, Any] = {
-        part: draw(json_values if part.place == "json" else texts | st.lists(texts, min_size=2, max_size=2))
-        for part in sorted(chosen, key=str)
+        part: draw(json_values if part.place == "json" else written) for part in sorted(chosen, key=str)
     }
     if route.sends and draw(st.integers(0, 30)) == 0:
         spoils = {Part("body", ""): draw(json_values)}

@@ -1,12 +1,9 @@
 """The desk as a nurse meets it: signing in, the list, one participant, and what is confirmed first."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 
-import pyotp
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import event
@@ -16,60 +13,16 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
-from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.setup.studies import create_staff, grant_role, load_study, open_site
+from app.services.setup.studies import create_staff
 from app.storage.tables.schedule import Anchor, Disposition
-from app.storage.tables.studies import Site
-from tests.applications import Clock, visitor
+from tests.applications import visitor
+from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.markup import Element, parsed
 from tests.services.confirming import ordering
-from tests.services.people import START, Person, days, enrolled, site_entry
-
-PASSWORD = "correct horse battery"
-
-
-@dataclass
-class ClinicFixture:
-    """A site with one participant, and browsers of its staff."""
-
-    app: FastAPI
-    clock: Clock
-    site: Site
-    person: Person
-
-    def browser(self, role: Role, site: str | None = "0571", language: str = "en") -> TestClient:
-        """A signed-in browser of a new member of staff."""
-        made: Installation = self.app.state.installation
-        email = f"{role.value}.{site}.{language}@example.org"
-        new = create_staff(StaffContext(made, SYSTEM, START), email, "Li Na", PASSWORD, language)
-        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, role, "sbrt-nsclc", site)
-        client = visitor(self.app)
-        client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
-        code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
-        assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
-        return client
-
-    @property
-    def url(self) -> str:
-        return f"/desk/participants/{self.person.row().public_id}"
-
-
-@pytest.fixture
-def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
-    clock.at = START
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.1", StudyMode.DEMO)
-    site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
-
-
-@pytest.fixture
-def nurse(clinic: ClinicFixture) -> TestClient:
-    return clinic.browser(Role.NURSE)
+from tests.services.people import START, days
 
 
 def page(client: TestClient, url: str, status: int = 200) -> Element:

@@ -12,8 +12,14 @@ from app.services.patient.team_requests import request_call, request_correction
 from app.services.setup.studies import load_study, open_site
 from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
-from tests.faces.test_clinic import ClinicFixture, page
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
 from tests.services.people import START, days, enrolled, site_entry
+
+
+@pytest.fixture
+def stage() -> None:
+    """The study is opened here."""
 
 
 @pytest.fixture
@@ -24,11 +30,6 @@ def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
     return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
-
-
-@pytest.fixture
-def nurse(clinic: ClinicFixture) -> TestClient:
-    return clinic.browser(Role.NURSE)
 
 
 @pytest.mark.req("COR-02", "COR-04", "IAM-03")

@@ -14,11 +14,11 @@ from app.services.setup.studies import create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Correction, Response
 from tests.applications import visitor
-from tests.faces.test_clinic import PASSWORD, ClinicFixture, clinic, hidden_of, nurse, page
+from tests.faces.clinics import PASSWORD, ClinicFixture
+from tests.faces.test_clinic import hidden_of, page
 from tests.faces.visitors import Phone, invited
 from tests.services.people import START, days
 
-__all__ = ["clinic", "nurse"]
 TYPED = {
     "items": "q5,q6",
     "version": "1",

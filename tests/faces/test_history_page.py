@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from app.domain.desk.history import HistoryKind, list_history_events
 from app.domain.records.access import Role
-from tests.faces.test_clinic import ClinicFixture, clinic, page  # noqa: F401 - a fixture
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
 from tests.meta.sources import ROOT
 from tests.services.people import START, qlq
 
@@ -16,7 +17,7 @@ def test_every_event_that_a_history_tells_has_words() -> None:
     assert named == set(list_history_events())
 
 
-def test_a_history_says_what_happened_and_who_did_it(clinic: ClinicFixture) -> None:  # noqa: F811 - the fixture
+def test_a_history_says_what_happened_and_who_did_it(clinic: ClinicFixture) -> None:
     clinic.person.begin("BL", START)
     clinic.person.submit("BL", START, qlq(2))
     clinic.person.randomise(START.date(), START + timedelta(hours=1))

@@ -2,32 +2,28 @@
 
 import pyotp
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.clinic.frame.navigation import NAVIGATION
 from app.domain.records.access import SYSTEM, Role
-from app.domain.records.studies import StudyMode
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.setup.studies import create_staff, load_study, open_site
-from app.storage.tables.studies import Site
+from app.services.setup.studies import create_staff
 from app.web import urls
 from app.web.permissions import ROUTES
-from tests.applications import Clock, visitor
-from tests.faces.test_clinic import ClinicFixture, page
-from tests.services.people import START, enrolled, site_entry
+from tests.applications import visitor
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
+from tests.services.beginnings import PERSON
+from tests.services.people import START
+from tests.stages import Stage
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
-    clock.at = START
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    site: Site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
+def stage() -> Stage:
+    return PERSON
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.faces.callers import ENDING, READERS, Caller, SiteFixture, Who, calle
 ASKED = sorted(ROUTES.items(), key=lambda row: ENDING.index(row[0][1]) + 1 if row[0][1] in ENDING else 0)
 NAMES = ("{participant}", "{subject}", "{assessment}")
 SAFE = "GET"
+ANSWERING = (Who.participant, Who.locked)
 ADMINISTRATION = {Permission.STAFF_MANAGE, Permission.SITE_MANAGE}
 """What administrators change, and nobody else: accounts and sites, nothing of the trial."""
 
@@ -39,16 +40,21 @@ def described(method: str, path: str, answer: Response) -> str:
     return f"{method} {path}: {answer.status_code} {answer.headers.get('location', '')} {answer.text[:160]}"
 
 
-@pytest.mark.req("IAM-02", "IAM-08", "IAM-11")
+@pytest.mark.req("IAM-02", "IAM-04", "IAM-08", "IAM-11")
 @pytest.mark.parametrize("who", list(Who))
 def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, who: Who) -> None:
-    asking, wrong = let(who), []
+    """And of all of them, only the participant answers."""
+    if who not in ANSWERING:
+        here.phone.begin()
+    asking, wrong, kept = let(who), [], here.answers()
     for (method, path), access in ASKED:
         answer = asking.ask(method, path, here.address(path, here.phone.person))
         assert answer.status_code != 500, described(method, path, answer)
         if turned_away(answer) is expected(who, method, path, access):
             wrong.append(described(method, path, answer))
     assert wrong == []
+    if who not in ANSWERING:
+        assert here.answers() == kept
 
 
 @pytest.fixture
@@ -113,17 +119,6 @@ def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Wh
     assert len(refused) == 40
     assert all(turned_away(answer) for answer in refused)
     assert (here.trail(), here.answers()) == (before, kept)
-
-
-@pytest.mark.req("IAM-04")
-@pytest.mark.parametrize("who", [each for each in Who if each not in (Who.participant, Who.locked)])
-def test_only_the_participant_answers(here: SiteFixture, let: Let, who: Who) -> None:
-    here.phone.begin()
-    asking, kept = let(who), here.answers()
-    for method, path in ROUTES:
-        if method != SAFE and path not in ENDING:
-            asking.ask(method, path, here.address(path, here.phone.person))
-    assert here.answers() == kept
 
 
 @pytest.mark.req("SEC-04")

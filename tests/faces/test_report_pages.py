@@ -12,7 +12,8 @@ from app.domain.records.access import Role
 from app.domain.spreadsheets import MARK, safe_cell, write_csv
 from app.services.core.installation import Installation
 from tests.applications import Clock
-from tests.faces.test_clinic import ClinicFixture, page
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
 from tests.markup import Element
 from tests.services.beginnings import site_of
 from tests.services.people import Person

@@ -7,12 +7,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.domain.records.access import Role
-from tests.faces.test_clinic import ClinicFixture, clinic, page  # noqa: F401 - a fixture
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
 from tests.services.people import START, bound, days, qlq
 
 
 @pytest.fixture
-def investigator(clinic: ClinicFixture) -> TestClient:  # noqa: F811 - the fixture
+def investigator(clinic: ClinicFixture) -> TestClient:
     """Of somebody with a baseline, a missed visit, a later one, and a diary."""
     person = clinic.person
     person.begin("BL", START)
@@ -34,14 +35,14 @@ def investigator(clinic: ClinicFixture) -> TestClient:  # noqa: F811 - the fixtu
 
 
 @pytest.mark.req("IAM-02")
-def test_a_nurse_never_sees_scores(clinic: ClinicFixture, investigator: TestClient) -> None:  # noqa: F811 - the fixture
+def test_a_nurse_never_sees_scores(clinic: ClinicFixture, investigator: TestClient) -> None:
     assert investigator.get(f"{clinic.url}/scores").status_code == 200
     assert clinic.browser(Role.NURSE).get(f"{clinic.url}/scores").status_code == 404
     assert clinic.browser(Role.INVESTIGATOR, "0021").get(f"{clinic.url}/scores").status_code == 404
 
 
 def test_every_chart_says_its_direction_and_its_change(
-    clinic: ClinicFixture,  # noqa: F811 - the fixture
+    clinic: ClinicFixture,
     investigator: TestClient,
 ) -> None:
     shown = page(investigator, f"{clinic.url}/scores").one("main")
@@ -68,7 +69,7 @@ def test_every_chart_says_its_direction_and_its_change(
 
 
 def test_the_diary_is_a_strip_and_a_line_for_each_symptom(
-    clinic: ClinicFixture,  # noqa: F811 - the fixture
+    clinic: ClinicFixture,
     investigator: TestClient,
 ) -> None:
     shown = page(investigator, f"{clinic.url}/scores").one("main")
@@ -81,14 +82,14 @@ def test_the_diary_is_a_strip_and_a_line_for_each_symptom(
     assert "1 of 82 entries" in shown.text
 
 
-def test_before_anything_opens_there_is_nothing_to_see(clinic: ClinicFixture) -> None:  # noqa: F811 - the fixture
+def test_before_anything_opens_there_is_nothing_to_see(clinic: ClinicFixture) -> None:
     shown = page(clinic.browser(Role.INVESTIGATOR), f"{clinic.url}/scores").one("main")
     assert "No score yet" in shown.text
     assert len(shown.all("svg")) == 16
 
 
 def test_the_diary_on_the_participants_page_tells_the_worst_answer_to_those_alone_who_see_scores(
-    clinic: ClinicFixture,  # noqa: F811 - the fixture
+    clinic: ClinicFixture,
     investigator: TestClient,
 ) -> None:
     answer = investigator.get(clinic.url)

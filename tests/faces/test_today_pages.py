@@ -3,33 +3,32 @@
 import gzip
 
 import pytest
-from fastapi import FastAPI
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from app.clinic.frame.return_address import with_return_address
 from app.clinic.today import contact_form, snooze_form
-from app.domain.records.access import SYSTEM, Role
-from app.domain.records.studies import StudyMode
-from app.services.core.context import ParticipantContext, StaffContext
+from app.domain.records.access import Role
+from app.services.core.context import ParticipantContext
+from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call, request_correction
-from app.services.setup.studies import load_study, open_site
-from tests.applications import Clock, visitor
-from tests.faces.test_clinic import ClinicFixture, page
+from app.storage.tables import metadata
+from tests.applications import visitor
+from tests.faces.clinics import ClinicFixture
+from tests.faces.test_clinic import page
 from tests.markup import parsed
-from tests.services.people import START, Person, days, enrolled, site_entry
+from tests.services.beginnings import PERSON
+from tests.services.people import START, Person, days
+from tests.stages import Stage
 
 FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
-    clock.at = START
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
+def stage() -> Stage:
+    return PERSON
 
 
 @pytest.fixture
@@ -38,11 +37,6 @@ def calling(clinic: ClinicFixture) -> Person:
     person = clinic.person
     request_call(ParticipantContext(person.installation, person.participant(START), START))
     return person
-
-
-@pytest.fixture
-def nurse(clinic: ClinicFixture) -> TestClient:
-    return clinic.browser(Role.NURSE)
 
 
 def rows(client: TestClient, url: str = "/desk") -> list[str]:
@@ -256,12 +250,28 @@ def test_no_foreign_address_is_carried_through_sign_in(clinic: ClinicFixture, ad
     assert parsed(client.post("/desk/sign-in", data=told).text).all("input", name="next") == []
 
 
+def multiply(made: Installation, count: int) -> None:
+    """So many more participants with the forms of the first one, written beside the trail."""
+    people, slots = metadata.tables["participant"], metadata.tables["slot"]
+    beside = sa.create_engine(made.engine.url)
+    with beside.begin() as connection:
+        first = connection.execute(sa.select(people)).mappings().one()
+        forms = [dict(each) for each in connection.execute(sa.select(slots)).mappings()]
+        for number in range(2, 2 + count):
+            named = {"id": number, "public_id": new_public_id(), "subject": f"0571-{number:03d}"}
+            connection.execute(sa.insert(people), {**first, **named})
+            of_theirs = [{**each, "participant_id": number, "public_id": new_public_id()} for each in forms]
+            for each in of_theirs:
+                del each["id"]
+            connection.execute(sa.insert(slots), of_theirs)
+    beside.dispose()
+
+
 def test_a_page_of_a_hundred_rows_is_light_and_costs_eight_statements(
     clinic: ClinicFixture, nurse: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = clinic.person.installation
-    for number in range(2, 102):
-        enrolled(made, clinic.site, f"0571-{number:03d}")
+    multiply(made, 100)
     clinic.clock.at = START + days(27)
     monkeypatch.setattr("app.services.clinic.today.work_list.PAGE", 100)
     nurse = clinic.browser(Role.INVESTIGATOR)

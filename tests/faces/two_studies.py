@@ -1,6 +1,6 @@
 """Two studies of one hospital whose sites and participants have the same codes, and somebody of both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyotp
@@ -12,12 +12,14 @@ from app.domain.records.studies import StudyMode
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call
-from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant
+from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import SiteEntry, create_staff, grant_role, load_study, open_site
+from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
 from tests.applications import Browser, Clock, application, visitor
 from tests.faces.callers import PASSWORD
-from tests.services.people import START, Person, enrolled
+from tests.services.beginnings import grown
+from tests.services.people import START, Person, enrolled, enrolment
 
 HERE, OTHER = "sbrt-nsclc", "other-trial"
 CODE, SUBJECT = "0571", "0571-001"
@@ -53,36 +55,48 @@ class TwoStudies:
 
     def add(self, study: str, subject: str) -> None:
         """Enrol one more person without a phone."""
-        on = START.date()
-        entry = EnrolmentEntry(subject, "en", on, "2.1", on, IdentityCheck.id_card)
         person = Person(self.installation, self.sites[study], subject)
-        enrol_participant(StaffContext(self.installation, person.nurse, START), self.sites[study], entry)
+        enrol_participant(
+            StaffContext(self.installation, person.nurse, START), person.site, enrolment(subject)
+        )
 
     def address_of(self, study: str) -> str:
         """The page of the participant whose code both studies have."""
         return f"/desk/participants/{self.people[study].row().public_id}"
 
 
-def make_two_studies(url: str) -> TwoStudies:
-    """Both a week later, on two days of the calendar; each with a form due, a request, one with no phone."""
+def restore_two_studies(url: str, cookies: Sequence[str]) -> TwoStudies:
+    """The two studies in a database at `TWO_STAGE`, a week after they began."""
     clock = Clock(START)
     app = application(url, clock)
-    made = _with_another_plan(app.state.installation)
-    app.state.installation = made
-    sites: dict[str, Site] = {}
-    people: dict[str, Person] = {}
+    made = app.state.installation = _with_another_plan(app.state.installation)
+    with made.read() as session:
+        sites = {
+            study: get_site_by_code(session, get_study(session, study).id or 0, CODE)
+            for study in (HERE, OTHER)
+        }
+    people = {
+        study: Person(made, sites[study], SUBJECT, cookie)
+        for study, cookie in zip((HERE, OTHER), cookies, strict=True)
+    }
+    clock.forward(days=8, hours=15)
+    return TwoStudies(app, made, clock, sites, people)
+
+
+def _grow(installation: Installation) -> Sequence[str]:
+    """Both on two days of the calendar; each with a form due, a request, one person with no phone."""
+    made, cookies = _with_another_plan(installation), []
     outside = StaffContext(made, SYSTEM, START)
     for study, zone in ((HERE, "Asia/Shanghai"), (OTHER, "Europe/Berlin")):
         load_study(outside, study, "1.0", StudyMode.DEMO)
         entry = SiteEntry(CODE, HOSPITALS[study], PHONES[study], "8-17", zone)
-        sites[study] = open_site(outside, study, entry)
-    both = TwoStudies(app, made, clock, sites, people)
-    for study in (HERE, OTHER):
-        people[study] = enrolled(made, sites[study], SUBJECT)
-        request_call(ParticipantContext(made, people[study].participant(START), START))
-        both.add(study, UNUSED[study])
-    clock.forward(days=8, hours=15)
-    return both
+        site = open_site(outside, study, entry)
+        person = enrolled(made, site, SUBJECT)
+        request_call(ParticipantContext(made, person.participant(START), START))
+        unused = Person(made, site, UNUSED[study])
+        enrol_participant(StaffContext(made, unused.nurse, START), site, enrolment(unused.subject))
+        cookies.append(person.cookie)
+    return cookies
 
 
 def _with_another_plan(made: Installation) -> Installation:
@@ -99,3 +113,6 @@ def _with_another_plan(made: Installation) -> Installation:
     )
     plans = {**made.library.plans, (OTHER, "1.0"): other}
     return replace(made, library=replace(made.library, plans=plans))
+
+
+TWO_STAGE = grown(_grow)
