@@ -1,6 +1,7 @@
 """The feed and the live state are the same, whatever people and the clock do, in any order.
 
-Longer: `pytest --hypothesis-profile=long tests/services/test_one_truth.py`.
+Longer: `pytest --hypothesis-profile=long tests/services/test_one_truth.py`, 300 examples of up to 60 acts;
+on SQLite some five minutes of CPU.
 """
 
 import json
