@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
+from app.domain.plans.windows import local_day
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import authenticate
@@ -22,7 +23,7 @@ from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol
 from app.storage.tables.schedule import Slot
 from bench.figures import Figure, at_most
 from bench.run import Run
-from bench.trial import Trial, sqlite_trial, trial
+from bench.trial import ZONE, Trial, sqlite_trial, trial
 
 PEOPLE, ROUNDS = 10, 12
 """Of a full run: participants, and how often each gives every answer."""
@@ -56,7 +57,7 @@ def _add_answering(study: Trial, number: int, rounds: int) -> None:
         Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, site.study_id, site.id),)),
         at,
     )
-    today = at.date()
+    today = local_day(at, ZONE)
     subject = f"{site.code}-{number:03d}"
     entry = EnrolmentEntry(subject, "en", today, "1", today, IdentityCheck.id_card)
     participant = enrol_participant(nurse, site, entry)

@@ -45,7 +45,7 @@ def test_a_trail_that_was_wholly_rewritten_is_seen_by_a_head_alone(
             select(AuditEntry).where(AuditEntry.chain == "installation").order_by(col(AuditEntry.seq).desc())
         ).first()
         assert last is not None
-        fields = {name: getattr(last, name) for name in ChainEntry.__slots__}
+        fields = {name: getattr(last, name) for name in ChainEntry._fields}
     forged = link_entry(ChainEntry(**{**fields, "actor_id": "somebody else"}), last.prev_hash)
     owner.run(
         sa.update(ENTRIES)

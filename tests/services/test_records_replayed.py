@@ -1,6 +1,7 @@
 """Every stored record is proven by the trail: whatever the owner changes in it is named (AUD-04)."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from app.services.core.installation import Installation
 from app.storage.proof.row_facts import UNPROVEN, ProvenTable, proven_table, proven_tables
 from app.storage.tables import APPEND_ONLY
 from tests.services.owner import Owner, other_value
+from tests.services.people import START, Person
 
 TABLES = tuple(proven.table.name for proven in proven_tables())
 OWNING = frozenset({"participant_id", "slot_id"})
@@ -43,6 +45,17 @@ def test_after_all_kinds_of_acts_every_record_is_proven(course: Installation) ->
             if not session.execute(sa.select(sa.literal(1)).select_from(proven_table(name).table)).first()
         ]
     assert empty == []
+
+
+@pytest.mark.req("AUD-04")
+def test_instants_are_proven_however_a_database_spells_them(
+    installation: Installation, person: Person
+) -> None:
+    """PostgreSQL leaves out the zeros that end a fraction, SQLite does not."""
+    for microseconds in (0, 250_000, 1):
+        at = START + timedelta(microseconds=microseconds)
+        person.anchor("progression", START.date(), at)
+    assert verify_trail(installation) == []
 
 
 @pytest.mark.req("AUD-04")

@@ -8,10 +8,10 @@ entry is found by anyone who holds a later head.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 GENESIS = "0" * 64
 
@@ -218,8 +218,7 @@ class FieldChange:
         return {"record": self.record, "field": self.field, "old": self.old, "new": self.new}
 
 
-@dataclass(frozen=True, slots=True)
-class ChainEntry:
+class ChainEntry(NamedTuple):
     """One entry of a chain, as written: the body that the digest covers, and its link.
 
     `facts` is what the changed rows hold since, for whoever proves them; entries of an old version have none.
@@ -244,7 +243,7 @@ class ChainEntry:
 
     def as_row(self) -> dict[str, Any]:
         """The entry by the names of its columns."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +272,7 @@ def _spell(value: object) -> str:
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell)
+_spell_text = _CANONICAL.encode
 
 
 def format_instant(at: datetime) -> str:
@@ -296,19 +296,18 @@ def link_hash(prev_hash: str, digest: str) -> str:
 
 
 def entry_digest(entry: ChainEntry) -> str:
-    """The digest of everything an entry says, its number included."""
-    body = {
-        "chain": entry.chain,
-        "seq": entry.seq,
-        "event": entry.event,
-        "at": entry.at,
-        "actor": [entry.actor_kind, entry.actor_id, entry.actor_role],
-        "reason": entry.reason_digest,
-        "changes": entry.changes,
-    }
-    if entry.facts is not None:
-        body["facts"] = sha256_hex(entry.facts)
-    return sha256_hex(canonical_json(body))
+    """The digest of everything an entry says, its number included: of the canonical JSON of its body.
+
+    The body is spelled member by member, by name, since a verification spells that of every entry.
+    """
+    facts = "" if entry.facts is None else f'"facts":"{sha256_hex(entry.facts)}",'
+    reason = "null" if entry.reason_digest is None else _spell_text(entry.reason_digest)
+    return sha256_hex(
+        f'{{"actor":[{_spell_text(entry.actor_kind)},{_spell_text(entry.actor_id)},'
+        f'{_spell_text(entry.actor_role)}],"at":"{format_instant(entry.at)}",'
+        f'"chain":{_spell_text(entry.chain)},"changes":{_spell_text(entry.changes)},'
+        f'"event":{_spell_text(entry.event)},{facts}"reason":{reason},"seq":{entry.seq}}}'
+    )
 
 
 def link_entry(entry: ChainEntry, prev_hash: str) -> ChainEntry:
@@ -316,8 +315,8 @@ def link_entry(entry: ChainEntry, prev_hash: str) -> ChainEntry:
     reason_digest = None
     if entry.reason is not None and entry.reason_salt is not None:
         reason_digest = salted_digest(entry.reason, entry.reason_salt)
-    placed = replace(entry, prev_hash=prev_hash, reason_digest=reason_digest)
-    return replace(placed, hash=link_hash(prev_hash, entry_digest(placed)))
+    placed = entry._replace(prev_hash=prev_hash, reason_digest=reason_digest)
+    return placed._replace(hash=link_hash(prev_hash, entry_digest(placed)))
 
 
 def find_chain_faults(

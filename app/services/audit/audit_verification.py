@@ -1,13 +1,16 @@
 """Verifying the audit trail: chains, feeds, seals and guards, and every record that the entries state.
 
-One snapshot is read as a stream, chain after chain; of the records only those of one participant, and those
+One snapshot is read as a stream, chain after chain; of the records only those of a few participants and those
 that belong to nobody, are in memory at a time.
 """
 
+import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -38,24 +41,27 @@ from app.storage.proof.database_guards import find_guard_faults
 from app.storage.proof.record_rows import (
     SHARED,
     SlotDefinition,
-    read_rows_of_participant,
+    read_rows_of_participants,
     read_slot_definitions,
     read_study_codes,
-    stream_lost_rows,
+    stream_lost_keys,
     stream_shared_rows,
 )
-from app.storage.proof.row_facts import ProvenTable
+from app.storage.proof.row_facts import ProvenTable, spell_key
+from app.storage.proof.trail_entries import stream_entries
 from app.storage.row_changes import is_participant_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
-from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.studies import Study
 
 FACTS_SINCE = "0.2"
 """The version whose entries were the first to state what rows hold."""
 
-_FIELDS = tuple(table_of(AuditEntry).c[name] for name in ChainEntry.__slots__)
 _STRIDE = 5000
+_TOGETHER = 20
+"""Of so many chains the records are read at once: a statement for each would cost more than its rows."""
+_YOUNG_OBJECTS = 100_000
+"""More than a page of entries and the records of so many chains are."""
 _PARTICIPANT = re.compile(r"participant:([0-9]{1,9})")
 _CHANGING = frozenset(event.value for event in COVERS)
 
@@ -93,7 +99,7 @@ def inspect_trail(
 
     Reads one snapshot, in memory that does not grow with the trail. Source: AUD-04.
     """
-    with installation.read() as session:
+    with installation.read() as session, _rare_collections():
         if installation.engine.dialect.name == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         inspection = _Inspection(installation, session, progress)
@@ -104,6 +110,20 @@ def inspect_trail(
         found += _seal_faults(session)
         found += find_head_faults(session, heads)
         return inspection.report
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Raise the garbage collector's first threshold: pages and records come and go without cycles.
+
+    Otherwise they set off collections of the whole process, which take a quarter of the time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _YOUNG_OBJECTS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Inspection:
@@ -119,36 +139,40 @@ class _Inspection:
 
     def find_faults(self) -> Iterator[IntegrityFault]:
         heads = self._session.exec(select(AuditChain).order_by(col(AuditChain.chain)))
-        for head in [(row.chain, row.seq, row.hash) for row in heads]:
-            yield from self._chain_faults(*head)
+        chains = iter([(row.chain, row.seq, row.hash) for row in heads])
+        while some := list(islice(chains, _TOGETHER)):
+            yield from self._faults_of_chains(some)
         yield from self._headless_faults()
         for proven, rows in stream_shared_rows(self._connection):
             yield from self._shared.compare_rows(proven, rows)
-        for proven, rows in stream_lost_rows(self._connection):
-            yield from (unknown_row(proven, proven.find_key(row)) for row in rows)
+        for proven, keys in stream_lost_keys(self._connection):
+            yield from (unknown_row(proven, key[0] if len(key) == 1 else tuple(key)) for key in keys)
         self._count(self._shared)
         self.report.unscored = self._scores.unscored
 
-    def _chain_faults(self, chain: str, seq: int, digest: str) -> Iterator[IntegrityFault]:
-        replay = Replay(self._fact_key) if is_participant_chain(chain) else self._shared
+    def _faults_of_chains(self, heads: Iterable[tuple[str, int, str]]) -> Iterator[IntegrityFault]:
+        replays: list[tuple[int, Replay]] = []
+        for chain, seq, digest in heads:
+            replay = Replay(self._fact_key) if is_participant_chain(chain) else self._shared
+            yield from self._chain_faults(chain, seq, digest, replay)
+            if replay is not self._shared:
+                number = _PARTICIPANT.fullmatch(chain)
+                if number is None:
+                    yield IntegrityFault(chain, seq, "names no participant")
+                else:
+                    replays.append((int(number[1]), replay))
+        yield from self._participant_faults(replays)
+
+    def _chain_faults(self, chain: str, seq: int, digest: str, replay: Replay) -> Iterator[IntegrityFault]:
         heads = {chain: (seq, digest)} if seq else {}
         try:
             yield from find_chain_faults(self._replayed(chain, replay), heads)
         except (ValueError, TypeError, LookupError):
             yield IntegrityFault(chain, seq, "cannot be read to its end")
-        if replay is not self._shared:
-            number = _PARTICIPANT.fullmatch(chain)
-            if number is None:
-                yield IntegrityFault(chain, seq, "names no participant")
-            else:
-                yield from self._participant_faults(int(number[1]), replay)
-            self._count(replay)
 
     def _replayed(self, chain: str, replay: Replay) -> Iterator[ChainEntry]:
         """The entries of a chain, each of which is replayed as it passes."""
-        statement = sa.select(*_FIELDS).where(col(AuditEntry.chain) == chain).order_by(col(AuditEntry.seq))
-        for row in stream_rows(self._session, statement):
-            entry = ChainEntry(*row)  # type: ignore[call-arg]  # the columns are those of the class
+        for entry in stream_entries(self._connection, chain):
             self.report.entries += 1
             if self._progress is not None and self.report.entries % _STRIDE == 0:
                 self._progress(self.report.entries)
@@ -167,12 +191,17 @@ class _Inspection:
         replay.incomplete |= changing
         self._shared.incomplete |= changing
 
-    def _participant_faults(self, participant_id: int, replay: Replay) -> Iterator[IntegrityFault]:
-        slots = read_slot_definitions(self._connection, participant_id)
-        for proven, rows in read_rows_of_participant(self._connection, participant_id):
-            if proven.table.name == "response":
-                yield from self._response_faults(proven, rows, slots, replay)
-            yield from replay.compare_rows(proven, rows)
+    def _participant_faults(self, replays: Sequence[tuple[int, Replay]]) -> Iterator[IntegrityFault]:
+        participants = [participant for participant, _ in replays]
+        slots = read_slot_definitions(self._connection, participants)
+        tables = read_rows_of_participants(self._connection, participants)
+        for participant, replay in replays:
+            for proven, rows_by_participant in tables:
+                rows = rows_by_participant.get(participant, ())
+                if proven.table.name == "response":
+                    yield from self._response_faults(proven, rows, slots, replay)
+                yield from replay.compare_rows(proven, rows)
+            self._count(replay)
 
     def _response_faults(
         self,
@@ -185,7 +214,9 @@ class _Inspection:
             key = proven.find_key(row)
             chain, seq = replay.find_entry(proven, key)
             for name in self._scores.find_wrong_fields(row, slots):
-                yield IntegrityFault(chain, seq, "does not follow from the answers", f"response:{key}", name)
+                yield IntegrityFault(
+                    chain, seq, "does not follow from the answers", f"response:{spell_key(key)}", name
+                )
 
     def _headless_faults(self) -> Iterator[IntegrityFault]:
         headless = sa.select(col(AuditEntry.chain), col(AuditEntry.seq)).where(

@@ -1,7 +1,10 @@
 """Replaying the facts of entries, and comparing what they state with the stored rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -9,7 +12,7 @@ import sqlalchemy as sa
 
 from app.domain.records.audit import IntegrityFault
 from app.domain.records.messages import MessageState
-from app.storage.proof.row_facts import FactKey, ProvenTable, RowAct, proven_table
+from app.storage.proof.row_facts import FactKey, ProvenTable, RowAct, proven_table, spell_key
 
 _STILL_MOVING = frozenset({MessageState.queued.value, MessageState.sending.value})
 
@@ -25,34 +28,55 @@ class _Unstated:
 
 _UNSTATED = _Unstated()
 
+_Picker = Callable[[Sequence[Any]], Any]
+"""Takes values out of a row: several as a tuple, one as it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """Where a group of facts has its key, and where its values belong in the order of the table's columns.
+
+    `in_order` puts the values of a new row into that order; None: they stand in it.
+    """
+
+    act: RowAct
+    find_key: _Picker
+    places: tuple[int | None, ...]
+    in_order: _Picker | None
+    whole: bool
+    columns: int
+
 
 @dataclass(slots=True)
 class ReplayedRecord:
     """What a record holds by the trail, in the order of its table's columns, and which entry says so.
 
-    `later` names the entry of a column that changed since. `whole`: entries state every column of it.
+    `later` names, by what was stated together, the last entry that changed it since. `whole`: entries state
+    every column of it.
     """
 
     chain: str
     seq: int
     values: list[object]
     whole: bool
-    later: dict[int, int] = field(default_factory=dict)
+    later: dict[_Layout, tuple[str, int]] | None = None
 
+    def change(self, layout: _Layout, values: Iterable[object], entry: tuple[str, int]) -> None:
+        """Take in what an entry states of some columns."""
+        for place, value in zip(layout.places, values, strict=True):
+            if place is not None:
+                self.values[place] = value
+        if self.later is None:
+            self.later = {}
+        self.later.pop(layout, None)  # what is put in again stands last
+        self.later[layout] = entry
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where a group of facts has its key, and where its values belong in the order of the table's columns.
-
-    `sources` says for each column of the table which value it has, or -1 for none; None: each its own.
-    """
-
-    proven: ProvenTable
-    act: RowAct
-    key_places: tuple[int, ...]
-    places: tuple[int | None, ...]
-    sources: tuple[int, ...] | None
-    whole: bool
+    def find_entry(self, place: int) -> tuple[str, int]:
+        """Chain and number of the entry that a column's value is of."""
+        for layout, entry in reversed((self.later or {}).items()):
+            if place in layout.places:
+                return entry
+        return self.chain, self.seq
 
 
 @dataclass(slots=True)
@@ -64,85 +88,72 @@ class Replay:
     """
 
     fact_key: FactKey
-    records: dict[str, dict[str, ReplayedRecord]] = field(default_factory=dict)
+    records: defaultdict[str, dict[Hashable, ReplayedRecord]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     incomplete: bool = False
     counted: int = 0
     unproven: int = 0
-    _layouts: dict[tuple[str, str, tuple[str, ...]], _Layout | None] = field(default_factory=dict)
 
     def replay_group(self, chain: str, seq: int, group: Sequence[Any]) -> None:
         """Take in rows of one table that an entry states."""
         table, act, columns, rows = group
-        layout = self._layout(table, act, tuple(columns))
+        layout = _find_layout(table, act, tuple(columns))
         if layout is None:
             return  # a table that this version no longer has
-        records = self.records.setdefault(table, {})
-        for values in rows:
-            key = "/".join([str(values[place]) for place in layout.key_places])
-            self._replay(records, key, chain, seq, layout, values)
+        records, find_key = self.records[table], layout.find_key
+        if layout.act is RowAct.NEW:
+            for values in rows:
+                ordered = values if layout.in_order is None else list(layout.in_order([*values, _UNSTATED]))
+                records[find_key(values)] = ReplayedRecord(chain, seq, ordered, layout.whole)
+        elif layout.act is RowAct.CHANGED:
+            for values in rows:
+                key = find_key(values)
+                record = records.get(key)
+                if record is None:
+                    unstated: list[object] = [_UNSTATED] * layout.columns
+                    record = records[key] = ReplayedRecord(chain, seq, unstated, whole=False)
+                record.change(layout, values, (chain, seq))
+        else:
+            for values in rows:
+                records.pop(find_key(values), None)
 
     def compare_rows(self, proven: ProvenTable, rows: Iterable[sa.Row[Any]]) -> Iterator[IntegrityFault]:
         """Where the stored rows of a table are not what the entries say; forgets the table's records."""
         records = self.records.pop(proven.table.name, {})
+        find_key, spell_values = proven.find_key, proven.spell_values
         for row in rows:
             self.counted += 1
-            key = proven.find_key(row)
+            key = find_key(row)
             record = records.pop(key, None)
             if record is None:
                 yield from self._unknown(proven, key)
                 continue
             self.unproven += not record.whole
-            values = proven.spell_values(self.fact_key, row)
+            values = spell_values(self.fact_key, row)
             if values != record.values:
                 yield from _differences(proven, key, values, record)
         for key, record in records.items():
-            yield IntegrityFault(record.chain, record.seq, "is missing", f"{proven.table.name}:{key}", "row")
+            name = f"{proven.table.name}:{spell_key(key)}"
+            yield IntegrityFault(record.chain, record.seq, "is missing", name, "row")
 
-    def find_entry(self, proven: ProvenTable, key: str) -> tuple[str, int]:
+    def find_entry(self, proven: ProvenTable, key: Hashable) -> tuple[str, int]:
         """Chain and number of the entry that made a record, as far as any tells of it."""
-        record = self.records.get(proven.table.name, {}).get(key)
+        record = self.records[proven.table.name].get(key)
         return (record.chain, record.seq) if record else ("records", 0)
 
-    def _unknown(self, proven: ProvenTable, key: str) -> Iterator[IntegrityFault]:
+    def _unknown(self, proven: ProvenTable, key: Hashable) -> Iterator[IntegrityFault]:
         if self.incomplete:
             self.unproven += 1
         else:
             yield unknown_row(proven, key)
 
-    def _layout(self, table: str, act: str, columns: tuple[str, ...]) -> _Layout | None:
-        signature = table, act, columns
-        if signature not in self._layouts:
-            self._layouts[signature] = _make_layout(*signature)
-        return self._layouts[signature]
 
-    def _replay(
-        self,
-        records: dict[str, ReplayedRecord],
-        key: str,
-        chain: str,
-        seq: int,
-        layout: _Layout,
-        values: list[object],
-    ) -> None:
-        if layout.act is RowAct.REMOVED:
-            records.pop(key, None)
-            return
-        if layout.act is RowAct.NEW:
-            records[key] = ReplayedRecord(chain, seq, _in_order(layout, values), layout.whole)
-            return
-        record = records.get(key)
-        if record is None:
-            record = ReplayedRecord(chain, seq, [_UNSTATED] * len(layout.proven.columns), whole=False)
-            records[key] = record
-        for place, value in zip(layout.places, values, strict=True):
-            if place is not None:
-                record.values[place] = value
-                record.later[place] = seq
-
-
-def unknown_row(proven: ProvenTable, key: str) -> IntegrityFault:
+def unknown_row(proven: ProvenTable, key: Hashable) -> IntegrityFault:
     """The fault of a stored row that nobody ever made."""
-    return IntegrityFault("records", 0, "no entry tells of it", f"{proven.table.name}:{key}", "row")
+    return IntegrityFault(
+        "records", 0, "no entry tells of it", f"{proven.table.name}:{spell_key(key)}", "row"
+    )
 
 
 def split_facts(facts: str) -> list[Sequence[Any]]:
@@ -151,7 +162,8 @@ def split_facts(facts: str) -> list[Sequence[Any]]:
     return groups
 
 
-def _make_layout(table: str, act: str, columns: tuple[str, ...]) -> _Layout | None:
+@lru_cache(maxsize=1024)
+def _find_layout(table: str, act: str, columns: tuple[str, ...]) -> _Layout | None:
     try:
         proven = proven_table(table)
     except LookupError:
@@ -159,30 +171,20 @@ def _make_layout(table: str, act: str, columns: tuple[str, ...]) -> _Layout | No
     places = {name: place for place, name in enumerate(proven.columns)}
     found = tuple(places.get(name) for name in columns)
     sources = tuple(columns.index(name) if name in columns else -1 for name in proven.columns)
-    key = tuple(columns.index(name) for name in proven.key)
-    straight = sources == tuple(range(len(columns)))
+    find_key = itemgetter(*(columns.index(name) for name in proven.key))
+    in_order = None if sources == tuple(range(len(columns))) else itemgetter(*sources)
     whole = frozenset(proven.columns_of_new) <= frozenset(columns)
-    return _Layout(proven, RowAct(act), key, found, None if straight else sources, whole)
-
-
-def _in_order(layout: _Layout, values: list[object]) -> list[object]:
-    """The values of a new row in the order of its table's columns."""
-    if layout.sources is None:
-        return values
-    stated = [*values, _UNSTATED]
-    return [stated[source] for source in layout.sources]
+    return _Layout(RowAct(act), find_key, found, in_order, whole, len(proven.columns))
 
 
 def _differences(
-    proven: ProvenTable, key: str, values: Sequence[object], record: ReplayedRecord
+    proven: ProvenTable, key: Hashable, values: Sequence[object], record: ReplayedRecord
 ) -> Iterator[IntegrityFault]:
-    name = f"{proven.table.name}:{key}"
+    name = f"{proven.table.name}:{spell_key(key)}"
     for place, (stored, stated) in enumerate(zip(values, record.values, strict=True)):
         column = proven.columns[place]
         if stored != stated and not _is_under_way(proven, column, values, record):
-            yield IntegrityFault(
-                record.chain, record.later.get(place, record.seq), "is not what the entry says", name, column
-            )
+            yield IntegrityFault(*record.find_entry(place), "is not what the entry says", name, column)
 
 
 def _is_under_way(proven: ProvenTable, column: str, values: Sequence[object], record: ReplayedRecord) -> bool:

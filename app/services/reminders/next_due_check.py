@@ -24,7 +24,7 @@ def find_stale_next_due(context: ClockContext) -> Iterator[int]:
         )
     for participant_id in everybody:
         with context.read() as session:
-            wrong = next(_wrong(context, session, participant_id), None)
+            wrong = next(find_stale_slots(context, session, participant_id), None)
         if wrong is not None:
             yield participant_id
 
@@ -35,15 +35,16 @@ def rebuild_next_due(context: ClockContext) -> int:
     for participant_id in find_stale_next_due(context):
         with context.unit_of_work() as work:
             work.lock(participant_chain(participant_id))
-            for slot, moment in list(_wrong(context, work.session, participant_id)):
+            for slot, moment in list(find_stale_slots(context, work.session, participant_id)):
                 slot.wake_at = moment
                 corrected += 1
     return corrected
 
 
-def _wrong(
+def find_stale_slots(
     context: ClockContext, session: Session, participant_id: int
 ) -> Iterator[tuple[Slot, datetime | None]]:
+    """The slots of a participant whose stored `wake_at` is not what their facts say, with what they say."""
     participant = session.get_one(Participant, participant_id)
     study = session.get_one(Study, participant.study_id)
     slots = session.exec(select(Slot).where(Slot.participant_id == participant_id)).all()

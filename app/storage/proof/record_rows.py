@@ -1,7 +1,9 @@
-"""The stored rows that entries prove: those of one participant, those of nobody, and those that are lost."""
+"""The stored rows that entries prove: those of participants, those of nobody, and those that are lost."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,16 +19,19 @@ from app.storage.tables.studies import Study
 
 _SLOT, _PARTICIPANT = table_of(Slot), table_of(Participant)
 _PAGE = 1000
-_OWNER = "owner"
+_OWNERS = "owners"
 
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """How the rows of a table are read. `of_owner` None: they belong to no participant."""
+    """How the rows of a table are read. `of_owners` None: they belong to no participant.
+
+    Behind the columns of the table stands the number of the participant; of lost rows the key is read.
+    """
 
     proven: ProvenTable
     all_rows: sa.Select[Any]
-    of_owner: sa.Select[Any] | None = None
+    of_owners: sa.Select[Any] | None = None
     lost: sa.Select[Any] | None = None
 
 
@@ -40,31 +45,41 @@ class SlotDefinition:
     instrument_version: str
 
 
-def _as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """A column as the database returns it: what an owner wrote there may be no date, code or document at all.
+def _as_stored(column: sa.Column[Any], postgresql: bool) -> sa.ColumnElement[Any]:
+    """A column as the database has it: what an owner wrote there may be no date, code or document at all.
 
-    PostgreSQL's own types see to that, but for codes, which are plain text everywhere.
+    Days, instants (in UTC) and codes are read as text. PostgreSQL's own types see to the rest.
     """
     kind = plain_type(column)
-    if isinstance(kind, sa.Enum):
+    if isinstance(kind, (sa.Date, sa.DateTime)) and postgresql:
+        utc = sa.func.timezone("UTC", column) if isinstance(kind, sa.DateTime) else column
+        return sa.cast(utc, sa.String).label(column.name)
+    if isinstance(kind, (sa.Date, sa.DateTime, sa.Enum)) or (isinstance(kind, sa.JSON) and not postgresql):
         return sa.type_coerce(column, sa.String).label(column.name)
-    if isinstance(kind, (sa.Date, sa.DateTime, sa.JSON)):
-        raw = column.type.with_variant(sa.String(), "sqlite")
-        return sa.type_coerce(column, raw).label(column.name)
     return column
 
 
-def _source(proven: ProvenTable) -> RowSource:
+@cache
+def _sources(postgresql: bool) -> tuple[RowSource, ...]:
+    """All tables whose rows entries prove, as one kind of database is asked for them."""
+    return tuple(_source(proven, postgresql) for proven in proven_tables())
+
+
+def _sources_of(connection: Connection) -> tuple[RowSource, ...]:
+    return _sources(connection.dialect.name == "postgresql")
+
+
+def _source(proven: ProvenTable, postgresql: bool) -> RowSource:
     table = proven.table
-    rows = sa.select(*(_as_stored(table.c[name]) for name in proven.columns))
-    owner = sa.bindparam(_OWNER, type_=sa.Integer)
+    rows = sa.select(*(_as_stored(table.c[name], postgresql) for name in proven.columns))
+    keys = sa.select(*(table.c[name] for name in proven.key))
     whose = table.c.get("id" if table is _PARTICIPANT else "participant_id")
     if whose is not None:
-        return RowSource(proven, rows, rows.where(whose == owner), rows.where(whose.not_in(_with_chain())))
+        return RowSource(proven, rows, _of_owners(rows, whose), keys.where(whose.not_in(_with_chain())))
     if "slot_id" in table.c:
-        theirs = rows.join(_SLOT, _SLOT.c.id == table.c.slot_id).where(_SLOT.c.participant_id == owner)
+        theirs = _of_owners(rows.join(_SLOT, _SLOT.c.id == table.c.slot_id), _SLOT.c.participant_id)
         kept = sa.select(_SLOT.c.id).where(_SLOT.c.participant_id.in_(_with_chain()))
-        return RowSource(proven, rows, theirs, rows.where(table.c.slot_id.not_in(kept)))
+        return RowSource(proven, rows, theirs, keys.where(table.c.slot_id.not_in(kept)))
     return RowSource(proven, rows)
 
 
@@ -74,43 +89,55 @@ def _with_chain() -> sa.Select[tuple[int]]:
     return sa.select(_PARTICIPANT.c.id).where(chain.in_(sa.select(col(AuditChain.chain))))
 
 
-SOURCES = tuple(_source(proven) for proven in proven_tables())
-SHARED = frozenset(source.proven.table.name for source in SOURCES if source.of_owner is None)
+def _of_owners(rows: sa.Select[Any], owner: sa.ColumnElement[int]) -> sa.Select[Any]:
+    """Of the rows those of some participants, each followed by the number of its participant."""
+    return rows.add_columns(owner.label("owner")).where(owner.in_(sa.bindparam(_OWNERS, expanding=True)))
+
+
+SHARED = frozenset(
+    proven.table.name
+    for proven in proven_tables()
+    if proven.table is not _PARTICIPANT and {"participant_id", "slot_id"}.isdisjoint(proven.table.c.keys())
+)
 """Tables whose rows belong to no participant: an entry of any chain may tell of them."""
 
 _CODES = sa.select(col(Study.id), col(Study.code))
 _DEFINITIONS = sa.select(_SLOT.c.id, *(_SLOT.c[name] for name in SlotDefinition.__slots__)).where(
-    _SLOT.c.participant_id == sa.bindparam(_OWNER)
+    _SLOT.c.participant_id.in_(sa.bindparam(_OWNERS, expanding=True))
 )
 
 
-def read_rows_of_participant(
-    connection: Connection, participant_id: int
-) -> Iterator[tuple[ProvenTable, list[sa.Row[Any]]]]:
-    """Everything of one participant, table by table."""
-    for source in SOURCES:
-        if source.of_owner is not None:
-            rows = connection.execute(source.of_owner, {_OWNER: participant_id})
-            yield source.proven, list(rows)
+def read_rows_of_participants(
+    connection: Connection, participants: Sequence[int]
+) -> Sequence[tuple[ProvenTable, Mapping[int, Sequence[sa.Row[Any]]]]]:
+    """Everything of some participants, table by table, by the number of the participant."""
+    found = []
+    for source in _sources_of(connection):
+        if source.of_owners is not None:
+            rows: defaultdict[int, list[sa.Row[Any]]] = defaultdict(list)
+            for row in connection.execute(source.of_owners, {_OWNERS: participants}).all():
+                rows[row[-1]].append(row)
+            found.append((source.proven, rows))
+    return found
 
 
 def stream_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, Iterator[sa.Row[Any]]]]:
     """The rows that belong to no participant, table by table."""
-    for source in SOURCES:
-        if source.of_owner is None:
+    for source in _sources_of(connection):
+        if source.of_owners is None:
             yield source.proven, _stream(connection, source.all_rows)
 
 
-def stream_lost_rows(connection: Connection) -> Iterator[tuple[ProvenTable, Iterator[sa.Row[Any]]]]:
-    """Rows whose participant or slot is not there, or has no chain: no entry can tell of them."""
-    for source in SOURCES:
+def stream_lost_keys(connection: Connection) -> Iterator[tuple[ProvenTable, Iterator[sa.Row[Any]]]]:
+    """The keys of rows whose participant or slot is not there, or has no chain: no entry can tell of them."""
+    for source in _sources_of(connection):
         if source.lost is not None:
             yield source.proven, _stream(connection, source.lost)
 
 
-def read_slot_definitions(connection: Connection, participant_id: int) -> dict[int, SlotDefinition]:
-    """By the number of each slot of a participant."""
-    rows = connection.execute(_DEFINITIONS, {_OWNER: participant_id})
+def read_slot_definitions(connection: Connection, participants: Sequence[int]) -> dict[int, SlotDefinition]:
+    """By the number of each slot of some participants."""
+    rows = connection.execute(_DEFINITIONS, {_OWNERS: participants})
     return {row[0]: SlotDefinition(*row[1:]) for row in rows}
 
 
@@ -120,4 +147,5 @@ def read_study_codes(connection: Connection) -> dict[int, str]:
 
 
 def _stream(connection: Connection, statement: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
-    return iter(connection.execute(statement.execution_options(yield_per=_PAGE)))
+    for page in connection.execute(statement.execution_options(yield_per=_PAGE)).partitions():
+        yield from page

@@ -7,12 +7,13 @@ stand there as keyed digests.
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -34,8 +35,6 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "response": ("slot_id", "version"),
 }
 """How a record is named whose number the database gives only when the entry is built already."""
-
-_SQLITE_INSTANT = len("2026-03-02 01:30:00.000000")
 
 _PROSE = 200
 """From this length on a text column may hold people's own words."""
@@ -88,21 +87,20 @@ class ProvenTable:
         """The key of a row as one text."""
         return "/".join(str(row[name]) for name in self.key)
 
-    def find_key(self, values: Sequence[Any]) -> str:
-        """The key of a row that is given by the values of `columns`."""
-        return "/".join(str(values[place]) for place in self.key_places)
+    @cached_property
+    def find_key(self) -> Callable[[Sequence[Any]], Hashable]:
+        """Gives the key of a row that is given by the values of `columns`."""
+        return itemgetter(*(self.columns.index(name) for name in self.key))
 
     def spell_values(self, key: FactKey, values: Sequence[Any]) -> list[object]:
-        """The values of `columns` as the database returned them, as facts spell them."""
-        spelled = list(values)
-        for place in self._places:
-            value = spelled[place]
-            if isinstance(value, str):
-                spelled[place] = _iso_instant(value)
-            elif value is not None:
-                spelled[place] = value.isoformat()
+        """The values of `columns` as facts spell them; the database returned days and instants as text."""
+        spelled = list(values[: len(self.columns)])
+        for place in self._moment_places:
+            moment = spelled[place]
+            if moment is not None:
+                spelled[place] = _iso_moment(moment)
         if self._secret_places:
-            record = self.find_key(values)
+            record = spell_key(self.find_key(values))
             for place in self._secret_places:
                 value = read_document(values[place]) if place in self._document_places else values[place]
                 spelled[place] = self._spell(key, record, self.columns[place], value)
@@ -120,12 +118,7 @@ class ProvenTable:
         return {name: getattr(default, "arg", None) for name, default in plain}
 
     @cached_property
-    def key_places(self) -> tuple[int, ...]:
-        """Where the columns of the key stand among `columns`."""
-        return tuple(self.columns.index(name) for name in self.key)
-
-    @cached_property
-    def _places(self) -> tuple[int, ...]:
+    def _moment_places(self) -> tuple[int, ...]:
         kinds = (plain_type(self.table.c[name]) for name in self.columns)
         return tuple(place for place, kind in enumerate(kinds) if isinstance(kind, (sa.Date, sa.DateTime)))
 
@@ -220,12 +213,19 @@ def read_document(stored: object) -> object:
         return stored
 
 
-def _iso_instant(stored: str) -> str:
-    """A day or an instant of SQLite (`2026-03-02 01:30:00.000000`, in UTC) as facts spell it."""
-    if len(stored) != _SQLITE_INSTANT:
+def spell_key(key: object) -> str:
+    """The key of a row, several values or one, as one text."""
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+@lru_cache(maxsize=4096)  # the days and windows of one form are those of many
+def _iso_moment(stored: str) -> str:
+    """A day, or an instant in UTC as a database spells it (`2026-03-02 01:30:00.25`), as facts spell it."""
+    day, gap, clock = stored.partition(" ")
+    second, _, fraction = clock.partition(".")
+    if not gap:
         return stored
-    fraction = stored[19:]
-    return f"{stored[:10]}T{stored[11:19]}{'' if fraction == '.000000' else fraction}+00:00"
+    return f"{day}T{second}{f'.{fraction:0<6}' if fraction.strip('0') else ''}+00:00"
 
 
 class _ColumnsOf(Mapping[str, Any]):
