@@ -109,7 +109,8 @@ def test_every_page_is_sound(chromium: Browser, served: Served, width: int, lang
     ):
         page.goto(served.address + path)
         check_sound(page)
-    for path in ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix"):
+    reports = ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix")
+    for path in (*reports, "/desk/trail"):
         page.goto(served.address + path)
         check_sound(page)
     page.set_viewport_size({"width": A4_WIDTH, "height": 900})

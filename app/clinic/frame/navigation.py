@@ -21,6 +21,7 @@ from app.web.urls import (
     REQUESTS,
     SITES,
     STAFF,
+    TRAIL,
 )
 
 
@@ -43,6 +44,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(ACCESS, N_("Getting in")),
     MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(REPORT, N_("Report")),
+    MenuEntry(TRAIL, N_("Trail")),
     MenuEntry(REQUESTS, N_("Requests")),
     MenuEntry(CORRECTIONS, N_("To sign")),
     MenuEntry(ENROL, N_("Enrol")),
