@@ -120,6 +120,11 @@ class StaffRequest:
     def show_block(self, page: Page, block: str) -> Response:
         return render_block(self.request, page, block, self.frame)
 
+    def word(self, sentence: str) -> str:
+        """A marked sentence in the reader's language."""
+        pages: Pages = self.request.app.state.pages
+        return pages.word(sentence, self.frame)
+
     def words(self, refused: Refused) -> str:
         return translate_refusal(self.request, refused, self.frame)
 

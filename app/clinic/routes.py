@@ -23,6 +23,7 @@ from app.clinic.people import access, joining, own_account, people_list, person,
 from app.clinic.records import history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.today import contact_form, reminding, snooze_form, work_page
+from app.clinic.trail import trail_file, trail_page
 
 router = APIRouter(include_in_schema=False)
 for part in (
@@ -55,5 +56,7 @@ for part in (
     report_page,
     figure_rows,
     matrix,
+    trail_page,
+    trail_file,
 ):
     router.routes.extend(part.router.routes)

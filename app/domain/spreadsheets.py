@@ -22,9 +22,11 @@ def safe_cell(cell: Cell) -> str | int:
 
 def write_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """The lines of a file, heads first."""
+    return MARK + write_lines([heads, *rows])
+
+
+def write_lines(rows: Iterable[Sequence[Cell]]) -> str:
+    """Lines of a file that was begun: with the mark and its heads."""
     text = io.StringIO()
-    text.write(MARK)
-    writer = csv.writer(text)
-    writer.writerow(heads)
-    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
     return text.getvalue()

@@ -132,14 +132,18 @@ def changes_published_fact(row: SQLModel) -> bool:
     )
 
 
+PARTICIPANT_CHAIN = "participant:"
+"""With what the name of a participant's chain begins, before their key."""
+
+
 def participant_chain(participant_id: int) -> str:
     """The name of a participant's audit chain."""
-    return f"participant:{participant_id}"
+    return f"{PARTICIPANT_CHAIN}{participant_id}"
 
 
 def is_participant_chain(chain: str) -> bool:
     """Whether a chain tells of one participant."""
-    return chain.startswith("participant:")
+    return chain.startswith(PARTICIPANT_CHAIN)
 
 
 def study_chain(study_id: int) -> str:

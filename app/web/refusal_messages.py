@@ -305,6 +305,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         N_("This visit is not part of the plan. Allowed: %(allowed)s."), "unknown-visit"
     ),
     "unknown_anchor": _invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
+    "no_such_participant": _invalid(N_("No participant at your sites has this code.")),
     "not_own_site": _invalid(N_("This is none of your sites. Allowed: %(allowed)s.")),
     "days_reversed": _invalid(N_("%(field)s: this day is before the first one.")),
     "unknown_zone": _invalid(

@@ -85,6 +85,9 @@ REPORT_TABLE = f"{REPORT}/table.csv"
 REPORT_ROWS = f"{REPORT}/rows"
 REPORT_ROWS_FILE = f"{REPORT}/rows.csv"
 MATRIX = f"{DESK}/matrix"
+TRAIL = f"{DESK}/trail"
+TRAIL_CSV = f"{TRAIL}/entries.csv"
+TRAIL_NDJSON = f"{TRAIL}/entries.ndjson"
 
 EDC = "/api/edc/v1"
 

@@ -11,10 +11,10 @@ import pyotp
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
+from app.domain.desk.trail import TrailKind, list_trail_events
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
-from app.domain.records.audit import AuditEvent
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
@@ -136,10 +136,12 @@ class SiteFixture:
             return events, session.exec(select(func.count()).select_from(Answered)).one()
 
     def trail(self) -> int:
-        """How many entries the audit trail has, beside those of looks at answers."""
+        """How many entries the audit trail has, beside those of looks at answers and at the trail itself."""
         acts = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(acts.where(AuditEntry.event != AuditEvent.ANSWERS_VIEWED)).one()
+            return session.exec(
+                acts.where(~col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
+            ).one()
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""

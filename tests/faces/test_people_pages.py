@@ -4,8 +4,8 @@ import pyotp
 import pytest
 from fastapi.testclient import TestClient
 
-from app.clinic.frame.navigation import NAVIGATION
-from app.domain.records.access import SYSTEM, Role
+from app.clinic.frame.navigation import NAVIGATION, list_menu
+from app.domain.records.access import ROLE_PERMISSIONS, SYSTEM, Grant, Permission, Role, staff_actor
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff
@@ -141,8 +141,14 @@ def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: T
 
 
 def test_the_menu_and_its_pages_ask_the_same() -> None:
-    """Nobody opens by its address what their menu does not show, and the other way round."""
-    assert [each.address for each in NAVIGATION if each.permission is not None] == [urls.DESK]
+    """Nobody's menu shows what they may not open, and readers are shown what they read alone."""
+    for role in Role:
+        actor = staff_actor(1, (Grant(role, 1, None),))
+        shown = [each.address for each in list_menu(actor)]
+        assert urls.DESK not in shown or Permission.PARTICIPANT_SEE in ROLE_PERMISSIONS[role]
+        if role in (Role.MONITOR, Role.DATA_MANAGER):
+            assert shown[:3] == [urls.MATRIX, urls.REPORT, urls.TRAIL]
+            assert shown[3:] in ([], [urls.ACCESS_REVIEW])
     asked = {each.address: ROUTES["GET", each.address].permission for each in NAVIGATION}
     assert asked.pop(urls.DESK) is None  # it leads everybody to the first page that is theirs
     assert None not in asked.values()

@@ -210,8 +210,10 @@ def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: T
     person.submit("BL", START)
     visitor = ParticipantContext(made, person.participant(START), START)
     request_correction(visitor, person.slot("BL").public_id)
-    for client, may in ((nurse, True), (clinic.browser(Role.DATA_MANAGER), False)):
-        shown = page(client, "/desk")
+    reader = clinic.browser(Role.DATA_MANAGER)
+    assert reader.get("/desk").headers["location"] == "/desk/matrix"
+    for client, may in ((nurse, True), (reader, False)):
+        shown = page(client, "/desk?q=")
         assert "reported a mistake" in shown.text
         linked = [each["href"] for each in shown.all("a") if "reported a mistake" in each.text]
         assert linked == (["/desk/requests"] if may else [])

@@ -117,7 +117,8 @@ def test_every_page_is_sound(chromium: Browser, served: Served, language: str) -
     ):
         page.goto(served.address + path)
         check_sound_at_each_width(page)
-    for path in ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix"):
+    reports = ("/desk/report", "/desk/report?part=recruitment", "/desk/report/rows", "/desk/matrix")
+    for path in (*reports, "/desk/trail"):
         page.goto(served.address + path)
         check_sound_at_each_width(page)
     page.set_viewport_size({"width": A4_WIDTH, "height": 900})

@@ -16,6 +16,7 @@ from app.clinic.request import (
     PermittedRequest,
     get_overview,
 )
+from app.clinic.trail.address import TrailQuery
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ANSWERABLE
 from app.domain.records.access import Permission
@@ -63,6 +64,7 @@ class SlotPage:
     error: str
     answers: AnswersCard | None
     events: tuple[FormEvent, ...]
+    trail_url: str  # the trail of this visit's forms; "" for who may not read it
     correct_url: str  # where a correction is proposed; "" where that cannot be
     reader: str
     seen_at: datetime
@@ -168,6 +170,7 @@ def _slot_page(
         error=error,
         answers=_answers(desk, view, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
+        trail_url=_trail_url(desk, view, slot.visit),
         correct_url=f"{cell.url}/correction" if slot.submitted_at and corrects else "",
         reader=desk.staff.name,
         seen_at=desk.at,
@@ -184,6 +187,12 @@ def _answers(
         return None
     seen = view_submitted_form(desk.context, desk.participant.participant_id, slot_id, version)
     return build_answers_card(seen) if seen else None
+
+
+def _trail_url(desk: ParticipantStaffRequest, view: ParticipantOverview, visit: str) -> str:
+    if Permission.TRAIL_SEE not in view.may:
+        return ""
+    return desk.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).url())
 
 
 def _why_unreminded(desk: ParticipantStaffRequest, form: FormState) -> str:

@@ -21,6 +21,7 @@ from app.web.urls import (
     REQUESTS,
     SITES,
     STAFF,
+    TRAIL,
 )
 
 
@@ -28,8 +29,8 @@ from app.web.urls import (
 class MenuEntry:
     """One entry of the menu: its address, and its name before translation.
 
-    It is shown to whom the table of permissions lets in. `permission` is for the entrance alone, which lets
-    everybody in and leads them on.
+    It is shown to whom the table of permissions lets in. `permission` keeps it to those who work with it:
+    whoever only reads finds participants by their codes, and by the matrix, the report and the trail.
     """
 
     address: str
@@ -38,13 +39,14 @@ class MenuEntry:
 
 
 NAVIGATION: tuple[MenuEntry, ...] = (
-    MenuEntry(DESK, N_("Today"), Permission.PARTICIPANT_SEE),
-    MenuEntry(PARTICIPANTS, N_("Participants")),
-    MenuEntry(ACCESS, N_("Getting in")),
+    MenuEntry(DESK, N_("Today"), Permission.CONTACT_LOG),
+    MenuEntry(PARTICIPANTS, N_("Participants"), Permission.CONTACT_LOG),
+    MenuEntry(ACCESS, N_("Getting in"), Permission.CONTACT_LOG),
     MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(REPORT, N_("Report")),
+    MenuEntry(TRAIL, N_("Trail")),
     MenuEntry(REQUESTS, N_("Requests")),
-    MenuEntry(CORRECTIONS, N_("To sign")),
+    MenuEntry(CORRECTIONS, N_("To sign"), Permission.CORRECTION_PROPOSE),
     MenuEntry(ENROL, N_("Enrol")),
     MenuEntry(STAFF, N_("People")),
     MenuEntry(SITES, N_("Sites")),

@@ -1,5 +1,6 @@
 """A participant's history: what happened, when and by whom, the newest first, by kind, and printable."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -7,7 +8,9 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.records.event_words import name_event
 from app.clinic.request import PermittedRequest, url_of_participant
+from app.clinic.trail.address import TrailQuery
 from app.domain.desk.history import HistoryKind
 from app.domain.plans.windows import local_day
 from app.services.clinic.participants.history import HistoryEntry, get_participant_history
@@ -19,7 +22,10 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One page of a history; `kind` is "" for all kinds, `older_url` is "" at the end."""
+    """One page of a history; `kind` is "" for all kinds, `older_url` is "" at the end.
+
+    `words` are those of the events. `trail_url` leads to the whole trail, "" for who may not read it.
+    """
 
     template: ClassVar[str] = "clinic/history.html"
     subject: str
@@ -29,6 +35,8 @@ class HistoryPage:
     kinds: tuple[str, ...]
     kind: str
     entries: tuple[HistoryEntry, ...]
+    words: Mapping[str, str]
+    trail_url: str
     older_url: str
     printed_on: date
 
@@ -45,6 +53,7 @@ def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Re
         parse_number(before, "before") if before else None,
     )
     back = url_of_participant(history.public_id)
+    trail = TrailQuery(participant=history.subject)
     url, named = f"{back}/history", chosen.value if chosen else ""
     page = HistoryPage(
         subject=history.subject,
@@ -54,6 +63,8 @@ def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Re
         kinds=tuple(HistoryKind),
         kind=named,
         entries=history.entries,
+        words={each.event: desk.word(name_event(each.event)) for each in history.entries},
+        trail_url=desk.frame.within(trail.url()) if history.sees_trail else "",
         older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
         printed_on=local_day(desk.at, history.zone),
     )

@@ -124,7 +124,8 @@ After = Annotated[str, Query(max_length=80)]
 @router.get(DESK)
 def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done: str = "") -> Response:
     first = list_menu(desk.actor)[:1]
-    if first and first[0].address != DESK:
+    reads = desk.actor.reach(Permission.PARTICIPANT_SEE) and has_filters(desk.request)
+    if first and first[0].address != DESK and not reads:
         return RedirectResponse(desk.frame.within(first[0].address), 303)
     criteria = query.filter(after) if has_filters(desk.request) else None
     fragment = bool(desk.request.headers.get("hx-request"))

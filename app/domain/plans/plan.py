@@ -290,6 +290,21 @@ class Plan:
         """Whether the very date of this anchor tells a participant's arm."""
         return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
 
+    def reveals_visit(self, visit: str) -> bool:
+        """Whether that a form of this visit is expected tells a participant's arm."""
+        return any(
+            re.fullmatch("[0-9]+".join(map(re.escape, code.split("{n}"))) + "(-[0-9]+)?", visit)
+            for code in self.arm_revealing_visits
+        )
+
+    @property
+    def arm_revealing_visits(self) -> tuple[str, ...]:
+        """The codes of visits, with `{n}` in those that repeat, that one arm alone has."""
+        visits = [rule.code for rule in self.visits if rule.arms or self.reveals_arm(rule.anchor or "")]
+        diary = self.diary
+        phases = diary.phases if diary is not None and self.reveals_arm(diary.anchor) else ()
+        return (*visits, *(phase.code for phase in phases))
+
     def names_subject(self, subject_key: str) -> bool:
         """Whether a text is a participant's code of this study."""
         return re.fullmatch(self.subject_pattern, subject_key, re.ASCII) is not None

@@ -72,6 +72,8 @@ class AuditEvent(StrEnum):
     WORK_SNOOZED = "site:work:snoozed"
     WORK_RESUMED = "site:work:resumed"
     ANSWERS_VIEWED = "site:answers:viewed"
+    TRAIL_VIEWED = "site:record:viewed"
+    TRAIL_SAVED = "site:record:saved"
     CORRECTION_PROPOSED = "site:correction:proposed"
     CORRECTION_APPROVED = "site:correction:approved"
     CORRECTION_DECLINED = "site:correction:declined"

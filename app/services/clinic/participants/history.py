@@ -21,8 +21,8 @@ from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
-from app.storage.queries.participant_history import read_history_page, read_message_slots
 from app.storage.queries.slots import list_slots
+from app.storage.queries.trail.participant_history import read_history_page, read_message_slots
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
@@ -51,13 +51,17 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantHistory:
-    """A page of a history, the newest first; `older` continues it, and is None at its end."""
+    """A page of a history, the newest first; `older` continues it, and is None at its end.
+
+    `sees_trail`: the reader may also read the whole trail.
+    """
 
     public_id: str
     subject: str
     zone: str
     entries: tuple[HistoryEntry, ...]
     older: int | None
+    sees_trail: bool
 
 
 def get_participant_history(
@@ -98,6 +102,7 @@ def get_participant_history(
         zone=participant.zone,
         entries=tuple(each for each in entries if not (hides and _reveals_arm(plan, each, hidden))),
         older=rows[limit - 1].seq if len(rows) > limit else None,
+        sees_trail=context.actor.may(Permission.TRAIL_SEE, participant.study_id, participant.site_id),
     )
 
 

@@ -1,0 +1,229 @@
+"""An entry of the trail in words of the reader's language: the one place for its page and its files."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from app.clinic.records.event_words import name_event
+from app.clinic.request import StaffRequest
+from app.clinic.trail.field_words import KIND_WORDS, name_field
+from app.clinic.trail.value_words import (
+    ACTOR_WORDS,
+    BY_STAFF,
+    FAILURE_WORDS,
+    NOT_TAKEN,
+    REASON_WORDS,
+    ROLE_WORDS,
+    find_value_words,
+)
+from app.domain.desk.history import HistoryKind, find_history_kind
+from app.domain.desk.trail import RecordSubject, TrailChange, TrailKind
+from app.domain.instruments.definition import Instrument
+from app.domain.instruments.text import InstrumentText, print_answer
+from app.domain.people.week_hours import WEEKDAYS
+from app.domain.plans.reminders import is_staff_reminder
+from app.domain.records.access import ActorKind
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.i18n import formats
+from app.i18n.languages import ENGLISH, Language, find_language, language_name
+from app.i18n.marking import N_
+from app.services.clinic.trail.entries import TrailEntry
+from app.services.clinic.trail.scope import TrailScope
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+_AND = N_(", ")
+_QUESTION = N_("Question %(number)s")
+_WINDOW = N_("%(opens)s to %(closes)s, target day %(target)s")
+_YES, _NO = N_("yes"), N_("no")
+_SECRET = N_("set (never stored in words)")
+_BLANK = N_("Left blank")
+_OWN_WORDS = N_("own words, of which the trail keeps a digest")
+_WITHHELD = N_("not shown to you")
+_WAITING = N_("Waits for a date")
+
+
+@dataclass(frozen=True, slots=True)
+class TrailWords:
+    """The words of one reader for the trail of one study."""
+
+    desk: StaffRequest
+    scope: TrailScope
+    _texts: dict[str, tuple[Instrument, InstrumentText] | None] = field(default_factory=dict)
+
+    def word(self, sentence: str, **values: object) -> str:
+        """A marked sentence in the reader's language."""
+        translated = self.desk.word(sentence) if sentence else ""
+        return translated % values if values else translated
+
+    @property
+    def _language(self) -> Language:
+        return find_language(self.desk.frame.code) or ENGLISH
+
+    def event(self, entry: TrailEntry) -> str:
+        """What happened."""
+        return self.word(name_event(entry.event))
+
+    def moment(self, entry: TrailEntry) -> str:
+        """When, by the local clock, with its zone."""
+        return formats.format_moment(entry.at, entry.zone, self._language)
+
+    def who(self, entry: TrailEntry) -> str:
+        """Who: a name, or the kind of whoever acted."""
+        return entry.who or self.word(ACTOR_WORDS.get(entry.actor, entry.actor))
+
+    def roles(self, entry: TrailEntry) -> str:
+        """In which roles a member of staff acted; "" for others, whose kind says it."""
+        if entry.actor != ActorKind.STAFF:
+            return self.word(ACTOR_WORDS[ActorKind(entry.actor)]) if entry.who else ""
+        return self._list(self.word(ROLE_WORDS[role]) for role in entry.roles if role in ROLE_WORDS)
+
+    def reason(self, entry: TrailEntry) -> str:
+        """Why: somebody's own words, or those of a code."""
+        if entry.shown.withheld:
+            return self.word(_WITHHELD)
+        said, event = entry.shown.reason, entry.event
+        if not said:
+            return ""
+        if find_history_kind(event) is HistoryKind.reminders or event == AuditEvent.REMINDER_QUEUED:
+            return self.word(FAILURE_WORDS.get(said, NOT_TAKEN))
+        if event == AuditEvent.SLOT_EXCUSED:
+            return self.scope.plan.exemption_label(said, self.desk.frame.code)
+        return self.word(REASON_WORDS.get(said, "")) or said
+
+    def form(self, place: RecordSubject | None) -> str:
+        """A form by its visit and name, or a kind of date by its label; "" for neither."""
+        if place is None:
+            return ""
+        if place.anchor:
+            return self.scope.plan.anchor_label(place.anchor, self.desk.frame.code)
+        return " · ".join(part for part in (place.visit, self._form_name(place.instrument)) if part)
+
+    def field(self, change: TrailChange) -> str:
+        """What changed: a question by its number, or a field by its name."""
+        if change.is_answer and change.about is not None:
+            return self.name_item(change.about.instrument, change.field)
+        return self.word(name_field(change))
+
+    def name_item(self, instrument: str, item: str) -> str:
+        """A question by its number, where the form has it."""
+        known = self._text_of(instrument)
+        numbers = {each.code: each.number for each in known[0].items} if known else {}
+        return self.word(_QUESTION, number=numbers.get(item, item))
+
+    def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The questions of a form by which a trail is filtered, with their names."""
+        known = self._text_of(instrument)
+        for item in known[0].items if known else ():
+            if item.code not in leave_out:
+                name = self.name_item(instrument, item.code)
+                yield f"{instrument}/{item.code}", f"{self._form_name(instrument)} · {name}"
+
+    def value(self, entry: TrailEntry, change: TrailChange, value: object) -> str:
+        """What stood or stands in a field; "" for nothing."""
+        if change.withheld:
+            return self.word(_WITHHELD)
+        if value is None:
+            return ""
+        if change.is_answer:
+            return self._answer(change, value)
+        if isinstance(value, bool):
+            return self.word(_YES if value else _NO)
+        if isinstance(value, Mapping):
+            names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
+            return self._list(f"{name} {value[day]}" for day, name in names.items() if value.get(day))
+        if isinstance(value, list):
+            return self._list(map(str, value))
+        if isinstance(value, int):
+            return self._number(change, value)
+        return self._coded(change, str(value)) or self._dated(str(value), entry.zone)
+
+    def _answer(self, change: TrailChange, value: object) -> str:
+        if value == "blank":
+            return self.word(_BLANK)
+        if isinstance(value, str):
+            return self.word(_OWN_WORDS)
+        known = self._text_of(change.about.instrument if change.about else "")
+        if known is None or not isinstance(value, int):
+            return str(value)
+        instrument, text = known
+        item = next((each for each in instrument.items if each.code == change.field), None)
+        return print_answer(item, text, value) if item else str(value)
+
+    def _list(self, parts: Iterable[str]) -> str:
+        return self.word(_AND).join(parts)
+
+    def _number(self, change: TrailChange, value: int) -> str:
+        """A number, or the code of the site that it stands for."""
+        is_site = change.field == "site_id" and value in self.scope.sites
+        return self.scope.sites[value].code if is_site else str(value)
+
+    def _coded(self, change: TrailChange, value: str) -> str:
+        """A code in words, by what its field holds; "" for what is none."""
+        table, name = change.table, change.field
+        if value == "secret":
+            return self.word(_SECRET)
+        if name == "window":
+            return self._window(value)
+        if name in ("language", "lang"):
+            return language_name(value)
+        if name == "excused":
+            return self.scope.plan.exemption_label(value, self.desk.frame.code)
+        if table == "anchor" and name == "kind":
+            return self.scope.plan.anchor_label(value, self.desk.frame.code)
+        if table == "trail":
+            return self._choice(name, value)
+        if table == "message" and is_staff_reminder(value):
+            return self.word(BY_STAFF)
+        words = find_value_words(table, name)
+        return self._list(self.word(words.get(code, "")) or code for code in value.split()) if words else ""
+
+    def _choice(self, name: str, value: str) -> str:
+        """What somebody chose who looked at the trail."""
+        if name == "item":
+            instrument, _, item = value.partition("/")
+            return f"{self._form_name(instrument)} · {self.name_item(instrument, item)}"
+        if name == "kind" and value in tuple(TrailKind):
+            return self.word(KIND_WORDS[TrailKind(value)])
+        if name == "by":
+            return self.scope.people.get(value) or self.word(ACTOR_WORDS.get(value, value))
+        if name in ("from", "to"):
+            return formats.format_stated(value, self._language)
+        return find_value_words("trail", name).get(value, value)
+
+    def _dated(self, value: str, zone: str) -> str:
+        if _INSTANT.fullmatch(value):
+            return formats.format_moment(datetime.fromisoformat(value), zone, self._language)
+        if _DAY.fullmatch(value):
+            return formats.format_stated(value, self._language)
+        return value
+
+    def _window(self, value: str) -> str:
+        days = value.split("/")
+        if len(days) != len(("opens", "target", "closes")):
+            return self.word(_WAITING)
+        opens, target, closes = (
+            formats.format_short_day(date.fromisoformat(day), self._language) for day in days
+        )
+        return self.word(_WINDOW, opens=opens, target=target, closes=closes)
+
+    def _form_name(self, instrument: str) -> str:
+        known = self._text_of(instrument)
+        named = self.scope.plan.form_name(instrument, self.desk.frame.code)
+        return named or (known[1].name if known else instrument)
+
+    def _text_of(self, instrument: str) -> tuple[Instrument, InstrumentText] | None:
+        """An instrument of the plan with its words in the reader's language; None without those."""
+        if instrument not in self._texts:
+            self._texts[instrument] = self._read_text(instrument)
+        return self._texts[instrument]
+
+    def _read_text(self, name: str) -> tuple[Instrument, InstrumentText] | None:
+        installation, plan = self.desk.installation, self.scope.plan
+        try:
+            instrument = installation.library.instrument(name, plan.version_of(name))
+            return instrument, installation.text(self.scope.filter.study, instrument, self.desk.frame.code)
+        except (KeyError, Refused):
+            return None

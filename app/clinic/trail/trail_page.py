@@ -1,0 +1,187 @@
+"""The trail of a study as a page: filtered, the newest first, each change from what to what."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.clinic.trail.address import TrailQuery, read_trail_query
+from app.clinic.trail.entry_words import TrailWords
+from app.clinic.trail.field_words import KIND_WORDS
+from app.clinic.trail.value_words import ACTOR_WORDS
+from app.domain.desk.trail import TrailChange, TrailKind
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.services.clinic.trail.entries import TrailEntry, TrailPart, read_trail
+from app.services.clinic.trail.looks import record_trail_look
+from app.services.clinic.trail.scope import (
+    KINDS_OF_ACTORS,
+    TrailFilter,
+    TrailScope,
+    get_trail_scope,
+)
+from app.web.form_fields import parse_number
+from app.web.urls import ACCESS_REVIEW, TRAIL, TRAIL_CSV, TRAIL_NDJSON
+
+FEW = 6
+"""Changes of an entry that are shown at once."""
+MOST = 60
+"""Changes of an entry on the page; the rest stands in the files."""
+_FIELDS = {"participant": N_("Participant code"), "from": N_("From"), "to": N_("Until"), "site": N_("Site")}
+Choices = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One field: what it is of, its name, from what, to what; `url` narrows the trail to a question."""
+
+    form: str
+    field: str
+    old: str
+    new: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """One entry in words. `further`: changes that are folded, `left_out`: those that the files alone have."""
+
+    when: str
+    subject: str
+    subject_url: str
+    site: str
+    what: str
+    who: str
+    roles: str
+    changes: tuple[ChangeLine, ...]
+    further: tuple[ChangeLine, ...]
+    left_out: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailPage:
+    """A part of the trail; `older_url` is "" at its end, `newest_url` at its beginning."""
+
+    template: ClassVar[str] = "clinic/trail/trail.html"
+    query: TrailQuery
+    entries: tuple[EntryLine, ...]
+    sites: Choices
+    kinds: Choices
+    people: Choices
+    visits: tuple[str, ...]
+    items: Choices
+    older_url: str
+    clear_url: str
+    file_urls: Choices
+    review_url: str
+    as_of: datetime
+    zone: str
+    newest_url: str
+    error: str = ""
+    error_field: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+Asked = Annotated[TrailQuery, Depends(read_trail_query)]
+
+
+@router.get(TRAIL)
+def show_trail(desk: SignedInRequest, query: Asked, before: str = "") -> Response:
+    """A part of the trail. Raises Refused("bad_field") for a place in it that there is not."""
+    start = parse_number(before, "before") if before else None
+    try:
+        part = read_trail(desk.context, query.filter(desk.study_code), start)
+    except Refused as refused:
+        if refused.details.get("field") not in _FIELDS:
+            raise
+        return _show_refusal(desk, query, refused)
+    record_trail_look(desk.context, part.scope)
+    return desk.show(_page(desk, query, part, start))
+
+
+def _show_refusal(desk: StaffRequest, query: TrailQuery, refused: Refused) -> Response:
+    """The filter as it was typed, with what is wrong in it, and no entries."""
+    name = str(refused.details["field"])
+    scope = get_trail_scope(desk.context, TrailFilter(desk.study_code))
+    words = TrailWords(desk, scope)
+    named = Refused(refused.code, **{**refused.details, "field": words.word(_FIELDS[name])})
+    page = _page(desk, query, TrailPart(scope, (), None), None)
+    return desk.show(replace(page, error=desk.words(named), error_field=name), refused)
+
+
+def _page(desk: StaffRequest, query: TrailQuery, part: TrailPart, start: int | None) -> TrailPage:
+    scope, words, within = part.scope, TrailWords(desk, part.scope), desk.frame.within
+    reviews = any(item.url.startswith(ACCESS_REVIEW) for item in desk.frame.menu)
+    return TrailPage(
+        query=query,
+        entries=tuple(_line(desk, query, words, each) for each in part.entries),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in scope.sites.values()),
+        kinds=tuple((kind.value, words.word(KIND_WORDS[kind])) for kind in TrailKind),
+        people=(
+            *((kind.value, words.word(ACTOR_WORDS[kind])) for kind in KINDS_OF_ACTORS),
+            *scope.people.items(),
+        ),
+        visits=_visits(scope),
+        items=tuple(_items(scope, words)),
+        older_url=within(query.url(before=part.older)) if part.older is not None else "",
+        clear_url=within(TRAIL),
+        file_urls=(("CSV", within(query.url(TRAIL_CSV))), ("NDJSON", within(query.url(TRAIL_NDJSON)))),
+        review_url=within(ACCESS_REVIEW) if reviews else "",
+        as_of=desk.at,
+        zone=scope.zone,
+        newest_url=within(query.url()) if start is not None else "",
+    )
+
+
+def _line(desk: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry) -> EntryLine:
+    told = [each for each in entry.shown.changes if not (each.is_technical or each.is_usual)]
+    lines = tuple(_change(desk, query, words, entry, change) for change in told[:MOST])
+    return EntryLine(
+        when=words.moment(entry),
+        subject=entry.subject,
+        subject_url=url_of_participant(entry.participant) if entry.participant else "",
+        site=entry.site,
+        what=words.event(entry),
+        who=words.who(entry),
+        roles=words.roles(entry),
+        changes=lines[:FEW],
+        further=lines[FEW:],
+        left_out=len(told) - len(lines),
+        reason=words.reason(entry),
+    )
+
+
+def _change(
+    desk: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry, change: TrailChange
+) -> ChangeLine:
+    url, place = "", change.about
+    if change.is_answer and place is not None and entry.subject:
+        of_item = f"{place.instrument}/{change.field}"
+        narrow = query.narrowed(participant=entry.subject, visit=place.visit, item=of_item)
+        url = "" if narrow == query else desk.frame.within(narrow.url())
+    return ChangeLine(
+        form=words.form(place),
+        field=words.field(change),
+        old=words.value(entry, change, change.old),
+        new=words.value(entry, change, change.new),
+        url=url,
+    )
+
+
+def _visits(scope: TrailScope) -> tuple[str, ...]:
+    """The visits of the plan that this reader may know of, those of a diary apart, which are many."""
+    masks = (scope.mask_at(None), *(scope.mask_at(site) for site in scope.sites))
+    hidden = any(mask is not None and mask.whole for mask in masks)
+    rules = (rule for rule in scope.plan.visits if not rule.on_request)
+    codes = dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,))
+    return tuple(code for code in codes if not (hidden and scope.plan.reveals_visit(code)))
+
+
+def _items(scope: TrailScope, words: TrailWords) -> Iterator[tuple[str, str]]:
+    for used in scope.plan.instruments:
+        yield from words.list_items(used.id, used.leave_out)

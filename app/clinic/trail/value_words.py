@@ -1,0 +1,219 @@
+"""What the coded values of records are called where a trail tells of them, before translation."""
+
+from collections.abc import Mapping
+
+from app.domain.capture.answers import HelpedBy, LateReason
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.plans.plan import MissedReason, Owner, ReminderKind
+from app.domain.plans.status import Status
+from app.domain.records.access import ActorKind, Role, Scope
+from app.domain.records.anchors import AnchorStanding
+from app.domain.records.dispositions import DispositionKind
+from app.domain.records.messages import MessageState
+from app.domain.records.participants import TeamRequestKind, TextSize
+from app.domain.records.visits import VisitState
+from app.domain.today.contacts import ContactOutcome
+from app.domain.today.reasons import Reason
+from app.i18n.marking import N_
+from app.services.edc.requests import EDC_UPDATE
+
+_Words = Mapping[str, str]
+
+ROLE_WORDS: _Words = {
+    Role.NURSE: N_("Nurse"),
+    Role.INVESTIGATOR: N_("Investigator"),
+    Role.MONITOR: N_("Monitor"),
+    Role.DATA_MANAGER: N_("Data manager"),
+    Role.ADMIN: N_("Administrator"),
+    Role.STATISTICIAN: N_("Statistician"),
+    Role.SPONSOR_VIEWER: N_("Sponsor's viewer"),
+}
+ACTOR_WORDS: _Words = {
+    ActorKind.PARTICIPANT: N_("Participant"),
+    ActorKind.EDC: N_("EDC"),
+    ActorKind.STAFF: N_("Staff"),
+    ActorKind.SYSTEM: "Daybook",
+}
+_STATUS: _Words = {
+    Status.planned: N_("Opens later"),
+    Status.open: N_("Open, not due yet"),
+    Status.due: N_("Due"),
+    Status.overdue: N_("Overdue"),
+    Status.in_progress: N_("Started"),
+    Status.submitted: N_("Sent"),
+    Status.missed: N_("Missed"),
+    Status.excused: N_("Excused"),
+    Status.not_expected: N_("Not expected"),
+    Status.waiting: N_("Waits for a date"),
+}
+_EXIT: _Words = {
+    DispositionKind.withdrew_treatment: N_("Withdrew from treatment"),
+    DispositionKind.withdrew_questionnaires: N_("Withdrew from questionnaires"),
+    DispositionKind.withdrew_study: N_("Withdrew from the study"),
+    DispositionKind.screen_failure: N_("Screen failure"),
+    DispositionKind.death: N_("Died"),
+    DispositionKind.lost: N_("Lost to follow-up"),
+    DispositionKind.completed: N_("Completed the study"),
+}
+BY_STAFF = N_("Requested by staff")
+_KINDS_OF_REMINDERS: _Words = {
+    ReminderKind.opening: N_("When the form opens"),
+    ReminderKind.middle: N_("In the middle of the window"),
+    ReminderKind.last_day: N_("The day before it closes"),
+    ReminderKind.entry: N_("In the evening of the diary day"),
+}
+_OUTCOMES: _Words = {
+    ContactOutcome.reached_will_do: N_("Reached, will do it"),
+    ContactOutcome.reached_needs_help: N_("Reached, needs help"),
+    ContactOutcome.no_answer: N_("No answer"),
+    ContactOutcome.wrong_number: N_("Wrong number"),
+    ContactOutcome.refused_visit: N_("Refused this visit"),
+    ContactOutcome.too_ill: N_("Too ill"),
+    ContactOutcome.other: N_("Other"),
+}
+FAILURE_WORDS: _Words = {
+    **_STATUS,
+    "window_moved": N_("The window moved"),
+    "participation_ended": N_("Participation ended"),
+    "reminders_not_wanted": N_("No reminders wanted"),
+    "not_wanted": N_("No reminders wanted"),
+    "paused": N_("Reminders are paused"),
+    "outside_hours": N_("Too late in the day"),
+    "reminder_limit": N_("As many reminders as the plan allows were sent"),
+    "one_a_day": N_("Another reminder left on that day"),
+    "stale": N_("Waited too long"),
+    "no_wording": N_("The form may not be shown"),
+    "no_contact": N_("No contact details"),
+    "no_channel": N_("No way to send it"),
+    "unconfirmed": N_("The mail server did not confirm it"),
+    "worker_lost": N_("The program stopped meanwhile"),
+}
+NOT_TAKEN = N_("The mail server did not take it")
+"""For every other code of why a message did not leave."""
+
+VALUE_WORDS: Mapping[str, _Words] = {
+    "slot.published_state": _STATUS,
+    "slot.exit_kind": _EXIT,
+    "participant.exit_kind": _EXIT,
+    "disposition.kind": _EXIT,
+    "slot.helped_by": {
+        HelpedBy.family: N_("family"),
+        HelpedBy.nurse: N_("a nurse"),
+        HelpedBy.other: N_("somebody else"),
+    },
+    "slot.late_reason": {
+        LateReason.forgot: N_("Forgot"),
+        LateReason.too_ill: N_("Too ill"),
+        LateReason.no_phone: N_("Had no phone"),
+        LateReason.other: N_("Another reason"),
+    },
+    "slot.missed_reason": {
+        MissedReason.too_ill_patient: N_("Too ill (the participant says)"),
+        MissedReason.too_ill_staff: N_("Too ill (staff judge)"),
+        MissedReason.refused: N_("Refused or inconvenient"),
+        MissedReason.language: N_("Language or reading"),
+        MissedReason.administrative: N_("Administrative (not offered, date entered late)"),
+        MissedReason.technical: N_("Technical"),
+        MissedReason.not_reachable: N_("Not reachable"),
+        MissedReason.other: N_("Other, with a note"),
+        MissedReason.unknown: N_("Unknown"),
+    },
+    "participant.identity_check": {
+        "id_card": N_("Identity card"),
+        "hospital_record": N_("Hospital record"),
+        "known_to_staff": N_("Known to staff"),
+    },
+    "participant.text_size": {
+        TextSize.standard: N_("Standard"),
+        TextSize.large: N_("Large"),
+        TextSize.extra_large: N_("Extra large"),
+    },
+    "contact.channel": {"email": N_("E-mail"), "sms": N_("Text message")},
+    "message.channel": {"email": N_("E-mail"), "sms": N_("Text message")},
+    "anchor.standing": {
+        AnchorStanding.CURRENT: N_("in force"),
+        AnchorStanding.SUPERSEDED: N_("replaced by a later entry"),
+        AnchorStanding.DIFFERING: N_("differs from the date in force"),
+    },
+    "anchor.source": {Owner.site: N_("site"), Owner.edc: N_("EDC")},
+    "disposition.source": {Owner.site: N_("site"), Owner.edc: N_("EDC")},
+    "contact_entry.outcome": _OUTCOMES,
+    "correction_decision.outcome": {
+        CorrectionOutcome.approved: N_("Approved"),
+        CorrectionOutcome.declined: N_("Declined"),
+    },
+    "correction.evidence": {
+        CorrectionEvidence.telephone: N_("By telephone"),
+        CorrectionEvidence.in_person: N_("In person"),
+        CorrectionEvidence.in_writing: N_("In writing"),
+    },
+    "device.label": {"phone": N_("Phone"), "tablet": N_("Tablet"), "computer": N_("Computer")},
+    "message.kind": _KINDS_OF_REMINDERS,
+    "message.state": {
+        MessageState.queued: N_("Waiting to be sent"),
+        MessageState.sending: N_("Being sent"),
+        MessageState.sent: N_("Message sent"),
+        MessageState.dropped: N_("Not needed any more"),
+        MessageState.failed: N_("Could not be sent"),
+        MessageState.unconfirmed: N_("Perhaps sent"),
+    },
+    "message.failure": FAILURE_WORDS,
+    "participant_request.kind": {
+        TeamRequestKind.call: N_("Asked for a call"),
+        TeamRequestKind.correction: N_("Asked for a correction"),
+    },
+    "quarantine.reason": {
+        "arrived_too_late": N_("Came after the closing day, or after the participant had left"),
+        "already_submitted": N_("Differ from the answers already sent"),
+        "altered": N_("Were changed on the phone after they were given"),
+    },
+    "visit_record.state": {
+        VisitState.planned: N_("Planned"),
+        VisitState.occurred: N_("Took place"),
+        VisitState.missed: N_("Missed"),
+        VisitState.cancelled: N_("Cancelled"),
+    },
+    "snooze.reasons": {
+        Reason.alert: N_("Alert"),
+        Reason.call: N_("Asked for a call"),
+        Reason.closing: N_("Closes soon"),
+        Reason.half: N_("Half the window is over"),
+        Reason.idle: N_("Started, then stopped"),
+        Reason.locked: N_("Locked out"),
+        Reason.unused: N_("Never signed in"),
+        Reason.undelivered: N_("Message not delivered"),
+        Reason.missed: N_("Missed, no reason yet"),
+        Reason.diary: N_("Diary entries missing"),
+        Reason.opens: N_("Opens soon"),
+    },
+    "edc_client.scopes": {
+        Scope.PARTICIPANTS_WRITE: N_("register participants"),
+        Scope.VISITS_WRITE: N_("report visits"),
+        Scope.STATUS_WRITE: N_("report the end of participation"),
+        Scope.ANCHORS_WRITE: N_("report dates"),
+        Scope.ARM_WRITE: N_("report the treatment arm"),
+        Scope.ARM_READ: N_("see the treatment arm"),
+        Scope.ANSWERS_READ: N_("read answers"),
+        Scope.SCORES_READ: N_("read scores"),
+        Scope.DIARY_READ: N_("read the diary"),
+    },
+    "trail.by": ACTOR_WORDS,
+    "trail.file": {"csv": "CSV", "ndjson": "NDJSON"},
+}
+"""By table and field. A response repeats what its form says (`ALIKE`)."""
+REASON_WORDS: _Words = {
+    **_EXIT,
+    **VALUE_WORDS["quarantine.reason"],
+    EDC_UPDATE: N_("The EDC sent it"),
+}
+"""Reasons that the program itself gives as codes."""
+ALIKE: Mapping[str, str] = {
+    "response.helped_by": "slot.helped_by",
+    "response.late_reason": "slot.late_reason",
+}
+
+
+def find_value_words(table: str, field: str) -> _Words:
+    """The words of the coded values of a field; none where it has no codes."""
+    name = f"{table}.{field}"
+    return VALUE_WORDS.get(ALIKE.get(name, name), {})

@@ -1,0 +1,279 @@
+"""What a reader may see of audit entries: their kinds and fields, without the arm or answers for some."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from app.domain.plans.plan import Plan
+from app.domain.records.audit import AuditEvent
+
+
+class TrailKind(StrEnum):
+    """The kinds of act by which the trail of a study is filtered."""
+
+    forms = "forms"
+    corrections = "corrections"
+    dates = "dates"
+    dispositions = "dispositions"
+    contacts = "contacts"
+    reminders = "reminders"
+    sign_ins = "sign_ins"
+    changes = "changes"
+    arm = "arm"
+    looks = "looks"
+    transfers = "transfers"
+    study = "study"
+
+
+_KINDS: Mapping[str, TrailKind] = {
+    "form": TrailKind.forms,
+    "answer": TrailKind.forms,
+    "slot": TrailKind.forms,
+    "schedule": TrailKind.forms,
+    "correction": TrailKind.corrections,
+    "anchor": TrailKind.dates,
+    "visit": TrailKind.dates,
+    "disposition": TrailKind.dispositions,
+    "call": TrailKind.contacts,
+    "request": TrailKind.contacts,
+    "contact": TrailKind.contacts,
+    "work": TrailKind.contacts,
+    "reminder": TrailKind.reminders,
+    "reminders": TrailKind.reminders,
+    "device": TrailKind.sign_ins,
+    "activation": TrailKind.sign_ins,
+    "pin": TrailKind.sign_ins,
+    "birth_date": TrailKind.sign_ins,
+    "participant": TrailKind.changes,
+    "language": TrailKind.changes,
+    "text_size": TrailKind.changes,
+    "arm": TrailKind.arm,
+    "answers": TrailKind.looks,
+    "record": TrailKind.looks,
+    "body": TrailKind.transfers,
+    "client": TrailKind.transfers,
+    "token": TrailKind.transfers,
+    "feed": TrailKind.transfers,
+    "study": TrailKind.study,
+    "site": TrailKind.study,
+    "pack": TrailKind.study,
+    "access": TrailKind.study,
+    "trail": TrailKind.study,
+}
+"""By what an event is about, the middle of its name."""
+
+
+def find_trail_kind(event: str) -> TrailKind | None:
+    """The kind of an event; None for one of accounts, which stand in no study's trail."""
+    return _KINDS.get(event.split(":")[1])
+
+
+def list_trail_events(kind: TrailKind) -> tuple[str, ...]:
+    """The events of one kind."""
+    return tuple(event.value for event in AuditEvent if find_trail_kind(event) is kind)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSubject:
+    """What a record is about: a form by visit and instrument, or a kind of date; empty where neither."""
+
+    visit: str = ""
+    instrument: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailChange:
+    """One field of one record, from what to what; `about` is None where nobody knows what it is about.
+
+    `withheld`: its values are not this reader's to see.
+    """
+
+    record: str
+    field: str
+    old: object
+    new: object
+    about: RecordSubject | None = RecordSubject()
+    withheld: bool = False
+
+    @property
+    def table(self) -> str:
+        """The table of the record."""
+        return self.record.partition(":")[0]
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the field is an item of a form, whose values are answers."""
+        return self.table == "answer" or (self.table == "correction" and self.field not in _OF_CORRECTIONS)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it only says that a new record is not what would be unusual, such as late."""
+        return self.old is None and self.new is False
+
+    @property
+    def is_technical(self) -> bool:
+        """Whether the field tells people nothing: keys, digests, and what the entry itself says."""
+        return not self.is_answer and (self.field in _TECHNICAL or f"{self.table}.{self.field}" in _TECHNICAL)
+
+
+_OF_CORRECTIONS = frozenset(
+    "id public_id participant_id study_id slot_id response_version told_on evidence proposed_at"
+    " proposed_by".split()
+)
+_TECHNICAL = frozenset(
+    "id public_id participant_id study_id slot_id staff_id correction_id client_id undoes_id corrects_id key"
+    " recorded_at recorded_by issued_at issued_by proposed_at proposed_by decided_at decided_by imported_at"
+    " imported_by reviewed_at reviewed_by asked_at closed_by created_at loaded_at queued_at settled_at"
+    " received_at pulled_at restored_at window_version attempts submission content_sha256 instrument_sha256"
+    " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
+    " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
+    " edc_record.version as_of claimed_as_of resource contact.address_sealed slot.correction".split()
+)
+"""Fields that stand in the downloads alone."""
+
+
+def find_form_subject(record: str) -> RecordSubject:
+    """The form that a record's own name tells; empty for a record that is named by a key."""
+    table, _, key = record.partition(":")
+    visit, _, instrument = key.partition("/")
+    return RecordSubject(visit, instrument) if table in ("slot", "answer") else RecordSubject()
+
+
+BY_KEY = frozenset(
+    "anchor message response quarantine correction correction_decision participant_request"
+    " visit_record".split()
+)
+"""Tables whose records are of a form or a date that their key alone does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmMask:
+    """What of a plan tells the arm to a reader who may not see it.
+
+    `whole`: the plan is blinded, so that visits, dates and words tell it too, not the arm alone; `words`
+    finds those words.
+    """
+
+    plan: Plan
+    whole: bool
+    words: re.Pattern[str] | None
+
+    def hides_subject(self, change: TrailChange) -> bool:
+        """Whether a change is of a form or date of one arm, or of one that nobody knows."""
+        if not self.whole:
+            return False
+        place = change.about
+        return place is None or self.plan.reveals_visit(place.visit) or self.plan.reveals_arm(place.anchor)
+
+    def hides_text(self, *values: object) -> bool:
+        """Whether a text names an arm, or what only one arm has."""
+        words = self.words
+        return words is not None and any(words.search(str(value)) for value in values)
+
+    def hides_field(self, change: TrailChange) -> bool:
+        """Whether a field is the arm itself, or holds whatever the EDC sent."""
+        return change.field in ("arm", "body")
+
+
+def build_arm_mask(plan: Plan) -> ArmMask:
+    """The mask of a plan."""
+    return ArmMask(plan, plan.blinded, _telling_words(plan) if plan.blinded else None)
+
+
+def _telling_words(plan: Plan) -> re.Pattern[str] | None:
+    """What finds the words of a blinded plan that tell an arm; short codes only as they are written."""
+    words = {word for arm in plan.arms for word in (arm.code, arm.name)}
+    for anchor in plan.anchors:
+        if anchor.arm_revealing:
+            words |= {anchor.kind, *anchor.labels.values(), anchor.label("")}
+    patterns = [_pattern(word) for word in sorted(words - {""})]
+    patterns += [_pattern(code, "[0-9]+") for code in plan.arm_revealing_visits]
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+_SHORT = 2
+"""A code of no more letters is a word of every language, and is looked for as it is written."""
+
+
+def _pattern(word: str, number: str = "") -> str:
+    spelled = number.join(re.escape(part) for part in word.split("{n}")) if number else re.escape(word)
+    bounded = rf"(?<![0-9A-Za-z]){spelled}(?![0-9A-Za-z])" if word.isascii() else spelled
+    return bounded if len(word) <= _SHORT else f"(?i:{bounded})"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFilter:
+    """Of which visit's forms, and which item of which instrument; "" for any."""
+
+    visit: str = ""
+    instrument: str = ""
+    item: str = ""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything was chosen."""
+        return bool(self.visit or self.item)
+
+    def keeps(self, change: TrailChange) -> bool:
+        """Whether a change is of this form and item."""
+        place = change.about or RecordSubject()
+        if self.visit and place.visit != self.visit:
+            return False
+        return not self.item or (
+            change.is_answer and change.field == self.item and place.instrument == self.instrument
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """What one reader sees of an entry; `withheld`: its reason is not theirs to read."""
+
+    changes: tuple[TrailChange, ...]
+    reason: str
+    withheld: bool = False
+
+
+def show_entry(
+    event: str,
+    changes: Iterable[TrailChange],
+    reason: str,
+    mask: ArmMask | None,
+    *,
+    sees_answers: bool,
+) -> ShownEntry | None:
+    """An entry as a reader may see it; None where that it happened would tell the arm.
+
+    `mask` is None for who may see the arm.
+    """
+    every = tuple(changes)
+    visible = every if mask is None else tuple(_without_arm(every, mask))
+    if mask is not None and _tells_by_itself(event, every, visible, mask):
+        return None
+    if not sees_answers:
+        visible = tuple(_without_answer(each) for each in visible)
+    hidden = bool(reason) and (
+        (mask is not None and mask.hides_text(reason))
+        or (not sees_answers and find_trail_kind(event) is TrailKind.corrections)
+    )
+    return ShownEntry(visible, "" if hidden else reason, hidden)
+
+
+def _without_arm(changes: Iterable[TrailChange], mask: ArmMask) -> Iterator[TrailChange]:
+    for each in changes:
+        told = (each.record, each.field, each.old, each.new)
+        if not (mask.hides_field(each) or mask.hides_subject(each) or mask.hides_text(*told)):
+            yield each
+
+
+def _tells_by_itself(
+    event: str, every: tuple[TrailChange, ...], visible: tuple[TrailChange, ...], mask: ArmMask
+) -> bool:
+    if find_trail_kind(event) is TrailKind.arm or (every and not visible):
+        return True
+    return any(each.table in BY_KEY and mask.hides_subject(each) for each in every)
+
+
+def _without_answer(change: TrailChange) -> TrailChange:
+    return replace(change, old=None, new=None, withheld=True) if change.is_answer else change

@@ -1,0 +1,235 @@
+"""The audit entries of one study, the newest first, in stretches that bound what a statement goes through."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col
+
+from app.domain.desk.trail import BY_KEY, RecordSubject
+from app.storage.row_changes import PARTICIPANT_CHAIN, is_participant_chain, participant_chain, study_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.columns import table_of
+from app.storage.tables.edc import EdcClient
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Participant, TeamRequest
+from app.storage.tables.schedule import Anchor, Slot, VisitRecord
+from app.storage.tables.staff import RoleGrant, Staff
+
+
+@dataclass(frozen=True, slots=True)
+class TrailSelection:
+    """Which entries of a study: of the sites (None: all, with what is the study's own), and as filtered.
+
+    `participant` is the key of the only one, `actor` who acted or `actor_kind` of which kind they are, and
+    `visit` and `item` stand somewhere in what changed.
+    """
+
+    study_id: int
+    sites: Collection[int] | None
+    participant: int | None = None
+    events: Collection[str] | None = None
+    actor: str = ""
+    actor_kind: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    visit: str = ""
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailPosition:
+    """A place in the order of entries, which is that of their moments and then of their numbers."""
+
+    at: datetime
+    number: int
+
+
+_entry = table_of(AuditEntry)
+_at, _number = col(AuditEntry.at), col(AuditEntry.id)
+_order = sa.tuple_(_at, _number)
+
+
+def find_position(session: Session, number: int) -> TrailPosition | None:
+    """The place of the entry of this number; None where there is none."""
+    found = session.execute(sa.select(_at).where(_number == number)).scalar_one_or_none()
+    return TrailPosition(found, number) if found is not None else None
+
+
+def find_stretch_end(
+    session: Session, below: TrailPosition | None, until: datetime | None, entries: int
+) -> TrailPosition | None:
+    """The last of so many entries older than a place; None where there are not so many."""
+    statement = sa.select(_at, _number).where(*_older(below))
+    if until is not None:
+        statement = statement.where(_at < until)
+    row = session.execute(_newest_first(statement).offset(entries - 1).limit(1)).first()
+    return TrailPosition(row[0], row[1]) if row is not None else None
+
+
+def read_trail_rows(
+    session: Session,
+    chosen: TrailSelection,
+    below: TrailPosition | None,
+    lowest: TrailPosition | None,
+    limit: int,
+) -> Sequence[sa.Row[Any]]:
+    """The newest entries from `lowest` on and older than `below`, no more than `limit`."""
+    statement = sa.select(
+        _number,
+        col(AuditEntry.chain),
+        col(AuditEntry.event),
+        _at,
+        col(AuditEntry.actor_kind),
+        col(AuditEntry.actor_id),
+        col(AuditEntry.actor_role),
+        col(AuditEntry.reason),
+        col(AuditEntry.changes),
+    ).where(*_older(below), *_conditions(chosen))
+    if lowest is not None:
+        statement = statement.where(_order >= _bound(lowest))
+    return session.execute(_newest_first(statement).limit(limit)).all()
+
+
+def _newest_first(statement: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    return statement.order_by(_at.desc(), _number.desc())
+
+
+def _older(below: TrailPosition | None) -> Iterable[sa.ColumnElement[bool]]:
+    return () if below is None else (_order < _bound(below),)
+
+
+def _bound(place: TrailPosition) -> sa.Tuple:
+    return sa.tuple_(sa.literal(place.at, _entry.c.at.type), sa.literal(place.number, _entry.c.id.type))
+
+
+def _conditions(chosen: TrailSelection) -> Iterable[sa.ColumnElement[bool]]:
+    yield _of_chains(chosen)
+    if chosen.events is not None:
+        yield col(AuditEntry.event).in_(chosen.events)
+    if chosen.actor:
+        yield col(AuditEntry.actor_id) == chosen.actor
+    if chosen.actor_kind:
+        yield col(AuditEntry.actor_kind) == chosen.actor_kind
+    if chosen.since is not None:
+        yield _at >= chosen.since
+    if chosen.until is not None:
+        yield _at < chosen.until
+    changes = col(AuditEntry.changes)
+    if chosen.visit:  # records that are named by a key may be of any form
+        keyed = (changes.contains(f'"record":"{table}:', autoescape=True) for table in sorted(BY_KEY))
+        yield sa.or_(changes.contains(f":{chosen.visit}/", autoescape=True), *keyed)
+    if chosen.item:
+        yield changes.contains(f'"field":"{chosen.item}"', autoescape=True)
+
+
+def _of_chains(chosen: TrailSelection) -> sa.ColumnElement[bool]:
+    chain = col(AuditEntry.chain)
+    if chosen.participant is not None:
+        return chain == participant_chain(chosen.participant)
+    named = sa.literal(PARTICIPANT_CHAIN).concat(sa.cast(col(Participant.id), sa.String))
+    people = sa.select(named).where(col(Participant.study_id) == chosen.study_id)
+    if chosen.sites is not None:
+        return chain.in_(people.where(col(Participant.site_id).in_(chosen.sites)))
+    return sa.or_(chain.in_(people), chain == study_chain(chosen.study_id))
+
+
+def read_entry_people(session: Session, chains: Iterable[str]) -> Mapping[str, sa.Row[Any]]:
+    """By their chain the participants of whom entries tell: code, site, zone and address."""
+    wanted = {
+        int(each.removeprefix(PARTICIPANT_CHAIN)): each for each in chains if is_participant_chain(each)
+    }
+    statement = sa.select(
+        col(Participant.id),
+        col(Participant.subject),
+        col(Participant.public_id),
+        col(Participant.site_id),
+        col(Participant.zone),
+    ).where(col(Participant.id).in_(wanted))
+    return {wanted[row.id]: row for row in session.execute(statement)} if wanted else {}
+
+
+def find_client_names(session: Session, clients: Collection[str]) -> Mapping[str, str]:
+    """The names of EDC clients by their ids."""
+    named = sa.select(col(EdcClient.client_id), col(EdcClient.name))
+    found = session.execute(named.where(col(EdcClient.client_id).in_(clients))) if clients else ()
+    return {row.client_id: row.name for row in found}
+
+
+def list_study_staff(
+    session: Session, study_id: int, sites: Collection[int] | None
+) -> Sequence[tuple[int, str]]:
+    """Who has or had a role in a study, or at these sites of it, by name."""
+    statement = sa.select(col(Staff.id), col(Staff.name)).join(
+        RoleGrant, col(RoleGrant.staff_id) == col(Staff.id)
+    )
+    statement = statement.where(col(RoleGrant.study_id) == study_id).distinct()
+    if sites is not None:
+        near = sa.or_(col(RoleGrant.site_id).is_(None), col(RoleGrant.site_id).in_(sites))
+        statement = statement.where(near)
+    rows = session.execute(statement.order_by(col(Staff.name), col(Staff.id)))
+    return [(row.id, row.name) for row in rows]
+
+
+_Places = Mapping[str, RecordSubject]
+_OF_SLOT: Mapping[str, tuple[type[SQLModel], Any, Callable[[str], object]]] = {
+    "message": (Message, col(Message.id), int),
+    "response": (Response, col(Response.public_id), str),
+    "quarantine": (Quarantine, col(Quarantine.id), int),
+    "correction": (Correction, col(Correction.public_id), str),
+    "participant_request": (TeamRequest, col(TeamRequest.id), int),
+}
+"""Tables whose rows name a form, with the column by which the trail calls them."""
+
+
+def read_record_subjects(session: Session, records: Iterable[str]) -> _Places:
+    """Of which form or kind of date records are that the trail names by their keys."""
+    keys: dict[str, dict[object, str]] = {}
+    for record in records:
+        table, _, key = record.partition(":")
+        spelled = _OF_SLOT[table][2] if table in _OF_SLOT else int if table in _OTHERS else None
+        if spelled is not None:
+            keys.setdefault(table, {})[spelled(key)] = record
+    places: dict[str, RecordSubject] = {}
+    for table, named in keys.items():
+        for row in session.execute(_places_of(table, named)):
+            places[named[row[0]]] = RecordSubject(*(text or "" for text in row[1:]))
+    return places
+
+
+def _places_of(table: str, keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+    if table in _OTHERS:
+        return _OTHERS[table](keys)
+    kind, key, _ = _OF_SLOT[table]
+    slot = kind.slot_id  # type: ignore[attr-defined]  # each table of the map has it
+    form = sa.select(key, col(Slot.visit), col(Slot.instrument)).distinct()
+    return form.join_from(kind, Slot, col(Slot.id) == slot, isouter=True).where(key.in_(keys))
+
+
+def _decisions(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+    form = sa.select(col(CorrectionDecision.id), col(Slot.visit), col(Slot.instrument))
+    form = form.join_from(
+        CorrectionDecision, Correction, col(Correction.id) == col(CorrectionDecision.correction_id)
+    )
+    return form.join(Slot, col(Slot.id) == col(Correction.slot_id)).where(
+        col(CorrectionDecision.id).in_(keys)
+    )
+
+
+def _anchors(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+    nothing = sa.literal("")
+    return sa.select(col(Anchor.id), nothing, nothing, col(Anchor.kind)).where(col(Anchor.id).in_(keys))
+
+
+def _visits(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(col(VisitRecord.id), col(VisitRecord.visit)).where(col(VisitRecord.id).in_(keys))
+
+
+_OTHERS: Mapping[str, Callable[[Collection[object]], sa.Select[*tuple[Any, ...]]]] = {
+    "correction_decision": _decisions,
+    "anchor": _anchors,
+    "visit_record": _visits,
+}

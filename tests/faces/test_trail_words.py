@@ -1,0 +1,43 @@
+"""A trial in which everything has happened, as its trail tells it: words in each language, and no code."""
+
+import csv
+import io
+import re
+
+import pytest
+from fastapi import FastAPI
+
+from app.domain.records.access import Role
+from tests.applications import Clock
+from tests.faces.clinics import ClinicFixture
+from tests.services.beginnings import site_of
+from tests.services.full_course import COURSE, LATER
+from tests.services.people import Person
+from tests.stages import Stage
+
+CODE = re.compile(r"\b[a-zA-Z0-9]+_[a-zA-Z0-9_]+\b|^(True|False|None)$|\b[a-z]+:[a-z:]+|\d{4}-\d{2}-\d{2}T")
+IN_WORDS = ("who", "roles", "what", "form", "field", "from", "to", "reason")
+TECHNICAL = {"en": "Technical detail", "zh_CN": "技术细节"}
+DATA = {"EDC", "Daybook", "CSV", "NDJSON"}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return COURSE
+
+
+@pytest.mark.req("AUD-08")
+def test_nothing_in_it_is_a_code(app: FastAPI, clock: Clock) -> None:
+    clock.at = LATER
+    site = site_of(app.state.installation)
+    clinic = ClinicFixture(app, clock, site, Person(app.state.installation, site, "0571-001"))
+    told: dict[str, set[str]] = {}
+    for language, technical in TECHNICAL.items():
+        monitor = clinic.browser(Role.MONITOR, None, language)
+        assert monitor.get("/desk/trail").status_code == 200
+        file = monitor.get("/desk/trail/entries.csv").text.removeprefix("\ufeff")
+        rows = [row for row in csv.DictReader(io.StringIO(file)) if row["field"] != technical]
+        told[language] = {row[name] for row in rows for name in IN_WORDS}
+        assert {words for words in told[language] if CODE.search(words)} == set()
+        told[language] = {row[name] for row in rows for name in ("what", "roles", "field")} - {""}
+    assert told["en"] & told["zh_CN"] <= DATA
