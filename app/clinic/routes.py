@@ -20,7 +20,7 @@ from app.clinic.forms import (
 )
 from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
-from app.clinic.records import history, participant_acts, scores
+from app.clinic.records import diary_gaps, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.today import contact_form, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
@@ -45,6 +45,7 @@ for part in (
     correction_decision,
     corrections_to_sign,
     scores,
+    diary_gaps,
     history,
     people_list,
     person,

@@ -112,6 +112,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=disposition", _FACTS),
     ("POST", urls.UNDO_DISPOSITION): ActRule(f"{urls.PARTICIPANT}?done=undone", _FACTS),
     ("POST", urls.PARTICIPANT_FORM): ActRule(f"{urls.PARTICIPANT}?done=reason", _FORM),
+    # the days that the page showed are compared with those of now
+    ("POST", urls.DIARY_GAPS): ActRule(f"{urls.PARTICIPANT}?done=reason"),
     ("POST", urls.EXEMPTION): ActRule(f"{urls.PARTICIPANT}?done=excused", _FORM),
     # a proposal names the version that it rests on, and a decided one stays decided by itself
     ("POST", urls.FORM_CORRECTION): ActRule(f"{urls.PARTICIPANT_FORM}?done=proposed"),

@@ -246,6 +246,12 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "unknown_reason": _invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
     "note_needed": _invalid(N_("Please write what the other reason is.")),
     "not_missed": _conflict(N_("Only a missed form has a reason for being missed.")),
+    "gap_changed": _conflict(
+        N_(
+            "These are no longer the days that you were shown. Nothing was recorded."
+            " Please look at the days as they are now, then decide."
+        )
+    ),
     "no_contact": _conflict(N_("There is no address for this person.")),
     "identity_needed": _invalid(N_("Please say how identity was checked.")),
     "unknown_channel": _invalid(N_("Reminders go by one of these: %(allowed)s.")),

@@ -276,6 +276,21 @@ def _reason(sites: SiteFixture) -> Press:
     )
 
 
+def _gap(sites: SiteFixture) -> Press:
+    """Forty days after randomisation nobody has entered a day of the diary: D0 to D37 are closed."""
+    day = sites.clock.at.date()
+    sites.phone.person.randomise(day, sites.clock.at)
+    sites.clock.forward(days=40)
+    shown = {"first": day.isoformat(), "last": (day + timedelta(37)).isoformat(), "entries": "38"}
+    return press_as_staff(
+        sites,
+        urls.DIARY_GAPS,
+        body=shown | {"reason": "not_reachable", "note": ""},
+        other=shown | {"reason": "other", "note": "was in hospital"},
+        words="was in hospital",
+    )
+
+
 def _exemption(sites: SiteFixture) -> Press:
     typed = {"exemption": "no_translation", "step": "confirm"}
     return press_as_staff(sites, urls.EXEMPTION, body=typed, other=typed | {"x": "1"})
@@ -408,6 +423,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.DISPOSITION): _disposition,
     ("POST", urls.UNDO_DISPOSITION): _undo,
     ("POST", urls.PARTICIPANT_FORM): _reason,
+    ("POST", urls.DIARY_GAPS): _gap,
     ("POST", urls.EXEMPTION): _exemption,
     ("POST", urls.STAFF_REMINDER): _reminder,
     ("POST", urls.FORM_CORRECTION): _proposal,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from app.clinic.records.diary_gaps import GapRow, build_gaps
 from app.clinic.records.participant_rows import (
     Cell,
     VisitRow,
@@ -16,7 +17,7 @@ from app.clinic.records.participant_rows import (
 from app.domain.desk.next_step import ExpectedForm, NextStep, ParticipantStanding, choose_next_step
 from app.domain.instruments.severity import Severity
 from app.domain.plans.status import ANSWERABLE, Status
-from app.domain.plans.windows import Unit, local_day
+from app.domain.plans.windows import local_day
 from app.domain.records.participants import TeamRequestKind
 from app.i18n.formats import name_weekdays
 from app.i18n.languages import ENGLISH, find_language
@@ -83,6 +84,7 @@ class ScheduleView:
     events: tuple[tuple[str, date], ...]
     diary: DiaryHeat | None
     diary_name: str
+    gaps: tuple[GapRow, ...]
 
 
 def build_schedule(
@@ -100,6 +102,7 @@ def build_schedule(
         ),
         diary=draw_diary(view, name_symptoms(installation, view, language), language),
         diary_name=_name_diary(installation, view, language),
+        gaps=build_gaps(view),
     )
 
 
@@ -149,12 +152,7 @@ def draw_diary(view: ParticipantOverview, symptoms: Mapping[str, str], language:
     dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]
     if view.plan.diary is None or not dated:
         return None
-    weekly = {
-        phase.code_of(offset)
-        for phase in view.plan.diary.phases
-        if phase.unit is not Unit.days
-        for offset in phase.offsets
-    }
+    weekly = view.plan.diary.weekly_codes
     entries = [(day, state, _diary_cell(view, state, symptoms)) for day, state in dated]
     daily_cells = [(day, cell) for day, state, cell in entries if state.slot.visit not in weekly]
     weekly_cells = [cell for _day, state, cell in entries if state.slot.visit in weekly]

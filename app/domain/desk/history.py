@@ -1,6 +1,6 @@
 """What a participant's trail tells staff as a history: which entries, of which kind, and about what."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +71,7 @@ _WORDED = frozenset(
         AuditEvent.CORRECTION_PROPOSED,
         AuditEvent.CORRECTION_APPROVED,
         AuditEvent.CORRECTION_DECLINED,
+        AuditEvent.MISSED_REASON_RECORDED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
@@ -96,29 +97,42 @@ def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
 class HistorySubject:
     """What an entry is about: a form's visit, a message, or a kind and a day.
 
-    These are of a date or disposition, or of a contact its outcome and the next try.
+    These are of a date or disposition, or of a contact its outcome and the next try; a missed form has the
+    code of why as its kind. `until` is the visit of the last form where an entry is about several.
     """
 
     visit: str = ""
     message: int | None = None
     kind: str = ""
     dated: str = ""
+    until: str = ""
 
 
-def find_history_subject(event: str, changes: Iterable[Mapping[str, object]]) -> HistorySubject:
-    """What an entry is about, from its changes; never the answers that stand in them."""
+def find_history_subject(
+    event: str, changes: Iterable[Mapping[str, object]], order: Sequence[str] = ()
+) -> HistorySubject:
+    """What an entry is about, from its changes; never the answers that stand in them.
+
+    `order` are the visits in that of the plan, by which the forms of an entry about several are named.
+    """
     of = event.split(":")[1]
     named = "contact_entry" if of == "contact" else of
     values: dict[str, object] = {}
-    visit, message = "", None
+    visits: list[str] = []
+    message = None
     for change in changes:
         table, _, key = str(change["record"]).partition(":")
         if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit", "correction"):
-            visit = visit or key.partition("/")[0]
+            visits.append(key.partition("/")[0])
+            values.setdefault(f"{of}:{change['field']}", change["new"])
         elif table == "message" and of == "reminder":
             message = int(key)
         elif table == named:
             values.setdefault(str(change["field"]), change["new"])
     dated = values.get("dated_on") or values.get("stated_date") or values.get("next_try_on") or ""
-    kind = values.get("kind") or values.get("outcome") or ""
-    return HistorySubject(visit, message, str(kind), str(dated))
+    kind = values.get("kind") or values.get("outcome") or values.get("slot:missed_reason") or ""
+    several = event == AuditEvent.MISSED_REASON_RECORDED and len(set(visits)) > 1
+    places = {visit: place for place, visit in enumerate(order)}
+    visits.sort(key=lambda visit: places.get(visit, -1))
+    first, last = (visits[0], visits[-1] if several else "") if visits else ("", "")
+    return HistorySubject(first, message, str(kind), str(dated), last)

@@ -184,6 +184,12 @@ class DiaryRule:
     reason_after: int
     overdue_after: int
 
+    @property
+    def weekly_codes(self) -> frozenset[str]:
+        """The codes of the entries that stand for a week; every other one stands for a day."""
+        weekly = (phase for phase in self.phases if phase.unit is not Unit.days)
+        return frozenset(phase.code_of(offset) for phase in weekly for offset in phase.offsets)
+
 
 @dataclass(frozen=True, slots=True)
 class ReminderRule:

@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlmodel import Session, col, select
 
+from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import ENROLMENT, Plan
 from app.domain.plans.status import ExitKind, Status, died_in_window
@@ -28,6 +29,7 @@ from app.services.clinic.today.contact_log import LoggedContact
 from app.services.clinic.today.work_list import ParticipantWork, read_participant_work
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items
+from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
@@ -103,6 +105,11 @@ class ParticipantOverview:
     def instruments(self) -> tuple[str, ...]:
         """The instruments of their visits, each once."""
         return tuple(dict.fromkeys(state.slot.instrument for state in self.forms))
+
+    @property
+    def gaps(self) -> tuple[DiaryGap, ...]:
+        """The stretches of the diary that nobody has explained; they are found anew at each look."""
+        return list_diary_gaps(self.plan, ((state.slot, state.status) for state in self.diary))
 
     @property
     def enrolled_on(self) -> date:

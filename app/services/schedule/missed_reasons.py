@@ -1,15 +1,34 @@
-"""Why a form was missed: a closed list with a note, recorded by site staff (REP-04)."""
+"""Why a form or a stretch of diary days was missed: a closed list with a note, by site staff (REP-04)."""
 
-from app.domain.plans.plan import MissedReason
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps, is_unexplained
+from app.domain.plans.plan import MissedReason, Plan
 from app.domain.plans.publication import FORM_MISSED
 from app.domain.plans.status import Status
-from app.domain.records.audit import AuditEvent
+from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
 from app.services.schedule.slot_publication import publish_slot
 from app.services.schedule.slots import lock_form
-from app.storage.queries.slots import slot_status
-from app.storage.row_changes import participant_chain
+from app.storage.queries.participants import list_readable_slots
+from app.storage.queries.slots import is_diary_slot, slot_status
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGap:
+    """A gap as a page showed it: from which day to which, and how many entries it has."""
+
+    first: date
+    last: date
+    entries: int
 
 
 def record_missed_reason(
@@ -26,15 +45,62 @@ def record_missed_reason(
     """
     with context.unit_of_work() as work:
         form = lock_form(context, work, participant_id, slot_id)
-        plan, slot = form.plan, form.slot
-        if slot_status(slot, context.at) is not Status.missed:
+        if slot_status(form.slot, context.at) is not Status.missed:
             raise Refused("not_missed")
-        if reason not in plan.missed_reasons:
-            raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
-        if reason == MissedReason.other and not note.strip():
-            raise Refused("note_needed", field="note")
-        slot.missed_reason, slot.missed_note = reason, note.strip() or None
-        work.record(
-            AuditEvent.MISSED_REASON_RECORDED, participant_chain(participant_id), reason=slot.missed_note
+        _record(context, work, form.plan, [form.slot], reason, note)
+
+
+def record_gap_reason(
+    context: StaffContext, participant_id: int, shown: ShownGap, reason: str, note: str
+) -> None:
+    """Say why each entry of a diary gap was missed, in one act; the EDC is told of each.
+
+    Raises Refused: "gap_changed" for a gap that is no longer the one that was shown, "unknown_reason" naming
+    the plan's, "note_needed" for `other`.
+    """
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(participant_id))
+        participant = work.session.get_one(Participant, participant_id)
+        plan = get_plan(context.installation, work.session, participant.study_id)
+        slots = list_readable_slots(work.session, context.actor, plan, participant)
+        standing = ((slot, slot_status(slot, context.at)) for slot in slots)
+        for gap in list_diary_gaps(plan, standing):
+            if shown == ShownGap(gap.first, gap.last, len(gap.entries)):
+                break
+        else:
+            raise Refused("gap_changed")
+        missed = {entry.key for entry in gap.entries}
+        _record(context, work, plan, [slot for slot in slots if slot.public_id in missed], reason, note)
+
+
+def list_diary_gaps(plan: Plan, slots: Iterable[tuple[Slot, Status]]) -> tuple[DiaryGap, ...]:
+    """The gaps in a participant's diary, of these forms as they stand; an entry's key is its public id."""
+    weekly = plan.diary.weekly_codes if plan.diary else frozenset()
+    return find_diary_gaps(
+        DiaryEntry(
+            slot.public_id,
+            slot.for_day,
+            7 if slot.visit in weekly else 1,
+            is_unexplained(status, slot.missed_reason, out_of_plan=slot.out_of_plan),
         )
+        for slot, status in slots
+        if slot.for_day is not None and is_diary_slot(plan, slot)
+    )
+
+
+def _record(
+    context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
+) -> None:
+    if reason not in plan.missed_reasons:
+        raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
+    if reason == MissedReason.other and not note.strip():
+        raise Refused("note_needed", field="note")
+    said, chain = note.strip() or None, participant_chain(slots[0].participant_id)
+    # The entry names each form and its reason, also where only the note is another one.
+    kept = [record_name(slot) for slot in slots if slot.missed_reason == reason]
+    for slot in slots:
+        slot.missed_reason, slot.missed_note = reason, said
+    stated = [FieldChange(name, "missed_reason", reason, reason) for name in kept]
+    work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=said, changes=stated)
+    for slot in slots:
         publish_slot(context.installation, work, slot, context.actor, FORM_MISSED)

@@ -12,6 +12,8 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.storage.queries.slots import list_slots
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site, Study
@@ -43,10 +45,22 @@ def get_readable_slot(
     """One form of a participant; raises Refused("unknown_slot") also for one that would tell the arm."""
     statement = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.id)
     slot = session.exec(statement).one_or_none()
-    sees_arm = not plan.blinded or actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
-    if slot is None or (slot.arm_revealing and not sees_arm):
+    if slot is None or (slot.arm_revealing and not _sees_arm(actor, plan, participant)):
         raise Refused("unknown_slot")
     return slot
+
+
+def list_readable_slots(
+    session: Session, actor: Actor, plan: Plan, participant: Participant
+) -> Sequence[Slot]:
+    """All forms of a participant in the plan's order, but those that would tell this actor the arm."""
+    sees_arm = _sees_arm(actor, plan, participant)
+    slots = list_slots(session, key_of(participant))
+    return [slot for slot in slots if sees_arm or not slot.arm_revealing]
+
+
+def _sees_arm(actor: Actor, plan: Plan, participant: Participant) -> bool:
+    return not plan.blinded or actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
 
 
 def find_enrolment_days(session: Session, rows: Collection[Participant]) -> dict[int, date]:

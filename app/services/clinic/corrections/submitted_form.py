@@ -1,5 +1,6 @@
 """A submitted form as staff read it: its answers and versions (an audited read), and its history."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from app.domain.capture.corrections import CorrectionOutcome
+from app.domain.desk.history import find_history_subject
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
@@ -24,6 +26,7 @@ from app.storage.queries.corrections import (
 )
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.staff import find_staff_names
+from app.storage.queries.trail.participant_history import read_missed_reasons
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.columns import key_of
@@ -67,6 +70,7 @@ class FormAct(StrEnum):
     drafted = "drafted"
     sent = "sent"
     late_arrival = "late_arrival"
+    reason = "reason"
     proposed = "proposed"
     approved = "approved"
     declined = "declined"
@@ -74,7 +78,10 @@ class FormAct(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FormEvent:
-    """One line of a form's history: no answer in it. `by` is "" for the participant."""
+    """One line of a form's history: no answer in it. `by` is "" for the participant.
+
+    `reason` is the code of why it was missed, `note` what was written beside it.
+    """
 
     at: datetime
     act: FormAct
@@ -83,6 +90,8 @@ class FormEvent:
     until: datetime | None = None
     correction: str = ""
     version: int | None = None
+    reason: str = ""
+    note: str = ""
 
 
 def view_submitted_form(
@@ -153,6 +162,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
             *_drafts(session, slot, participant.zone),
             *([FormEvent(slot.submitted_at, FormAct.sent, version=1)] if slot.submitted_at else []),
             *_late_arrivals(session, slot),
+            *_missed_reasons(session, slot),
             *(event for rows in corrections for event in _correction_events(rows, names)),
         ]
     order = tuple(FormAct)
@@ -196,6 +206,20 @@ def _drafts(session: Session, slot: Slot, zone: str) -> Sequence[FormEvent]:
 def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:
     statement = select(Quarantine.received_at).where(Quarantine.slot_id == slot.id)
     return [FormEvent(at, FormAct.late_arrival) for at in session.exec(statement)]
+
+
+def _missed_reasons(session: Session, slot: Slot) -> Sequence[FormEvent]:
+    """Why it was missed, each time that somebody said so."""
+    return [
+        FormEvent(
+            row.at,
+            FormAct.reason,
+            row.who or "",
+            reason=find_history_subject(AuditEvent.MISSED_REASON_RECORDED, json.loads(row.changes)).kind,
+            note=row.reason or "",
+        )
+        for row in read_missed_reasons(session, slot)
+    ]
 
 
 def _correction_events(rows: CorrectionRows, names: Mapping[str, str]) -> Sequence[FormEvent]:

@@ -19,6 +19,7 @@ from app.domain.desk.history import (
 )
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.storage.queries.slots import list_slots
@@ -82,7 +83,8 @@ def get_participant_history(
         plan = get_plan(context.installation, session, participant.study_id)
         slots = list_slots(session, participant_id)
         rows = read_history_page(session, participant_id, list_history_events(kind), before, limit + 1)
-        subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes)) for row in rows}
+        order = [slot.visit for slot in slots]
+        subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes), order) for row in rows}
         messages = [each.message for each in subjects.values() if each.message is not None]
         slot_of_message = read_message_slots(session, messages)
     visits = {key_of(slot): slot.visit for slot in slots}
@@ -139,6 +141,13 @@ def _typed_reason(event: str, words: str) -> str:
 
 def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bool:
     visit, kind = entry.subject.visit, entry.kind
-    # Of a correction that does not say of which form it is, nobody knows what it would reveal.
-    unknown = bool(hidden) and kind is HistoryKind.corrections and not visit
-    return unknown or visit in hidden or (kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind))
+    # Of a correction or reason that does not say of which form it is, nobody knows what it would reveal.
+    of_a_form = kind is HistoryKind.corrections or entry.event == AuditEvent.MISSED_REASON_RECORDED
+    unknown = bool(hidden) and of_a_form and not visit
+    ends_hidden = entry.subject.until in hidden
+    return (
+        unknown
+        or visit in hidden
+        or ends_hidden
+        or (kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind))
+    )

@@ -6,9 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.domain.records.audit import AuditEvent
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
+from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
 
 _NAMED = sa.literal("staff:").concat(sa.cast(col(Staff.id), sa.String))
@@ -35,6 +37,30 @@ def read_history_page(
     )
     if before is not None:
         statement = statement.where(col(AuditEntry.seq) < before)
+    return session.execute(statement).all()
+
+
+def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
+    """The entries that say why this form was missed, the oldest first; `who` is the name of the staff.
+
+    An entry may be about several forms: its facts name each by its public id, also one whose visit was
+    given another code since.
+    """
+    statement: sa.Select[*tuple[Any, ...]] = (
+        sa.select(
+            col(AuditEntry.at),
+            col(AuditEntry.reason),
+            col(AuditEntry.changes),
+            col(Staff.name).label("who"),
+        )
+        .join_from(AuditEntry, Staff, col(AuditEntry.actor_id) == _NAMED, isouter=True)
+        .where(
+            col(AuditEntry.chain) == participant_chain(slot.participant_id),
+            col(AuditEntry.event) == AuditEvent.MISSED_REASON_RECORDED.value,
+            col(AuditEntry.facts).contains(slot.public_id, autoescape=True),
+        )
+        .order_by(col(AuditEntry.seq))
+    )
     return session.execute(statement).all()
 
 

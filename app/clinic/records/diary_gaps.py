@@ -1,0 +1,110 @@
+"""Saying in one act why the days of a diary gap have no entry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview, url_of_participant
+from app.domain.refusal import Refused
+from app.domain.typed_text import parse_day
+from app.i18n.marking import N_
+from app.services.clinic.participant_overview import ParticipantOverview
+from app.services.schedule.missed_reasons import ShownGap, record_gap_reason
+from app.web.form_fields import ActCode, ActWords, parse_number
+from app.web.urls import DIARY_GAPS
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A stretch of the diary without entries, as it is listed; `url` leads to the form that explains it."""
+
+    first: date
+    last: date
+    days: int
+    entries: int
+    url: str
+
+    def reaches(self, first: str, last: str) -> bool:
+        """Whether a day of it lies between these, which are written as an address has them."""
+        return self.first.isoformat() <= last and first <= self.last.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryGapPage:
+    """The gap that is to be explained, None for none, the others, and what was typed."""
+
+    template: ClassVar[str] = "clinic/diary_gap.html"
+    subject: str
+    back_url: str
+    action_url: str
+    chosen: GapRow | None
+    others: tuple[GapRow, ...]
+    reasons: tuple[str, ...]
+    reason: str = ""
+    note: str = ""
+    error: str = ""
+    field: str = ""
+
+    @property
+    def target(self) -> str:
+        """Where the summary of the error leads."""
+        return self.field if self.chosen and self.field in LABELS else "main"
+
+
+LABELS = {"reason": N_("Why was it missed?"), "note": N_("Note")}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(DIARY_GAPS)
+def show_diary_gap(desk: PermittedRequest, first: str = "") -> Response:
+    """The gap that begins on this day or holds it; without one the list of all."""
+    return desk.show(_page(desk, first, first))
+
+
+@router.post(DIARY_GAPS)
+def explain_diary_gap(
+    desk: PermittedRequest,
+    first: ActCode = "",
+    last: ActCode = "",
+    entries: ActCode = "",
+    reason: ActCode = "",
+    note: ActWords = "",
+) -> Response:
+    try:
+        shown = ShownGap(parse_day(first, "first"), parse_day(last, "last"), parse_number(entries, "entries"))
+        record_gap_reason(desk.context, desk.participant.participant_id, shown, reason, note)
+    except Refused as refused:
+        field = str(refused.details.get("field", "main"))
+        page = replace(_page(desk, first, last), reason=reason, note=note, field=field)
+        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS)), refused)
+    return desk.finish()
+
+
+def build_gaps(view: ParticipantOverview) -> tuple[GapRow, ...]:
+    """The gaps of a participant's diary, the earliest first."""
+    url = DIARY_GAPS.format(participant=view.participant.public_id)
+    return tuple(
+        GapRow(gap.first, gap.last, gap.days, len(gap.entries), f"{url}?first={gap.first.isoformat()}")
+        for gap in view.gaps
+    )
+
+
+def _page(desk: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPage:
+    """The page as things are now, with the first gap that has a day of this stretch."""
+    view = get_overview(desk)
+    gaps: Sequence[GapRow] = build_gaps(view)
+    chosen = next((gap for gap in gaps if first and gap.reaches(first, last)), None)
+    return DiaryGapPage(
+        subject=view.participant.subject,
+        back_url=url_of_participant(view.participant.public_id),
+        action_url=DIARY_GAPS.format(participant=view.participant.public_id),
+        chosen=chosen,
+        others=tuple(gap for gap in gaps if gap is not chosen),
+        reasons=tuple(each.value for each in view.plan.missed_reasons),
+    )

@@ -1,0 +1,161 @@
+"""Reasons for a stretch of missed diary days, given in one act and kept in every history."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from sqlmodel import select
+
+from app.domain.plans.publication import FeedState
+from app.domain.records.access import Actor, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
+from app.services.clinic.participant_overview import get_participant_overview
+from app.services.clinic.participants.history import get_participant_history
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.schedule.exemptions import excuse_form
+from app.services.schedule.missed_reasons import ShownGap, record_gap_reason, record_missed_reason
+from app.storage.queries.participants import get_participant
+from app.storage.row_changes import participant_chain
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
+from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.test_score_courses import blinded
+
+DAY0 = date(2026, 3, 2)
+NOW = START + days(12)  # D0 to D9 are closed
+WHOLE = ShownGap(DAY0, date(2026, 3, 11), 10)
+
+
+@pytest.fixture
+def diarist(person: Person) -> Person:
+    """Somebody with ten diary days without an entry."""
+    person.randomise(DAY0, START)
+    return person
+
+
+def gaps(person: Person, actor: Actor | None = None) -> list[ShownGap]:
+    """The gaps as the participant's page shows them."""
+    context = StaffContext(person.installation, actor or person.nurse, NOW)
+    view = get_participant_overview(context, person.row().id or 0)
+    return [ShownGap(gap.first, gap.last, len(gap.entries)) for gap in view.gaps]
+
+
+def say(person: Person, shown: ShownGap, reason: str, note: str = "", actor: Actor | None = None) -> None:
+    context = StaffContext(person.installation, actor or person.nurse, NOW)
+    record_gap_reason(context, person.row().id or 0, shown, reason, note)
+
+
+def refused(call: Callable[[], object]) -> tuple[str, object]:
+    with pytest.raises(Refused) as refusal:
+        call()
+    return refusal.value.code, refusal.value.details.get("field")
+
+
+def diary_slots(person: Person) -> list[Slot]:
+    with person.installation.read() as session:
+        found = get_participant(session, person.site.study_id, person.subject)
+        slots = session.exec(select(Slot).where(Slot.participant_id == found.id)).all()
+    return [slot for slot in slots if slot.series == "diary"]
+
+
+@pytest.mark.req("REP-04", "AUD-01")
+def test_a_gap_gets_its_reason_in_one_act_and_the_edc_hears_of_each_day(diarist: Person) -> None:
+    person, installation = diarist, diarist.installation
+    assert gaps(person) == [WHOLE]
+    assert refused(lambda: say(person, WHOLE, "bored")) == ("unknown_reason", "reason")
+    assert refused(lambda: say(person, WHOLE, "other", " ")) == ("note_needed", "note")
+    say(person, WHOLE, "other", " hospital ")
+    assert gaps(person) == []
+    explained = [slot for slot in diary_slots(person) if slot.missed_reason]
+    assert {slot.visit for slot in explained} == {f"D{number}" for number in range(10)}
+    assert {(slot.missed_reason, slot.missed_note) for slot in explained} == {("other", "hospital")}
+    assert {slot.published_state for slot in explained} == {FeedState.missed.value}
+    with installation.read() as session:
+        told = session.exec(select(FeedEvent).where(FeedEvent.type == "diary.missed")).all()
+        chain = participant_chain(person.row().id or 0)
+        entries = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
+    assert len({event.ref for event in told}) == len(told) == 10
+    recorded = [entry for entry in entries if entry.event == AuditEvent.MISSED_REASON_RECORDED]
+    assert [entry.reason for entry in recorded] == ["hospital"]
+    assert verify_trail(installation) == []
+
+
+@pytest.mark.req("REP-04")
+def test_a_gap_that_changed_since_it_was_shown_is_refused(diarist: Person) -> None:
+    person, key = diarist, diarist.row().id or 0
+    nurse = StaffContext(person.installation, person.nurse, NOW)
+    record_missed_reason(nurse, key, person.slot("D2").public_id, "unknown", "")
+    excuse_form(nurse, key, person.slot("D6").public_id, "no_translation")
+    left = [ShownGap(date(2026, 3, 5), date(2026, 3, 7), 3), ShownGap(date(2026, 3, 9), date(2026, 3, 11), 3)]
+    assert gaps(person) == left  # two days alone, D0 and D1, do not list
+    assert refused(lambda: say(person, WHOLE, "unknown")) == ("gap_changed", None)
+    say(person, left[0], "not_reachable")
+    assert gaps(person) == left[1:]
+    assert refused(lambda: say(person, left[0], "unknown")) == ("gap_changed", None)
+    assert person.slot("D4").missed_reason == "not_reachable"
+    assert person.slot("D8").missed_reason is None
+
+
+@pytest.mark.req("REP-04")
+def test_a_reason_said_better_keeps_the_earlier_ones_with_who_and_when(diarist: Person) -> None:
+    person, key = diarist, diarist.row().id or 0
+    say(person, WHOLE, "not_reachable")
+    slot = person.slot("D3").public_id
+    later = StaffContext(person.installation, colleague(Role.INVESTIGATOR, person.site), NOW + days(1))
+    record_missed_reason(later, key, slot, "too_ill_patient", "fever")
+    record_missed_reason(later, key, slot, "too_ill_patient", "pneumonia")
+    said = [each for each in list_form_events(later, key, slot) if each.act is FormAct.reason]
+    assert [(each.reason, each.note, each.at) for each in said] == [
+        ("not_reachable", "", NOW),
+        ("too_ill_patient", "fever", NOW + days(1)),
+        ("too_ill_patient", "pneumonia", NOW + days(1)),
+    ]
+    neighbour = list_form_events(later, key, person.slot("D4").public_id)
+    assert [each.reason for each in neighbour] == ["not_reachable"]
+    told = [
+        (each.subject.visit, each.subject.until, each.subject.kind, each.reason)
+        for each in get_participant_history(later, key, "en").entries
+        if each.event == AuditEvent.MISSED_REASON_RECORDED
+    ]
+    assert told == [
+        ("D3", "", "too_ill_patient", "pneumonia"),
+        ("D3", "", "too_ill_patient", "fever"),
+        ("D0", "D9", "not_reachable", ""),
+    ]
+
+
+@pytest.mark.req("AUD-10")
+def test_hidden_days_are_in_nobody_s_gap_and_history(
+    lone_installation: Installation, lone_diarist: Person
+) -> None:
+    person = lone_diarist
+    assert person.installation is lone_installation
+    person.installation = blinded(lone_installation)
+    with lone_installation.work(person.nurse, START) as work:
+        hidden = [slot for slot in diary_slots(person) if slot.for_day and slot.for_day > date(2026, 3, 6)]
+        for slot in hidden:
+            work.session.get_one(Slot, slot.id).arm_revealing = True
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(person.row().id or 0))
+    shown = ShownGap(DAY0, date(2026, 3, 6), 5)
+    assert gaps(person) == [shown]
+    assert refused(lambda: say(person, WHOLE, "unknown")) == ("gap_changed", None)
+    investigator = colleague(Role.INVESTIGATOR, person.site)
+    assert gaps(person, investigator) == [WHOLE]
+    say(person, WHOLE, "unknown", actor=investigator)
+    context = StaffContext(person.installation, person.nurse, NOW)
+    entries = get_participant_history(context, person.row().id or 0, "en").entries
+    assert AuditEvent.MISSED_REASON_RECORDED not in {each.event for each in entries}
+
+
+@pytest.fixture
+def lone_diarist(lone_installation: Installation, lone_site: Site) -> Person:
+    """The same on SQLite alone."""
+    person = enrolled(lone_installation, lone_site, "0571-001")
+    person.randomise(DAY0, START)
+    return person
