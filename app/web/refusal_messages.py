@@ -177,7 +177,14 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         403, N_("This code is not the right one, or it was used already."), "forbidden"
     ),
     "unknown_device": _absent("unknown-device"),
-    # corrections
+    # alerts and corrections
+    "unknown_alert": _absent("unknown-alert"),
+    "alert_acknowledged": _conflict(N_("Somebody has acknowledged this alert already. See below who.")),
+    "alert_not_acknowledged": _conflict(N_("Please acknowledge the alert first.")),
+    "alert_not_acted": _conflict(N_("Please record what was done before you close the alert.")),
+    "alert_closed": _conflict(N_("This alert was closed already. See below by whom.")),
+    "alert_action": _invalid(N_("Please choose what was done.")),
+    "alert_note": _invalid(N_("Please write a note.")),
     "unknown_correction": _absent("unknown-correction"),
     "nothing_to_correct": _invalid(
         N_("Please choose at least one question whose answer shall change, and another answer for it.")

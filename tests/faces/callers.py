@@ -20,8 +20,9 @@ from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
+from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Correction
+from app.storage.tables.capture import Alert, AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
 from app.storage.tables.participants import ContactEntry, Device, TeamRequest
 from app.storage.tables.staff import RoleGrant
@@ -70,7 +71,14 @@ STILL_OPEN_WHEN_LOCKED = {
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
-ABOUT_SENT = (urls.FORM_CORRECTION, urls.CORRECTION)
+ABOUT_SENT = (
+    urls.FORM_CORRECTION,
+    urls.CORRECTION,
+    urls.ALERT,
+    urls.ALERT_ACKNOWLEDGEMENT,
+    urls.ALERT_ACTIONS,
+    urls.ALERT_CLOSING,
+)
 """Addresses of forms that were sent, which only the fourth person of each site has done."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
 """Asked last, because they end the state that the others are asked in."""
@@ -119,6 +127,7 @@ class SiteFixture:
             entry = session.exec(logged).first()
             about = select(Correction.public_id).where(Correction.participant_id == row.id)
             correction = session.exec(about).first()
+            alert = session.exec(select(Alert.public_id).where(Alert.participant_id == row.id)).first()
         return {
             "participant": row.public_id,
             "subject": person.subject,
@@ -131,6 +140,7 @@ class SiteFixture:
             "session": "0123456789abcdef",
             "entry": str(entry),
             "correction": str(correction),
+            "alert": str(alert),
         }
 
     def address(self, path: str, person: Person) -> str:
@@ -176,7 +186,9 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
             StaffContext(installation, person.nurse, START), person.row().id or 0, "no_answer", "", None
         )
     for site in (here, there):
-        propose(answered(app, site, f"{site.code}-004", START), START)
+        baseline = answered(app, site, f"{site.code}-004", START)
+        propose(baseline, START)
+        alert(baseline, START)
     system = StaffContext(installation, SYSTEM, START)
     member = create_staff(system, HALF, "Li Na", PASSWORD, "en")
     for site in (here, there):
@@ -238,12 +250,15 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.CORRECTION_PROPOSE,
         Permission.REMINDER_SEND,
         Permission.REPORT_SEE,
+        Permission.ALERT_SEE,
+        Permission.ALERT_HANDLE,
     }
     reading = {
         Permission.PARTICIPANT_SEE,
         Permission.ANSWERS_SEE,
         Permission.REPORT_SEE,
         Permission.TRAIL_SEE,
+        Permission.ALERT_SEE,
     }
     return {
         Who.nurse: frozenset(conduct),
@@ -297,6 +312,24 @@ def propose(person: Person, at: datetime, version: int = 1) -> str:
     answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
     entry = ProposalEntry(version, answers, "I meant the other one", at.date(), "telephone")
     return propose_correction(context, person.row().id or 0, person.slot("BL").public_id, entry)
+
+
+def alert(person: Person, at: datetime, name: str = "") -> None:
+    """An alert that somebody's baseline raised, as if their plan had watched it."""
+    key = person.row().id or 0
+    with person.installation.work(SYSTEM, at) as work:
+        work.session.add(
+            Alert(
+                public_id=name or f"alert-{person.subject}",
+                participant_id=key,
+                study_id=person.site.study_id,
+                slot_id=person.slot("BL").id or 0,
+                rule="much_pain",
+                response_version=1,
+                raised_at=at,
+            )
+        )
+        work.record(AuditEvent.ALERT_RAISED, participant_chain(key))
 
 
 def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:

@@ -12,6 +12,7 @@ from app.web.permissions import ROUTES
 from app.web.urls import (
     ACCESS,
     ACCESS_REVIEW,
+    ALERTS,
     CORRECTIONS,
     DESK,
     ENROL,
@@ -39,6 +40,7 @@ class MenuEntry:
 
 NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(DESK, N_("Today"), Permission.PARTICIPANT_SEE),
+    MenuEntry(ALERTS, N_("Alerts")),
     MenuEntry(PARTICIPANTS, N_("Participants")),
     MenuEntry(ACCESS, N_("Getting in")),
     MenuEntry(MATRIX, N_("Matrix")),
