@@ -8,6 +8,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
@@ -48,6 +49,7 @@ class ParticipantPage:
     notice: str
     error: str
     asks_birth_date: bool = False
+    alerts: tuple[AlertRow, ...] = ()
     contacts: tuple[LoggedContact, ...] = ()
     snoozed: str = ""  # why their row of the work list rests
     typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
@@ -93,6 +95,7 @@ def build_participant_page(
         notice=notice,
         error=error,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
+        alerts=tuple(build_alert_row(installation, each, code) for each in view.alerts),
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
         typed=typed or {},

@@ -12,6 +12,7 @@ from app.clinic import (
     sign_in,
     sign_in_problems,
 )
+from app.clinic.alerts import alert_page, alerts_page
 from app.clinic.forms import (
     correction_decision,
     correction_proposal,
@@ -44,6 +45,8 @@ for part in (
     correction_proposal,
     correction_decision,
     corrections_to_sign,
+    alerts_page,
+    alert_page,
     scores,
     diary_gaps,
     history,

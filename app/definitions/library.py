@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.definitions.alert_rules import check_alert_rules
 from app.definitions.reading import read_definition, read_definition_bytes
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
@@ -76,7 +77,9 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         _check_folder(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
         used = tuple(_resolved(each, plan, _name(root, path), instruments) for each in plan.instruments)
         _check_languages(plan, _name(root, path), languages, texts)
-        plans[plan.id, plan.version] = replace(plan, instruments=used)
+        plan = replace(plan, instruments=used)
+        check_alert_rules(plan, _name(root, path), instruments)
+        plans[plan.id, plan.version] = plan
     return Library(root, instruments, texts, plans)
 
 

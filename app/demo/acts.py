@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, select
 
 from app.demo import answers
-from app.demo.stories import CALL, DatedFact, DemoExit, FormStory, Story
+from app.demo.stories import CALL, DatedFact, DemoAlert, DemoExit, FormStory, Story
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.plans.plan import MissedReason, Owner, Plan
 from app.domain.records.access import Actor
@@ -36,8 +36,15 @@ from app.services.edc.entity_tags import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.patient.team_requests import request_call, request_correction
+from app.services.reminders.alert_delivery import ALERT_NOTICES
+from app.services.reminders.alert_escalation import alerts_due, process_due_alert
 from app.services.reminders.due_slots import participants_due, process_due_slots
-from app.services.reminders.reminder_delivery import MessageSender, claim_messages, deliver_message
+from app.services.reminders.reminder_delivery import (
+    REMINDERS,
+    MessageSender,
+    claim_messages,
+    deliver_message,
+)
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.enrolment import (
@@ -105,6 +112,7 @@ class Filling:
     burden: float
     how: FormStory | None = None
     late: bool = False
+    alert: DemoAlert | None = None
 
 
 def demo_pin(subject: str) -> str:
@@ -229,6 +237,10 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     drawn = answers.draw_answers(
         form.instrument, form.leave_out, story.subject, filling.visit, filling.burden
     )
+    drawn = answers.calm_answers(stage.plan.alert_rules, form.instrument, drawn)
+    if filling.alert is not None:
+        chosen = {"any_symptom": 1, filling.alert.item: filling.alert.value}
+        drawn = answers.complete_answers(form.instrument, form.leave_out, drawn | chosen)
     sending = SubmittedForm(
         drawn, f"{filling.visit}-{at:%j%H%M}", True, None, {"width": 360, "layout": "steps"}
     )
@@ -252,6 +264,7 @@ def submit_late(
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
     instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
     drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
+    drawn = answers.calm_answers(stage.plan.alert_rules, instrument, drawn)
     sending = SubmittedForm(
         drawn,
         f"{filling.visit}-late",
@@ -296,6 +309,9 @@ def pass_time(stage: DemoStage, at: datetime) -> None:
     clock = stage.clock(at)
     for participant_id in participants_due(clock):
         process_due_slots(clock, participant_id)
-    while batch := claim_messages(clock):
-        for claimed in batch:
-            deliver_message(clock, stage.outbox, claimed)
+    for due in alerts_due(clock):
+        process_due_alert(clock, due)
+    for queue in (ALERT_NOTICES, REMINDERS):
+        while batch := claim_messages(clock, queue=queue):
+            for claimed in batch:
+                deliver_message(clock, stage.outbox, claimed, queue)

@@ -1,10 +1,13 @@
 """Answers of people who do not exist: plausible, and the same in every demonstration."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
+from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.responses import AnswerValue, unanswered_items
+from app.domain.instruments.scoring.registry import score_answers
+from app.domain.instruments.scoring.score import spell_score
 
 _BLANKS = 60
 """One item in so many is left blank."""
@@ -26,6 +29,30 @@ def draw_answers(
         for code in missing:
             drawn[code] = _answer(instrument.item(code), subject, visit, burden)
     return drawn
+
+
+def calm_answers(
+    rules: Sequence[AlertRule], instrument: Instrument, drawn: Mapping[str, AnswerValue]
+) -> dict[str, AnswerValue]:
+    """The answers with each that would raise an alert one less: the stories alone decide who raises one."""
+    scores = [spell_score(score) for score in score_answers(instrument, drawn)]
+    calm = dict(drawn)
+    for rule in find_triggered_rules(rules, instrument.id, drawn, scores):
+        scales = (scale.items for scale in instrument.scales if scale.code == rule.scale)
+        for code in (rule.item,) if rule.item else next(scales):
+            value = calm.get(code)
+            calm[code] = min(value, rule.value) - 1 if isinstance(value, int) else value
+    return calm
+
+
+def complete_answers(
+    instrument: Instrument, leave_out: Collection[str], drawn: Mapping[str, AnswerValue]
+) -> dict[str, AnswerValue]:
+    """The answers with the lowest one to every item that the form now asks beside them."""
+    answers = dict(drawn)
+    while missing := unanswered_items(instrument, answers, leave_out):
+        answers |= {code: instrument.item(code).low for code in missing}
+    return answers
 
 
 def _answer(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
 
-from app.demo import acts, correction_acts
+from app.demo import acts, alert_acts, correction_acts
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
 from app.demo.sites import ZONE
@@ -86,6 +86,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
     yield from _dates(story, calendar)
     yield from _ways_out(story, calendar)
     yield from _corrected(story, calendar)
+    yield from _alerted(story, calendar)
     if story.activated:
         yield from _asked(story, calendar)
         for slot in plan_slots(plan, _anchors(story, calendar), story.arm, ZONE):
@@ -133,6 +134,15 @@ def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(calendar.moment(calendar.back(corrected.decided), _NOON), signed, joins=False)
 
 
+def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:
+    """What a nurse did about an alert: a step each morning, from the day after on."""
+    if (alert := story.alerted) is None:
+        return
+    for later, step in enumerate(alert_acts.list_steps(alert.state), start=1):
+        do = partial(alert_acts.handle_alert_of, story=story, alert=alert, step=step)
+        yield Act(calendar.moment(calendar.back(alert.on - later), _MORNING), do)
+
+
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:
     for disposition in story.left:
         day = calendar.back(disposition.on)
@@ -168,13 +178,16 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
     day, clock = (
         _entered(story, slot, window) if slot.for_day else _answered(story, slot, window, how, calendar)
     )
+    alert = story.alerted if story.alerted and slot.for_day == calendar.back(story.alerted.on) else None
+    if alert is not None and slot.for_day is not None:
+        day = slot.for_day
     if how is FormStory.NOT or _silent(story, day, calendar):
         return
-    if slot.for_day and not _kept(story, slot.for_day, calendar):
+    if slot.for_day and alert is None and not _kept(story, slot.for_day, calendar):
         return
     at = calendar.moment(day, clock)
     late = slot.for_day is not None and (day - slot.for_day).days > 1
-    filling = Filling(slot.visit, _burden(story, day, calendar), how, late)
+    filling = Filling(slot.visit, _burden(story, day, calendar), how, late, alert)
     yield Act(at, partial(acts.fill_form, story=story, filling=filling), joins=how is None)
     sent_at = _sent_at(window, how)
     if sent_at is not None:

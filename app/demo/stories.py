@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from app.domain.alerts.handling import AlertState
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.records.dispositions import DispositionKind
@@ -57,6 +58,17 @@ class DemoCorrection:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoAlert:
+    """An entry of the diary that raises an alert, and how far a nurse dealt with it from the day after on."""
+
+    on: int
+    item: str
+    value: int
+    state: AlertState = AlertState.waiting
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One person's way through the study; days are counted back from today.
 
@@ -85,6 +97,7 @@ class Story:
     called: ContactOutcome | None = None
     snoozed: str = ""
     corrected: DemoCorrection | None = None
+    alerted: DemoAlert | None = None
     address: str | None = None
 
     @property
@@ -118,6 +131,7 @@ _FIRST = (
         39,
         forms={"W6": FormStory.NOT},
         diary=13,
+        alerted=DemoAlert(2, "blood_in_sputum", 3, AlertState.acknowledged),
     ),
     Story(
         "0571-003",
@@ -166,6 +180,7 @@ _FIRST = (
         44,
         diary=44,
         asks="W6",
+        alerted=DemoAlert(10, "chest_pain", 8, AlertState.closed, "pain is gone, took the usual medicine"),
         corrected=DemoCorrection("BL", 2),
     ),
     Story(
@@ -188,6 +203,7 @@ _FIRST = (
         52,
         forms={"W6": FormStory.IN_GRACE},
         diary=13,
+        alerted=DemoAlert(1, "chest_pain", 9),
     ),
     Story(
         "0571-009",
@@ -333,6 +349,7 @@ _THIRD = (
         28,
         diary=28,
         requested=("UNS", 0),
+        alerted=DemoAlert(3, "breathlessness", 8, AlertState.acted, "comes to the clinic this week"),
         corrected=DemoCorrection("BL", 3, by_doctor=True),
         address="p006@participant.example",
     ),
@@ -345,6 +362,7 @@ _THIRD = (
         27,
         forms={"EOT": FormStory.NOT},
         diary=27,
+        alerted=DemoAlert(4, "breathlessness", 9),
         stated=(
             *_radiotherapy(21, 10),
             DatedFact("randomisation", 26, Owner.site, "as noted on the ward", 20),

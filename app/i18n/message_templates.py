@@ -37,4 +37,5 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     words = catalogues.translations(spoken)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.filters["day"] = partial(formats.format_day, language=spoken)
+    environment.filters["moment"] = partial(formats.format_moment, language=spoken)
     return environment

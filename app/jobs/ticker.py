@@ -20,9 +20,13 @@ from app.services.core.acts import purge_acts
 from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
+from app.services.reminders.alert_delivery import ALERT_NOTICES
+from app.services.reminders.alert_escalation import alerts_due, process_due_alert
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import (
+    REMINDERS,
     ClaimedMessage,
+    MessageQueue,
     MessageSender,
     claim_messages,
     deliver_message,
@@ -35,7 +39,9 @@ from app.services.setup.packs import refresh_packs
 EVERY = timedelta(seconds=20)
 SHARE = 50
 """Messages claimed at a time: few enough for every worker to have some, and to be soon another's."""
-NOTHING = DueWork(slots=False, messages=False, seals=False, acts=False)
+NOTHING = DueWork(slots=False, messages=False, seals=False, acts=False, alerts=False)
+QUEUES = (ALERT_NOTICES, REMINDERS)
+"""What staff are told of an alert leaves before any reminder."""
 Clock = Callable[[], datetime]
 
 
@@ -75,7 +81,7 @@ class Ticker:
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
     """Do everything that is owed now, messages included."""
     owed = advance(installation, clock)
-    if owed.slots or owed.messages:
+    if owed.slots or owed.messages or owed.alerts:
         with _trusted_clock():
             send_messages(installation, outbox, clock)
 
@@ -100,6 +106,8 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
         refresh_packs(installation, clock())
     if owed.slots:
         process_slots(installation, clock)
+    if owed.alerts:
+        process_alerts(installation, clock)
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
@@ -136,36 +144,61 @@ def process_slots(installation: Installation, clock: Clock) -> None:
                 process_due_slots(ClockContext(installation, clock()), participant_id)
 
 
+def process_alerts(installation: Installation, clock: Clock) -> None:
+    """Queue what every alert owes, one transaction each."""
+    with _going_on("alerts"):
+        for due in alerts_due(ClockContext(installation, clock())):
+            with _going_on("alert", participant=due.participant_id):
+                process_due_alert(ClockContext(installation, clock()), due)
+
+
 def send_messages(
     installation: Installation,
     outbox: MessageSender,
     clock: Clock,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Send what is queued, batch by batch, and give up what a dead worker left behind.
+    """Send what is queued, queue after queue and batch by batch, and give up what a dead worker left behind.
 
     Ends between two letters when the server stops or the mail server is found to be out of order.
     """
-    with _going_on("expire"):
-        lost = expire_messages(ClockContext(installation, clock()))
-        if lost:
-            structlog.get_logger("clock").warning("unconfirmed", messages=lost)
 
     def is_over() -> bool:
         return is_stopping() or outbox.is_paused(clock())
 
+    for queue in QUEUES:
+        _send_queue(installation, outbox, clock, queue, is_over)
+
+
+def _send_queue(
+    installation: Installation,
+    outbox: MessageSender,
+    clock: Clock,
+    queue: MessageQueue,
+    is_over: Callable[[], bool],
+) -> None:
+    with _going_on("expire"):
+        lost = expire_messages(ClockContext(installation, clock()), queue)
+        if lost:
+            structlog.get_logger("clock").warning("unconfirmed", messages=lost)
     with _going_on("claim"):
-        while not is_over() and (batch := claim_messages(ClockContext(installation, clock()), SHARE)):
+        while not is_over() and (batch := claim_messages(ClockContext(installation, clock()), SHARE, queue)):
             for number, claimed in enumerate(batch):
                 if is_over():
-                    release_messages(ClockContext(installation, clock()), batch[number:])
+                    release_messages(ClockContext(installation, clock()), batch[number:], queue)
                     break
-                _send(installation, outbox, clock, claimed)
+                _send(installation, outbox, clock, claimed, queue)
 
 
-def _send(installation: Installation, outbox: MessageSender, clock: Clock, claimed: ClaimedMessage) -> None:
+def _send(
+    installation: Installation,
+    outbox: MessageSender,
+    clock: Clock,
+    claimed: ClaimedMessage,
+    queue: MessageQueue,
+) -> None:
     with _going_on("send", message=claimed.message_id):
-        outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed)
+        outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed, queue)
         if outcome in (MessageState.failed, MessageState.unconfirmed):
             structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
 

@@ -128,10 +128,11 @@ def person_frame(
     frame: PageFrame, installation: Installation, person: ParticipantSession | InvitationContext
 ) -> PageFrame:
     """The frame with the study's neutral name and the telephone of the person's site."""
-    names = installation.library.plan(person.study, person.plan_version).neutral_name
+    plan = installation.library.plan(person.study, person.plan_version)
     return replace(
         frame,
-        study_name=names.get(frame.code, frame.study_name),
+        study_name=plan.neutral_name.get(frame.code, frame.study_name),
+        alert_hours=plan.alert_hours,
         phone=person.site.phone,
         home_url=PATIENT_HOME,
     )

@@ -70,6 +70,10 @@ NOT_AUDITED = frozenset(
         "quarantine.answers",
         "instrument_pack.content",
         "access_review.notes",
+        "alert.wake_at",
+        "alert.closing_note",
+        "alert_action.note",
+        "alert_message.lease_until",
     }
 )
 """Columns computed from others that are audited, kept alive by every request, append-only themselves, or
@@ -84,6 +88,11 @@ BOOKKEEPING = frozenset(
         "message.state",
         "message.attempts",
         "message.failure",
+        "alert.wake_at",
+        "alert_message.lease_until",
+        "alert_message.state",
+        "alert_message.attempts",
+        "alert_message.failure",
     }
 )
 """Columns that a statement without an entry may set: keep-alive, the next due moment, and a worker's lease on

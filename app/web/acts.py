@@ -118,6 +118,12 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     # a proposal names the version that it rests on, and a decided one stays decided by itself
     ("POST", urls.FORM_CORRECTION): ActRule(f"{urls.PARTICIPANT_FORM}?done=proposed"),
     ("POST", urls.CORRECTION): ActRule(f"{urls.CORRECTION}?done=signed"),
+    # an alert is acknowledged once by itself; what was done was done; nobody closes what they have not read
+    ("POST", urls.ALERT_ACKNOWLEDGEMENT): ActRule(f"{urls.ALERT}?done=acknowledged"),
+    ("POST", urls.ALERT_ACTIONS): ActRule(f"{urls.ALERT}?done=acted"),
+    ("POST", urls.ALERT_CLOSING): ActRule(
+        f"{urls.ALERT}?done=closed", frozenset({AuditEvent.ALERT_ACTED, AuditEvent.CORRECTION_APPROVED})
+    ),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
     # people and sites

@@ -362,6 +362,25 @@ def _signature(sites: SiteFixture) -> Press:
     return press
 
 
+def _alert_action(sites: SiteFixture) -> Press:
+    press = _about_sent(sites, urls.ALERT_ACKNOWLEDGEMENT)
+    assert press.post(press.key()).status_code == 303
+    press.address = press.address.replace("acknowledgement", "actions")
+    press.body = {"kind": "called", "note": ""}
+    press.other = {"kind": "other", "note": "asked the family"}
+    press.words = "asked the family"
+    return press
+
+
+def _alert_closing(sites: SiteFixture) -> Press:
+    press = _alert_action(sites)
+    assert press.post(press.key()).status_code == 303
+    press.address = press.address.replace("actions", "closing")
+    press.body, press.other = {"note": "is better"}, {"note": "is worse"}
+    press.words = "is worse"
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -428,5 +447,10 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.STAFF_REMINDER): _reminder,
     ("POST", urls.FORM_CORRECTION): _proposal,
     ("POST", urls.CORRECTION): _signature,
+    ("POST", urls.ALERT_ACKNOWLEDGEMENT): lambda sites: _about_sent(
+        sites, urls.ALERT_ACKNOWLEDGEMENT, other={"x": "1"}
+    ),
+    ("POST", urls.ALERT_ACTIONS): _alert_action,
+    ("POST", urls.ALERT_CLOSING): _alert_closing,
 }
 """How each act of the table is pressed."""

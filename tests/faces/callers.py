@@ -15,13 +15,15 @@ from sqlmodel import Session, col, func, select
 
 from app.domain.desk.trail import TrailKind, list_trail_events
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
+from app.domain.records.audit import AuditEvent
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
+from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Correction
+from app.storage.tables.capture import Alert, AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
 from app.storage.tables.participants import ContactEntry, Device, Participant, TeamRequest
 from app.storage.tables.schedule import Slot
@@ -71,7 +73,14 @@ STILL_OPEN_WHEN_LOCKED = {
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
-ABOUT_SENT = (urls.FORM_CORRECTION, urls.CORRECTION)
+ABOUT_SENT = (
+    urls.FORM_CORRECTION,
+    urls.CORRECTION,
+    urls.ALERT,
+    urls.ALERT_ACKNOWLEDGEMENT,
+    urls.ALERT_ACTIONS,
+    urls.ALERT_CLOSING,
+)
 """Addresses of forms that were sent, which only the fourth person of each site has done."""
 NOWHERE = "0"
 """Stands in an address for what there is none of."""
@@ -100,6 +109,9 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
     ).first(),
     "correction": lambda session, row: session.exec(
         select(Correction.public_id).where(Correction.participant_id == row.id)
+    ).first(),
+    "alert": lambda session, row: session.exec(
+        select(Alert.public_id).where(Alert.participant_id == row.id)
     ).first(),
 }
 """What an address names, by the names that declared paths have."""
@@ -201,7 +213,9 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
             StaffContext(installation, person.nurse, START), person.row().id or 0, "no_answer", "", None
         )
     for site in (here, there):
-        propose(answered(app, site, f"{site.code}-004", START), START)
+        baseline = answered(app, site, f"{site.code}-004", START)
+        propose(baseline, START)
+        alert(baseline, START)
     system = StaffContext(installation, SYSTEM, START)
     member = create_staff(system, HALF, "Li Na", PASSWORD, "en")
     for site in (here, there):
@@ -263,12 +277,15 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.CORRECTION_PROPOSE,
         Permission.REMINDER_SEND,
         Permission.REPORT_SEE,
+        Permission.ALERT_SEE,
+        Permission.ALERT_HANDLE,
     }
     reading = {
         Permission.PARTICIPANT_SEE,
         Permission.ANSWERS_SEE,
         Permission.REPORT_SEE,
         Permission.TRAIL_SEE,
+        Permission.ALERT_SEE,
     }
     return {
         Who.nurse: frozenset(conduct),
@@ -322,6 +339,24 @@ def propose(person: Person, at: datetime, version: int = 1) -> str:
     answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
     entry = ProposalEntry(version, answers, "I meant the other one", at.date(), "telephone")
     return propose_correction(context, person.row().id or 0, person.slot("BL").public_id, entry)
+
+
+def alert(person: Person, at: datetime, name: str = "") -> None:
+    """An alert that somebody's baseline raised, as if their plan had watched it."""
+    key = person.row().id or 0
+    with person.installation.work(SYSTEM, at) as work:
+        work.session.add(
+            Alert(
+                public_id=name or f"alert-{person.subject}",
+                participant_id=key,
+                study_id=person.site.study_id,
+                slot_id=person.slot("BL").id or 0,
+                rule="much_pain",
+                response_version=1,
+                raised_at=at,
+            )
+        )
+        work.record(AuditEvent.ALERT_RAISED, participant_chain(key))
 
 
 def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:

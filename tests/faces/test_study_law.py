@@ -16,7 +16,7 @@ from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Browser
-from tests.faces.callers import propose
+from tests.faces.callers import alert, propose
 from tests.faces.two_studies import (
     CODE,
     HERE,
@@ -180,6 +180,23 @@ def test_corrections_are_of_their_own_study(two: TwoStudies) -> None:
         astray = f"{two.address_of(study)}/corrections/{other}"
         assert desk.get(astray).status_code == 404
         assert desk.post(astray, data={"outcome": "declined", "note": "no"}).status_code == 404
+
+
+def test_alerts_are_of_their_own_study(two: TwoStudies) -> None:
+    for study in (HERE, OTHER):
+        two.people[study].begin("BL", START)
+        two.people[study].submit("BL", START)
+        alert(two.people[study], START, f"alert-{study}")
+    desk = two.browser(BOTH)
+    for study in (HERE, OTHER):
+        own, other = f"alert-{study}", f"alert-{other_of(study)}"
+        listed = desk.get(urls.ALERTS, params={"study": study}).text
+        assert (own in listed, other in listed) == (True, False)
+        assert desk.get(f"{two.address_of(study)}/alerts/{own}").status_code == 200
+        astray = f"{two.address_of(study)}/alerts/{other}"
+        assert desk.get(astray).status_code == 404
+        assert desk.post(f"{astray}/acknowledgement").status_code == 404
+        assert desk.get(urls.ALERTS_FILE, params={"study": study}).text.count("much_pain") == 1
 
 
 def test_no_act_reaches_another_study(two: TwoStudies) -> None:

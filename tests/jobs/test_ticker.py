@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import select
 from structlog.testing import capture_logs
 
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Role
 from app.domain.records.acts import EPOCHS_KEPT, KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, advance, deliver, tick
@@ -27,6 +27,7 @@ from app.storage.act_keys import read_page_epoch
 from app.storage.engine import allow_writes
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
+from tests.services.alerted import send_in_pain, watched
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
     WORDS,
@@ -40,6 +41,7 @@ from tests.services.reminded import (
     reminded,
     shanghai,
 )
+from tests.services.signer import Signer
 
 EVENING = shanghai(date(2026, 3, 4), 19)
 GUARD_SECONDS = 120.0
@@ -69,6 +71,20 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site
         tick(installation, outbox(mail_server), lambda: EVENING)
     assert len(statements) == 1
     assert verify_trail(installation) == []
+
+
+@pytest.mark.req("ALR-02")
+def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
+    installation: Installation, site: Site
+) -> None:
+    person = watched(enrolled(installation, site, "0571-001"))
+    Signer(installation, site, "li", Role.NURSE)
+    send_in_pain(person, START)
+    mail_server = MailServer()
+    advance(person.installation, lambda: START)  # queued, and the worker is gone
+    for _restart in range(2):
+        tick(person.installation, outbox(mail_server), lambda: START)
+    assert [letter.to for letter in mail_server.letters] == ["li@example.org"]
 
 
 def tick_at(installation: Installation, moment: datetime) -> None:

@@ -19,6 +19,7 @@ from app.domain.today.reasons import Reason
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import confirm_clock
+from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.open_requests import close_request, list_open_requests
@@ -41,6 +42,7 @@ from app.services.setup.site_words import set_urgent_words
 from app.services.setup.studies import create_client, create_staff, grant_role
 from app.storage.row_changes import study_chain
 from app.storage.tables.packs import InstrumentPack
+from tests.services.alerted import PAIN, raised, run_clock, watched
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, asking_everything, bound, colleague, days, qlq
 from tests.services.reminded import MailServer, outbox, push_all, reminded, shanghai
@@ -57,6 +59,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _ask_and_leave(person)
     _correct(person)
     _let_staff_in(installation)
+    _deal_with_alert(person)
     _let_the_edc_in(person)
     _import_pack(person)
     _confirm_clock(person)
@@ -68,7 +71,7 @@ def _answer(person: Person) -> None:
     """Drafts, a form that was sent, one that came twice, words, one reminder sent, one not yet."""
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", None))
-    person.submit("BL", START)
+    watched(person, [replace(PAIN, value=2)]).submit("BL", START)
     with suppress(Refused):  # it is kept apart, since the form was sent already
         person.submit("BL", START + timedelta(minutes=1), qlq(4))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
@@ -110,6 +113,17 @@ def _correct(person: Person) -> None:
     told = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
     proposed = propose_correction(nurse, person.row().id or 0, person.slot("BL").public_id, told)
     signer.decide(person, proposed, LATER, DecisionEntry("approved"))
+
+
+def _deal_with_alert(person: Person) -> None:
+    """The alert that the baseline raised is told, escalated, acknowledged, acted on and closed."""
+    here, key = watched(person).installation, person.row().id or 0
+    run_clock(here, outbox(MailServer()), LATER)
+    (alert,) = raised(here)
+    nurse = StaffContext(here, person.nurse, LATER)
+    acknowledge_alert(nurse, key, alert.public_id)
+    record_alert_action(nurse, key, alert.public_id, "called", "feels better since")
+    close_alert(nurse, key, alert.public_id, "no more to be done")
 
 
 def _let_staff_in(installation: Installation) -> None:

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, select
 from app.demo import answers, calendar, demonstration
 from app.demo.sites import PLAN, SITES, STAFF, STUDY, ZONE
 from app.demo.stories import PEOPLE
+from app.domain.alerts.handling import AlertState, derive_alert_state
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.status import Status, died_in_window
 from app.domain.records.access import SYSTEM
@@ -41,9 +42,17 @@ from app.storage.engine import open_engine
 from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.row_changes import study_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.capture import (
+    Alert,
+    AlertAction,
+    AnswerEvent,
+    Correction,
+    CorrectionDecision,
+    Quarantine,
+    Response,
+)
 from app.storage.tables.feed import FeedEvent, FeedHead
-from app.storage.tables.messages import Message
+from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.staff import RoleGrant
@@ -202,6 +211,18 @@ def test_the_nurse_finds_a_call_and_a_correction_asked_for(made: Made) -> None:
     assert sorted(outcomes) == sorted(CorrectionOutcome)
     assert len(made.rows(Correction)) == len(outcomes) + 2  # two wait, of which one nobody else can sign
     assert all(request.closed_at is None for request in made.rows(TeamRequest))
+
+
+def test_an_alert_stands_in_every_state_and_only_stories_have_one(made: Made) -> None:
+    acted = {action.alert_id for action in made.rows(AlertAction)}
+    alerts = made.rows(Alert)
+    states = [
+        derive_alert_state(each.acknowledged_at, int(each.id in acted), each.closed_at) for each in alerts
+    ]
+    assert set(states) == set(AlertState)
+    assert len(alerts) == sum(story.alerted is not None for story in PEOPLE)
+    assert [each.acknowledged_at for each in alerts if each.escalated_at] == [None]
+    assert {message.state for message in made.rows(AlertMessage)} == {"sent"}
 
 
 def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None:

@@ -226,14 +226,14 @@ def test_everybody_owing_is_found_page_by_page(
 @pytest.mark.req("AVL-05")
 def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -> None:
     assert find_due_work(ClockContext(installation, START)) == DueWork(
-        slots=True, messages=False, seals=True, acts=True
+        slots=True, messages=False, seals=True, acts=True, alerts=False
     )
     push_all(installation, START)
     seal_days(ClockContext(installation, START))
     assert purge_acts(ClockContext(installation, START)) == 0
     with Counted(installation.engine) as statements:
         assert find_due_work(ClockContext(installation, START)) == DueWork(
-            slots=False, messages=False, seals=False, acts=False
+            slots=False, messages=False, seals=False, acts=False, alerts=False
         )
     assert len(statements) == 1
     assert person.slot("BL").published_state == "open"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.plans.plan import WorklistRule
 from app.domain.plans.status import ExitKind
@@ -28,7 +28,7 @@ from app.storage.queries.report.matrix_rows import read_cells
 from app.storage.queries.today.branches import SOURCES
 from app.storage.queries.today.rows import TodaySearch, count_reasons
 from app.storage.row_changes import participant_chain
-from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
@@ -99,6 +99,7 @@ class DrawnPerson:
     locked: bool
     left: bool
     calls: tuple[tuple[datetime, bool], ...]  # when they asked, and whether it is still open
+    alerts: tuple[tuple[datetime, bool], ...]  # when they were raised, and whether they are still open
     messages: tuple[tuple[str, str | None, datetime | None], ...]
     address_at: datetime | None
     snoozed: frozenset[Reason]
@@ -171,6 +172,7 @@ def draw_person(draw: Random, rule: WorklistRule) -> DrawnPerson:
         locked=draw.random() < 0.3,
         left=draw.random() < 0.1,
         calls=tuple((draw_moment(draw), is_open) for is_open in (False, True) if draw.random() < 0.4),
+        alerts=tuple((draw_moment(draw), draw.random() < 0.5) for _alert in range(draw.randint(0, 3))),
         messages=tuple((state, why, None if state == "queued" else at) for state, why, at in drawn),
         address_at=draw_moment(draw) if draw.random() < 0.4 else None,
         snoozed=frozenset(reasons),
@@ -210,6 +212,7 @@ def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
     slots = [_slot(row, number, form) for number, form in enumerate(drawn.forms)]
     work.session.add_all(slots)
     _keep_messages(work, row, drawn)
+    _keep_alerts(work, row, drawn)
     work.session.flush()
     for slot, form in zip(slots, drawn.forms, strict=True):
         work.session.add_all(_answers(slot, form))
@@ -220,6 +223,7 @@ def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
         AuditEvent.REMINDER_FAILED,
         AuditEvent.ANSWER_SAVED,
         AuditEvent.WORK_SNOOZED,
+        AuditEvent.ALERT_RAISED,
     ):
         work.record(event, chain)
     return key
@@ -281,6 +285,28 @@ def _keep_messages(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> No
         )
 
 
+def _keep_alerts(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> None:
+    if not drawn.alerts:
+        return
+    about = a_slot(row, "A", None)
+    about.public_id, about.position = f"s{next(NUMBER)}", -1
+    work.session.add(about)
+    work.session.flush()
+    for number, (raised_at, is_open) in enumerate(drawn.alerts):
+        work.session.add(
+            Alert(
+                public_id=f"a{next(NUMBER)}",
+                participant_id=row.id or 0,
+                study_id=row.study_id,
+                slot_id=about.id or 0,
+                rule=f"r{number}",
+                response_version=1,
+                raised_at=raised_at,
+                closed_at=None if is_open else raised_at,
+            )
+        )
+
+
 def facts_of(drawn: DrawnPerson, keys: Mapping[int, str], search: TodaySearch) -> ParticipantFacts:
     """What is true of a drawn participant, without a database; `keys` are those of their forms by place."""
     shown = [
@@ -294,6 +320,7 @@ def facts_of(drawn: DrawnPerson, keys: Mapping[int, str], search: TodaySearch) -
         consented=drawn.consented,
         activated=drawn.activated,
         locked=drawn.locked,
+        alerted_at=min((at for at, is_open in drawn.alerts if is_open), default=None),
         called_at=min(calls, default=None),
         undelivered_at=_undelivered(drawn, search),
         forms=tuple(_form(keys[number], form) for number, form in shown),
@@ -430,8 +457,8 @@ def _check_report(
     with installation.read() as session:
         cells = read_cells(session.connection(), chosen, list(names))
         groups = count_forms(session.connection(), FormFigures.completeness, chosen)
-    assert {cell.slot for cell in cells if cell.visit != "M"} == live
-    assert sum(group["count"] for group in groups if group["visit"] != "M") == len(live)
+    assert {cell.slot for cell in cells if cell.visit not in ("M", "A")} == live
+    assert sum(group["count"] for group in groups if group["visit"] not in ("M", "A")) == len(live)
 
 
 def _names(installation: Installation, keys: list[int]) -> dict[int, dict[int, Any]]:
@@ -439,7 +466,7 @@ def _names(installation: Installation, keys: list[int]) -> dict[int, dict[int, A
     names: dict[int, dict[int, Any]] = {key: {} for key in keys}
     with installation.read() as session:
         for key in keys:
-            own = select(Slot).where(Slot.participant_id == key, Slot.visit != "M")
+            own = select(Slot).where(Slot.participant_id == key, col(Slot.visit).not_in(("M", "A")))
             for slot in session.exec(own):
                 names[key][slot.position] = slot.public_id
     return names

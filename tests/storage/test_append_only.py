@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
@@ -15,7 +16,15 @@ from app.domain.today.contacts import ContactOutcome
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
-from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.capture import (
+    Alert,
+    AlertAction,
+    AnswerEvent,
+    Correction,
+    CorrectionDecision,
+    Quarantine,
+    Response,
+)
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
 from app.storage.tables.packs import InstrumentPack
@@ -47,6 +56,8 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.ACCESS_REVIEWED,
             AuditEvent.CORRECTION_PROPOSED,
             AuditEvent.CORRECTION_DECLINED,
+            AuditEvent.ALERT_RAISED,
+            AuditEvent.ALERT_ACTED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -104,8 +115,16 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         correction_id=1, participant_id=trial.participant, outcome=CorrectionOutcome.declined, decided_at=at,
         decided_by="x",
     )  # fmt: skip
+    alert = Alert(
+        id=1, public_id="a1", participant_id=trial.participant, study_id=trial.study, slot_id=trial.slot,
+        rule="r", response_version=1, raised_at=at,
+    )  # fmt: skip
+    action = AlertAction(
+        alert_id=1, participant_id=trial.participant, kind=AlertActionKind.called, recorded_at=at,
+        recorded_by="x",
+    )  # fmt: skip
     installed = [client, pulled, pack, seal, reviewed, confirmed, canary]
-    return [answer, response, kept, disposition, contact, correction, decision, *installed]
+    return [answer, response, kept, disposition, contact, correction, decision, alert, action, *installed]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -149,6 +168,8 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.CONTACT_LOGGED,
             AuditEvent.CORRECTION_PROPOSED,
             AuditEvent.CORRECTION_DECLINED,
+            AuditEvent.ALERT_RAISED,
+            AuditEvent.ALERT_ACTED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

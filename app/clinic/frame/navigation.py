@@ -12,6 +12,7 @@ from app.web.permissions import ROUTES
 from app.web.urls import (
     ACCESS,
     ACCESS_REVIEW,
+    ALERTS,
     CORRECTIONS,
     DESK,
     ENROL,
@@ -40,6 +41,7 @@ class MenuEntry:
 
 NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(DESK, N_("Today"), Permission.CONTACT_LOG),
+    MenuEntry(ALERTS, N_("Alerts"), Permission.ALERT_HANDLE),
     MenuEntry(PARTICIPANTS, N_("Participants"), Permission.CONTACT_LOG),
     MenuEntry(ACCESS, N_("Getting in"), Permission.CONTACT_LOG),
     MenuEntry(MATRIX, N_("Matrix")),

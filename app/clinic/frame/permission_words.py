@@ -27,6 +27,8 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.SCORES_SEE: N_("see scores and diary plots"),
     Permission.CORRECTION_PROPOSE: N_("propose corrections of answers"),
     Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
+    Permission.ALERT_SEE: N_("see alerts"),
+    Permission.ALERT_HANDLE: N_("deal with alerts"),
 }
 """A test holds it complete."""
 

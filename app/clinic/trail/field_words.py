@@ -7,6 +7,7 @@ from app.i18n.marking import N_
 
 KIND_WORDS: Mapping[TrailKind, str] = {
     TrailKind.forms: N_("Forms"),
+    TrailKind.alerts: N_("Alerts"),
     TrailKind.corrections: N_("Corrections"),
     TrailKind.dates: N_("Dates"),
     TrailKind.dispositions: N_("Withdrawal and end"),
@@ -92,6 +93,12 @@ FIELD_WORDS: Mapping[str, str] = {
     "failure": N_("Why"),
     "reason": N_("Why"),
     "closed_at": N_("Closed on"),
+    "raised_at": N_("Raised at"),
+    "rule": N_("Rule"),
+    "alert": N_("Alert"),
+    "staff_alerted_at": N_("Staff told at"),
+    "escalated_at": N_("Escalated at"),
+    "escalation": N_("Escalation"),
     "code": N_("Code"),
     "phone": N_("Telephone"),
     "hours": N_("Hours of the telephone"),

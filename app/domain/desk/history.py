@@ -13,6 +13,7 @@ class HistoryKind(StrEnum):
     reminders = "reminders"
     sign_ins = "sign_ins"
     forms = "forms"
+    alerts = "alerts"
     corrections = "corrections"
     contacts = "contacts"
     dates = "dates"
@@ -30,6 +31,7 @@ _KINDS: Mapping[str, HistoryKind] = {
     "form": HistoryKind.forms,
     "answer": HistoryKind.forms,
     "slot": HistoryKind.forms,
+    "alert": HistoryKind.alerts,
     "correction": HistoryKind.corrections,
     "call": HistoryKind.contacts,
     "request": HistoryKind.contacts,
@@ -51,6 +53,7 @@ _UNTOLD = frozenset(
         AuditEvent.SLOT_MISSED,
         AuditEvent.SLOT_PUBLISHED,
         AuditEvent.REMINDER_QUEUED,
+        AuditEvent.ALERT_MESSAGE_SETTLED,
     }
 )
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
@@ -72,6 +75,8 @@ _WORDED = frozenset(
         AuditEvent.CORRECTION_APPROVED,
         AuditEvent.CORRECTION_DECLINED,
         AuditEvent.MISSED_REASON_RECORDED,
+        AuditEvent.ALERT_ACTED,
+        AuditEvent.ALERT_CLOSED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
@@ -93,12 +98,17 @@ def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
     return tuple(event for event, each in kinds if each is not None and kind in (None, each))
 
 
+_ABOUT_FORMS = frozenset({"form", "answer", "slot", "visit", "correction", "alert"})
+"""Events that are about a form, which one of their changes names."""
+
+
 @dataclass(frozen=True, slots=True)
 class HistorySubject:
     """What an entry is about: a form's visit, a message, or a kind and a day.
 
     These are of a date or disposition, or of a contact its outcome and the next try; a missed form has the
-    code of why as its kind. `until` is the visit of the last form where an entry is about several.
+    code of why as its kind, an alert that of its rule. `until` is the visit of the last form where an entry
+    is about several.
     """
 
     visit: str = ""
@@ -122,9 +132,11 @@ def find_history_subject(
     message = None
     for change in changes:
         table, _, key = str(change["record"]).partition(":")
-        if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit", "correction"):
+        if table in ("slot", "answer") and of in _ABOUT_FORMS:
             visits.append(key.partition("/")[0])
             values.setdefault(f"{of}:{change['field']}", change["new"])
+            if change["field"] == "alert":
+                values["kind"] = change["new"]
         elif table == "message" and of == "reminder":
             message = int(key)
         elif table == named:

@@ -13,6 +13,7 @@ class TrailKind(StrEnum):
     """The kinds of act by which the trail of a study is filtered."""
 
     forms = "forms"
+    alerts = "alerts"
     corrections = "corrections"
     dates = "dates"
     dispositions = "dispositions"
@@ -31,6 +32,7 @@ _KINDS: Mapping[str, TrailKind] = {
     "answer": TrailKind.forms,
     "slot": TrailKind.forms,
     "schedule": TrailKind.forms,
+    "alert": TrailKind.alerts,
     "correction": TrailKind.corrections,
     "anchor": TrailKind.dates,
     "visit": TrailKind.dates,
@@ -129,7 +131,8 @@ _TECHNICAL = frozenset(
     " received_at pulled_at restored_at window_version attempts submission content_sha256 instrument_sha256"
     " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
     " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
-    " edc_record.version as_of claimed_as_of resource contact.address_sealed slot.correction".split()
+    " acknowledged_at acknowledged_by wake_at alert_id lease_until edc_record.version as_of claimed_as_of"
+    " resource contact.address_sealed slot.correction".split()
 )
 """Fields that stand in the downloads alone."""
 

@@ -55,6 +55,7 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
         yield from _unknown_names(plan, f"visits[{place}]", rule)
         yield from _bad_anchoring(plan, f"visits[{place}]", rule)
     yield from _unknown_in_diary(plan)
+    yield from _bad_alert_rules(plan)
     yield from _beyond(plan, points)
     for series in dict.fromkeys(rule.series for rule in plan.visits):
         yield from _series(plan, [point for point in points if point.rule.series == series])
@@ -102,6 +103,16 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
         yield from _one_of(f"{key}.instruments", instrument, [used.id for used in plan.instruments])
     for arm in rule.arms:
         yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
+
+
+def _bad_alert_rules(plan: Plan) -> Iterator[Contradiction]:
+    """Codes of rules name alerts for ever, so each stands once; the instrument is one of the plan."""
+    yield from _too_many("monitoring.rules", len(plan.alert_rules), MOST_RULES)
+    if plan.alert_rules:
+        yield from _twice("monitoring.rules", [rule.code for rule in plan.alert_rules])
+    for place, rule in enumerate(plan.alert_rules):
+        known = [used.id for used in plan.instruments]
+        yield from _one_of(f"monitoring.rules[{place}].instrument", rule.instrument, known)
 
 
 def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TypedDict
 
+from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
 from app.domain.plans.checks import check_plan
@@ -30,6 +31,7 @@ from app.domain.plans.plan import (
     WorklistRule,
 )
 from app.domain.plans.windows import Unit, load_zone
+from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.refusal import Refused
 from app.domain.toml_section import TomlSection, read_toml
 
@@ -49,6 +51,9 @@ _WORKLIST_LIMITS = {
     "diary_weeks": (1, 12),
     "opens_days": (0, 30),
 }
+MONITORING = ("none", "alerts")
+LONGEST_WAIT_HOURS = 336
+"""No rule lets an alert wait longer: two weeks."""
 FURTHEST = 600
 """No offset in a plan counts further than this many units; 600 weeks are over eleven years."""
 
@@ -61,7 +66,6 @@ def parse_plan(toml: str, file: str) -> Plan:
     """
     root = read_toml(toml, file)
     languages = _words(root, "languages", r"[a-z]{2,3}(_[A-Z]{2})?")
-    monitoring = root.section("monitoring")
     exemptions = _words(root, "exemptions", "[a-z][a-z_]*", ())
     plan = Plan(
         id=_word(root, "id", r"[a-z][a-z0-9-]*"),
@@ -90,15 +94,67 @@ def parse_plan(toml: str, file: str) -> Plan:
         missed_reasons=tuple(map(MissedReason, _listed(root, "missed_reasons", tuple(MissedReason)))),
         exemptions=exemptions,
         exemption_labels=_exemption_labels(root, exemptions, languages),
-        monitoring=monitoring.choice("kind", ("none",)),
-        monitoring_reason=_in_languages(monitoring, "reason", languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
+        **_monitoring(root.section("monitoring"), languages),
         **_limits(root),
     )
     root.done()
     check_plan(plan, file)
     return plan
+
+
+class _Monitoring(TypedDict):
+    """What the plan says of answers that call for somebody."""
+
+    monitoring: str
+    monitoring_reason: Mapping[str, str]
+    alert_rules: tuple[AlertRule, ...]
+    out_of_hours: Mapping[str, str]
+
+
+def _monitoring(at: TomlSection, languages: tuple[str, ...]) -> _Monitoring:
+    """Nobody watches, for a reason; or rules, and what happens outside of hours (ALR-01)."""
+    kind = at.choice("kind", MONITORING)
+    alerts = kind == "alerts"
+    rules = tuple(_alert_rule(each, languages) for each in at.sections("rules")) if alerts else ()
+    if alerts and not rules:
+        at.refuse("rules", [], "at least one")
+    nothing: Mapping[str, str] = MappingProxyType({})
+    return {
+        "monitoring": kind,
+        "monitoring_reason": nothing if alerts else _in_languages(at, "reason", languages),
+        "alert_rules": rules,
+        "out_of_hours": _in_languages(at, "out_of_hours", languages) if alerts else nothing,
+    }
+
+
+def _alert_rule(at: TomlSection, languages: tuple[str, ...]) -> AlertRule:
+    if at.has("item") is at.has("scale"):
+        at.refuse("item", at.text("item", ""), "either item or scale")
+    within = at.integer("within_hours", 1, LONGEST_WAIT_HOURS)
+    return AlertRule(
+        code=_word(at, "code", "[a-z][a-z0-9_]*"),
+        instrument=at.text("instrument"),
+        item=at.text("item", ""),
+        scale=at.text("scale", ""),
+        op=Comparison(at.choice("op", tuple(Comparison))),
+        value=at.integer("value", 0, 100_000),
+        tell=_alert_roles(at, "tell"),
+        within_hours=within,
+        escalate_to=_alert_roles(at, "escalate_to"),
+        escalate_after_hours=at.integer("escalate_after_hours", 1, LONGEST_WAIT_HOURS, within),
+        labels=_names(at, "label", languages),
+    )
+
+
+def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
+    """Roles that may deal with alerts, at least one."""
+    able = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.ALERT_HANDLE in may)
+    roles = _listed(at, key, able)
+    if not roles:
+        at.refuse(key, [], "at least one out of: " + ", ".join(able))
+    return tuple(map(Role, roles))
 
 
 class _Limits(TypedDict):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
 
+from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Condition
 from app.domain.plans.windows import Unit
 
@@ -227,7 +228,9 @@ class Plan:
 
     `title` is for staff; `neutral_name` is what participants see and names no disease. With
     `blinded`, arm and arm-revealing anchors and slots are hidden from roles without the grant.
-    `monitoring` is "none" with its reason while a plan has no alerts.
+
+    `monitoring` is "none" with its reason where nobody reads answers at once, or "alerts": then `alert_rules`
+    say which answers call for whom, and `out_of_hours` what happens at night and on holidays.
 
     The phone: `outbox` lets it keep answers that could not be sent (opaque codes only),
     `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
@@ -276,6 +279,22 @@ class Plan:
     confirms_contradictions: bool = False
     worklist: WorklistRule = WorklistRule()
     correction_days: int = 30
+    alert_rules: tuple[AlertRule, ...] = ()
+    out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def alert_hours(self) -> int:
+        """Within how many hours staff look at an answer that alerts; 0 where nobody watches."""
+        return max((rule.within_hours for rule in self.alert_rules), default=0)
+
+    def find_alert_rule(self, code: str) -> AlertRule | None:
+        """The rule of this code; None where this version of the plan has none."""
+        return next((rule for rule in self.alert_rules if rule.code == code), None)
+
+    def alert_label(self, code: str, language: str) -> str:
+        """What staff call an answer that raised an alert, in this language."""
+        rule = self.find_alert_rule(code)
+        return (rule.labels.get(language) if rule else None) or label_from_code(code)
 
     @property
     def longest_window_days(self) -> int:

@@ -29,6 +29,8 @@ class Permission(StrEnum):
     SCORES_SEE = "scores:see"
     CORRECTION_PROPOSE = "correction:propose"
     CORRECTION_DECIDE = "correction:decide"
+    ALERT_SEE = "alert:see"
+    ALERT_HANDLE = "alert:handle"
 
 
 class Role(StrEnum):
@@ -57,10 +59,18 @@ _CONDUCT = frozenset(
         Permission.REPORT_SEE,
         Permission.CONTACT_LOG,
         Permission.REMINDER_SEND,
+        Permission.ALERT_SEE,
+        Permission.ALERT_HANDLE,
     }
 )
 _READING = frozenset(
-    {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.ANSWERS_SEE, Permission.REPORT_SEE}
+    {
+        Permission.PARTICIPANT_SEE,
+        Permission.TRAIL_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.REPORT_SEE,
+        Permission.ALERT_SEE,
+    }
 )
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
@@ -81,7 +91,10 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.STATISTICIAN: frozenset({Permission.REPORT_SEE, Permission.ARM_SEE}),
     Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE}),
 }
-"""The one table of grants. Nurses see whether a form was sent, and neither answers nor scores."""
+"""The one table of grants. Nurses see whether a form was sent, and neither answers nor scores.
+
+Of an answer that raised an alert they read what the plan's rule says of it: they are to call.
+"""
 
 
 class Scope(StrEnum):

@@ -77,6 +77,13 @@ class AuditEvent(StrEnum):
     CORRECTION_PROPOSED = "site:correction:proposed"
     CORRECTION_APPROVED = "site:correction:approved"
     CORRECTION_DECLINED = "site:correction:declined"
+    ALERT_RAISED = "system:alert:raised"
+    STAFF_ALERTED = "clock:alert:told"
+    ALERT_ESCALATED = "clock:alert:escalated"
+    ALERT_MESSAGE_SETTLED = "clock:alert:message"
+    ALERT_ACKNOWLEDGED = "site:alert:acknowledged"
+    ALERT_ACTED = "site:alert:acted"
+    ALERT_CLOSED = "site:alert:closed"
     SIGNATURE_REFUSED = "staff:signature:refused"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
@@ -167,6 +174,13 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
         {"correction_decision", "response", "slot", "participant_request"}
     ),
     AuditEvent.CORRECTION_DECLINED: frozenset({"correction_decision", "participant_request"}),
+    AuditEvent.ALERT_RAISED: frozenset({"alert"}),
+    AuditEvent.STAFF_ALERTED: frozenset({"alert", "alert_message"}),
+    AuditEvent.ALERT_ESCALATED: frozenset({"alert", "alert_message"}),
+    AuditEvent.ALERT_MESSAGE_SETTLED: frozenset({"alert_message"}),
+    AuditEvent.ALERT_ACKNOWLEDGED: frozenset({"alert"}),
+    AuditEvent.ALERT_ACTED: frozenset({"alert_action"}),
+    AuditEvent.ALERT_CLOSED: frozenset({"alert"}),
     AuditEvent.ANCHOR_RECORDED: _SCHEDULE,
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

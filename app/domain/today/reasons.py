@@ -132,12 +132,12 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
 
 def _rests(facts: ParticipantFacts, reason: Reason, at: datetime) -> bool:
     """Whether a reason that is about the person rests: one of a moment only if the moment was known."""
-    if reason not in facts.snoozed or facts.snoozed_at is None:
-        return False
+    if reason is Reason.alert or reason not in facts.snoozed or facts.snoozed_at is None:
+        return False  # an alert goes only when it is closed
     return reason not in _MOMENTARY or at <= facts.snoozed_at
 
 
-_MOMENTARY = frozenset({Reason.alert, Reason.call, Reason.undelivered})
+_MOMENTARY = frozenset({Reason.call, Reason.undelivered})
 """Reasons that begin with something that happened, so that it can happen again."""
 
 

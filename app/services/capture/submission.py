@@ -109,7 +109,9 @@ def _submit_if_head_unmoved(
     submission = _build_if_acceptable(known, form, context.at)
     if submission is None:
         return _first_receipt_or_quarantine(context, known, form)
-    with open_autocommit(context.installation.engine) as connection:
+    # One statement is a transaction by itself; alerts are a second one.
+    opened = open_transaction if submission.alerts else open_autocommit
+    with opened(context.installation.engine) as connection:
         written = write_submission(connection, submission)
         connection.commit()
     return _receipt(submission.response, repeated=False) if written else None

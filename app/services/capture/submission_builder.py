@@ -1,4 +1,4 @@
-"""What an accepted submission becomes: response, scores, audit entry and feed event; nothing is written."""
+"""What an accepted submission becomes: response, scores, alerts, entries, feed event; nothing is written."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from app.domain.plans.status import Status, derive_status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.domain.refusal import Refused
+from app.services.capture.alerting import build_alert_rows, link_alerts
 from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
@@ -155,13 +156,16 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         new_row_fact(context.fact_key, "response", response._asdict()),
         changed_row_fact(context.fact_key, "slot", slot._asdict(), SENT_SLOT_COLUMNS),
     ]
+    entry = build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes, facts=facts)
+    alerts = build_alert_rows(context.definition.plan, slot.instrument, person.id, response, at)
     return Submission(
-        entry=build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes, facts=facts),
+        entry=entry,
         answers=answers,
         response=response,
         slot=slot,
         event=_completed_event(context, slot, response),
         seen_device=context.seen_device,
+        alerts=link_alerts(entry.entry, f"slot:{slot.visit}/{slot.instrument}", alerts, at, context.fact_key),
     )
 
 

@@ -15,6 +15,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, mask_contact
 from app.services.accounts.devices import BoundDevice
+from app.services.clinic.alerts.alert_list import AlertRecord, read_own_alerts
 from app.services.clinic.conflicts import AnswerConflict, list_conflicts
 from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.participants.facts import (
@@ -89,6 +90,7 @@ class ParticipantOverview:
     invitations: tuple[IssuedInvitation, ...]
     requests: tuple[RequestHistory, ...]
     contacts: tuple[LoggedContact, ...]
+    alerts: tuple[AlertRecord, ...]
     work: ParticipantWork
     may: frozenset[Permission]
     worst: Mapping[str, Severity] = field(default_factory=dict)
@@ -148,6 +150,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             invitations=facts.invitations,
             requests=facts.requests,
             contacts=facts.contacts,
+            alerts=read_own_alerts(context, session, participant, study.code),
             work=read_participant_work(context, session, participant, plan, hides),
             may=may,
             worst=read_worst_severities(context, session, plan, [state.slot for state in diary])

@@ -31,8 +31,9 @@ from app.storage.queries.participants import get_site
 from app.storage.queries.slots import planned_slot, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, DaySeal
+from app.storage.tables.capture import ALERT_WAKING, Alert
 from app.storage.tables.columns import key_of, table_of
-from app.storage.tables.messages import MESSAGE_WAITING, Message
+from app.storage.tables.messages import ALERT_MESSAGE_WAITING, MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -46,12 +47,15 @@ _SLOT = table_of(Slot)
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """What waits for the clock: slots to push, messages to settle, a day to seal, keys of acts to purge."""
+    """What waits for the clock: slots to push, messages to settle, a day to seal, keys of acts to purge,
+    alerts of which somebody is to be told.
+    """
 
     slots: bool
     messages: bool
     seals: bool
     acts: bool
+    alerts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,24 @@ def find_due_work(context: ClockContext) -> DueWork:
     # The least of an index: asked whether any is at most `at`, a prepared plan reads the whole table.
     least = sa.select(sa.func.min(col(Slot.wake_at))).where(col(Slot.wake_at).is_not(None))
     due = least.scalar_subquery() <= context.at
-    waiting = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= context.at)
+    reminders = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= context.at)
+    notices = sa.exists().where(ALERT_MESSAGE_WAITING, col(AlertMessage.lease_until) <= context.at)
+    first = sa.select(sa.func.min(col(Alert.wake_at))).where(ALERT_WAKING)
     day = day_to_seal(context.at).isoformat()
     seal = sa.select(col(DaySeal.study_id)).where(
         col(DaySeal.study_id) == col(Study.id), col(DaySeal.sealed_on) == day
     )
     unsealed = sa.select(col(Study.id)).where(~seal.correlate(Study).exists()).exists()
     with context.read() as session:
-        row = session.execute(sa.select(due, waiting, unsealed, is_page_epoch_over(context.at))).one()
+        row = session.execute(
+            sa.select(
+                due,
+                sa.or_(reminders, notices),
+                unsealed,
+                is_page_epoch_over(context.at),
+                first.scalar_subquery() <= context.at,
+            )
+        ).one()
     return DueWork(*map(bool, row))
 
 

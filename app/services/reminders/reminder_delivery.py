@@ -1,5 +1,6 @@
-"""Delivery reminders: at most once, whatever dies in between.
+"""Delivering messages: at most once, whatever dies in between.
 
+Reminders to participants and messages to staff about alerts stand in two queues that are worked alike.
 A message is queued by the ticker, claimed by a lease, and judged once more under its participant's
 chain. Only then does it become `sending`, in a transaction of its own, before the channel is asked.
 So a worker killed before that leaves a message whose lease runs out and that another claims; one
@@ -8,12 +9,13 @@ is shown, and is never sent again. Leases and `sending` are the workers' own boo
 record of the trial; every outcome is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import Session, col
 
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.reminders import (
@@ -38,7 +40,7 @@ from app.storage.queries.participants import get_site
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import table_of
-from app.storage.tables.messages import MESSAGE_WAITING, Message
+from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -52,15 +54,6 @@ PATIENCE = timedelta(minutes=5)
 TRIES = 3
 BACK_OFF = (timedelta(minutes=5), timedelta(minutes=30))
 """How long after the first and the second failure it is tried again."""
-
-
-_EVENTS: Mapping[MessageState, AuditEvent] = {
-    MessageState.sent: AuditEvent.REMINDER_SENT,
-    MessageState.dropped: AuditEvent.REMINDER_DROPPED,
-    MessageState.failed: AuditEvent.REMINDER_FAILED,
-    MessageState.unconfirmed: AuditEvent.REMINDER_UNCONFIRMED,
-}
-_TABLE = table_of(Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,111 +76,52 @@ class ClaimedMessage:
     participant_id: int
 
 
-def claim_messages(context: ClockContext, limit: int = BATCH) -> list[ClaimedMessage]:
-    """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
-    free = (
-        sa.select(_TABLE.c.id)
-        .where(
-            MESSAGE_WAITING, _TABLE.c.state == MessageState.queued.value, _TABLE.c.lease_until <= context.at
-        )
-        .order_by(_TABLE.c.lease_until, _TABLE.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    with context.unit_of_work() as work:
-        rows = work.update_bookkeeping(
-            _TABLE,
-            _TABLE.c.id.in_(free),
-            {"lease_until": context.at + LEASE},
-            _TABLE.c.id,
-            _TABLE.c.participant_id,
-        ).all()
-    return sorted(
-        (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
-    )
-
-
-def release_messages(context: ClockContext, claimed: Sequence[ClaimedMessage]) -> None:
-    """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
-    ids = [each.message_id for each in claimed]
-    untouched = sa.and_(_TABLE.c.id.in_(ids), _TABLE.c.state == MessageState.queued.value)
-    with context.unit_of_work() as work:
-        work.update_bookkeeping(_TABLE, untouched, {"lease_until": context.at})
-
-
-def deliver_message(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage
-) -> MessageState | None:
-    """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
-
-    `at` is when handing over began. What certainly failed is tried again later, at most `TRIES` times.
-    """
-    prepared = _prepare(context, outbox, claimed)
-    if not isinstance(prepared, _Ready):
-        return prepared
-    try:
-        prepared.channel.send(prepared.letter)
-    except SendFailed as failed:
-        return _fail(context, claimed, failed)
-    except Unconfirmed:
-        return _conclude(context, claimed, MessageState.unconfirmed, "unconfirmed")
-    return _conclude(context, claimed, MessageState.sent, None)
-
-
-def expire_messages(context: ClockContext) -> int:
-    """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
-    statement = sa.select(_TABLE.c.id, _TABLE.c.participant_id).where(
-        MESSAGE_WAITING, _TABLE.c.state == MessageState.sending.value, _TABLE.c.lease_until <= context.at
-    )
-    with context.read() as session:
-        lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
-    outcomes = [_conclude(context, each, MessageState.unconfirmed, "worker_lost") for each in lost]
-    return outcomes.count(MessageState.unconfirmed)
-
-
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A letter that is owed and marked as being sent."""
+class ReadyMessage:
+    """A letter that is owed, and the channel by which it leaves."""
 
     channel: MessageChannel
     letter: MessageText
 
 
-def _prepare(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage
-) -> _Ready | MessageState | None:
-    with context.unit_of_work() as work:
-        work.lock(participant_chain(claimed.participant_id))
-        message = work.session.get_one(Message, claimed.message_id)
-        if message.state != MessageState.queued.value:
-            return None
-        slot = work.session.get_one(Slot, message.slot_id)
-        participant = work.session.get_one(Participant, message.participant_id)
-        contact = work.session.get(Contact, message.participant_id)
-        channel = outbox.channels.get(contact.channel) if contact else None
-        reason = _no_longer_owed(message, slot, participant, context.at)
-        reason = reason or _not_offered(context, work, slot, participant)
-        reason = reason or _second_of_a_day(work, message, participant)
-        reason = reason or _beyond_limit(context, work, slot)
-        if contact is None or channel is None or slot.closes_on is None or reason is not None:
-            _settle(
-                work,
-                message,
-                MessageState.dropped,
-                reason or ("no_contact" if contact is None else "no_channel"),
-            )
-            return MessageState.dropped
-        subject, text = outbox.words.reminder(
-            _note(context.installation, work, slot, slot.closes_on, participant), participant.language
-        )
-        to = context.installation.secret_box.decrypt(contact.address_sealed)
-        values = {
-            "state": MessageState.sending.value,
-            "lease_until": context.at + PATIENCE,
-            "attempts": message.attempts + 1,
-        }
-        work.update_bookkeeping(_TABLE, _TABLE.c.id == message.id, values)
-    return _Ready(channel, MessageText(message.key, to, subject, text, participant.language, context.at))
+Judge = Callable[[ClockContext, MessageSender, UnitOfWork, Any], ReadyMessage | str]
+"""Judges a queued message under its participant's chain: the letter, or the code of why it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQueue:
+    """One table of messages: how a row is read, what its index of waiting ones says, how one is judged, and
+    what is recorded.
+    """
+
+    table: sa.Table
+    get_row: Callable[[Session, int], Message | AlertMessage]
+    waiting: sa.TextClause
+    judge: Judge
+    events: Mapping[MessageState, AuditEvent]
+
+
+def _judge_reminder(
+    context: ClockContext, outbox: MessageSender, work: UnitOfWork, message: Message
+) -> ReadyMessage | str:
+    """A reminder in its participant's language, or why it is owed no more."""
+    slot = work.session.get_one(Slot, message.slot_id)
+    participant = work.session.get_one(Participant, message.participant_id)
+    contact = work.session.get(Contact, message.participant_id)
+    channel = outbox.channels.get(contact.channel) if contact else None
+    reason = _no_longer_owed(message, slot, participant, context.at)
+    reason = reason or _not_offered(context, work, slot, participant)
+    reason = reason or _second_of_a_day(work, message, participant)
+    reason = reason or _beyond_limit(context, work, slot)
+    if contact is None or channel is None or slot.closes_on is None or reason is not None:
+        return reason or ("no_contact" if contact is None else "no_channel")
+    subject, text = outbox.words.reminder(
+        _note(context.installation, work, slot, slot.closes_on, participant), participant.language
+    )
+    to = context.installation.secret_box.decrypt(contact.address_sealed)
+    return ReadyMessage(
+        channel, MessageText(message.key, to, subject, text, participant.language, context.at)
+    )
 
 
 def _no_longer_owed(message: Message, slot: Slot, participant: Participant, at: datetime) -> str | None:
@@ -260,19 +194,127 @@ def _note(
     )
 
 
-def _fail(context: ClockContext, claimed: ClaimedMessage, failed: SendFailed) -> MessageState | None:
+REMINDERS = MessageQueue(
+    table_of(Message),
+    lambda session, key: session.get_one(Message, key),
+    MESSAGE_WAITING,
+    _judge_reminder,
+    {
+        MessageState.sent: AuditEvent.REMINDER_SENT,
+        MessageState.dropped: AuditEvent.REMINDER_DROPPED,
+        MessageState.failed: AuditEvent.REMINDER_FAILED,
+        MessageState.unconfirmed: AuditEvent.REMINDER_UNCONFIRMED,
+    },
+)
+"""Reminders to participants."""
+
+
+def claim_messages(
+    context: ClockContext, limit: int = BATCH, queue: MessageQueue = REMINDERS
+) -> list[ClaimedMessage]:
+    """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
+    table = queue.table
+    free = (
+        sa.select(table.c.id)
+        .where(queue.waiting, table.c.state == MessageState.queued.value, table.c.lease_until <= context.at)
+        .order_by(table.c.lease_until, table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    with context.unit_of_work() as work:
+        rows = work.update_bookkeeping(
+            table,
+            table.c.id.in_(free),
+            {"lease_until": context.at + LEASE},
+            table.c.id,
+            table.c.participant_id,
+        ).all()
+    return sorted(
+        (ClaimedMessage(row.id, row.participant_id) for row in rows), key=lambda claimed: claimed.message_id
+    )
+
+
+def release_messages(
+    context: ClockContext, claimed: Sequence[ClaimedMessage], queue: MessageQueue = REMINDERS
+) -> None:
+    """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
+    table = queue.table
+    ids = [each.message_id for each in claimed]
+    untouched = sa.and_(table.c.id.in_(ids), table.c.state == MessageState.queued.value)
+    with context.unit_of_work() as work:
+        work.update_bookkeeping(table, untouched, {"lease_until": context.at})
+
+
+def deliver_message(
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue = REMINDERS
+) -> MessageState | None:
+    """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
+
+    `at` is when handing over began. What certainly failed is tried again later, at most `TRIES` times.
+    """
+    prepared = _prepare(context, outbox, claimed, queue)
+    if not isinstance(prepared, ReadyMessage):
+        return prepared
+    try:
+        prepared.channel.send(prepared.letter)
+    except SendFailed as failed:
+        return _fail(context, claimed, failed, queue)
+    except Unconfirmed:
+        return _conclude(context, claimed, MessageState.unconfirmed, "unconfirmed", queue)
+    return _conclude(context, claimed, MessageState.sent, None, queue)
+
+
+def expire_messages(context: ClockContext, queue: MessageQueue = REMINDERS) -> int:
+    """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
+    table = queue.table
+    statement = sa.select(table.c.id, table.c.participant_id).where(
+        queue.waiting, table.c.state == MessageState.sending.value, table.c.lease_until <= context.at
+    )
     with context.read() as session:
-        attempts = session.exec(select(Message.attempts).where(Message.id == claimed.message_id)).one()
+        lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
+    outcomes = [_conclude(context, each, MessageState.unconfirmed, "worker_lost", queue) for each in lost]
+    return outcomes.count(MessageState.unconfirmed)
+
+
+def _prepare(
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue
+) -> ReadyMessage | MessageState | None:
+    """Judge the message once more, and mark it as being sent in this transaction."""
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(claimed.participant_id))
+        message = queue.get_row(work.session, claimed.message_id)
+        if message.state != MessageState.queued.value:
+            return None
+        judged = queue.judge(context, outbox, work, message)
+        if isinstance(judged, str):
+            _settle(work, queue, message, MessageState.dropped, judged)
+            return MessageState.dropped
+        values = {
+            "state": MessageState.sending.value,
+            "lease_until": context.at + PATIENCE,
+            "attempts": message.attempts + 1,
+        }
+        work.update_bookkeeping(queue.table, queue.table.c.id == message.id, values)
+    return judged
+
+
+def _fail(
+    context: ClockContext, claimed: ClaimedMessage, failed: SendFailed, queue: MessageQueue
+) -> MessageState | None:
+    table = queue.table
+    with context.read() as session:
+        tried = sa.select(table.c.attempts).where(table.c.id == claimed.message_id)
+        attempts = session.execute(tried).scalar_one()
     if failed.lasting or attempts >= TRIES:
-        return _conclude(context, claimed, MessageState.failed, failed.code)
+        return _conclude(context, claimed, MessageState.failed, failed.code, queue)
     again = {
         "state": MessageState.queued.value,
         "lease_until": context.at + BACK_OFF[attempts - 1],
         "failure": failed.code,
     }
-    mine = sa.and_(_TABLE.c.id == claimed.message_id, _TABLE.c.state == MessageState.sending.value)
+    mine = sa.and_(table.c.id == claimed.message_id, table.c.state == MessageState.sending.value)
     with context.unit_of_work() as work:
-        work.update_bookkeeping(_TABLE, mine, again)
+        work.update_bookkeeping(table, mine, again)
     return MessageState.queued
 
 
@@ -281,20 +323,27 @@ def _conclude(
     claimed: ClaimedMessage,
     outcome: MessageState,
     failure: str | None,
+    queue: MessageQueue,
 ) -> MessageState | None:
     with context.unit_of_work() as work:
         work.lock(participant_chain(claimed.participant_id))
-        message = work.session.exec(select(Message).where(col(Message.id) == claimed.message_id)).one()
+        message = queue.get_row(work.session, claimed.message_id)
         # A worker that was only slow may still say what became of a message thought lost.
         if (
             message.state not in (MessageState.sending.value, MessageState.unconfirmed.value)
             or message.state == outcome.value
         ):
             return None
-        _settle(work, message, outcome, failure)
+        _settle(work, queue, message, outcome, failure)
     return outcome
 
 
-def _settle(work: UnitOfWork, message: Message, outcome: MessageState, failure: str | None) -> None:
+def _settle(
+    work: UnitOfWork,
+    queue: MessageQueue,
+    message: Message | AlertMessage,
+    outcome: MessageState,
+    failure: str | None,
+) -> None:
     message.state, message.failure, message.settled_at = outcome.value, failure, work.at
-    work.record(_EVENTS[outcome], participant_chain(message.participant_id), reason=failure)
+    work.record(queue.events[outcome], participant_chain(message.participant_id), reason=failure)

@@ -1,8 +1,8 @@
-"""The words of a reminder: what, until when, how long, where and who helps. No health words (PRI-04)."""
+"""The words of messages: what, until when, where and who helps. No health words (PRI-04, ALR-06)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from jinja2 import Environment
@@ -26,8 +26,23 @@ class ReminderContent:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertContent:
+    """What staff are told of an alert: where to read it and by when to acknowledge it, and nothing of health.
+
+    `study` and `site` are codes; `escalation`: nobody acknowledged it in time.
+    """
+
+    study: str
+    site: str
+    escalation: bool
+    due_at: datetime
+    zone: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReminderTexts:
-    """The text of reminders in every language of ours, compiled once."""
+    """The text of messages in every language of ours, compiled once."""
 
     environments: Mapping[str, Environment]
 
@@ -40,3 +55,8 @@ class ReminderTexts:
         """Subject and text in the participant's language."""
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/reminder.txt", note=note)
+
+    def alert(self, note: AlertContent, code: str) -> tuple[str, str]:
+        """Subject and text of a message to a member of staff, in their language (ALR-06)."""
+        spoken = find_language(code) or ENGLISH
+        return write_letter(self.environments[spoken.code], "messages/alert.txt", note=note)

@@ -25,7 +25,9 @@ from app.domain.records.audit import canonical_json
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.columns import metadata
 
-UNPROVEN = BOOKKEEPING - {"message.state", "message.failure"}
+UNPROVEN = BOOKKEEPING - {
+    f"{table}.{column}" for table in ("message", "alert_message") for column in ("state", "failure")
+}
 """Columns that no entry states: they keep a browser or a worker alive, or can be computed anew. What finally
 became of a message is stated."""
 
@@ -33,6 +35,7 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "slot": ("public_id",),
     "answer_event": ("slot_id", "revision"),
     "response": ("slot_id", "version"),
+    "alert": ("slot_id", "rule"),
 }
 """How a record is named whose number the database gives only when the entry is built already."""
 

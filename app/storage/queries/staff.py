@@ -1,6 +1,6 @@
 """Grants in force, and who administers a study."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
@@ -35,6 +35,27 @@ def list_grant_rows(session: Session, staff_id: int, today: date) -> Sequence[Ro
     """The same as they are stored, oldest first."""
     statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, grant_in_force(today))
     return session.exec(statement.order_by(col(RoleGrant.id))).all()
+
+
+def list_site_staff(
+    session: Session, study_id: int, site_id: int, roles: Collection[Role], at: datetime
+) -> Sequence[int]:
+    """The accounts with one of these roles at a site, or at all of the study, that are able to sign in."""
+    statement = (
+        sa.select(col(Staff.id))
+        .join(RoleGrant, col(RoleGrant.staff_id) == col(Staff.id))
+        .where(
+            col(RoleGrant.study_id) == study_id,
+            sa.or_(col(RoleGrant.site_id).is_(None), col(RoleGrant.site_id) == site_id),
+            col(RoleGrant.role).in_(roles),
+            grant_in_force(last_day_of(at)),
+            col(Staff.disabled_at).is_(None),
+            col(Staff.password_hash) != "",
+        )
+        .distinct()
+        .order_by(col(Staff.id))
+    )
+    return session.execute(statement).scalars().all()
 
 
 def get_staff_by_address(session: Session, address: str) -> Staff:

@@ -26,6 +26,7 @@ from app.storage.audit import (
 )
 from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.plain_rows import ResponseRecord, SlotRecord
+from app.storage.statements.raise_alerts import RaisedAlerts, write_alerts
 from app.storage.statements.save_answers import (
     device_seen_after,
     execute_keeping_alive,
@@ -55,7 +56,8 @@ SENT_SLOT_COLUMNS = (
 class Submission:
     """All that a submission writes: `slot` as it will be, and answers that the draft does not hold yet.
 
-    `seen_device`: the browser that is kept alive along with it; None where that is not due.
+    `seen_device`: the browser that is kept alive along with it; None where that is not due. `alerts`, where
+    it raises any, are stored by a second statement: then the connection is one of a transaction.
     """
 
     entry: LinkedEntry
@@ -64,10 +66,18 @@ class Submission:
     slot: SlotRecord
     event: FeedEventDraft
     seen_device: int | None
+    alerts: RaisedAlerts | None = None
 
 
 def write_submission(connection: Connection, submission: Submission) -> bool:
     """Store it all and append it to the feed; False if the chain has moved since it was read."""
+    written = _write_form(connection, submission)
+    if written and submission.alerts is not None:
+        write_alerts(connection, submission.alerts)
+    return written
+
+
+def _write_form(connection: Connection, submission: Submission) -> bool:
     at, slot = submission.entry.entry.at, submission.slot
     answered = ("answer_event",) if submission.answers else ()
     with audited_writes(connection, submission.entry, *answered, "response", "slot", "feed_event"):

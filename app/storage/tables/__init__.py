@@ -32,6 +32,7 @@ __all__ = [
 
 APPEND_ONLY = (
     "access_review",
+    "alert_action",
     "answer_event",
     "audit_entry",
     "clock_confirmation",

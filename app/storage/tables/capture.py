@@ -1,4 +1,4 @@
-"""Answers as they were given, the response they became, late ones kept apart, and corrections."""
+"""Answers as they were given, the response they became, late ones kept apart, corrections, and alerts."""
 
 from datetime import date, datetime
 from typing import Any
@@ -6,8 +6,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
 from app.storage.tables.columns import big_key_type, enum_type, json_type
+
+ALERT_OPEN = sa.text("closed_at IS NULL")
+"""What the index of open alerts holds."""
+
+ALERT_WAKING = sa.text("wake_at IS NOT NULL")
+"""What the index of alerts that owe somebody a message holds; said word for word in a query to use it."""
 
 
 class AnswerEvent(SQLModel, table=True):
@@ -130,3 +137,48 @@ class CorrectionDecision(SQLModel, table=True):
     response_version: int | None = None
     decided_at: datetime
     decided_by: str = Field(max_length=80)
+
+
+class Alert(SQLModel, table=True):
+    """One rule of the plan that one form raised; unique, whatever is corrected in that form later.
+
+    `response_version` is the version of the answers that raised it. `wake_at` is when the clock owes somebody
+    a message: at once, then at escalation, then never again.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("slot_id", "rule"),
+        sa.Index(
+            "ix_alert_open", "study_id", "raised_at", sqlite_where=ALERT_OPEN, postgresql_where=ALERT_OPEN
+        ),
+        sa.Index("ix_alert_waking", "wake_at", sqlite_where=ALERT_WAKING, postgresql_where=ALERT_WAKING),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True, max_length=24)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    study_id: int = Field(foreign_key="study.id")
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
+    rule: str = Field(max_length=40)
+    response_version: int
+    raised_at: datetime
+    staff_alerted_at: datetime | None = None
+    escalated_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = Field(default=None, max_length=80)
+    closed_at: datetime | None = None
+    closed_by: str | None = Field(default=None, max_length=80)
+    closing_note: str | None = Field(default=None, max_length=400)
+    wake_at: datetime | None = None
+
+
+class AlertAction(SQLModel, table=True):
+    """Something that was done about an alert, append-only."""
+
+    __tablename__ = "alert_action"
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: int = Field(foreign_key="alert.id", index=True)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    kind: AlertActionKind = Field(sa_type=enum_type(AlertActionKind))
+    note: str | None = Field(default=None, max_length=400)
+    recorded_at: datetime
+    recorded_by: str = Field(max_length=80)

@@ -1,4 +1,4 @@
-"""Reminder messages, each an intent that is unique per slot and kind."""
+"""Messages, each an intent that is unique: reminders per slot and kind, notices per alert and colleague."""
 
 from datetime import datetime
 
@@ -11,6 +11,9 @@ MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
 
 MESSAGE_UNDELIVERED = sa.text("(state = 'failed' OR failure IN ('no_contact', 'no_channel'))")
 """What the index of messages that reached nobody holds; said word for word in a query, as above."""
+
+ALERT_MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
+"""What the index of waiting messages about alerts holds, as above."""
 
 
 class Message(SQLModel, table=True):
@@ -38,6 +41,33 @@ class Message(SQLModel, table=True):
     kind: str = Field(max_length=20)
     state: str = Field(max_length=20)
     channel: str = Field(max_length=20)
+    key: str = Field(max_length=40, unique=True)
+    lease_until: datetime
+    attempts: int = 0
+    queued_at: datetime
+    settled_at: datetime | None = None
+    failure: str | None = Field(default=None, max_length=80)
+
+
+class AlertMessage(SQLModel, table=True):
+    """The intent to tell one member of staff of an alert, or of its escalation; none is sent twice."""
+
+    __tablename__ = "alert_message"
+    __table_args__ = (
+        sa.UniqueConstraint("alert_id", "staff_id", "escalation"),
+        sa.Index(
+            "ix_alert_message_waiting",
+            "lease_until",
+            sqlite_where=ALERT_MESSAGE_WAITING,
+            postgresql_where=ALERT_MESSAGE_WAITING,
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: int = Field(foreign_key="alert.id")
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    escalation: bool
+    state: str = Field(max_length=20)
     key: str = Field(max_length=40, unique=True)
     lease_until: datetime
     attempts: int = 0

@@ -15,6 +15,7 @@ class PageFrame:
 
     `size` is how large the reader wants text. `static_root` is the hashed address of the static
     files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
+    `alert_hours`: within how many hours somebody looks at an answer that alerts; 0: nobody watches.
     """
 
     layout: ClassVar[str] = "base.html"
@@ -32,6 +33,7 @@ class PageFrame:
     help_url: str = HELP
     date_order: tuple[str, ...] = ENGLISH.date_order
     page_key: str = ""
+    alert_hours: int = 0
 
     @property
     def css_href(self) -> str:

@@ -130,9 +130,17 @@ def _entry(
         actor=row.actor_kind,
         who=row.who or "",
         subject=subject,
-        label=plan.anchor_label(subject.kind, language) if kind is HistoryKind.dates and subject.kind else "",
+        label=_label(plan, kind, subject.kind, language),
         reason=_typed_reason(row.event, words) if tells_words or kind is not HistoryKind.corrections else "",
     )
+
+
+def _label(plan: Plan, kind: HistoryKind, code: str, language: str) -> str:
+    """What the plan calls a date, or an answer that raised an alert; "" of anything else."""
+    if not code or kind not in (HistoryKind.dates, HistoryKind.alerts):
+        return ""
+    label = plan.anchor_label if kind is HistoryKind.dates else plan.alert_label
+    return label(code, language)
 
 
 def _typed_reason(event: str, words: str) -> str:

@@ -88,6 +88,7 @@ def participant_facts(person: RowMapping, forms: Sequence[RowMapping], locked: b
         consented=person["consent_version"] is not None,
         activated=person["activated_at"] is not None,
         locked=locked,
+        alerted_at=person["alerted_at"],
         called_at=person["called_at"],
         undelivered_at=person["undelivered_at"],
         forms=tuple(_form_facts(form) for form in forms),

@@ -22,7 +22,7 @@ from app.domain.records.messages import MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import Reason
 from app.storage.queries.slots import code_literal
-from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import MESSAGE_UNDELIVERED, Message
 from app.storage.tables.participants import Contact, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
@@ -253,6 +253,14 @@ def _opens(shape: TodayShape) -> Source:
     return _slots(opens, shape, *_VISIT, _THERE, opens > _NOW, opens <= moment("opening"), awake)
 
 
+def _alert(_shape: TodayShape) -> Source:
+    """Of several open alerts the oldest; none of them rests."""
+    own = (col(Alert.closed_at).is_(None), col(Alert.study_id) == sa.bindparam("study", type_=sa.Integer))
+    oldest: Any = sa.func.min(col(Alert.raised_at))
+    open_ones = _people(oldest, *own).join(Alert, col(Alert.participant_id) == col(Participant.id))
+    return open_ones.group_by(col(Participant.id))
+
+
 def _call(_shape: TodayShape) -> Source:
     kind = col(TeamRequest.kind) == code_literal(TeamRequestKind.call)
     awake = _awake(_PERSON, Reason.call, col(TeamRequest.asked_at) <= _SNOOZED_AT)
@@ -371,6 +379,7 @@ def _diary(shape: TodayShape) -> Source:
 
 
 SOURCES: Mapping[Reason, Callable[[TodayShape], Source]] = {
+    Reason.alert: _alert,
     Reason.call: _call,
     Reason.closing: _closing,
     Reason.half: _half,

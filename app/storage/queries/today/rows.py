@@ -28,7 +28,7 @@ from app.storage.queries.today.branches import (
     shape_of,
     undelivered,
 )
-from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
@@ -224,6 +224,14 @@ def _newest_contact() -> sa.ScalarSelect[Any]:
     return newest.order_by(col(entry.contacted_at).desc(), col(entry.id).desc()).limit(1).scalar_subquery()
 
 
+def _open_alert() -> sa.ScalarSelect[Any]:
+    """Since when the oldest open alert of a participant waits to be closed."""
+    oldest = sa.select(sa.func.min(col(Alert.raised_at)))
+    return oldest.where(
+        col(Alert.participant_id) == _PERSON, col(Alert.closed_at).is_(None)
+    ).scalar_subquery()
+
+
 def _open_call() -> sa.ScalarSelect[Any]:
     """Since when a participant waits for a call."""
     return (
@@ -269,6 +277,7 @@ _KNOWN: tuple[Any, ...] = (
     col(Participant.reminders_paused_until),
     _REACHABLE.label("reachable"),
     _newest_staff_reminder().label("staff_reminder"),
+    _open_alert().label("alerted_at"),
     _open_call().label("called_at"),
     _lost_message().label("undelivered_at"),
     col(Snooze.reasons).label("snoozed"),

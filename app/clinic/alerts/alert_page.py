@@ -1,0 +1,101 @@
+"""One alert, and the three acts by which staff deal with it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest
+from app.domain.alerts.handling import AlertActionKind
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
+from app.services.clinic.alerts.alert_list import get_alert
+from app.web.form_fields import ActCode, ActWords
+from app.web.urls import ALERT, ALERT_ACKNOWLEDGEMENT, ALERT_ACTIONS, ALERT_CLOSING, ALERTS, CONTACT_LOG
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """An alert with what may be done next. `form` names that in which `error` arose; what was typed stays."""
+
+    template: ClassVar[str] = "clinic/alert.html"
+    alert: AlertRow
+    list_url: str
+    call_url: str
+    kinds: tuple[str, ...]
+    done: str = ""
+    form: str = ""
+    kind: str = ""
+    note: str = ""
+    error: str = ""
+    field: str = ""
+
+
+LABELS = {"kind": N_("What was done"), "note": N_("Note")}
+DONE = ("acknowledged", "acted", "closed")
+_ACTION, _CLOSING = "action", "closing"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ALERT)
+def show_alert(desk: PermittedRequest, alert: str, done: str = "") -> Response:
+    return desk.show(_page(desk, alert, done=done if done in DONE else ""))
+
+
+@router.post(ALERT_ACKNOWLEDGEMENT)
+def acknowledge(desk: PermittedRequest, alert: str) -> Response:
+    try:
+        acknowledge_alert(desk.context, desk.participant.participant_id, alert)
+    except Refused as refused:
+        return _show_refused(desk, alert, refused)
+    return desk.finish()
+
+
+@router.post(ALERT_ACTIONS)
+def add_action(desk: PermittedRequest, alert: str, kind: ActCode = "", note: ActWords = "") -> Response:
+    try:
+        record_alert_action(desk.context, desk.participant.participant_id, alert, kind, note)
+    except Refused as refused:
+        return _show_refused(desk, alert, refused, _ACTION, kind, note)
+    return desk.finish()
+
+
+@router.post(ALERT_CLOSING)
+def close(desk: PermittedRequest, alert: str, note: ActWords = "") -> Response:
+    try:
+        close_alert(desk.context, desk.participant.participant_id, alert, note)
+    except Refused as refused:
+        return _show_refused(desk, alert, refused, _CLOSING, note=note)
+    return desk.finish()
+
+
+def _show_refused(
+    desk: ParticipantStaffRequest,
+    alert: str,
+    refused: Refused,
+    form: str = "",
+    kind: str = "",
+    note: str = "",
+) -> Response:
+    """The alert as it is now, why nothing was done, and what was typed."""
+    if refused.code == "unknown_alert":
+        raise refused
+    words, field = words_by_label(desk, refused, LABELS), str(refused.details.get("field", ""))
+    page = _page(desk, alert, form=form, kind=kind, note=note, error=words, field=field)
+    return desk.show(page, refused)
+
+
+def _page(desk: ParticipantStaffRequest, alert: str, **shown: str) -> AlertPage:
+    found = get_alert(desk.context, desk.participant.participant_id, alert)
+    return AlertPage(
+        alert=build_alert_row(desk.installation, found, desk.frame.code),
+        list_url=desk.frame.within(ALERTS),
+        call_url=CONTACT_LOG.format(participant=found.participant),
+        kinds=tuple(AlertActionKind),
+        **shown,
+    )

@@ -1,0 +1,128 @@
+"""The list of a study's alerts, how its plan watches answers, and the same as a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.report.spreadsheet import csv_response
+from app.clinic.request import SignedInRequest
+from app.domain.plans.windows import local_day
+from app.domain.spreadsheets import Cell
+from app.services.clinic.alerts.alert_list import LISTED, AlertRecord, list_alerts
+from app.web.urls import ALERTS, ALERTS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsPage:
+    """Open alerts (or, with `closed`, closed ones), at most `most` of them.
+
+    `unwatched` is the plan's reason why nobody reads answers at once, "" where somebody does; then
+    `out_of_hours` says what happens at night.
+    """
+
+    template: ClassVar[str] = "clinic/alerts.html"
+    closed: bool
+    open_url: str
+    closed_url: str
+    file_url: str
+    rows: tuple[AlertRow, ...]
+    most: int
+    unwatched: str
+    out_of_hours: str
+
+
+HEADS = (
+    "site",
+    "participant",
+    "visit",
+    "day",
+    "instrument",
+    "rule",
+    "raised_at",
+    "told_at",
+    "due_at",
+    "escalated_at",
+    "acknowledged_at",
+    "acknowledged_by",
+    "minutes_to_acknowledge",
+    "actions",
+    "closed_at",
+    "closed_by",
+    "minutes_to_close",
+    "note",
+)
+"""Columns of the file: names of data, the same in every language."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ALERTS)
+def show_alerts(desk: SignedInRequest, closed: str = "") -> Response:
+    if desk.study is None:
+        raise HTTPException(404)
+    found = list_alerts(desk.context, desk.study.id, closed=closed == "1")
+    plan = found.plan
+    page = AlertsPage(
+        closed=closed == "1",
+        open_url=desk.frame.within(ALERTS),
+        closed_url=desk.frame.within(f"{ALERTS}?closed=1"),
+        file_url=desk.frame.within(ALERTS_FILE),
+        rows=tuple(build_alert_row(desk.installation, each, desk.frame.code) for each in found.alerts),
+        most=LISTED,
+        unwatched=_in_language(plan.monitoring_reason, desk.frame.code),
+        out_of_hours=_in_language(plan.out_of_hours, desk.frame.code),
+    )
+    return desk.show(page)
+
+
+@router.get(ALERTS_FILE)
+def download_alerts(desk: SignedInRequest) -> Response:
+    """Every alert of the study at this colleague's sites, open ones first, as a file for spreadsheets."""
+    if desk.study is None:
+        raise HTTPException(404)
+    both = (list_alerts(desk.context, desk.study.id, closed=closed, every=True) for closed in (False, True))
+    rows = (_line(each) for found in both for each in found.alerts)
+    return csv_response(desk.study.code, "alerts", local_day(desk.at, desk.zone), HEADS, rows)
+
+
+def _in_language(words: Mapping[str, str], code: str) -> str:
+    """The plan's words in this language, or in its first one: staff may read in one that it does not have."""
+    return words.get(code) or next(iter(words.values()), "")
+
+
+def _line(alert: AlertRecord) -> tuple[Cell, ...]:
+    told = [each.at for each in alert.notices if each.state == "sent"]
+    return (
+        alert.site,
+        alert.subject,
+        alert.visit,
+        alert.for_day.isoformat() if alert.for_day else None,
+        "@".join(alert.instrument) if alert.slot else None,
+        alert.rule,
+        _instant(alert.raised_at),
+        _instant(min(told, default=None)),
+        _instant(alert.due_at),
+        _instant(alert.escalated_at),
+        _instant(alert.acknowledged_at),
+        alert.acknowledged_by,
+        _minutes(alert.raised_at, alert.acknowledged_at),
+        "; ".join(f"{_instant(each.at)} {each.kind} {each.note}".strip() for each in alert.actions),
+        _instant(alert.closed_at),
+        alert.closed_by,
+        _minutes(alert.raised_at, alert.closed_at),
+        alert.closing_note,
+    )
+
+
+def _instant(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+
+
+def _minutes(start: datetime, end: datetime | None) -> int | None:
+    return int((end - start).total_seconds() // 60) if end else None

@@ -1,0 +1,1 @@
+"""Alerts: which answers call for somebody, and how staff deal with one."""

@@ -1,0 +1,1 @@
+"""Alerts as staff see them and deal with them."""
