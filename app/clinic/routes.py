@@ -22,6 +22,7 @@ from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
 from app.clinic.records import history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
+from app.clinic.settle import licence_page, matter_page, settle_list
 from app.clinic.today import contact_form, reminding, snooze_form, work_page
 
 router = APIRouter(include_in_schema=False)
@@ -43,6 +44,9 @@ for part in (
     correction_proposal,
     correction_decision,
     corrections_to_sign,
+    settle_list,
+    matter_page,
+    licence_page,
     scores,
     history,
     people_list,

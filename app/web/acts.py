@@ -116,6 +116,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     # a proposal names the version that it rests on, and a decided one stays decided by itself
     ("POST", urls.FORM_CORRECTION): ActRule(f"{urls.PARTICIPANT_FORM}?done=proposed"),
     ("POST", urls.CORRECTION): ActRule(f"{urls.CORRECTION}?done=signed"),
+    # a matter names the very records that it is about, and a settled one stays so by itself
+    ("POST", urls.MATTER): ActRule(f"{urls.SETTLE}?done=settled"),
+    ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
     # people and sites

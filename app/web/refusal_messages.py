@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
+from app.web.pages.matter_refusals import MATTER_REFUSALS
 from app.web.pages.people_refusals import PEOPLE_REFUSALS
 
 
@@ -360,7 +361,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "bad_head_file": _conflict(N_("%(file)s is no file of heads. Look what became of it.")),
     "not_a_backup": _invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
-    **{code: RefusalMessage(*row) for code, row in PEOPLE_REFUSALS.items()},
+    **{code: RefusalMessage(*row) for code, row in {**PEOPLE_REFUSALS, **MATTER_REFUSALS}.items()},
 }
 
 UNKNOWN_MESSAGE = _conflict(N_("That is not possible."))

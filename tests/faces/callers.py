@@ -58,7 +58,7 @@ class Who(StrEnum):
 
 
 STAFF = {Who(role.value): role for role in Role}
-READERS = (Who.monitor, Who.data_manager, Who.admin, Who.statistician, Who.sponsor_viewer)
+READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/unlock"),
@@ -70,7 +70,7 @@ STILL_OPEN_WHEN_LOCKED = {
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
-ABOUT_SENT = (urls.FORM_CORRECTION, urls.CORRECTION)
+ABOUT_SENT = (urls.FORM_CORRECTION, urls.CORRECTION, urls.MATTER)
 """Addresses of forms that were sent, which only the fourth person of each site has done."""
 ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
 """Asked last, because they end the state that the others are asked in."""
@@ -131,6 +131,7 @@ class SiteFixture:
             "session": "0123456789abcdef",
             "entry": str(entry),
             "correction": str(correction),
+            "matter": "quarantine-1",
         }
 
     def address(self, path: str, person: Person) -> str:
@@ -251,9 +252,10 @@ def _allowed(who: Who) -> frozenset[Permission]:
             conduct
             | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
             | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
+            | {Permission.MATTER_SETTLE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset(reading),
+        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
         Who.statistician: frozenset({Permission.REPORT_SEE}),
         Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
@@ -15,10 +17,17 @@ from app.domain.today.contacts import ContactOutcome
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
-from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.capture import (
+    AnswerEvent,
+    Correction,
+    CorrectionDecision,
+    Quarantine,
+    Response,
+    Settlement,
+)
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
-from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.participants import ContactEntry
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.staff import AccessReview
@@ -47,6 +56,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.ACCESS_REVIEWED,
             AuditEvent.CORRECTION_PROPOSED,
             AuditEvent.CORRECTION_DECLINED,
+            AuditEvent.MATTER_SETTLED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -104,8 +114,16 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         correction_id=1, participant_id=trial.participant, outcome=CorrectionOutcome.declined, decided_at=at,
         decided_by="x",
     )  # fmt: skip
+    settled: dict[str, Any] = {"reason": "x", "settled_at": at, "settled_by": "x"}
+    settlements = [
+        Settlement(
+            participant_id=trial.participant, kind=MatterKind.quarantine, ref="1",
+            decision=MatterDecision.rejected, **settled,
+        ),
+        LicenceDecision(study_id=trial.study, ref="x", decision=MatterDecision.ends, **settled),
+    ]  # fmt: skip
     installed = [client, pulled, pack, seal, reviewed, confirmed, canary]
-    return [answer, response, kept, disposition, contact, correction, decision, *installed]
+    return [answer, response, kept, disposition, contact, correction, decision, *settlements, *installed]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -149,6 +167,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.CONTACT_LOGGED,
             AuditEvent.CORRECTION_PROPOSED,
             AuditEvent.CORRECTION_DECLINED,
+            AuditEvent.MATTER_SETTLED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

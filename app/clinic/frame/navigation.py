@@ -19,6 +19,7 @@ from app.web.urls import (
     PARTICIPANTS,
     REPORT,
     REQUESTS,
+    SETTLE,
     SITES,
     STAFF,
 )
@@ -38,10 +39,11 @@ class MenuEntry:
 
 
 NAVIGATION: tuple[MenuEntry, ...] = (
-    MenuEntry(DESK, N_("Today"), Permission.PARTICIPANT_SEE),
+    MenuEntry(DESK, N_("Today"), Permission.CONTACT_LOG),
+    MenuEntry(SETTLE, N_("To settle")),
+    MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(PARTICIPANTS, N_("Participants")),
     MenuEntry(ACCESS, N_("Getting in")),
-    MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(REPORT, N_("Report")),
     MenuEntry(REQUESTS, N_("Requests")),
     MenuEntry(CORRECTIONS, N_("To sign")),

@@ -27,6 +27,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.SCORES_SEE: N_("see scores and diary plots"),
     Permission.CORRECTION_PROPOSE: N_("propose corrections of answers"),
     Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
+    Permission.MATTER_SETTLE: N_("settle what is open"),
 }
 """A test holds it complete."""
 

@@ -31,6 +31,8 @@ _KINDS: Mapping[str, HistoryKind] = {
     "answer": HistoryKind.forms,
     "slot": HistoryKind.forms,
     "correction": HistoryKind.corrections,
+    "matter": HistoryKind.corrections,
+    "answers": HistoryKind.corrections,
     "call": HistoryKind.contacts,
     "request": HistoryKind.contacts,
     "contact": HistoryKind.contacts,
@@ -51,6 +53,7 @@ _UNTOLD = frozenset(
         AuditEvent.SLOT_MISSED,
         AuditEvent.SLOT_PUBLISHED,
         AuditEvent.REMINDER_QUEUED,
+        AuditEvent.ANSWERS_VIEWED,
     }
 )
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
@@ -71,6 +74,8 @@ _WORDED = frozenset(
         AuditEvent.CORRECTION_PROPOSED,
         AuditEvent.CORRECTION_APPROVED,
         AuditEvent.CORRECTION_DECLINED,
+        AuditEvent.MATTER_SETTLED,
+        AuditEvent.ANSWERS_ACCEPTED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
@@ -90,6 +95,10 @@ def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
     """The events of one kind, or all that a history tells."""
     kinds = ((event.value, find_history_kind(event.value)) for event in AuditEvent)
     return tuple(event for event, each in kinds if each is not None and kind in (None, each))
+
+
+_OF_FORMS = frozenset({"form", "answer", "answers", "slot", "visit", "correction", "matter"})
+"""What an event is about when it may name a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def find_history_subject(event: str, changes: Iterable[Mapping[str, object]]) ->
     visit, message = "", None
     for change in changes:
         table, _, key = str(change["record"]).partition(":")
-        if table in ("slot", "answer") and of in ("form", "answer", "slot", "visit", "correction"):
+        if table in ("slot", "answer") and of in _OF_FORMS:
             visit = visit or key.partition("/")[0]
         elif table == "message" and of == "reminder":
             message = int(key)

@@ -75,6 +75,8 @@ class AuditEvent(StrEnum):
     CORRECTION_PROPOSED = "site:correction:proposed"
     CORRECTION_APPROVED = "site:correction:approved"
     CORRECTION_DECLINED = "site:correction:declined"
+    MATTER_SETTLED = "site:matter:settled"
+    ANSWERS_ACCEPTED = "site:answers:accepted"
     SIGNATURE_REFUSED = "staff:signature:refused"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
@@ -165,6 +167,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
         {"correction_decision", "response", "slot", "participant_request"}
     ),
     AuditEvent.CORRECTION_DECLINED: frozenset({"correction_decision", "participant_request"}),
+    AuditEvent.MATTER_SETTLED: frozenset({"settlement", "licence_decision"}),
+    AuditEvent.ANSWERS_ACCEPTED: frozenset({"settlement", "response", "slot"}),
     AuditEvent.ANCHOR_RECORDED: _SCHEDULE,
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

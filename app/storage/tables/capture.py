@@ -1,4 +1,4 @@
-"""Answers as they were given, the response they became, late ones kept apart, and corrections."""
+"""Answers as they were given, the response they became, late ones kept apart, corrections and settlements."""
 
 from datetime import date, datetime
 from typing import Any
@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.storage.tables.columns import big_key_type, enum_type, json_type
 
 
@@ -22,6 +23,13 @@ class AnswerEvent(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "revision"),
         sa.UniqueConstraint("slot_id", "client", "seq"),
+        sa.Index(
+            "ix_answer_event_unaware",
+            "slot_id",
+            "item",
+            sqlite_where=sa.text("base < revision - 1"),
+            postgresql_where=sa.text("base < revision - 1"),
+        ),
         sa.CheckConstraint("NOT (value IS NOT NULL AND words IS NOT NULL)", name="one_value"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
@@ -130,3 +138,20 @@ class CorrectionDecision(SQLModel, table=True):
     response_version: int | None = None
     decided_at: datetime
     decided_by: str = Field(max_length=80)
+
+
+class Settlement(SQLModel, table=True):
+    """A decision about one open matter, append-only.
+
+    `ref` names the very records that the matter is about: what changes after that is another matter.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("participant_id", "kind", "ref"),)
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id")
+    kind: MatterKind = Field(sa_type=enum_type(MatterKind))
+    ref: str = Field(max_length=120)
+    decision: MatterDecision = Field(sa_type=enum_type(MatterDecision))
+    reason: str = Field(max_length=400)
+    settled_at: datetime
+    settled_by: str = Field(max_length=80)
