@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.matter_counts import get_matter_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.return_address import find_return_address, with_return_address
@@ -38,16 +39,20 @@ from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import fill_message, message_of
-from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SIGN_IN
+from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """An entry of the menu as it is drawn; `current` is "page" on its page, "true" on one below it."""
+    """An entry of the menu as it is drawn; `current` is "page" on its page, "true" on one below it.
+
+    `count` is how much is open behind it; 0 also where nothing is counted.
+    """
 
     url: str
     label: str
     current: str
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,7 @@ class StaffRequest:
 
     def finish(self) -> Response:
         """To the result of the act, which is where the same act leads when it comes again."""
+        get_matter_counts(self.request).forget()
         return RedirectResponse(self.act.result, 303)
 
 
@@ -203,7 +209,7 @@ def require_staff(
     of_participant = participant.study_id if participant else None
     study = choose_study(request, frame.studies, named, of_participant, staff.actor, access.permission)
     actor = staff.actor.inside(study.id) if study else staff.actor
-    frame = _frame_within(request, frame, study, actor)
+    frame = _frame_within(request, frame, study, StaffContext(installation, actor, at))
     request.state.frame = frame
     if public_id is None and access.permission is not None and not actor.reach(access.permission):
         raise (
@@ -264,10 +270,13 @@ def _frame(
     )
 
 
-def _frame_within(request: Request, frame: DeskFrame, study: StaffStudy | None, actor: Actor) -> DeskFrame:
+def _frame_within(
+    request: Request, frame: DeskFrame, study: StaffStudy | None, context: StaffContext
+) -> DeskFrame:
     """The frame of a page about this study, with what its grants open there."""
     pages: Pages = request.app.state.pages
-    frame, path = replace(frame, study=study), request.url.path
+    frame, path, actor = replace(frame, study=study), request.url.path, context.actor
+    counts = get_matter_counts(request)
     return replace(
         frame,
         home_url=frame.within(DESK),
@@ -276,6 +285,7 @@ def _frame_within(request: Request, frame: DeskFrame, study: StaffStudy | None, 
                 frame.within(each.address),
                 pages.word(each.label, frame),
                 find_current(each, path),
+                counts.read(context) if each.address == SETTLE else 0,
             )
             for each in list_menu(actor)
         ),

@@ -64,6 +64,8 @@ NOT_AUDITED = frozenset(
         "correction.words",
         "correction_decision.note",
         "correction_decision.late_reason",
+        "settlement.reason",
+        "licence_decision.reason",
         "edc_record.body",
         "response.answers",
         "response.scores",

@@ -124,6 +124,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.ALERT_CLOSING): ActRule(
         f"{urls.ALERT}?done=closed", frozenset({AuditEvent.ALERT_ACTED, AuditEvent.CORRECTION_APPROVED})
     ),
+    # a matter names the very records that it is about, and a settled one stays so by itself
+    ("POST", urls.MATTER): ActRule(f"{urls.SETTLE}?done=settled"),
+    ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
     # people and sites

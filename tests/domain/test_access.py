@@ -16,7 +16,7 @@ def test_every_role_has_its_own_rights() -> None:
     }
     reading = {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE}
     reading |= {Permission.ANSWERS_SEE, Permission.ALERT_SEE}
-    assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading
+    assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading | {Permission.MATTER_SETTLE}
     assert ROLE_PERMISSIONS[Role.MONITOR] == reading | {Permission.ACCESS_SEE}
     assert ROLE_PERMISSIONS[Role.STATISTICIAN] == {Permission.REPORT_SEE, Permission.ARM_SEE}
     assert ROLE_PERMISSIONS[Role.SPONSOR_VIEWER] == {Permission.REPORT_SEE}

@@ -1,7 +1,7 @@
 """Every act of the table as somebody presses it in good faith, and what the whole database holds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,22 +12,27 @@ from httpx2 import Response
 from sqlmodel import select
 
 from app.domain.plans.plan import Owner, SecondCheck
+from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.studies import StudyMode
 from app.domain.today.contacts import join_reasons
 from app.domain.today.reasons import Reason
+from app.services.capture.quarantine import quarantine_answers
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.services.core.pack_registry import PackRegistry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.requested_visits import request_visit
 from app.storage.tables import metadata
 from app.storage.tables.participants import Contact
-from app.storage.tables.schedule import Disposition
+from app.storage.tables.schedule import Disposition, Slot
 from app.storage.tables.staff import Staff
+from app.storage.tables.studies import Study
 from app.web import urls
 from app.web.acts import FIELD
 from tests.applications import fresh_page_key, visitor
-from tests.faces.callers import PASSWORD, SiteFixture, Who, caller
+from tests.faces.callers import PASSWORD, SiteFixture, Who, caller, sign_in_colleague
 from tests.markup import parsed
 from tests.services.confirming import confirming
 from tests.services.people import START, Person
@@ -381,6 +386,35 @@ def _alert_closing(sites: SiteFixture) -> Press:
     return press
 
 
+def _settlement(sites: SiteFixture) -> Press:
+    """The data manager rejects answers that came when the baseline had been sent."""
+    site = sites.phone.person.site
+    about = Person(sites.installation, site, f"{site.code}-004")
+    with sites.installation.work(SYSTEM, START) as work:
+        slot = work.session.exec(select(Slot).where(Slot.public_id == about.slot("BL").public_id)).one()
+        quarantine_answers(work, slot, {"q1": 4}, "already_submitted", START, clock_untrusted=False)
+    typed = {"decision": "rejected", "reason": "asked again by telephone"}
+    other = typed | {"reason": "as it was sent"}
+    return _about_sent(sites, urls.MATTER, body=typed, other=other, words="as it was sent")
+
+
+def _licence(sites: SiteFixture) -> Press:
+    """The study's data manager, once it is a trial whose official wording is missing."""
+    owner = sa.create_engine(sites.installation.engine.url)
+    with owner.begin() as connection:
+        connection.execute(sa.update(Study).values(mode=StudyMode.LIVE))
+    owner.dispose()
+    sites.app.state.installation = replace(sites.installation, pack_registry=PackRegistry())
+    carried = sign_in_colleague(sites, Who.data_manager, "whole@example.org", None)["Cookie"]
+    press = press_as_staff(sites, urls.LICENCE, words="asked for in May")
+    press.client = visitor(sites.app, Cookie=carried)
+    press.cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
+    typed = {"licence": "qlq-c30~3.0~en~missing~", "decision": "renewal"}
+    press.body = typed | {"reason": "asked for in March"}
+    press.other = typed | {"reason": "asked for in May"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -452,5 +486,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ),
     ("POST", urls.ALERT_ACTIONS): _alert_action,
     ("POST", urls.ALERT_CLOSING): _alert_closing,
+    ("POST", urls.MATTER): _settlement,
+    ("POST", urls.LICENCE): _licence,
 }
 """How each act of the table is pressed."""

@@ -61,7 +61,7 @@ class Who(StrEnum):
 
 
 STAFF = {Who(role.value): role for role in Role}
-READERS = (Who.monitor, Who.data_manager, Who.admin, Who.statistician, Who.sponsor_viewer)
+READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/unlock"),
@@ -76,6 +76,7 @@ CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/
 ABOUT_SENT = (
     urls.FORM_CORRECTION,
     urls.CORRECTION,
+    urls.MATTER,
     urls.ALERT,
     urls.ALERT_ACKNOWLEDGEMENT,
     urls.ALERT_ACTIONS,
@@ -113,6 +114,7 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
     "alert": lambda session, row: session.exec(
         select(Alert.public_id).where(Alert.participant_id == row.id)
     ).first(),
+    "matter": lambda _session, _row: "quarantine-1",
 }
 """What an address names, by the names that declared paths have."""
 
@@ -293,9 +295,10 @@ def _allowed(who: Who) -> frozenset[Permission]:
             conduct
             | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
             | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
+            | {Permission.MATTER_SETTLE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset(reading),
+        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
         Who.statistician: frozenset({Permission.REPORT_SEE}),
         Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),

@@ -169,7 +169,7 @@ def test_the_desk_tells_what_became_of_a_pack(
         run(trial, f"DROP TRIGGER instrument_pack_no_{act}")
     run(trial, damage)
     assert site.code == "0571"
-    assert [told in note for note in notes(browser(app, Role.DATA_MANAGER, clock))] == [True] * bool(told)
+    assert [told in note for note in notes(browser(app, Role.INVESTIGATOR, clock))] == [True] * bool(told)
 
 
 def run(trial: Installation, statement: str) -> None:

@@ -125,7 +125,16 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
                 each
                 for each in bare
                 if each.partition("?")[0]
-                in (urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX, urls.TRAIL)
+                in (
+                    urls.FIND,
+                    urls.PARTICIPANTS,
+                    urls.DESK,
+                    urls.ENROL,
+                    urls.REPORT,
+                    urls.MATRIX,
+                    urls.TRAIL,
+                    urls.SETTLE,
+                )
             ]
             assert set(bare) <= set(carried), (url, bare)
             assert answer.text.count(f'name="study" value="{study}"') >= len({*carried} - {urls.DESK}), url

@@ -211,7 +211,7 @@ def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: T
     visitor = ParticipantContext(made, person.participant(START), START)
     request_correction(visitor, person.slot("BL").public_id)
     reader = clinic.browser(Role.DATA_MANAGER)
-    assert reader.get("/desk").headers["location"] == "/desk/matrix"
+    assert reader.get("/desk").headers["location"] == "/desk/settle"
     for client, may in ((nurse, True), (reader, False)):
         shown = page(client, "/desk?q=")
         assert "reported a mistake" in shown.text
@@ -219,6 +219,7 @@ def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: T
         assert linked == (["/desk/requests"] if may else [])
         assert ("c" in [each.text for each in shown.all("kbd")]) is may
         assert ("r" in [each.text for each in shown.all("kbd")]) is may
+    assert clinic.browser(Role.MONITOR).get("/desk").headers["location"] == "/desk/matrix"
 
 
 def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: ClinicFixture) -> None:

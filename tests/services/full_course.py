@@ -9,6 +9,7 @@ import pyotp
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.clock_trust import ClockReading
+from app.domain.desk.matters import MatterDecision, MatterKind, MatterName
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
@@ -22,6 +23,7 @@ from app.services.audit.clock_confirmation import confirm_clock
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
+from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.snoozing import snooze_participant
@@ -41,7 +43,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.setup.site_words import set_urgent_words
 from app.services.setup.studies import create_client, create_staff, grant_role
 from app.storage.row_changes import study_chain
-from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from tests.services.alerted import PAIN, raised, run_clock, watched
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, asking_everything, bound, colleague, days, qlq
@@ -62,6 +64,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _deal_with_alert(person)
     _let_the_edc_in(person)
     _import_pack(person)
+    _settle(person)
     _confirm_clock(person)
     assert seal_days(ClockContext(installation, LATER)) == 1
     return (person.cookie,)
@@ -182,6 +185,23 @@ def _import_pack(person: Person) -> None:
             )
         )  # fmt: skip
         work.record(AuditEvent.PACK_IMPORTED, study_chain(study), study)
+
+
+def _settle(person: Person) -> None:
+    """What came twice is rejected, and a licence will be renewed."""
+    manager = colleague(Role.DATA_MANAGER, person.site, everywhere=True)
+    context = StaffContext(person.installation, manager, LATER)
+    name, entry = MatterName(MatterKind.quarantine, "1"), SettlementEntry("rejected", "asked by telephone")
+    settle_matter(context, person.row().id or 0, name, entry)
+    study = person.site.study_id
+    with person.installation.work(manager, LATER) as work:
+        work.session.add(
+            LicenceDecision(
+                study_id=study, ref="moon-6~1.0~en", decision=MatterDecision.renewal, reason="in May",
+                settled_at=LATER, settled_by=manager.id,
+            )
+        )  # fmt: skip
+        work.record(AuditEvent.MATTER_SETTLED, study_chain(study), study, reason="in May")
 
 
 COURSE = grown(_course, SITE)

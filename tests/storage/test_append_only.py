@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
@@ -24,10 +26,11 @@ from app.storage.tables.capture import (
     CorrectionDecision,
     Quarantine,
     Response,
+    Settlement,
 )
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
-from app.storage.tables.packs import InstrumentPack
+from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.participants import ContactEntry
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.staff import AccessReview
@@ -58,6 +61,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.CORRECTION_DECLINED,
             AuditEvent.ALERT_RAISED,
             AuditEvent.ALERT_ACTED,
+            AuditEvent.MATTER_SETTLED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -123,8 +127,16 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         alert_id=1, participant_id=trial.participant, kind=AlertActionKind.called, recorded_at=at,
         recorded_by="x",
     )  # fmt: skip
-    installed = [client, pulled, pack, seal, reviewed, confirmed, canary]
-    return [answer, response, kept, disposition, contact, correction, decision, alert, action, *installed]
+    settled: dict[str, Any] = {"reason": "x", "settled_at": at, "settled_by": "x"}
+    settlements = [
+        Settlement(
+            participant_id=trial.participant, kind=MatterKind.quarantine, ref="1",
+            decision=MatterDecision.rejected, **settled,
+        ),
+        LicenceDecision(study_id=trial.study, ref="x", decision=MatterDecision.ends, **settled),
+    ]  # fmt: skip
+    acts = [answer, response, kept, disposition, contact, correction, decision, alert, action, *settlements]
+    return [*acts, client, pulled, pack, seal, reviewed, confirmed, canary]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -170,6 +182,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.CORRECTION_DECLINED,
             AuditEvent.ALERT_RAISED,
             AuditEvent.ALERT_ACTED,
+            AuditEvent.MATTER_SETTLED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

@@ -20,6 +20,7 @@ from app.web.urls import (
     PARTICIPANTS,
     REPORT,
     REQUESTS,
+    SETTLE,
     SITES,
     STAFF,
     TRAIL,
@@ -42,6 +43,7 @@ class MenuEntry:
 NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(DESK, N_("Today"), Permission.CONTACT_LOG),
     MenuEntry(ALERTS, N_("Alerts"), Permission.ALERT_HANDLE),
+    MenuEntry(SETTLE, N_("To settle")),
     MenuEntry(PARTICIPANTS, N_("Participants"), Permission.CONTACT_LOG),
     MenuEntry(ACCESS, N_("Getting in"), Permission.CONTACT_LOG),
     MenuEntry(MATRIX, N_("Matrix")),

@@ -29,6 +29,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
     Permission.ALERT_SEE: N_("see alerts"),
     Permission.ALERT_HANDLE: N_("deal with alerts"),
+    Permission.MATTER_SETTLE: N_("settle what is open"),
 }
 """A test holds it complete."""
 

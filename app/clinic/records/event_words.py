@@ -39,6 +39,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.CORRECTION_PROPOSED: N_("Correction proposed"),
     Event.CORRECTION_APPROVED: N_("Correction approved"),
     Event.CORRECTION_DECLINED: N_("Correction declined"),
+    Event.MATTER_SETTLED: N_("Matter settled"),
+    Event.ANSWERS_ACCEPTED: N_("Answers that were kept apart accepted"),
     Event.ALERT_RAISED: N_("Alert raised"),
     Event.STAFF_ALERTED: N_("Staff told of the alert"),
     Event.ALERT_ESCALATED: N_("Alert escalated"),

@@ -68,6 +68,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "kind": N_("Kind"),
     "channel": N_("Channel"),
     "outcome": N_("Outcome"),
+    "decision": N_("Decision"),
     "next_try_on": N_("Next try"),
     "contacted_at": N_("Contact at"),
     "told_on": N_("Told on"),

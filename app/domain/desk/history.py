@@ -33,6 +33,8 @@ _KINDS: Mapping[str, HistoryKind] = {
     "slot": HistoryKind.forms,
     "alert": HistoryKind.alerts,
     "correction": HistoryKind.corrections,
+    "matter": HistoryKind.corrections,
+    "answers": HistoryKind.corrections,
     "call": HistoryKind.contacts,
     "request": HistoryKind.contacts,
     "contact": HistoryKind.contacts,
@@ -54,6 +56,7 @@ _UNTOLD = frozenset(
         AuditEvent.SLOT_PUBLISHED,
         AuditEvent.REMINDER_QUEUED,
         AuditEvent.ALERT_MESSAGE_SETTLED,
+        AuditEvent.ANSWERS_VIEWED,
     }
 )
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
@@ -77,6 +80,8 @@ _WORDED = frozenset(
         AuditEvent.MISSED_REASON_RECORDED,
         AuditEvent.ALERT_ACTED,
         AuditEvent.ALERT_CLOSED,
+        AuditEvent.MATTER_SETTLED,
+        AuditEvent.ANSWERS_ACCEPTED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
@@ -98,7 +103,7 @@ def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
     return tuple(event for event, each in kinds if each is not None and kind in (None, each))
 
 
-_ABOUT_FORMS = frozenset({"form", "answer", "slot", "visit", "correction", "alert"})
+_ABOUT_FORMS = frozenset({"form", "answer", "answers", "slot", "visit", "correction", "alert", "matter"})
 """Events that are about a form, which one of their changes names."""
 
 

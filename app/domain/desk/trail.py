@@ -33,6 +33,7 @@ _KINDS: Mapping[str, TrailKind] = {
     "slot": TrailKind.forms,
     "schedule": TrailKind.forms,
     "alert": TrailKind.alerts,
+    "matter": TrailKind.corrections,
     "correction": TrailKind.corrections,
     "anchor": TrailKind.dates,
     "visit": TrailKind.dates,
@@ -68,6 +69,8 @@ _KINDS: Mapping[str, TrailKind] = {
 
 def find_trail_kind(event: str) -> TrailKind | None:
     """The kind of an event; None for one of accounts, which stand in no study's trail."""
+    if event == AuditEvent.ANSWERS_ACCEPTED:  # others about answers are looks at them
+        return TrailKind.corrections
     return _KINDS.get(event.split(":")[1])
 
 
@@ -132,7 +135,7 @@ _TECHNICAL = frozenset(
     " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
     " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
     " acknowledged_at acknowledged_by wake_at alert_id lease_until edc_record.version as_of claimed_as_of"
-    " resource contact.address_sealed slot.correction".split()
+    " resource contact.address_sealed slot.correction settled_by settlement.ref licence_decision.ref".split()
 )
 """Fields that stand in the downloads alone."""
 

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     CORRECTION_DECIDE = "correction:decide"
     ALERT_SEE = "alert:see"
     ALERT_HANDLE = "alert:handle"
+    MATTER_SETTLE = "matter:settle"
 
 
 class Role(StrEnum):
@@ -84,9 +85,10 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.ANSWERS_SEE,
         Permission.SCORES_SEE,
         Permission.CORRECTION_DECIDE,
+        Permission.MATTER_SETTLE,
     },
     Role.MONITOR: _READING | {Permission.ACCESS_SEE},
-    Role.DATA_MANAGER: _READING,
+    Role.DATA_MANAGER: _READING | {Permission.MATTER_SETTLE},
     Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
     Role.STATISTICIAN: frozenset({Permission.REPORT_SEE, Permission.ARM_SEE}),
     Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE}),

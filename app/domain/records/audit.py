@@ -84,6 +84,8 @@ class AuditEvent(StrEnum):
     ALERT_ACKNOWLEDGED = "site:alert:acknowledged"
     ALERT_ACTED = "site:alert:acted"
     ALERT_CLOSED = "site:alert:closed"
+    MATTER_SETTLED = "site:matter:settled"
+    ANSWERS_ACCEPTED = "site:answers:accepted"
     SIGNATURE_REFUSED = "staff:signature:refused"
     ANCHOR_RECORDED = "site:anchor:recorded"
     ANCHOR_RECEIVED = "edc:anchor:recorded"
@@ -181,6 +183,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ALERT_ACKNOWLEDGED: frozenset({"alert"}),
     AuditEvent.ALERT_ACTED: frozenset({"alert_action"}),
     AuditEvent.ALERT_CLOSED: frozenset({"alert"}),
+    AuditEvent.MATTER_SETTLED: frozenset({"settlement", "licence_decision"}),
+    AuditEvent.ANSWERS_ACCEPTED: frozenset({"settlement", "response", "slot"}),
     AuditEvent.ANCHOR_RECORDED: _SCHEDULE,
     AuditEvent.ANCHOR_RECEIVED: _SCHEDULE | {"edc_record"},
     AuditEvent.VISIT_RECEIVED: frozenset({"visit_record", "slot", "edc_record"}),

@@ -12,7 +12,12 @@ from app.services.core.identifiers import new_public_id
 from app.storage.audit import ChainHead, build_entry
 from app.storage.plain_rows import ResponseRecord
 from app.storage.proof.row_facts import FactKey, new_row_fact
+from app.storage.queries.today.alerts import list_raised_rules
+from app.storage.row_changes import participant_chain, record_name
 from app.storage.statements.raise_alerts import RaisedAlerts
+from app.storage.tables.capture import Alert
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
 
 
 def build_alert_rows(
@@ -43,6 +48,20 @@ def build_alert_rows(
         for rule in triggered
         if rule.code not in raised_before
     ]
+
+
+def raise_alerts(work: UnitOfWork, plan: Plan, slot: Slot, response: ResponseRecord) -> None:
+    """Raise in this unit of work what a version calls for and the form did not raise before (COR-07).
+
+    What it raised stays raised: somebody has to look at it, and closes it.
+    """
+    before = list_raised_rules(work.session, response.slot_id)
+    rows = build_alert_rows(plan, slot.instrument, slot.participant_id, response, work.at, before)
+    if not rows:
+        return
+    work.session.add_all([Alert(**row) for row in rows])
+    changes = [name_alert(record_name(slot), row["rule"]) for row in rows]
+    work.record(AuditEvent.ALERT_RAISED, participant_chain(slot.participant_id), changes=changes)
 
 
 def name_alert(form: str, rule: str) -> FieldChange:

@@ -11,34 +11,15 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.storage.tables.capture import AnswerEvent
-from app.storage.tables.columns import table_of
+from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
 from app.storage.tables.schedule import Slot
 
-_EARLIER = table_of(AnswerEvent).alias("earlier")
-_LATER = table_of(AnswerEvent).alias("later")
-
 _FOUND = (
-    sa.select(_LATER.c.slot_id, _LATER.c.item, _EARLIER.c.received_at, _LATER.c.received_at.label("later_at"))
-    .join(
-        _EARLIER,
-        sa.and_(
-            _EARLIER.c.slot_id == _LATER.c.slot_id,
-            _EARLIER.c.item == _LATER.c.item,
-            _EARLIER.c.revision < _LATER.c.revision,
-            _EARLIER.c.revision > _LATER.c.base,
-            _EARLIER.c.client != _LATER.c.client,
-            # What a page sends with the whole form comes from the same phone as what it saved before.
-            sa.literal("sent:").concat(_EARLIER.c.client) != _LATER.c.client,
-            sa.or_(
-                _EARLIER.c.value.is_distinct_from(_LATER.c.value),
-                _EARLIER.c.words.is_distinct_from(_LATER.c.words),
-            ),
-        ),
-    )
-    .join(Slot, col(Slot.id) == _LATER.c.slot_id)
+    sa.select(LATER.c.slot_id, LATER.c.item, EARLIER.c.received_at, LATER.c.received_at.label("later_at"))
+    .join_from(LATER, EARLIER, UNAWARE)
+    .join(Slot, col(Slot.id) == LATER.c.slot_id)
     .where(col(Slot.participant_id) == sa.bindparam("participant"))
-    .order_by(_LATER.c.id, _EARLIER.c.id)
+    .order_by(LATER.c.id, EARLIER.c.id)
 )
 
 

@@ -25,7 +25,12 @@ from app.services.edc.requests import (
     record_event,
 )
 from app.services.feed.feed_events import participant_event, raise_version, visit_event, visit_ref
-from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
+from app.services.schedule.anchors import (
+    AnchorEntry,
+    enter_anchor,
+    preview_anchor,
+    retire_differing,
+)
 from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import list_slots
@@ -148,6 +153,8 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
         part = f"anchors/{body.kind}"
         stored = request.store(work, participant, part, document)
         in_force = is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at)
+        if stored.acts and in_force:
+            retire_differing(work.session, participant, body.kind, Owner.edc)
         if not stored.acts or in_force:
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
             standing = AnchorStanding.CURRENT if in_force else AnchorStanding.DIFFERING

@@ -119,6 +119,32 @@ def withdraw_anchor(
     _publish(work, plan, participant, StatedAnchor(dated, row.source, reason, withdrawn=True))
 
 
+def confirm_anchor(
+    installation: Installation, work: UnitOfWork, participant: Participant, kind: str, reason: str
+) -> None:
+    """Tell the EDC once more, with a reason, the date in force from which its own differs; none, nothing."""
+    row = _current(work.session, participant, kind)
+    if row is not None:
+        plan = get_plan(installation, work.session, participant.study_id)
+        _publish(work, plan, participant, StatedAnchor(_dated(row), row.source, reason))
+
+
+def retire_differing(session: Session, participant: Participant, kind: str, source: Owner) -> None:
+    """Let dates rest that this source said and that were never in force, once it says the one that is."""
+    rows = select(Anchor).where(
+        Anchor.participant_id == participant.id,
+        Anchor.kind == kind,
+        Anchor.source == source.value,
+        Anchor.standing == AnchorStanding.DIFFERING,
+    )
+    for row in session.exec(rows):
+        row.standing = AnchorStanding.SUPERSEDED
+
+
+def _dated(row: Anchor) -> AnchorDate:
+    return AnchorDate(row.kind, row.dated_on, row.dated_at)
+
+
 def _stands(
     plan: Plan, participant: Participant, anchors: Mapping[str, AnchorDate], entry: AnchorEntry, at: datetime
 ) -> bool:

@@ -44,8 +44,10 @@ APPEND_ONLY = (
     "feed_event",
     "instrument_pack",
     "key_canary",
+    "licence_decision",
     "quarantine",
     "response",
+    "settlement",
     "transfer",
 )
 """Tables whose rows the database itself refuses to change or delete (AUD-03)."""

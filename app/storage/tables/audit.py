@@ -12,7 +12,16 @@ class AuditEntry(SQLModel, table=True):
     """One entry of the trail, append-only and linked to the one before it in its chain."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (sa.UniqueConstraint("chain", "seq"), sa.Index("ix_audit_entry_at", "at", "id"))
+    __table_args__ = (
+        sa.UniqueConstraint("chain", "seq"),
+        sa.Index("ix_audit_entry_at", "at", "id"),
+        sa.Index(
+            "ix_audit_entry_contradicted",
+            "chain",
+            sqlite_where=sa.text("event = 'edc:body:contradicted'"),
+            postgresql_where=sa.text("event = 'edc:body:contradicted'"),
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
     chain: str = Field(max_length=40)
     seq: int

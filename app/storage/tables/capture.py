@@ -1,4 +1,4 @@
-"""Answers as they were given, the response they became, late ones kept apart, corrections, and alerts."""
+"""Answers as they were given, their response, late ones kept apart, corrections, alerts, settlements."""
 
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.storage.tables.columns import big_key_type, enum_type, json_type
 
 ALERT_OPEN = sa.text("closed_at IS NULL")
@@ -29,6 +30,13 @@ class AnswerEvent(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "revision"),
         sa.UniqueConstraint("slot_id", "client", "seq"),
+        sa.Index(
+            "ix_answer_event_unaware",
+            "slot_id",
+            "item",
+            sqlite_where=sa.text("base < revision - 1"),
+            postgresql_where=sa.text("base < revision - 1"),
+        ),
         sa.CheckConstraint("NOT (value IS NOT NULL AND words IS NOT NULL)", name="one_value"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
@@ -182,3 +190,20 @@ class AlertAction(SQLModel, table=True):
     note: str | None = Field(default=None, max_length=400)
     recorded_at: datetime
     recorded_by: str = Field(max_length=80)
+
+
+class Settlement(SQLModel, table=True):
+    """A decision about one open matter, append-only.
+
+    `ref` names the very records that the matter is about: what changes after that is another matter.
+    """
+
+    __table_args__ = (sa.UniqueConstraint("participant_id", "kind", "ref"),)
+    id: int | None = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id")
+    kind: MatterKind = Field(sa_type=enum_type(MatterKind))
+    ref: str = Field(max_length=120)
+    decision: MatterDecision = Field(sa_type=enum_type(MatterDecision))
+    reason: str = Field(max_length=400)
+    settled_at: datetime
+    settled_by: str = Field(max_length=80)

@@ -5,6 +5,9 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from app.domain.desk.matters import MatterDecision
+from app.storage.tables.columns import enum_type
+
 
 class InstrumentPack(SQLModel, table=True):
     """The official words of one instrument version in one language, licensed to one study.
@@ -29,3 +32,17 @@ class InstrumentPack(SQLModel, table=True):
     content: str
     imported_at: datetime
     imported_by: str = Field(max_length=80)
+
+
+class LicenceDecision(SQLModel, table=True):
+    """A decision about a licence in the state that `ref` names, append-only; in another it is open anew."""
+
+    __tablename__ = "licence_decision"
+    __table_args__ = (sa.UniqueConstraint("study_id", "ref"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    ref: str = Field(max_length=120)
+    decision: MatterDecision = Field(sa_type=enum_type(MatterDecision))
+    reason: str = Field(max_length=400)
+    settled_at: datetime
+    settled_by: str = Field(max_length=80)

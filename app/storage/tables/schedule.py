@@ -22,6 +22,12 @@ class Anchor(SQLModel, table=True):
             sqlite_where=sa.text("standing = 'current'"),
             postgresql_where=sa.text("standing = 'current'"),
         ),
+        sa.Index(
+            "ix_anchor_differing",
+            "participant_id",
+            sqlite_where=sa.text("standing = 'differing'"),
+            postgresql_where=sa.text("standing = 'differing'"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
@@ -65,6 +71,7 @@ class VisitRecord(SQLModel, table=True):
 
 _LIVE = "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
 _UNEXPLAINED = f"{_LIVE} AND for_day IS NULL AND missed_reason IS NULL"
+_UNEXPLAINED_LEFT = _UNEXPLAINED.replace("exit_kind IS NULL", "exit_kind IS NOT NULL")
 
 
 class Slot(SQLModel, table=True):
@@ -140,6 +147,13 @@ class Slot(SQLModel, table=True):
             "closes_at",
             sqlite_where=sa.text(_UNEXPLAINED),
             postgresql_where=sa.text(_UNEXPLAINED),
+        ),
+        sa.Index(
+            "ix_slot_unexplained_left",
+            "study_id",
+            "closes_at",
+            sqlite_where=sa.text(_UNEXPLAINED_LEFT),
+            postgresql_where=sa.text(_UNEXPLAINED_LEFT),
         ),
         sa.Index(
             "ix_slot_wake",

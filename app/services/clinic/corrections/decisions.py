@@ -20,7 +20,7 @@ from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
-from app.services.capture.alerting import build_alert_rows, name_alert
+from app.services.capture.alerting import raise_alerts
 from app.services.capture.answer_events import spell_answer
 from app.services.capture.submission_builder import ResponseOrigin, build_response
 from app.services.clinic.corrections.proposals import (
@@ -38,9 +38,8 @@ from app.storage.queries.corrections import (
     list_response_versions,
     list_waiting_corrections,
 )
-from app.storage.queries.today.alerts import list_raised_rules
 from app.storage.row_changes import participant_chain, record_name
-from app.storage.tables.capture import Alert, CorrectionDecision, Response
+from app.storage.tables.capture import CorrectionDecision, Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import TeamRequest
 from app.storage.unit_of_work import UnitOfWork
@@ -164,23 +163,7 @@ def _approve(
     changes = _answer_changes(form, changed, document)
     chain = participant_chain(correction.participant_id)
     work.record(AuditEvent.CORRECTION_APPROVED, chain, reason=decision.late_reason, changes=changes)
-    _raise_alerts(work, form, response)
-
-
-def _raise_alerts(work: UnitOfWork, form: CorrectableForm, response: ResponseRecord) -> None:
-    """Raise what the corrected answers call for and the form did not raise before (COR-07).
-
-    What it raised stays raised: somebody has to look at it, and closes it.
-    """
-    slot, before = form.slot, list_raised_rules(work.session, response.slot_id)
-    rows = build_alert_rows(
-        form.definition.plan, slot.instrument, slot.participant_id, response, work.at, before
-    )
-    if not rows:
-        return
-    work.session.add_all([Alert(**row) for row in rows])
-    changes = [name_alert(record_name(slot), row["rule"]) for row in rows]
-    work.record(AuditEvent.ALERT_RAISED, participant_chain(slot.participant_id), changes=changes)
+    raise_alerts(work, form.definition.plan, form.slot, response)
 
 
 def _check_still_true(session: Session, rows: CorrectionRows, form: CorrectableForm) -> None:

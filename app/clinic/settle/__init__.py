@@ -1,0 +1,1 @@
+"""To settle: what is open in a study, and the pages on which it is decided."""

@@ -1,0 +1,68 @@
+"""A licence that ends, ended or is missing: the decision about it, with its reason."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.request import SignedInRequest, StaffRequest
+from app.clinic.settle.matter_lines import MatterLine, build_line
+from app.clinic.settle.matter_page import LABELS
+from app.domain.desk.matters import DECISIONS, MatterKind
+from app.domain.refusal import Refused
+from app.services.clinic.matters.matter_details import get_licence
+from app.services.clinic.matters.settlement import SettlementEntry, settle_licence
+from app.web.form_fields import ActCode, ActWords
+from app.web.urls import LICENCE, SETTLE
+
+
+@dataclass(frozen=True, slots=True)
+class LicencePage:
+    """A licence and what may be decided of it; `line` is None where nothing is open of it any more."""
+
+    template: ClassVar[str] = "clinic/settle/licence.html"
+    licence: str
+    line: MatterLine | None
+    list_url: str
+    action_url: str
+    decisions: tuple[str, ...]
+    decision: str = ""
+    reason: str = ""
+    error: str = ""
+    field: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(LICENCE)
+def show_licence(desk: SignedInRequest, licence: Annotated[str, Query(max_length=120)] = "") -> Response:
+    return desk.show(_page(desk, licence))
+
+
+@router.post(LICENCE)
+def take_licence_decision(
+    desk: SignedInRequest, licence: ActCode = "", decision: ActCode = "", reason: ActWords = ""
+) -> Response:
+    try:
+        settle_licence(desk.context, licence, SettlementEntry(decision, reason))
+    except Refused as refused:
+        page = replace(_page(desk, licence), decision=decision, reason=reason)
+        field = str(refused.details.get("field", "main"))
+        field = field if field in LABELS else "main"
+        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
+    return desk.finish()
+
+
+def _page(desk: StaffRequest, licence: str) -> LicencePage:
+    matter = get_licence(desk.context, licence)
+    plan = desk.installation.library.plan(desk.study_code, desk.study.plan_version if desk.study else "")
+    return LicencePage(
+        licence=licence,
+        line=build_line(desk, plan, matter) if matter else None,
+        list_url=desk.frame.within(SETTLE),
+        action_url=desk.frame.within(LICENCE),
+        decisions=tuple(each.value for each in DECISIONS[MatterKind.licence]) if matter else (),
+    )

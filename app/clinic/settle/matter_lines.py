@@ -1,0 +1,126 @@
+"""An open matter as the list and its own page tell it: its facts, and where it is decided."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from urllib.parse import urlencode
+
+from app.clinic.forms.answer_rows import name_form
+from app.clinic.request import StaffRequest, url_of_participant
+from app.domain.desk.matters import MatterKind
+from app.domain.plans.plan import Plan
+from app.i18n.languages import language_name
+from app.services.clinic.matters.matter_list import OpenMatter
+from app.services.setup.packs import PackStatus
+from app.web.urls import CORRECTION, LICENCE, MATTER
+
+
+@dataclass(frozen=True, slots=True)
+class MatterDate:
+    """A date as it was stated: what it is called, the day (None: there is none), and by whom."""
+
+    label: str
+    on: date | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatterLine:
+    """One open matter. `url` leads to where it is decided; what is not of its kind is empty.
+
+    `reason` is the code of why answers lie apart, `part` what an EDC's message was about, `number` of
+    questions. `days` it is open; of a licence that ended, since then, and less than 0 while it runs.
+    """
+
+    kind: str
+    url: str
+    subject: str
+    person_url: str
+    site: str
+    zone: str
+    at: datetime
+    days: int
+    form: str = ""
+    form_url: str = ""
+    visit: str = ""
+    day: date | None = None
+    one: MatterDate | None = None
+    two: MatterDate | None = None
+    reason: str = ""
+    number: int = 0
+    part: str = ""
+    as_of: datetime | None = None
+    pack: PackStatus | None = None
+
+
+def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine:
+    """The line of a matter, in the reader's language."""
+    if matter.row is None:
+        return _licence_line(desk, matter)
+    row, kind = matter.row, matter.name.kind
+    person = url_of_participant(row.participant)
+    contradiction = matter.contradiction
+    line = MatterLine(
+        kind=kind.value,
+        url=MATTER.format(participant=row.participant, matter=matter.name),
+        subject=row.subject,
+        person_url=person,
+        site=row.site,
+        zone=row.zone,
+        at=matter.at,
+        days=matter.days,
+        reason=row.one or "" if kind is MatterKind.quarantine else "",
+        number=row.number or 0,
+        part=contradiction.part if contradiction else "",
+        as_of=contradiction.as_of if contradiction else None,
+    )
+    if kind in (MatterKind.dates_differ, MatterKind.dates_order):
+        return replace(
+            line,
+            one=_stated(desk, plan, row.one, row.one_on, row.one_source),
+            two=_stated(desk, plan, row.two, row.two_on, row.two_source),
+        )
+    if kind is MatterKind.correction:
+        line = replace(line, url=CORRECTION.format(participant=row.participant, correction=row.one))
+    return _with_form(desk, matter, line) if row.slot else line
+
+
+def _stated(
+    desk: StaffRequest, plan: Plan, kind: str | None, on: date | None, source: str | None
+) -> MatterDate:
+    return MatterDate(plan.anchor_label(kind or "", desk.frame.code), on, source or "")
+
+
+def _with_form(desk: StaffRequest, matter: OpenMatter, line: MatterLine) -> MatterLine:
+    row, library = matter.row, desk.installation.library
+    if row is None:
+        return line
+    plan = library.plan(desk.study_code, row.plan_version or "")
+    instrument = library.instrument(row.instrument or "", row.instrument_version or "")
+    form_url = f"{line.person_url}/forms/{row.slot}"
+    return replace(
+        line,
+        url=form_url if matter.name.kind is MatterKind.missed else line.url,
+        form=name_form(desk.installation, plan, instrument, desk.frame.code),
+        form_url=form_url,
+        visit=row.visit or "",
+        day=row.for_day,
+    )
+
+
+def _licence_line(desk: StaffRequest, matter: OpenMatter) -> MatterLine:
+    pack = matter.pack
+    if pack is None:
+        raise LookupError(str(matter.name))
+    instrument = desk.installation.library.instrument(pack.instrument, pack.version)
+    name = desk.installation.name(pack.study, instrument, desk.frame.code)
+    return MatterLine(
+        kind=matter.name.kind.value,
+        url=desk.frame.within(f"{LICENCE}?{urlencode({'licence': matter.name.ref})}"),
+        subject="",
+        person_url="",
+        site="",
+        zone=desk.zone,
+        at=matter.at,
+        days=matter.days,
+        pack=replace(pack, instrument=name, language=language_name(pack.language)),
+    )

@@ -1,0 +1,213 @@
+"""One open matter: what it is about, and the decision with its reason."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.forms.answer_rows import answer_words
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.request import (
+    ParticipantStaffRequest,
+    PermittedRequest,
+    url_of_participant,
+)
+from app.clinic.settle.matter_lines import MatterLine, build_line
+from app.domain.desk.matters import MatterName, parse_matter_name
+from app.domain.instruments.responses import AnswerValue
+from app.domain.refusal import Refused
+from app.i18n.languages import find_language
+from app.i18n.marking import N_
+from app.services.capture.forms import FormDefinition
+from app.services.clinic.matters.late_answers import LateAnswers
+from app.services.clinic.matters.matter_details import (
+    ConflictingForm,
+    MatterDetails,
+    SettledMatter,
+    get_matter,
+)
+from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
+from app.web.form_fields import ActCode, ActWords
+from app.web.urls import MATTER, SETTLE
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """One question, or field of a message, with what was said of it first and then."""
+
+    what: str
+    first: str
+    then: str
+    number: int = 0
+    first_at: datetime | None = None
+    then_at: datetime | None = None
+
+    @property
+    def differs(self) -> bool:
+        return self.first != self.then
+
+
+@dataclass(frozen=True, slots=True)
+class MatterPage:
+    """A matter with what is needed to decide it. `line` is None where it is open no more.
+
+    `rows` compare answers or messages; `hidden`: this reader may not see them. `obstacle` says why answers
+    cannot be accepted. `dates_url`, `form_url` and `correction_url` lead on where the reader may go on.
+    """
+
+    template: ClassVar[str] = "clinic/settle/matter.html"
+    subject: str
+    person_url: str
+    list_url: str
+    action_url: str
+    line: MatterLine | None
+    kind: str
+    zone: str
+    settled: SettledMatter | None
+    decisions: tuple[str, ...]
+    rows: tuple[ComparedRow, ...]
+    hidden: bool
+    lang: str
+    obstacle: str
+    shown: str
+    dates_url: str
+    correction_url: str
+    decision: str = ""
+    reason: str = ""
+    error: str = ""
+    field: str = ""
+
+
+LABELS = {"decision": N_("Your decision"), "reason": N_("Reason")}
+
+INVESTIGATORS = "investigators"
+"""Stands for an obstacle: they alone accept answers."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(MATTER)
+def show_matter(desk: PermittedRequest, matter: str) -> Response:
+    return desk.show(_page(desk, _read_name(matter)))
+
+
+@router.post(MATTER)
+def take_decision(
+    desk: PermittedRequest,
+    matter: str,
+    decision: ActCode = "",
+    reason: ActWords = "",
+    shown: ActCode = "",
+) -> Response:
+    name = _read_name(matter)
+    desk = desk.acting(result=desk.frame.within(f"{SETTLE}?done=settled"))
+    try:
+        entry = SettlementEntry(decision, reason, shown)
+        settle_matter(desk.context, desk.participant.participant_id, name, entry)
+    except Refused as refused:
+        page = replace(_page(desk, name), decision=decision, reason=reason)
+        field = str(refused.details.get("field", "main"))
+        field = field if field in LABELS else "main"
+        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
+    return desk.finish()
+
+
+def _read_name(text: str) -> MatterName:
+    name = parse_matter_name(text)
+    if name is None:
+        raise Refused("unknown_matter")
+    return name
+
+
+def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
+    details = get_matter(desk.context, desk.participant.participant_id, name)
+    person, matter = url_of_participant(desk.participant.public_id), details.matter
+    line = build_line(desk, details.plan, matter) if matter else None
+    definition = _definition(details)
+    spoken = find_language(definition.text.lang) if definition else None
+    of_dates = details.records_dates and line is not None and line.one is not None
+    kind = matter.row.one if matter and matter.row else ""
+    proposes = details.proposes and details.conflict is not None and details.conflict.sent
+    return MatterPage(
+        subject=details.subject,
+        person_url=person,
+        list_url=desk.frame.within(SETTLE),
+        action_url=MATTER.format(participant=desk.participant.public_id, matter=name),
+        line=line,
+        kind=name.kind.value,
+        zone=details.zone,
+        settled=details.settled,
+        decisions=tuple(each.value for each in details.decisions),
+        rows=tuple(_rows(details)),
+        hidden=definition is not None and not details.sees_answers,
+        lang=spoken.tag if spoken else "",
+        obstacle=_name_obstacle(details),
+        shown=details.shown,
+        dates_url=f"{person}/dates?kind={kind}" if of_dates else "",
+        correction_url=f"{line.form_url}/correction" if proposes and line else "",
+    )
+
+
+def _name_obstacle(details: MatterDetails) -> str:
+    """Why answers cannot be accepted by this reader; "" where they can."""
+    if details.late is None:
+        return ""
+    if details.late.obstacle is not None:
+        return details.late.obstacle.value
+    return "" if details.accepts else INVESTIGATORS
+
+
+def _definition(details: MatterDetails) -> FormDefinition | None:
+    """The form whose answers it is about, if it is about answers."""
+    if details.late is not None:
+        return details.late.definition
+    return details.conflict.definition if details.conflict else None
+
+
+def _rows(details: MatterDetails) -> Iterator[ComparedRow]:
+    if details.late is not None and details.sees_answers:
+        yield from _late_rows(details.late)
+    elif details.conflict is not None and details.sees_answers:
+        yield from _conflict_rows(details.conflict)
+    elif details.matter is not None and (told := details.matter.contradiction) is not None:
+        shown = told.part != "arm" or details.sees_arm
+        for name in dict.fromkeys((*told.stored, *told.refused)) if shown else ():
+            yield ComparedRow(name, _spell(told.stored.get(name)), _spell(told.refused.get(name)))
+
+
+def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:
+    definition, apart = late.definition, late.quarantine.answers
+    for item in definition.items:
+        if item.code in apart or item.code in late.document:
+            yield ComparedRow(
+                definition.text.items[item.code],
+                _answer(definition, item.code, late.saved),
+                _answer(definition, item.code, {**late.document, **apart}),
+                number=item.number,
+            )
+
+
+def _conflict_rows(conflict: ConflictingForm) -> Iterator[ComparedRow]:
+    definition = conflict.definition
+    for each in conflict.answers:
+        yield ComparedRow(
+            definition.text.items[each.item],
+            _answer(definition, each.item, {each.item: each.earlier}),
+            _answer(definition, each.item, {each.item: each.later}),
+            number=definition.instrument.item(each.item).number,
+            first_at=each.earlier_at,
+            then_at=each.later_at,
+        )
+
+
+def _answer(definition: FormDefinition, item: str, answers: Mapping[str, AnswerValue]) -> str:
+    """An answer in words; a bar for one left blank, nothing where none was given."""
+    return (answer_words(definition, item, answers[item]) or "–") if item in answers else ""
+
+
+def _spell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

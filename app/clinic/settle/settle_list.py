@@ -1,0 +1,118 @@
+"""The list "To settle": what is open in one study, and the way to where each of it is decided."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.clinic.request import SignedInRequest
+from app.clinic.settle.matter_lines import MatterLine, build_line
+from app.domain.desk.matters import MatterCursor, MatterKind, parse_matter_name
+from app.domain.typed_text import narrow_text
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.web.urls import SETTLE
+
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class KindTab:
+    """One choice of kinds ("" for all), with how many matters there are."""
+
+    kind: str
+    url: str
+    current: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePage:
+    """What is open, the oldest first; `filtered`: a site or a part of a code narrows the list."""
+
+    template: ClassVar[str] = "clinic/settle/list.html"
+    rows: tuple[MatterLine, ...]
+    tabs: tuple[KindTab, ...]
+    sites: tuple[tuple[str, str], ...]
+    kind: str
+    site: str
+    search: str
+    filtered: bool
+    every: int
+    clear_url: str
+    next_url: str
+    as_of: datetime
+    zone: str
+    settled: bool
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(SETTLE)
+def show_open_matters(
+    desk: SignedInRequest,
+    kind: Annotated[str, Query(max_length=40)] = "",
+    site: Annotated[str, Query(max_length=40)] = "",
+    q: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(max_length=200)] = "",
+    done: str = "",
+) -> Response:
+    if desk.study is None:
+        raise HTTPException(404)
+    chosen = MatterKind(kind) if kind in tuple(MatterKind) else None
+    site, search = narrow_text(site), narrow_text(q)
+    criteria = MatterFilter(chosen, site, search, _parse_cursor(after))
+    listed = get_open_matters(desk.context, criteria)
+    plan = desk.installation.library.plan(desk.study.code, desk.study.plan_version)
+
+    def address(kind: str, **more: str) -> str:
+        parts = {"kind": kind, "site": site, "q": search} | more
+        kept = urlencode({name: value for name, value in parts.items() if value})
+        return desk.frame.within(f"{SETTLE}?{kept}" if kept else SETTLE)
+
+    here = chosen.value if chosen else ""
+    return desk.show(
+        SettlePage(
+            rows=tuple(build_line(desk, plan, each) for each in listed.rows),
+            tabs=(
+                KindTab("", address(""), chosen is None, listed.every),
+                *(
+                    KindTab(each.value, address(each.value), chosen is each, listed.counts.get(each, 0))
+                    for each in MatterKind
+                ),
+            ),
+            sites=tuple((each.code, each.name) for each in listed.sites),
+            kind=here,
+            site=site,
+            search=search,
+            filtered=bool(site or search),
+            every=listed.every,
+            clear_url=desk.frame.within(SETTLE),
+            next_url=address(here, after=_format_cursor(listed.next)) if listed.next else "",
+            as_of=desk.at,
+            zone=desk.zone,
+            settled=done == "settled",
+        )
+    )
+
+
+def _format_cursor(cursor: MatterCursor) -> str:
+    """The keyset cursor as it stands in an address."""
+    return f"{int(cursor.at.timestamp() * 1_000_000)}_{cursor.name}"
+
+
+def _parse_cursor(text: str) -> MatterCursor | None:
+    """The cursor of an address; None for what is none."""
+    moment, _, named = text.partition("_")
+    name = parse_matter_name(named)
+    if name is None or _NUMBER.fullmatch(moment) is None:
+        return None
+    try:
+        return MatterCursor(datetime.fromtimestamp(int(moment) / 1_000_000, UTC), name)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""What is open in a study until somebody settles it: the list, and each decision."""

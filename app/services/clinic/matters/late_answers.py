@@ -1,0 +1,142 @@
+"""Answers that lie apart from their form: what they are, and making them its response."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session
+
+from app.domain.capture.document import complete_document, content_digest
+from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_unasked
+from app.domain.plans.status import Status
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.services.capture.alerting import raise_alerts
+from app.services.capture.answer_events import spell_answer
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.submission_builder import ResponseOrigin, build_response
+from app.services.core.context import StaffContext
+from app.services.core.identifiers import new_public_id
+from app.services.schedule.slot_publication import publish_acts_of
+from app.storage.plain_rows import SlotRecord
+from app.storage.queries.matters.answers import read_draft
+from app.storage.queries.slots import slot_facts, slot_status
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import Quarantine, Response
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+
+class Obstacle(StrEnum):
+    """Why answers that lie apart cannot become the response of their form."""
+
+    already_sent = "already_sent"
+    still_open = "still_open"
+    not_expected = "not_expected"
+    after_leaving = "after_leaving"
+    incomplete = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswers:
+    """Answers that lie apart, and the form as it would be with them over what was saved in time.
+
+    `document` are all its answers; with the `obstacle` "incomplete" those that there are.
+    """
+
+    quarantine: Quarantine
+    slot: Slot
+    definition: FormDefinition
+    saved: Mapping[str, AnswerValue]
+    document: Mapping[str, AnswerValue]
+    obstacle: Obstacle | None
+
+
+def read_late_answers(
+    context: StaffContext, session: Session, participant: Participant, quarantine_id: int
+) -> LateAnswers:
+    """The answers of this quarantine as they are judged now. Raises Refused as `define_form`."""
+    quarantine = session.get_one(Quarantine, quarantine_id)
+    slot = session.get_one(Slot, quarantine.slot_id)
+    study = session.get_one(Study, participant.study_id)
+    definition = define_form(context.installation, study.code, slot, participant.language)
+    saved = read_draft(session, key_of(slot))
+    instrument, leave_out = definition.instrument, definition.leave_out
+    merged = ValidAnswers(without_unasked(instrument, {**saved, **quarantine.answers}, leave_out))
+    obstacle = _find_obstacle(slot, quarantine, context.at)
+    document = merged
+    try:
+        document = complete_document(instrument, merged, leave_out, reviewed=True)
+    except Refused:
+        obstacle = obstacle or Obstacle.incomplete
+    return LateAnswers(quarantine, slot, definition, saved, document, obstacle)
+
+
+def fingerprint_answers(context: StaffContext, late: LateAnswers) -> str:
+    """What a page carries, so that exactly those answers are accepted that it showed."""
+    return context.installation.secret_box.keyed_fingerprint(content_digest(late.document), "late answers")
+
+
+def accept_late_answers(
+    context: StaffContext, work: UnitOfWork, participant: Participant, late: LateAnswers, reason: str
+) -> None:
+    """Make them the form's response, out of its window and scored, and tell the EDC.
+
+    It counts as sent when the answers arrived. Raises Refused("not_acceptable") naming the obstacle.
+    """
+    if late.obstacle is not None:
+        raise Refused("not_acceptable", field="decision", obstacle=late.obstacle.value)
+    slot, quarantine = late.slot, late.quarantine
+    origin = ResponseOrigin(
+        public_id=new_public_id(),
+        submission=f"quarantine:{quarantine.id}",
+        language=participant.language,
+        presentation={},
+        app_version=context.installation.app_version,
+        out_of_window=True,
+        in_grace=False,
+        submitted_at=quarantine.received_at,
+        device_at=quarantine.device_at,
+        clock_untrusted=quarantine.clock_untrusted,
+    )
+    slot.submitted_at, slot.out_of_window = quarantine.received_at, True
+    slot.missed_reason, slot.missed_note = None, None
+    record = SlotRecord(**{name: getattr(slot, name) for name in SlotRecord._fields})
+    document = ValidAnswers(dict(late.document))
+    response = build_response(late.definition, record, origin, version=1, answers=document)
+    work.session.add(Response(**response._asdict()))
+    changes = [FieldChange(record_name(slot), "quarantine", None, quarantine.id), *_answer_changes(late)]
+    chain = participant_chain(key_of(participant))
+    work.record(AuditEvent.ANSWERS_ACCEPTED, chain, reason=reason, changes=changes)
+    raise_alerts(work, late.definition.plan, slot, response)
+    publish_acts_of(context.installation, work, key_of(participant))
+
+
+def _find_obstacle(slot: Slot, quarantine: Quarantine, at: datetime) -> Obstacle | None:
+    status, left = slot_status(slot, at), slot_facts(slot).exit
+    given_at = min(quarantine.device_at or quarantine.received_at, quarantine.received_at)
+    if status is Status.submitted:
+        return Obstacle.already_sent
+    if status in (Status.not_expected, Status.excused):
+        return Obstacle.not_expected
+    if left is not None and given_at >= left.at:
+        return Obstacle.after_leaving
+    return None if status is Status.missed else Obstacle.still_open
+
+
+def _answer_changes(late: LateAnswers) -> list[FieldChange]:
+    record, salt = f"answer:{late.slot.visit}/{late.slot.instrument}", f"quarantine:{late.quarantine.id}"
+    return [
+        FieldChange(
+            record,
+            code,
+            spell_answer(late.saved[code], salt) if code in late.saved else None,
+            spell_answer(value, salt),
+        )
+        for code, value in late.document.items()
+        if code not in late.saved or late.saved[code] != value
+    ]

@@ -1,0 +1,157 @@
+"""One matter with what is needed to decide it; a look at answers is an audited read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, MatterName
+from app.domain.plans.plan import Plan
+from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.clinic.matters.late_answers import LateAnswers, fingerprint_answers, read_late_answers
+from app.services.clinic.matters.matter_list import OpenMatter, open_matter_scope
+from app.services.clinic.matters.settlement import find_open_licence, find_open_matter, may_accept
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan
+from app.storage.queries.matters.answers import ConflictingAnswers, read_conflicting_answers
+from app.storage.queries.staff import find_staff_names
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import Settlement
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class SettledMatter:
+    """What was decided of a matter, why, when and by whom."""
+
+    decision: MatterDecision
+    reason: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictingForm:
+    """A form that two phones answered; `sent`: it was sent, so that a correction can be proposed."""
+
+    definition: FormDefinition
+    answers: Sequence[ConflictingAnswers]
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatterDetails:
+    """A matter; `matter` is None where it is open no more, and `settled` says what was decided, if anything.
+
+    `late` and `conflict` are what it is about, where it is about answers; `sees_answers`: this reader may see
+    them, `shown` their fingerprint. `records_dates`, `proposes` and `accepts`: this reader may record dates,
+    propose corrections, and accept answers.
+    """
+
+    name: MatterName
+    subject: str
+    zone: str
+    plan: Plan
+    matter: OpenMatter | None
+    settled: SettledMatter | None
+    decisions: tuple[MatterDecision, ...]
+    late: LateAnswers | None = None
+    shown: str = ""
+    conflict: ConflictingForm | None = None
+    sees_answers: bool = False
+    sees_arm: bool = True
+    records_dates: bool = False
+    proposes: bool = False
+    accepts: bool = False
+
+
+def get_matter(context: StaffContext, participant_id: int, name: MatterName) -> MatterDetails:
+    """A matter of one participant. Raises Refused("unknown_matter") for one of a kind decided elsewhere."""
+    if name.kind not in DECISIONS or name.kind is MatterKind.licence:
+        raise Refused("unknown_matter")
+    with replace(context, act=None).unit_of_work() as work:
+        session = work.session
+        participant = session.get_one(Participant, participant_id)
+        study, site = participant.study_id, participant.site_id
+        plan = get_plan(context.installation, session, study)
+        matter = find_open_matter(context, session, participant_id, name)
+        details = MatterDetails(
+            name=name,
+            subject=participant.subject,
+            zone=participant.zone,
+            plan=plan,
+            matter=matter,
+            settled=_read_settled(session, participant, name),
+            decisions=DECISIONS[name.kind] if matter else (),
+            sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
+            sees_arm=not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site),
+            records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
+            proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
+            accepts=may_accept(context, participant),
+        )
+        if matter is None or matter.row is None:
+            return details
+        if name.kind is MatterKind.quarantine:
+            return _with_late_answers(context, work, participant, details)
+        if name.kind is MatterKind.conflict:
+            return _with_conflict(context, work, participant, details, matter.row.slot or "")
+        return details
+
+
+def get_licence(context: StaffContext, ref: str) -> OpenMatter | None:
+    """The licence of this name, if something of it is open for this colleague."""
+    with context.read() as session:
+        scope = open_matter_scope(context, session)
+        return None if scope is None else find_open_licence(context, session, scope, ref)
+
+
+def _with_late_answers(
+    context: StaffContext, work: UnitOfWork, participant: Participant, details: MatterDetails
+) -> MatterDetails:
+    late = read_late_answers(context, work.session, participant, int(details.name.ref))
+    if details.sees_answers:
+        _record_look(work, late.slot, details.name)
+    accepts = details.accepts and late.obstacle is None
+    open_to = tuple(each for each in details.decisions if accepts or each is not MatterDecision.accepted)
+    return replace(details, late=late, shown=fingerprint_answers(context, late), decisions=open_to)
+
+
+def _with_conflict(
+    context: StaffContext, work: UnitOfWork, participant: Participant, details: MatterDetails, slot_id: str
+) -> MatterDetails:
+    slot = work.session.exec(select(Slot).where(Slot.public_id == slot_id)).one()
+    study = work.session.get_one(Study, participant.study_id)
+    if details.sees_answers:
+        _record_look(work, slot, details.name)
+    conflict = ConflictingForm(
+        define_form(context.installation, study.code, slot, participant.language),
+        read_conflicting_answers(work.session, key_of(slot)),
+        slot.submitted_at is not None,
+    )
+    return replace(details, conflict=conflict)
+
+
+def _record_look(work: UnitOfWork, slot: Slot, name: MatterName) -> None:
+    seen = FieldChange(record_name(slot), "matter", None, str(name))
+    work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(slot.participant_id), changes=[seen])
+
+
+def _read_settled(session: Session, participant: Participant, name: MatterName) -> SettledMatter | None:
+    same = select(Settlement).where(
+        Settlement.participant_id == participant.id,
+        Settlement.kind == name.kind,
+        Settlement.ref == name.ref,
+    )
+    row = session.exec(same).one_or_none()
+    if row is None:
+        return None
+    names = find_staff_names(session, [row.settled_by])
+    return SettledMatter(row.decision, row.reason, row.settled_at, names.get(row.settled_by, row.settled_by))

@@ -1,0 +1,209 @@
+"""To settle: what is open in one study at a colleague's sites, the oldest first, with counts of each kind."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+
+from sqlmodel import Session
+
+from app.domain.desk.matters import MatterCursor, MatterKind, MatterName
+from app.domain.plans.anchor_order import kinds_before
+from app.domain.plans.plan import Plan
+from app.domain.plans.windows import local_day
+from app.domain.records.access import Permission
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.core.context import StaffContext
+from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
+from app.storage.queries.contradictions import Contradiction, read_contradiction
+from app.storage.queries.matters.branches import MatterShape
+from app.storage.queries.matters.rows import (
+    MatterRow,
+    MatterSearch,
+    count_matters,
+    list_decided_licences,
+    list_matters,
+)
+
+PAGE = 100
+"""Matters on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatterFilter:
+    """Which part of the list is shown: a kind, a site, codes that hold this text; what follows `after`."""
+
+    kind: MatterKind | None = None
+    site: str = ""
+    search: str = ""
+    after: MatterCursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMatter:
+    """Something open since `at`, `days` ago by its participant's calendar; `row` is None for a licence."""
+
+    name: MatterName
+    at: datetime
+    days: int
+    row: MatterRow | None = None
+    pack: PackStatus | None = None
+
+    @property
+    def contradiction(self) -> Contradiction | None:
+        """What the EDC said in two ways, where it is that."""
+        if self.row is None or self.name.kind is not MatterKind.edc_message:
+            return None
+        return read_contradiction(json.loads(self.row.note or "[]")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMatters:
+    """A page of the list, the counts of every kind at these filters, and where the next page begins."""
+
+    rows: tuple[OpenMatter, ...]
+    counts: Mapping[MatterKind, int]
+    sites: tuple[StaffSite, ...]
+    criteria: MatterFilter
+    next: MatterCursor | None = None
+
+    @property
+    def every(self) -> int:
+        """How many there are of all kinds."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MatterScope:
+    """The sites of one study at which a colleague settles, and those of them that are looked at.
+
+    `seeing` are the sites at which they may see what tells the arm; `everywhere`: the whole study is theirs.
+    """
+
+    study_id: int
+    study: str
+    plan: Plan
+    sites: tuple[StaffSite, ...]
+    chosen: tuple[int, ...]
+    seeing: tuple[int, ...]
+    everywhere: bool = field(default=False)
+
+    def search(
+        self,
+        at: datetime,
+        kinds: Sequence[MatterKind] = tuple(MatterKind),
+        *,
+        subject: str = "",
+        participant_id: int = 0,
+    ) -> MatterSearch:
+        """The search for these kinds in this scope."""
+        hides = any(site not in self.seeing for site in self.chosen)
+        shape = _shape(self.plan, tuple(kinds), hides, bool(subject), participant_id != 0)
+        return MatterSearch(
+            shape, self.study_id, self.chosen, self.seeing, at, subject=subject, participant_id=participant_id
+        )
+
+
+def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatters:
+    """A page of what is open at this colleague's sites, in at most five queries."""
+    with context.read() as session:
+        scope = open_matter_scope(context, session, criteria.site)
+        if scope is None:
+            return OpenMatters((), {}, (), criteria)
+        licences = [] if criteria.search or criteria.site else list_open_licences(context, session, scope)
+        subject = criteria.search
+        counts = dict(count_matters(session, scope.search(context.at, subject=subject)))
+        if licences:
+            counts[MatterKind.licence] = len(licences)
+        shown = licences if criteria.kind in (None, MatterKind.licence) and criteria.after is None else []
+        kinds = tuple(MatterKind) if criteria.kind is None else (criteria.kind,)
+        search, most = scope.search(context.at, kinds, subject=subject), PAGE - len(shown)
+        found = list_matters(session, search, criteria.after, most + 1)
+    rows = tuple(describe_matter(row, context.at) for row in found[:most])
+    following = MatterCursor(rows[-1].at, rows[-1].name) if rows and len(found) > most else None
+    return OpenMatters((*shown, *rows), counts, scope.sites, criteria, following)
+
+
+def count_open_matters(context: StaffContext) -> int:
+    """How many matters are open in all."""
+    with context.read() as session:
+        scope = open_matter_scope(context, session)
+        if scope is None:
+            return 0
+        licences = list_open_licences(context, session, scope)
+        return len(licences) + sum(count_matters(session, scope.search(context.at)).values())
+
+
+def open_matter_scope(context: StaffContext, session: Session, site: str = "") -> MatterScope | None:
+    """Where this colleague settles in their study; None where they do so nowhere.
+
+    A `site` that is none of theirs leaves nothing to look at.
+    """
+    permitted = list_staff_sites(session, context.actor, Permission.MATTER_SETTLE)
+    sites = tuple(each for each in permitted if each.study_id == permitted[0].study_id)
+    if not sites:
+        return None
+    study_id, code = sites[0].study_id, sites[0].study
+    plan = context.installation.library.plan(code, sites[0].plan_version)
+    seeing = [
+        each.site_id
+        for each in sites
+        if not plan.blinded or context.actor.may(Permission.ARM_SEE, study_id, each.site_id)
+    ]
+    return MatterScope(
+        study_id=study_id,
+        study=code,
+        plan=plan,
+        sites=sites,
+        chosen=tuple(each.site_id for each in sites if site in ("", each.code)),
+        seeing=tuple(seeing),
+        everywhere=context.actor.may(Permission.MATTER_SETTLE, study_id, None),
+    )
+
+
+def list_open_licences(context: StaffContext, session: Session, scope: MatterScope) -> list[OpenMatter]:
+    """Licences of the study that ended, end soon or are missing, for who settles at all of its sites."""
+    if not scope.everywhere:
+        return []
+    packs = packs_needing_attention(
+        list_pack_statuses(context.installation, scope.study, scope.plan.version, context.at)
+    )
+    settled = list_decided_licences(session, scope.study_id) if packs else ()
+    named = [(name_licence(pack), pack) for pack in packs]
+    return [
+        OpenMatter(name, context.at, -pack.days_left, pack=pack)
+        for name, pack in named
+        if name.ref not in settled
+    ]
+
+
+def name_licence(pack: PackStatus) -> MatterName:
+    """A licence in the state that it is in: one that ended is another matter than one that will end."""
+    until = pack.valid_until.isoformat() if pack.valid_until else ""
+    ref = f"{pack.instrument}~{pack.version}~{pack.language}~{pack.standing.value}~{until}"
+    return MatterName(MatterKind.licence, ref)
+
+
+def describe_matter(row: MatterRow, at: datetime) -> OpenMatter:
+    """A row of the records as an open matter."""
+    since: date = local_day(row.at, row.zone)
+    days = (local_day(at, row.zone) - since).days
+    return OpenMatter(MatterName(MatterKind(row.kind), row.ref), row.at, days, row=row)
+
+
+@lru_cache(maxsize=64)
+def _shape(
+    plan: Plan, kinds: tuple[MatterKind, ...], hides: bool, filtered: bool, single: bool
+) -> MatterShape:
+    order = tuple((before, kind) for kind in plan.anchor_kinds for before in kinds_before(plan, kind))
+    if not hides:
+        return MatterShape(kinds, order, filtered=filtered, single=single)
+    revealing = tuple(each.kind for each in plan.anchors if each.arm_revealing)
+    visits = [
+        rule.code_of(offset)
+        for rule in plan.visits
+        if rule.arms or plan.reveals_arm(rule.anchor or "")
+        for offset in rule.offsets or (0,)
+    ]
+    return MatterShape(kinds, order, revealing, tuple(visits), filtered, single)

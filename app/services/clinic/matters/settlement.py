@@ -1,0 +1,157 @@
+"""Settling an open matter: by one of the decisions of its kind, with a reason, and told where it is known."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, MatterName
+from app.domain.people.names import check_reason
+from app.domain.records.access import Permission
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.services.clinic.matters.late_answers import (
+    accept_late_answers,
+    fingerprint_answers,
+    read_late_answers,
+)
+from app.services.clinic.matters.matter_list import (
+    MatterScope,
+    OpenMatter,
+    describe_matter,
+    list_open_licences,
+    open_matter_scope,
+)
+from app.services.core.context import StaffContext
+from app.services.schedule.anchors import confirm_anchor
+from app.storage.queries.matters.rows import MatterRow, find_matter
+from app.storage.row_changes import participant_chain, study_chain
+from app.storage.tables.capture import Settlement
+from app.storage.tables.packs import LicenceDecision
+from app.storage.tables.participants import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementEntry:
+    """A decision as it is typed, and its reason.
+
+    `shown` is the fingerprint of the answers that were shown, where the decision is about answers.
+    """
+
+    decision: str
+    reason: str
+    shown: str = ""
+
+
+def settle_matter(
+    context: StaffContext, participant_id: int, name: MatterName, entry: SettlementEntry
+) -> None:
+    """Decide a matter of one participant, for good; what changes later is another matter.
+
+    Investigators alone accept answers, which become the form's response. Where a date stands against the
+    EDC's, the EDC is told it once more with the reason. Raises Refused: "matter_closed" where it is settled
+    or no more what it was, "unknown_decision", "accepted_by_investigators", "preview_changed" where the form
+    would hold other answers by now than were shown, those of `check_reason`, and as `accept_late_answers`.
+    """
+    with context.unit_of_work() as work:
+        chain = participant_chain(participant_id)
+        work.lock(chain)
+        participant = work.session.get_one(Participant, participant_id)
+        row = find_open_row(context, work.session, participant_id, name)
+        if row is None:
+            raise Refused("matter_closed")
+        decision, reason = _check_entry(name.kind, entry)
+        if decision is MatterDecision.accepted:
+            if not may_accept(context, participant):
+                raise Refused("accepted_by_investigators", field="decision")
+            late = read_late_answers(context, work.session, participant, int(name.ref))
+            if entry.shown != fingerprint_answers(context, late):
+                raise Refused("preview_changed")
+            accept_late_answers(context, work, participant, late, reason)
+        else:
+            about = FieldChange(_record(row), "matter", None, str(name))
+            work.record(AuditEvent.MATTER_SETTLED, chain, reason=reason, changes=[about])
+        if decision is MatterDecision.date_stands:
+            confirm_anchor(context.installation, work, participant, row.one or "", reason)
+        settled = Settlement(
+            participant_id=participant_id,
+            kind=name.kind,
+            ref=name.ref,
+            decision=decision,
+            reason=reason,
+            settled_at=context.at,
+            settled_by=context.actor.id,
+        )
+        work.session.add(settled)
+
+
+def settle_licence(context: StaffContext, ref: str, entry: SettlementEntry) -> None:
+    """Decide what becomes of a licence; one that has ended since is another matter.
+
+    Raises Refused: "matter_closed" (also for who does not settle in the whole study), "unknown_decision",
+    and those of `check_reason`.
+    """
+    with context.unit_of_work() as work:
+        scope = open_matter_scope(context, work.session)
+        if scope is None:
+            raise Refused("matter_closed")
+        chain = study_chain(scope.study_id)
+        work.lock(chain, scope.study_id)
+        matter = find_open_licence(context, work.session, scope, ref)
+        if matter is None:
+            raise Refused("matter_closed")
+        decision, reason = _check_entry(MatterKind.licence, entry)
+        work.record(AuditEvent.MATTER_SETTLED, chain, scope.study_id, reason=reason)
+        decided = LicenceDecision(
+            study_id=scope.study_id,
+            ref=ref,
+            decision=decision,
+            reason=reason,
+            settled_at=context.at,
+            settled_by=context.actor.id,
+        )
+        work.session.add(decided)
+
+
+def may_accept(context: StaffContext, participant: Participant) -> bool:
+    """Whether this colleague may make answers a form's response: whoever signs corrections (IAM-04)."""
+    return context.actor.may(Permission.CORRECTION_DECIDE, participant.study_id, participant.site_id)
+
+
+def find_open_row(
+    context: StaffContext, session: Session, participant_id: int, name: MatterName
+) -> MatterRow | None:
+    """The open matter of this name of one participant, at a site where this colleague settles."""
+    scope = open_matter_scope(context, session)
+    if scope is None or name.kind not in DECISIONS:
+        return None
+    return find_matter(
+        session, scope.search(context.at, (name.kind,), participant_id=participant_id), name.ref
+    )
+
+
+def find_open_matter(
+    context: StaffContext, session: Session, participant_id: int, name: MatterName
+) -> OpenMatter | None:
+    """The same as the list tells it."""
+    row = find_open_row(context, session, participant_id, name)
+    return None if row is None else describe_matter(row, context.at)
+
+
+def find_open_licence(
+    context: StaffContext, session: Session, scope: MatterScope, ref: str
+) -> OpenMatter | None:
+    """The open licence of this name."""
+    named = (each for each in list_open_licences(context, session, scope) if each.name.ref == ref)
+    return next(named, None)
+
+
+def _check_entry(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecision, str]:
+    allowed = DECISIONS[kind]
+    if entry.decision not in allowed:
+        raise Refused("unknown_decision", field="decision", allowed=allowed)
+    return MatterDecision(entry.decision), check_reason(entry.reason)
+
+
+def _record(row: MatterRow) -> str:
+    """What the trail says it is about: the form, where it is about one."""
+    return f"slot:{row.visit}/{row.instrument}" if row.slot else f"matter:{row.kind}"

@@ -1,0 +1,1 @@
+"""Reads of what is open in a study until somebody settles it."""

@@ -1,0 +1,59 @@
+"""The answers that an open matter is about: a draft, and two phones' answers to one question."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.domain.instruments.responses import AnswerValue
+from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
+from app.storage.tables.capture import AnswerEvent
+
+_CONFLICTS = (
+    sa.select(
+        LATER.c.item,
+        EARLIER.c.value.label("earlier_value"),
+        EARLIER.c.words.label("earlier_words"),
+        EARLIER.c.received_at.label("earlier_at"),
+        LATER.c.value.label("later_value"),
+        LATER.c.words.label("later_words"),
+        LATER.c.received_at.label("later_at"),
+    )
+    .join_from(LATER, EARLIER, UNAWARE)
+    .where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
+    .order_by(LATER.c.id, EARLIER.c.id)
+)
+
+
+class ConflictingAnswers(NamedTuple):
+    """Two answers to one question by two phones, and when each was received."""
+
+    item: str
+    earlier: AnswerValue
+    earlier_at: datetime
+    later: AnswerValue
+    later_at: datetime
+
+
+def read_draft(session: Session, slot_id: int) -> Mapping[str, AnswerValue]:
+    """What each question of a form holds, by the newest answer that was saved."""
+    saved = select(AnswerEvent).where(AnswerEvent.slot_id == slot_id)
+    rows = session.exec(saved.order_by(col(AnswerEvent.revision)))
+    return {row.item: row.value if row.words is None else row.words for row in rows}
+
+
+def read_conflicting_answers(session: Session, slot_id: int) -> Sequence[ConflictingAnswers]:
+    """Every pair of a form, in the order in which they came."""
+    rows = session.connection().execute(_CONFLICTS, {"slot": slot_id})
+    return [
+        ConflictingAnswers(
+            row.item,
+            row.earlier_value if row.earlier_words is None else row.earlier_words,
+            row.earlier_at,
+            row.later_value if row.later_words is None else row.later_words,
+            row.later_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,171 @@
+"""Open matters in two statements: how many there are of each kind, and a page of them, the oldest first."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.desk.matters import MatterCursor, MatterKind
+from app.storage.queries.matters.branches import MatterShape, list_branches
+from app.storage.tables.capture import Settlement
+from app.storage.tables.packs import LicenceDecision
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Site
+
+_ALL = 100_000
+"""More than one participant has."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatterSearch:
+    """Which matters: of one study at these sites, at a moment; at the sites `seeing` the arm may be seen."""
+
+    shape: MatterShape
+    study_id: int
+    sites: tuple[int, ...]
+    seeing: tuple[int, ...]
+    at: datetime
+    subject: str = ""
+    participant_id: int = 0
+
+    def values(self) -> dict[str, Any]:
+        """The parameters of this search."""
+        plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
+        return {
+            "study": self.study_id,
+            "sites": list(self.sites),
+            "seeing": list(self.seeing),
+            "now": self.at,
+            **({"subject": f"%{plain}%"} if self.shape.filtered else {}),
+            **({"participant": self.participant_id} if self.shape.single else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MatterRow:
+    """One open matter; what `one` and `two` are is a thing of its kind (`app/storage/queries/matters`).
+
+    The form is None, and so are its parts, where the matter is about none.
+    """
+
+    kind: str
+    ref: str
+    at: datetime
+    one: str | None
+    one_on: date | None
+    one_source: str | None
+    two: str | None
+    two_on: date | None
+    two_source: str | None
+    number: int | None
+    note: str | None
+    participant_id: int
+    participant: str
+    subject: str
+    zone: str
+    site_id: int
+    site: str
+    slot: str | None
+    visit: str | None
+    for_day: date | None
+    instrument: str | None
+    instrument_version: str | None
+    plan_version: str | None
+    closes_on: date | None
+
+
+def count_matters(session: Session, search: MatterSearch) -> Mapping[MatterKind, int]:
+    """How many open matters there are of each kind; a kind without any is not named."""
+    rows = session.connection().execute(_counts(search.shape), search.values())
+    return {MatterKind(row.kind): row.open for row in rows}
+
+
+def list_matters(
+    session: Session, search: MatterSearch, after: MatterCursor | None, limit: int
+) -> Sequence[MatterRow]:
+    """A page of them by keyset, the oldest first."""
+    statement = _rows(search.shape, after is not None)
+    values = search.values() | {"most": limit}
+    if after is not None:
+        values |= {
+            "after_at": after.at,
+            "after_kind": after.name.kind.value,
+            "after_ref": after.name.ref,
+        }
+    return [_row(row) for row in session.connection().execute(statement, values).mappings()]
+
+
+def find_matter(session: Session, search: MatterSearch, ref: str) -> MatterRow | None:
+    """The open matter of this name; None where it is settled, or is no more what it was."""
+    rows = list_matters(session, search, None, _ALL)
+    return next((row for row in rows if row.ref == ref), None)
+
+
+def list_decided_licences(session: Session, study_id: int) -> Collection[str]:
+    """The names of the licences of a study, in their states, of which something was decided."""
+    decided = sa.select(col(LicenceDecision.ref)).where(col(LicenceDecision.study_id) == study_id)
+    return frozenset(session.connection().execute(decided).scalars())
+
+
+def _row(row: sa.RowMapping) -> MatterRow:
+    return MatterRow(**{str(name): value for name, value in row.items()})
+
+
+def _open(shape: MatterShape) -> tuple[sa.Subquery, sa.ColumnElement[bool]]:
+    """Every matter of these kinds, and the condition that nobody settled it."""
+    matter = sa.union_all(*list_branches(shape)).subquery("matter")
+    settled = sa.exists().where(
+        col(Settlement.participant_id) == matter.c.participant_id,
+        sa.cast(col(Settlement.kind), sa.String) == matter.c.kind,
+        col(Settlement.ref) == matter.c.ref,
+    )
+    return matter, ~settled
+
+
+@lru_cache(maxsize=64)
+def _counts(shape: MatterShape) -> sa.Select[Any]:
+    matter, unsettled = _open(shape)
+    number = sa.func.count().label("open")
+    return sa.select(matter.c.kind, number).where(unsettled).group_by(matter.c.kind)
+
+
+@lru_cache(maxsize=64)
+def _rows(shape: MatterShape, continued: bool) -> sa.Select[Any]:
+    matter, unsettled = _open(shape)
+    statement = (
+        sa.select(
+            *(column for column in matter.c if column.name not in ("participant_id", "slot_id")),
+            matter.c.participant_id,
+            col(Participant.public_id).label("participant"),
+            col(Participant.subject),
+            col(Participant.zone),
+            col(Participant.site_id),
+            col(Site.name).label("site"),
+            col(Slot.public_id).label("slot"),
+            col(Slot.visit),
+            col(Slot.for_day),
+            col(Slot.instrument),
+            col(Slot.instrument_version),
+            col(Slot.plan_version),
+            col(Slot.closes_on),
+        )
+        .join_from(matter, Participant, col(Participant.id) == matter.c.participant_id)
+        .join(Site, col(Site.id) == col(Participant.site_id))
+        .join(Slot, col(Slot.id) == matter.c.slot_id, isouter=True)
+        .where(unsettled)
+        .order_by(matter.c.at, matter.c.kind, matter.c.ref)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
+    if not continued:
+        return statement
+    moment = sa.bindparam("after_at", type_=matter.c.at.type)
+    kind = sa.bindparam("after_kind", type_=sa.String)
+    ref = sa.bindparam("after_ref", type_=sa.String)
+    same = sa.and_(matter.c.at == moment, matter.c.kind == kind, matter.c.ref > ref)
+    later = sa.and_(matter.c.at == moment, matter.c.kind > kind)
+    return statement.where(sa.or_(matter.c.at > moment, later, same))
