@@ -64,7 +64,7 @@ def test_a_gap_is_explained_from_the_participant_s_page(press: Press) -> None:
     assert "D0 – D37" in parsed(press.client.get(f"{profile}/history").text).text
     entry = press.sites.phone.person.slot("D5").public_id
     assert (
-        "Why it was missed: Not reachable" in parsed(press.client.get(f"{profile}/forms/{entry}").text).text
+        "Why it was missed · Not reachable" in parsed(press.client.get(f"{profile}/forms/{entry}").text).text
     )
 
 
@@ -98,6 +98,10 @@ def test_a_note_that_is_needed_is_asked_for_at_its_field(press: Press) -> None:
     (summary,) = parsed(answer.text).all("div", role="alert")
     assert [link["href"] for link in summary.all("a")] == ["#note"]
     assert press.post(press.key(), press.body | {"entries": "many"}).status_code == 422
+    unwritable = press.post(press.key(), press.other | {"note": f"{press.words}\x0b"})
+    assert "Note: this holds characters that cannot be stored." in unwritable.text
+    (note,) = parsed(unwritable.text).all("input", name="note")
+    assert note["value"] == press.words
 
 
 @pytest.mark.req("IAM-04")

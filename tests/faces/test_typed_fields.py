@@ -122,7 +122,6 @@ DESK_FIELDS = [
         urls.UNDO_DISPOSITION: ("reason",),
         urls.PARTICIPANT_FORM: ("note",),
         urls.EXEMPTION: ("exemption",),
-        urls.DIARY_GAPS: ("reason", "note"),
         urls.FORM_CORRECTION: ("words", "told_on", "evidence", "new_q6"),
         urls.CORRECTION: ("note",),
     }.items()
