@@ -112,6 +112,8 @@ def _tests() -> tuple[list[Outcome], Count]:
             "--cov-report=",
             f"--junitxml={report}",
             f"--basetemp={Path(folder) / 'tests'}",
+            "--durations=40",
+            "--durations-min=4",
             "-q",
         ]
         began = time.monotonic()

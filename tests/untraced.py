@@ -23,8 +23,8 @@ from tests.distribution import SHARING
 LIST = Path(__file__).with_name("untraced.txt")
 DEAR_SECONDS = 0.5
 """What is quicker is traced always."""
-ALWAYS = SHARING
-"""Traced always: what a shared fixture reaches bears no test's name."""
+ALWAYS = (*SHARING, "tests/services/test_report.py::test_days_from_the_target")
+"""Traced always: what a shared fixture reaches bears no test's name, and SQL is compiled once a process."""
 
 Branch = tuple[int, int, int]
 """File, and the lines that it leads from and to."""

@@ -33,6 +33,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
+from tests.services.alerted import watched
 from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import (
     PIN,
@@ -43,6 +44,7 @@ from tests.services.people import (
     enrolled,
     enrolment,
     library,
+    qlq,
     site_entry,
 )
 from tests.stages import Stage
@@ -114,7 +116,7 @@ def counted(installation: Installation) -> Iterator[list[str]]:
 
 
 def disturb(trial: list[Person]) -> None:
-    """Things of every kind: a form begun and left, a call asked for, a message that failed, a form sent."""
+    """Things of every kind: a form begun and left, a call asked for, a failed message, a form in pain."""
     first, second, third, _waiting = trial
     awaken(first, WEEK_6)
     first.begin("W6", WEEK_6)
@@ -125,7 +127,7 @@ def disturb(trial: list[Person]) -> None:
     )
     awaken(third, WEEK_6 + days(3))
     third.begin("W6", WEEK_6 + days(3))
-    third.submit("W6", WEEK_6 + days(3))
+    watched(third).submit("W6", WEEK_6 + days(3), qlq(2) | {"q9": 4})
     slot = second.slot("W6")
     with first.installation.work(SYSTEM, WEEK_6) as work:
         work.session.add(_message(second, slot.id or 0, WEEK_6 - days(1), "failed"))
