@@ -49,7 +49,8 @@ def press(client: TestClient, alert: str, what: str, **typed: str) -> str:
 @pytest.mark.req("ALR-03")
 def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str, nurse: TestClient) -> None:
     assert page(nurse, "/desk").all("a", href=clinic.url)
-    assert "Alert" in page(nurse, "/desk").text
+    assert page(nurse, "/desk").all("a", href=f"{clinic.url}#alerts")
+    assert page(nurse, clinic.url).all("h2", id="alerts")
     assert page(nurse, "/desk/alerts").all("a", href=alert)
     assert page(nurse, clinic.url).all("a", href=alert)
     shown = page(nurse, alert)
