@@ -21,7 +21,7 @@ from xml.etree import ElementTree as ET
 from tests.distribution import SHARING
 
 LIST = Path(__file__).with_name("untraced.txt")
-DEAR_SECONDS = 0.5
+DEAR_SECONDS = 0.05
 """What is quicker is traced always."""
 ALWAYS = (*SHARING, "tests/services/test_report.py::test_days_from_the_target")
 """Traced always: what a shared fixture reaches bears no test's name, and SQL is compiled once a process."""

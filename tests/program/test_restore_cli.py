@@ -14,9 +14,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from app.clock import now
+from app.domain.records.access import SYSTEM
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.setup.studies import load_study
 from app.storage import backups
+from app.storage.migrations import migrate
 from tests.meta.sources import ROOT
+from tests.services.beginnings import installed_at
 
 
 def site(code: str) -> Sequence[str]:
@@ -54,11 +61,13 @@ def daybook(heads: Path, database_url: str) -> Daybook:
 
 
 @pytest.fixture
-def begun(daybook: Daybook) -> Daybook:
+def begun(daybook: Daybook, database_url: str) -> Daybook:
     """The same with a study, whose feed's head is kept."""
-    for words in (("migrate",), ("load-study", "sbrt-nsclc", "--plan", "1.0"), ("restore", "--mark")):
-        done = daybook(*words)
-        assert done.code == 0, done.err
+    migrate(database_url)
+    with installed_at(database_url) as installation:
+        load_study(StaffContext(installation, SYSTEM, now()), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    done = daybook("restore", "--mark")
+    assert done.code == 0, done.err
     return daybook
 
 
