@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
@@ -396,8 +396,11 @@ def edges_of(forms: Sequence[DrawnForm], rule: WorklistRule) -> list[datetime]:
 
 
 @settings(
-    max_examples=4, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(seed=3779928)  # a snoozed form, begun and left, while others go on answering
 @given(seed=st.integers(0, 2**32 - 1))
 def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     installation: Installation, site: Site, seed: int

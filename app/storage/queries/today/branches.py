@@ -203,7 +203,8 @@ def _half(shape: TodayShape) -> Source:
 def _idle(shape: TodayShape) -> Source:
     def answered_after(when: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
         answer = sa.orm.aliased(AnswerEvent)
-        return sa.exists().where(col(answer.slot_id) == col(Slot.id), col(answer.received_at) > when)
+        later = sa.exists().where(col(answer.slot_id) == col(Slot.id), col(answer.received_at) > when)
+        return later.correlate(Slot, Snooze)  # by itself it sees no farther than the statement around it
 
     begun = (col(Slot.begun_at).is_not(None), col(Slot.begun_at) <= moment("idle"))
     open_still = (col(Slot.grace_until) > _NOW, col(Slot.opens_at) < col(Slot.closes_at))
