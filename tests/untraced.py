@@ -23,8 +23,14 @@ from tests.distribution import SHARING
 LIST = Path(__file__).with_name("untraced.txt")
 DEAR_SECONDS = 0.05
 """What is quicker is traced always."""
-ALWAYS = (*SHARING, "tests/services/test_report.py::test_days_from_the_target")
-"""Traced always: what a shared fixture reaches bears no test's name, and SQL is compiled once a process."""
+ALWAYS = (
+    *SHARING,
+    "tests/services/test_report.py::test_days_from_the_target",
+    "tests/services/test_submission.py::test_what_was_read_before",
+    "tests/services/test_submission.py::test_a_sending_that_is_overtaken",
+)
+"""Traced always: what a shared fixture reaches bears no test's name, SQL is compiled once a process, and what
+threads reach beside each other they reach by chance."""
 
 Branch = tuple[int, int, int]
 """File, and the lines that it leads from and to."""
