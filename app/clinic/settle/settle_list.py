@@ -1,6 +1,7 @@
 """The list "To settle": what is open in one study, and the way to where each of it is decided."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
@@ -14,7 +15,7 @@ from app.clinic.request import SignedInRequest
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.domain.desk.matters import MatterCursor, MatterKind, parse_matter_name
 from app.domain.typed_text import narrow_text
-from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.services.clinic.matters.matter_list import MatterFilter, OpenMatters, get_open_matters
 from app.web.urls import SETTLE
 
 _NUMBER = re.compile("[0-9]{1,18}")
@@ -79,13 +80,7 @@ def show_open_matters(
     return desk.show(
         SettlePage(
             rows=tuple(build_line(desk, plan, each) for each in listed.rows),
-            tabs=(
-                KindTab("", address(""), chosen is None, listed.every),
-                *(
-                    KindTab(each.value, address(each.value), chosen is each, listed.counts.get(each, 0))
-                    for each in MatterKind
-                ),
-            ),
+            tabs=_tabs(address, chosen, listed),
             sites=tuple((each.code, each.name) for each in listed.sites),
             kind=here,
             site=site,
@@ -99,6 +94,17 @@ def show_open_matters(
             settled=done == "settled",
         )
     )
+
+
+def _tabs(
+    address: Callable[[str], str], chosen: MatterKind | None, listed: OpenMatters
+) -> tuple[KindTab, ...]:
+    every = KindTab("", address(""), chosen is None, listed.every)
+    kinds = (
+        KindTab(each.value, address(each.value), chosen is each, listed.counts.get(each, 0))
+        for each in MatterKind
+    )
+    return (every, *kinds)
 
 
 def _format_cursor(cursor: MatterCursor) -> str:
