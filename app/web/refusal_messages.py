@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
 from app.web.pages.desk_refusals import DESK_REFUSALS
-from app.web.pages.matter_refusals import MATTER_REFUSALS
 from app.web.pages.people_refusals import PEOPLE_REFUSALS
 from app.web.pages.refusal_message import RefusalMessage, absent, conflict, invalid
 
@@ -268,7 +267,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "not_a_backup": invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
     **DESK_REFUSALS,
-    **{code: RefusalMessage(*row) for code, row in {**PEOPLE_REFUSALS, **MATTER_REFUSALS}.items()},
+    **{code: RefusalMessage(*row) for code, row in PEOPLE_REFUSALS.items()},
 }
 
 UNKNOWN_MESSAGE = conflict(N_("That is not possible."))

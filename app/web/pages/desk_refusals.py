@@ -1,4 +1,4 @@
-"""Words and status of the refusals of the desk: alerts, corrections, contacts, reminders, missed forms."""
+"""Words and status of the refusals of the desk: alerts, corrections, contacts, missed forms, open matters."""
 
 from collections.abc import Mapping
 
@@ -91,5 +91,16 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "identity_needed": invalid(N_("Please say how identity was checked.")),
     "unknown_channel": invalid(N_("Reminders go by one of these: %(allowed)s.")),
     "unknown_disposition": invalid(N_("Please choose what happened.")),
+    "unknown_matter": absent("unknown-matter"),
+    "matter_closed": conflict(
+        N_("This is settled already, or it is not open any more. Nothing was recorded.")
+    ),
+    "unknown_decision": invalid(N_("Please choose one of the decisions.")),
+    "accepted_by_investigators": RefusalMessage(
+        403, N_("Only an investigator of the site can accept them. You can reject them."), "forbidden"
+    ),
+    "not_acceptable": conflict(
+        N_("These answers can't become the form's answers. They can only be rejected.")
+    ),
 }
 """By the code of the refusal."""
