@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
+
 from app.domain.plans.windows import Window, build_window
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.storage.feed_log import new_feed_head
 from app.storage.queries.slots import set_window
 from app.storage.row_changes import participant_chain, study_chain
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -99,3 +103,16 @@ def a_slot(participant: Participant, visit: str, window: Window | None) -> Slot:
     )
     set_window(slot, window)
     return slot
+
+
+def language(engine: Engine, trial: Trial) -> str:
+    """The language of the participant, as the database has it."""
+    with Session(engine) as session:
+        return session.get_one(Participant, trial.participant).language
+
+
+def last_entry(engine: Engine, chain: str) -> AuditEntry:
+    """The newest entry of an audit chain."""
+    with Session(engine) as session:
+        newest = select(AuditEntry).where(AuditEntry.chain == chain).order_by(col(AuditEntry.seq).desc())
+        return session.exec(newest.limit(1)).one()
