@@ -1,16 +1,13 @@
 """The administrators of a study in tests, who invite, grant and reset; and everybody whom they let in."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyotp
-import pytest
 from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
 from app.services.accounts.staff_session import authenticate_staff, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -115,9 +112,3 @@ def open_desk(installation: Installation, site: Site) -> Desk:
 
 def code(secret: str, at: datetime) -> str:
     return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // 30)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refusal:
-        call()
-    return refusal.value.code

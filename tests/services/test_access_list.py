@@ -16,9 +16,10 @@ from app.services.core.installation import Installation
 from app.services.core.throttling import SPAN, TRIES
 from app.services.setup.studies import open_site
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.confirming import newcomer
 from tests.services.people import START, Person, colleague, days, site_entry
-from tests.services.test_entry import enter, refusal
+from tests.services.test_entry import enter
 
 
 def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> SignInProblems:
@@ -38,11 +39,11 @@ def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
     own = issue_own_code(ParticipantContext(person.installation, visitor, later))
     for number in range(TRIES):
         assert (
-            refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
             == "wrong_pin"
         )
         guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
-        assert refusal(guess) == "wrong_link"
+        assert refused(guess) == "wrong_link"
     found = listed(person, later)
     assert [(each.subject, each.site, each.until) for each in found.locked_out] == [
         ("0571-001", "Hospital 0571", later + SPAN)

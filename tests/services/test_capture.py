@@ -13,7 +13,6 @@ from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.capture.outbox import item_tokens, record_checksum
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
 from app.services.accounts.participant_session import change_language, unlock_device
 from app.services.capture.answer_saving import save_answers, save_draft
 from app.services.capture.forms import begin_form, get_form_definition, open_form
@@ -22,16 +21,11 @@ from app.services.core.installation import Installation
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
+from tests.refusals import refusal_of, refused
 from tests.services.people import PIN, START, Person, asking_everything, days
 
 DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
-
-
-def refused(act: Callable[[], object]) -> Refused:
-    with pytest.raises(Refused) as told:
-        act()
-    return told.value
 
 
 def stored(person: Person, visit: str = "BL") -> list[AnswerEvent]:
@@ -73,20 +67,20 @@ def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[
             person.installation, person.cookie, theirs, "c", [SubmittedAnswer(1, 0, "q1", 1)], START
         ),
     ):
-        assert refused(act).code == "unknown_slot"
+        assert refused(act) == "unknown_slot"
 
 
 def test_a_form_waits_for_its_window_and_ends_with_it(person: Person) -> None:
     visitor = person.participant(START)
     waiting = person.slot("W6").public_id
     assert (
-        refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting)).code
+        refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
         == "not_yet_open"
     )
     person.randomise(date(2026, 3, 2), START)
-    early = refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
+    early = refusal_of(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
     assert (early.code, early.details["day"]) == ("not_yet_open", date(2026, 4, 6))
-    late = refused(
+    late = refusal_of(
         lambda: begin_form(
             ParticipantContext(person.installation, visitor, START + days(60)), waiting, None, None
         )
@@ -110,7 +104,7 @@ def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
     slot = person.slot("D0").public_id
     form = open_form(ParticipantContext(person.installation, person.participant(at), at), slot)
     assert form.asks_late_reason
-    told = refused(
+    told = refusal_of(
         lambda: begin_form(
             ParticipantContext(person.installation, person.participant(at), at), slot, None, None
         )
@@ -169,10 +163,7 @@ def test_a_replay_stores_nothing_and_a_mixed_one_only_what_is_new(person: Person
 def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     person.randomise(DIARY_START, START)
     person.begin("D0", START)
-    assert (
-        refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))).code
-        == "unknown_item"
-    )
+    assert refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))) == "unknown_item"
     person.installation = asking_everything(person.installation)
     person.save("D0", START, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
     form = open_form(
@@ -193,16 +184,16 @@ def test_what_the_instrument_does_not_know_is_refused(
     person: Person, item: str, value: int | str, code: str
 ) -> None:
     person.begin("BL", START)
-    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, item, value))).code == code
+    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, item, value))) == code
     assert stored(person) == []
 
 
 def test_an_answer_needs_a_browser_that_is_known_awake_and_has_begun(person: Person) -> None:
     given = SubmittedAnswer(1, 0, "q1", 1)
-    assert refused(lambda: person.save("BL", START, given)).code == "not_begun"
+    assert refused(lambda: person.save("BL", START, given)) == "not_begun"
     slot = person.begin("BL", START)
-    assert refused(lambda: person.save("BL", START + days(1), given)).code == "locked"
-    told = refused(lambda: save_answers(person.installation, "guess", slot, "c", [given], START))
+    assert refused(lambda: person.save("BL", START + days(1), given)) == "locked"
+    told = refusal_of(lambda: save_answers(person.installation, "guess", slot, "c", [given], START))
     assert told.code == "not_signed_in"
 
 
@@ -222,7 +213,7 @@ def test_answers_end_with_the_participation(person: Person) -> None:
         slot.exit_kind, slot.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{slot.participant_id}")
         work.mark_published(f"participant:{slot.participant_id}")
-    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))).code == "window_closed"
+    assert refused(lambda: person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))) == "window_closed"
 
 
 def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
@@ -303,7 +294,7 @@ def test_an_answer_altered_on_the_phone_is_refused(person: Person) -> None:
     key = person.installation.secret_box.keyed_digest("outbox", person.slot("BL").public_id)
     bare = SubmittedAnswer(1, 0, "q1", 3, DEVICE, 0, True)
     told = replace(bare, checksum=record_checksum(item_tokens(30, key), "c1", item_tokens(30, key)[0], bare))
-    assert refused(lambda: person.save("BL", START, replace(told, value=1))).code == "altered_answer"
+    assert refused(lambda: person.save("BL", START, replace(told, value=1))) == "altered_answer"
     assert person.save("BL", START, told) == 1
 
 
@@ -322,7 +313,7 @@ def test_late_answers_never_join_a_form_that_was_sent(person: Person) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
     slot, late = person.slot("BL").public_id, [SubmittedAnswer(1, 0, "q1", 3)]
-    told = refused(
+    told = refusal_of(
         lambda: save_answers(person.installation, person.cookie, slot, "c1", late, START, late=True)
     )
     assert told.code == "already_submitted"

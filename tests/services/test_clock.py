@@ -1,6 +1,5 @@
 """A clock that is in doubt: what waits, what is flagged, and what an operator's confirmation sets right."""
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -38,20 +37,16 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.messages import Message
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.refusals import refusal_of, refused
 from tests.services.beginnings import installed_at
 from tests.services.machines import BOOT_ID, Machine, machine_at, watching
 from tests.services.people import PIN, START, Person, days, qlq
 from tests.services.reminded import Counted, MailServer, outbox, recorded, reminded
-from tests.services.test_staff_access import EMAIL, HERE, PASSWORD, code
+from tests.services.staff_desk import code
+from tests.services.test_staff_access import EMAIL, HERE, PASSWORD
 
 REASON = "NTP was off after the power cut"
 YEARS = days(2000)
-
-
-def refused(call: Callable[[], object]) -> Refused:
-    with pytest.raises(Refused) as refusal:
-        call()
-    return refusal.value
 
 
 def confirm(installation: Installation, machine: Machine, reason: str = REASON) -> None:
@@ -150,8 +145,8 @@ def test_a_confirmation_is_an_audited_act_with_its_reason(
     assert (row.confirmed_at, row.boot_id, row.boot_ms) == (START, BOOT_ID, 3_600_000)
     assert (before.id, before.at) == ((entry.id or 0) - 1, row.newest_entry_at)
     assert verify_trail(installation) == []
-    assert refused(lambda: confirm(installation, machine, "  ")).code == "reason_needed"
-    assert refused(lambda: confirm(installation, machine, "x" * 401)).code == "words_too_long"
+    assert refused(lambda: confirm(installation, machine, "  ")) == "reason_needed"
+    assert refused(lambda: confirm(installation, machine, "x" * 401)) == "words_too_long"
     assert person.subject
 
 
@@ -187,7 +182,7 @@ def test_answers_of_an_untrusted_clock_are_taken_and_flagged(person: Person, mac
     )
     other = SubmittedForm(qlq(3), "s2", True)
     context = ParticipantContext(installation, person.participant(at), at)
-    assert refused(lambda: submit_form(context, slot, other)).code == "already_submitted"
+    assert refused(lambda: submit_form(context, slot, other)) == "already_submitted"
     with installation.read() as session:
         flags = [
             *session.exec(select(AnswerEvent.clock_untrusted)),
@@ -207,7 +202,7 @@ def test_late_answers_of_an_untrusted_clock_are_flagged(person: Person, machine:
     at = installation.clock_watch()
     context = ParticipantContext(installation, person.participant(at), at)
     form, slot = SubmittedForm(qlq(2), "s1", True), person.slot("BL").public_id
-    assert refused(lambda: submit_form(context, slot, form)).code == "arrived_too_late"
+    assert refused(lambda: submit_form(context, slot, form)) == "arrived_too_late"
     with installation.read() as session:
         assert session.exec(select(Quarantine)).one().clock_untrusted
 
@@ -290,7 +285,7 @@ def test_a_phone_that_was_last_seen_in_the_future_is_locked(person: Person) -> N
     unlock_device(ParticipantContext(person.installation, person.participant(ahead), ahead), PIN)
     assert not person.participant(ahead).locked
     assert person.participant(at).locked
-    told = refused(lambda: person.save("BL", at, SubmittedAnswer(1, 0, "q1", 2)))
+    told = refusal_of(lambda: person.save("BL", at, SubmittedAnswer(1, 0, "q1", 2)))
     assert told.code == "locked"
     unlock_device(ParticipantContext(person.installation, person.participant(at), at), PIN)
     assert not person.participant(at).locked
@@ -303,18 +298,18 @@ def test_a_desk_session_of_the_future_is_over(installation: Installation, site: 
     ahead = START + YEARS
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, ahead)
     with installation.read() as session:
-        assert refused(lambda: pending_second_factor(session, half, START)).code == "not_signed_in"
+        assert refused(lambda: pending_second_factor(session, half, START)) == "not_signed_in"
     whole = confirm_second_factor(installation, half, code(new.totp_secret, ahead), HERE, ahead)
     with installation.read() as session:
         assert authenticate_staff(session, whole, ahead).staff_id == new.staff_id
-        assert refused(lambda: authenticate_staff(session, whole, START)).code == "not_signed_in"
+        assert refused(lambda: authenticate_staff(session, whole, START)) == "not_signed_in"
     assert site.code
 
 
 def test_a_token_of_the_future_is_worth_nothing(installation: Installation, site: Site) -> None:
     client = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [], None)
     token = issue_token(installation, client.client_id, client.secret, None, HERE, START + YEARS).token
-    told = refused(lambda: authenticate_client(installation, token, START + YEARS - TOKEN_LIFE))
+    told = refusal_of(lambda: authenticate_client(installation, token, START + YEARS - TOKEN_LIFE))
     assert told.code == "invalid_token"
     assert authenticate_client(installation, token, START + YEARS).client_id == client.client_id
     assert site.code

@@ -1,6 +1,5 @@
 """What staff do on the work list: log contacts, let rows rest, have several people reminded, keep filters."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,6 +38,7 @@ from app.storage.queries.staff import find_staff_names
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import ContactEntry, Snooze
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, Person, days, enrolled
 from tests.services.reminded import recorded, reminded
 
@@ -53,12 +53,6 @@ def desk(person: Person, at: datetime = LATER) -> StaffContext:
 
 def key(person: Person) -> int:
     return person.row().id or 0
-
-
-def refused(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as raised:
-        act()
-    return raised.value.code
 
 
 def test_a_contact_is_logged_and_closes_the_call_that_was_asked_for(person: Person) -> None:

@@ -28,6 +28,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.signer import Signer
 from tests.services.test_corrections import (
@@ -37,7 +38,6 @@ from tests.services.test_corrections import (
     entry,
     events_of,
     propose,
-    refusal,
     versions,
 )
 from tests.services.test_participant_page import blinded
@@ -68,7 +68,7 @@ def test_a_declined_correction_changes_no_answer_and_says_why(
     correction = propose(sent, entry())
     late = SENT + days(50)
     assert (
-        refusal(lambda: investigator.decide(sent, correction, SENT, DecisionEntry("declined", " ")))
+        refused(lambda: investigator.decide(sent, correction, SENT, DecisionEntry("declined", " ")))
         == "decline_reason_needed"
     )
     # A refused act spends no code: the same one signs the next try.
@@ -79,7 +79,7 @@ def test_a_declined_correction_changes_no_answer_and_says_why(
         entries = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.CORRECTION_DECLINED)
         assert session.exec(entries).all() == ["it was a second opinion"]
     again = lambda: investigator.decide(sent, correction, late, APPROVED)  # noqa: E731 - one use
-    assert refusal(again) == "correction_decided"
+    assert refused(again) == "correction_decided"
     assert verify_trail(lone_installation) == []
 
 
@@ -87,12 +87,12 @@ def test_nobody_signs_their_own_proposal_and_only_an_investigator_signs(
     lone_installation: Installation, lone_site: Site, sent: Person, investigator: Signer
 ) -> None:
     own = propose(sent, entry(), by=investigator.actor)
-    assert refusal(lambda: investigator.decide(sent, own, SENT, APPROVED)) == "own_correction"
+    assert refused(lambda: investigator.decide(sent, own, SENT, APPROVED)) == "own_correction"
     nurse = Signer(lone_installation, lone_site, "li", Role.NURSE)
-    assert refusal(lambda: nurse.decide(sent, own, SENT, APPROVED)) == "unknown_correction"
-    assert refusal(lambda: investigator.decide(sent, "none", SENT, APPROVED)) == "unknown_correction"
+    assert refused(lambda: nurse.decide(sent, own, SENT, APPROVED)) == "unknown_correction"
+    assert refused(lambda: investigator.decide(sent, "none", SENT, APPROVED)) == "unknown_correction"
     second = Signer(lone_installation, lone_site, "wu", Role.INVESTIGATOR)
-    assert refusal(lambda: second.decide(sent, own, SENT, DecisionEntry("maybe"))) == "unknown_outcome"
+    assert refused(lambda: second.decide(sent, own, SENT, DecisionEntry("maybe"))) == "unknown_outcome"
     second.decide(sent, own, SENT, APPROVED)
     assert [row.version for row in versions(lone_installation)] == [1, 2]
 
@@ -124,14 +124,14 @@ def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
     investigator.decide(sent, correction, later, APPROVED)
     other = propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap"), version=2), at=later)
     used = lambda: investigator.decide(sent, other, later, APPROVED)  # noqa: E731 - one use
-    assert refusal(used) == "wrong_code"
+    assert refused(used) == "wrong_code"
 
 
 def test_a_late_correction_takes_a_second_reason(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
     correction, late = propose(sent, entry()), SENT + days(31)
-    assert refusal(lambda: investigator.decide(sent, correction, late, APPROVED)) == "second_reason_needed"
+    assert refused(lambda: investigator.decide(sent, correction, late, APPROVED)) == "second_reason_needed"
     reasoned = DecisionEntry("approved", late_reason="found at the monitoring visit")
     investigator.decide(sent, correction, late, reasoned)
     (event,) = events_of(lone_installation, "assessment.amended")
@@ -181,21 +181,21 @@ TOO_LITTLE = [
 
 def test_a_proposal_that_says_too_little_is_refused(sent: Person, investigator: Signer) -> None:
     for proposal, code in TOO_LITTLE:
-        assert refusal(lambda: propose(sent, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
+        assert refused(lambda: propose(sent, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
 
 
 def test_a_nurse_learns_no_answer_by_proposing_it(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
     same = propose(sent, entry(ProposedAnswer("q5", "2", "wrong_tap")))
-    assert refusal(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_to_correct"
+    assert refused(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_to_correct"
     assert len(versions(lone_installation)) == 1
 
 
 def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None:
-    assert refusal(lambda: propose(person, entry())) == "unknown_slot"
+    assert refused(lambda: propose(person, entry())) == "unknown_slot"
     stranger = colleague(Role.MONITOR, person.site)
-    assert refusal(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
+    assert refused(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
 
 
 def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
@@ -224,9 +224,9 @@ def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
     assert scores is not None
     assert (scores.response.version, scores.newest, scores.previous) == (1, 2, None)
     assert scores.scores
-    assert refusal(lambda: view_submitted_form(reading, key, slot, 3)) == "unknown_slot"
+    assert refused(lambda: view_submitted_form(reading, key, slot, 3)) == "unknown_slot"
     nurse = replace(reading, actor=person.nurse)
-    assert refusal(lambda: view_submitted_form(nurse, key, slot)) == "unknown_slot"
+    assert refused(lambda: view_submitted_form(nurse, key, slot)) == "unknown_slot"
 
 
 def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
@@ -239,8 +239,8 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     veiled = blinded(lone_installation)
     nurse = StaffContext(veiled, sent.nurse, SENT)
     assert list_corrections(nurse, sent.site.study_id, waiting=True) == ()
-    assert refusal(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
-    assert refusal(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
+    assert refused(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
+    assert refused(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
     doctor = replace(nurse, actor=investigator.actor)
     assert get_correction(doctor, key, correction).summary.own is False
 
@@ -263,7 +263,7 @@ def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_pr
 
 
 def test_who_may_not_propose_finds_no_form_to_propose_about(sent: Person) -> None:
-    assert refusal(lambda: propose(sent, entry(), by=colleague(Role.MONITOR, sent.site))) == "unknown_slot"
+    assert refused(lambda: propose(sent, entry(), by=colleague(Role.MONITOR, sent.site))) == "unknown_slot"
 
 
 def test_a_gate_that_opens_asks_a_nurse_the_same_whatever_was_answered(person: Person) -> None:
@@ -296,11 +296,11 @@ def test_a_signature_takes_the_account_and_the_roles_as_they_are_when_it_is_give
     signer = investigator.credentials(SENT)
     key = sent.row().id or 0
     taken = lambda: decide_correction(context, key, correction, APPROVED, signer)  # noqa: E731 - one use
-    assert refusal(taken) == "not_signed_in"
+    assert refused(taken) == "not_signed_in"
     with lone_installation.work(SYSTEM, SENT) as work:
         work.session.get_one(Staff, investigator.staff_id).disabled_at = SENT
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN)
-    assert refusal(lambda: investigator.decide(sent, correction, SENT, APPROVED)) == "not_signed_in"
+    assert refused(lambda: investigator.decide(sent, correction, SENT, APPROVED)) == "not_signed_in"
     assert len(versions(lone_installation)) == 1
 
 
@@ -343,4 +343,4 @@ def test_an_amendment_gives_reasons_for_what_changed_and_keeps_how_the_form_was_
 def test_a_decision_names_nobody(sent: Person, investigator: Signer, field: str) -> None:
     named = replace(DecisionEntry("declined", "was meant so"), **{field: "call 0571 8700 0000"})
     correction = propose(sent, entry())
-    assert refusal(lambda: investigator.decide(sent, correction, SENT, named)) == "identifying_words"
+    assert refused(lambda: investigator.decide(sent, correction, SENT, named)) == "identifying_words"

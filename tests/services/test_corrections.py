@@ -1,7 +1,6 @@
 """A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from sqlmodel import col, select
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -28,6 +26,7 @@ from app.storage.tables.capture import Response
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, Person, colleague, days, qlq
 from tests.services.signer import Signer
 
@@ -66,12 +65,6 @@ def propose(
 def versions(installation: Installation) -> list[Response]:
     with installation.read() as session:
         return list(session.exec(select(Response).order_by(col(Response.version))).all())
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refused:
-        call()
-    return refused.value.code
 
 
 def events_of(installation: Installation, kind: str) -> list[dict[str, Any]]:
@@ -138,11 +131,11 @@ def test_a_proposal_whose_answer_changed_meanwhile_is_refused(
     second = propose(sent, entry(ProposedAnswer("q5", "4", "wrong_tap")))
     other = propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
     investigator.decide(sent, first, SENT, APPROVED)
-    assert refusal(lambda: investigator.decide(sent, second, SENT + days(1), APPROVED)) == "answer_changed"
+    assert refused(lambda: investigator.decide(sent, second, SENT + days(1), APPROVED)) == "answer_changed"
     investigator.decide(sent, other, SENT + days(1), APPROVED)
     assert [row.answers["q5"] for row in versions(installation)] == [2, 3, 3]
     assert [row.answers["q9"] for row in versions(installation)] == [2, 2, 4]
-    assert refusal(lambda: propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
+    assert refused(lambda: propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
     assert verify_trail(installation) == []
 
 

@@ -13,8 +13,9 @@ from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_settings import choose_text_size
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import PIN, START, Person, bound, days, enrolled
-from tests.services.test_entry import events, refusal
+from tests.services.test_entry import events
 
 
 @pytest.fixture
@@ -30,25 +31,25 @@ def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -
     mine = ParticipantContext(person.installation, here, later)
     assert [each.device_id for each in list_own_devices(mine)] == [there.device_id, here.device_id]
     assert (
-        refusal(
+        refused(
             lambda: remove_own_device(ParticipantContext(person.installation, here, later), here.device_id)
         )
         == "this_device"
     )
     assert (
-        refusal(lambda: remove_own_device(ParticipantContext(person.installation, here, later), 999))
+        refused(lambda: remove_own_device(ParticipantContext(person.installation, here, later), 999))
         == "unknown_device"
     )
     for _ in range(2):
         remove_own_device(ParticipantContext(person.installation, here, later), there.device_id)
-    assert refusal(lambda: other.participant(later)) == "not_signed_in"
+    assert refused(lambda: other.participant(later)) == "not_signed_in"
     assert len(events(person.installation, AuditEvent.DEVICE_REMOVED)) == 1
     assert [each.device_id for each in list_own_devices(mine)] == [here.device_id]
 
 
 def test_another_one_s_browser_is_not_there(person: Person) -> None:
     stranger = enrolled(person.installation, person.site, "0571-002").participant(START)
-    gone = refusal(
+    gone = refused(
         lambda: remove_own_device(
             ParticipantContext(person.installation, person.participant(START), START), stranger.device_id
         )
@@ -61,7 +62,7 @@ def test_the_text_size_is_kept_and_told_once(person: Person) -> None:
         choose_text_size(ParticipantContext(person.installation, person.participant(START), START), "large")
     assert person.participant(START).text_size is TextSize.large
     assert len(events(person.installation, AuditEvent.TEXT_SIZE_CHANGED)) == 1
-    huge = refusal(
+    huge = refused(
         lambda: choose_text_size(
             ParticipantContext(person.installation, person.participant(START), START), "huge"
         )

@@ -1,6 +1,5 @@
 """Enrolling with consent, and inviting with a single-use link."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,7 +8,6 @@ from sqlmodel import col, select
 
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -25,15 +23,10 @@ from app.storage.queries.slots import list_slots
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Activation, Contact
 from app.storage.tables.studies import Site
+from tests.refusals import refusal_of, refused
 from tests.services.people import START, Person, enrolment
 
 TOMORROW = date(2026, 3, 3)
-
-
-def refused(act: Callable[[], object]) -> Refused:
-    with pytest.raises(Refused) as told:
-        act()
-    return told.value
 
 
 @pytest.fixture
@@ -91,13 +84,13 @@ def test_what_does_not_hold_is_refused_and_nothing_is_kept(
     newcomer: Person, change: dict[str, object], code: str
 ) -> None:
     entry = replace(enrolment("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
-    assert refused(lambda: admit(newcomer, entry)).code == code
-    assert refused(newcomer.row).code == "unknown_participant"
+    assert refused(lambda: admit(newcomer, entry)) == code
+    assert refused(newcomer.row) == "unknown_participant"
 
 
 def test_a_code_is_given_once(newcomer: Person) -> None:
     admit(newcomer, enrolment("0571-003"))
-    told = refused(lambda: admit(newcomer, enrolment("0571-003")))
+    told = refusal_of(lambda: admit(newcomer, enrolment("0571-003")))
     assert (told.code, told.details["subject"]) == ("subject_exists", "0571-003")
 
 
@@ -131,10 +124,10 @@ def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) ->
     with newcomer.installation.work(newcomer.nurse, START) as work:
         plan = get_plan(newcomer.installation, work.session, newcomer.site.study_id)
         add_participant(work, plan, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
-    assert refused(lambda: invite("0571-004")).code == "consent_needed"
+    assert refused(lambda: invite("0571-004")) == "consent_needed"
     admit(newcomer, enrolment("0571-003"))
     with newcomer.installation.work(newcomer.nurse, START) as work:
         row = work.session.merge(newcomer.row())
         row.exit_kind, row.exit_at = ExitKind.death, START - timedelta(days=1)
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
-    assert refused(lambda: invite("0571-003")).code == "participation_ended"
+    assert refused(lambda: invite("0571-003")) == "participation_ended"

@@ -1,6 +1,6 @@
 """Coming in: link, short code, PIN, the idle lock, leaving, language."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +31,7 @@ from app.storage.statements.throttle import count_try
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Device
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.beginnings import SITE, begun, grown, site_of
 from tests.services.people import PIN, START, Person, bound, days, enrolment
 from tests.stages import Stage
@@ -72,12 +73,6 @@ def enter(person: Person, secret: str, at: datetime = START, pin: str = PIN, aga
     return activate_device(person.installation, secret, pin, again, "Android", HERE, at)
 
 
-def refusal(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as told:
-        act()
-    return told.value.code
-
-
 def events(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
     with installation.read() as session:
         return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
@@ -104,23 +99,23 @@ def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> Non
 def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> None:
     first = invite(guest)
     second = invite(guest)
-    assert refusal(lambda: enter(guest, link_of(first))) == "wrong_link"
+    assert refused(lambda: enter(guest, link_of(first))) == "wrong_link"
     enter(guest, link_of(second))
-    assert refusal(lambda: enter(guest, link_of(second))) == "wrong_link"
+    assert refused(lambda: enter(guest, link_of(second))) == "wrong_link"
     third = invite(guest)
     looks = partial(find_invitation, guest.installation)
-    assert refusal(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
-    assert refusal(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
-    assert refusal(lambda: looks(third.code, START)) == "wrong_link"
-    refused = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
-    assert [(entry.actor_id, entry.chain) for entry in refused] == [("stranger", "installation")] * 2
+    assert refused(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
+    assert refused(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
+    assert refused(lambda: looks(third.code, START)) == "wrong_link"
+    entries = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
+    assert [(entry.actor_id, entry.chain) for entry in entries] == [("stranger", "installation")] * 2
 
 
 def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
     told = invite(guest)
     typed = f" {told.code[:4].lower()} {told.code[4:]}"
     assert redeem_invitation(guest.installation, typed, HERE, START).participant_id == guest.row().id
-    assert refusal(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
+    assert refused(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
     assert enter(guest, typed, START + days(0.99))
 
 
@@ -129,9 +124,9 @@ def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(gue
     told = invite(guest)
     for _ in range(CODE_TRIES - 1):
         count_try(guest.installation.engine, code_limits(HERE), START)
-    assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
-    assert refusal(lambda: redeem_invitation(guest.installation, told.code, HERE, START)) == "throttled"
-    assert refusal(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
+    assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+    assert refused(lambda: redeem_invitation(guest.installation, told.code, HERE, START)) == "throttled"
+    assert refused(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
     elsewhere = redeem_invitation(guest.installation, told.code, "192.0.2.2", START)
     assert elsewhere == redeem_invitation(guest.installation, told.code, HERE, START + SPAN)
     assert enter(guest, link_of(told))
@@ -142,7 +137,7 @@ def test_wrong_codes_from_a_hospital_lock_nobody_else_there_out(guest: Person) -
     """Five mistyped codes from one address, then somebody else's right one from the same address."""
     told = invite(guest)
     for _ in range(TRIES):
-        assert refusal(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
+        assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
     assert enter(guest, told.code)
 
 
@@ -151,17 +146,17 @@ def test_failures_of_another_hour_are_forgotten(person: Person) -> None:
     for hour in (0, 1):
         context = ParticipantContext(person.installation, person.participant(later), later + hour * SPAN)
         for _ in range(TRIES - 1):
-            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
-    assert refusal(lambda: unlock_device(context, "000001")) == "wrong_pin"
+            assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
+    assert refused(lambda: unlock_device(context, "000001")) == "wrong_pin"
 
 
 @pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", "123456", "987654", ""])
 def test_a_pin_is_six_digits_that_differ(guest: Person, pin: str) -> None:
-    assert refusal(lambda: enter(guest, link_of(invite(guest)), pin=pin, again=pin)) == "bad_pin"
+    assert refused(lambda: enter(guest, link_of(invite(guest)), pin=pin, again=pin)) == "bad_pin"
 
 
 def test_a_pin_is_typed_twice_alike(guest: Person) -> None:
-    assert refusal(lambda: enter(guest, link_of(invite(guest)), again="135791")) == "pins_differ"
+    assert refused(lambda: enter(guest, link_of(invite(guest)), again="135791")) == "pins_differ"
 
 
 @pytest.mark.req("IAM-10")
@@ -171,8 +166,8 @@ def test_two_browsers_with_one_link_bind_once(guest: Person) -> None:
     def attempt(_number: int) -> str:
         try:
             enter(guest, link)
-        except Refused as refused:
-            return refused.code
+        except Refused as refusal:
+            return refusal.code
         return "bound"
 
     with ThreadPoolExecutor(2) as pool:
@@ -192,7 +187,7 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
         return hashes(hasher, pin)
 
     monkeypatch.setattr(SecretHasher, "hash", overtaken)
-    assert refusal(lambda: enter(guest, link)) == "wrong_link"
+    assert refused(lambda: enter(guest, link)) == "wrong_link"
     with guest.installation.read() as session:
         mine = select(Device).where(Device.participant_id == guest.row().id)
         assert len(session.exec(mine).all()) == 1
@@ -204,20 +199,20 @@ def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
         row = work.session.merge(guest.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
-    assert refusal(lambda: enter(guest, link)) == "wrong_link"
+    assert refused(lambda: enter(guest, link)) == "wrong_link"
 
 
 def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
     with person.installation.read() as session:
         for cookie in (None, "", "guess"):
             seen = partial(authenticate, person.installation, session, cookie, START)
-            assert refusal(seen) == "not_signed_in"
+            assert refused(seen) == "not_signed_in"
 
 
 @pytest.mark.req("IAM-06")
 def test_leaving_unbinds_at_once(person: Person) -> None:
     sign_out_device(ParticipantContext(person.installation, person.participant(START), START))
-    assert refusal(lambda: person.participant(START)) == "not_signed_in"
+    assert refused(lambda: person.participant(START)) == "not_signed_in"
     assert len(events(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
 
 
@@ -241,15 +236,15 @@ def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: 
     with person.installation.work(CLOCK, later) as opened:
         context = ParticipantContext(person.installation, visitor, later, opened)
         for _ in range(TRIES - 1):
-            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
+            assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
         unlock_device(context, PIN)
         assert person.participant(later).locked, "nothing is committed yet"
         for _ in range(TRIES):
-            assert refusal(partial(unlock_device, context, "000001")) == "wrong_pin"
+            assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
     assert not person.participant(later).locked
     assert len(events(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
     alone = ParticipantContext(person.installation, visitor, later)
-    assert refusal(partial(unlock_device, alone, PIN)) == "throttled"
+    assert refused(partial(unlock_device, alone, PIN)) == "throttled"
 
 
 def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Person) -> None:
@@ -269,11 +264,11 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
     visitor = person.participant(later)
     for _ in range(TRIES):
         assert (
-            refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
             == "wrong_pin"
         )
     assert (
-        refusal(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), PIN))
+        refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), PIN))
         == "throttled"
     )
     unlock_device(ParticipantContext(person.installation, other.participant(later), later), PIN)
@@ -282,14 +277,14 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
         ParticipantContext(person.installation, person.participant(later + SPAN), later + SPAN), PIN
     )
     assert (
-        refusal(
+        refused(
             lambda: unlock_device(ParticipantContext(person.installation, visitor, later + SPAN), "000001")
         )
         == "wrong_pin"
     )
-    refused = events(person.installation, AuditEvent.PIN_REFUSED)
-    assert len(refused) == TRIES + 1
-    assert all("000001" not in entry.changes for entry in refused)
+    entries = events(person.installation, AuditEvent.PIN_REFUSED)
+    assert len(entries) == TRIES + 1
+    assert all("000001" not in entry.changes for entry in entries)
 
 
 def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
@@ -299,7 +294,7 @@ def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
     assert person.participant(START).language == "zh_CN"
     assert len(events(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
     assert (
-        refusal(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
+        refused(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
         == "no_language"
     )
 
@@ -313,7 +308,7 @@ def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Perso
 
 def test_speaking_hides_no_other_fault(person: Person) -> None:
     hollow = replace(person.installation, library=replace(person.installation.library, plans={}))
-    assert refusal(lambda: remember_language(hollow, person.cookie, "en", START)) == "unknown_plan"
+    assert refused(lambda: remember_language(hollow, person.cookie, "en", START)) == "unknown_plan"
 
 
 def test_no_device_row_holds_the_cookie(person: Person) -> None:

@@ -1,6 +1,5 @@
 """What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -15,7 +14,6 @@ from app.domain.plans.status import Status
 from app.domain.records.access import Actor, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
-from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
@@ -38,6 +36,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, Person, bound, colleague, days, enrolment
 
 CLOSED = START + days(40)  # the baseline's window is over
@@ -45,12 +44,6 @@ CLOSED = START + days(40)  # the baseline's window is over
 
 def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> ParticipantOverview:
     return get_participant_overview(StaffContext(installation, actor, at), person.row().id or 0)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refusal:
-        call()
-    return refusal.value.code
 
 
 def events_of(installation: Installation, person: Person) -> list[tuple[str, str, str | None]]:

@@ -1,6 +1,5 @@
 """A participant asks once, the right nurse sees it, and closing it says what came of it."""
 
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,7 +8,6 @@ from sqlmodel import select
 from app.domain.records.access import SYSTEM, Actor, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
-from app.domain.refusal import Refused
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
@@ -23,6 +21,7 @@ from app.services.setup.studies import open_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
+from tests.refusals import refused
 from tests.services.people import START, Person, colleague, days, enrolled, site_entry
 from tests.services.reminded import recorded
 from tests.services.test_participant_page import blinded
@@ -30,12 +29,6 @@ from tests.services.test_participant_page import blinded
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
     return list_open_requests(StaffContext(installation, actor, START))
-
-
-def refusal(work: Callable[[], None]) -> str:
-    with pytest.raises(Refused) as raised:
-        work()
-    return raised.value.code
 
 
 @pytest.mark.req("COR-02", "AUD-01")
@@ -59,7 +52,7 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
     request_call(ParticipantContext(installation, visitor, again))
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
     closing = lambda: close_request(StaffContext(installation, nurse, again), asked.request_id, "called")  # noqa: E731 - one use
-    assert refusal(closing) == "request_closed"
+    assert refused(closing) == "request_closed"
 
 
 @pytest.mark.req("COR-01", "COR-02", "COR-04")
@@ -69,7 +62,7 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     assert (
-        refusal(lambda: request_correction(ParticipantContext(installation, visitor, START), slot))
+        refused(lambda: request_correction(ParticipantContext(installation, visitor, START), slot))
         == "unknown_slot"
     )
     person.submit("BL", START)
@@ -82,7 +75,7 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     (asked,) = listed(installation, nurse)
     assert (asked.slot, asked.visit, asked.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
     assert (
-        refusal(lambda: close_request(StaffContext(installation, nurse, START), asked.request_id, " "))
+        refused(lambda: close_request(StaffContext(installation, nurse, START), asked.request_id, " "))
         == "outcome_needed"
     )
     close_request(StaffContext(installation, nurse, START), asked.request_id, "item 5 should be 2")
@@ -108,7 +101,7 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
     theirs = listed(installation, other.nurse)[0].request_id
     for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
         closing = partial(close_request, StaffContext(installation, who, START), which, "x")
-        assert refusal(closing) == "unknown_request"
+        assert refused(closing) == "unknown_request"
     assert listed(installation, colleague(Role.MONITOR, there)) == ()
     assert listed(installation, colleague(Role.DATA_MANAGER, there, everywhere=True)) == ()
 

@@ -21,9 +21,10 @@ from app.services.core.throttling import INVITATION_TRIES, SOURCE_TRIES, SPAN, T
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.confirming import BORN, confirming, newcomer
 from tests.services.people import PIN, START, Person, days, enrolment
-from tests.services.test_entry import HERE, events, invite, link_of, refusal
+from tests.services.test_entry import HERE, events, invite, link_of
 
 LATER = START + days(1)
 RIGHT, WRONG = BORN.isoformat(), "1951-02-03"
@@ -63,7 +64,7 @@ def test_a_study_that_does_not_ask_keeps_no_birth_date(
 ) -> None:
     person = newcomer(confirming(lone_installation, check), lone_site, "0571-009")
     assert person.row().birth_hash is None
-    told = refusal(lambda: _record(person, BORN))
+    told = refused(lambda: _record(person, BORN))
     assert told == "birth_date_not_asked"
 
 
@@ -78,7 +79,7 @@ def test_a_study_that_does_not_ask_keeps_no_birth_date(
 def test_enrolment_needs_a_birth_date_that_somebody_can_have(
     guest: Person, lone_site: Site, born_on: date | None, code: str
 ) -> None:
-    assert refusal(lambda: newcomer(guest.installation, lone_site, "0571-010", born_on)) == code
+    assert refused(lambda: newcomer(guest.installation, lone_site, "0571-010", born_on)) == code
 
 
 def _record(person: Person, born_on: date | None, reason: str = "mistyped") -> None:
@@ -93,9 +94,9 @@ def test_nobody_is_invited_before_their_birth_date_is_known(
     """As when somebody was enrolled before the plan asked for it."""
     before = newcomer(lone_installation, lone_site, "0571-009")
     person = replace(before, installation=confirming(lone_installation, SecondCheck.birth_date))
-    assert refusal(lambda: invite(person)) == "birth_date_needed"
-    assert refusal(lambda: _record(person, None)) == "birth_date_needed"
-    assert refusal(lambda: _record(person, BORN, " ")) == "reason_needed"
+    assert refused(lambda: invite(person)) == "birth_date_needed"
+    assert refused(lambda: _record(person, None)) == "birth_date_needed"
+    assert refused(lambda: _record(person, BORN, " ")) == "reason_needed"
     _record(person, BORN)
     assert enter(person, link_of(invite(person)), RIGHT)
     (entry,) = events(lone_installation, AuditEvent.BIRTH_DATE_RECORDED)
@@ -106,13 +107,13 @@ def test_nobody_is_invited_before_their_birth_date_is_known(
 def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
     invited = invite(guest)
     assert redeem_invitation(guest.installation, invited.code, HERE, START).asks is RequiredCheck.birth_date
-    assert refusal(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
+    assert refused(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
     guest.cookie = enter(guest, invited.code, RIGHT)
     assert guest.row().pin_hash is None
     visitor = guest.participant(LATER)
     assert visitor.locked
     for wrong in (WRONG, "", PIN):
-        told = refusal(partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong))
+        told = refused(partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong))
         assert told == "wrong_birth_date"
     unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
     assert not guest.participant(LATER).locked
@@ -124,26 +125,26 @@ def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Pe
     guest.cookie = enter(guest, link_of(invite(guest)), RIGHT)
     link = link_of(invite(guest))
     for _ in range(TRIES):
-        assert refusal(lambda: enter(guest, link, WRONG)) == "wrong_link"
-    assert refusal(lambda: enter(guest, link, RIGHT)) == "throttled"
+        assert refused(lambda: enter(guest, link, WRONG)) == "wrong_link"
+    assert refused(lambda: enter(guest, link, RIGHT)) == "throttled"
     for number in range(TRIES, INVITATION_TRIES):
-        assert refusal(partial(enter, guest, link, WRONG, f"192.0.2.1{number}")) == "wrong_link"
-    assert refusal(lambda: enter(guest, link, RIGHT, "192.0.2.99")) == "throttled"
+        assert refused(partial(enter, guest, link, WRONG, f"192.0.2.1{number}")) == "wrong_link"
+    assert refused(lambda: enter(guest, link, RIGHT, "192.0.2.99")) == "throttled"
     own = issue_own_code(ParticipantContext(guest.installation, guest.participant(START), START))
-    assert refusal(lambda: enter(guest, own.code, RIGHT)) == "throttled"
+    assert refused(lambda: enter(guest, own.code, RIGHT)) == "throttled"
     unlock_device(
         ParticipantContext(guest.installation, guest.participant(LATER), START), RIGHT
     )  # a bound browser is not affected
     assert enter(guest, link_of(invite(guest)), RIGHT)
-    refused = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
-    assert {entry.chain for entry in refused} == {f"participant:{guest.row().id}"}
+    entries = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
+    assert {entry.chain for entry in entries} == {f"participant:{guest.row().id}"}
 
 
 @pytest.mark.req("IAM-12")
 def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
     link = link_of(invite(guest))
     for _ in range(TRIES):
-        assert refusal(lambda: enter(guest, link, WRONG)) == "wrong_link"
+        assert refused(lambda: enter(guest, link, WRONG)) == "wrong_link"
     again = activate_device(guest.installation, link, RIGHT, "", "Android", HERE, START + SPAN)
     assert again
 
@@ -153,8 +154,8 @@ def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> Non
     people = [newcomer(guest.installation, lone_site, f"0571-{number:03d}") for number in range(10, 15)]
     for number in range(SOURCE_TRIES):
         person = people[number % len(people)]
-        assert refusal(partial(enter, person, link_of(invite(person)), WRONG)) == "wrong_link"
-    assert refusal(lambda: enter(guest, link_of(invite(guest)), RIGHT)) == "throttled"
+        assert refused(partial(enter, person, link_of(invite(person)), WRONG)) == "wrong_link"
+    assert refused(lambda: enter(guest, link_of(invite(guest)), RIGHT)) == "throttled"
     assert enter(guest, link_of(invite(guest)), RIGHT, "192.0.2.99")
 
 
@@ -184,10 +185,10 @@ def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> 
     assert made.expires_at == LATER
     before = settled.row().pin_hash
     assert redeem_invitation(settled.installation, made.code, HERE, START).asks is RequiredCheck.pin
-    assert refusal(lambda: enter(settled, made.code, "000001")) == "wrong_link"
+    assert refused(lambda: enter(settled, made.code, "000001")) == "wrong_link"
     assert enter(settled, made.code.lower(), PIN)
     assert settled.row().pin_hash == before
-    assert refusal(lambda: enter(settled, made.code, PIN)) == "wrong_link"
+    assert refused(lambda: enter(settled, made.code, PIN)) == "wrong_link"
     (entry,) = events(settled.installation, AuditEvent.OWN_CODE_ISSUED)
     assert (entry.actor_id, made.code in entry.changes) == (settled.row().public_id, False)
 
@@ -198,13 +199,13 @@ def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person)
     first, second = (
         issue_own_code(ParticipantContext(settled.installation, visitor, START)).code for _ in range(2)
     )
-    assert refusal(lambda: enter(settled, first, PIN)) == "wrong_link"
+    assert refused(lambda: enter(settled, first, PIN)) == "wrong_link"
     assert redeem_invitation(settled.installation, second, HERE, START).asks is RequiredCheck.pin
     assert redeem_invitation(settled.installation, sheet, HERE, START).asks is RequiredCheck.new_pin
     issue_invitation(
         StaffContext(settled.installation, settled.nurse, START), settled.site.study_id, settled.subject
     )
-    assert refusal(lambda: enter(settled, second, PIN)) == "wrong_link"
+    assert refused(lambda: enter(settled, second, PIN)) == "wrong_link"
 
 
 def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
@@ -213,16 +214,16 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     def change(now: str, to: str = new, again: str = new) -> None:
         change_pin(ParticipantContext(settled.installation, visitor, START), now, to, again)
 
-    assert refusal(lambda: change("000001")) == "wrong_pin"
-    assert refusal(lambda: change(PIN, "111111", "111111")) == "bad_pin"
-    assert refusal(lambda: change(PIN, again="135792")) == "pins_differ"
+    assert refused(lambda: change("000001")) == "wrong_pin"
+    assert refused(lambda: change(PIN, "111111", "111111")) == "bad_pin"
+    assert refused(lambda: change(PIN, again="135792")) == "pins_differ"
     change(PIN)
     assert len(events(settled.installation, AuditEvent.PIN_CHANGED)) == 1
     assert (
-        refusal(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
+        refused(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
         == "wrong_pin"
     )
     unlock_device(ParticipantContext(settled.installation, visitor, START), new)
     for _ in range(TRIES):
-        assert refusal(lambda: change("000001")) == "wrong_pin"
-    assert refusal(lambda: change(new)) == "throttled"
+        assert refused(lambda: change("000001")) == "wrong_pin"
+    assert refused(lambda: change(new)) == "throttled"

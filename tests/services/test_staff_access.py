@@ -1,12 +1,10 @@
 """Staff sign-in: two factors, sessions that end, codes used once, and guesses that are slowed."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 
-import pyotp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,7 +35,9 @@ from app.services.setup.studies import create_staff, disable_staff, grant_role, 
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import StaffSession
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, enrolled, site_entry
+from tests.services.staff_desk import code
 
 NUMBERS = count()
 EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
@@ -51,10 +51,6 @@ def secret(installation: Installation, site: Site) -> str:
     return new.totp_secret
 
 
-def code(secret: str, at: datetime) -> str:
-    return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // 30)
-
-
 def signed_in(installation: Installation, secret: str, at: datetime) -> str:
     half = sign_in_staff(installation, EMAIL.upper(), PASSWORD, HERE, at)
     return confirm_second_factor(installation, half, code(secret, at), HERE, at)
@@ -63,12 +59,6 @@ def signed_in(installation: Installation, secret: str, at: datetime) -> str:
 def seen(installation: Installation, cookie: str | None, at: datetime) -> SignedInStaff:
     with installation.read() as session:
         return authenticate_staff(session, cookie, at)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refusal:
-        call()
-    return refusal.value.code
 
 
 def events(installation: Installation) -> list[tuple[str, str]]:

@@ -32,8 +32,9 @@ from app.services.setup.studies import (
 from app.storage.queries.staff import list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import site_entry
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk, refused
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
 
 LOCAL = "local@example.org"
 HEAD_START = 0.3

@@ -65,8 +65,9 @@ from app.services.setup.studies import disable_staff, enable_staff, open_site
 from app.settings import ROOT
 from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
 from app.storage.tables.studies import Site
+from tests.refusals import refused
 from tests.services.people import START, enrolled, site_entry
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk, refused
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
 
 
 @pytest.fixture

@@ -37,15 +37,10 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
+from tests.refusals import refusal_of, refused
 from tests.services.people import START, Person, days, qlq
 
 SHANGHAI = timezone(timedelta(hours=8))
-
-
-def refused(act: Callable[[], object]) -> Refused:
-    with pytest.raises(Refused) as told:
-        act()
-    return told.value
 
 
 def rows(person: Person, kind: type[Response] | type[AnswerEvent] | type[Quarantine]) -> list[object]:
@@ -79,7 +74,7 @@ def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person
         assert rows(person, Response) == [], "nothing is committed yet"
         assert submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True)).repeated
         assert (
-            refused(lambda: submit_form(context, slot_id, SubmittedForm(qlq(3), "s2", True))).code
+            refused(lambda: submit_form(context, slot_id, SubmittedForm(qlq(3), "s2", True)))
             == "already_submitted"
         )
     assert response(person).public_id == first.number
@@ -143,7 +138,7 @@ def test_the_same_content_gets_the_same_receipt_and_other_content_is_kept_apart(
     again = send(person, "BL", SubmittedForm(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
     assert again == replace(first, repeated=True)
     for _ in range(2):
-        told = refused(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
+        told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
         assert (told.code, told.details["receipt"]) == ("already_submitted", first.number)
     (held,) = rows(person, Quarantine)
     assert isinstance(held, Quarantine)
@@ -282,7 +277,7 @@ def test_what_is_not_a_finished_form_is_refused(
     person: Person, answers: dict[str, int | str | None], reviewed: bool, code: str
 ) -> None:
     person.begin("BL", START)
-    assert refused(lambda: send(person, "BL", SubmittedForm(answers, "s1", reviewed), START)).code == code
+    assert refused(lambda: send(person, "BL", SubmittedForm(answers, "s1", reviewed), START)) == code
     assert rows(person, Response) == []
 
 
@@ -293,14 +288,14 @@ def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[i
     assert (
         refused(
             lambda: submit_form(ParticipantContext(person.installation, visitor, START), theirs, finished)
-        ).code
+        )
         == "unknown_slot"
     )
-    assert refused(lambda: send(person, "W6", finished, START)).code == "not_yet_open"
-    assert refused(lambda: send(person, "BL", finished, START)).code == "not_begun"
-    assert refused(lambda: send(person, "BL", finished, START + days(40))).code == "window_closed"
+    assert refused(lambda: send(person, "W6", finished, START)) == "not_yet_open"
+    assert refused(lambda: send(person, "BL", finished, START)) == "not_begun"
+    assert refused(lambda: send(person, "BL", finished, START + days(40))) == "window_closed"
     person.randomise(date(2026, 3, 2), START)
-    assert refused(lambda: send(person, "W6", finished, START)).code == "not_yet_open"
+    assert refused(lambda: send(person, "W6", finished, START)) == "not_yet_open"
 
 
 @pytest.mark.req("CAP-14")
@@ -310,7 +305,7 @@ def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
     assert closes is not None
     before = closes - timedelta(hours=1)
     late = closes + timedelta(hours=71)
-    told = refused(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
+    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
     assert (told.code, told.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
     (held,) = rows(person, Quarantine)
     assert isinstance(held, Quarantine)
@@ -329,7 +324,7 @@ def test_a_devices_time_alone_brings_no_form_into_its_window(person: Person) -> 
     assert closes is not None
     alone = SubmittedForm(qlq(2), "s1", True, device_at=closes - timedelta(hours=1), skew=0)
     late = closes + timedelta(hours=60)
-    assert refused(lambda: send(person, "BL", alone, late)).code == "arrived_too_late"
+    assert refused(lambda: send(person, "BL", alone, late)) == "arrived_too_late"
     (apart,) = rows(person, Quarantine)
     assert isinstance(apart, Quarantine)
     assert (apart.answers, apart.device_at, apart.received_at) == (qlq(2), alone.device_at, late)
@@ -351,7 +346,7 @@ def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
     record_disposition(
         StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, left
     )
-    told = refused(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
+    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
     assert told.code == "arrived_too_late"
     assert len(rows(person, Quarantine)) == 1
 
