@@ -22,6 +22,7 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from tests.refusals import refusal_of, refused
+from tests.services.overtaking import overtaken_once
 from tests.services.people import PIN, START, Person, asking_everything, days
 
 DIARY_START = date(2026, 3, 2)
@@ -270,22 +271,11 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("count", [1, 2])
 def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, count: int) -> None:
-    """SQLite takes one writer at a time: nobody comes between reading and writing there."""
-    slot, engine, times = person.begin("BL", START), person.installation.engine, [1]
-    stranger = sa.create_engine(engine.url)
-
-    def overtake(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "UPDATE audit_chain" in statement and times[0] > 0:
-            times[0] -= 1
-            with stranger.begin() as other:
-                other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
-
-    for pool in (engine, autocommit_engine(engine)):
-        sa.event.listen(pool, "before_cursor_execute", overtake)
+    slot = person.begin("BL", START)
     given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
-    assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
+    with overtaken_once(person.installation.engine):
+        assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
     assert len(stored(person)) == count
-    stranger.dispose()
 
 
 @pytest.mark.req("OFF-02")

@@ -13,10 +13,8 @@ from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import ValidAnswers
-from app.domain.plans.plan import Owner
 from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, canonical_json
-from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.answer_saving import save_answers
@@ -29,36 +27,19 @@ from app.services.capture.submission_builder import (
     build_submission,
     check_submission,
 )
-from app.services.core.context import ClockContext, ParticipantContext, StaffContext
+from app.services.core.context import ClockContext, ParticipantContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import process_due_slots
-from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refusal_of, refused
+from tests.services.overtaking import overtaken_once
 from tests.services.people import START, Person, days, qlq
+from tests.services.sending import response, rows, send
 
 SHANGHAI = timezone(timedelta(hours=8))
-
-
-def rows(person: Person, kind: type[Response] | type[AnswerEvent] | type[Quarantine]) -> list[object]:
-    with person.installation.read() as session:
-        return list(session.exec(select(kind)))
-
-
-def response(person: Person) -> Response:
-    (found,) = rows(person, Response)
-    assert isinstance(found, Response)
-    return found
-
-
-def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
-    visitor = person.participant(at)
-    return submit_form(
-        ParticipantContext(person.installation, visitor, at), person.slot(visit).public_id, sending
-    )
 
 
 @pytest.mark.req("AUD-01", "CAP-14")
@@ -141,7 +122,6 @@ def test_the_same_content_gets_the_same_receipt_and_other_content_is_kept_apart(
         told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
         assert (told.code, told.details["receipt"]) == ("already_submitted", first.number)
     (held,) = rows(person, Quarantine)
-    assert isinstance(held, Quarantine)
     assert (held.reason, held.answers["q1"]) == ("already_submitted", 3)
     assert response(person).answers["q1"] == 2
 
@@ -186,23 +166,12 @@ def numbered_as_told(kept: FeedEvent) -> bool:
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -> None:
-    """SQLite takes one writer at a time: nobody comes between reading and writing there."""
-    slot, engine, times = person.begin("BL", START), person.installation.engine, [1]
-    stranger = sa.create_engine(engine.url)
-
-    def overtake(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "UPDATE audit_chain" in statement and times[0] > 0:
-            times[0] -= 1
-            with stranger.begin() as other:
-                other.execute(sa.text("UPDATE audit_chain SET hash = md5(hash)"))
-
-    sa.event.listen(autocommit_engine(engine), "before_cursor_execute", overtake)
-    sending = SubmittedForm(qlq(2), "s1", True)
-    receipt = submit_form(
-        ParticipantContext(person.installation, person.participant(START), START), slot, sending
-    )
-    assert (receipt.number, times) == (response(person).public_id, [0])
-    stranger.dispose()
+    slot, visitor = person.begin("BL", START), person.participant(START)
+    with overtaken_once(person.installation.engine):
+        receipt = submit_form(
+            ParticipantContext(person.installation, visitor, START), slot, SubmittedForm(qlq(2), "s1", True)
+        )
+    assert receipt.number == response(person).public_id
 
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
@@ -255,100 +224,8 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
         outcomes = {number: each.result() for number, each in enumerate(saves + later, start=1)}
         sent.result()
     assert set(outcomes.values()) <= {None, "already_submitted"}
-    stored = {
-        event.item
-        for event in rows(person, AnswerEvent)
-        if isinstance(event, AnswerEvent) and event.value == 3
-    }
+    stored = {event.item for event in rows(person, AnswerEvent) if event.value == 3}
     assert stored == {f"q{number}" for number, code in outcomes.items() if code is None}
-
-
-@pytest.mark.parametrize(
-    ("answers", "reviewed", "code"),
-    [
-        ({"q1": 2}, True, "unanswered"),
-        (qlq(2), False, "not_reviewed"),
-        (qlq(2) | {"q1": 9}, True, "out_of_range"),
-        (qlq(2) | {"q1": "2"}, True, "wrong_kind"),
-        (qlq(2) | {"q31": 2}, True, "unknown_item"),
-    ],
-)
-def test_what_is_not_a_finished_form_is_refused(
-    person: Person, answers: dict[str, int | str | None], reviewed: bool, code: str
-) -> None:
-    person.begin("BL", START)
-    assert refused(lambda: send(person, "BL", SubmittedForm(answers, "s1", reviewed), START)) == code
-    assert rows(person, Response) == []
-
-
-def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[int], Person]) -> None:
-    theirs = people(2).slot("BL").public_id
-    finished = SubmittedForm(qlq(2), "s1", True)
-    visitor = person.participant(START)
-    assert (
-        refused(
-            lambda: submit_form(ParticipantContext(person.installation, visitor, START), theirs, finished)
-        )
-        == "unknown_slot"
-    )
-    assert refused(lambda: send(person, "W6", finished, START)) == "not_yet_open"
-    assert refused(lambda: send(person, "BL", finished, START)) == "not_begun"
-    assert refused(lambda: send(person, "BL", finished, START + days(40))) == "window_closed"
-    person.randomise(date(2026, 3, 2), START)
-    assert refused(lambda: send(person, "W6", finished, START)) == "not_yet_open"
-
-
-@pytest.mark.req("CAP-14")
-def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
-    person.begin("BL", START)
-    closes = person.slot("BL").closes_at
-    assert closes is not None
-    before = closes - timedelta(hours=1)
-    late = closes + timedelta(hours=71)
-    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
-    assert (told.code, told.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
-    (held,) = rows(person, Quarantine)
-    assert isinstance(held, Quarantine)
-    assert (held.reason, held.received_at) == ("arrived_too_late", late)
-    captured = SubmittedForm(qlq(2), "s1", True, before, offline=True)
-    receipt = send(person, "BL", captured, late)
-    assert (receipt.out_of_window, receipt.in_grace) == (True, False)
-    assert (person.slot("BL").out_of_window, response(person).out_of_window) == (True, True)
-
-
-@pytest.mark.req("TIM-05", "OFF-04")
-def test_a_devices_time_alone_brings_no_form_into_its_window(person: Person) -> None:
-    """Begun in its window, nothing saved; sent 60 hours after closing with the time of an hour before it."""
-    person.begin("BL", START)
-    closes = person.slot("BL").closes_at
-    assert closes is not None
-    alone = SubmittedForm(qlq(2), "s1", True, device_at=closes - timedelta(hours=1), skew=0)
-    late = closes + timedelta(hours=60)
-    assert refused(lambda: send(person, "BL", alone, late)) == "arrived_too_late"
-    (apart,) = rows(person, Quarantine)
-    assert isinstance(apart, Quarantine)
-    assert (apart.answers, apart.device_at, apart.received_at) == (qlq(2), alone.device_at, late)
-    assert rows(person, Response) == []
-
-
-def test_a_begun_form_may_be_finished_in_its_grace(person: Person) -> None:
-    person.begin("BL", START)
-    closes = person.slot("BL").closes_at
-    assert closes is not None
-    receipt = send(person, "BL", SubmittedForm(qlq(2), "s1", True), closes + timedelta(hours=47))
-    assert (receipt.out_of_window, receipt.in_grace) == (False, True)
-
-
-def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
-    person.begin("BL", START)
-    at = START + days(3)
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-04", Owner.site, "moved away")
-    record_disposition(
-        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, left
-    )
-    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
-    assert told.code == "arrived_too_late"
-    assert len(rows(person, Quarantine)) == 1
 
 
 def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
