@@ -12,6 +12,7 @@ from tests.services.beginnings import begun, installed_at, site_of
 from tests.services.full_course import COURSE
 from tests.services.owner import Owner, unguarded
 from tests.services.people import Person, enrolled
+from tests.services.staff_desk import Desk, open_desk
 from tests.stages import Stage
 
 
@@ -75,3 +76,9 @@ def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owne
         url = sa.make_url(cluster.url(str(url.database)))
     with unguarded(url) as owner:
         yield owner
+
+
+@pytest.fixture
+def desk(installation: Installation, site: Site) -> Desk:
+    """The two administrators of the study."""
+    return open_desk(installation, site)

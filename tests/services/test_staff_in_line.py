@@ -14,7 +14,6 @@ from app.domain.records.staff_links import LinkPurpose
 from app.domain.refusal import Refused
 from app.services.accounts.staff_session import ABSOLUTE, MOST_BROWSERS, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
-from app.services.core.installation import Installation
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import get_managed_person, list_study_people
 from app.services.people.own_account import change_own_password, renew_recovery_codes
@@ -31,19 +30,13 @@ from app.services.setup.studies import (
 )
 from app.storage.queries.staff import list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
-from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import site_entry
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code
 
 LOCAL = "local@example.org"
 HEAD_START = 0.3
 """Seconds in which somebody gets as far as the line; a slow machine makes the test weaker, and never red."""
-
-
-@pytest.fixture
-def desk(installation: Installation, site: Site) -> Desk:
-    return open_desk(installation, site)
 
 
 @dataclass

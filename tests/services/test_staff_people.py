@@ -1,8 +1,6 @@
 """People of the staff: invited, granted, reset, disabled, reviewed; rules that no administrator is above."""
 
-import csv
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -15,23 +13,10 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
-from app.services.accounts.staff_session import (
-    MOST_BROWSERS,
-)
+from app.services.accounts.staff_session import MOST_BROWSERS
 from app.services.audit.audit_verification import verify_trail
-from app.services.core.installation import Installation
 from app.services.core.one_time_codes import recognise_code, spend_code
-from app.services.people.access_review import (
-    digest_access,
-    list_reviews,
-    record_review,
-    write_access_report,
-)
-from app.services.people.managed_people import (
-    get_managed_person,
-    list_permitted_studies,
-    list_study_people,
-)
+from app.services.people.managed_people import get_managed_person, list_permitted_studies, list_study_people
 from app.services.people.own_account import change_own_password, get_own_account, renew_recovery_codes
 from app.services.people.role_grants import (
     disable_person,
@@ -40,17 +25,7 @@ from app.services.people.role_grants import (
     grant_to_person,
     revoke_grant,
 )
-from app.services.people.site_desk import (
-    SiteDetails,
-    close_site,
-    digest_details,
-    find_desk_zone,
-    get_site_details,
-    list_sites,
-    open_managed_site,
-    reopen_site,
-    update_site,
-)
+from app.services.people.site_desk import get_site_details, list_sites, open_managed_site
 from app.services.people.staff_links import (
     RESET_LIFE,
     IssuedLink,
@@ -64,15 +39,9 @@ from app.services.people.staff_sessions import end_session, list_sessions
 from app.services.setup.studies import disable_staff, enable_staff, open_site
 from app.settings import ROOT
 from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
-from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.services.people import START, enrolled, site_entry
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
-
-
-@pytest.fixture
-def desk(installation: Installation, site: Site) -> Desk:
-    return open_desk(installation, site)
+from tests.services.people import START, site_entry
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code
 
 
 @pytest.mark.req("IAM-01", "IAM-05", "IAM-11", "SEC-06")
@@ -323,47 +292,6 @@ def test_sessions_are_listed_ended_and_at_most_five(desk: Desk) -> None:
     assert get_own_account(desk.context(3), 3).grants[0].site == "0571"
 
 
-@pytest.mark.req("IAM-05", "IAM-07")
-def test_a_review_is_of_what_was_seen_and_the_report_is_safe(desk: Desk) -> None:
-    desk.invite(name="=HYPERLINK(1)")
-    listed = digest_access(list_study_people(desk.context(), STUDY))
-    grant_to_address(desk.context(), EMAIL, Role.DATA_MANAGER, STUDY, None, None, "also")
-    assert refused(lambda: record_review(desk.context(), STUDY, listed, "fine")) == "access_changed"
-    assert refused(lambda: record_review(desk.context(), STUDY, listed, " ")) == "notes_needed"
-    local = desk.context(desk.other_id, desk.site.id)
-    here = digest_access(list_study_people(local, STUDY))
-    assert refused(lambda: record_review(local, STUDY, here, "my site")) == "beyond_your_sites"
-    people = list_study_people(desk.context(), STUDY)
-    record_review(desk.context(), STUDY, digest_access(people), "all work here")
-    (review,) = list_reviews(desk.context(), STUDY)
-    assert (review.reviewed_by, review.people, review.grants, review.notes) == (
-        "Boss 1",
-        3,
-        4,
-        "all work here",
-    )
-    report = write_access_report(desk.context(), STUDY)
-    assert "'=HYPERLINK(1),zhao@example.org,nurse,0571" in report
-    assert report.count("\r\n") == 5
-    assert people[0].is_stale(START + timedelta(days=91))
-    assert AuditEvent.ACCESS_REVIEWED in desk.events()
-    assert verify_trail(desk.installation) == []
-
-
-@pytest.mark.req("IAM-05")
-def test_the_report_says_who_gave_and_took_each_role_and_why(desk: Desk) -> None:
-    issued = desk.invite(name="\uff1d1+1")
-    grant = get_managed_person(desk.context(), issued.staff_id).grants[0].grant_id
-    revoke_grant(desk.context(desk.other_id), issued.staff_id, grant, "-left")
-    rows = list(csv.DictReader(write_access_report(desk.context(), STUDY).splitlines()))
-    (row,) = [each for each in rows if each["email"] == EMAIL]
-    assert row["name"] == "'\uff1d1+1"
-    assert (row["granted_by"], row["grant_reason"]) == ("Boss 1", "new")
-    assert (row["revoked_by"], row["revoke_reason"]) == ("Boss 2", "'-left")
-    (first, _second) = [each for each in rows if each["role"] == "admin"]
-    assert (first["granted_by"], first["revoked_by"]) == ("daybook", "")
-
-
 @pytest.mark.req("IAM-05")
 def test_the_letter_says_what_to_do_and_its_outcome_is_recorded(desk: Desk) -> None:
     issued, letters = desk.invite(), list[MessageText]()
@@ -392,51 +320,3 @@ def test_the_letter_says_what_to_do_and_its_outcome_is_recorded(desk: Desk) -> N
     with desk.installation.read() as session:
         assert session.get_one(StaffLink, issued.link_id).mailed is MailOutcome.FAILED
     assert AuditEvent.STAFF_LINK_MAILED in desk.events()
-
-
-def test_times_are_told_where_somebody_works(desk: Desk) -> None:
-    far = open_site(desk.system, STUDY, replace(site_entry("0991"), zone="Asia/Urumqi"))
-    study = far.study_id
-    assert find_desk_zone(desk.context(site_id=far.id), study) == "Asia/Urumqi"
-    assert find_desk_zone(desk.context(), study) == "Asia/Shanghai"  # the study's, for who works in all of it
-
-
-@pytest.mark.req("IAM-02")
-def test_a_site_is_changed_closed_and_opened_again(desk: Desk) -> None:
-    number, me = desk.site.id or 0, desk.context()
-    details = SiteDetails("West Lake", "+86 571-1234", "work days", "120", {"mon": "8:00–17:00", "sun": ""})
-    before = digest_details(get_site_details(me, number).details)
-    update_site(me, number, details, before, "moved")
-    stored = get_site_details(me, number)
-    shown = digest_details(stored.details)
-    assert refused(lambda: update_site(me, number, details, before, "an old page")) == "state_changed"
-    desk.later(minutes=1)
-    update_site(desk.context(), number, details, shown, "said again")  # nothing differs, nothing is written
-    assert desk.reasons(AuditEvent.SITE_UPDATED) == ["moved"]
-    assert stored.details == SiteDetails(
-        "West Lake", "+86 571-1234", "work days", "120", {"mon": "08:00-17:00"}
-    )
-    for typed, refusal in (
-        (SiteDetails("", "0571-1", "", "", {}), "name_needed"),
-        (SiteDetails("a", "call us", "", "", {}), "bad_phone"),
-        (SiteDetails("a", "0571-12", "", "x", {}), "bad_phone"),
-        (SiteDetails("a\u202e", "0571-12", "", "", {}), "hidden_signs"),
-        (SiteDetails("a" * 81, "0571-12", "", "", {}), "text_too_long"),
-        (SiteDetails("a", "0571-12", "", "", {"mon": "morning"}), "bad_hours"),
-        (SiteDetails("a", "0571-12", "", "", {"mon": "17:00-08:00"}), "bad_hours"),
-    ):
-        assert refused(partial(update_site, me, number, typed, shown, "x")) == refusal
-    assert refused(lambda: open_site(desk.system, STUDY, site_entry("a b"))) == "bad_code"
-    enrolled(desk.installation, desk.site, "0571-001")
-    close_site(me, number, "full")
-    assert refused(lambda: close_site(me, number, "full")) == "site_closed"
-    update_site(
-        me, number, replace(stored.details, phone="0571-999"), shown, "who takes part goes on calling"
-    )
-    assert refused(lambda: enrolled(desk.installation, desk.site, "0571-002")) == "site_closed"
-    assert list_sites(me, STUDY)[0].participants == 1
-    reopen_site(me, number, "a place is free")
-    assert refused(lambda: reopen_site(me, number, "x")) == "site_open"
-    enrolled(desk.installation, desk.site, "0571-002")
-    assert {AuditEvent.SITE_CLOSED, AuditEvent.SITE_REOPENED, AuditEvent.SITE_UPDATED} <= desk.events()
-    assert verify_trail(desk.installation) == []

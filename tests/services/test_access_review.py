@@ -1,0 +1,68 @@
+"""Who has access is reviewed as it was seen, and reported with who gave and took each role."""
+
+import csv
+from datetime import timedelta
+
+import pytest
+
+from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
+from app.services.audit.audit_verification import verify_trail
+from app.services.people.access_review import (
+    digest_access,
+    list_reviews,
+    record_review,
+    write_access_report,
+)
+from app.services.people.managed_people import (
+    get_managed_person,
+    list_study_people,
+)
+from app.services.people.role_grants import (
+    grant_to_address,
+    revoke_grant,
+)
+from tests.refusals import refused
+from tests.services.people import START
+from tests.services.staff_desk import EMAIL, STUDY, Desk
+
+
+@pytest.mark.req("IAM-05", "IAM-07")
+def test_a_review_is_of_what_was_seen_and_the_report_is_safe(desk: Desk) -> None:
+    desk.invite(name="=HYPERLINK(1)")
+    listed = digest_access(list_study_people(desk.context(), STUDY))
+    grant_to_address(desk.context(), EMAIL, Role.DATA_MANAGER, STUDY, None, None, "also")
+    assert refused(lambda: record_review(desk.context(), STUDY, listed, "fine")) == "access_changed"
+    assert refused(lambda: record_review(desk.context(), STUDY, listed, " ")) == "notes_needed"
+    local = desk.context(desk.other_id, desk.site.id)
+    here = digest_access(list_study_people(local, STUDY))
+    assert refused(lambda: record_review(local, STUDY, here, "my site")) == "beyond_your_sites"
+    people = list_study_people(desk.context(), STUDY)
+    record_review(desk.context(), STUDY, digest_access(people), "all work here")
+    (review,) = list_reviews(desk.context(), STUDY)
+    assert (review.reviewed_by, review.people, review.grants, review.notes) == (
+        "Boss 1",
+        3,
+        4,
+        "all work here",
+    )
+    report = write_access_report(desk.context(), STUDY)
+    assert "'=HYPERLINK(1),zhao@example.org,nurse,0571" in report
+    assert report.count("\r\n") == 5
+    assert people[0].is_stale(START + timedelta(days=91))
+    assert AuditEvent.ACCESS_REVIEWED in desk.events()
+    assert verify_trail(desk.installation) == []
+
+
+@pytest.mark.req("IAM-05")
+def test_the_report_says_who_gave_and_took_each_role_and_why(desk: Desk) -> None:
+    issued = desk.invite(name="\uff1d1+1")
+    grant = get_managed_person(desk.context(), issued.staff_id).grants[0].grant_id
+    revoke_grant(desk.context(desk.other_id), issued.staff_id, grant, "-left")
+    rows = list(csv.DictReader(write_access_report(desk.context(), STUDY).splitlines()))
+    (row,) = [each for each in rows if each["email"] == EMAIL]
+    assert row["name"] == "'\uff1d1+1"
+    assert (row["granted_by"], row["grant_reason"]) == ("Boss 1", "new")
+    assert (row["revoked_by"], row["revoke_reason"]) == ("Boss 2", "'-left")
+    (first, _second) = [each for each in rows if each["role"] == "admin"]
+    assert (first["granted_by"], first["revoked_by"]) == ("daybook", "")

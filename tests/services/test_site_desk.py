@@ -1,0 +1,71 @@
+"""A site is opened, changed, closed and opened again by its administrators; its clock is that of its desk."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from app.domain.records.audit import AuditEvent
+from app.services.audit.audit_verification import verify_trail
+from app.services.people.site_desk import (
+    SiteDetails,
+    close_site,
+    digest_details,
+    find_desk_zone,
+    get_site_details,
+    list_sites,
+    reopen_site,
+    update_site,
+)
+from app.services.setup.studies import open_site
+from tests.refusals import refused
+from tests.services.people import enrolled, site_entry
+from tests.services.staff_desk import STUDY, Desk
+
+
+def test_times_are_told_where_somebody_works(desk: Desk) -> None:
+    far = open_site(desk.system, STUDY, replace(site_entry("0991"), zone="Asia/Urumqi"))
+    study = far.study_id
+    assert find_desk_zone(desk.context(site_id=far.id), study) == "Asia/Urumqi"
+    assert find_desk_zone(desk.context(), study) == "Asia/Shanghai"  # the study's, for who works in all of it
+
+
+@pytest.mark.req("IAM-02")
+def test_a_site_is_changed_closed_and_opened_again(desk: Desk) -> None:
+    number, me = desk.site.id or 0, desk.context()
+    details = SiteDetails("West Lake", "+86 571-1234", "work days", "120", {"mon": "8:00–17:00", "sun": ""})
+    before = digest_details(get_site_details(me, number).details)
+    update_site(me, number, details, before, "moved")
+    stored = get_site_details(me, number)
+    shown = digest_details(stored.details)
+    assert refused(lambda: update_site(me, number, details, before, "an old page")) == "state_changed"
+    desk.later(minutes=1)
+    update_site(desk.context(), number, details, shown, "said again")  # nothing differs, nothing is written
+    assert desk.reasons(AuditEvent.SITE_UPDATED) == ["moved"]
+    assert stored.details == SiteDetails(
+        "West Lake", "+86 571-1234", "work days", "120", {"mon": "08:00-17:00"}
+    )
+    for typed, refusal in (
+        (SiteDetails("", "0571-1", "", "", {}), "name_needed"),
+        (SiteDetails("a", "call us", "", "", {}), "bad_phone"),
+        (SiteDetails("a", "0571-12", "", "x", {}), "bad_phone"),
+        (SiteDetails("a\u202e", "0571-12", "", "", {}), "hidden_signs"),
+        (SiteDetails("a" * 81, "0571-12", "", "", {}), "text_too_long"),
+        (SiteDetails("a", "0571-12", "", "", {"mon": "morning"}), "bad_hours"),
+        (SiteDetails("a", "0571-12", "", "", {"mon": "17:00-08:00"}), "bad_hours"),
+    ):
+        assert refused(partial(update_site, me, number, typed, shown, "x")) == refusal
+    assert refused(lambda: open_site(desk.system, STUDY, site_entry("a b"))) == "bad_code"
+    enrolled(desk.installation, desk.site, "0571-001")
+    close_site(me, number, "full")
+    assert refused(lambda: close_site(me, number, "full")) == "site_closed"
+    update_site(
+        me, number, replace(stored.details, phone="0571-999"), shown, "who takes part goes on calling"
+    )
+    assert refused(lambda: enrolled(desk.installation, desk.site, "0571-002")) == "site_closed"
+    assert list_sites(me, STUDY)[0].participants == 1
+    reopen_site(me, number, "a place is free")
+    assert refused(lambda: reopen_site(me, number, "x")) == "site_open"
+    enrolled(desk.installation, desk.site, "0571-002")
+    assert {AuditEvent.SITE_CLOSED, AuditEvent.SITE_REOPENED, AuditEvent.SITE_UPDATED} <= desk.events()
+    assert verify_trail(desk.installation) == []
