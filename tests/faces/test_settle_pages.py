@@ -25,8 +25,8 @@ from app.storage.tables.schedule import Slot
 from app.web import urls
 from tests.faces.clinics import ClinicFixture
 from tests.faces.test_clinic import hidden_of, page
+from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, colleague, days, qlq
-from tests.services.test_edc_feed import caller_of, request_about
 
 TYPED = {"decision": "date_stands", "reason": "as in the chart"}
 

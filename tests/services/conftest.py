@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
+from app.services.core.context import EdcClientSession
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests import postgres
 from tests.services.beginnings import begun, installed_at, site_of
+from tests.services.edc_session import caller_of
 from tests.services.full_course import COURSE
+from tests.services.matter_stage import TwoSites, open_two_sites
 from tests.services.owner import Owner, unguarded
 from tests.services.people import Person, enrolled
 from tests.services.staff_desk import Desk, open_desk
@@ -82,3 +85,24 @@ def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owne
 def desk(installation: Installation, site: Site) -> Desk:
     """The two administrators of the study."""
     return open_desk(installation, site)
+
+
+@pytest.fixture
+def caller(installation: Installation, site: Site) -> EdcClientSession:
+    """The EDC, signed in, beside the first site."""
+    assert site.code == "0571"
+    return caller_of(installation)
+
+
+@pytest.fixture
+def two_sites(migrated_url: str) -> Iterator[TwoSites]:
+    """Two sites at which everything may be open, once on each database."""
+    with installed_at(migrated_url) as installation:
+        yield open_two_sites(installation)
+
+
+@pytest.fixture
+def lone_sites(migrated_sqlite_url: str) -> Iterator[TwoSites]:
+    """The same on SQLite alone."""
+    with installed_at(migrated_sqlite_url) as installation:
+        yield open_two_sites(installation)

@@ -11,13 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.accounts.staff_session import authenticate_staff, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.people.staff_links import (
-    InvitationEntry,
-    IssuedLink,
-    invite_person,
-    read_link,
-    use_link,
-)
+from app.services.people.staff_links import InvitationEntry, IssuedLink, invite_person, read_link, use_link
 from app.services.setup.studies import create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site

@@ -31,15 +31,7 @@ from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.signer import Signer
-from tests.services.test_corrections import (
-    APPROVED,
-    SENT,
-    TODAY,
-    entry,
-    events_of,
-    propose,
-    versions,
-)
+from tests.services.test_corrections import APPROVED, SENT, TODAY, entry, events_of, propose, versions
 from tests.services.test_participant_page import blinded
 
 

@@ -12,11 +12,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
-from app.services.clinic.corrections.proposals import (
-    ProposalEntry,
-    ProposedAnswer,
-    propose_correction,
-)
+from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news

@@ -19,7 +19,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import DatabaseUnavailable, Refused
-from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -36,7 +35,7 @@ from app.services.edc.participants import (
     receive_status,
 )
 from app.services.edc.records import StoreEffect
-from app.services.edc.requests import EdcRequest, get_own_site
+from app.services.edc.requests import get_own_site
 from app.services.edc.schedule import (
     AnchorBody,
     preview_edc_anchor,
@@ -59,11 +58,12 @@ from app.services.schedule.enrolment import (
     enrol_participant,
     issue_invitation,
 )
-from app.services.setup.studies import create_client, load_study, open_site
+from app.services.setup.studies import load_study, open_site
 from app.storage.engine import open_engine
 from app.storage.row_changes import study_chain
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.studies import Site
+from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, Person, colleague, enrolment, library, qlq, site_entry
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
@@ -71,27 +71,8 @@ TODAY = START.date()
 WRITERS, EACH = 8, 6
 
 
-def caller_of(installation: Installation, sites: list[str] | None = None) -> EdcClientSession:
-    made = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", tuple(Scope), sites)
-    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
-    return authenticate_client(installation, issued.token, START)
-
-
-def request_about(
-    installation: Installation, caller: EdcClientSession, subject: str, hours: int = 0
-) -> EdcRequest:
-    at = START + timedelta(hours=hours)
-    return EdcRequest(EdcContext(installation, caller, at), subject, at, Preconditions())
-
-
 def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
     return ParticipantBody("0571", language, on)
-
-
-@pytest.fixture
-def caller(installation: Installation, site: Site) -> EdcClientSession:
-    assert site.code == "0571"
-    return caller_of(installation)
 
 
 @pytest.mark.req("PRI-03")

@@ -31,19 +31,13 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
+from tests.services.edc_session import request_about
 from tests.services.people import START, Person, colleague, days, enrolled
-from tests.services.test_edc_feed import caller_of, request_about
 
 LOST = StatusBody(StatusWord.lost, "2026-03-02")
 DIED = StatusBody(StatusWord.died, "2026-03-02")
 MINUTES = 5
 NUMBERS = itertools.count(100)
-
-
-@pytest.fixture
-def caller(installation: Installation, site: Site) -> EdcClientSession:
-    assert site.code == "0571"
-    return caller_of(installation)
 
 
 def stating(installation: Installation, caller: EdcClientSession, as_of: datetime) -> EdcRequest:

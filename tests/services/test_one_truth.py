@@ -63,9 +63,9 @@ from app.storage.queries.feed_pages import read_feed_head, read_feed_page, read_
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.tables.schedule import Slot, VisitRecord
 from app.storage.tables.studies import Site
+from tests.services.edc_session import caller_of
 from tests.services.people import START, Person, colleague
 from tests.services.signer import Signer
-from tests.services.test_edc_feed import caller_of
 
 DAY0 = START.date()
 Event = dict[str, Any]

@@ -20,11 +20,7 @@ from app.services.setup.studies import (
     load_study,
     open_site,
 )
-from app.storage.queries.participants import (
-    get_site_by_code,
-    get_study,
-    select_readable,
-)
+from app.storage.queries.participants import get_site_by_code, get_study, select_readable
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.feed import FeedHead
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession

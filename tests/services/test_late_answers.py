@@ -1,0 +1,152 @@
+"""Answers kept apart because they came too late: accepted by an investigator who saw them, or rejected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
+from typing import cast
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import select
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
+from app.domain.instruments.responses import AnswerValue
+from app.domain.plans.plan import Owner
+from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.matters.late_answers import Obstacle
+from app.services.clinic.matters.matter_details import get_matter
+from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
+from app.services.core.context import StaffContext
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
+from tests.refusals import refused
+from tests.services.alerted import PAIN, raised, watching
+from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, sent_twice, two_phones
+from tests.services.people import START, Person, bound, days, qlq
+from tests.services.sending import response
+
+
+def send_too_late(trial: TwoSites, answers: dict[str, AnswerValue]) -> tuple[Person, int, MatterName]:
+    """Somebody who began in time and sends forty days later; their key, and what is then open about them."""
+    person = trial.person(trial.sites[0], sent=False)
+    person.begin("BL", START)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
+    person.cookie = bound(person, NOW)
+    with pytest.raises(Refused, match="arrived_too_late"):
+        person.submit("BL", NOW, answers)
+    return person, person.row().id or 0, trial.only(MatterKind.quarantine).name
+
+
+def audited(trial: TwoSites, event: AuditEvent) -> Sequence[AuditEntry]:
+    """The entries of this event."""
+    with trial.installation.read() as session:
+        return session.exec(select(AuditEntry).where(AuditEntry.event == event)).all()
+
+
+@pytest.mark.req("IAM-04")
+def test_late_answers_are_accepted_only_by_an_investigator_who_saw_them(two_sites: TwoSites) -> None:
+    person, key, name = send_too_late(two_sites, qlq(3))
+    assert two_sites.open().counts == {MatterKind.missed: 1, MatterKind.quarantine: 1}
+    doctor = two_sites.investigator(person.site)
+    details = get_matter(doctor, key, name)
+    assert [each.value for each in details.decisions] == ["accepted", "rejected"]
+    assert details.late is not None
+    assert (details.late.obstacle, details.late.saved) == (None, {"q1": 4})
+    assert dict(details.late.document) == qlq(3)
+    shown = get_matter(two_sites.manager, key, name).shown
+    assert len(audited(two_sites, AuditEvent.ANSWERS_VIEWED)) == 2
+    for context, decision, reason, preview, refusal in (
+        (two_sites.manager, "accepted", " ", shown, "reason_needed"),
+        (two_sites.manager, "date_stands", "looked up in the file", shown, "unknown_decision"),
+        (two_sites.manager, "accepted", "looked up in the file", shown, "accepted_by_investigators"),
+        (doctor, "accepted", "they are right", "of before", "preview_changed"),
+    ):
+        entry = SettlementEntry(decision, reason, preview)
+        assert refused(partial(settle_matter, context, key, name, entry)) == refusal
+    settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
+    assert two_sites.open().every == 0
+    settled = get_matter(two_sites.manager, key, name)
+    assert (settled.matter, settled.decisions) == (None, ())
+    assert settled.settled is not None
+    assert settled.settled.decision == "accepted"
+
+
+def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites: TwoSites) -> None:
+    person, key, name = send_too_late(two_sites, qlq(3))
+    doctor = two_sites.investigator(person.site)
+    shown = get_matter(doctor, key, name).shown
+    settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
+    slot = person.slot("BL")
+    assert (slot.submitted_at, slot.out_of_window, slot.missed_reason) == (NOW, True, None)
+    stored = response(person)
+    assert (stored.answers, stored.submission) == (qlq(3), f"quarantine:{name.ref}")
+    assert stored.scores
+    with two_sites.installation.read() as session:
+        newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
+    assert newest == "assessment.completed"
+    assert audited(two_sites, AuditEvent.MATTER_SETTLED) == []
+    (accepted,) = audited(two_sites, AuditEvent.ANSWERS_ACCEPTED)
+    assert accepted.reason == "looked up in the file"
+    assert verify_trail(two_sites.installation) == []
+
+
+@pytest.mark.req("ALR-01")
+def test_accepted_answers_alert_like_those_that_came_in_time(two_sites: TwoSites) -> None:
+    person, key, name = send_too_late(two_sites, qlq(2) | {"q9": 4})
+    doctor = replace(two_sites.investigator(person.site), installation=watching(two_sites.installation))
+    entry = SettlementEntry("accepted", "looked up in the file", get_matter(doctor, key, name).shown)
+    settle_matter(doctor, key, name, entry)
+    assert [(each.rule, each.raised_at) for each in raised(two_sites.installation)] == [(PAIN.code, NOW)]
+    assert verify_trail(two_sites.installation) == []
+
+
+def test_answers_that_cannot_be_the_response_can_only_be_rejected(lone_sites: TwoSites) -> None:
+    trial, site = lone_sites, lone_sites.sites[0]
+
+    def leave(person: Person, kind: DispositionKind, on: date) -> None:
+        nurse = StaffContext(trial.installation, person.nurse, NOW)
+        record_disposition(
+            nurse, site.study_id, person.subject, DispositionEntry(kind, f"{on}", Owner.site, "moved away")
+        )
+
+    def judge(person: Person, answers: Mapping[str, AnswerValue], at: datetime = NOW) -> Obstacle | None:
+        name, key = keep_apart(person, at, answers), person.row().id or 0
+        context = replace(trial.investigator(site), at=at)
+        details = get_matter(context, key, name)
+        assert details.late is not None
+        assert [each.value for each in details.decisions] == ["rejected"]
+        with pytest.raises(Refused, match="not_acceptable"):
+            settle_matter(context, key, name, SettlementEntry("accepted", "they are right", details.shown))
+        settle_matter(context, key, name, SettlementEntry("rejected", "they are not right"))
+        return details.late.obstacle
+
+    assert judge(trial.person(site), qlq(3)) is Obstacle.already_sent
+    assert judge(trial.person(site, sent=False), {"q1": 2}) is Obstacle.incomplete
+    assert judge(trial.person(site, sent=False), qlq(3), SOON) is Obstacle.still_open
+    dead, gone = trial.person(site, sent=False), trial.person(site, sent=False)
+    leave(dead, DispositionKind.death, START.date() + days(2))
+    leave(gone, DispositionKind.withdrew_study, START.date() + days(2))
+    assert judge(dead, qlq(3)) is Obstacle.not_expected
+    assert judge(gone, qlq(3)) is Obstacle.after_leaving
+    assert trial.open(kind=MatterKind.missed).every == 3
+
+
+def test_who_may_not_see_answers_settles_without_them(
+    lone_sites: TwoSites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = cast("dict[Role, frozenset[Permission]]", ROLE_PERMISSIONS)
+    monkeypatch.setitem(rights, Role.NURSE, rights[Role.NURSE] | {Permission.MATTER_SETTLE})
+    for make in (sent_twice, two_phones):
+        person = make(lone_sites, lone_sites.sites[0])
+        nurse = StaffContext(lone_sites.installation, person.nurse, NOW)
+        (matter,) = lone_sites.open(nurse).rows
+        assert not get_matter(nurse, person.row().id or 0, matter.name).sees_answers
+        lone_sites.settle(person, matter.name, DECISIONS[matter.name.kind][1].value, nurse)
+    assert audited(lone_sites, AuditEvent.ANSWERS_VIEWED) == []
