@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from app.services.core.context import EdcClientSession
+from app.services.core.context import ClockContext, EdcClientSession
 from app.services.core.installation import Installation
+from app.services.reminders.reminder_delivery import ClaimedMessage, claim_messages
 from app.storage.tables.studies import Site
 from tests import postgres
 from tests.services.beginnings import begun, installed_at, site_of
@@ -15,6 +16,7 @@ from tests.services.full_course import COURSE
 from tests.services.matter_stage import TwoSites, open_two_sites
 from tests.services.owner import Owner, unguarded
 from tests.services.people import Person, enrolled
+from tests.services.reminded import EVENING, come_to_evening
 from tests.services.staff_desk import Desk, open_desk
 from tests.stages import Stage
 
@@ -85,6 +87,20 @@ def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owne
 def desk(installation: Installation, site: Site) -> Desk:
     """The two administrators of the study."""
     return open_desk(installation, site)
+
+
+@pytest.fixture
+def due_reader(installation: Installation, site: Site) -> Person:
+    """Somebody whose first diary day has come to its evening, with one reminder queued."""
+    return come_to_evening(installation, site)
+
+
+@pytest.fixture
+def claimed(installation: Installation, due_reader: Person) -> ClaimedMessage:
+    """That reminder, claimed."""
+    (mine,) = claim_messages(ClockContext(installation, EVENING))
+    assert mine.participant_id == due_reader.row().id
+    return mine
 
 
 @pytest.fixture

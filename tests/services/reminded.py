@@ -51,6 +51,11 @@ def shanghai(on: date, hour: int = 0, minute: int = 0) -> datetime:
     return datetime.fromisoformat(f"{on}T{hour:02}:{minute:02}:00+08:00").astimezone(UTC)
 
 
+RANDOMISED = date(2026, 3, 4)
+EVENING = shanghai(RANDOMISED, 19)
+"""When the first diary reminder is owed."""
+
+
 def reminded(installation: Installation, site: Site, number: int = 1, language: str = "en") -> Person:
     """Somebody enrolled on 2 March 2026 who wants reminders by e-mail."""
     person = Person(installation, site, f"0571-{number:03d}")
@@ -95,6 +100,14 @@ def recorded(installation: Installation, event: AuditEvent) -> int:
         return session.exec(
             select(sa.func.count(col(AuditEntry.id))).where(AuditEntry.event == event.value)
         ).one()
+
+
+def come_to_evening(installation: Installation, site: Site) -> Person:
+    """Somebody whose first diary day has come to its evening, with one reminder queued."""
+    person = reminded(installation, site)
+    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    push_all(installation, EVENING)
+    return person
 
 
 @dataclass

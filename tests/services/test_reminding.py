@@ -1,25 +1,18 @@
 """A reminder leaves at most once, and only while it is owed."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlmodel import select
 
-from app.domain.plans.plan import Owner
-from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.domain.records.dispositions import DispositionKind
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.audit.audit_verification import verify_trail
-from app.services.core.context import ClockContext, StaffContext
+from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.reminders.reminder_delivery import (
@@ -27,27 +20,20 @@ from app.services.reminders.reminder_delivery import (
     LEASE,
     PATIENCE,
     ClaimedMessage,
-    MessageSender,
     claim_messages,
     deliver_message,
     expire_messages,
 )
-from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.services.setup.studies import open_site
-from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
-from app.storage.tables.participants import Contact, Participant
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.services.people import START, Person, days, site_entry
+from tests.services.people import START, days
 from tests.services.reminded import (
+    EVENING,
     KEY,
-    WORDS,
     Counted,
     MailServer,
     address,
-    installed,
     messages,
     outbox,
     push_all,
@@ -55,27 +41,6 @@ from tests.services.reminded import (
     reminded,
     shanghai,
 )
-
-RANDOMISED = date(2026, 3, 4)
-EVENING = shanghai(RANDOMISED, 19)
-"""When the first diary reminder is owed."""
-
-
-@pytest.fixture
-def reader(installation: Installation, site: Site) -> Person:
-    """Somebody whose first diary day has come to its evening, with one reminder queued."""
-    person = reminded(installation, site)
-    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(installation, EVENING)
-    return person
-
-
-@pytest.fixture
-def claimed(installation: Installation, reader: Person) -> ClaimedMessage:
-    """That reminder, claimed."""
-    (mine,) = claim_messages(ClockContext(installation, EVENING))
-    assert mine.participant_id == reader.row().id
-    return mine
 
 
 def state(installation: Installation) -> str:
@@ -131,9 +96,7 @@ def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site
     assert "Your study form is ready.\nIt takes about 10 minutes." in mail_server.letters[0].text
 
 
-def test_two_workers_get_different_messages(
-    installation: Installation, site: Site, people: Callable[[int], Person]
-) -> None:
+def test_two_workers_get_different_messages(installation: Installation, site: Site) -> None:
     for number in range(2, 6):
         reminded(installation, site, number)
     push_all(installation, shanghai(START.date() + days(14), 9))
@@ -145,16 +108,15 @@ def test_two_workers_get_different_messages(
     assert (len(first), len(second)) == (3, 1)
     assert not set(first) & set(second)
     assert claim_messages(ClockContext(installation, at)) == []
-    assert people(9).subject == "0571-009"
 
 
 @pytest.mark.req("AVL-05")
-def test_many_messages_are_claimed_in_one_statement(installation: Installation, reader: Person) -> None:
+@pytest.mark.usefixtures("due_reader")
+def test_many_messages_are_claimed_in_one_statement(installation: Installation) -> None:
     with Counted(installation.engine) as statements:
         assert len(claim_messages(ClockContext(installation, EVENING))) == 1
     assert len(statements) == 1
     assert statements[0].startswith("UPDATE message")
-    assert reader.subject == "0571-001"
 
 
 @pytest.mark.req("AVL-05")
@@ -252,118 +214,6 @@ def test_a_lasting_failure_is_not_tried_again(installation: Installation, claime
     assert deliver_message(ClockContext(installation, EVENING), refused, claimed) is MessageState.failed
 
 
-def submit(person: Person, at: datetime) -> None:
-    entry = person.slot("D0")
-    with person.installation.work(CLOCK, at) as work:
-        row = work.session.get_one(Slot, entry.id)
-        row.begun_at = row.submitted_at = at
-        row.published_state, row.published_window = "submitted", row.window_version
-        work.record(AuditEvent.FORM_SUBMITTED, participant_chain(row.participant_id))
-        work.mark_published(participant_chain(row.participant_id))
-
-
-def leave(kind: DispositionKind) -> Callable[[Person, datetime], None]:
-    def act(person: Person, at: datetime) -> None:
-        entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
-        record_disposition(
-            StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, entry
-        )
-
-    return act
-
-
-def move(person: Person, at: datetime) -> None:
-    person.randomise(RANDOMISED - days(1), at)
-
-
-def want_no_more(person: Person, at: datetime) -> None:
-    with person.installation.work(CLOCK, at) as work:
-        work.session.get_one(Participant, person.row().id).reminders_wanted = False
-        work.record(AuditEvent.PARTICIPANT_UPDATED, participant_chain(person.row().id or 0))
-
-
-def forget(person: Person, at: datetime) -> None:
-    with person.installation.work(CLOCK, at) as work:
-        work.session.delete(work.session.get_one(Contact, person.row().id))
-        work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(person.row().id or 0))
-
-
-def excuse(person: Person, at: datetime) -> None:
-    entry = person.slot("D0")
-    with person.installation.work(CLOCK, at) as work:
-        work.session.get_one(Slot, entry.id).excused = "no_translation"
-        work.record(AuditEvent.SLOT_EXCUSED, participant_chain(entry.participant_id))
-        work.mark_published(participant_chain(entry.participant_id))
-
-
-@pytest.mark.req("COR-10", "PRI-03", "AUD-07")
-@pytest.mark.parametrize(
-    ("act", "reason"),
-    [
-        (submit, "submitted"),
-        (leave(DispositionKind.death), "participation_ended"),
-        (leave(DispositionKind.withdrew_questionnaires), "participation_ended"),
-        (leave(DispositionKind.withdrew_study), "participation_ended"),
-        (move, "window_moved"),
-        (want_no_more, "not_wanted"),
-        (excuse, "excused"),
-    ],
-)
-def test_what_is_owed_no_more_is_dropped(
-    installation: Installation,
-    reader: Person,
-    claimed: ClaimedMessage,
-    act: Callable[[Person, datetime], None],
-    reason: str,
-) -> None:
-    act(reader, EVENING)
-    mail_server = MailServer()
-    assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
-        is MessageState.dropped
-    )
-    (message,) = messages(installation)
-    assert (mail_server.letters, message.state, message.failure) == ([], "dropped", reason)
-    assert recorded(installation, AuditEvent.REMINDER_DROPPED) == 1
-
-
-def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
-    # On PostgreSQL the program's role may delete nothing: a contact goes there by the owner's hand alone.
-    with installed(migrated_sqlite_url) as installation:
-        site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        person = reminded(installation, site)
-        person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-        push_all(installation, EVENING)
-        forget(person, EVENING)
-        (mine,) = claim_messages(ClockContext(installation, EVENING))
-        assert (
-            deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), mine)
-            is MessageState.dropped
-        )
-        assert messages(installation)[0].failure == "no_contact"
-
-
-def test_a_kind_of_address_that_nobody_serves_is_said(
-    installation: Installation, claimed: ClaimedMessage
-) -> None:
-    assert (
-        deliver_message(ClockContext(installation, EVENING), MessageSender({}, WORDS), claimed)
-        is MessageState.dropped
-    )
-    assert messages(installation)[0].failure == "no_channel"
-
-
-@pytest.mark.parametrize(("late", "reason"), [(days(1), "stale"), (days(3), "missed")])
-def test_what_could_not_be_sent_for_long_is_dropped(
-    installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
-) -> None:
-    assert (
-        deliver_message(ClockContext(installation, EVENING + late), outbox(MailServer()), claimed)
-        is MessageState.dropped
-    )
-    assert messages(installation)[0].failure == reason
-
-
 def test_another_key_sends_nothing_and_loses_nothing(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
@@ -378,49 +228,3 @@ def test_nothing_waits_after_everything_was_sent(installation: Installation, cla
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0
-
-
-STOPS = {
-    "submission": submit,
-    "death": leave(DispositionKind.death),
-    "withdrawal from questionnaires": leave(DispositionKind.withdrew_questionnaires),
-    "withdrawal from the study": leave(DispositionKind.withdrew_study),
-}
-NUMBER = itertools.count(100)
-
-
-@pytest.mark.req("COR-10", "PRI-03")
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    stop=st.sampled_from(sorted(STOPS)),
-    stops_after=st.integers(0, 30),
-    ticks=st.lists(st.integers(0, 96), min_size=1, max_size=6).map(sorted),
-    claims_before=st.booleans(),
-)
-def test_nothing_is_sent_after_the_stop(
-    installation: Installation, site: Site, stop: str, stops_after: int, ticks: list[int], claims_before: bool
-) -> None:
-    """Whenever the clock comes, and whatever was queued or claimed by then."""
-    number, mail_server = next(NUMBER), MailServer()
-    reader = reminded(installation, site, number)
-    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
-    held: list[ClaimedMessage] = []
-    for hours in range(0, stops_after, 6):
-        push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
-    if claims_before:
-        held = claim_messages(ClockContext(installation, stopped_at))
-    STOPS[stop](reader, stopped_at)
-    for hours in ticks:
-        at = stopped_at + timedelta(hours=hours)
-        push_all(installation, at)
-        for each in [*held, *claim_messages(ClockContext(installation, at))]:
-            deliver_message(ClockContext(installation, at), outbox(mail_server), each)
-    mine = [letter for letter in mail_server.letters if letter.to == address(number)]
-    if stop == "submission":  # of the first diary day; the days after it are still asked for
-        mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]
-    assert mine == []
-
-
-def keys_of(installation: Installation, slot: Slot) -> set[str]:
-    return {message.key for message in messages(installation) if message.slot_id == slot.id}
