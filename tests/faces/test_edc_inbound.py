@@ -367,9 +367,9 @@ def test_no_answer_is_written_and_nothing_is_deleted(
     assert edc.put("/participants/0571-001/answers", {"q1": 4}).status_code == 404
 
 
-def test_a_scope_that_is_missing_is_named(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> None:
+@pytest.mark.usefixtures("sites")
+def test_a_scope_that_is_missing_is_named(app: FastAPI, clock: Clock) -> None:
     reader = signed_in(app, clock.at, [Scope.SCORES_READ])
-    assert sites
     for path, scope in {
         "": "participants:write",
         "/status": "status:write",

@@ -16,7 +16,6 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import EdcToken
-from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import Edc, signed_in
 
@@ -146,10 +145,10 @@ def test_a_disabled_client_stops_at_once(app: FastAPI, edc: Edc, clock: Clock) -
 
 
 @pytest.mark.req("EDC-07")
-def test_a_burst_is_slowed_down(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> None:
+@pytest.mark.usefixtures("sites")
+def test_a_burst_is_slowed_down(app: FastAPI, edc: Edc, clock: Clock) -> None:
     app.state.edc_limits = RateLimits(quota=3)
     answers = [edc.get("/whoami") for _ in range(4)]
-    assert sites
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[0].headers["ratelimit-policy"] == '"client";q=3;w=600'
     assert answers[2].headers["ratelimit"] == '"client";r=0;t=600'

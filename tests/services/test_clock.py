@@ -61,8 +61,9 @@ def machine() -> Machine:
 
 @pytest.mark.req("TIM-04")
 @pytest.mark.parametrize("jump", [YEARS, -YEARS, timedelta(minutes=6), -timedelta(minutes=6)])
+@pytest.mark.usefixtures("person")
 def test_a_jump_stops_the_clocks_work_until_the_clock_is_back(
-    installation: Installation, person: Person, machine: Machine, jump: timedelta
+    installation: Installation, machine: Machine, jump: timedelta
 ) -> None:
     watched = watching(installation, machine)
     machine.ahead, machine.true = jump, START + days(1)
@@ -79,7 +80,6 @@ def test_a_jump_stops_the_clocks_work_until_the_clock_is_back(
     assert (
         recorded(installation, AuditEvent.SLOT_OPENED) == recorded(installation, AuditEvent.TRAIL_SEALED) == 1
     )
-    assert person.subject
 
 
 def test_a_trusted_clock_costs_no_query(installation: Installation, machine: Machine) -> None:
@@ -102,8 +102,9 @@ def test_nobody_watches_a_single_commands_clock() -> None:
 
 
 @pytest.mark.req("TIM-04")
+@pytest.mark.usefixtures("person")
 def test_a_start_behind_or_long_after_the_trail_awaits_a_confirmation(
-    installation: Installation, person: Person, machine: Machine
+    installation: Installation, machine: Machine
 ) -> None:
     def checked(ahead: timedelta) -> str:
         machine.ahead = ahead
@@ -122,7 +123,6 @@ def test_a_start_behind_or_long_after_the_trail_awaits_a_confirmation(
     assert checked(days(8)) == ""
     update_clock_trust(watched)
     assert (watched.clock_watch(), watched.clock_watch.untrusted) == (START + days(8), False)
-    assert person.subject
 
 
 def test_an_empty_trail_contradicts_nobody(migrated_url: str, machine: Machine) -> None:
@@ -133,8 +133,9 @@ def test_an_empty_trail_contradicts_nobody(migrated_url: str, machine: Machine) 
 
 
 @pytest.mark.req("TIM-04", "AUD-05")
+@pytest.mark.usefixtures("person")
 def test_a_confirmation_is_an_audited_act_with_its_reason(
-    installation: Installation, person: Person, machine: Machine
+    installation: Installation, machine: Machine
 ) -> None:
     confirm(installation, machine, f" {REASON} ")
     with installation.read() as session:
@@ -147,11 +148,11 @@ def test_a_confirmation_is_an_audited_act_with_its_reason(
     assert verify_trail(installation) == []
     assert refused(lambda: confirm(installation, machine, "  ")) == "reason_needed"
     assert refused(lambda: confirm(installation, machine, "x" * 401)) == "words_too_long"
-    assert person.subject
 
 
+@pytest.mark.usefixtures("person")
 def test_a_confirmation_counts_for_the_machine_that_it_was_made_on(
-    installation: Installation, person: Person, machine: Machine
+    installation: Installation, machine: Machine
 ) -> None:
     confirm(installation, machine)
     other = Machine(START, START - days(1), ahead=YEARS)
@@ -159,7 +160,6 @@ def test_a_confirmation_counts_for_the_machine_that_it_was_made_on(
     assert watched.clock_watch.untrusted
     other.ahead = timedelta()
     assert not watching(installation, other, "boot of another").clock_watch.untrusted
-    assert person.subject
 
 
 def test_the_very_first_entry_can_be_a_confirmation(migrated_url: str, machine: Machine) -> None:
@@ -208,7 +208,8 @@ def test_late_answers_of_an_untrusted_clock_are_flagged(person: Person, machine:
 
 
 @pytest.mark.req("TIM-04")
-def test_readiness_says_that_the_clock_is_in_doubt(installation: Installation, person: Person) -> None:
+@pytest.mark.usefixtures("person")
+def test_readiness_says_that_the_clock_is_in_doubt(installation: Installation) -> None:
     with installation.read() as session:
         reading: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
     machine = machine_at(reading.replace(tzinfo=START.tzinfo) if reading.tzinfo is None else reading)
@@ -218,7 +219,6 @@ def test_readiness_says_that_the_clock_is_in_doubt(installation: Installation, p
     confirm(installation, machine)
     update_clock_trust(watched)
     assert find_readiness_warnings(watched, watched.clock_watch()) == []
-    assert person.subject
 
 
 def sealed_ahead(installation: Installation) -> None:
@@ -293,7 +293,8 @@ def test_a_phone_that_was_last_seen_in_the_future_is_locked(person: Person) -> N
 
 
 @pytest.mark.req("TIM-04", "SEC-05")
-def test_a_desk_session_of_the_future_is_over(installation: Installation, site: Site) -> None:
+@pytest.mark.usefixtures("site")
+def test_a_desk_session_of_the_future_is_over(installation: Installation) -> None:
     new = create_staff(StaffContext(installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
     ahead = START + YEARS
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, ahead)
@@ -303,13 +304,12 @@ def test_a_desk_session_of_the_future_is_over(installation: Installation, site: 
     with installation.read() as session:
         assert authenticate_staff(session, whole, ahead).staff_id == new.staff_id
         assert refused(lambda: authenticate_staff(session, whole, START)) == "not_signed_in"
-    assert site.code
 
 
-def test_a_token_of_the_future_is_worth_nothing(installation: Installation, site: Site) -> None:
+@pytest.mark.usefixtures("site")
+def test_a_token_of_the_future_is_worth_nothing(installation: Installation) -> None:
     client = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [], None)
     token = issue_token(installation, client.client_id, client.secret, None, HERE, START + YEARS).token
     told = refusal_of(lambda: authenticate_client(installation, token, START + YEARS - TOKEN_LIFE))
     assert told.code == "invalid_token"
     assert authenticate_client(installation, token, START + YEARS).client_id == client.client_id
-    assert site.code

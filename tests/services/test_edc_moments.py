@@ -50,10 +50,8 @@ def entries(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
         return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
 
 
-def test_five_minutes_ahead_and_no_more(
-    installation: Installation, caller: EdcClientSession, person: Person
-) -> None:
-    assert person.subject == "0571-001"
+@pytest.mark.usefixtures("person")
+def test_five_minutes_ahead_and_no_more(installation: Installation, caller: EdcClientSession) -> None:
     limit = START + timedelta(minutes=MINUTES)
     with pytest.raises(Refused, match="date_in_future"):
         receive_arm(stating(installation, caller, limit + timedelta(milliseconds=1)), "SOC")
@@ -181,11 +179,11 @@ def test_a_date_that_would_tell_the_arm_takes_its_scope(
             represent(stated, "anchors/full_moon")
 
 
+@pytest.mark.usefixtures("person")
 def test_a_moment_of_an_older_record_is_compared_as_it_was_served(
-    installation: Installation, caller: EdcClientSession, person: Person
+    installation: Installation, caller: EdcClientSession
 ) -> None:
     """Records from before hold microseconds, of which milliseconds are served."""
-    assert person.subject
     fine = START + timedelta(microseconds=1500)
     receive_arm(stating(installation, caller, fine), "SOC")
     served = START + timedelta(milliseconds=1)

@@ -24,7 +24,7 @@ from app.storage.engine import open_engine
 from app.storage.head_file import KnownHead, KnownHeads, read_head_file, write_head_file
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
-from tests.services.people import START, Person, enrolled
+from tests.services.people import START, enrolled
 from tests.services.test_readiness import database_now
 
 STUDY = "sbrt-nsclc"
@@ -52,10 +52,10 @@ def lost_by(installation: Installation, further: int) -> KnownHeads:
 
 
 @pytest.mark.req("EDC-04")
+@pytest.mark.usefixtures("person")
 def test_a_database_that_goes_on_is_served_and_one_that_was_rewound_is_not(
-    watched: Installation, site: Site, person: Person
+    watched: Installation, site: Site
 ) -> None:
-    assert person.subject
     assert watched.head_file is not None
     assert save_heads(watched)
     enrolled(watched, site, "0571-002")
@@ -72,10 +72,8 @@ def test_a_database_that_goes_on_is_served_and_one_that_was_rewound_is_not(
 
 
 @pytest.mark.parametrize("change", [{"feed": "another"}, {"hash": "0" * 64}])
-def test_another_history_of_the_same_length_is_found(
-    watched: Installation, person: Person, change: dict[str, str]
-) -> None:
-    assert person.subject
+@pytest.mark.usefixtures("person")
+def test_another_history_of_the_same_length_is_found(watched: Installation, change: dict[str, str]) -> None:
     assert watched.head_file is not None
     with watched.read() as session:
         heads = read_heads(session)
@@ -84,8 +82,8 @@ def test_another_history_of_the_same_length_is_found(
     assert find_rewound_studies(watched) == [STUDY]
 
 
-def test_a_study_that_is_gone_is_found_and_one_that_is_new_is_not(watched: Installation, site: Site) -> None:
-    assert site.code
+@pytest.mark.usefixtures("site")
+def test_a_study_that_is_gone_is_found_and_one_that_is_new_is_not(watched: Installation) -> None:
     assert watched.head_file is not None
     with watched.read() as session:
         head = read_heads(session)[STUDY]
@@ -95,8 +93,8 @@ def test_a_study_that_is_gone_is_found_and_one_that_is_new_is_not(watched: Insta
     assert find_rewound_studies(watched) == []
 
 
-def test_without_a_head_file_nothing_is_compared(installation: Installation, site: Site) -> None:
-    assert site.code
+@pytest.mark.usefixtures("site")
+def test_without_a_head_file_nothing_is_compared(installation: Installation) -> None:
     assert save_heads(installation)
     assert find_rewound_studies(installation) == []
     with announce_restore(installation, KnownHeads({})):
@@ -107,10 +105,8 @@ def test_without_a_head_file_nothing_is_compared(installation: Installation, sit
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"studies": {"x": {}}}', '{"studies": {"x": 1}, "restoring": false}']
 )
-def test_a_head_file_that_cannot_be_read_keeps_from_serving(
-    watched: Installation, site: Site, text: str
-) -> None:
-    assert site.code
+@pytest.mark.usefixtures("site")
+def test_a_head_file_that_cannot_be_read_keeps_from_serving(watched: Installation, text: str) -> None:
     assert watched.head_file is not None
     watched.head_file.parent.mkdir()
     watched.head_file.write_text(text, "utf-8")
@@ -120,10 +116,8 @@ def test_a_head_file_that_cannot_be_read_keeps_from_serving(
 
 
 @pytest.mark.req("EDC-04", "AUD-04")
-def test_marking_begins_the_feed_anew_and_names_what_is_not_continued(
-    watched: Installation, person: Person
-) -> None:
-    assert person.subject
+@pytest.mark.usefixtures("person")
+def test_marking_begins_the_feed_anew_and_names_what_is_not_continued(watched: Installation) -> None:
     assert watched.head_file is not None
     context = pulling(watched)
     write_head_file(watched.head_file, lost_by(watched, 3))
@@ -147,10 +141,8 @@ def test_marking_begins_the_feed_anew_and_names_what_is_not_continued(
     assert verify_trail(watched) == []
 
 
-def test_a_number_says_of_which_feed_it_is_once_there_was_another(
-    watched: Installation, person: Person
-) -> None:
-    assert person.subject
+@pytest.mark.usefixtures("person")
+def test_a_number_says_of_which_feed_it_is_once_there_was_another(watched: Installation) -> None:
     first = pulling(watched)
     assert pull_changes(first, FeedQuery(1)).lines
     mark_restored(StaffContext(watched, SYSTEM, START), collect_heads(watched), "drill")
@@ -163,10 +155,10 @@ def test_a_number_says_of_which_feed_it_is_once_there_was_another(
     assert pull_changes(context, FeedQuery(1, feed=context.client.feed)).lines
 
 
+@pytest.mark.usefixtures("person")
 def test_a_number_beyond_the_feed_is_an_alarm_until_it_is_reached_marked_or_old(
-    watched: Installation, person: Person, site: Site
+    watched: Installation, site: Site
 ) -> None:
-    assert person.subject
     context = pulling(watched)
     head = pull_changes(context, FeedQuery()).head
     assert find_readiness_warnings(watched, START) == []
@@ -183,8 +175,8 @@ def test_a_number_beyond_the_feed_is_an_alarm_until_it_is_reached_marked_or_old(
     assert find_readiness_warnings(watched, START) == []
 
 
-def test_while_a_restore_is_under_way_nothing_serves(watched: Installation, person: Person) -> None:
-    assert person.subject
+@pytest.mark.usefixtures("person")
+def test_while_a_restore_is_under_way_nothing_serves(watched: Installation) -> None:
     assert watched.head_file is not None
     lost = collect_heads(watched)
     with announce_restore(watched, lost):
@@ -203,10 +195,8 @@ def emptied(watched: Installation, tmp_path: Path) -> Iterator[Installation]:
     away.engine.dispose()
 
 
-def test_a_lost_database_has_the_heads_of_the_file(
-    watched: Installation, emptied: Installation, person: Person
-) -> None:
-    assert person.subject
+@pytest.mark.usefixtures("person")
+def test_a_lost_database_has_the_heads_of_the_file(watched: Installation, emptied: Installation) -> None:
     assert save_heads(watched)
     assert watched.head_file is not None
     assert collect_heads(emptied) == read_head_file(watched.head_file)

@@ -98,8 +98,8 @@ def test_a_half_session_is_spent_by_its_code(installation: Installation, secret:
 
 
 @pytest.mark.req("IAM-12")
-def test_a_wrong_password_and_an_unknown_account_read_alike(installation: Installation, secret: str) -> None:
-    assert secret
+@pytest.mark.usefixtures("secret")
+def test_a_wrong_password_and_an_unknown_account_read_alike(installation: Installation) -> None:
     for email in (EMAIL, "nobody@example.org"):
         assert refused(partial(sign_in_staff, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
     assert [event for event, _ in events(installation)] == [AuditEvent.STAFF_SIGN_IN_REFUSED] * 2
@@ -115,12 +115,12 @@ def test_guessing_is_slowed_per_account_and_never_for_ever(installation: Install
 
 
 @pytest.mark.req("IAM-12")
-def test_guessing_is_slowed_per_source(installation: Installation, secret: str) -> None:
+@pytest.mark.usefixtures("secret")
+def test_guessing_is_slowed_per_source(installation: Installation) -> None:
     for number in range(SOURCE_TRIES):
         email = f"nobody{number}@example.org"
         assert refused(partial(sign_in_staff, installation, email, "wrong", HERE, START)) == "wrong_sign_in"
     assert refused(lambda: sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)) == "throttled"
-    assert secret
     assert sign_in_staff(installation, EMAIL, PASSWORD, "192.0.2.8", START)
 
 

@@ -124,10 +124,10 @@ def test_a_locked_sqlite_file_is_busy(migrated_sqlite_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.usefixtures("postgres_trial")
 def test_a_locked_row_of_postgresql_is_waited_for_but_not_for_ever(
-    postgres_engine: Engine, postgres_trial: object, migrated_postgres_url: str
+    postgres_engine: Engine, migrated_postgres_url: str
 ) -> None:
-    assert postgres_trial
     holder = open_engine(migrated_postgres_url)
     with write_engine(holder).begin() as other, allow_writes(other):
         other.execute(WRITE)
