@@ -65,6 +65,16 @@ def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, Instrumen
     return parsed, arabic_text(text) if pseudo else text
 
 
+def wide_diary(direction: str = "") -> tuple[Instrument, InstrumentText]:
+    """The diary with its row of severities drawn out to 0-100, too long for a telephone."""
+    folder = ROOT / "questionnaires" / "symptom-diary" / "1.0"
+    toml = (folder / "instrument.toml").read_text("utf-8")
+    toml = toml.replace("high = 10\nnamed = [0, 10]", f"high = 100\nnamed = [0, 100]\n{direction}")
+    words = (folder / "text.en.toml").read_text("utf-8").replace('10 = "Worst', '100 = "Worst')
+    instrument = parse_instrument(toml, "wide")
+    return instrument, parse_text(words, "wide", instrument)
+
+
 def form(
     named: tuple[str, str] = QLQ,
     code: str = "en",

@@ -9,7 +9,7 @@ from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import enrolment, page
+from tests.faces.desk_pages import enrolment, page
 from tests.faces.visitors import Phone, invited
 from tests.faces.visitors import newcomer as enrolled_only
 from tests.services.beginnings import PERSON, SITE, site_of

@@ -14,7 +14,7 @@ from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.schedule import Disposition
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import confirm, enrolment, hidden_of, page
+from tests.faces.desk_pages import confirm, enrolment, hidden_of, page
 from tests.faces.visitors import invited
 from tests.services.people import START
 

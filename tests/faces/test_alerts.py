@@ -12,7 +12,7 @@ from sqlmodel import select
 from app.domain.records.access import Role
 from app.storage.tables.capture import Alert
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import hidden_of, page
+from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import invited
 from tests.services.alerted import run_clock
 from tests.services.people import START

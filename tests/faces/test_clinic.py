@@ -5,57 +5,22 @@ from datetime import date
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from sqlalchemy import event
 from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
-from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff
-from app.storage.tables.schedule import Anchor, Disposition
+from app.storage.tables.schedule import Disposition
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
-from tests.markup import Element, parsed
-from tests.services.confirming import ordering
+from tests.faces.desk_pages import confirm, enrolment, page, wide
+from tests.markup import parsed
 from tests.services.people import START, days
-
-
-def page(client: TestClient, url: str, status: int = 200) -> Element:
-    answer = client.get(url)
-    assert answer.status_code == status, answer.text[:500]
-    return parsed(answer.text)
-
-
-def hidden_of(answer: Response) -> dict[str, str]:
-    """What the forms of a page carry along unseen."""
-    fields = parsed(answer.text).all("input", type="hidden")
-    return {str(each["name"]): str(each["value"]) for each in fields}
-
-
-def confirm(client: TestClient, url: str, typed: dict[str, str]) -> Response:
-    """Type, look at the preview, and confirm exactly that."""
-    preview = client.post(url, data=typed)
-    assert preview.status_code == 200, preview.text[:2000]
-    return client.post(url, data=hidden_of(preview))
-
-
-def enrolment(**changes: str) -> dict[str, str]:
-    return {
-        "site": "sbrt-nsclc:0571",
-        "subject": "0571-002",
-        "language": "zh_CN",
-        "enrolled_on": "2026-03-02",
-        "consent_version": "2.1",
-        "consented_on": "2026-03-02",
-        "identity_check": "id_card",
-        "channel": "email",
-        "address": "li.na@example.org",
-    } | changes
 
 
 @pytest.mark.req("IAM-11")
@@ -179,60 +144,6 @@ def test_a_contact_is_shown_whole_only_on_demand(clinic: ClinicFixture, nurse: T
     assert nurse.post(f"{clinic.url}/contact").status_code == 409
 
 
-def test_a_date_is_previewed_and_then_recorded(clinic: ClinicFixture, nurse: TestClient) -> None:
-    clinic.person.randomise(date(2026, 3, 2), START)
-    url, typed = f"{clinic.url}/dates", {"kind": "randomisation", "on": "2026-02-02", "reason": ""}
-    assert page(nurse, url).all("select", id="kind")
-    assert nurse.post(url, data=typed).status_code == 422
-    assert nurse.post(url, data=typed | {"on": "x"}).status_code == 422
-    assert nurse.post(url, data=typed | {"kind": "x", "on": "2026-03-02"}).status_code == 422
-    enrolled_again = {"kind": "enrolment", "on": "2026-01-02", "reason": "typing error"}
-    preview = parsed(nurse.post(url, data=enrolled_again).text)
-    assert "BL Quality of life 2 Mar 2026 – 2 Mar 2026" in preview.text
-    assert "would be missed" in preview.text
-    hidden = {each["name"]: each["value"] for each in preview.all("input", type="hidden")}
-    stale = nurse.post(url, data=hidden | {"shown": ""})
-    assert stale.status_code == 409
-    assert "no longer what you were shown" in stale.text
-    assert hidden_of(stale)["shown"] == hidden["shown"]
-    assert nurse.post(url, data=hidden).headers["location"] == f"{clinic.url}?done=date"
-    assert "The date is recorded." in page(nurse, f"{clinic.url}?done=date").text
-
-
-def test_a_date_that_differs_from_the_edcs_is_listed(clinic: ClinicFixture, nurse: TestClient) -> None:
-    clinic.person.randomise(date(2026, 3, 2), START)
-    clinic.clock.forward(days=1)
-    nurse = clinic.browser(Role.INVESTIGATOR)
-    typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file"}
-    assert confirm(nurse, f"{clinic.url}/dates", typed).headers["location"].endswith("differing")
-    assert "≠ site says 3 Mar 2026" in page(nurse, clinic.url).text
-
-
-@pytest.mark.req("PRI-03")
-def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
-    clinic: ClinicFixture, nurse: TestClient
-) -> None:
-    url = f"{clinic.url}/disposition"
-    typed = {"kind": "withdrew_study", "stated": "2026-03-02", "reason": "moved"}
-    assert page(nurse, url).all("select", id="kind")
-    assert nurse.post(url, data=typed | {"kind": ""}).status_code == 422
-    assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
-    assert "forms are not asked any more: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
-    assert "Withdrew" not in page(nurse, clinic.url).all("main")[0].all("h1")[0].text
-    assert confirm(nurse, url, typed).status_code == 303
-    assert "Withdrew from the study" in page(nurse, clinic.url).text
-    investigator = clinic.browser(Role.INVESTIGATOR)
-    (form,) = page(investigator, clinic.url).all("form", action=f"{url}/undo")
-    assert form.all("button")[0].text == "Take the withdrawal from the study back"
-    entry = {"entry": str(form.all("input", name="entry")[0]["value"])}
-    why = entry | {"reason": "wrong person"}
-    assert nurse.post(f"{url}/undo", data=why).status_code == 404
-    assert investigator.post(f"{url}/undo", data=entry | {"reason": ""}).status_code == 422
-    assert investigator.post(f"{url}/undo", data=why | {"entry": "x"}).status_code == 422
-    assert investigator.post(f"{url}/undo", data=why).status_code == 303
-    assert "taken back" in page(nurse, clinic.url).text
-
-
 @pytest.mark.req("REP-04")
 def test_a_missed_form_is_given_its_reason(clinic: ClinicFixture) -> None:
     clinic.clock.at = START + days(40)
@@ -243,23 +154,6 @@ def test_a_missed_form_is_given_its_reason(clinic: ClinicFixture) -> None:
     assert nurse.post(url, data={"reason": "not_reachable"}).status_code == 303
     assert "Not reachable" in page(nurse, clinic.url).text
     assert nurse.get(f"{clinic.url}/forms/none").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("language", "label", "form"),
-    [("en", "Start of radiotherapy (SBRT)", "Quality of life"), ("zh_CN", "放疗（SBRT）开始", "生活质量")],
-)
-def test_dates_and_forms_are_called_as_the_plan_says(
-    clinic: ClinicFixture, language: str, label: str, form: str
-) -> None:
-    nurse = clinic.browser(Role.NURSE, language=language)
-    assert label in page(nurse, clinic.url).text
-    assert form in page(nurse, clinic.url).text
-    dates = page(nurse, f"{clinic.url}/dates?kind=sbrt_start")
-    (chosen,) = [each for each in dates.all("option") if each["value"] == "sbrt_start"]
-    assert chosen.text.startswith(label)
-    typed = {"kind": "sbrt_start", "on": "2026-03-02", "reason": ""}
-    assert f"{label} ·" in parsed(nurse.post(f"{clinic.url}/dates", data=typed).text).text
 
 
 def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse: TestClient) -> None:
@@ -347,11 +241,6 @@ def test_a_list_is_read_in_one_transaction_after_the_sign_in(
     assert len(begun) == transactions
 
 
-def wide(text: str) -> str:
-    """As a Chinese keyboard writes digits and hyphens when it is left at full width."""
-    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
-
-
 @pytest.mark.req("IAM-11")
 def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
     clinic: ClinicFixture, nurse: TestClient
@@ -392,21 +281,3 @@ def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: 
     assert nurse.post("/desk/enrol", data=typed | {"accepts_missed": "yes"}).status_code == 200
     early = typed | {"subject": "0571-089", "enrolled_on": "1026-01-05"}
     assert nurse.post("/desk/enrol", data=early).status_code == 422
-
-
-def test_a_date_against_its_order_is_confirmed_with_a_reason(clinic: ClinicFixture) -> None:
-    clinic.app.state.installation = ordering(clinic.app.state.installation, "sbrt_end", "sbrt_start")
-    clinic.clock.forward(days=1)
-    nurse = clinic.browser(Role.INVESTIGATOR)
-    url = f"{clinic.url}/dates"
-    confirm(nurse, url, {"kind": "sbrt_start", "on": "2026-03-03", "reason": ""})
-    typed = {"kind": "sbrt_end", "on": "2026-03-02", "reason": "as the chart says"}
-    refused = nurse.post(url, data=typed)
-    assert refused.status_code == 409
-    assert parsed(refused.text).all("select", name="against")
-    assert "contradicts another one" in parsed(refused.text).text
-    recorded = confirm(nurse, url, typed | {"against": "yes"})
-    assert recorded.headers["location"].startswith(clinic.url)
-    with clinic.app.state.installation.read() as session:
-        kinds = session.exec(select(Anchor.kind).where(Anchor.standing == AnchorStanding.CURRENT)).all()
-    assert "sbrt_end" in kinds

@@ -13,7 +13,7 @@ from app.services.setup.studies import load_study, open_site
 from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.services.people import START, days, enrolled, site_entry
 
 

@@ -15,7 +15,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Correction, Response
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
-from tests.faces.test_clinic import hidden_of, page
+from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import Phone, invited
 from tests.services.people import START, days
 

@@ -6,7 +6,7 @@ from app.clinic.records.event_words import EVENT_WORDS
 from app.domain.desk.history import HistoryKind, list_history_events
 from app.domain.records.access import Role
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.services.people import START, qlq
 
 

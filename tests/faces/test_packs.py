@@ -18,7 +18,7 @@ from app.storage.engine import allow_writes, write_engine
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.clinics import PASSWORD
-from tests.faces.test_clinic import enrolment, page
+from tests.faces.desk_pages import enrolment, page
 from tests.faces.visitors import Phone, event, heading, invited, newcomer
 from tests.markup import parsed
 from tests.services.licensed_trial import ENDS, STUDY, open_trial, questionnaires, supply

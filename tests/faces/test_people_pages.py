@@ -13,7 +13,7 @@ from app.web import urls
 from app.web.permissions import ROUTES
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.services.beginnings import PERSON
 from tests.services.people import START
 from tests.stages import Stage

@@ -36,18 +36,8 @@ def test_conditions_and_urgency_are_written_for_the_runner() -> None:
     assert not shown["fatigue"].blank
 
 
-def wide(direction: str = "") -> tuple[Instrument, InstrumentText]:
-    """The diary with its row of severities drawn out to 0-100, too long for a telephone."""
-    folder = samples.ROOT / "questionnaires" / "symptom-diary" / "1.0"
-    toml = (folder / "instrument.toml").read_text("utf-8")
-    toml = toml.replace("high = 10\nnamed = [0, 10]", f"high = 100\nnamed = [0, 100]\n{direction}")
-    words = (folder / "text.en.toml").read_text("utf-8").replace('10 = "Worst', '100 = "Worst')
-    instrument = parse_instrument(toml, "wide")
-    return instrument, parse_text(words, "wide", instrument)
-
-
 def test_a_row_too_long_for_a_telephone_is_a_number_that_is_typed() -> None:
-    instrument, text = wide()
+    instrument, text = samples.wide_diary()
     fatigue = next(
         each for each in build_questions(instrument, text, {"fatigue": 37}) if each.code == "fatigue"
     )
@@ -67,7 +57,7 @@ def form_html(instrument: Instrument, text: InstrumentText) -> Element:
 
 
 def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() -> None:
-    html = form_html(*wide())
+    html = form_html(*samples.wide_diary())
     (section,) = [each for each in html.all("section") if each["id"] == "s-fatigue"]
     assert (section["data-low"], section["data-high"], section["data-dec"]) == ("0", "100", "0")
     (number,) = section.all("input", name="fatigue")
@@ -78,7 +68,7 @@ def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() ->
 
 
 def test_a_typed_whole_number_is_read_as_it_is_written() -> None:
-    instrument, _ = wide()
+    instrument, _ = samples.wide_diary()
     fields = {"submission_id": "s1", "any_symptom": "1", "fatigue": " 37 ", "pain": "37.5", "cough": "101"}
     read = parse_form(instrument, (), fields, START)
     assert read.form.answers == {"any_symptom": 1, "fatigue": 37}

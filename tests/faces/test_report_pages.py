@@ -13,7 +13,7 @@ from app.domain.spreadsheets import MARK, safe_cell, write_csv
 from app.services.core.installation import Installation
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.markup import Element
 from tests.services.beginnings import site_of
 from tests.services.people import Person

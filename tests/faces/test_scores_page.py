@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.domain.records.access import Role
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.services.people import START, bound, days, qlq
 
 

@@ -24,7 +24,7 @@ from app.storage.tables.capture import Settlement
 from app.storage.tables.schedule import Slot
 from app.web import urls
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import hidden_of, page
+from tests.faces.desk_pages import hidden_of, page
 from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, colleague, days, qlq
 

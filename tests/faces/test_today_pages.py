@@ -17,7 +17,7 @@ from app.services.patient.team_requests import request_call, request_correction
 from app.storage.tables import metadata
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.markup import parsed
 from tests.services.beginnings import PERSON
 from tests.services.people import START, Person, days

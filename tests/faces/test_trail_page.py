@@ -19,7 +19,7 @@ from app.storage.row_changes import NOT_AUDITED, TECHNICAL_TABLES
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from tests.faces.clinics import ClinicFixture
-from tests.faces.test_clinic import page
+from tests.faces.desk_pages import page
 from tests.services.people import START, qlq
 from tests.services.test_scheduling import assign
 from tests.services.test_score_courses import blinded

@@ -26,6 +26,7 @@ from app.web.form_fields import Narrowed, NarrowedAct, Verbatim, VerbatimAct
 from tests.applications import Clock, visitor
 from tests.faces.acting import PRESSES, all_rows
 from tests.faces.callers import PASSWORD, SiteFixture, Who, caller
+from tests.faces.desk_pages import wide
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc
 from tests.markup import parsed
 from tests.services.people import START
@@ -46,11 +47,6 @@ AS_TYPED = {
 """Any characters are good in a password; its use case composes them. An address is of the desk or none."""
 FAR = "9" * 25
 WORDS = {"Accept-Language": "en"}
-
-
-def wide(text: str) -> str:
-    """As a Chinese keyboard writes it at full width."""
-    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
 
 
 def dependants(dependant: Dependant) -> Iterator[Dependant]:

@@ -9,13 +9,12 @@ from playwright.sync_api import Browser
 from app.patient.forms.questions import build_questions
 from tests.faces import page_samples as samples
 from tests.faces.phones import Phone, phone_with
-from tests.faces.test_questions import wide
 
 
 @pytest.fixture
 def phone(chromium: Browser) -> Iterator[Phone]:
     """The diary at the first item of 0-100."""
-    questions = build_questions(*wide(), {"any_symptom": 1})
+    questions = build_questions(*samples.wide_diary(), {"any_symptom": 1})
     yield from phone_with(chromium, replace(samples.form(samples.DIARY), questions=questions))
 
 
