@@ -1,113 +1,36 @@
-"""Every act of the table as somebody presses it in good faith, and what the whole database holds."""
+"""The acts of the desk about participants and their forms as somebody presses them in good faith."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pyotp
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
-from httpx2 import Response
 from sqlmodel import select
 
 from app.domain.plans.plan import Owner, SecondCheck
 from app.domain.records.access import SYSTEM
-from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.studies import StudyMode
 from app.domain.today.contacts import join_reasons
 from app.domain.today.reasons import Reason
 from app.services.capture.quarantine import quarantine_answers
 from app.services.core.context import StaffContext
-from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.requested_visits import request_visit
-from app.storage.tables import metadata
-from app.storage.tables.participants import Contact
 from app.storage.tables.schedule import Disposition, Slot
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Study
 from app.web import urls
 from app.web.acts import FIELD
-from tests.applications import fresh_page_key, visitor
-from tests.faces.callers import PASSWORD, SiteFixture, Who, caller, sign_in_colleague
+from tests.faces.callers import PASSWORD, SiteFixture, sign_in_colleague
+from tests.faces.pressing import Press, browser_of, press_as_participant, press_as_staff, with_address
+from tests.faces.rights import Who
 from tests.markup import parsed
 from tests.services.confirming import confirming
 from tests.services.people import START, Person
-
-UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
-"""What every request may touch: when somebody was last seen."""
-LOOKS = f"'{AuditEvent.ANSWERS_VIEWED}'"
-"""A page that shows answers says so in the trail, also when an act on it is refused."""
-
-Rows = Mapping[str, list[str]]
-
-_TOLD = {
-    table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
-    for table in metadata.sorted_tables
-    if table.name != "audit_chain"  # its heads only repeat the last entries
-}
-
-
-def all_rows(installation: Installation) -> Rows:
-    """Every row of every table as the database spells it, but when somebody was last seen, and looks."""
-    with installation.read() as session:
-        connection = session.connection()
-        quote = connection.dialect.identifier_preparer.quote
-        return {
-            table: sorted(
-                repr(tuple(row))
-                for row in connection.exec_driver_sql(
-                    f"SELECT {', '.join(map(quote, columns))} FROM {quote(table)}"
-                    f"{f' WHERE event <> {LOOKS}' if table == 'audit_entry' else ''}"
-                )
-            )
-            for table, columns in _TOLD.items()
-        }
-
-
-@dataclass
-class Press:
-    """One act about to be pressed: by whom, where, with what, and with what else from another page."""
-
-    sites: SiteFixture
-    client: TestClient
-    cookies: Mapping[str, str]
-    address: str
-    body: dict[str, str] = field(default_factory=dict)
-    other: dict[str, str] = field(default_factory=dict)
-    words: str = ""
-    """What was typed and must not be lost when the act is refused."""
-    participant: str | None = None
-
-    def key(self) -> str:
-        """The key of a page that is opened now."""
-        return fresh_page_key(self.sites.app, self.cookies, self.participant)
-
-    def post(self, key: str, body: Mapping[str, str] | None = None) -> Response:
-        typed = self.body if body is None else body
-        return self.client.post(self.address, data={**typed, FIELD: key})
-
-
-def press_as_staff(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
-    """An act of the investigator of this site."""
-    carried = caller(sites, Who.investigator).carried["Cookie"]
-    cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
-    client = visitor(sites.app)
-    for name, value in cookies.items():
-        client.cookies.set(name, value, domain="testserver.local", path="/")
-    person = sites.phone.person
-    about = person.row().public_id if "{participant}" in path else None
-    return Press(sites, client, cookies, sites.address(path, person), participant=about, **typed)
-
-
-def press_as_participant(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
-    """An act of the participant, at the phone that is bound."""
-    client = sites.phone.client
-    address = sites.address(path, sites.phone.person)
-    return Press(sites, client, dict(client.cookies), address, **typed)
 
 
 def _previewed(press: Press) -> Press:
@@ -117,64 +40,6 @@ def _previewed(press: Press) -> Press:
     press.body = {str(each["name"]): str(each["value"]) for each in hidden if each["name"] != FIELD}
     assert press.body["step"] == "confirm"
     return press
-
-
-def _begin(sites: SiteFixture) -> Press:
-    return press_as_participant(
-        sites, "/f/{slot}/begin", body={"who": "self"}, other={"who": "scribe", "scribe": "nurse"}
-    )
-
-
-def _language(sites: SiteFixture) -> Press:
-    press = press_as_participant(sites, "/f/{slot}/language/{code}", other={"x": "1"})
-    press.address = press.address.removesuffix("/en") + "/zh_CN"
-    return press
-
-
-def _correction(sites: SiteFixture) -> Press:
-    sites.phone.send(sites.phone.begin())
-    return press_as_participant(sites, "/sent/{slot}/correction", other={"x": "1"})
-
-
-def _call(sites: SiteFixture) -> Press:
-    return press_as_participant(sites, urls.CALL, other={"x": "1"})
-
-
-def _own_device(sites: SiteFixture) -> Press:
-    """Another browser of the same person, let in by a code of their own."""
-    code = parsed(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
-    tablet = visitor(sites.app)
-    tablet.post("/code", data={"code": code, "pin": "135790"})
-    pages = parsed(sites.phone.client.get("/settings/devices").text)
-    address = next(str(form["action"]) for form in pages.all("form") if "/devices/" in str(form["action"]))
-    press = press_as_participant(sites, urls.DEVICES, other={"x": "1"})
-    press.address = address
-    return press
-
-
-def _with_address(sites: SiteFixture) -> None:
-    """The participant has an e-mail address on file."""
-    installation, person = sites.installation, sites.phone.person
-    sealed = installation.secret_box.encrypt("li@example.org")
-    owner = installation.engine.url
-    row = {
-        "participant_id": person.row().id,
-        "channel": "email",
-        "address_sealed": sealed,
-        "recorded_at": START,
-    }
-    beside = sa.create_engine(owner)
-    with beside.begin() as connection:
-        connection.execute(sa.insert(Contact), [row])
-    beside.dispose()
-
-
-def _reminders(path: str, body: dict[str, str], other: dict[str, str]) -> Callable[[SiteFixture], Press]:
-    def make(sites: SiteFixture) -> Press:
-        _with_address(sites)
-        return press_as_participant(sites, path, body=body, other=other)
-
-    return make
 
 
 def _enrol(sites: SiteFixture) -> Press:
@@ -196,7 +61,7 @@ def _enrol(sites: SiteFixture) -> Press:
 
 
 def _contact(sites: SiteFixture) -> Press:
-    _with_address(sites)
+    with_address(sites)
     return press_as_staff(sites, urls.CONTACT, other={"x": "1"})
 
 
@@ -302,7 +167,7 @@ def _exemption(sites: SiteFixture) -> Press:
 
 
 def _reminder(sites: SiteFixture) -> Press:
-    _with_address(sites)
+    with_address(sites)
     wish = press_as_participant(sites, urls.REMINDERS, body={"wanted": "yes"})
     assert wish.post(wish.key()).status_code == 303
     return press_as_staff(sites, urls.STAFF_REMINDER, other={"x": "1"})
@@ -407,8 +272,7 @@ def _licence(sites: SiteFixture) -> Press:
     sites.app.state.installation = replace(sites.installation, pack_registry=PackRegistry())
     carried = sign_in_colleague(sites, Who.data_manager, "whole@example.org", None)["Cookie"]
     press = press_as_staff(sites, urls.LICENCE, words="asked for in May")
-    press.client = visitor(sites.app, Cookie=carried)
-    press.cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
+    press.client, press.cookies = browser_of(sites, carried)
     typed = {"licence": "qlq-c30~3.0~en~missing~", "decision": "renewal"}
     press.body = typed | {"reason": "asked for in March"}
     press.other = typed | {"reason": "asked for in May"}
@@ -416,26 +280,6 @@ def _licence(sites: SiteFixture) -> Press:
 
 
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
-    ("POST", urls.WELCOME): lambda sites: press_as_participant(
-        sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
-    ),
-    ("POST", "/f/{slot}/begin"): _begin,
-    ("POST", "/f/{slot}/language/{code}"): _language,
-    ("POST", "/sent/{slot}/correction"): _correction,
-    ("POST", urls.CALL): _call,
-    ("POST", urls.TEXT_SIZE): lambda sites: press_as_participant(
-        sites, urls.TEXT_SIZE, body={"size": "large"}, other={"size": "extra_large"}
-    ),
-    ("POST", urls.REMINDERS): _reminders(urls.REMINDERS, {"wanted": "yes"}, {"wanted": "no"}),
-    ("POST", urls.REMINDER_HOUR): _reminders(urls.REMINDER_HOUR, {"hour": "10:00"}, {"hour": "11:00"}),
-    ("POST", urls.REMINDER_PAUSE): _reminders(
-        urls.REMINDER_PAUSE,
-        {"until": START.date().isoformat()},
-        {"until": (START.date() + timedelta(days=1)).isoformat()},
-    ),
-    ("POST", urls.LEAVE): lambda sites: press_as_participant(sites, urls.LEAVE, other={"x": "1"}),
-    ("POST", urls.DEVICES): lambda sites: press_as_participant(sites, urls.DEVICES, other={"x": "1"}),
-    ("POST", f"{urls.DEVICES}/{{device}}"): _own_device,
     ("POST", urls.STAFF_LANGUAGE): lambda sites: press_as_staff(
         sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
     ),
@@ -489,4 +333,4 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.MATTER): _settlement,
     ("POST", urls.LICENCE): _licence,
 }
-"""How each act of the table is pressed."""
+"""How each of these acts is pressed."""

@@ -10,9 +10,9 @@ from app.services.people.site_desk import close_site, digest_details, get_site_d
 from app.services.people.staff_sessions import list_sessions
 from app.services.setup.studies import disable_staff
 from app.web import urls
-from tests.applications import visitor
-from tests.faces.acting import Press
-from tests.faces.callers import SiteFixture, Who, sign_in_colleague
+from tests.faces.callers import SiteFixture, sign_in_colleague
+from tests.faces.pressing import Press, browser_of
+from tests.faces.rights import Who
 from tests.faces.site_fixtures import BOSS
 
 STUDY = "sbrt-nsclc"
@@ -25,11 +25,7 @@ def system(sites: SiteFixture) -> StaffContext:
 
 def as_admin(sites: SiteFixture, path: str, **body: str) -> Press:
     """An act of an administrator of the whole study."""
-    carried = sign_in_colleague(sites, Who.admin, BOSS, None)["Cookie"]
-    cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
-    client = visitor(sites.app)
-    for name, value in cookies.items():
-        client.cookies.set(name, value, domain="testserver.local", path="/")
+    client, cookies = browser_of(sites, sign_in_colleague(sites, Who.admin, BOSS, None)["Cookie"])
     other = body | ({"reason": "another"} if "reason" in body else {"x": "1"})
     return Press(sites, client, cookies, sites.address(path, sites.phone.person), body, other)
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import pyotp
@@ -14,14 +12,11 @@ from httpx2 import Response
 from sqlmodel import Session, col, func, select
 
 from app.domain.desk.trail import TrailKind, list_trail_events
-from app.domain.records.access import SYSTEM, Permission, Role, Scope
-from app.domain.records.audit import AuditEvent
-from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
+from app.domain.records.access import SYSTEM, Role, Scope
 from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import NewStaff, create_staff, grant_role
-from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Alert, AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
@@ -29,11 +24,11 @@ from app.storage.tables.participants import ContactEntry, Device, Participant, T
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
 from app.web import urls
-from app.web.permissions import Access
-from app.web.permissions import CallerKind as Kind
 from tests.applications import Clock, visitor
 from tests.faces.edc_caller import Edc, answered, begun, signed_in
+from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
+from tests.services.after_baseline import alert, propose
 from tests.services.people import PIN, START, Person
 
 PASSWORD = "correct horse battery"
@@ -42,37 +37,6 @@ IDLE_MINUTES = 16
 """Longer than the plan lets a telephone lie."""
 
 
-class Who(StrEnum):
-    """Everybody who may come."""
-
-    stranger = "stranger"
-    half = "half"
-    nurse = "nurse"
-    investigator = "investigator"
-    monitor = "monitor"
-    data_manager = "data_manager"
-    admin = "admin"
-    statistician = "statistician"
-    sponsor_viewer = "sponsor_viewer"
-    participant = "participant"
-    locked = "locked"
-    edc_without_scopes = "edc_without_scopes"
-    edc = "edc"
-
-
-STAFF = {Who(role.value): role for role in Role}
-READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
-"""Roles that change nothing of the trial (IAM-04, INV-06)."""
-STILL_OPEN_WHEN_LOCKED = {
-    ("GET", "/unlock"),
-    ("POST", "/unlock"),
-    ("POST", "/settings/leave"),
-    ("GET", "/settings/people"),
-    ("POST", "/settings/people"),
-    ("POST", "/help/call"),
-}
-CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
-"""The shipped plan shows nobody what they answered, and opens no form without a connection."""
 ABOUT_SENT = (
     urls.FORM_CORRECTION,
     urls.CORRECTION,
@@ -249,62 +213,6 @@ def caller(sites: SiteFixture, who: Who) -> Caller:
     return Caller(sites, _LET_IN[who](sites, who))
 
 
-def expected(who: Who, method: str, path: str, access: Access) -> bool:
-    """Whether the table of permissions lets them in."""
-    if (method, path) in CLOSED_BY_THE_PLAN:
-        return False
-    if access.caller is Kind.PUBLIC:
-        return True
-    if access.caller is Kind.PARTICIPANT:
-        return who is Who.participant or (who is Who.locked and (method, path) in STILL_OPEN_WHEN_LOCKED)
-    if access.caller is Kind.STAFF_HALF:
-        return who is Who.half
-    if access.caller is Kind.STAFF:
-        return who in STAFF and (access.permission is None or access.permission in _allowed(who))
-    return who is Who.edc or (who is Who.edc_without_scopes and access.scope is None)
-
-
-def _allowed(who: Who) -> frozenset[Permission]:
-    """What this role may do, told here a second time and apart from the program."""
-    conduct = {
-        Permission.PARTICIPANT_SEE,
-        Permission.PARTICIPANT_ENROL,
-        Permission.ACTIVATION_ISSUE,
-        Permission.CONTACT_SEE,
-        Permission.ANCHOR_RECORD,
-        Permission.DISPOSITION_RECORD,
-        Permission.REASON_RECORD,
-        Permission.REQUEST_CLOSE,
-        Permission.CONTACT_LOG,
-        Permission.CORRECTION_PROPOSE,
-        Permission.REMINDER_SEND,
-        Permission.REPORT_SEE,
-        Permission.ALERT_SEE,
-        Permission.ALERT_HANDLE,
-    }
-    reading = {
-        Permission.PARTICIPANT_SEE,
-        Permission.ANSWERS_SEE,
-        Permission.REPORT_SEE,
-        Permission.TRAIL_SEE,
-        Permission.ALERT_SEE,
-    }
-    return {
-        Who.nurse: frozenset(conduct),
-        Who.investigator: frozenset(
-            conduct
-            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
-            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
-            | {Permission.MATTER_SETTLE}
-        ),
-        Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
-        Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
-        Who.statistician: frozenset({Permission.REPORT_SEE}),
-        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
-    }[who]
-
-
 def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
     """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
     if method == "PUT":
@@ -334,32 +242,6 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         },
     }
     return {"data": dict(forms.get(path, {}))}
-
-
-def propose(person: Person, at: datetime, version: int = 1) -> str:
-    """A nurse proposes to correct the fifth answer of somebody's baseline."""
-    context = StaffContext(person.installation, person.nurse, at)
-    answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
-    entry = ProposalEntry(version, answers, "I meant the other one", at.date(), "telephone")
-    return propose_correction(context, person.row().id or 0, person.slot("BL").public_id, entry)
-
-
-def alert(person: Person, at: datetime, name: str = "") -> None:
-    """An alert that somebody's baseline raised, as if their plan had watched it."""
-    key = person.row().id or 0
-    with person.installation.work(SYSTEM, at) as work:
-        work.session.add(
-            Alert(
-                public_id=name or f"alert-{person.subject}",
-                participant_id=key,
-                study_id=person.site.study_id,
-                slot_id=person.slot("BL").id or 0,
-                rule="much_pain",
-                response_version=1,
-                raised_at=at,
-            )
-        )
-        work.record(AuditEvent.ALERT_RAISED, participant_chain(key))
 
 
 def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:

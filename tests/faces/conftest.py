@@ -1,5 +1,7 @@
 """The application as its visitors meet it."""
 
+from collections.abc import Iterator
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -17,7 +19,7 @@ from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
 from tests.stages import Stage
 
-_BEGUN = {"here": SITES_STAGE, "guest": INVITED, "founder": SITE, "clinic": CLINIC}
+_BEGUN = {"here": SITES_STAGE, "hospitals": SITES_STAGE, "guest": INVITED, "founder": SITE, "clinic": CLINIC}
 
 
 @pytest.fixture
@@ -84,6 +86,14 @@ def here(
 ) -> SiteFixture:
     """A study with two sites, and everybody who may come."""
     return restore_site_fixture(app, clock, secrets[migrated_sqlite_url])
+
+
+@pytest.fixture
+def hospitals(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
+    """The same, once on each database."""
+    app = application(migrated_url, clock)
+    yield restore_site_fixture(app, clock, secrets[migrated_url])
+    app.state.installation.engine.dispose()
 
 
 @pytest.fixture

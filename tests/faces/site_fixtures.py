@@ -12,8 +12,9 @@ from fastapi import FastAPI
 from app.services.setup.studies import NewClient, NewStaff
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor
-from tests.faces.callers import STAFF, SiteFixture, Who, caller, make_site_fixture, sign_in_colleague
+from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_colleague
 from tests.faces.edc_caller import STUDY, Edc
+from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import Phone
 from tests.services.people import START, Person
 from tests.stages import Stage

@@ -5,7 +5,7 @@ PostgreSQL sees one act of each kind; what the acts themselves store is tried on
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -22,17 +22,15 @@ from app.web import urls
 from app.web.acts import ACTS, EXEMPT, ActRule, check_acts
 from app.web.pages.rendering import TEMPLATES
 from app.web.permissions import ROUTES, RouteMismatch
-from tests.applications import Clock, application
-from tests.faces.acting import PRESSES as OTHER_PRESSES
-from tests.faces.acting import Press, all_rows
+from tests.faces.acting import PRESSES as DESK_PRESSES
+from tests.faces.acting_patient import PATIENT_PRESSES
 from tests.faces.acting_people import PEOPLE_PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.pressing import Press, all_rows
 from tests.faces.visitors import event
-from tests.stages import Stage
 
 Row = tuple[str, str]
-PRESSES = {**OTHER_PRESSES, **PEOPLE_PRESSES}
+PRESSES = {**PATIENT_PRESSES, **DESK_PRESSES, **PEOPLE_PRESSES}
 ROWS: list[Row] = sorted(ACTS)
 SPOILT = [row for row in ROWS if ACTS[row].spoiled_by]
 SHOWN_ONCE = {
@@ -78,19 +76,6 @@ KEYLESS_FORMS = {
     "web/start.html",
 }
 """Templates with a form that does not come from the macro, because its address is exempt."""
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return SITES_STAGE
-
-
-@pytest.fixture
-def sites(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
-    """Two hospitals."""
-    app = application(migrated_url, clock)
-    yield restore_site_fixture(app, clock, secrets[migrated_url])
-    app.state.installation.engine.dispose()
 
 
 def each_of(rows: Iterable[Row]) -> pytest.MarkDecorator:
@@ -147,22 +132,22 @@ def refused(press: Press, key: str, body: dict[str, str] | None = None) -> str:
 
 
 @each_of(ROWS)
-def test_an_act_happens_once(sites: SiteFixture, row: Row) -> None:
-    press = PRESSES[row](sites)
-    key, before = press.key(), all_rows(sites.installation)
+def test_an_act_happens_once(hospitals: SiteFixture, row: Row) -> None:
+    press = PRESSES[row](hospitals)
+    key, before = press.key(), all_rows(hospitals.installation)
     for wrong in ("", "f" * 16 + press.key()[16:]):  # none, and that of another person's page
         refused(press, wrong)
-    assert all_rows(sites.installation) == before
+    assert all_rows(hospitals.installation) == before
     first = press.post(key)
     assert first.status_code == (200 if row[1] in SHOWN_ONCE else 303), first.text[:3000]
-    done = all_rows(sites.installation)
+    done = all_rows(hospitals.installation)
     assert done != before
     again = press.post(key)
     if row[1] not in ENDED:
         check_result(row, first, again)
         if row[1] not in IN_PARTS:
             assert press.words in refused(press, key, press.other)
-    assert all_rows(sites.installation) == done
+    assert all_rows(hospitals.installation) == done
 
 
 def check_result(row: Row, first: Response, again: Response) -> None:
@@ -176,50 +161,54 @@ def check_result(row: Row, first: Response, again: Response) -> None:
 
 
 @each_of(SPOILT)
-def test_an_act_on_what_changed_since_is_refused_with_what_is_true_now(sites: SiteFixture, row: Row) -> None:
-    press = PRESSES[row](sites)
+def test_an_act_on_what_changed_since_is_refused_with_what_is_true_now(
+    hospitals: SiteFixture, row: Row
+) -> None:
+    press = PRESSES[row](hospitals)
     old = press.key()
     assert press.post(press.key()).status_code in (200, 303)
-    done = all_rows(sites.installation)
+    done = all_rows(hospitals.installation)
     assert press.words in refused(press, old, press.other)
-    assert all_rows(sites.installation) == done
+    assert all_rows(hospitals.installation) == done
 
 
 DESK_ACTS = [row for row in SPOILT if row[1].startswith(urls.PARTICIPANTS)]
 
 
 @each_of(row for row in DESK_ACTS if row[1] != urls.PARTICIPANT_FORM)
-def test_a_tick_alone_and_answers_of_other_forms_spoil_nothing(sites: SiteFixture, row: Row) -> None:
-    sites.phone.person.randomise(sites.clock.at.date(), sites.clock.at)
-    press = PRESSES[row](sites)
-    key, before = press.key(), all_rows(sites.installation)
-    process_slots(sites.installation, sites.clock)
+def test_a_tick_alone_and_answers_of_other_forms_spoil_nothing(hospitals: SiteFixture, row: Row) -> None:
+    hospitals.phone.person.randomise(hospitals.clock.at.date(), hospitals.clock.at)
+    press = PRESSES[row](hospitals)
+    key, before = press.key(), all_rows(hospitals.installation)
+    process_slots(hospitals.installation, hospitals.clock)
     if row[1] != urls.EXEMPTION:
-        sites.phone.save(sites.phone.begin(), event(1, "q1", 2))
-    assert all_rows(sites.installation) != before
+        hospitals.phone.save(hospitals.phone.begin(), event(1, "q1", 2))
+    assert all_rows(hospitals.installation) != before
     assert press.post(key).status_code in (200, 303)
 
 
 @pytest.mark.parametrize("row", [("POST", urls.REQUEST), ("POST", urls.VISITS), ("POST", urls.TEXT_SIZE)])
-def test_a_page_whose_keys_are_purged_is_refused_with_what_was_typed(sites: SiteFixture, row: Row) -> None:
+def test_a_page_whose_keys_are_purged_is_refused_with_what_was_typed(
+    hospitals: SiteFixture, row: Row
+) -> None:
     """Also for what was done from it: nothing says any more that it was."""
-    press = PRESSES[row](sites)
+    press = PRESSES[row](hospitals)
     key = press.key()
     assert press.post(key).status_code == 303
     again = [press.post(key).status_code]
     for day in range(EPOCHS_KEPT + 1):
-        purge_acts(ClockContext(sites.installation, sites.clock.at + timedelta(days=day)))
+        purge_acts(ClockContext(hospitals.installation, hospitals.clock.at + timedelta(days=day)))
     assert again == [303]
-    done = all_rows(sites.installation)
+    done = all_rows(hospitals.installation)
     assert press.words in refused(press, key, press.other)
     refused(press, key)
-    assert all_rows(sites.installation) == done
+    assert all_rows(hospitals.installation) == done
 
 
-def test_two_acts_of_one_page_are_two_acts(sites: SiteFixture) -> None:
+def test_two_acts_of_one_page_are_two_acts(hospitals: SiteFixture) -> None:
     """Back in the browser, another form of the same page is pressed."""
-    looking = PRESSES["POST", urls.CONTACT](sites)
-    inviting = replace(looking, address=sites.address(urls.INVITATION, sites.phone.person))
+    looking = PRESSES["POST", urls.CONTACT](hospitals)
+    inviting = replace(looking, address=hospitals.address(urls.INVITATION, hospitals.phone.person))
     key = looking.key()
     assert inviting.post(key).status_code == 200
     assert looking.post(key).status_code == 200

@@ -1,40 +1,23 @@
 """The page on which staff say why a stretch of diary days has no entry."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from app.services.core.context import StaffContext
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.web import urls
 from app.web.acts import FIELD
-from tests.applications import Clock, application
-from tests.faces.acting import PRESSES, Press
-from tests.faces.callers import SiteFixture, Who, caller
-from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.acting import PRESSES
+from tests.faces.callers import SiteFixture, caller
+from tests.faces.pressing import Press
+from tests.faces.rights import Who
 from tests.markup import parsed
-from tests.stages import Stage
 
 ROW = ("POST", urls.DIARY_GAPS)
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return SITES_STAGE
-
-
-@pytest.fixture
-def sites(
-    migrated_sqlite_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]
-) -> Iterator[SiteFixture]:
-    app = application(migrated_sqlite_url, clock)
-    yield restore_site_fixture(app, clock, secrets[migrated_sqlite_url])
-    app.state.installation.engine.dispose()
-
-
-@pytest.fixture
-def press(sites: SiteFixture) -> Press:
-    return PRESSES[ROW](sites)
+def press(here: SiteFixture) -> Press:
+    return PRESSES[ROW](here)
 
 
 def explain_day(press: Press, visit: str) -> None:

@@ -3,7 +3,7 @@
 On both databases what stores rows of its own; the rest, which changes at most a row or a cookie, on SQLite.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyotp
@@ -17,16 +17,15 @@ from app.services.core.context import StaffContext
 from app.services.people.staff_links import InvitationEntry, invite_person, read_link
 from app.web import urls
 from app.web.acts import EXEMPT
-from tests.applications import Clock, application, visitor
-from tests.faces.acting import Rows, all_rows
-from tests.faces.callers import HALF, PASSWORD, SiteFixture, Who, caller, valid_body
+from tests.applications import visitor
+from tests.faces.callers import HALF, PASSWORD, SiteFixture, caller, valid_body
 from tests.faces.edc_caller import AS_OF, BASE, BODIES, REGISTER
 from tests.faces.kept_answers import box, bring
-from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.pressing import Rows, all_rows, browser_of
+from tests.faces.rights import Who
 from tests.faces.visitors import event
 from tests.markup import parsed
 from tests.services.people import PIN
-from tests.stages import Stage
 
 SECOND = "a second correct horse"
 _TRAIL = {"audit_chain", "audit_entry"}
@@ -46,19 +45,6 @@ class Sent:
     first: int
     again: int
     differing: frozenset[str] = field(default_factory=frozenset)
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return SITES_STAGE
-
-
-@pytest.fixture
-def sites(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
-    """Two hospitals."""
-    app = application(migrated_url, clock)
-    yield restore_site_fixture(app, clock, secrets[migrated_url])
-    app.state.installation.engine.dispose()
 
 
 def posted(client: TestClient, sites: SiteFixture, path: str, body: Mapping[str, str] | None = None) -> Send:
@@ -123,17 +109,11 @@ def _one_time_code(sites: SiteFixture) -> Sent:
 
 
 def _signed_out(sites: SiteFixture) -> Sent:
-    client = visitor(sites.app)
-    for pair in caller(sites, Who.nurse).carried["Cookie"].split("; "):
-        name, _, value = pair.partition("=")
-        client.cookies.set(name, value, domain="testserver.local", path="/")
-    carried = dict(client.cookies)
-    address = urls.SIGN_OUT
+    carried = caller(sites, Who.nurse).carried["Cookie"]
+    client, _cookies = browser_of(sites, carried)
 
     def send() -> Response:
-        return client.post(
-            address, headers={"Cookie": "; ".join(f"{name}={value}" for name, value in carried.items())}
-        )
+        return client.post(urls.SIGN_OUT, headers={"Cookie": carried})
 
     return Sent(send, 303, 303)
 
@@ -276,13 +256,13 @@ def test_each_exempt_route_is_tried() -> None:
 
 @pytest.mark.parametrize(("migrated_url", "row"), CASES, indirect=["migrated_url"])
 def test_what_is_exempt_changes_no_record_when_it_is_sent_again(
-    sites: SiteFixture, row: tuple[str, str]
+    hospitals: SiteFixture, row: tuple[str, str]
 ) -> None:
-    sent = SENDERS[row](sites)
+    sent = SENDERS[row](hospitals)
     first = sent.send()
     assert first.status_code == sent.first, first.text[:2000]
-    done = all_rows(sites.installation)
+    done = all_rows(hospitals.installation)
     again = sent.send()
     assert again.status_code == sent.again, again.text[:2000]
-    changed = differing(done, all_rows(sites.installation))
+    changed = differing(done, all_rows(hospitals.installation))
     assert changed <= sent.differing, changed

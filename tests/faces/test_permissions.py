@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from app.domain.records.access import Permission, Scope
 from app.web import urls
 from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
-from tests.faces.callers import ENDING, READERS, Caller, SiteFixture, Who, caller, expected
+from tests.faces.callers import ENDING, Caller, SiteFixture, caller
+from tests.faces.rights import READERS, Who, expected
 
 ASKED = sorted(ROUTES.items(), key=lambda row: ENDING.index(row[0][1]) + 1 if row[0][1] in ENDING else 0)
 NAMES = ("{participant}", "{subject}", "{assessment}")

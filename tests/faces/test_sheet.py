@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.clinic.enrolment import draw_qr
 from tests.applications import BASE_URL, visitor
-from tests.faces.callers import SiteFixture, Who, caller
+from tests.faces.callers import SiteFixture, caller
+from tests.faces.rights import Who
 from tests.markup import Element, parsed
 from tests.services.people import PIN
 

@@ -1,35 +1,18 @@
 """The page of an open form: sending a reminder, or why none can go; on both databases."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from app.web import urls
 from app.web.acts import FIELD
-from tests.applications import Clock, application
-from tests.faces.acting import PRESSES, press_as_staff
-from tests.faces.callers import SiteFixture, Who, caller
-from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
+from tests.faces.acting import PRESSES
+from tests.faces.callers import SiteFixture, caller
+from tests.faces.pressing import press_as_staff
+from tests.faces.rights import Who
 from tests.markup import parsed
-from tests.stages import Stage
 
 ROW = ("POST", urls.STAFF_REMINDER)
 
 
-@pytest.fixture
-def stage() -> Stage:
-    return SITES_STAGE
-
-
-@pytest.fixture
-def sites(migrated_url: str, clock: Clock, secrets: dict[str, tuple[str, ...]]) -> Iterator[SiteFixture]:
-    app = application(migrated_url, clock)
-    yield restore_site_fixture(app, clock, secrets[migrated_url])
-    app.state.installation.engine.dispose()
-
-
-def test_a_reminder_is_sent_once_and_the_page_says_so(sites: SiteFixture) -> None:
-    press = PRESSES[ROW](sites)
+def test_a_reminder_is_sent_once_and_the_page_says_so(hospitals: SiteFixture) -> None:
+    press = PRESSES[ROW](hospitals)
     form = press.address.removesuffix("/reminder")
     offered = parsed(press.client.get(form).text)
     assert [each.text for each in offered.all("form", action=press.address)] != []
@@ -41,8 +24,8 @@ def test_a_reminder_is_sent_once_and_the_page_says_so(sites: SiteFixture) -> Non
     assert "Staff had a reminder sent to this person today already." in after.text
 
 
-def test_a_second_colleague_is_told_that_one_went_and_where_on_the_page(sites: SiteFixture) -> None:
-    press = PRESSES[ROW](sites)
+def test_a_second_colleague_is_told_that_one_went_and_where_on_the_page(hospitals: SiteFixture) -> None:
+    press = PRESSES[ROW](hospitals)
     old = press.key()
     assert press.post(press.key()).status_code == 303
     answer = press.post(old)
@@ -52,9 +35,9 @@ def test_a_second_colleague_is_told_that_one_went_and_where_on_the_page(sites: S
     assert parsed(answer.text).all("h2", id="reminder")
 
 
-def test_where_none_can_go_the_page_says_why_and_offers_nothing(sites: SiteFixture) -> None:
+def test_where_none_can_go_the_page_says_why_and_offers_nothing(hospitals: SiteFixture) -> None:
     """This person has no address. The words are those of the reader's language."""
-    press = press_as_staff(sites, urls.STAFF_REMINDER)
+    press = press_as_staff(hospitals, urls.STAFF_REMINDER)
     form = press.address.removesuffix("/reminder")
     assert "wants no reminders, or there is no address" in press.client.get(form).text
     assert not parsed(press.client.get(form).text).all("form", action=press.address)
@@ -64,9 +47,9 @@ def test_where_none_can_go_the_page_says_why_and_offers_nothing(sites: SiteFixtu
     assert "请改为电话联系。" in press.client.get(form).text
 
 
-def test_those_who_only_read_are_offered_none(sites: SiteFixture) -> None:
-    press = PRESSES[ROW](sites)
-    monitor = caller(sites, Who.monitor)
+def test_those_who_only_read_are_offered_none(hospitals: SiteFixture) -> None:
+    press = PRESSES[ROW](hospitals)
+    monitor = caller(hospitals, Who.monitor)
     page = monitor.ask("GET", urls.PARTICIPANT_FORM, press.address.removesuffix("/reminder"))
     assert page.status_code == 200
     assert not parsed(page.text).all("h2", id="reminder")

@@ -16,7 +16,6 @@ from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Browser
-from tests.faces.callers import alert, propose
 from tests.faces.two_studies import (
     CODE,
     HERE,
@@ -31,6 +30,7 @@ from tests.faces.two_studies import (
     restore_two_studies,
 )
 from tests.markup import parsed
+from tests.services.after_baseline import alert, propose
 from tests.services.people import START
 from tests.stages import Stage
 

@@ -24,10 +24,12 @@ from app.storage.tables.staff import Staff
 from app.web import urls
 from app.web.form_fields import Narrowed, NarrowedAct, Verbatim, VerbatimAct
 from tests.applications import Clock, visitor
-from tests.faces.acting import PRESSES, all_rows
-from tests.faces.callers import PASSWORD, SiteFixture, Who, caller
+from tests.faces.acting import PRESSES
+from tests.faces.callers import PASSWORD, SiteFixture, caller
 from tests.faces.desk_pages import wide
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc
+from tests.faces.pressing import all_rows
+from tests.faces.rights import Who
 from tests.markup import parsed
 from tests.services.people import START
 

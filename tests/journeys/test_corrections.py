@@ -15,8 +15,8 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from tests import servers
 from tests.applications import Clock, application
-from tests.faces.callers import propose
 from tests.journeys.test_clinic import A4_WIDTH, PASSWORD, check_sound
+from tests.services.after_baseline import propose
 from tests.services.people import START, Person, enrolled, site_entry
 
 

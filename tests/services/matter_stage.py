@@ -18,7 +18,6 @@ from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.services.capture.quarantine import quarantine_answers
-from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.matters.matter_list import MatterFilter, OpenMatter, OpenMatters, get_open_matters
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.core.context import EdcClientSession, EdcContext, StaffContext
@@ -31,6 +30,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import Quarantine
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.services.after_baseline import propose
 from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, Person, colleague, days, enrolled, qlq, site_entry
 from tests.services.signer import Signer
@@ -152,10 +152,7 @@ def unexplained(trial: TwoSites, site: Site) -> Person:
 
 def unsigned(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
-    answer = ProposedAnswer("q5", "4", "wrong_tap")
-    entry = ProposalEntry(1, (answer,), "I meant the other one", START.date(), "telephone")
-    nurse = StaffContext(trial.installation, person.nurse, START)
-    propose_correction(nurse, person.row().id or 0, person.slot("BL").public_id, entry)
+    propose(person, START)
     return person
 
 

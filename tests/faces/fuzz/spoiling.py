@@ -12,7 +12,7 @@ from app.edc.rate_limit import RateLimits
 from app.storage.tables.staff import Throttle
 from app.web.permissions import CallerKind
 from tests.coroutines import LoopThread
-from tests.faces.callers import SiteFixture, Who, caller, sign_in_colleague, valid_body
+from tests.faces.callers import SiteFixture, caller, sign_in_colleague, valid_body
 from tests.faces.edc_caller import AS_OF
 from tests.faces.fuzz.raw_client import (
     RawClient,
@@ -25,6 +25,7 @@ from tests.faces.fuzz.raw_client import (
     percent,
 )
 from tests.faces.fuzz.route_parts import Part, RouteParts
+from tests.faces.rights import Who
 from tests.faces.visitors import event, invited, newcomer
 from tests.services.people import START, Person
 

@@ -1,0 +1,77 @@
+"""The acts of a participant as they press them in good faith."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from app.web import urls
+from tests.applications import visitor
+from tests.faces.callers import SiteFixture
+from tests.faces.pressing import Press, press_as_participant, with_address
+from tests.markup import parsed
+from tests.services.people import START
+
+
+def _begin(sites: SiteFixture) -> Press:
+    return press_as_participant(
+        sites, "/f/{slot}/begin", body={"who": "self"}, other={"who": "scribe", "scribe": "nurse"}
+    )
+
+
+def _language(sites: SiteFixture) -> Press:
+    press = press_as_participant(sites, "/f/{slot}/language/{code}", other={"x": "1"})
+    press.address = press.address.removesuffix("/en") + "/zh_CN"
+    return press
+
+
+def _correction(sites: SiteFixture) -> Press:
+    sites.phone.send(sites.phone.begin())
+    return press_as_participant(sites, "/sent/{slot}/correction", other={"x": "1"})
+
+
+def _call(sites: SiteFixture) -> Press:
+    return press_as_participant(sites, urls.CALL, other={"x": "1"})
+
+
+def _own_device(sites: SiteFixture) -> Press:
+    """Another browser of the same person, let in by a code of their own."""
+    code = parsed(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
+    tablet = visitor(sites.app)
+    tablet.post("/code", data={"code": code, "pin": "135790"})
+    pages = parsed(sites.phone.client.get("/settings/devices").text)
+    address = next(str(form["action"]) for form in pages.all("form") if "/devices/" in str(form["action"]))
+    press = press_as_participant(sites, urls.DEVICES, other={"x": "1"})
+    press.address = address
+    return press
+
+
+def _reminders(path: str, body: dict[str, str], other: dict[str, str]) -> Callable[[SiteFixture], Press]:
+    def make(sites: SiteFixture) -> Press:
+        with_address(sites)
+        return press_as_participant(sites, path, body=body, other=other)
+
+    return make
+
+
+PATIENT_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
+    ("POST", urls.WELCOME): lambda sites: press_as_participant(
+        sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
+    ),
+    ("POST", "/f/{slot}/begin"): _begin,
+    ("POST", "/f/{slot}/language/{code}"): _language,
+    ("POST", "/sent/{slot}/correction"): _correction,
+    ("POST", urls.CALL): _call,
+    ("POST", urls.TEXT_SIZE): lambda sites: press_as_participant(
+        sites, urls.TEXT_SIZE, body={"size": "large"}, other={"size": "extra_large"}
+    ),
+    ("POST", urls.REMINDERS): _reminders(urls.REMINDERS, {"wanted": "yes"}, {"wanted": "no"}),
+    ("POST", urls.REMINDER_HOUR): _reminders(urls.REMINDER_HOUR, {"hour": "10:00"}, {"hour": "11:00"}),
+    ("POST", urls.REMINDER_PAUSE): _reminders(
+        urls.REMINDER_PAUSE,
+        {"until": START.date().isoformat()},
+        {"until": (START.date() + timedelta(days=1)).isoformat()},
+    ),
+    ("POST", urls.LEAVE): lambda sites: press_as_participant(sites, urls.LEAVE, other={"x": "1"}),
+    ("POST", urls.DEVICES): lambda sites: press_as_participant(sites, urls.DEVICES, other={"x": "1"}),
+    ("POST", f"{urls.DEVICES}/{{device}}"): _own_device,
+}
+"""How each of these acts is pressed."""

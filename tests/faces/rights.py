@@ -1,0 +1,102 @@
+"""Who may come to the program and what each of them may do, told here a second time, apart from it."""
+
+from enum import StrEnum
+
+from app.domain.records.access import Permission, Role
+from app.web.permissions import Access
+from app.web.permissions import CallerKind as Kind
+
+
+class Who(StrEnum):
+    """Everybody who may come."""
+
+    stranger = "stranger"
+    half = "half"
+    nurse = "nurse"
+    investigator = "investigator"
+    monitor = "monitor"
+    data_manager = "data_manager"
+    admin = "admin"
+    statistician = "statistician"
+    sponsor_viewer = "sponsor_viewer"
+    participant = "participant"
+    locked = "locked"
+    edc_without_scopes = "edc_without_scopes"
+    edc = "edc"
+
+
+STAFF = {Who(role.value): role for role in Role}
+
+
+READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
+"""Roles that change nothing of the trial (IAM-04, INV-06)."""
+
+
+STILL_OPEN_WHEN_LOCKED = {
+    ("GET", "/unlock"),
+    ("POST", "/unlock"),
+    ("POST", "/settings/leave"),
+    ("GET", "/settings/people"),
+    ("POST", "/settings/people"),
+    ("POST", "/help/call"),
+}
+
+
+CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
+"""The shipped plan shows nobody what they answered, and opens no form without a connection."""
+
+
+def expected(who: Who, method: str, path: str, access: Access) -> bool:
+    """Whether the table of permissions lets them in."""
+    if (method, path) in CLOSED_BY_THE_PLAN:
+        return False
+    if access.caller is Kind.PUBLIC:
+        return True
+    if access.caller is Kind.PARTICIPANT:
+        return who is Who.participant or (who is Who.locked and (method, path) in STILL_OPEN_WHEN_LOCKED)
+    if access.caller is Kind.STAFF_HALF:
+        return who is Who.half
+    if access.caller is Kind.STAFF:
+        return who in STAFF and (access.permission is None or access.permission in _allowed(who))
+    return who is Who.edc or (who is Who.edc_without_scopes and access.scope is None)
+
+
+def _allowed(who: Who) -> frozenset[Permission]:
+    """What this role may do, told here a second time and apart from the program."""
+    conduct = {
+        Permission.PARTICIPANT_SEE,
+        Permission.PARTICIPANT_ENROL,
+        Permission.ACTIVATION_ISSUE,
+        Permission.CONTACT_SEE,
+        Permission.ANCHOR_RECORD,
+        Permission.DISPOSITION_RECORD,
+        Permission.REASON_RECORD,
+        Permission.REQUEST_CLOSE,
+        Permission.CONTACT_LOG,
+        Permission.CORRECTION_PROPOSE,
+        Permission.REMINDER_SEND,
+        Permission.REPORT_SEE,
+        Permission.ALERT_SEE,
+        Permission.ALERT_HANDLE,
+    }
+    reading = {
+        Permission.PARTICIPANT_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.REPORT_SEE,
+        Permission.TRAIL_SEE,
+        Permission.ALERT_SEE,
+    }
+    return {
+        Who.nurse: frozenset(conduct),
+        Who.investigator: frozenset(
+            conduct
+            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
+            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
+            | {Permission.MATTER_SETTLE}
+        ),
+        Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
+        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
+        Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
+        Who.statistician: frozenset({Permission.REPORT_SEE}),
+        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
+    }[who]
