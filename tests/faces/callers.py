@@ -35,8 +35,6 @@ PASSWORD = "correct horse battery"
 HALF = "half@example.org"
 IDLE_MINUTES = 16
 """Longer than the plan lets a telephone lie."""
-
-
 ABOUT_SENT = (
     urls.FORM_CORRECTION,
     urls.CORRECTION,

@@ -20,15 +20,9 @@ from tests.services.people import START
 
 UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 """What every request may touch: when somebody was last seen."""
-
-
 LOOKS = f"'{AuditEvent.ANSWERS_VIEWED}'"
 """A page that shows answers says so in the trail, also when an act on it is refused."""
-
-
 Rows = Mapping[str, list[str]]
-
-
 _TOLD = {
     table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
     for table in metadata.sorted_tables

@@ -26,12 +26,8 @@ class Who(StrEnum):
 
 
 STAFF = {Who(role.value): role for role in Role}
-
-
 READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
-
-
 STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/unlock"),
     ("POST", "/unlock"),
@@ -40,8 +36,6 @@ STILL_OPEN_WHEN_LOCKED = {
     ("POST", "/settings/people"),
     ("POST", "/help/call"),
 }
-
-
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered, and opens no form without a connection."""
 

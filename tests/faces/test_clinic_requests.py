@@ -14,7 +14,7 @@ from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.services.people import START, days, enrolled, site_entry
+from tests.services.people import START, Person, days, enrolled, site_entry
 
 
 @pytest.fixture
@@ -32,13 +32,10 @@ def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
 
 
-@pytest.mark.req("COR-02", "COR-04", "IAM-03")
-def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
-    app: FastAPI, clinic: ClinicFixture, nurse: TestClient
-) -> None:
+@pytest.fixture
+def asking(app: FastAPI, clinic: ClinicFixture) -> Person:
+    """The participant asked for a call and reported a mistake; somebody elsewhere asks for a call, too."""
     made: Installation = app.state.installation
-    assert "mistake" not in page(nurse, "/desk").one("main").text
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
     person = clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
@@ -50,7 +47,16 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
         there = get_site_by_code(session, clinic.site.study_id, "0021")
     other = enrolled(made, there, "0021-001")
     request_call(ParticipantContext(made, other.participant(START), START))
+    return person
 
+
+def test_nobody_asks_for_anything(nurse: TestClient) -> None:
+    assert "mistake" not in page(nurse, "/desk").one("main").text
+    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+
+
+@pytest.mark.req("COR-02", "COR-04")
+def test_requests_are_listed_oldest_first(clinic: ClinicFixture, nurse: TestClient, asking: Person) -> None:
     front = page(nurse, "/desk")
     assert "Asked for a call" in front.all("tbody")[0].text
     assert "1 participant reported a mistake in a form" in front.text
@@ -58,12 +64,16 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     shown = page(nurse, "/desk/requests")
     cards = shown.all("section", class_="card")
     assert [card.one("h2").text for card in cards] == ["0571-001", "0571-001"]
-    assert "0021-001" not in shown.text
     assert "Asks to be called" in cards[0].text
     assert "Quality of life, BL" in cards[1].text
-    assert cards[1].all("a", href=f"{clinic.url}/forms/{person.slot('BL').public_id}")
+    assert cards[1].all("a", href=f"{clinic.url}/forms/{asking.slot('BL').public_id}")
     assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
 
+
+@pytest.mark.req("COR-02", "COR-04")
+@pytest.mark.usefixtures("asking")
+def test_requests_are_closed_with_their_outcome(nurse: TestClient) -> None:
+    cards = page(nurse, "/desk/requests").all("section", class_="card")
     call, correction = (card.one("form")["action"] for card in cards)
     empty = nurse.post(correction, data={"outcome": " "})
     assert (empty.status_code, "Please write what came of it." in empty.text) == (422, True)
@@ -75,6 +85,11 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
     assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
 
+
+@pytest.mark.req("IAM-03")
+@pytest.mark.usefixtures("asking")
+def test_requests_are_those_of_ones_own_site(clinic: ClinicFixture, nurse: TestClient) -> None:
+    assert "0021-001" not in page(nurse, "/desk/requests").text
     assert clinic.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
     assert nurse.post("/desk/requests/3", data={"outcome": "mine"}).status_code == 404
     monitor = clinic.browser(Role.MONITOR)

@@ -221,8 +221,6 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     },
 }
 """How each exempt request is sent."""
-
-
 ON_SQLITE = {
     ("POST", path)
     for path in (

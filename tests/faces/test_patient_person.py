@@ -44,6 +44,24 @@ def asked(phone: Phone) -> tuple[OpenRequest, ...]:
     return list_open_requests(StaffContext(phone.person.installation, phone.person.nurse, START))
 
 
+def reached_by_mail(app: FastAPI, person: Person) -> Phone:
+    """The phone of somebody who gave an e-mail address when they were enrolled."""
+    entry = EnrolmentEntry(
+        person.subject,
+        "en",
+        TODAY,
+        "2.1",
+        TODAY,
+        IdentityCheck.id_card,
+        ContactChannel.email,
+        "li@example.org",
+    )
+    enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
+    phone = invited(app, person)
+    phone.activate()
+    return phone
+
+
 def leaves(phone: Phone, kind: DispositionKind) -> None:
     person, entry = phone.person, DispositionEntry(kind, TODAY.isoformat(), Owner.site)
     record_disposition(
@@ -84,19 +102,7 @@ def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
     app: FastAPI, phone: Phone
 ) -> None:
     person = Person(phone.person.installation, phone.person.site, "0571-009")
-    entry = EnrolmentEntry(
-        person.subject,
-        "en",
-        TODAY,
-        "2.1",
-        TODAY,
-        IdentityCheck.id_card,
-        ContactChannel.email,
-        "li@example.org",
-    )
-    enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
-    reader = invited(app, person)
-    reader.activate()
+    reader = reached_by_mail(app, person)
     for each in (phone, reader):
         each.send(each.begin())
         each.person.randomise(TODAY, START)
@@ -236,52 +242,51 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     assert len(asked(phone)) == 1
 
 
+@pytest.fixture
+def addressed(app: FastAPI, founder: Person) -> Phone:
+    return reached_by_mail(app, founder)
+
+
+def chosen(phone: Phone, path: str, **fields: str) -> Element:
+    """The page that a choice in the settings leads to."""
+    return led(phone, phone.client.post(path, data=fields))
+
+
+def said(shown: Element) -> str:
+    return shown.one("div", class_="note ok", role="status").text
+
+
 @pytest.mark.req("PRI-03")
-def test_each_setting_saves_at_once_and_says_so(app: FastAPI, founder: Person) -> None:
-    entry = EnrolmentEntry(
-        founder.subject,
-        "en",
-        TODAY,
-        "2.1",
-        TODAY,
-        IdentityCheck.id_card,
-        ContactChannel.email,
-        "li@example.org",
-    )
-    enrol_participant(StaffContext(founder.installation, founder.nurse, START), founder.site, entry)
-    phone = invited(app, founder)
-    phone.activate()
-
-    def told(path: str, **fields: str) -> Element:
-        return led(phone, phone.client.post(path, data=fields))
-
-    def said(shown: Element) -> str:
-        return shown.one("div", class_="note ok", role="status").text
-
-    shown = page(phone, "/settings")
-    assert "E-mail: l***@example.org" in shown.text
-    assert "li@example.org" not in shown.text
+def test_the_text_size_and_the_language_change_at_once_and_say_so(addressed: Phone) -> None:
+    shown = page(addressed, "/settings")
     assert shown.one("input", name="size", value="standard").get("checked") == ""
-    large = told("/settings/text-size", size="extra_large")
+    large = chosen(addressed, "/settings/text-size", size="extra_large")
     assert (said(large), large.all("html")[0]["class"]) == ("The text size is changed.", " extra_large")
     assert large.one("input", name="size", value="extra_large").get("checked") == ""
-    hour = told("/settings/reminders/hour", hour="20:00")
-    assert said(hour) == "The time of your reminders is changed."
-    assert hour.one("option", selected="").text == "20:00"
-    assert phone.person.row().remind_at == "20:00"
-    days_off = [each["value"] for each in hour.one("select", name="until").all("option")]
-    assert (days_off[0], days_off[-1]) == ("2026-03-02", "2026-03-08")
-    paused = told("/settings/reminders/pause", until="2026-03-04")
-    assert said(paused) == "Reminders rest now."
-    assert "Reminders rest until the end of Wednesday, 4 March 2026." in paused.text
-    assert said(told("/settings/reminders/pause")) == "Reminders come again."
-    off = told("/settings/reminders", wanted="no")
-    assert (said(off), off.all("select")) == ("Reminders are off now.", [])
-    assert said(told("/settings/reminders", wanted="yes")) == "Reminders are on now."
     for path in ("/settings", "/settings/saved/hour"):
         referer = {"referer": f"https://testserver{path}"}
-        chinese = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
-        assert said(led(phone, chinese)) == "语言已更改。"
+        chinese = addressed.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
+        assert said(led(addressed, chinese)) == "语言已更改。"
+
+
+@pytest.mark.req("PRI-03")
+def test_each_setting_of_reminders_saves_at_once_and_says_so(addressed: Phone) -> None:
+    shown = page(addressed, "/settings")
+    assert "E-mail: l***@example.org" in shown.text
+    assert "li@example.org" not in shown.text
+    hour = chosen(addressed, "/settings/reminders/hour", hour="20:00")
+    assert said(hour) == "The time of your reminders is changed."
+    assert hour.one("option", selected="").text == "20:00"
+    assert addressed.person.row().remind_at == "20:00"
+    days_off = [each["value"] for each in hour.one("select", name="until").all("option")]
+    assert (days_off[0], days_off[-1]) == ("2026-03-02", "2026-03-08")
+    paused = chosen(addressed, "/settings/reminders/pause", until="2026-03-04")
+    assert said(paused) == "Reminders rest now."
+    assert "Reminders rest until the end of Wednesday, 4 March 2026." in paused.text
+    assert said(chosen(addressed, "/settings/reminders/pause")) == "Reminders come again."
+    off = chosen(addressed, "/settings/reminders", wanted="no")
+    assert (said(off), off.all("select")) == ("Reminders are off now.", [])
+    assert said(chosen(addressed, "/settings/reminders", wanted="yes")) == "Reminders are on now."
 
 
 @pytest.mark.parametrize(

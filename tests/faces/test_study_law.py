@@ -39,8 +39,6 @@ OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind
 OF_NONE = (urls.ACCOUNT_SESSION,)
 """One's own browsers are of no study."""
 LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
-
-
 ON_BOTH = pytest.mark.parametrize("migrated_url", ["sqlite", "postgresql"], indirect=True)
 
 

@@ -13,17 +13,9 @@ from app.storage.queries.today.branches import SOURCES
 from tests.services.people import library
 
 ZONE = "Asia/Shanghai"
-
-
 NOW = datetime(2026, 6, 1, 3, 20, tzinfo=ZoneInfo("UTC"))
-
-
 SNOOZED_BY = NOW - timedelta(days=4)
-
-
 LONG_AGO = NOW - timedelta(days=200)
-
-
 PLAN = library().plan("sbrt-nsclc", "1.0")
 
 

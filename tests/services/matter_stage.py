@@ -37,11 +37,7 @@ from tests.services.signer import Signer
 
 NOW = START + days(40)
 """When the baseline of everybody has closed."""
-
-
 SOON = START + timedelta(minutes=1)
-
-
 RANDOMISED, STARTED, ENDED = date(2026, 3, 5), date(2026, 3, 10), date(2026, 3, 20)
 
 

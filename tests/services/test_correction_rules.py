@@ -29,9 +29,18 @@ from app.storage.tables.capture import Response
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
+from tests.services.correcting import (
+    APPROVED,
+    SENT,
+    TODAY,
+    entry,
+    events_of,
+    propose,
+    send_baseline,
+    versions,
+)
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.signer import Signer
-from tests.services.test_corrections import APPROVED, SENT, TODAY, entry, events_of, propose, versions
 from tests.services.test_participant_page import blinded
 
 
@@ -42,10 +51,7 @@ def person(lone_installation: Installation, lone_site: Site) -> Person:
 
 @pytest.fixture
 def sent(person: Person) -> Person:
-    """Somebody who sent the baseline, every item answered with 2."""
-    person.begin("BL", START)
-    person.submit("BL", SENT)
-    return person
+    return send_baseline(person)
 
 
 @pytest.fixture

@@ -1,44 +1,32 @@
 """A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
 
 import json
-from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
-from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
+from app.services.clinic.corrections.proposals import ProposedAnswer
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news
 from app.services.patient.team_requests import pending_corrections, request_correction
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import Response
-from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.services.people import START, Person, colleague, days, qlq
+from tests.services.correcting import APPROVED, SENT, entry, events_of, propose, send_baseline, versions
+from tests.services.people import Person, colleague, days, qlq
 from tests.services.signer import Signer
-
-SENT = START + timedelta(hours=1)
-TODAY = START.date()
-
-
-APPROVED = DecisionEntry("approved")
 
 
 @pytest.fixture
 def sent(person: Person) -> Person:
-    """Somebody who sent the baseline, every item answered with 2."""
-    person.begin("BL", START)
-    person.submit("BL", SENT)
-    return person
+    return send_baseline(person)
 
 
 @pytest.fixture
@@ -46,49 +34,33 @@ def investigator(installation: Installation, site: Site) -> Signer:
     return Signer(installation, site, "zhang", Role.INVESTIGATOR)
 
 
-def entry(*answers: ProposedAnswer, version: int = 1) -> ProposalEntry:
-    first = answers or (ProposedAnswer("q5", "3", "wrong_tap"),)
-    return ProposalEntry(version, first, "I meant the other one", TODAY, "telephone")
+DECIDED = SENT + days(2)
 
 
-def propose(
-    person: Person, proposal: ProposalEntry, at: datetime = SENT, by: Actor | None = None, visit: str = "BL"
-) -> str:
-    context = StaffContext(person.installation, by or person.nurse, at)
-    return propose_correction(context, person.row().id or 0, person.slot(visit).public_id, proposal)
-
-
-def versions(installation: Installation) -> list[Response]:
-    with installation.read() as session:
-        return list(session.exec(select(Response).order_by(col(Response.version))).all())
-
-
-def events_of(installation: Installation, kind: str) -> list[dict[str, Any]]:
-    with installation.read() as session:
-        events = session.exec(select(FeedEvent.line).where(FeedEvent.type == kind)).all()
-    return [json.loads(line) for line in events]
-
-
-@pytest.mark.req("COR-01", "COR-03", "COR-04")
-def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
-    installation: Installation, sent: Person, investigator: Signer
-) -> None:
-    asking = ParticipantContext(installation, sent.participant(SENT), SENT)
+@pytest.fixture
+def approved(sent: Person, investigator: Signer) -> str:
+    """The correction of two answers of which one is left blank, asked for, proposed and signed."""
+    asking = ParticipantContext(sent.installation, sent.participant(SENT), SENT)
     request_correction(asking, sent.slot("BL").public_id)
     answers = (
         ProposedAnswer("q5", " ３ ", "wrong_tap"),
         ProposedAnswer("q6", "", "misunderstood", blank=True),
     )
     correction = propose(sent, entry(*answers))
-    assert len(versions(installation)) == 1
-    at = SENT + days(2)
-    investigator.decide(sent, correction, at, APPROVED)
+    assert len(versions(sent.installation)) == 1
+    investigator.decide(sent, correction, DECIDED, APPROVED)
+    return correction
 
+
+@pytest.mark.req("COR-01", "COR-03", "COR-04")
+def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
+    installation: Installation, sent: Person, approved: str
+) -> None:
     first, second = versions(installation)
     assert first.answers == qlq(2)
     assert second.answers == qlq(2) | {"q5": 3, "q6": None}
     assert (second.version, second.public_id, second.submitted_at) == (2, first.public_id, first.submitted_at)
-    assert second.submission == f"correction:{correction}"
+    assert second.submission == f"correction:{approved}"
     physical = {each["scale"]: each for each in second.scores}["PF"]
     assert (physical["answered"], physical["status"]) == (5, "complete")
     assert {each["scale"]: each for each in second.scores}["RF"]["status"] == "prorated"
@@ -103,20 +75,26 @@ def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
     assert event["data"]["answers"]["q5"] == 3
     assert (event["data"]["response"]["response_version"], event["scopes"]["reason"]) == (2, "answers:read")
 
-    assert pending_corrections(ParticipantContext(installation, sent.participant(SENT), at)) == {}
+
+@pytest.mark.req("COR-01", "COR-03", "COR-04")
+@pytest.mark.usefixtures("approved")
+def test_an_approved_correction_closes_the_request_and_the_trail_has_both_values(
+    installation: Installation, sent: Person, investigator: Signer
+) -> None:
+    assert pending_corrections(ParticipantContext(installation, sent.participant(SENT), DECIDED)) == {}
     with installation.read() as session:
         request = session.exec(select(TeamRequest)).one()
-        approved = session.exec(
+        approval = session.exec(
             select(AuditEntry).where(AuditEntry.event == AuditEvent.CORRECTION_APPROVED)
         ).one()
-        proposed = session.exec(
+        proposal = session.exec(
             select(AuditEntry).where(AuditEntry.event == AuditEvent.CORRECTION_PROPOSED)
         ).one()
     assert (request.outcome, request.closed_by) == ("approved", investigator.actor.id)
-    changed = {each["field"]: (each["old"], each["new"]) for each in json.loads(approved.changes)}
+    changed = {each["field"]: (each["old"], each["new"]) for each in json.loads(approval.changes)}
     assert (changed["q5"], changed["q6"]) == ((2, 3), (2, "blank"))
-    assert (proposed.reason, approved.actor_id) == ("I meant the other one", investigator.actor.id)
-    assert "I meant" not in proposed.changes
+    assert (proposal.reason, approval.actor_id) == ("I meant the other one", investigator.actor.id)
+    assert "I meant" not in proposal.changes
     assert verify_trail(installation) == []
 
 

@@ -160,8 +160,6 @@ STOPS = {
     "withdrawal from questionnaires": leave(DispositionKind.withdrew_questionnaires),
     "withdrawal from the study": leave(DispositionKind.withdrew_study),
 }
-
-
 NUMBER = itertools.count(100)
 
 

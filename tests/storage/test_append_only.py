@@ -69,6 +69,11 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
 
 
 def kept_rows(trial: Trial, at: datetime) -> list[object]:
+    """A row of each table of acts, in an order in which they can be stored."""
+    return [*_of_a_form(trial, at), *_of_corrections_and_alerts(trial, at), *_of_a_study(trial, at)]
+
+
+def _of_a_form(trial: Trial, at: datetime) -> list[object]:
     answer = AnswerEvent(
         slot_id=trial.slot, revision=1, client="c", seq=1, base=0, item="q1", value=1, language="en",
         text_sha256="0" * 64, received_at=at,
@@ -91,6 +96,10 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         participant_id=trial.participant, outcome=ContactOutcome.no_answer, contacted_at=at, recorded_at=at,
         recorded_by="x",
     )  # fmt: skip
+    return [answer, response, kept, disposition, contact]
+
+
+def _of_a_study(trial: Trial, at: datetime) -> list[object]:
     client = EdcClient(
         client_id="c1", study_id=trial.study, name="EDC", secret_hash="0" * 64, scopes="", created_at=at
     )
@@ -110,6 +119,10 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
     )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
+    return [client, pulled, pack, seal, reviewed, confirmed, canary]
+
+
+def _of_corrections_and_alerts(trial: Trial, at: datetime) -> list[object]:
     correction = Correction(
         id=1, public_id="k1", participant_id=trial.participant, study_id=trial.study, slot_id=trial.slot,
         response_version=1, changes={}, words="x", told_on=at.date(), evidence=CorrectionEvidence.telephone,
@@ -135,8 +148,7 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         ),
         LicenceDecision(study_id=trial.study, ref="x", decision=MatterDecision.ends, **settled),
     ]  # fmt: skip
-    acts = [answer, response, kept, disposition, contact, correction, decision, alert, action, *settlements]
-    return [*acts, client, pulled, pack, seal, reviewed, confirmed, canary]
+    return [correction, decision, alert, action, *settlements]
 
 
 def count(engine: Engine, table: str) -> int:

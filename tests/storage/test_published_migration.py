@@ -1,6 +1,7 @@
 """Migration 0004 reads from the feed what it said last of each form, and has every form looked at once."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import pytest
@@ -40,6 +41,33 @@ def _filled(table: sa.Table, **values: object) -> dict[str, object]:
     return needed | values
 
 
+FORMS: Sequence[tuple[str | None, Sequence[str], tuple[str | None, int | None, bool]]] = (
+    ("opened", ["assessment.opened"], ("open", 7, False)),
+    ("missed", ["assessment.opened", "assessment.missed"], ("missed", 8, False)),
+    (None, ["assessment.opened"], ("open", 7, False)),
+    ("opened", ["assessment.opened", "assessment.completed"], ("submitted", 8, True)),
+    (None, [], (None, None, True)),
+    (None, ["assessment.excused"], ("excused", 7, False)),
+)
+"""What a form was announced as, its events, and what is known of it afterwards: state, window, asleep."""
+
+
+def _store_forms(connection: sa.Connection, moment: object) -> None:
+    """Each form with its events, as a database of revision 0003 has them."""
+    tables = sa.MetaData()
+    tables.reflect(connection, only=["slot", "feed_event"])
+    slot, event = tables.tables["slot"], tables.tables["feed_event"]
+    for number, (announced, types, _expected) in enumerate(FORMS, start=1):
+        row = _filled(slot, public_id=f"s{number}", visit=f"V{number}", announced=announced)
+        sent = {"submitted_at": moment} if "assessment.completed" in types else {}
+        connection.execute(slot.insert(), [row | sent | {"version": len(types), "study_id": 1}])
+        for seq, type_ in enumerate(types, start=1):
+            line = json.dumps({"data": {"slot": {"window_version": seq + 6}}})
+            values = {"seq": number * 10 + seq, "type": type_, "ref": f"s{number}", "line": line}
+            connection.execute(event.insert(), [_filled(event, study_id=1, **values)])
+    connection.commit()
+
+
 @pytest.mark.req("EDC-04")
 def test_what_was_said_last_is_taken_from_the_feed(database_url: str) -> None:
     engine = sa.create_engine(database_url)
@@ -51,40 +79,13 @@ def test_what_was_said_last_is_taken_from_the_feed(database_url: str) -> None:
         _upgrade(connection, "0003")
         if not on_sqlite:
             _drop_foreign_keys(connection, "slot", "feed_event")
-        tables = sa.MetaData()
-        tables.reflect(connection, only=["slot", "feed_event"])
-        slot, event = tables.tables["slot"], tables.tables["feed_event"]
-        for number, (announced, types) in enumerate(
-            (
-                ("opened", ["assessment.opened"]),
-                ("missed", ["assessment.opened", "assessment.missed"]),
-                (None, ["assessment.opened"]),
-                ("opened", ["assessment.opened", "assessment.completed"]),
-                (None, []),
-                (None, ["assessment.excused"]),
-            ),
-            start=1,
-        ):
-            row = _filled(slot, public_id=f"s{number}", visit=f"V{number}", announced=announced)
-            sent = {"submitted_at": moment} if "assessment.completed" in types else {}
-            connection.execute(slot.insert(), [row | sent | {"version": len(types), "study_id": 1}])
-            for seq, type_ in enumerate(types, start=1):
-                line = json.dumps({"data": {"slot": {"window_version": seq + 6}}})
-                values = {"seq": number * 10 + seq, "type": type_, "ref": f"s{number}", "line": line}
-                connection.execute(event.insert(), [_filled(event, study_id=1, **values)])
-        connection.commit()
+        _store_forms(connection, moment)
         _upgrade(connection, "0004")
         rows = connection.execute(
             sa.text("SELECT published_state, published_window, wake_at IS NULL FROM slot ORDER BY id")
         ).all()
     engine.dispose()
-    assert [(state, window) for state, window, _asleep in rows] == [
-        ("open", 7),
-        ("missed", 8),
-        ("open", 7),
-        ("submitted", 8),
-        (None, None),
-        ("excused", 7),
+    assert [(state, window, bool(asleep)) for state, window, asleep in rows] == [
+        expected for _announced, _types, expected in FORMS
     ]
-    assert [bool(asleep) for *_published, asleep in rows] == [False, False, False, True, True, False]
     migrate(database_url)
