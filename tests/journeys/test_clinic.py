@@ -2,81 +2,33 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
-import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from app.domain.records.access import SYSTEM, Role
-from app.domain.records.studies import StudyMode
-from app.services.core.context import ParticipantContext, StaffContext
-from app.services.core.installation import Installation
+from app.domain.records.access import Role
+from app.services.core.context import ParticipantContext
 from app.services.patient.team_requests import request_call
-from app.services.setup.studies import create_staff, grant_role, load_study, open_site
-from tests import servers
-from tests.applications import Clock, application
 from tests.axe import audit
-from tests.services.people import START, days, enrolled, site_entry
+from tests.journeys.desk import A4_WIDTH, ServedDesk, check_fits, check_sound, serve_desk
+from tests.services.people import START, days, enrolled
 
-PASSWORD = "correct horse battery"
 EMAIL = "li.na@example.org"
 WIDTHS = (1280, 360)
 """The narrow one is the last to be looked at, so that everything is pressed there."""
-A4_WIDTH = 718
-"""Of a page between margins of 1 cm, in pixels."""
-
-
-@dataclass
-class Served:
-    """A running desk and the second factor of its investigator."""
-
-    address: str
-    secret: str
-    clock: Clock
 
 
 @pytest.fixture
-def served(migrated_sqlite_url: str) -> Iterator[Served]:
-    clock, listener = Clock(START), servers.free_socket()
-    address = servers.address(listener)
-    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
-    made: Installation = app.state.installation
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    for code in ("0571", "0021"):
-        site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry(code))
-        person = enrolled(made, site, f"{code}-001")
-        request_call(ParticipantContext(made, person.participant(START), START))
-    new = create_staff(StaffContext(made, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
-    for code in ("0571", "0021"):
-        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", code)
-    clock.at = START + days(8)
-    with servers.serving(app, listener):
-        yield Served(address, new.totp_secret, clock)
-
-
-def signed_in(context: BrowserContext, served: Served) -> Page:
-    page = context.new_page()
-    page.goto(f"{served.address}/desk")
-    give_secrets(page, served)
-    page.wait_for_url("**/desk")
-    return page
-
-
-def give_secrets(page: Page, served: Served) -> None:
-    """Fill in the two pages of signing in."""
-    page.fill("#email", EMAIL)
-    page.fill("#password", PASSWORD)
-    page.click("main button.btn")
-    page.fill("#code", pyotp.TOTP(served.secret).generate_otp(int(served.clock.at.timestamp()) // 30))
-    page.click("main button.btn")
-
-
-def check_sound(page: Page) -> None:
-    """No finding of axe, and nothing wider than the window."""
-    assert audit(page) == [], (page.url, page.viewport_size)
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+def served(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
+    """Eight days after somebody of each of two sites asked for a call; an investigator of both."""
+    with serve_desk(migrated_sqlite_url) as desk:
+        for code in ("0571", "0021"):
+            person = enrolled(desk.installation, desk.open_site(code), f"{code}-001")
+            request_call(ParticipantContext(desk.installation, person.participant(START), START))
+        desk.hire(EMAIL, "Li Na", Role.INVESTIGATOR, "0571", "0021")
+        desk.clock.at = START + days(8)
+        yield desk
 
 
 def check_sound_at_each_width(page: Page) -> None:
@@ -88,9 +40,9 @@ def check_sound_at_each_width(page: Page) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
-def test_every_page_is_sound(chromium: Browser, served: Served, language: str) -> None:
+def test_every_page_is_sound(chromium: Browser, served: ServedDesk, language: str) -> None:
     context = chromium.new_context(viewport={"width": WIDTHS[-1], "height": 800}, locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     if language == "zh_CN":
         page.click("form[action='/desk/language'] button")
     check_sound_at_each_width(page)
@@ -125,16 +77,16 @@ def test_every_page_is_sound(chromium: Browser, served: Served, language: str) -
     for path in ("/desk/report", "/desk/matrix"):
         page.goto(served.address + path)
         page.emulate_media(media="print")
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        check_fits(page)
         page.emulate_media(media="screen")
     context.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
-def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: Served, scripts: bool) -> None:
+def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: ServedDesk, scripts: bool) -> None:
     context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     page.click("text=Enrol")
     page.fill("#subject", "0021-002")
     page.fill("#consent_version", "2.1")
@@ -159,9 +111,11 @@ def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: Served, 
 
 
 @pytest.mark.slow
-def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(chromium: Browser, served: Served) -> None:
+def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(
+    chromium: Browser, served: ServedDesk
+) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     assert page.locator("#work tbody tr").count() == 2
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -179,10 +133,10 @@ def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(chromium: Browse
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_call_is_logged_from_its_row(chromium: Browser, served: Served, scripts: bool) -> None:
+def test_a_call_is_logged_from_its_row(chromium: Browser, served: ServedDesk, scripts: bool) -> None:
     """With keys alone where there are scripts: the form opens under its row, and the focus goes there."""
     context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     assert "Asked for a call" in page.inner_text("#work tbody tr:first-child")
     if scripts:
         page.keyboard.press("j")
@@ -203,11 +157,8 @@ def log_call(page: Page, row: int) -> None:
     page.click(f"#work tbody tr:not(.under) >> nth={row} >> [data-log]")
 
 
-@pytest.mark.slow
-def test_one_form_is_open_at_a_time_and_loses_nothing_unasked(chromium: Browser, served: Served) -> None:
-    """Two rows are chosen before the first answers; then words are typed, the network and the server fail."""
-    context = chromium.new_context(locale="en-GB")
-    page = signed_in(context, served)
+def choose_two_before_the_first_answers(page: Page) -> None:
+    """Press the first two rows while the network holds both requests back."""
     waiting: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -217,9 +168,17 @@ def test_one_form_is_open_at_a_time_and_loses_nothing_unasked(chromium: Browser,
     log_call(page, 0)
     log_call(page, 1)
     page.wait_for_timeout(50)
+    assert waiting
     for route in waiting:
         route.continue_()
     page.unroute("**/contacts", hold)
+
+
+@pytest.mark.slow
+def test_one_form_is_open_at_a_time(chromium: Browser, served: ServedDesk) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = served.sign_in(context, EMAIL)
+    choose_two_before_the_first_answers(page)
     under = page.locator("tr.under")
     expect(under).to_have_count(1)
     second = page.locator("#work tbody tr:not(.under)").nth(1).locator("[data-open]").inner_text()
@@ -227,11 +186,21 @@ def test_one_form_is_open_at_a_time_and_loses_nothing_unasked(chromium: Browser,
     ids = page.eval_on_selector_all("[id]", "all => all.map(each => each.id)")
     assert len(ids) == len(set(ids))
     key = str(page.get_attribute("tr.under form.keeps", "action")).split("/")[-2]
-    assert all(
-        key in str(each) for each in page.eval_on_selector_all("tr.under [id]", "all => all.map(e => e.id)")
-    )
+    inside = page.eval_on_selector_all("tr.under [id]", "all => all.map(each => each.id)")
+    assert inside
+    assert all(key in str(each) for each in inside)
+    context.close()
 
-    note = page.locator("tr.under [name=note]")
+
+@pytest.mark.slow
+def test_an_open_form_loses_nothing_unasked(chromium: Browser, served: ServedDesk) -> None:
+    """Words are typed; then another row and site are chosen, and the network and the server fail."""
+    context = chromium.new_context(locale="en-GB")
+    page = served.sign_in(context, EMAIL)
+    log_call(page, 1)
+    under, note = page.locator("tr.under"), page.locator("tr.under [name=note]")
+    second = page.locator("#work tbody tr:not(.under)").nth(1).locator("[data-open]").inner_text()
+    expect(under).to_contain_text(second)
     note.fill("rings at noon")
     asked = iter([False, False, True])
     page.on("dialog", lambda dialog: dialog.accept() if next(asked) else dialog.dismiss())
@@ -258,15 +227,15 @@ def test_one_form_is_open_at_a_time_and_loses_nothing_unasked(chromium: Browser,
 
 
 @pytest.mark.slow
-def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: Served) -> None:
+def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     log_call(page, 0)
     page.check("[name=outcome][value=no_answer]")
     page.fill("[name=note]", "rings at noon")
     served.clock.at += timedelta(hours=13)
     page.click("text=Save the contact")
-    give_secrets(page, served)
+    served.give_secrets(page, EMAIL)
     page.wait_for_url("**/contacts")
     expect(page.locator("[name=note]")).to_have_value("rings at noon")
     assert page.is_checked("[name=outcome][value=no_answer]")
@@ -278,10 +247,10 @@ def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: Serve
 
 @pytest.mark.slow
 def test_a_fault_is_shown_beside_its_words_and_the_summary_leads_to_the_field(
-    chromium: Browser, served: Served
+    chromium: Browser, served: ServedDesk
 ) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = signed_in(context, served)
+    page = served.sign_in(context, EMAIL)
     log_call(page, 0)
     page.click("text=Save the contact")
     circle = page.locator("[name=outcome]").first

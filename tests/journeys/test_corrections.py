@@ -1,71 +1,38 @@
 """A correction in a real browser: proposed and signed without scripts, read, printed; every page is sound."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
-import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.domain.capture.answers import SubmittedAnswer
-from app.domain.records.access import SYSTEM, Role
-from app.domain.records.studies import StudyMode
-from app.services.core.context import StaffContext
-from app.services.core.installation import Installation
-from app.services.setup.studies import create_staff, grant_role, load_study, open_site
-from tests import servers
-from tests.applications import Clock, application
-from tests.journeys.test_clinic import A4_WIDTH, PASSWORD, check_sound
+from app.domain.records.access import Role
+from tests.journeys.desk import A4_WIDTH, PASSWORD, ServedDesk, check_fits, check_sound, serve_desk
 from tests.services.after_baseline import propose
-from tests.services.people import START, Person, enrolled, site_entry
+from tests.services.beginnings import site_of
+from tests.services.people import START, Person, enrolled
 
-
-@dataclass
-class ServedSite:
-    """A running desk with somebody who sent the baseline, and the second factors of its staff."""
-
-    address: str
-    clock: Clock
-    person: Person
-    secrets: dict[Role, str]
-
-    def code(self, role: Role) -> str:
-        """The next code of somebody's app; each works once."""
-        self.clock.forward(minutes=1)
-        return pyotp.TOTP(self.secrets[role]).generate_otp(int(self.clock.at.timestamp()) // 30)
-
-    def sign_in(self, context: BrowserContext, role: Role) -> Page:
-        page = context.new_page()
-        page.goto(f"{self.address}/desk")
-        page.fill("#email", f"{role.value}@example.org")
-        page.fill("#password", PASSWORD)
-        page.click("main button.btn")
-        page.fill("#code", self.code(role))
-        page.click("main button.btn")
-        page.wait_for_url("**/desk")
-        return page
+NURSE, DOCTOR = "nurse@example.org", "investigator@example.org"
 
 
 @pytest.fixture
-def served(migrated_sqlite_url: str) -> Iterator[ServedSite]:
-    clock, listener = Clock(START), servers.free_socket()
-    address = servers.address(listener)
-    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
-    made: Installation = app.state.installation
-    outside = StaffContext(made, SYSTEM, START)
-    load_study(outside, "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    site = open_site(outside, "sbrt-nsclc", site_entry("0571"))
-    person = enrolled(made, site, "0571-001")
+def served(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
+    """A site with a nurse and an investigator."""
+    with serve_desk(migrated_sqlite_url) as desk:
+        desk.open_site("0571")
+        desk.hire(NURSE, "Nurse", Role.NURSE, "0571")
+        desk.hire(DOCTOR, "Investigator", Role.INVESTIGATOR, "0571")
+        yield desk
+
+
+@pytest.fixture
+def person(served: ServedDesk) -> Person:
+    """Somebody of that site who sent the baseline and had changed their fifth answer before."""
+    person = enrolled(served.installation, site_of(served.installation), "0571-001")
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), SubmittedAnswer(2, 1, "q5", 2))
     person.submit("BL", START)
-    secrets = {}
-    for role in (Role.NURSE, Role.INVESTIGATOR):
-        new = create_staff(outside, f"{role.value}@example.org", role.value.title(), PASSWORD, "en")
-        grant_role(outside, new.staff_id, role, "sbrt-nsclc", "0571")
-        secrets[role] = new.totp_secret
-    with servers.serving(app, listener):
-        yield ServedSite(address, clock, person, secrets)
+    return person
 
 
 def propose_by_page(page: Page, day: str) -> None:
@@ -85,47 +52,56 @@ def propose_by_page(page: Page, day: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_correction_is_proposed_signed_and_printed(chromium: Browser, served: ServedSite) -> None:
-    person = f"{served.address}/desk/participants/{served.person.row().public_id}"
-    form = f"{person}/forms/{served.person.slot('BL').public_id}"
-    plain = chromium.new_context(java_script_enabled=False, locale="en-GB")
-    nurse = served.sign_in(plain, Role.NURSE)
-    nurse.goto(form)
-    propose_by_page(nurse, START.date().isoformat())
-    plain.clear_cookies()
-    doctor = served.sign_in(plain, Role.INVESTIGATOR)
+def test_a_correction_is_proposed_signed_and_printed(
+    chromium: Browser, served: ServedDesk, person: Person
+) -> None:
+    about = f"{served.address}/desk/participants/{person.row().public_id}"
+    form = f"{about}/forms/{person.slot('BL').public_id}"
+    with chromium.new_context(java_script_enabled=False, locale="en-GB") as plain:
+        nurse = served.sign_in(plain, NURSE)
+        nurse.goto(form)
+        propose_by_page(nurse, START.date().isoformat())
+        plain.clear_cookies()
+        signed = sign_by_page(served, plain)
+    waiting = propose(person, served.clock.at, version=2)
+    listed = f"{served.address}/desk/corrections"
+    pages = (
+        listed,
+        f"{listed}?decided=1",
+        signed,
+        f"{about}/corrections/{waiting}",
+        form,
+        f"{form}/correction",
+        f"{form}/correction?item=q5&item=q30",
+    )
+    with chromium.new_context(locale="en-GB") as context:
+        page = served.sign_in(context, DOCTOR)
+        check_in_both_languages(page, pages)
+        check_copy(page, form)
+
+
+def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
+    """From the list of what is to sign to the signature; the address of what was signed."""
+    doctor = served.sign_in(context, DOCTOR)
     doctor.click("a:has-text('To sign')")
     doctor.click("#work tbody a")
     doctor.check("[name=outcome][value=approved]")
     doctor.fill("#password", PASSWORD)
-    doctor.fill("#one_time_code", served.code(Role.INVESTIGATOR))
+    doctor.fill("#one_time_code", served.code(DOCTOR))
     doctor.click("main form button.btn")
     expect(doctor.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
-    signed = doctor.url
-    plain.close()
+    return doctor.url
 
-    waiting = propose(served.person, served.clock.at, version=2)
-    with chromium.new_context(locale="en-GB") as context:
-        page = served.sign_in(context, Role.INVESTIGATOR)
-        listed = f"{served.address}/desk/corrections"
-        pages = (
-            listed,
-            f"{listed}?decided=1",
-            signed,
-            f"{person}/corrections/{waiting}",
-            form,
-            f"{form}/correction",
-            f"{form}/correction?item=q5&item=q30",
-        )
-        for widths in ((1280, 360), (360, 1280)):  # first in English, then in Chinese
-            for address in pages:
-                page.goto(address)
-                for width in widths:
-                    page.set_viewport_size({"width": width, "height": 800})
-                    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-                check_sound(page)
-            page.click("form[action='/desk/language'] button")
-        check_copy(page, form)
+
+def check_in_both_languages(page: Page, pages: Iterable[str]) -> None:
+    for widths in ((1280, 360), (360, 1280)):  # first in English, then in Chinese
+        for address in pages:
+            page.goto(address)
+            for width in widths:
+                page.set_viewport_size({"width": width, "height": 800})
+                check_fits(page)
+            check_sound(page)
+        page.click("form[action='/desk/language'] button")
 
 
 def check_copy(page: Page, form: str) -> None:
@@ -138,4 +114,4 @@ def check_copy(page: Page, form: str) -> None:
     expect(page.locator(".print-head")).to_be_visible()
     expect(page.locator("[data-print]")).not_to_be_visible()
     expect(revision).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    check_fits(page)

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.applications import Clock
 from tests.faces.offline import enrolled, offline_app, questionnaires
 from tests.faces.visitors import ANSWERS
+from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.network import Network, network
-from tests.journeys.patients import SIZE
-from tests.journeys.test_patient import World, accessible, begin, come_in, step
+from tests.journeys.patients import SIZE, step
 from tests.page_time import wait_until
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START

@@ -1,48 +1,17 @@
 """A participant's whole way in a real browser: touch, keyboard only, and without JavaScript."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
-from app.storage.tables.capture import AnswerEvent, Response
-from app.storage.tables.schedule import Slot
-from tests.applications import Clock
-from tests.axe import audit
-from tests.faces.visitors import Phone, invited, newcomer
-from tests.journeys.patients import SIZE, Hospital
+from tests.faces.visitors import invited, newcomer
+from tests.journeys.invited import World, accessible, begin, come_in
+from tests.journeys.patients import SIZE, Hospital, step
 from tests.page_time import forward
 from tests.services.people import PIN, START, Person
-
-
-@dataclass
-class World:
-    """A served application, its clock, and somebody of the test's own who holds a link."""
-
-    url: str
-    clock: Clock
-    phone: Phone
-
-    @property
-    def link(self) -> str:
-        return f"{self.url}/a/{self.phone.link}"
-
-    def response(self) -> Response:
-        with self.phone.person.installation.read() as session:
-            return session.exec(select(Response).where(col(Response.slot_id).in_(self._slots()))).one()
-
-    def events(self) -> list[tuple[str, int | None]]:
-        with self.phone.person.installation.read() as session:
-            own = select(AnswerEvent).where(col(AnswerEvent.slot_id).in_(self._slots()))
-            return [(row.item, row.value) for row in session.exec(own)]
-
-    def _slots(self) -> SelectOfScalar[int | None]:
-        return select(col(Slot.id)).where(Slot.participant_id == self.phone.person.row().id)
 
 
 @pytest.fixture
@@ -52,35 +21,28 @@ def world(served: Hospital) -> World:
     return World(served.url, served.clock, invited(served.app, person))
 
 
-def accessible(tab: Page) -> None:
-    assert audit(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+def answer_all_but_the_third(tab: Page) -> None:
+    """The second option everywhere; the third question is left after it was asked again."""
+    for number in range(1, 31):
+        expect(tab.locator(f"#s-q{number}")).to_be_visible()
+        if number == 3:
+            step(tab)
+            expect(tab.locator("#leave")).to_be_visible()
+            tab.locator("#leave").tap()
+            continue
+        tab.locator(f"#s-q{number} label.o").nth(1).tap()
+        expect(tab.locator(f"#s-q{number}")).to_be_visible()
+        step(tab)
+    expect(tab.locator("#review")).to_be_visible()
 
 
-def come_in(tab: Page, world: World) -> None:
-    """From the link to home."""
-    tab.goto(world.link)
-    tab.locator("main form[action^='/a/'] button").click()
-    for name in ("pin", "pin_again"):
-        tab.fill(f"[name={name}]", PIN)
-    tab.locator("main form button").click()
-    for step in ("welcome", "practice"):
-        tab.wait_for_url(f"**/{step}")
-        tab.locator("footer a").click()
-    tab.wait_for_url("**/home/ready")
-
-
-def begin(tab: Page) -> None:
-    """From home to the first question."""
-    tab.locator("main a.btn").first.click()
-    tab.check("[name=who][value=self]")
-    tab.locator("footer button").click()
-    tab.wait_for_selector("#f")
-
-
-def step(tab: Page) -> None:
-    forward(tab)
-    tab.locator("#next").tap()
+def change_the_fifth(tab: Page) -> None:
+    """From the review to a question and back."""
+    tab.locator("#rows a").nth(4).tap()
+    expect(tab.locator("#s-q5")).to_be_visible()
+    tab.locator("#s-q5 label.o").nth(3).tap()
+    step(tab)
+    expect(tab.locator("#review")).to_be_visible()
 
 
 @pytest.mark.slow
@@ -100,23 +62,9 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
     assert world.phone.person.row().language == lang
     expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans" if lang == "zh_CN" else "en")
     accessible(tab)
-    for number in range(1, 31):
-        expect(tab.locator(f"#s-q{number}")).to_be_visible()
-        if number == 3:
-            step(tab)
-            expect(tab.locator("#leave")).to_be_visible()
-            tab.locator("#leave").tap()
-            continue
-        tab.locator(f"#s-q{number} label.o").nth(1).tap()
-        expect(tab.locator(f"#s-q{number}")).to_be_visible()
-        step(tab)
-    expect(tab.locator("#review")).to_be_visible()
+    answer_all_but_the_third(tab)
     accessible(tab)
-    tab.locator("#rows a").nth(4).tap()
-    expect(tab.locator("#s-q5")).to_be_visible()
-    tab.locator("#s-q5 label.o").nth(3).tap()
-    step(tab)
-    expect(tab.locator("#review")).to_be_visible()
+    change_the_fifth(tab)
     step(tab)
     tab.wait_for_url("**/done")
     accessible(tab)
