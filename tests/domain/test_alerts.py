@@ -24,8 +24,7 @@ from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import QLQ_C30
-from tests.domain.test_plan import refused
-from tests.domain.trial import HEAD, small, visit
+from tests.domain.trial import HEAD, refused, small, visit
 from tests.services.alerted import PAIN, RULES, SCORE
 from tests.services.people import START, library, qlq
 

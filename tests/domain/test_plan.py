@@ -9,14 +9,7 @@ from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind, WorklistRule
 from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
-from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, repeated, small, visit
-
-
-def refused(*parts: str, head: str = HEAD) -> BadDefinition:
-    with pytest.raises(BadDefinition) as bad:
-        small(*parts, head=head)
-    assert bad.value.file == "small.toml"
-    return bad.value
+from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, refused, repeated, small, visit
 
 
 def test_the_shipped_plan_is_the_trial_of_the_registry() -> None:

@@ -3,10 +3,13 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import AnchorDate, PlannedSlot
 from app.domain.plans.windows import Window
+from app.domain.refusal import BadDefinition
 
 SHIPPED_FILE = "questionnaires/plans/sbrt-nsclc/1.0.toml"
 SHIPPED_TEXT = (Path(__file__).parents[2] / SHIPPED_FILE).read_text(encoding="utf-8")
@@ -87,3 +90,11 @@ def anchored(**dates: date) -> dict[str, AnchorDate]:
 def windows(slots: tuple[PlannedSlot, ...]) -> dict[str, Window]:
     """The known windows by visit code."""
     return {slot.visit: slot.window for slot in slots if slot.window is not None}
+
+
+def refused(*parts: str, head: str = HEAD) -> BadDefinition:
+    """What is wrong with the small plan that has these parts."""
+    with pytest.raises(BadDefinition) as bad:
+        small(*parts, head=head)
+    assert bad.value.file == "small.toml"
+    return bad.value

@@ -20,9 +20,8 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
+from tests.services.arms import assign, blinded
 from tests.services.people import START, qlq
-from tests.services.test_scheduling import assign
-from tests.services.test_score_courses import blinded
 
 ARM_WORDS = re.compile(r"SBRT|\bSOC\b|EOT|standard care", re.IGNORECASE)
 HIDDEN_TABLES = frozenset({"staff", "staff_link", "role_grant", "recovery_code", "clock_confirmation"})

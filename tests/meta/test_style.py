@@ -71,6 +71,18 @@ def test_nothing_is_imported_inside_a_function() -> None:
     assert not inside
 
 
+def test_what_tests_share_stands_in_a_module_of_its_own() -> None:
+    borrowed = [
+        place(module, node)
+        for module in modules("tests")
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (*_imported(node), *(alias.name for alias in node.names))
+        if name.startswith(("tests.", "test_")) and name.rpartition(".")[2].startswith("test_")
+    ]
+    assert not borrowed
+
+
 def test_every_module_is_named_for_something() -> None:
     vague = [
         str(module.relative_to(ROOT))

@@ -1,7 +1,9 @@
 """A machine whose wall clock can be wrong, and an installation that watches it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
 
 from app.domain.clock_trust import ClockReading
 from app.services.audit.clock_confirmation import update_clock_trust
@@ -33,3 +35,9 @@ def watching(installation: Installation, machine: Machine, boot_id: str = BOOT_I
     watched = replace(installation, clock_watch=ClockWatch(machine.read, boot_id))
     update_clock_trust(watched)
     return watched
+
+
+def database_now(installation: Installation) -> datetime:
+    with installation.read() as session:
+        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

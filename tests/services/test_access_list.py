@@ -18,8 +18,8 @@ from app.services.setup.studies import open_site
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.confirming import newcomer
+from tests.services.joining import enter
 from tests.services.people import START, Person, colleague, days, site_entry
-from tests.services.test_entry import enter
 
 
 def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> SignInProblems:

@@ -42,8 +42,7 @@ from tests.services.beginnings import installed_at
 from tests.services.machines import BOOT_ID, Machine, machine_at, watching
 from tests.services.people import PIN, START, Person, days, qlq
 from tests.services.reminded import Counted, MailServer, outbox, recorded, reminded
-from tests.services.staff_desk import code
-from tests.services.test_staff_access import EMAIL, HERE, PASSWORD
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, code
 
 REASON = "NTP was off after the power cut"
 YEARS = days(2000)

@@ -29,6 +29,7 @@ from app.storage.tables.capture import Response
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
+from tests.services.arms import blinded
 from tests.services.correcting import (
     APPROVED,
     SENT,
@@ -41,7 +42,6 @@ from tests.services.correcting import (
 )
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.signer import Signer
-from tests.services.test_participant_page import blinded
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.services.reminders.reminder_settings import choose_text_size
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import PIN, START, Person, bound, days, enrolled
-from tests.services.test_entry import events
+from tests.services.trail_entries import entries_of
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -
     for _ in range(2):
         remove_own_device(ParticipantContext(person.installation, here, later), there.device_id)
     assert refused(lambda: other.participant(later)) == "not_signed_in"
-    assert len(events(person.installation, AuditEvent.DEVICE_REMOVED)) == 1
+    assert len(entries_of(person.installation, AuditEvent.DEVICE_REMOVED)) == 1
     assert [each.device_id for each in list_own_devices(mine)] == [here.device_id]
 
 
@@ -61,7 +61,7 @@ def test_the_text_size_is_kept_and_told_once(person: Person) -> None:
     for _ in range(2):
         choose_text_size(ParticipantContext(person.installation, person.participant(START), START), "large")
     assert person.participant(START).text_size is TextSize.large
-    assert len(events(person.installation, AuditEvent.TEXT_SIZE_CHANGED)) == 1
+    assert len(entries_of(person.installation, AuditEvent.TEXT_SIZE_CHANGED)) == 1
     huge = refused(
         lambda: choose_text_size(
             ParticipantContext(person.installation, person.participant(START), START), "huge"
@@ -75,7 +75,7 @@ def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> No
         lock_device(ParticipantContext(person.installation, person.participant(START), START))
     visitor = person.participant(START)
     assert (visitor.locked, visitor.put_down) == (True, True)
-    assert len(events(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
+    assert len(entries_of(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
     unlock_device(ParticipantContext(person.installation, visitor, START), PIN)
     assert not person.participant(START).locked
 

@@ -24,8 +24,8 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.services.arms import blinded
 from tests.services.people import START, Person, colleague, days, enrolled
-from tests.services.test_score_courses import blinded
 
 DAY0 = date(2026, 3, 2)
 NOW = START + days(12)  # D0 to D9 are closed

@@ -27,12 +27,12 @@ from app.services.edc.records import StoreEffect, to_milliseconds
 from app.services.edc.representations import Stated, represent
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
-from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
 from tests.services.edc_session import request_about
 from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.trail_entries import entries_of
 
 LOST = StatusBody(StatusWord.lost, "2026-03-02")
 DIED = StatusBody(StatusWord.died, "2026-03-02")
@@ -43,11 +43,6 @@ NUMBERS = itertools.count(100)
 def stating(installation: Installation, caller: EdcClientSession, as_of: datetime) -> EdcRequest:
     """A request at the start about the person, true from a moment."""
     return replace(request_about(installation, caller, "0571-001"), as_of=as_of)
-
-
-def entries(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
-    with installation.read() as session:
-        return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
 
 
 @pytest.mark.usefixtures("person")
@@ -146,7 +141,7 @@ def test_another_body_for_the_same_moment_is_listed_once_and_changes_nothing(
         with pytest.raises(Refused, match="contradicting_body"):
             receive_status(request, other)
     assert person.row().arm == "SBRT"
-    assert len(entries(installation, AuditEvent.BODY_CONTRADICTED)) == 2
+    assert len(entries_of(installation, AuditEvent.BODY_CONTRADICTED)) == 2
     nurse = StaffContext(installation, colleague(Role.NURSE, site), START)
     view = get_participant_overview(nurse, key_of(person.row()))
     assert [(each.part, each.as_of) for each in view.contradictions] == [("arm", START), ("status", START)]

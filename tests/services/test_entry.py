@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.access import CLOCK, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.activation import activate_device, find_invitation, redeem_invitation
+from app.services.accounts.activation import find_invitation, redeem_invitation
 from app.services.accounts.participant_session import (
     authenticate,
     change_language,
@@ -26,17 +25,16 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.hashing import SecretHasher
 from app.services.core.installation import Installation
 from app.services.core.throttling import CODE_TRIES, SPAN, TRIES, code_limits
-from app.services.schedule.enrolment import Invitation, enrol_participant, issue_invitation
+from app.services.schedule.enrolment import enrol_participant
 from app.storage.statements.throttle import count_try
-from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Device
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.beginnings import SITE, begun, grown, site_of
+from tests.services.joining import HERE, enter, invite, link_of
 from tests.services.people import PIN, START, Person, bound, days, enrolment
+from tests.services.trail_entries import entries_of
 from tests.stages import Stage
-
-HERE = "192.0.2.1"
 
 
 def _nine(installation: Installation) -> Sequence[str]:
@@ -59,25 +57,6 @@ def guest(installation: Installation, site: Site) -> Person:
     return Person(installation, site, "0571-009")
 
 
-def invite(person: Person, at: datetime = START) -> Invitation:
-    return issue_invitation(
-        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
-    )
-
-
-def link_of(told: Invitation) -> str:
-    return told.url.rsplit("/", 1)[1]
-
-
-def enter(person: Person, secret: str, at: datetime = START, pin: str = PIN, again: str = PIN) -> str:
-    return activate_device(person.installation, secret, pin, again, "Android", HERE, at)
-
-
-def events(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
-    with installation.read() as session:
-        return list(session.exec(select(AuditEntry).where(AuditEntry.event == event.value)))
-
-
 @pytest.mark.req("IAM-10", "AUD-07")
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
     told = invite(guest)
@@ -88,7 +67,7 @@ def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> Non
     assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
     assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
     (entry,) = [
-        e for e in events(guest.installation, AuditEvent.DEVICE_BOUND) if e.actor_id == visitor.public_id
+        e for e in entries_of(guest.installation, AuditEvent.DEVICE_BOUND) if e.actor_id == visitor.public_id
     ]
     assert entry.actor_kind == ActorKind.PARTICIPANT
     assert PIN not in entry.changes
@@ -107,7 +86,7 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
     assert refused(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
     assert refused(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
     assert refused(lambda: looks(third.code, START)) == "wrong_link"
-    entries = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
+    entries = entries_of(guest.installation, AuditEvent.ACTIVATION_REFUSED)
     assert [(entry.actor_id, entry.chain) for entry in entries] == [("stranger", "installation")] * 2
 
 
@@ -213,7 +192,7 @@ def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
 def test_leaving_unbinds_at_once(person: Person) -> None:
     sign_out_device(ParticipantContext(person.installation, person.participant(START), START))
     assert refused(lambda: person.participant(START)) == "not_signed_in"
-    assert len(events(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
+    assert len(entries_of(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
 
 
 def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
@@ -225,7 +204,7 @@ def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     assert person.participant(later).locked
     unlock_device(ParticipantContext(person.installation, visitor, later), PIN)
     assert not person.participant(later).locked
-    assert len(events(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
+    assert len(entries_of(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
 
 
 @pytest.mark.req("IAM-12")
@@ -242,7 +221,7 @@ def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: 
         for _ in range(TRIES):
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
     assert not person.participant(later).locked
-    assert len(events(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
+    assert len(entries_of(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
     alone = ParticipantContext(person.installation, visitor, later)
     assert refused(partial(unlock_device, alone, PIN)) == "throttled"
 
@@ -282,7 +261,7 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
         )
         == "wrong_pin"
     )
-    entries = events(person.installation, AuditEvent.PIN_REFUSED)
+    entries = entries_of(person.installation, AuditEvent.PIN_REFUSED)
     assert len(entries) == TRIES + 1
     assert all("000001" not in entry.changes for entry in entries)
 
@@ -292,7 +271,7 @@ def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
     change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
     change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
     assert person.participant(START).language == "zh_CN"
-    assert len(events(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
+    assert len(entries_of(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
     assert (
         refused(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
         == "no_language"

@@ -1,6 +1,6 @@
 """Answers kept apart because they came too late: accepted by an investigator who saw them, or rejected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -24,13 +24,13 @@ from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
 from tests.services.alerted import PAIN, raised, watching
 from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, sent_twice, two_phones
 from tests.services.people import START, Person, bound, days, qlq
 from tests.services.sending import response
+from tests.services.trail_entries import entries_of
 
 
 def send_too_late(trial: TwoSites, answers: dict[str, AnswerValue]) -> tuple[Person, int, MatterName]:
@@ -44,12 +44,6 @@ def send_too_late(trial: TwoSites, answers: dict[str, AnswerValue]) -> tuple[Per
     return person, person.row().id or 0, trial.only(MatterKind.quarantine).name
 
 
-def audited(trial: TwoSites, event: AuditEvent) -> Sequence[AuditEntry]:
-    """The entries of this event."""
-    with trial.installation.read() as session:
-        return session.exec(select(AuditEntry).where(AuditEntry.event == event)).all()
-
-
 @pytest.mark.req("IAM-04")
 def test_late_answers_are_accepted_only_by_an_investigator_who_saw_them(two_sites: TwoSites) -> None:
     person, key, name = send_too_late(two_sites, qlq(3))
@@ -61,7 +55,7 @@ def test_late_answers_are_accepted_only_by_an_investigator_who_saw_them(two_site
     assert (details.late.obstacle, details.late.saved) == (None, {"q1": 4})
     assert dict(details.late.document) == qlq(3)
     shown = get_matter(two_sites.manager, key, name).shown
-    assert len(audited(two_sites, AuditEvent.ANSWERS_VIEWED)) == 2
+    assert len(entries_of(two_sites.installation, AuditEvent.ANSWERS_VIEWED)) == 2
     for context, decision, reason, preview, refusal in (
         (two_sites.manager, "accepted", " ", shown, "reason_needed"),
         (two_sites.manager, "date_stands", "looked up in the file", shown, "unknown_decision"),
@@ -91,8 +85,8 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     with two_sites.installation.read() as session:
         newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
     assert newest == "assessment.completed"
-    assert audited(two_sites, AuditEvent.MATTER_SETTLED) == []
-    (accepted,) = audited(two_sites, AuditEvent.ANSWERS_ACCEPTED)
+    assert entries_of(two_sites.installation, AuditEvent.MATTER_SETTLED) == []
+    (accepted,) = entries_of(two_sites.installation, AuditEvent.ANSWERS_ACCEPTED)
     assert accepted.reason == "looked up in the file"
     assert verify_trail(two_sites.installation) == []
 
@@ -149,4 +143,4 @@ def test_who_may_not_see_answers_settles_without_them(
         (matter,) = lone_sites.open(nurse).rows
         assert not get_matter(nurse, person.row().id or 0, matter.name).sees_answers
         lone_sites.settle(person, matter.name, DECISIONS[matter.name.kind][1].value, nurse)
-    assert audited(lone_sites, AuditEvent.ANSWERS_VIEWED) == []
+    assert entries_of(lone_sites.installation, AuditEvent.ANSWERS_VIEWED) == []

@@ -11,11 +11,10 @@ from app.services.clinic.participants.history import HistoryEntry, get_participa
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
+from tests.services.arms import assign, blinded
 from tests.services.beginnings import site_of
 from tests.services.full_course import LATER
 from tests.services.people import START, Person, colleague, enrolled
-from tests.services.test_scheduling import assign
-from tests.services.test_score_courses import blinded
 
 
 def seen(

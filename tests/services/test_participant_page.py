@@ -1,13 +1,11 @@
 """What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
 from sqlmodel import select
 
-from app.definitions.library import Library
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
@@ -37,6 +35,7 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
 from tests.refusals import refused
+from tests.services.arms import blinded
 from tests.services.people import START, Person, bound, colleague, days, enrolment
 
 CLOSED = START + days(40)  # the baseline's window is over
@@ -157,13 +156,6 @@ def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, p
     trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, CLOSED)
     assert "sbrt_end" not in [dated.kind.kind for dated in plain.dates]
     assert "sbrt_end" in [dated.kind.kind for dated in trusted.dates]
-
-
-def blinded(installation: Installation) -> Installation:
-    """The same installation under a blinded plan."""
-    held = installation.library
-    plans = {key: replace(plan, blinded=True) for key, plan in held.plans.items()}
-    return replace(installation, library=Library(held.root, held.instruments, held.texts, plans))
 
 
 @pytest.mark.req("PRI-01")

@@ -22,9 +22,9 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from tests.refusals import refused
+from tests.services.arms import blinded
 from tests.services.people import START, Person, colleague, days, enrolled, site_entry
 from tests.services.reminded import recorded
-from tests.services.test_participant_page import blinded
 
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:

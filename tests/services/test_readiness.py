@@ -1,10 +1,9 @@
 """An installation says what keeps it from serving."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from app.domain.refusal import BadDefinition, DatabaseUnavailable
 from app.services.core.installation import Installation
@@ -16,12 +15,7 @@ from app.services.setup.readiness import (
 )
 from app.storage.database.sqlite_file import prepare_sqlite_file, sqlite_file
 from app.storage.engine import open_engine
-
-
-def database_now(installation: Installation) -> datetime:
-    with installation.read() as session:
-        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+from tests.services.machines import database_now
 
 
 def test_a_migrated_database_and_a_true_clock_are_ready(installation: Installation) -> None:

@@ -24,8 +24,8 @@ from app.storage.engine import open_engine
 from app.storage.head_file import KnownHead, KnownHeads, read_head_file, write_head_file
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
+from tests.services.machines import database_now
 from tests.services.people import START, enrolled
-from tests.services.test_readiness import database_now
 
 STUDY = "sbrt-nsclc"
 

@@ -13,36 +13,15 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import cancel_visit, request_visit
-from app.services.schedule.slots import (
-    NOT_IN_PLAN,
-    apply_proposal,
-    current_anchors,
-    propose_schedule,
-    rename_slots,
-)
+from app.services.schedule.slots import NOT_IN_PLAN, current_anchors, rename_slots
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
-from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot, VisitRecord
+from tests.services.arms import assign
 from tests.services.people import START, Person, days
 from tests.services.reminded import feed_types, push_all, recorded
 
 DAY0 = date(2026, 3, 2)
-
-
-def assign(person: Person, arm: str | None, day: float) -> None:
-    """What the EDC's arm does: the schedule is computed anew."""
-    at = START + days(day)
-    with person.installation.work(SYSTEM, at) as work:
-        participant = work.session.get_one(Participant, person.row().id)
-        work.lock(participant_chain(participant.id or 0))
-        participant.arm = arm
-        plan = get_plan(person.installation, work.session, participant.study_id)
-        anchors = current_anchors(work.session, participant.id or 0)
-        slots = list_slots(work.session, participant.id or 0)
-        proposal = propose_schedule(plan, participant, slots, anchors, at)
-        apply_proposal(person.installation, work, plan, participant, proposal)
-        work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
 
 
 def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> None:

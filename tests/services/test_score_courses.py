@@ -18,8 +18,8 @@ from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
+from tests.services.arms import assign, blinded
 from tests.services.people import START, Person, bound, colleague, days, enrolled, qlq
-from tests.services.test_scheduling import assign
 
 WEEK_6 = START + days(42)
 HOUR = timedelta(hours=1)
@@ -40,12 +40,6 @@ def sent(person: Person, visit: str, at: datetime, answers: dict[str, int | str 
     person.cookie = bound(person, at)
     person.begin(visit, at)
     person.submit(visit, at, answers)
-
-
-def blinded(installation: Installation) -> Installation:
-    library = installation.library
-    plans = {key: replace(plan, blinded=True) for key, plan in library.plans.items()}
-    return replace(installation, library=replace(library, plans=plans))
 
 
 @pytest.mark.req("CAP-18")

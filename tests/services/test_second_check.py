@@ -23,8 +23,9 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.confirming import BORN, confirming, newcomer
+from tests.services.joining import HERE, invite, link_of
 from tests.services.people import PIN, START, Person, days, enrolment
-from tests.services.test_entry import HERE, events, invite, link_of
+from tests.services.trail_entries import entries_of
 
 LATER = START + days(1)
 RIGHT, WRONG = BORN.isoformat(), "1951-02-03"
@@ -99,7 +100,7 @@ def test_nobody_is_invited_before_their_birth_date_is_known(
     assert refused(lambda: _record(person, BORN, " ")) == "reason_needed"
     _record(person, BORN)
     assert enter(person, link_of(invite(person)), RIGHT)
-    (entry,) = events(lone_installation, AuditEvent.BIRTH_DATE_RECORDED)
+    (entry,) = entries_of(lone_installation, AuditEvent.BIRTH_DATE_RECORDED)
     assert (entry.reason, "1950" in entry.changes) == ("mistyped", False)
 
 
@@ -117,7 +118,7 @@ def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
         assert told == "wrong_birth_date"
     unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
     assert not guest.participant(LATER).locked
-    assert len(events(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
+    assert len(entries_of(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
 
 
 @pytest.mark.req("IAM-12")
@@ -136,7 +137,7 @@ def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Pe
         ParticipantContext(guest.installation, guest.participant(LATER), START), RIGHT
     )  # a bound browser is not affected
     assert enter(guest, link_of(invite(guest)), RIGHT)
-    entries = events(guest.installation, AuditEvent.ACTIVATION_REFUSED)
+    entries = entries_of(guest.installation, AuditEvent.ACTIVATION_REFUSED)
     assert {entry.chain for entry in entries} == {f"participant:{guest.row().id}"}
 
 
@@ -189,7 +190,7 @@ def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> 
     assert enter(settled, made.code.lower(), PIN)
     assert settled.row().pin_hash == before
     assert refused(lambda: enter(settled, made.code, PIN)) == "wrong_link"
-    (entry,) = events(settled.installation, AuditEvent.OWN_CODE_ISSUED)
+    (entry,) = entries_of(settled.installation, AuditEvent.OWN_CODE_ISSUED)
     assert (entry.actor_id, made.code in entry.changes) == (settled.row().public_id, False)
 
 
@@ -218,7 +219,7 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     assert refused(lambda: change(PIN, "111111", "111111")) == "bad_pin"
     assert refused(lambda: change(PIN, again="135792")) == "pins_differ"
     change(PIN)
-    assert len(events(settled.installation, AuditEvent.PIN_CHANGED)) == 1
+    assert len(entries_of(settled.installation, AuditEvent.PIN_CHANGED)) == 1
     assert (
         refused(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
         == "wrong_pin"

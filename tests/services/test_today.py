@@ -1,23 +1,22 @@
 """Today: whom the list shows and why, in every database as the pure rule says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
-from sqlmodel import col, select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
-from app.domain.today.reasons import RANKS, DiaryFacts, ParticipantFacts, Reason, TodayCursor, find_reasons
+from app.domain.today.reasons import DiaryFacts, Reason, TodayCursor
 from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.today.contact_log import log_contact
-from app.services.clinic.today.rows import TodayRow, participant_facts
+from app.services.clinic.today.rows import TodayRow
 from app.services.clinic.today.snoozing import snooze_participant
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today
 from app.services.core.context import ParticipantContext, StaffContext
@@ -28,10 +27,9 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import open_site
 from app.storage.queries.today import rows as statements
 from app.storage.queries.today.branches import SOURCES
-from app.storage.queries.today.rows import TodaySearch, list_entries, list_forms, read_people
+from app.storage.queries.today.rows import TodaySearch
 from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
-from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
 from tests.services.alerted import watched
 from tests.services.beginnings import SITE, begun, grown, site_of
@@ -47,6 +45,7 @@ from tests.services.people import (
     qlq,
     site_entry,
 )
+from tests.services.today_reading import by_rule, by_statement, read_facts
 from tests.stages import Stage
 
 EVERYTHING = TodayFilter()
@@ -152,39 +151,6 @@ def _message(person: Person, slot: int, at: datetime, state: str) -> Message:
         queued_at=at,
         settled_at=at,
     )
-
-
-def by_statement(installation: Installation, search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
-    """Who stands on the list for each reason, by the statements: somebody's earliest entry."""
-    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
-    ranks = {rank: reason for reason, rank in RANKS.items()}
-    with installation.read() as session:
-        entries = list_entries(session.connection(), search, tuple(SOURCES), None, 1000)
-    for entry in entries:
-        found[ranks[entry.rank]].setdefault(entry.person, entry.at)
-    return found
-
-
-def by_rule(people: Mapping[int, ParticipantFacts], search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
-    """The same by the pure rule over these facts."""
-    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
-    for person, facts in people.items():
-        for each in find_reasons(facts, search.plan.worklist, search.at):
-            if not each.snoozed:
-                found[each.reason][person] = each.at
-    return found
-
-
-def read_facts(installation: Installation, search: TodaySearch) -> dict[int, ParticipantFacts]:
-    """What the program reads of everybody at these sites who takes part."""
-    with installation.read() as session:
-        rows = session.exec(select(Participant).where(col(Participant.site_id).in_(search.sites)))
-        people = [row.id or 0 for row in rows if row.exit_kind is None]
-        known = read_people(session.connection(), search, people)
-        forms = list_forms(session.connection(), search, people)
-    return {
-        person: participant_facts(known[person], forms[person], person in search.locked) for person in people
-    }
 
 
 MOMENTS = (

@@ -33,7 +33,7 @@ from tests.services.drawn_work import (
     edges_of,
 )
 from tests.services.people import site_entry
-from tests.services.test_today import by_rule, by_statement, read_facts
+from tests.services.today_reading import by_rule, by_statement, read_facts
 
 REACHED_NOBODY = ("no_contact", "no_channel")
 

@@ -23,11 +23,10 @@ from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
+from tests.services.arms import assign, blinded
 from tests.services.beginnings import site_of
 from tests.services.full_course import LATER
 from tests.services.people import START, Person, enrolled, site_entry
-from tests.services.test_scheduling import assign
-from tests.services.test_score_courses import blinded
 
 STUDY = "sbrt-nsclc"
 ZONE = "Asia/Shanghai"

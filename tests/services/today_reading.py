@@ -1,0 +1,46 @@
+"""Whom Today lists, by its statements and by the pure rule over what the program reads."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel import col, select
+
+from app.domain.today.reasons import RANKS, ParticipantFacts, Reason, find_reasons
+from app.services.clinic.today.rows import participant_facts
+from app.services.core.installation import Installation
+from app.storage.queries.today.branches import SOURCES
+from app.storage.queries.today.rows import TodaySearch, list_entries, list_forms, read_people
+from app.storage.tables.participants import Participant
+
+
+def by_statement(installation: Installation, search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
+    """Who stands on the list for each reason, by the statements: somebody's earliest entry."""
+    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
+    ranks = {rank: reason for reason, rank in RANKS.items()}
+    with installation.read() as session:
+        entries = list_entries(session.connection(), search, tuple(SOURCES), None, 1000)
+    for entry in entries:
+        found[ranks[entry.rank]].setdefault(entry.person, entry.at)
+    return found
+
+
+def by_rule(people: Mapping[int, ParticipantFacts], search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
+    """The same by the pure rule over these facts."""
+    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
+    for person, facts in people.items():
+        for each in find_reasons(facts, search.plan.worklist, search.at):
+            if not each.snoozed:
+                found[each.reason][person] = each.at
+    return found
+
+
+def read_facts(installation: Installation, search: TodaySearch) -> dict[int, ParticipantFacts]:
+    """What the program reads of everybody at these sites who takes part."""
+    with installation.read() as session:
+        rows = session.exec(select(Participant).where(col(Participant.site_id).in_(search.sites)))
+        people = [row.id or 0 for row in rows if row.exit_kind is None]
+        known = read_people(session.connection(), search, people)
+        forms = list_forms(session.connection(), search, people)
+    return {
+        person: participant_facts(known[person], forms[person], person in search.locked) for person in people
+    }
