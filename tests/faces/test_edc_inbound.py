@@ -78,7 +78,7 @@ def test_somebody_whom_the_site_enrolled_is_known(edc: Edc, app: FastAPI, sites:
     assert seen["anchors"]["enrolment"] == {"date": "2026-03-02", "source": "site"}
 
 
-@pytest.mark.req("EDC-06")
+@pytest.mark.req("EDC-06", "SEC-09")
 @pytest.mark.parametrize(
     ("change", "where"),
     [

@@ -17,6 +17,7 @@ def said(folder: Path, source: str, code: str, **values: object) -> str:
     return pages.environments[code].get_template("words.html").render(values)
 
 
+@pytest.mark.req("SEC-08")
 def test_a_value_stands_in_its_place_in_each_language(tmp_path: Path) -> None:
     source = '{{ _("Receipt %(number)s", number=receipt) }}'
     told = {spoken.code: said(tmp_path, source, spoken.code, receipt="a<b") for spoken in LANGUAGES}

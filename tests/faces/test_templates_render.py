@@ -137,6 +137,7 @@ def test_known_answers_come_back(pages: Pages) -> None:
     assert [attrs["value"] for attrs in inputs if attrs["name"] == "temperature"] == ["38.5"]
 
 
+@pytest.mark.req("SEC-08")
 def test_an_instrument_text_is_escaped(pages: Pages) -> None:
     page = DonePage("<script>alert(1)</script>", "", "")
     html = shown(pages, page, "en")

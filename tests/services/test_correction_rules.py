@@ -95,6 +95,7 @@ def test_nobody_signs_their_own_proposal_and_only_an_investigator_signs(
     assert [row.version for row in versions(lone_installation)] == [1, 2]
 
 
+@pytest.mark.req("SIG-04")
 def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
     assert refused(used) == "wrong_code"
 
 
+@pytest.mark.req("COR-05")
 def test_a_late_correction_takes_a_second_reason(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
@@ -196,6 +198,7 @@ def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None
     assert refused(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
 
 
+@pytest.mark.req("INV-01")
 def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
