@@ -52,7 +52,7 @@ def approved(sent: Person, investigator: Signer) -> str:
     return correction
 
 
-@pytest.mark.req("COR-01", "COR-03", "COR-04")
+@pytest.mark.req("COR-01", "COR-03", "COR-04", "COR-07", "EDC-03")
 def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
     installation: Installation, sent: Person, approved: str
 ) -> None:
