@@ -101,8 +101,9 @@ def cued(tab: Page) -> None:
 @pytest.mark.req("CAP-09")
 def test_what_scrolls_says_that_there_is_more_below(chromium: Browser, address: str) -> None:
     with chromium.new_context(viewport={"width": 360, "height": 640}) as context:
-        tab = context.new_page()
-        for known in sorted(reviewed()):
+        tab, scrolling = context.new_page(), sorted(reviewed())
+        assert scrolling
+        for known in scrolling:
             named, code, item = known.split()
             tab.goto(f"{address}/form/{code}/{named}?at={item}")
             expect(tab.locator(f"#s-{item}")).to_be_visible()
