@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 from sqlmodel import select
 
 from app.definitions.library import Library, load_library
@@ -22,6 +21,7 @@ from app.web.pages.rendering import Pages
 from tests.applications import Clock
 from tests.faces import page_samples as samples
 from tests.faces.visitors import Phone, event
+from tests.heard import heard, verbs
 
 QLQ_DRAFT: dict[str, AnswerValue] = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
 DIARY_DRAFT: dict[str, AnswerValue] = {
@@ -132,14 +132,13 @@ def test_a_form_costs_one_read_and_once_a_minute_one_update(phone: Phone, clock:
     slot = phone.begin()
     phone.save(slot, event(1, "q1", 3))
     assert phone.client.get(f"/f/{slot}").status_code == 200
-    engine, words = phone.person.installation.engine, list[str]()
-    for pool in {engine, autocommit_engine(engine)}:
-        sa.event.listen(pool, "before_cursor_execute", lambda *heard: words.append(heard[2].split()[0]))
-    assert 'name="q1" value="3" checked' in phone.client.get(f"/f/{slot}").text
-    assert [word for word in words if word != "BEGIN"] == ["SELECT"]
-    words.clear()
+    engine = phone.person.installation.engine
+    with heard(engine, autocommit_engine(engine)) as statements:
+        assert 'name="q1" value="3" checked' in phone.client.get(f"/f/{slot}").text
+    assert verbs(statements) == ["SELECT"]
     clock.at += timedelta(minutes=2)
-    assert phone.client.get(f"/f/{slot}").status_code == 200
-    assert [word for word in words if word != "BEGIN"] == ["SELECT", "UPDATE"]
+    with heard(engine, autocommit_engine(engine)) as statements:
+        assert phone.client.get(f"/f/{slot}").status_code == 200
+    assert verbs(statements) == ["SELECT", "UPDATE"]
     with phone.person.installation.read() as session:
         assert session.exec(select(Device)).one().seen_at == clock.at

@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from datetime import date
 
 import pytest
-import sqlalchemy as sa
 from sqlmodel import select
 
 from app.clinic.frame.matter_counts import MatterCounts
@@ -25,6 +24,7 @@ from app.storage.tables.schedule import Slot
 from app.web import urls
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
+from tests.heard import heard, verbs
 from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, colleague, days, qlq
 
@@ -197,14 +197,11 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
 
 @pytest.mark.usefixtures("differing")
 def test_the_list_takes_eight_queries_at_most(clinic: ClinicFixture) -> None:
-    manager, said = clinic.browser(Role.DATA_MANAGER, site=None), list[str]()
+    manager = clinic.browser(Role.DATA_MANAGER, site=None)
     clinic.app.state.matter_counts.forget()  # so that the menu counts anew
-    engine = clinic.app.state.installation.engine
-    listen = (engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    sa.event.listen(*listen)
-    assert "in use:" in manager.get(urls.SETTLE).text
-    sa.event.remove(*listen)
-    assert len([each for each in said if each.startswith("SELECT")]) <= 8, said
+    with heard(clinic.app.state.installation.engine) as statements:
+        assert "in use:" in manager.get(urls.SETTLE).text
+    assert 1 <= verbs(statements).count("SELECT") <= 8, statements
 
 
 @pytest.mark.usefixtures("differing")

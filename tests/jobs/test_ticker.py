@@ -27,11 +27,11 @@ from app.storage.act_keys import read_page_epoch
 from app.storage.engine import allow_writes
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
+from tests.heard import heard
 from tests.services.alerted import send_in_pain, watched
 from tests.services.people import START, enrolled, site_entry
 from tests.services.reminded import (
     WORDS,
-    Counted,
     MailServer,
     feed_types,
     installed,
@@ -67,7 +67,7 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site
     assert feed_types(installation, "D0") == ["diary.opened"]
     assert len(mail_server.letters) == 1
     assert recorded(installation, AuditEvent.TRAIL_SEALED) == 1
-    with Counted(installation.engine) as statements:
+    with heard(installation.engine) as statements:
         tick(installation, outbox(mail_server), lambda: EVENING)
     assert len(statements) == 1
     assert verify_trail(installation) == []

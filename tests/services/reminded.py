@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
-from sqlalchemy.engine import Engine
 from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM
@@ -125,21 +124,3 @@ class MailServer:
 
 def outbox(mail_server: MailServer) -> MessageSender:
     return MessageSender({"email": mail_server}, WORDS)
-
-
-class Counted:
-    """The statements that reach a database while the block runs."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.statements = engine, list[str]()
-
-    def __enter__(self) -> list[str]:
-        sa.event.listen(self.engine, "before_cursor_execute", self._note)
-        return self.statements
-
-    def __exit__(self, *_raised: object) -> None:
-        sa.event.remove(self.engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if not statement.startswith("BEGIN"):
-            self.statements.append(statement)

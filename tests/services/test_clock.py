@@ -37,11 +37,12 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.messages import Message
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.heard import heard
 from tests.refusals import refusal_of, refused
 from tests.services.beginnings import installed_at
 from tests.services.machines import BOOT_ID, Machine, machine_at, watching
 from tests.services.people import PIN, START, Person, days, qlq
-from tests.services.reminded import Counted, MailServer, outbox, recorded, reminded
+from tests.services.reminded import MailServer, outbox, recorded, reminded
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, code
 
 REASON = "NTP was off after the power cut"
@@ -84,7 +85,7 @@ def test_a_jump_stops_the_clocks_work_until_the_clock_is_back(
 def test_a_trusted_clock_costs_no_query(installation: Installation, machine: Machine) -> None:
     watched = watching(installation, machine)
     watched.clock_watch()
-    with Counted(installation.engine) as statements:
+    with heard(installation.engine) as statements:
         update_clock_trust(watched)
     assert statements == []
 

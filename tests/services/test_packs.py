@@ -49,9 +49,10 @@ from app.storage.tables.messages import Message
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.heard import heard
 from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
 from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
-from tests.services.reminded import Counted, MailServer, outbox, reminded, shanghai
+from tests.services.reminded import MailServer, outbox, reminded, shanghai
 
 SOON = date(2026, 3, 10)
 OVER = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # midnight after that day in Shanghai
@@ -163,7 +164,7 @@ def test_a_demonstration_takes_no_pack_and_pays_nothing_for_them(
         brought(empty, pack_of("en"))
     assert empty.text(STUDY, licensed, "en").wording == "demonstration"
     assert (list_pack_statuses(empty, STUDY, "1.0", START), list_all_pack_statuses(empty, START)) == ([], [])
-    with Counted(empty.engine) as statements:
+    with heard(empty.engine) as statements:
         assert empty.text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
         refresh_packs(empty, START)
     assert list(statements) == []
@@ -248,7 +249,7 @@ def test_a_running_process_sees_a_new_pack_at_its_next_tick(
     assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
     supply(trial, START + days(1), ENDS, " *")
     refresh_packs(worker, START + days(1))
-    with Counted(trial.engine) as statements:
+    with heard(trial.engine) as statements:
         assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
         assert worker.text(STUDY, licensed, "en", START + days(1)).items["m1"] == "How bright 1? *"
     assert list(statements) == []

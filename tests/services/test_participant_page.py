@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import event
 from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
@@ -34,6 +33,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
+from tests.heard import heard, verbs
 from tests.refusals import refused
 from tests.services.arms import blinded
 from tests.services.people import START, Person, bound, colleague, days, enrolment
@@ -85,16 +85,10 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
 
 def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, person: Person) -> None:
     key = person.row().id or 0
-    said: list[str] = []
-
-    def note(*args: object) -> None:
-        said.append(str(args[2]))
-
     person.begin("BL", START)
-    event.listen(installation.engine, "before_cursor_execute", note)
-    get_participant_overview(StaffContext(installation, person.nurse, START), key)
-    event.remove(installation.engine, "before_cursor_execute", note)
-    assert len([each for each in said if each.startswith("SELECT")]) <= 8
+    with heard(installation.engine) as statements:
+        get_participant_overview(StaffContext(installation, person.nurse, START), key)
+    assert 1 <= verbs(statements).count("SELECT") <= 8
 
 
 def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installation, person: Person) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.duration import estimate_minutes
@@ -17,6 +16,7 @@ from app.services.patient.home import NextForms, get_home, get_next_forms
 from app.services.patient.submitted_forms import get_submitted_form, list_submitted_forms
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
+from tests.heard import heard, verbs
 from tests.services.people import START, Person, days
 
 TODAY = date(2026, 3, 2)
@@ -121,31 +121,24 @@ def test_minutes_are_never_none() -> None:
 
 def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
     person.randomise(TODAY, START)
-    visitor, said = person.participant(START), []
-    get_home(
-        ParticipantContext(person.installation, visitor, START)
-    )  # whether the study has packs is asked once per process
-    sa.event.listen(
-        person.installation.engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0])
-    )
-    get_home(ParticipantContext(person.installation, visitor, START))
-    assert said.count("SELECT") == 3
+    context = ParticipantContext(person.installation, person.participant(START), START)
+    get_home(context)  # whether the study has packs is asked once per process
+    with heard(person.installation.engine) as statements:
+        get_home(context)
+    assert verbs(statements).count("SELECT") == 3
 
 
 def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
     person.randomise(TODAY, START)
     engine = person.installation.engine
-    said: list[str] = []
-    for pool in (engine, autocommit_engine(engine)):
-        sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2].split()[0]))
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)
         visitor = person.participant(at)
         shown = get_home(ParticipantContext(person.installation, visitor, at))
-        said.clear()
-        seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
+        with heard(engine, autocommit_engine(engine)) as statements:
+            seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
-        assert [word for word in said if word != "BEGIN"] == ["SELECT"]
+        assert verbs(statements) == ["SELECT"]
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
 
 

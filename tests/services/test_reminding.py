@@ -27,11 +27,11 @@ from app.services.reminders.reminder_delivery import (
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Site
+from tests.heard import heard
 from tests.services.people import START, days
 from tests.services.reminded import (
     EVENING,
     KEY,
-    Counted,
     MailServer,
     address,
     messages,
@@ -113,7 +113,7 @@ def test_two_workers_get_different_messages(installation: Installation, site: Si
 @pytest.mark.req("AVL-05")
 @pytest.mark.usefixtures("due_reader")
 def test_many_messages_are_claimed_in_one_statement(installation: Installation) -> None:
-    with Counted(installation.engine) as statements:
+    with heard(installation.engine) as statements:
         assert len(claim_messages(ClockContext(installation, EVENING))) == 1
     assert len(statements) == 1
     assert statements[0].startswith("UPDATE message")

@@ -33,17 +33,9 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
+from tests.heard import heard
 from tests.services.people import START, Person, days, enrolled, site_entry
-from tests.services.reminded import (
-    Counted,
-    feed_types,
-    installed,
-    messages,
-    push_all,
-    recorded,
-    reminded,
-    shanghai,
-)
+from tests.services.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days
@@ -231,7 +223,7 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
     push_all(installation, START)
     seal_days(ClockContext(installation, START))
     assert purge_acts(ClockContext(installation, START)) == 0
-    with Counted(installation.engine) as statements:
+    with heard(installation.engine) as statements:
         assert find_due_work(ClockContext(installation, START)) == DueWork(
             slots=False, messages=False, seals=False, acts=False, alerts=False
         )
@@ -241,7 +233,7 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
 
 def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
     with installed(migrated_sqlite_url) as installation:
-        with Counted(installation.engine) as statements:
+        with heard(installation.engine) as statements:
             find_due_work(ClockContext(installation, START))
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
         with installation.read() as session:
