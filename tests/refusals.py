@@ -17,3 +17,8 @@ def refusal_of(act: Callable[[], object]) -> Refused:
 def refused(act: Callable[[], object]) -> str:
     """The code of that refusal."""
     return refusal_of(act).code
+
+
+def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
+    """A context in which exactly this refusal is raised."""
+    return pytest.raises(Refused, check=lambda refusal: refusal.code == code)

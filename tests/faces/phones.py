@@ -177,3 +177,11 @@ def line(phone: Phone, words: str) -> None:
     """The one calm line at the top says this."""
     expect(phone.page.locator("#net")).to_contain_text(words)
     expect(phone.page.locator("#net")).to_have_class("warn")
+
+
+def finish(phone: Phone) -> None:
+    """Answer the last two questions of the QLQ-C30; the review is shown then."""
+    phone.choose(4)
+    phone.next()
+    phone.choose(6)
+    phone.next()

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from app.patient.forms import pages as p
 from tests.faces import page_samples as samples
-from tests.faces.phones import Desk, Phone, phone_with
+from tests.faces.phones import Desk, Phone, finish, phone_with
 from tests.page_time import forward, take_turns, wait_until
 from tests.servers import serving
 from tests.tools import tool
@@ -25,13 +25,6 @@ def phone(chromium: Browser) -> Iterator[Phone]:
 @pytest.fixture
 def diary(chromium: Browser) -> Iterator[Phone]:
     yield from phone_with(chromium, samples.form(samples.DIARY))
-
-
-def finish(phone: Phone) -> None:
-    phone.choose(4)
-    phone.next()
-    phone.choose(6)
-    phone.next()
 
 
 @pytest.mark.req("CAP-06", "CAP-19")

@@ -10,7 +10,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.outbox import item_of_token, item_tokens, record_checksum
 from app.patient.forms.event_parser import parse_instant
 from tests.faces import page_samples as samples
-from tests.faces.phones import Phone, line, opened, phone_with
+from tests.faces.phones import Phone, finish, line, opened, phone_with
 from tests.page_time import take_turns, wait_until
 
 KEY = item_tokens(30, b"x")
@@ -22,13 +22,6 @@ def phone(chromium: Browser) -> Iterator[Phone]:
     """The QLQ-C30 answered up to the 28th question."""
     answers = dict.fromkeys(CODES[:28], 2)
     yield from phone_with(chromium, samples.form(samples.QLQ, "en", answers))
-
-
-def finish(phone: Phone) -> None:
-    phone.choose(4)
-    phone.next()
-    phone.choose(6)
-    phone.next()
 
 
 @pytest.mark.req("OFF-00", "OFF-01", "OFF-02", "OFF-04")

@@ -16,7 +16,7 @@ from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.audit import AuditEvent, sha256_hex
 from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
-from app.domain.refusal import BadDefinition, Refused
+from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
 from app.jobs.ticker import tick
 from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
@@ -50,6 +50,7 @@ from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.heard import heard
+from tests.refusals import expect_refusal
 from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
 from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
 from tests.services.reminded import MailServer, outbox, reminded, shanghai
@@ -87,10 +88,6 @@ def site(trial: Installation) -> Site:
 @pytest.fixture
 def licensed(library: Library) -> Instrument:
     return library.instrument("moon-6", "1.0")
-
-
-def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
-    return pytest.raises(Refused, match=f"^{code}")
 
 
 def brought(trial: Installation, content: str, study: str = STUDY, at: datetime = START) -> bool:

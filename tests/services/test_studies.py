@@ -7,7 +7,6 @@ from sqlmodel import select
 
 from app.domain.records.access import SYSTEM, Permission, Role, Scope
 from app.domain.records.studies import StudyMode
-from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
@@ -25,13 +24,10 @@ from app.storage.tables.edc import EdcClient
 from app.storage.tables.feed import FeedHead
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Site
+from tests.refusals import expect_refusal
 from tests.services.people import START, Person, colleague, site_entry
 
 PASSWORD = "a long enough password"
-
-
-def expect_refusal(code: str) -> pytest.RaisesExc[Refused]:
-    return pytest.raises(Refused, match=f"^{code}")
 
 
 def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
