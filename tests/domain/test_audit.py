@@ -53,7 +53,7 @@ def heads(entries: list[ChainEntry]) -> dict[str, tuple[int, str]]:
 
 @pytest.mark.req("AUD-04")
 @given(st.integers(0, 6), st.integers(0, 6))
-def test_whole_chains_hold(one: int, two: int) -> None:
+def test_a_whole_chain_of_any_length_has_no_fault(one: int, two: int) -> None:
     entries = [*chain(one, "participant:1"), *chain(two, "participant:2")]
     assert list(find_chain_faults(entries, heads(entries))) == []
 

@@ -143,7 +143,7 @@ def base_url(app: FastAPI, lived_in: Edc, monkeypatch: pytest.MonkeyPatch) -> It
         yield f"{url}{BASE}"
 
 
-def test_requests_oauthlib_pulls(base_url: str, lived_in: Edc) -> None:
+def test_a_client_made_with_requests_oauthlib_pulls(base_url: str, lived_in: Edc) -> None:
     made = lived_in.client
     session = OAuth2Session(client=BackendApplicationClient(made.client_id))
     session.fetch_token(f"{base_url}/oauth/token", auth=HTTPBasicAuth(made.client_id, made.secret))
@@ -152,7 +152,7 @@ def test_requests_oauthlib_pulls(base_url: str, lived_in: Edc) -> None:
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_authlib_pulls(base_url: str, lived_in: Edc, method: str) -> None:
+def test_a_client_made_with_authlib_pulls(base_url: str, lived_in: Edc, method: str) -> None:
     made = lived_in.client
     session = AuthlibSession(
         made.client_id, made.secret, token_endpoint_auth_method=method, scope="scores:read"

@@ -55,7 +55,7 @@ def test_a_changed_body_is_a_new_version_under_the_edcs_name(edc: Edc) -> None:
     assert told["actor"] == {"kind": "edc", "id": edc.client.client_id}
 
 
-def test_conditions_are_kept(edc: Edc) -> None:
+def test_a_record_is_written_only_if_it_is_as_the_conditions_say(edc: Edc) -> None:
     first = edc.put("/participants/0571-101", REGISTER)
     new = REGISTER | {"language": "en", "as_of": later(hours=1)}
     wrong = edc.put("/participants/0571-101", new, headers={"If-Match": '"7"'})

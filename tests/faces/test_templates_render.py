@@ -68,7 +68,7 @@ def test_every_page_class_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_documents_are_sound(pages: Pages, code: str) -> None:
+def test_every_page_nests_and_has_one_title_a_language_and_no_id_twice(pages: Pages, code: str) -> None:
     for page in samples.every_page(code):
         outline = Outline(shown(pages, page, code))
         ids = [str(attrs["id"]) for _, attrs in outline.tags if "id" in attrs]

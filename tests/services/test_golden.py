@@ -79,7 +79,7 @@ def test_a_column_is_missed(root: Path) -> None:
     assert "columns = 'SUM'" in spoil(root, lambda rows: [{k: v for k, v in rows[0].items() if k != "SUM"}])
 
 
-def test_rows_are_missed(root: Path) -> None:
+def test_a_golden_file_without_scores_or_none_at_all_is_refused(root: Path) -> None:
     assert "rows = 0" in spoil(root, lambda rows: [dict.fromkeys(rows[0], "")])
     (root / "qlq-c30" / "3.0" / "golden.csv").unlink()
     with pytest.raises(BadDefinition, match="file = 'missing'"):

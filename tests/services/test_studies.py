@@ -108,7 +108,7 @@ def test_an_address_is_never_used_twice(installation: Installation) -> None:
 
 
 @pytest.mark.req("IAM-06")
-def test_disabling_closes_sessions(installation: Installation) -> None:
+def test_disabling_an_account_closes_its_sessions(installation: Installation) -> None:
     made = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
     with installation.work(SYSTEM, START) as work:
         work.session.add(StaffSession(token_hash="t", staff_id=made.staff_id, opened_at=START, seen_at=START))

@@ -123,7 +123,9 @@ def test_responses_without_their_definition_are_counted(course: Installation, ow
     assert inspect_trail(course).unscored == 2
 
 
-def test_progress_is_told(course: Installation, owner: Owner) -> None:
+def test_every_five_thousand_entries_the_verification_says_how_far_it_is(
+    course: Installation, owner: Owner
+) -> None:
     row = owner.connection.execute(sa.select(ENTRIES).limit(1)).mappings().one()
     copies = [{**row, "id": 10_000 + n, "seq": 10_000 + n} for n in range(5000)]
     owner.connection.execute(sa.insert(ENTRIES), copies)

@@ -53,7 +53,9 @@ def postgres_owner(postgres_cluster: postgres.Cluster, migrated_postgres: str) -
         ),
     ],
 )
-def test_guards_of_sqlite(sqlite_owner: sa.Connection, statements: list[str], fault: str | None) -> None:
+def test_a_guard_of_sqlite_that_is_missing_or_altered_is_named(
+    sqlite_owner: sa.Connection, statements: list[str], fault: str | None
+) -> None:
     for statement in statements:
         sqlite_owner.execute(sa.text(statement))
     assert list(find_guard_faults(sqlite_owner)) == ([fault] if fault else [])
@@ -93,7 +95,7 @@ def test_guards_of_sqlite(sqlite_owner: sa.Connection, statements: list[str], fa
          ["daybook_app holds INSERT on strange"]),
     ],
 )  # fmt: skip
-def test_guards_of_postgresql(
+def test_a_guard_of_postgresql_that_is_missing_or_altered_is_named(
     postgres_owner: sa.Connection, statements: list[str], faults: list[str]
 ) -> None:
     for statement in statements:

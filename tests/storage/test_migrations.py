@@ -31,7 +31,7 @@ def test_the_needed_revision_is_the_one_that_alembic_would_migrate_to() -> None:
     assert head_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
-def test_drift_is_seen(database_url: str) -> None:
+def test_an_index_that_is_gone_and_a_column_too_many_are_named(database_url: str) -> None:
     migrate(database_url)
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
