@@ -30,21 +30,26 @@ def test_times_are_told_where_somebody_works(desk: Desk) -> None:
     assert find_desk_zone(desk.context(), study) == "Asia/Shanghai"  # the study's, for who works in all of it
 
 
+DETAILS = SiteDetails("West Lake", "+86 571-1234", "work days", "120", {"mon": "8:00–17:00", "sun": ""})
+
+
 @pytest.mark.req("IAM-02")
-def test_a_site_is_changed_closed_and_opened_again(desk: Desk) -> None:
+def test_a_site_is_changed_as_it_was_shown_and_only_where_something_differs(desk: Desk) -> None:
     number, me = desk.site.id or 0, desk.context()
-    details = SiteDetails("West Lake", "+86 571-1234", "work days", "120", {"mon": "8:00–17:00", "sun": ""})
     before = digest_details(get_site_details(me, number).details)
-    update_site(me, number, details, before, "moved")
-    stored = get_site_details(me, number)
-    shown = digest_details(stored.details)
-    assert refused(lambda: update_site(me, number, details, before, "an old page")) == "state_changed"
+    update_site(me, number, DETAILS, before, "moved")
+    stored = get_site_details(me, number).details
+    assert stored == replace(DETAILS, week_hours={"mon": "08:00-17:00"})
+    assert refused(lambda: update_site(me, number, DETAILS, before, "an old page")) == "state_changed"
     desk.later(minutes=1)
-    update_site(desk.context(), number, details, shown, "said again")  # nothing differs, nothing is written
+    update_site(desk.context(), number, DETAILS, digest_details(stored), "said again")
     assert desk.reasons(AuditEvent.SITE_UPDATED) == ["moved"]
-    assert stored.details == SiteDetails(
-        "West Lake", "+86 571-1234", "work days", "120", {"mon": "08:00-17:00"}
-    )
+    assert verify_trail(desk.installation) == []
+
+
+def test_details_of_a_site_that_nobody_could_use_are_refused(desk: Desk) -> None:
+    number, me = desk.site.id or 0, desk.context()
+    shown = digest_details(get_site_details(me, number).details)
     for typed, refusal in (
         (SiteDetails("", "0571-1", "", "", {}), "name_needed"),
         (SiteDetails("a", "call us", "", "", {}), "bad_phone"),
@@ -56,12 +61,18 @@ def test_a_site_is_changed_closed_and_opened_again(desk: Desk) -> None:
     ):
         assert refused(partial(update_site, me, number, typed, shown, "x")) == refusal
     assert refused(lambda: open_site(desk.system, STUDY, site_entry("a b"))) == "bad_code"
+    assert desk.reasons(AuditEvent.SITE_UPDATED) == []
+
+
+@pytest.mark.req("IAM-02")
+def test_a_closed_site_takes_nobody_in_until_it_is_opened_again(desk: Desk) -> None:
+    number, me = desk.site.id or 0, desk.context()
+    details = get_site_details(me, number).details
     enrolled(desk.installation, desk.site, "0571-001")
     close_site(me, number, "full")
     assert refused(lambda: close_site(me, number, "full")) == "site_closed"
-    update_site(
-        me, number, replace(stored.details, phone="0571-999"), shown, "who takes part goes on calling"
-    )
+    called = replace(details, phone="0571-999")
+    update_site(me, number, called, digest_details(details), "who takes part goes on calling")
     assert refused(lambda: enrolled(desk.installation, desk.site, "0571-002")) == "site_closed"
     assert list_sites(me, STUDY)[0].participants == 1
     reopen_site(me, number, "a place is free")
