@@ -35,10 +35,9 @@ class Server:
         return self.log.count("Application startup complete")
 
     def workers(self) -> set[int]:
-        """The processes of the workers now; the one that only watches over shared resources is none."""
+        """The processes of the workers now."""
         parent = self.process.pid
-        children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-        return {pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
     def wait_for(self, workers: int) -> None:
         """Wait until it is ready and so many workers have started."""
