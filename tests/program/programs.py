@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.cli.databases import prepare_database
+from app.settings import Settings
 from tests.meta.sources import ROOT
 
 SECONDS = 600
@@ -58,7 +60,7 @@ def started(url: str, folder: Path, *options: str, **more: str) -> Iterator[Serv
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environ = {**os.environ, "DAYBOOK_DATABASE_URL": url, **more}
-    subprocess.run([sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=environ, check=True)
+    prepare_database(Settings.from_environment(environ))
     log_file = folder / "server.log"
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
     with (
