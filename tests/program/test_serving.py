@@ -99,8 +99,9 @@ def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
 @pytest.mark.slow
 def test_workers_that_are_slow_are_not_killed(postgres_url: str, tmp_path: Path) -> None:
     """Four start while two neighbours are busy; then one does not answer for longer than uvicorn waits."""
-    with busy_neighbours(2), started(postgres_url, tmp_path, "--workers", "4") as server:
-        server.wait_for(4)
+    with started(postgres_url, tmp_path, "--workers", "4") as server:
+        with busy_neighbours(2):
+            server.wait_for(4)
         workers = server.workers()
         assert len(workers) == 4
         slow = min(workers)
