@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+
 from app.domain.plans.status import Status
 
 LEAST_DAYS = 3

@@ -103,11 +103,13 @@ class Replay:
     unproven: int = 0
 
     def replay_group(self, chain: str, seq: int, group: Sequence[Any]) -> None:
-        """Take in rows of one table that an entry states."""
+        """Take in rows of one table that an entry states. Raises ValueError where a row is no row of it."""
         table, act, columns, rows = group
         layout = _find_layout(table, act, tuple(columns))
         if layout is None:
             return  # a table that this version no longer has
+        if any(len(values) != len(columns) for values in rows):
+            raise ValueError(table)
         records, find_key = self.records[table], layout.find_key
         if layout.act is RowAct.NEW:
             for values in rows:
