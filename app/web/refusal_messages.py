@@ -98,7 +98,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "outcome_needed": invalid(N_("Please write what came of it.")),
     "words_too_long": invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
-    "bad_subject": invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
+    "bad_subject": invalid(N_("This code does not have the study's form: %(allowed)s.")),
     "subject_of_other_site": invalid(
         N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
     ),
@@ -267,7 +267,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "not_a_backup": invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
     **DESK_REFUSALS,
-    **{code: RefusalMessage(*row) for code, row in PEOPLE_REFUSALS.items()},
+    **PEOPLE_REFUSALS,
 }
 
 UNKNOWN_MESSAGE = conflict(N_("That is not possible."))
