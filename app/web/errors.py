@@ -1,6 +1,7 @@
 """From what went wrong to a page in the reader's words, or to problem details for the API."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages, frame_for, render
 from app.web.problems import json_pointer, problem_response
 from app.web.refusal_messages import fill_message, message_of
+from app.web.urls import DESK
 
 API = "/api/"
 FIELDS = N_("Please check these fields: %(fields)s.")
@@ -87,9 +89,16 @@ def error_page(
 
 
 def _frame_of(request: Request) -> PageFrame:
-    """The frame that the guard of a face left in the state of the request, or that of a stranger."""
+    """The frame that the guard of a face left in the state of the request, or that of a stranger.
+
+    A stranger at an address of the desk is led to the desk, which asks for the sign-in: never to the page
+    where participants enter their codes.
+    """
     frame: PageFrame | None = request.scope.get("state", {}).get("frame")
-    return frame or frame_for(request)
+    if frame is not None:
+        return frame
+    of_desk = request.url.path == DESK or request.url.path.startswith(f"{DESK}/")
+    return replace(frame_for(request), home_url=DESK) if of_desk else frame_for(request)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -64,7 +64,8 @@ def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, ad
     done = newcomer.post(path, data=typed)
     assert done.text.count('<li><b dir="ltr">') == 10
     assert (newcomer.post(path, data=typed).status_code, newcomer.get(path).status_code) == (410, 410)
-    assert newcomer.get("/desk/join/nothing").status_code == 410
+    for stranger in ("/desk/join/nothing", "/desk/nowhere", path):
+        assert 'class="btn" href="/desk"' in newcomer.get(stranger).text  # and not where participants begin
     assert "Can sign in" in page(admin, "/desk/people").text
 
 
