@@ -25,7 +25,7 @@ from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages, frame_for, render
 from app.web.problems import json_pointer, problem_response
-from app.web.refusal_messages import fill_message, message_of
+from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK
 
 API = "/api/"
@@ -46,7 +46,10 @@ def refusal_response(request: Request, refused: Refused) -> Response:
     if not is_api_path(request.url.path):
         spoken = get_language(request)
         sentence = fill_message(
-            _translated(request, message.sentence), refused, partial(_written, spoken=spoken)
+            _translated(request, message.sentence),
+            refused,
+            partial(_written, spoken=spoken),
+            _translated(request, COMMA),
         )
         return error_page(request, message.status, sentence, headers)
     if message.status == 401:
@@ -160,7 +163,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind; mypy wants it said
     faults = error.errors()
     if not is_api_path(request.url.path):
-        fields = ", ".join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
+        comma = _translated(request, COMMA)
+        fields = comma.join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
         if all(fault["type"] == UNWRITABLE for fault in faults):
             return refusal_response(request, Refused(UNWRITABLE, field=fields))
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})

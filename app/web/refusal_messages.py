@@ -270,6 +270,8 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     **PEOPLE_REFUSALS,
 }
 
+COMMA = N_(", ")
+"""What stands between the parts of a list."""
 UNKNOWN_MESSAGE = conflict(N_("That is not possible."))
 
 
@@ -285,13 +287,21 @@ def message_of(refused: Refused) -> RefusalMessage:
     return MESSAGES.get(refused.code, UNKNOWN_MESSAGE)
 
 
-def fill_message(sentence: str, refused: Refused, write: Callable[[object], str] = str) -> str:
-    """A (translated) sentence with the refusal's details in their places, each as `write` puts it."""
-    return sentence % _Details({name: _listed(value, write) for name, value in refused.details.items()})
+def fill_message(
+    sentence: str, refused: Refused, write: Callable[[object], str] = str, comma: str = COMMA
+) -> str:
+    """A (translated) sentence with the refusal's details in their places, each as `write` puts it.
+
+    What is a list is joined by `comma`, that of the sentence's language.
+    """
+    shown = {name: _listed(value, write, comma) for name, value in refused.details.items()}
+    return sentence % _Details(shown)
 
 
-def _listed(value: object, write: Callable[[object], str]) -> str:
-    return ", ".join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
+def _listed(value: object, write: Callable[[object], str], comma: str) -> str:
+    return (
+        comma.join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
+    )
 
 
 def explain_refusal(refused: Refused) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.clinic.frame.addresses import build_address, format_cursor_moment, parse_cursor_moment
 
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
 
 
 @given(MOMENTS)

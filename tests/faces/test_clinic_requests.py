@@ -60,7 +60,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     assert [card.one("h2").text for card in cards] == ["0571-001", "0571-001"]
     assert "0021-001" not in shown.text
     assert "Asks to be called" in cards[0].text
-    assert "Quality of life, BL" in cards[1].text
+    assert "Quality of life · BL" in cards[1].text
     assert cards[1].all("a", href=f"{clinic.url}/forms/{person.slot('BL').public_id}")
     assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
 

@@ -31,10 +31,10 @@ from app.i18n.languages import ENGLISH, Language, find_language, language_name
 from app.i18n.marking import N_
 from app.services.clinic.trail.entries import TrailEntry
 from app.services.clinic.trail.scope import TrailScope
+from app.web.refusal_messages import COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
-_AND = N_(", ")
 _QUESTION = N_("Question %(number)s")
 _WINDOW = N_("%(opens)s to %(closes)s, target day %(target)s")
 _YES, _NO = N_("yes"), N_("no")
@@ -153,7 +153,7 @@ class TrailWords:
         return print_answer(item, text, value) if item else str(value)
 
     def _list(self, parts: Iterable[str]) -> str:
-        return self.word(_AND).join(parts)
+        return self.word(COMMA).join(parts)
 
     def _number(self, change: TrailChange, value: int) -> str:
         """A number, or the code of the site that it stands for."""
