@@ -67,7 +67,7 @@ def test_marks_beside_chinese_are_told() -> None:
 def test_no_half_width_mark_stands_beside_chinese_words() -> None:
     """In the catalogue, in manuals and in the words of questionnaires and plans."""
     texts = [text for message in kept("zh_CN") if message.id for text in texts_of(message.string)]
-    manuals = [*(ROOT / "docs").rglob("*.zh_CN.md")]
+    manuals = [*(ROOT / "docs").rglob("*.zh_CN.*")]
     definitions = [*(ROOT / "questionnaires").rglob("*.toml")]
     assert manuals
     assert definitions

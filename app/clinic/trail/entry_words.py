@@ -40,9 +40,9 @@ _WINDOW = N_("%(opens)s to %(closes)s, target day %(target)s")
 _YES, _NO = N_("yes"), N_("no")
 _SECRET = N_("set (never stored in words)")
 _BLANK = N_("Left blank")
-_OWN_WORDS = N_("own words, of which the trail keeps a digest")
+_OWN_WORDS = N_("own words; the trail keeps only a digest of them")
 _WITHHELD = N_("not shown to you")
-_WAITING = N_("Waits for a date")
+_WAITING = N_("Waiting for a date")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "notes_needed": invalid(N_("Write what you checked and what follows from it.")),
     "text_too_long": invalid(N_("This is too long. Enter at most %(most)s characters.")),
     "hidden_signs": invalid(
-        N_("This holds hidden signs, which change how text is shown. Type it anew instead of pasting it.")
+        N_(
+            "This contains hidden characters that change how text is shown."
+            " Enter it again instead of pasting it."
+        )
     ),
     "bad_code": invalid(
         N_("A code has letters A to Z, digits, full stops, hyphens and underscores, at most %(most)s.")
@@ -68,12 +71,15 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     ),
     "unknown_join_link": gone(N_("This link does not work. Ask your administrator for a new one.")),
     "link_used": gone(
-        N_("This link was used already. Sign in with what you chose, or ask your administrator.")
+        N_(
+            "This link was already used. Sign in with what you chose: “Your account” makes"
+            " new recovery codes. Or ask your administrator."
+        )
     ),
     "link_expired": gone(N_("This link has expired. Ask your administrator for a new one.")),
     # sites
     "unknown_site_number": absent("unknown-site"),
-    "site_closed": conflict(N_("This site is closed: nobody is enrolled there any more.")),
+    "site_closed": conflict(N_("This site is closed to enrolment.")),
     "site_open": conflict(N_("This site is not closed.")),
 }
 """By the code of the refusal; a 404 has no sentence."""
