@@ -38,7 +38,7 @@ from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
 from app.web.permissions import CallerKind, guards, required_access
-from app.web.refusal_messages import fill_message, message_of
+from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
@@ -244,7 +244,8 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     """A refusal in the words of this page's language."""
     pages: Pages = request.app.state.pages
     sentence = message_of(refused).sentence
-    return fill_message(pages.word(sentence, frame), refused) if sentence else ""
+    comma = pages.word(COMMA, frame)
+    return fill_message(pages.word(sentence, frame), refused, comma=comma) if sentence else ""
 
 
 def url_of_participant(public_id: str) -> str:

@@ -38,7 +38,7 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
 ) -> None:
     made: Installation = app.state.installation
     assert "mistake" not in page(nurse, "/desk").one("main").text
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    assert "No requests are open." in page(nurse, "/desk/requests").text
     person = clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
@@ -60,20 +60,20 @@ def test_requests_are_listed_oldest_first_and_closed_with_their_outcome(
     assert [card.one("h2").text for card in cards] == ["0571-001", "0571-001"]
     assert "0021-001" not in shown.text
     assert "Asks to be called" in cards[0].text
-    assert "Quality of life, BL" in cards[1].text
+    assert "Quality of life · BL" in cards[1].text
     assert cards[1].all("a", href=f"{clinic.url}/forms/{person.slot('BL').public_id}")
     assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
 
     call, correction = (card.one("form")["action"] for card in cards)
     empty = nurse.post(correction, data={"outcome": " "})
-    assert (empty.status_code, "Please write what came of it." in empty.text) == (422, True)
+    assert (empty.status_code, "Please write the outcome." in empty.text) == (422, True)
     assert nurse.post(correction, data={"outcome": "x" * 401}).status_code == 422
     done = nurse.post(call)
     assert (done.status_code, done.headers["location"]) == (303, "/desk/requests?done=1")
     assert nurse.post(call).status_code == 409
     assert nurse.post(correction, data={"outcome": "noted on paper"}).status_code == 303
     assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    assert "No requests are open." in page(nurse, "/desk/requests").text
 
     assert clinic.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
     assert nurse.post("/desk/requests/3", data={"outcome": "mine"}).status_code == 404

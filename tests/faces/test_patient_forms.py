@@ -323,7 +323,7 @@ def test_the_forms_of_others_are_not_there(app: FastAPI, phone: Phone) -> None:
             == (absent.status_code, heading(absent))
             == (
                 404,
-                "This page is not there",
+                "Page not found",
             )
         )
 

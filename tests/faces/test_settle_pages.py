@@ -106,8 +106,8 @@ def test_who_may_not_settle_finds_neither_page_nor_entry(clinic: ClinicFixture, 
     for name in ("nothing", "missed-1", "correction-1", "licence-1"):
         assert manager.get(f"{clinic.url}/matters/{name}").status_code == 404
     gone = page(manager, f"{clinic.url}/matters/dates_differ-1-1")
-    assert "This is not open any more" in gone.text
-    assert "This is not open any more" in page(manager, f"{urls.LICENCE}?licence=x").text
+    assert "This is no longer open" in gone.text
+    assert "This is no longer open" in page(manager, f"{urls.LICENCE}?licence=x").text
 
 
 def test_an_investigator_accepts_a_form_as_it_was_shown(clinic: ClinicFixture) -> None:
@@ -133,7 +133,7 @@ def test_an_investigator_accepts_a_form_as_it_was_shown(clinic: ClinicFixture) -
     assert "Nothing is open." in page(doctor, urls.SETTLE).text
     assert "Receipt" in page(doctor, form).text
     history = page(doctor, f"{clinic.url}/history").text
-    assert "Answers that were kept apart accepted" in history
+    assert "Answers kept apart were accepted" in history
     assert "it is whole" in history
 
 

@@ -219,7 +219,7 @@ def test_staff_are_told_once_and_others_when_nobody_acknowledges(person: Person)
     (letter,) = mail.letters
     assert (letter.to, letter.subject) == (
         "li@example.org",
-        "sbrt-nsclc, site 0571: an alert waits for you",
+        "sbrt-nsclc, site 0571: there is an alert for you",
     )
     alert = raised(here)[0]
     address = f"https://d.test/desk/participants/{person.row().public_id}/alerts/{alert.public_id}"

@@ -149,7 +149,7 @@ def _name_questions(refused: Refused, form: CorrectableForm) -> Refused:
     if "item" in details:
         details["item"] = numbers.get(str(details["item"]), str(details["item"])[:40])
     if isinstance(items := details.get("items"), tuple):
-        details["items"] = ", ".join(numbers[str(each)] for each in items)
+        details["items"] = tuple(numbers[str(each)] for each in items)
     return Refused(refused.code, **details)
 
 

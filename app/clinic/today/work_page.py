@@ -25,7 +25,7 @@ from app.domain.today.contacts import ContactOutcome
 from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
-from app.services.clinic.today.work_list import Today, TodayFilter, get_today
+from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.web.urls import CALL_SHEET, DESK, REQUESTS
 
@@ -109,7 +109,7 @@ class CallSheetPage:
     back_url: str
     as_of: datetime
     zone: str
-    more: bool
+    next_url: str  # "" unless the list is longer than one sheet
 
 
 NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
@@ -137,7 +137,8 @@ def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done
 
 @router.get(CALL_SHEET)
 def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "") -> Response:
-    today = get_today(desk.context, query.filter(after))
+    today = get_whole_list(desk.context, query.filter(after))
+    further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
         rows=tuple(_line(desk, row) for row in today.rows),
         outcomes=tuple(ContactOutcome),
@@ -146,7 +147,7 @@ def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "")
         back_url=desk.frame.within(query.url()),
         as_of=desk.at,
         zone=_zone(today.sites),
-        more=today.next is not None,
+        next_url=desk.frame.within(further) if further else "",
     )
     return desk.show(page)
 
@@ -159,8 +160,6 @@ def build_today_page(
     looking = replace(desk.context, act=None)
     within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
     query = query_of(today.criteria)
-    here = today.criteria.after
-    sheet = query.url(CALL_SHEET) + (f"&after={format_cursor(here)}" if here else "")
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
     return TodayPage(
         rows=tuple(_line(desk, row) for row in today.rows),
@@ -169,7 +168,7 @@ def build_today_page(
         languages=tuple(_languages(desk)),
         query=query,
         clear_url=within(TodayQuery().url()),
-        sheet_url=within(sheet),
+        sheet_url=within(query.url(CALL_SHEET)),
         snoozed_url=within(query.url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
         next_url=within(next_page) if next_page else "",

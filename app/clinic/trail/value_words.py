@@ -35,7 +35,7 @@ ACTOR_WORDS: _Words = {
     ActorKind.SYSTEM: "Daybook",
 }
 _STATUS: _Words = {
-    Status.planned: N_("Opens later"),
+    Status.planned: N_("Not open yet"),
     Status.open: N_("Open, not due yet"),
     Status.due: N_("Due"),
     Status.overdue: N_("Overdue"),
@@ -44,7 +44,7 @@ _STATUS: _Words = {
     Status.missed: N_("Missed"),
     Status.excused: N_("Excused"),
     Status.not_expected: N_("Not expected"),
-    Status.waiting: N_("Waits for a date"),
+    Status.waiting: N_("Waiting for a date"),
 }
 _EXIT: _Words = {
     DispositionKind.withdrew_treatment: N_("Withdrew from treatment"),
@@ -75,20 +75,20 @@ FAILURE_WORDS: _Words = {
     **_STATUS,
     "window_moved": N_("The window moved"),
     "participation_ended": N_("Participation ended"),
-    "reminders_not_wanted": N_("No reminders wanted"),
-    "not_wanted": N_("No reminders wanted"),
+    "reminders_not_wanted": N_("The person doesn't want reminders"),
+    "not_wanted": N_("The person doesn't want reminders"),
     "paused": N_("Reminders are paused"),
     "outside_hours": N_("Too late in the day"),
-    "reminder_limit": N_("As many reminders as the plan allows were sent"),
-    "one_a_day": N_("Another reminder left on that day"),
+    "reminder_limit": N_("The plan's limit of reminders was reached"),
+    "one_a_day": N_("Another reminder was sent that day"),
     "stale": N_("Waited too long"),
     "no_wording": N_("The form may not be shown"),
     "no_contact": N_("No contact details"),
     "no_channel": N_("No way to send it"),
     "unconfirmed": N_("The mail server did not confirm it"),
-    "worker_lost": N_("The program stopped meanwhile"),
+    "worker_lost": N_("The program stopped in between"),
 }
-NOT_TAKEN = N_("The mail server did not take it")
+NOT_TAKEN = N_("The mail server rejected it")
 """For every other code of why a message did not leave."""
 
 VALUE_WORDS: Mapping[str, _Words] = {
@@ -153,9 +153,9 @@ VALUE_WORDS: Mapping[str, _Words] = {
         MessageState.queued: N_("Waiting to be sent"),
         MessageState.sending: N_("Being sent"),
         MessageState.sent: N_("Message sent"),
-        MessageState.dropped: N_("Not needed any more"),
+        MessageState.dropped: N_("No longer needed"),
         MessageState.failed: N_("Could not be sent"),
-        MessageState.unconfirmed: N_("Perhaps sent"),
+        MessageState.unconfirmed: N_("May have been sent"),
     },
     "message.failure": FAILURE_WORDS,
     "participant_request.kind": {
