@@ -77,6 +77,7 @@ class NextForms:
 def get_home(context: ParticipantContext) -> HomeOverview:
     """What this participant can fill in now, soonest closing first; three queries, however many slots.
 
+    What closes on the same day comes in the plan's order.
     Earlier diary days that were not begun come last: they may be made up for, but must not push the
     questionnaire of a visit out of sight, although each of them closes sooner.
     """
@@ -99,7 +100,7 @@ def get_home(context: ParticipantContext) -> HomeOverview:
         finished = next_on is None and not slots and _completed(session, context.participant)
     forms = (_due(context, slot, len(drafts[key_of(slot)].answers)) for slot in slots)
     today = local_day(context.at, context.participant.zone)
-    ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on, form.slot))
+    ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on))
     urgent = _holds_urgent_answers(context, rows, drafts)
     return HomeOverview(tuple(ordered), next_on, reminded, finished, urgent)
 
@@ -120,7 +121,7 @@ def get_next_forms(context: ParticipantContext) -> NextForms:
 def _live_or_sent_today(
     session: Session, context: ParticipantContext
 ) -> Sequence[tuple[Slot, Response | None]]:
-    """What may be open, and what was sent today with its response, as it was sent."""
+    """What may be open, and what was sent today with its response, as it was sent; in the plan's order."""
     today = start_of_day(local_day(context.at, context.participant.zone), context.participant.zone)
     live = sa.and_(
         col(Slot.submitted_at).is_(None),
@@ -136,6 +137,7 @@ def _live_or_sent_today(
             Slot.participant_id == context.participant.participant_id,
             sa.or_(live, col(Slot.submitted_at) >= today),
         )
+        .order_by(col(Slot.position))
     )
     return [(slot, response) for slot, response in session.exec(statement)]
 
