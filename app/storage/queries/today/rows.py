@@ -33,7 +33,7 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
-COUNTED = 1000
+COUNTED = 200
 """Nobody reads an exact count beyond this, and counting stops there."""
 
 
