@@ -51,6 +51,7 @@ from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import load_study, open_site
+from app.storage.queries.contradictions import Contradiction
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Quarantine, Response
@@ -439,11 +440,13 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -
     early_date_of_the_edc(trial, site)
     two_messages(trial, site, "sbrt_start")
     two_messages(trial, site, "progression")
+    sent_twice_about(trial, trial.person(site), "visits/EOT")
+    sent_twice_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
     blinded = replace(library.plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
     trial.installation = replace(trial.installation, library=replace(library, plans=plans))
-    assert trial.open(trial.investigator(site)).every == 5
+    assert trial.open(trial.investigator(site)).every == 7
     assert trial.open().counts == {MatterKind.dates_differ: 1, MatterKind.edc_message: 1}
     hidden = trial.open(trial.investigator(site), kind=MatterKind.dates_order).rows[0]
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")
@@ -462,6 +465,13 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -
         assert settled == seen
     entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
     assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
+
+
+def sent_twice_about(trial: Trial, person: Person, part: str) -> None:
+    told = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
+    chain = participant_chain(person.row().id or 0)
+    with trial.installation.work(SYSTEM, NOW) as work:
+        work.record(AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[told.as_change()])
 
 
 def two_messages(trial: Trial, site: Site, kind: str) -> None:

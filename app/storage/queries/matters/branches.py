@@ -279,7 +279,8 @@ def _contradicted(shape: MatterShape) -> list[Branch]:
     )
     parts = (
         *(f"/anchors/{kind}@" for kind in shape.revealing),
-        *(f"/visits/{visit}@" for visit in shape.revealing_visits),
+        # Also of a visit that staff requested or repeated, such as `EOT-2`.
+        *(f"/visits/{visit}{end}" for visit in shape.revealing_visits for end in ("@", "-")),
     )
     hidden = [col(AuditEntry.changes).contains(part, autoescape=True) for part in parts]
     return [told.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))] if hidden else [told]
