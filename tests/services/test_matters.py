@@ -26,6 +26,7 @@ from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
+from app.services.accounts.participant_session import change_language
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -43,7 +44,7 @@ from app.services.clinic.matters.matter_list import (
 from app.services.clinic.matters.settlement import SettlementEntry, settle_licence, settle_matter
 from app.services.clinic.trail.entries import read_trail
 from app.services.clinic.trail.scope import TrailFilter
-from app.services.core.context import EdcClientSession, EdcContext, StaffContext
+from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_visit
@@ -298,6 +299,8 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(trial: Tri
         settle_matter(trial.manager, key, name, SettlementEntry("accepted", " "))
     with pytest.raises(Refused, match="unknown_decision"):
         trial.settle(person, name, "date_stands")
+    later = NOW + timedelta(minutes=5)
+    change_language(ParticipantContext(trial.installation, person.participant(later), later), "zh_CN")
     shown = get_matter(trial.manager, key, name).shown
     entry = SettlementEntry("accepted", "looked up in the file", shown)
     with pytest.raises(Refused, match="accepted_by_investigators"):
@@ -313,6 +316,7 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(trial: Tri
         response = session.exec(select(Response)).one()
         assert (response.answers, response.submission) == (qlq(3), f"quarantine:{name.ref}")
         assert response.scores
+        assert response.language == "en", "the one in which they were given"
         newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
         assert newest == "assessment.completed"
         assert (

@@ -332,7 +332,7 @@ class Plan:
         """The codes of visits and diary entries, with `{n}` in those that repeat, that one arm alone has."""
         diary = self.diary
         phases = diary.phases if diary is not None and self.reveals_arm(diary.anchor) else ()
-        return tuple(each.code for each in (*self.arm_revealing_rules, *phases))
+        return (*(rule.code for rule in self.arm_revealing_rules), *(phase.code for phase in phases))
 
     def names_subject(self, subject_key: str) -> bool:
         """Whether a text is a participant's code of this study."""
