@@ -44,7 +44,7 @@ from app.web.middleware.caller_queue import CallerQueue
 from app.web.middleware.compression import Compression
 from app.web.middleware.forwarding import TrustedProxies
 from app.web.middleware.head import HeadRequests
-from app.web.middleware.logs import AccessLog, configure_logging
+from app.web.middleware.logs import AccessLog
 from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
@@ -168,12 +168,6 @@ def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:
     if settings.channel is Way.SMTP:
         return {"email": CircuitBreaker(SmtpChannel(settings.smtp_url, settings.mail_from))}
     return {"email": ConsoleChannel(sys.stderr)}
-
-
-def create_app_from_environment() -> FastAPI:
-    """What each server process makes for itself."""
-    configure_logging()
-    return create_app(Settings.from_environment())
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

@@ -257,6 +257,7 @@ def test_an_acknowledged_alert_is_neither_told_nor_escalated(person: Person) -> 
     send_in_pain(person, SENT)
     mail, here = MailServer(fails=SendFailed("refused")), person.installation
     run_clock(here, outbox(mail), SENT)  # it is tried again later
+    assert verify_trail(here) == []  # until then it moves between waiting and being sent
     act(person, acknowledge_alert)
     mail.fails = None
     assert run_clock(here, outbox(mail), SENT + days(5)) == 0

@@ -19,7 +19,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.plan import Owner
-from app.domain.records.access import ROLE_PERMISSIONS, SYSTEM, Permission, Role
+from app.domain.records.access import ROLE_PERMISSIONS, SYSTEM, Grant, Permission, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.studies import StudyMode
@@ -41,6 +41,8 @@ from app.services.clinic.matters.matter_list import (
     get_open_matters,
 )
 from app.services.clinic.matters.settlement import SettlementEntry, settle_licence, settle_matter
+from app.services.clinic.trail.entries import read_trail
+from app.services.clinic.trail.scope import TrailFilter
 from app.services.core.context import EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.requests import EdcRequest
@@ -447,6 +449,19 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")
     with pytest.raises(Refused, match="matter_closed"):
         trial.settle(person, hidden.name, "both_right")
+    told = trial.only(MatterKind.dates_differ)
+    trial.settle(person, hidden.name, "both_right", trial.investigator(site))
+    another = replace(person, subject=told.row.subject if told.row else "")
+    trial.settle(another, told.name, "date_stands")
+    monitor = staff_actor(900, (Grant(Role.MONITOR, site.study_id, None),))
+    for by, seen in ((trial.manager, [False, True]), (trial.investigator(site), [True, True])):
+        settled = [
+            get_matter(by, who.row().id or 0, name).settled is not None
+            for who, name in ((person, hidden.name), (another, told.name))
+        ]
+        assert settled == seen
+    entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
+    assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
 
 
 def two_messages(trial: Trial, site: Site, kind: str) -> None:

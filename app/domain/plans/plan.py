@@ -239,6 +239,8 @@ class Plan:
     No fact is earlier than `first_date` or later than `last_date`, where there is one. With
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
 
+    `emergency_phone`: whom a participant calls while nobody answers at their site, unless it names another.
+
     A correction that is approved more than `correction_days` after its form was sent takes a second reason.
 
     A `draft` is not published yet and may still change: it is for the demonstration alone.
@@ -281,6 +283,7 @@ class Plan:
     correction_days: int = 30
     alert_rules: tuple[AlertRule, ...] = ()
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
+    emergency_phone: str = ""
 
     @property
     def alert_hours(self) -> int:

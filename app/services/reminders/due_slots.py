@@ -33,7 +33,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.capture import ALERT_WAKING, Alert
 from app.storage.tables.columns import key_of, table_of
-from app.storage.tables.messages import ALERT_MESSAGE_WAITING, MESSAGE_WAITING, AlertMessage, Message
+from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -73,7 +73,7 @@ def find_due_work(context: ClockContext) -> DueWork:
     least = sa.select(sa.func.min(col(Slot.wake_at))).where(col(Slot.wake_at).is_not(None))
     due = least.scalar_subquery() <= context.at
     reminders = sa.exists().where(MESSAGE_WAITING, col(Message.lease_until) <= context.at)
-    notices = sa.exists().where(ALERT_MESSAGE_WAITING, col(AlertMessage.lease_until) <= context.at)
+    notices = sa.exists().where(MESSAGE_WAITING, col(AlertMessage.lease_until) <= context.at)
     first = sa.select(sa.func.min(col(Alert.wake_at))).where(ALERT_WAKING)
     day = day_to_seal(context.at).isoformat()
     seal = sa.select(col(DaySeal.study_id)).where(

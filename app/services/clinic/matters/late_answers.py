@@ -20,7 +20,7 @@ from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.schedule.slot_publication import publish_acts_of
 from app.storage.plain_rows import SlotRecord
-from app.storage.queries.matters.answers import read_draft
+from app.storage.queries.participant_answers import read_drafts
 from app.storage.queries.slots import slot_facts, slot_status
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Quarantine, Response
@@ -64,7 +64,7 @@ def read_late_answers(
     slot = session.get_one(Slot, quarantine.slot_id)
     study = session.get_one(Study, participant.study_id)
     definition = define_form(context.installation, study.code, slot, participant.language)
-    saved = read_draft(session, key_of(slot))
+    saved = read_drafts(session, [slot_key := key_of(slot)])[slot_key].answers
     instrument, leave_out = definition.instrument, definition.leave_out
     merged = ValidAnswers(without_unasked(instrument, {**saved, **quarantine.answers}, leave_out))
     obstacle = _find_obstacle(slot, quarantine, context.at)

@@ -1,15 +1,14 @@
-"""The answers that an open matter is about: a draft, and two phones' answers to one question."""
+"""The answers that an open matter is about: two phones' answers to one question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app.domain.instruments.responses import AnswerValue
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
-from app.storage.tables.capture import AnswerEvent
 
 _CONFLICTS = (
     sa.select(
@@ -35,13 +34,6 @@ class ConflictingAnswers(NamedTuple):
     earlier_at: datetime
     later: AnswerValue
     later_at: datetime
-
-
-def read_draft(session: Session, slot_id: int) -> Mapping[str, AnswerValue]:
-    """What each question of a form holds, by the newest answer that was saved."""
-    saved = select(AnswerEvent).where(AnswerEvent.slot_id == slot_id)
-    rows = session.exec(saved.order_by(col(AnswerEvent.revision)))
-    return {row.item: row.value if row.words is None else row.words for row in rows}
 
 
 def read_conflicting_answers(session: Session, slot_id: int) -> Sequence[ConflictingAnswers]:

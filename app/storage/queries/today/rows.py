@@ -34,7 +34,7 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
-COUNTED = 1000
+COUNTED = 200
 """Nobody reads an exact count beyond this, and counting stops there."""
 
 
@@ -300,7 +300,7 @@ _KNOWN: tuple[Any, ...] = (
 
 
 @lru_cache(maxsize=64)
-def _people(shape: TodayShape) -> sa.Select[Any]:
+def people_statement(shape: TodayShape) -> sa.Select[Any]:
     """What is known of these participants beside their forms."""
     resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
     statement = (
@@ -324,7 +324,7 @@ def read_people(
 ) -> Mapping[int, sa.RowMapping]:
     """What is known of these participants, by their keys."""
     values = search.values() | {"people": list(people)}
-    rows = connection.execute(_people(search.shape), values).mappings()
+    rows = connection.execute(people_statement(search.shape), values).mappings()
     return {row["person"]: row for row in rows}
 
 
