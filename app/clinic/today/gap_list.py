@@ -55,7 +55,11 @@ def _line(each: DiaryGaps) -> GapLine:
     url = DIARY_GAPS.format(participant=each.participant)
     gaps = (
         GapRow(
-            gap.first, gap.last, gap.days, gap.entries, build_address(url, {"first": gap.first.isoformat()})
+            gap.first,
+            gap.last,
+            gap.days,
+            len(gap.entries),
+            build_address(url, {"first": gap.first.isoformat()}),
         )
         for gap in each.gaps
     )

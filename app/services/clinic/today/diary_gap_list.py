@@ -1,35 +1,26 @@
 """Whose diary has days without an entry that nobody has explained: the list, and how many there are."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from sqlmodel import Session
 
+from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps
+from app.domain.plans.plan import DiaryRule
 from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.today.diary_stretches import (
-    Candidate,
-    DiaryStretch,
-    StretchSearch,
+from app.storage.queries.today.unexplained_days import (
+    DiarySearch,
+    UnexplainedDay,
     list_candidates,
-    list_stretches,
+    list_unexplained_days,
 )
 
 PAGE = 50
 COUNTED = 100
 """Participants who are looked at for the count, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedGap:
-    """A stretch of days without an entry and without a reason."""
-
-    first: date
-    last: date
-    days: int
-    entries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +30,7 @@ class DiaryGaps:
     participant: str
     subject: str
     site: str
-    gaps: tuple[ListedGap, ...]
+    gaps: tuple[DiaryGap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,40 +59,39 @@ def count_diary_gaps(context: StaffContext) -> int:
 def _read(context: StaffContext, session: Session, after: str, most: int) -> DiaryGapList:
     reached = list_staff_sites(session, context.actor, Permission.REASON_RECORD)
     sites = {site.site_id: site for site in reached if site.study_id == reached[0].study_id}
-    search = _search(context, sites)
-    if search is None:
+    diary = _find_diary(context, sites)
+    if diary is None:
         return DiaryGapList((), "")
-    connection = session.connection()
-    people = list_candidates(connection, search, after, most)
-    found: dict[int, list[DiaryStretch]] = defaultdict(list)
-    for stretch in list_stretches(connection, search, [each.key for each in people]):
-        found[stretch.participant_id].append(stretch)
-    rows = tuple(_row(each, sites, found[each.key]) for each in people if each.key in found)
+    search = _search(context, sites, diary)
+    people = list_candidates(session.connection(), search, after, most)
+    days: dict[int, list[UnexplainedDay]] = defaultdict(list)
+    for day in list_unexplained_days(session.connection(), search, [each.key for each in people]):
+        days[day.participant_id].append(day)
+    found = {key: _gaps(diary, theirs) for key, theirs in days.items()}
+    rows = tuple(
+        DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, found[each.key])
+        for each in people
+        if found[each.key]
+    )
     return DiaryGapList(rows, people[-1].subject if len(people) == most else "")
 
 
-def _search(context: StaffContext, sites: dict[int, StaffSite]) -> StretchSearch | None:
-    """What to look for; None at no site, or in a study without a diary."""
+def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryRule | None:
+    """The diary of these sites' study; None at no site, or in a study without one."""
     first = next(iter(sites.values()), None)
-    if first is None:
-        return None
-    plan = context.installation.library.plan(first.study, first.plan_version)
-    sees_arm = all(
-        context.actor.may(Permission.ARM_SEE, each.study_id, each.site_id) for each in sites.values()
-    )
-    if plan.diary is None:
-        return None
-    return StretchSearch(tuple(sites), plan.diary, context.at, plan.blinded and not sees_arm)
+    return context.installation.library.plan(first.study, first.plan_version).diary if first else None
 
 
-def _row(person: Candidate, sites: dict[int, StaffSite], stretches: list[DiaryStretch]) -> DiaryGaps:
-    gaps = (
-        ListedGap(
-            each.first,
-            each.last_entry + timedelta(days=6 if each.ends_weekly else 0),
-            each.days,
-            each.entries,
-        )
-        for each in stretches
+def _search(context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule) -> DiarySearch:
+    first, actor = next(iter(sites.values())), context.actor
+    blinded = context.installation.library.plan(first.study, first.plan_version).blinded
+    sees_arm = all(actor.may(Permission.ARM_SEE, each.study_id, each.site_id) for each in sites.values())
+    return DiarySearch(tuple(sites), diary.series, context.at, blinded and not sees_arm)
+
+
+def _gaps(diary: DiaryRule, days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:
+    weekly = diary.weekly_codes
+    return find_diary_gaps(
+        DiaryEntry(each.public_id, each.day, 7 if each.visit in weekly else 1, unexplained=True)
+        for each in days
     )
-    return DiaryGaps(person.public_id, person.subject, sites[person.site_id].name, tuple(gaps))
