@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.clinic import routes as clinic
-from app.clinic.frame.matter_counts import MatterCounts
+from app.clinic.frame.desk_counts import DeskCounts
 from app.clock import read_boot_id, read_clocks
 from app.definitions import library
 from app.definitions.library import Library
@@ -139,7 +139,7 @@ def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     style, runner = (parts.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
     app.state.form_assets = load_form_assets(style, runner)
     app.state.pages = parts.pages
-    app.state.matter_counts = MatterCounts()
+    app.state.desk_counts = DeskCounts()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)
     app.state.frame = PageFrame(
         ENGLISH.tag,

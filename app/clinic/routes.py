@@ -24,7 +24,7 @@ from app.clinic.people import access, joining, own_account, people_list, person,
 from app.clinic.records import diary_gaps, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, settle_list
-from app.clinic.today import contact_form, reminding, snooze_form, work_page
+from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
 router = APIRouter(include_in_schema=False)
@@ -53,6 +53,7 @@ for part in (
     licence_page,
     scores,
     diary_gaps,
+    gap_list,
     history,
     people_list,
     person,

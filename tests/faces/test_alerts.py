@@ -9,7 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.capture import Alert
 from tests.faces.clinics import ClinicFixture
 from tests.faces.test_clinic import hidden_of, page
@@ -108,6 +112,23 @@ def test_readers_read_and_others_see_nothing(clinic: ClinicFixture, alert: str) 
     assert elsewhere.get(alert).status_code == 404
     assert "No alerts are open." in page(elsewhere, "/desk/alerts").text
     assert clinic.browser(Role.SPONSOR_VIEWER).get("/desk/alerts").status_code == 403
+
+
+@pytest.mark.req("ALR-03")
+def test_an_alert_of_somebody_who_left_is_told_on_the_front_page(
+    clinic: ClinicFixture, alert: str, nurse: TestClient
+) -> None:
+    assert "who has left" not in page(nurse, "/desk").text
+    person = clinic.person
+    context = StaffContext(person.installation, person.nurse, clinic.clock.at)
+    today = clinic.clock.at.date().isoformat()
+    entry = DispositionEntry(DispositionKind.death, today, Owner.site, reason="told by the family")
+    record_disposition(context, person.site.study_id, person.subject, entry)
+    front = page(nurse, "/desk")
+    assert "1 alert is open about a participant who has left" in front.text
+    assert front.one("main").all("a", href="/desk/alerts")
+    assert front.all("a", href=clinic.url) == []  # nobody is to call them
+    assert page(nurse, "/desk/alerts").all("a", href=alert)
 
 
 @pytest.mark.req("ALR-01")

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.clinic.frame.matter_counts import MatterCounts
+from app.clinic.frame.desk_counts import DeskCounts
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role
@@ -198,7 +198,7 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
 @pytest.mark.usefixtures("differing")
 def test_the_list_takes_eight_queries_at_most(clinic: ClinicFixture) -> None:
     manager, said = clinic.browser(Role.DATA_MANAGER, site=None), list[str]()
-    clinic.app.state.matter_counts.forget()  # so that the menu counts anew
+    clinic.app.state.desk_counts.forget()  # so that the menu counts anew
     engine = clinic.app.state.installation.engine
     listen = (engine, "before_cursor_execute", lambda *args: said.append(args[2]))
     sa.event.listen(*listen)
@@ -210,11 +210,11 @@ def test_the_list_takes_eight_queries_at_most(clinic: ClinicFixture) -> None:
 @pytest.mark.usefixtures("differing")
 def test_the_menu_s_count_is_a_minute_old_at_most(clinic: ClinicFixture) -> None:
     made: Installation = clinic.app.state.installation
-    counts, actor = MatterCounts(), colleague(Role.DATA_MANAGER, clinic.site)
+    counts, actor = DeskCounts(), colleague(Role.DATA_MANAGER, clinic.site)
     early = StaffContext(made, actor, clinic.clock.at)
-    assert counts.read(early) == 1
+    assert counts.read(early, count_open_matters) == 1
     keep_apart(clinic)
-    assert counts.read(early) == 1
-    assert counts.read(StaffContext(made, actor, clinic.clock.at + days(1 / 1440))) == 2
+    assert counts.read(early, count_open_matters) == 1
+    assert counts.read(StaffContext(made, actor, clinic.clock.at + days(1 / 1440)), count_open_matters) == 2
     counts.forget()
-    assert counts.read(early) == count_open_matters(early) == 2
+    assert counts.read(early, count_open_matters) == count_open_matters(early) == 2

@@ -78,6 +78,19 @@ def test_no_half_width_mark_stands_beside_chinese_words() -> None:
     assert [marks for text in texts if (marks := half_width(text))] == []
 
 
+def test_a_participant_reads_no_word_of_the_desk() -> None:
+    """Never overdue, never a log for the diary, and one word for the PIN."""
+    forbidden = re.compile("逾期|日志|PIN 码")
+    have = kept("zh_CN")
+    pages = ("templates/patient/", "templates/ui/", "templates/messages/reminder", "patient/")
+    shown = [
+        each for each in extracted() if each.id and any(file.startswith(pages) for file, _ in each.locations)
+    ]
+    assert shown
+    texts = [text for each in shown for text in texts_of(have[each.id].string)]
+    assert [text for text in texts if forbidden.search(text)] == []
+
+
 def test_no_template_writes_a_mark_of_its_own() -> None:
     """Colons, commas and brackets are others in Chinese: they stand in the catalogue, or a dot does (·)."""
     found = [

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.storage.queries.today.branches import SITES
 from app.storage.tables.capture import Alert, AlertAction, Response
 from app.storage.tables.messages import AlertMessage
 from app.storage.tables.participants import Participant
@@ -107,6 +108,22 @@ def _split_keys(keys: Collection[int]) -> Iterator[Sequence[int]]:
     remaining = iter(keys)
     while some := list(islice(remaining, _AT_ONCE)):
         yield some
+
+
+def count_alerts_of_leavers() -> sa.ScalarSelect[int]:
+    """How many alerts are open about participants of these sites who have left."""
+    return (
+        sa.select(sa.func.count())
+        .select_from(Alert)
+        .join(Participant, col(Participant.id) == col(Alert.participant_id))
+        .where(
+            _OPEN,
+            col(Alert.study_id) == sa.bindparam("study", type_=sa.Integer),
+            col(Participant.site_id).in_(SITES),
+            col(Participant.exit_kind).is_not(None),
+        )
+        .scalar_subquery()
+    )
 
 
 _NEWEST = (

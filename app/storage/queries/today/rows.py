@@ -16,6 +16,7 @@ from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.queries.slots import code_literal
+from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
     LIVE,
     SITES,
@@ -71,13 +72,15 @@ class TodaySearch:
 class TodayCounts:
     """How many participants there are for each reason, in all, and resting; `COUNTED` is so many or more.
 
-    `corrections` are requests of participants to have a form corrected, which are settled elsewhere.
+    `corrections` are requests of participants to have a form corrected, and `left_alerts` open alerts of
+    participants who left; both are dealt with elsewhere.
     """
 
     by_reason: Mapping[Reason, int]
     every: int
     resting: int
     corrections: int
+    left_alerts: int = 0
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
@@ -130,7 +133,12 @@ def _counts(shape: TodayShape) -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    columns: list[Any] = [*each, every, resting.label("resting"), asked.label("corrections")]
+    others = (
+        resting.label("resting"),
+        asked.label("corrections"),
+        count_alerts_of_leavers().label("left_alerts"),
+    )
+    columns: list[Any] = [*each, every, *others]
     return sa.select(*columns)
 
 
@@ -153,7 +161,8 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     """How many participants stand on the list for each reason."""
     row = connection.execute(_counts(search.shape), search.values()).mappings().one()
     counts = {reason: min(int(row[reason.value]), COUNTED) for reason in SOURCES}
-    return TodayCounts(counts, int(row["every"]), int(row["resting"]), int(row["corrections"]))
+    others = (int(row[name]) for name in ("every", "resting", "corrections", "left_alerts"))
+    return TodayCounts(counts, *others)
 
 
 @lru_cache(maxsize=256)
