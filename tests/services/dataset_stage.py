@@ -45,6 +45,7 @@ def _trial(installation: Installation) -> Sequence[str]:
     people[TREATED].begin("W12", W6 + days(42))
     people[TREATED].submit("W12", W6 + days(42), qlq(3))
     give_reason(people[OFF], "W6", MissedReason.too_ill_patient, W6 + days(20))
+    leave(people[OFF], DispositionKind.lost, (W6 + days(19)).date(), W6 + days(21))
     people[OFF].anchor("randomisation", RANDOMISED + days(1), W6 + days(21), source=Owner.edc)
     make_cut(StaffContext(installation, SYSTEM, FINAL), STUDY, "FINAL", "final analysis")
     return (people[TREATED].cookie,)
@@ -68,7 +69,13 @@ def _treat(person: Person, edc: EdcContext) -> None:
     person.randomise(RANDOMISED, START + days(2))
     receive_arm(EdcRequest(edc, person.subject, START, Preconditions()), "SBRT")
     evening = START + days(2.5)
-    symptoms: dict[str, int | str | None] = {"any_symptom": 1, "fatigue": 4, "pain": None, "fever": 1, "temperature": 385}
+    symptoms: dict[str, int | str | None] = {
+        "any_symptom": 1,
+        "fatigue": 4,
+        "pain": None,
+        "fever": 1,
+        "temperature": 385,
+    }
     person.begin("D0", evening)
     person.submit("D0", evening, complete_diary(symptoms))
     person.begin("D1", evening + days(1))

@@ -118,6 +118,8 @@ def test_what_changed_is_told_by_field_with_reason_and_author(trial: Installatio
         "2026-03-05",
         "stated by the site",
     )
+    (lost,) = (each for each in changes if each.field == "status.in_force")
+    assert (lost.old, lost.new) == ("", "2026-05-04 2026-05-04 lost site")
     (later,) = (each for each in changes if each.visit == "W12" and each.field == "answers")
     assert (later.subject, later.old, later.new) == (TREATED, "", "30")
     assert not [each for each in changes if each.subject == DEAD and each.type == "status.recorded"]
@@ -136,4 +138,4 @@ def test_changes_are_those_that_the_reader_may_see(trial: Installation) -> None:
     assert list(compare_cuts(other, STUDY, "IA1", "FINAL")) == []
     viewer = StaffContext(trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), at)
     shown = {each.field.partition(".")[0] for each in compare_cuts(viewer, STUDY, "IA1", "FINAL")}
-    assert shown == {"slot", "response", "anchor"}
+    assert shown == {"slot", "response", "anchor", "status"}

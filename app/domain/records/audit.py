@@ -124,6 +124,7 @@ class AuditEvent(StrEnum):
     TRAIL_SEALED = "clock:trail:sealed"
     CLOCK_CONFIRMED = "system:clock:confirmed"
     CUT_MADE = "study:cut:made"
+    DATA_EXPORTED = "study:export:made"
 
 
 _SCHEDULE = frozenset({"anchor", "slot"})

@@ -1,5 +1,6 @@
 """Named cuts of a study: made once, never changed, and the beginning of every dataset (REP-09)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,9 @@ from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.feed import DataCut
 from app.storage.tables.studies import Study
+
+_READING = (Permission.CUT_MAKE, Permission.EXPORT_RUN)
+"""Any of these lets somebody see which cuts there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,7 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
     """
     name, purpose = check_code(name, "name"), check_reason(purpose, "purpose")
     with context.read() as session:
-        row = _get_permitted_study(session, context, study, Permission.CUT_MAKE)
-        known = find_cut(session, key_of(row), name)
-        if known is not None:
-            return CutOutcome(_repeated(row, known, purpose), known=True)
+        row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
     _tell_what_is_due(context, key_of(row))
     with context.unit_of_work() as work:
         chain = study_chain(key_of(row))
@@ -76,19 +77,23 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
 def list_cuts(context: DataContext, study: str) -> tuple[NamedCut, ...]:
     """The cuts of a study, the newest first. Raises Refused("unknown_study")."""
     with context.read() as session:
-        row = _get_permitted_study(session, context, study, Permission.CUT_MAKE, Permission.EXPORT_RUN)
+        row = _get_permitted_study(session, context, study, _READING)
         return tuple(_shown(row, each) for each in list_cut_rows(session, key_of(row)))
 
 
-def get_named_cut(context: DataContext, study: str, name: str) -> NamedCut:
-    """One cut of a study. Raises Refused: "unknown_study", "unknown_cut"."""
+def get_named_cut(
+    context: DataContext, study: str, name: str, permissions: Sequence[Permission] = _READING
+) -> NamedCut:
+    """One cut of a study, for who has one of these permissions. Raises Refused: "unknown_study",
+    "unknown_cut".
+    """
     with context.read() as session:
-        row = _get_permitted_study(session, context, study, Permission.CUT_MAKE, Permission.EXPORT_RUN)
+        row = _get_permitted_study(session, context, study, permissions)
         return _shown(row, get_cut(session, key_of(row), name))
 
 
 def _get_permitted_study(
-    session: Session, context: DataContext, study: str, *permissions: Permission
+    session: Session, context: DataContext, study: str, permissions: Sequence[Permission]
 ) -> Study:
     """The study; any one of the permissions is enough."""
     row = get_study(session, study)

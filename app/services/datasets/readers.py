@@ -26,15 +26,26 @@ def is_within_reach(context: DataContext, permission: Permission, study_id: int)
     return context.actor.is_operator or context.actor.may(permission, study_id, None)
 
 
+def study_scopes(context: DataContext, study_id: int) -> frozenset[str]:
+    """What may be read at every site of the study: by that files have their columns."""
+    if isinstance(context, EdcContext):
+        return context.client.scopes & READ_SCOPES
+    return _opened_at(context, study_id, None)
+
+
 def read_scopes(context: DataContext, study_id: int, site_id: int) -> frozenset[str] | None:
     """What of this site's data may be read; None where it is not the reader's."""
     if isinstance(context, EdcContext):
         client = context.client
         return client.scopes & READ_SCOPES if client.can_reach(site_id) else None
     actor = context.actor
-    if actor.is_operator:
-        return READ_SCOPES
-    if not actor.may(Permission.EXPORT_RUN, study_id, site_id):
+    if not (actor.is_operator or actor.may(Permission.EXPORT_RUN, study_id, site_id)):
         return None
-    opened = (scopes for permission, scopes in _OPENED.items() if actor.may(permission, study_id, site_id))
-    return frozenset(scope.value for scopes in opened for scope in scopes)
+    return _opened_at(context, study_id, site_id)
+
+
+def _opened_at(context: StaffContext, study_id: int, site_id: int | None) -> frozenset[str]:
+    if context.actor.is_operator:
+        return READ_SCOPES
+    may = (scopes for each, scopes in _OPENED.items() if context.actor.may(each, study_id, site_id))
+    return frozenset(scope.value for scopes in may for scope in scopes)

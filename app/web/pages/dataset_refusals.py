@@ -11,6 +11,7 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("There is a cut %(cut)s already, made for another purpose. Please choose another name."), "exists"
     ),
     "cuts_reversed": invalid(N_("The cut %(cut)s is not older than the other one.")),
+    "unknown_format": invalid(N_("%(format)s is no format of datasets. Allowed: %(allowed)s.")),
     "clock_in_doubt": conflict(
         N_("The server's clock is in doubt. A cut can be made once an operator has confirmed it.")
     ),
