@@ -72,6 +72,7 @@ NOT_AUDITED = frozenset(
         "quarantine.answers",
         "instrument_pack.content",
         "access_review.notes",
+        "data_cut.purpose",
         "alert.wake_at",
         "alert.closing_note",
         "alert_action.note",

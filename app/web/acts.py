@@ -151,6 +151,7 @@ _TRIES = "every try at signing in counts, also the same one again"
 _AS_OF = "the EDC says from when its body was true, and the same body again changes nothing"
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
+_NAMED = "a name stands for one cut, and the same name again gives the first one"
 _ENDS = "a browser that is signed out stays so"
 _NOTHING = "nothing is stored"
 
@@ -170,6 +171,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.ACCOUNT_CODES): _TRIES,
     ("POST", urls.ACCOUNT_SESSION): _ENDS,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
+    ("POST", f"{urls.EDC}/cuts"): _NAMED,
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", "/language"): _SET,
     ("POST", urls.PRACTICE): _NOTHING,

@@ -230,6 +230,10 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", f"{urls.EDC}/changes"): edc_access(),
     ("GET", f"{urls.EDC}/snapshot"): edc_access(),
     ("GET", f"{urls.EDC}/scores"): edc_access(Scope.SCORES_READ),
+    ("GET", f"{urls.EDC}/cuts"): edc_access(),
+    ("POST", f"{urls.EDC}/cuts"): edc_access(Scope.CUTS_WRITE),
+    ("GET", f"{urls.EDC}/cuts/{{cut}}"): edc_access(),
+    ("GET", f"{urls.EDC}/cuts/{{cut}}/changes"): edc_access(),
     ("GET", f"{urls.EDC}/assessments/{{assessment}}"): edc_access(),
     ("GET", f"{urls.EDC}/assessments/{{assessment}}/versions/{{version}}"): edc_access(),
 }

@@ -91,6 +91,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.EDC_TOKEN_ISSUED: N_("EDC signed in"),
     Event.EDC_TOKEN_REFUSED: N_("EDC sign-in refused"),
     Event.FEED_PULLED: N_("Data transferred to the EDC"),
+    Event.CUT_MADE: N_("Data cut made"),
+    Event.DATA_EXPORTED: N_("Data exported"),
     Event.FEED_RESTORED: N_("Transfers to the EDC restarted"),
     Event.TRAIL_SEALED: N_("Day sealed"),
 }

@@ -121,6 +121,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "to": N_("Until"),
     "item": N_("Question"),
     "file": N_("File"),
+    "seq": N_("Number in the feed"),
+    "cut_at": N_("Data as of"),
 }
 """By the name of a field; a test holds that every field that is no technical one has words."""
 

@@ -195,6 +195,7 @@ VALUE_WORDS: Mapping[str, _Words] = {
         Scope.ARM_READ: N_("see the treatment arm"),
         Scope.ANSWERS_READ: N_("read answers"),
         Scope.SCORES_READ: N_("read scores"),
+        Scope.CUTS_WRITE: N_("make data cuts"),
         Scope.DIARY_READ: N_("read the diary"),
     },
     "trail.by": ACTOR_WORDS,

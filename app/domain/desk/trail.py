@@ -58,6 +58,8 @@ _KINDS: Mapping[str, TrailKind] = {
     "client": TrailKind.transfers,
     "token": TrailKind.transfers,
     "feed": TrailKind.transfers,
+    "cut": TrailKind.transfers,
+    "export": TrailKind.transfers,
     "study": TrailKind.study,
     "site": TrailKind.study,
     "pack": TrailKind.study,
@@ -135,7 +137,8 @@ _TECHNICAL = frozenset(
     " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
     " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
     " acknowledged_at acknowledged_by wake_at alert_id lease_until edc_record.version as_of claimed_as_of"
-    " resource contact.address_sealed slot.correction settled_by settlement.ref licence_decision.ref".split()
+    " resource contact.address_sealed slot.correction settled_by settlement.ref licence_decision.ref"
+    " feed_hash made_by".split()
 )
 """Fields that stand in the downloads alone."""
 

@@ -123,12 +123,15 @@ class AuditEvent(StrEnum):
     FEED_RESTORED = "system:feed:restored"
     TRAIL_SEALED = "clock:trail:sealed"
     CLOCK_CONFIRMED = "system:clock:confirmed"
+    CUT_MADE = "study:cut:made"
+    DATA_EXPORTED = "study:export:made"
 
 
 _SCHEDULE = frozenset({"anchor", "slot"})
 
 COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.STUDY_LOADED: frozenset({"study"}),
+    AuditEvent.CUT_MADE: frozenset({"data_cut"}),
     AuditEvent.SITE_OPENED: frozenset({"site"}),
     AuditEvent.PACK_IMPORTED: frozenset({"instrument_pack"}),
     AuditEvent.SITE_UPDATED: frozenset({"site"}),

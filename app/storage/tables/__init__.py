@@ -39,6 +39,7 @@ APPEND_ONLY = (
     "contact_entry",
     "correction",
     "correction_decision",
+    "data_cut",
     "day_seal",
     "disposition",
     "feed_event",
