@@ -281,6 +281,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REPORT_SEE,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
     reading = {
         Permission.PARTICIPANT_SEE,

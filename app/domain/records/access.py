@@ -32,6 +32,7 @@ class Permission(StrEnum):
     ALERT_SEE = "alert:see"
     ALERT_HANDLE = "alert:handle"
     MATTER_SETTLE = "matter:settle"
+    PAPER_ENTER = "paper:enter"
 
 
 class Role(StrEnum):
@@ -62,6 +63,7 @@ _CONDUCT = frozenset(
         Permission.REMINDER_SEND,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
 )
 _READING = frozenset(

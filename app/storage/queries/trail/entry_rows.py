@@ -11,7 +11,7 @@ from sqlmodel import Session, SQLModel, col
 from app.domain.desk.trail import BY_KEY, RecordSubject
 from app.storage.row_changes import PARTICIPANT_CHAIN, is_participant_chain, participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.capture import Correction, CorrectionDecision, PaperEntry, Quarantine, Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.messages import Message
@@ -180,6 +180,7 @@ _OF_SLOT: Mapping[str, tuple[type[SQLModel], Any, Callable[[str], object]]] = {
     "response": (Response, col(Response.public_id), str),
     "quarantine": (Quarantine, col(Quarantine.id), int),
     "correction": (Correction, col(Correction.public_id), str),
+    "paper_entry": (PaperEntry, col(PaperEntry.public_id), str),
     "participant_request": (TeamRequest, col(TeamRequest.id), int),
 }
 """Tables whose rows name a form, with the column by which the trail calls them."""
