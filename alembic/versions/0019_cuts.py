@@ -7,7 +7,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 import app.storage.tables.columns  # noqa: F401 - strict SQLite types
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 TABLE = "data_cut"
 

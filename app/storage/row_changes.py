@@ -70,6 +70,8 @@ NOT_AUDITED = frozenset(
         "response.answers",
         "response.scores",
         "quarantine.answers",
+        "paper_entry.answers",
+        "paper_entry.note",
         "instrument_pack.content",
         "access_review.notes",
         "data_cut.purpose",

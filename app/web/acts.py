@@ -62,6 +62,7 @@ _FORM = _FACTS | {
     AuditEvent.MISSED_REASON_RECORDED,
     AuditEvent.FORM_BEGUN,
     AuditEvent.FORM_SUBMITTED,
+    AuditEvent.PAPER_ENTERED,
 }
 _PHONES = frozenset({AuditEvent.DEVICE_REVOKED, AuditEvent.DEVICE_REMOVED, AuditEvent.DEVICE_SIGNED_OUT})
 _INVITED = frozenset(
@@ -129,6 +130,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
+    # The form is judged as it is at the press: what was typed of one that was sent meanwhile lies apart.
+    ("POST", urls.PAPER_ENTRY): ActRule(f"{urls.PARTICIPANT_FORM}?done=paper"),
     # people and sites
     ("POST", urls.STAFF_INVITATION): ActRule(f"{urls.STAFF}?done=invited"),
     ("POST", urls.STAFF_EXISTING): ActRule(f"{urls.STAFF}?done=granted"),

@@ -183,6 +183,9 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.SCORES): staff_access(Permission.SCORES_SEE),
     ("GET", urls.HISTORY): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.STAFF_REMINDER): staff_access(Permission.REMINDER_SEND),
+    ("GET", urls.PAPER_FORMS): staff_access(Permission.PAPER_ENTER),
+    ("GET", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
+    ("POST", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
     # people and sites
     ("GET", urls.STAFF): staff_access(Permission.STAFF_MANAGE),
     ("GET", urls.STAFF_INVITATION): staff_access(Permission.STAFF_MANAGE),

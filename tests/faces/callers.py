@@ -283,6 +283,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REPORT_SEE,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
     exporting = {Permission.CUT_MAKE, Permission.EXPORT_RUN}
     reading = {

@@ -65,6 +65,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.FORM_BEGUN: N_("Form started"),
     Event.ANSWER_SAVED: N_("Answers saved"),
     Event.FORM_SUBMITTED: N_("Form sent"),
+    Event.PAPER_ENTERED: N_("Paper form entered"),
+    Event.PAPER_SUBMITTED: N_("Paper form became the form's answers"),
     Event.ANSWERS_AFTER_GAP: N_("Answers arrived out of order"),
     Event.ANSWERS_ALTERED: N_("Answers changed on the phone were kept apart"),
     Event.ANSWERS_QUARANTINED: N_("Answers were kept apart"),

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     MATTER_SETTLE = "matter:settle"
     CUT_MAKE = "cut:make"
     EXPORT_RUN = "export:run"
+    PAPER_ENTER = "paper:enter"
 
 
 class Role(StrEnum):
@@ -64,6 +65,7 @@ _CONDUCT = frozenset(
         Permission.REMINDER_SEND,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
 )
 _READING = frozenset(

@@ -46,6 +46,7 @@ APPEND_ONLY = (
     "instrument_pack",
     "key_canary",
     "licence_decision",
+    "paper_entry",
     "quarantine",
     "response",
     "settlement",
