@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.clinic import routes as clinic
-from app.clinic.frame.matter_counts import MatterCounts
+from app.clinic.frame.desk_counts import DeskCounts
 from app.clock import read_boot_id, read_clocks
 from app.definitions import library
 from app.definitions.library import Library
@@ -44,7 +44,7 @@ from app.web.middleware.caller_queue import CallerQueue
 from app.web.middleware.compression import Compression
 from app.web.middleware.forwarding import TrustedProxies
 from app.web.middleware.head import HeadRequests
-from app.web.middleware.logs import AccessLog, configure_logging
+from app.web.middleware.logs import AccessLog
 from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
@@ -139,7 +139,7 @@ def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     style, runner = (parts.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
     app.state.form_assets = load_form_assets(style, runner)
     app.state.pages = parts.pages
-    app.state.matter_counts = MatterCounts()
+    app.state.desk_counts = DeskCounts()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)
     app.state.frame = PageFrame(
         ENGLISH.tag,
@@ -168,12 +168,6 @@ def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:
     if settings.channel is Way.SMTP:
         return {"email": CircuitBreaker(SmtpChannel(settings.smtp_url, settings.mail_from))}
     return {"email": ConsoleChannel(sys.stderr)}
-
-
-def create_app_from_environment() -> FastAPI:
-    """What each server process makes for itself."""
-    configure_logging()
-    return create_app(Settings.from_environment())
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

@@ -127,7 +127,9 @@ def _servers(programs: Programs, runs: int, workers: int) -> Iterator[Figure]:
     frameworks, libraries, one, several = _medians(taken)
     yield _times("serve until ready, CPU; limit: import all its libraries", one, libraries, 1.3)
     yield _times("... limit: import the six frameworks alone", one, frameworks)
-    yield _times(f"... {workers} workers, CPU of each; limit: all libraries", several / workers, libraries)
+    yield _times(
+        f"... {workers} workers, CPU of each; limit: all libraries", several / workers, libraries, 1.3
+    )
 
 
 def _medians(taken: Sequence[Sequence[float]]) -> Iterator[float]:

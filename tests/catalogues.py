@@ -61,11 +61,11 @@ def faults(code: str) -> Iterator[str]:
     wanted, have = extracted(), kept(code)
     for message in _messages(wanted):
         translated = have.get(message.id, message.context)
-        if translated is None or not all(_texts(translated.string)):
+        if translated is None or not all(texts_of(translated.string)):
             yield f"missing: {message.id!r} ({message.locations[0][0]})"
         elif translated.fuzzy:
             yield f"fuzzy: {message.id!r}"
-        elif any(_places(text) != _places(_texts(message.id)[-1]) for text in _texts(translated.string)):
+        elif any(_places(text) != _places(texts_of(message.id)[-1]) for text in texts_of(translated.string)):
             yield f"other placeholders: {message.id!r}"
     for message in _messages(have):
         if wanted.get(message.id, message.context) is None:
@@ -79,9 +79,9 @@ def update(code: str, partial: Path | None) -> list[str]:
     for source in sources:
         for message in _messages(_read(source, code)):
             target = wanted.get(message.id, message.context)
-            if target is None or not all(_texts(message.string)):
+            if target is None or not all(texts_of(message.string)):
                 continue
-            if all(_texts(target.string)) and target.string != message.string:
+            if all(texts_of(target.string)) and target.string != message.string:
                 said.append(f"{source.name}: another translation of {message.id!r} stands already")
             else:
                 target.string = message.string
@@ -93,7 +93,8 @@ def _messages(catalogue: Catalog) -> list[Message]:
     return [message for message in catalogue if message.id]
 
 
-def _texts(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+def texts_of(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    """A translation, or each of its plural forms."""
     return [value or ""] if value is None or isinstance(value, str) else list(value)
 
 

@@ -7,8 +7,11 @@ hide anything.
 """
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
 
 import pytest
 from coverage import Coverage
@@ -40,6 +43,8 @@ DRAWN = frozenset(
     }
 )
 """Modules and tests that draw their cases, beside which others hold each line by an example."""
+STATEMENT_PACKAGES = ("app.storage.queries.", "app.services.clinic.")
+"""Where statements are built once for each shape of a question."""
 _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Where the tracer of a program that a test starts finds its settings."""
 
@@ -74,4 +79,21 @@ def paused() -> Iterator[None]:
         close_portal()
         os.environ.update(settings)
         if running is not None:
+            forget_built_statements()
             running.start()
+
+
+def forget_built_statements() -> None:
+    """Let whoever is traced next build its statements anew: they are kept for each shape, once a process.
+
+    Else it is a matter of chance whether the lines that build them were walked through while nobody measured.
+    """
+    for builder in _statement_builders(len(sys.modules)):
+        builder.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _statement_builders(_number_of_modules: int) -> Sequence[Any]:
+    """Functions that keep what they built; looked up again when a module was imported since."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(STATEMENT_PACKAGES)]
+    return [each for module in modules for each in vars(module).values() if hasattr(each, "cache_clear")]

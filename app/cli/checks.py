@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.operator import open_configured_installation
+from app.cli.operator import configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
 from app.definitions.publishing import list_drafts, publish_definitions
@@ -67,10 +67,10 @@ def run_verify(arguments: argparse.Namespace) -> int:
     except ValueError as bad:
         print(f"daybook: {arguments.heads}: {bad}", file=sys.stderr)
         return UNUSABLE
-    installation = open_configured_installation()
     try:
-        report = inspect_trail(installation, heads, show_progress)
-        lines = list_heads(installation) if arguments.save_heads else []
+        with configured_installation() as installation:
+            report = inspect_trail(installation, heads, show_progress)
+            lines = list_heads(installation) if arguments.save_heads else []
     except SQLAlchemyError as away:
         why = str(getattr(away, "orig", None) or away).strip().splitlines()[0]
         print(f"daybook: the database could not be read: {why}", file=sys.stderr)

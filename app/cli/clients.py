@@ -39,25 +39,27 @@ def declare_disable_client(parser: argparse.ArgumentParser) -> None:
 
 
 def run_create_client(arguments: argparse.Namespace) -> int:
-    client = create_client(
-        operator_context(), arguments.study, arguments.name, arguments.scope, arguments.site
-    )
+    with operator_context() as context:
+        client = create_client(context, arguments.study, arguments.name, arguments.scope, arguments.site)
     print(f"client_id {client.client_id}\nclient_secret {client.secret} (shown once)")
     return 0
 
 
 def run_add_secret(arguments: argparse.Namespace) -> int:
-    print(f"client_secret {add_secret(operator_context(), arguments.client)}")
+    with operator_context() as context:
+        print(f"client_secret {add_secret(context, arguments.client)}")
     return 0
 
 
 def run_retire_secret(arguments: argparse.Namespace) -> int:
-    retire_secret(operator_context(), arguments.client)
+    with operator_context() as context:
+        retire_secret(context, arguments.client)
     print(f"Only the newer secret of {arguments.client} works now.")
     return 0
 
 
 def run_disable_client(arguments: argparse.Namespace) -> int:
-    disable_client(operator_context(), arguments.client, arguments.reason)
+    with operator_context() as context:
+        disable_client(context, arguments.client, arguments.reason)
     print(f"{arguments.client} is disabled.")
     return 0

@@ -15,6 +15,7 @@ import pyotp
 
 from app.cli.databases import prepare_database
 from app.cli.serving import require_free_port, serve
+from app.cli.worker import load_application
 from app.clock import now
 from app.demo.demonstration import (
     Demonstration,
@@ -26,7 +27,6 @@ from app.demo.demonstration import (
 from app.domain.refusal import BadDefinition, Refused
 from app.i18n.catalogues import Catalogues
 from app.installation import open_installation
-from app.main import create_app
 from app.notify.console import ConsoleChannel
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -100,8 +100,7 @@ def _present(settings: Settings, arguments: argparse.Namespace) -> None:
         _write(arguments.json, describe_as_json(settings, demonstration))
     if not arguments.no_serve:
         configure_logging()
-        # Further workers would read the environment, which does not hold the demonstration's own defaults.
-        serve(create_app(replace(settings, workers=1)), HOST, arguments.port)
+        serve(load_application(replace(settings, workers=1)), HOST, arguments.port)
 
 
 def _clear(settings: Settings, file: Path) -> None:

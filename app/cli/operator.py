@@ -1,5 +1,8 @@
 """The installation of this environment, and whoever may start programs on its server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app.clock import read_boot_id, read_clocks
 from app.domain.records.access import Actor, ActorKind
 from app.installation import open_installation
@@ -14,25 +17,30 @@ OPERATOR = Actor(ActorKind.SYSTEM, "command-line", "operator")
 """Whoever may start programs on the server; the trail says that it was done there."""
 
 
-def open_configured_installation(settings: Settings | None = None) -> Installation:
-    """Open the installation that the DAYBOOK_… variables describe.
+@contextmanager
+def configured_installation(settings: Settings | None = None) -> Iterator[Installation]:
+    """The installation that the DAYBOOK_… variables describe; its connections end with the block.
 
     Raises BadDefinition, DatabaseUnavailable where there is none of this version, Refused("wrong_key").
     """
     installation = open_installation(settings or Settings.from_environment(), statement_seconds=0)
-    require_current_revision(installation)
-    check_key(installation)
-    return installation
+    try:
+        require_current_revision(installation)
+        check_key(installation)
+        yield installation
+    finally:
+        installation.engine.dispose()
 
 
-def operator_context(settings: Settings | None = None) -> StaffContext:
+@contextmanager
+def operator_context(settings: Settings | None = None) -> Iterator[StaffContext]:
     """The context of a command that changes something, now.
 
     Raises Refused, "clock_behind" or "clock_ahead", when the audit trail contradicts the clock.
     """
     settings = settings or Settings.from_environment()
-    installation = open_configured_installation(settings)
-    reading = read_clocks()
-    check_clock(installation, reading, read_boot_id(), settings.clock_gap)
-    lay_canary(installation, reading.wall)
-    return StaffContext(installation, OPERATOR, reading.wall)
+    with configured_installation(settings) as installation:
+        reading = read_clocks()
+        check_clock(installation, reading, read_boot_id(), settings.clock_gap)
+        lay_canary(installation, reading.wall)
+        yield StaffContext(installation, OPERATOR, reading.wall)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.cli.operator import open_configured_installation, operator_context
+from app.cli.operator import configured_installation, operator_context
 from app.clock import now
 from app.definitions.reading import read_definition
 from app.domain.instruments.pack import PackValidity
@@ -32,8 +32,9 @@ def declare_check_packs(parser: argparse.ArgumentParser) -> None:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    context, content = operator_context(), read_definition(arguments.file, arguments.file.name)
-    pack, is_new = import_pack(context, arguments.study, content, arguments.file.name)
+    with operator_context() as context:
+        content = read_definition(arguments.file, arguments.file.name)
+        pack, is_new = import_pack(context, arguments.study, content, arguments.file.name)
     words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
     if not is_new:
         print(f"{words}: this very pack is there already; nothing was changed.")
@@ -43,7 +44,8 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_check(_arguments: argparse.Namespace) -> int:
-    statuses = list_all_pack_statuses(open_configured_installation(), now())
+    with configured_installation() as installation:
+        statuses = list_all_pack_statuses(installation, now())
     print_statuses(statuses)
     if not statuses:
         print("No trial here needs a pack.")

@@ -4,10 +4,14 @@ import argparse
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
 
+from app.cli.worker import load_application, supervise
 from app.clock import now, read_boot_id, read_clocks
 from app.domain.refusal import Refused
 from app.installation import open_installation
@@ -21,16 +25,14 @@ from app.settings import Settings
 from app.storage.database.sqlite_file import serving_lock
 from app.web.middleware.logs import configure_logging
 
-WORKER_APP = "app.cli.worker:create_worker_app"
 DRAIN_SECONDS = 30
 """How long a stopping server lets requests end: longer than any page takes."""
 PATIENCE_SECONDS = 30
 """How long a worker may leave the supervisor's ping unanswered before it is killed and started anew.
 
-Uvicorn's own 5 seconds are shorter than a start beside busy neighbours: the workers that were killed
-while they still imported started again and made the rest slower. A worker that really hangs is rare, the
-others serve meanwhile, and the supervisor, which waits for the answer, still stops within the time that a
-stopping server is given anyway.
+Uvicorn's own 5 seconds are shorter than what busy neighbours may cost a worker. One that really hangs is
+rare, the others serve meanwhile, and the supervisor, which waits for the answer, still stops within the time
+that a stopping server is given anyway.
 """
 
 _WAYS_OUT = {
@@ -64,8 +66,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             return 1
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
-        # Named, not made: the process that watches several workers needs no application of its own.
-        serve(WORKER_APP, arguments.host, arguments.port, settings.workers)
+        serve(load_application(settings), arguments.host, arguments.port, settings.workers)
     return 0
 
 
@@ -105,16 +106,16 @@ def require_free_port(host: str, port: int) -> None:
                 raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
 
 
-def serve(application: str | Callable[..., object], host: str, port: int, workers: int = 1) -> None:
+def serve(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1) -> None:
     """Serve until a signal; requests under way are finished first. Raises OSError for a port that is taken.
 
-    `application` may be the name of a factory, which every worker calls for itself.
+    Every worker creates an application for itself.
     """
     require_free_port(host, port)
-    uvicorn.run(
-        application,
-        factory=isinstance(application, str),
-        workers=workers if workers > 1 else None,
+    config = uvicorn.Config(
+        create,
+        factory=True,
+        workers=workers,
         host=host,
         port=port,
         access_log=False,
@@ -125,3 +126,15 @@ def serve(application: str | Callable[..., object], host: str, port: int, worker
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_worker_healthcheck=PATIENCE_SECONDS,
     )
+    if workers > 1:
+        supervise(config)
+    else:
+        _serve_alone(config)
+
+
+def _serve_alone(config: uvicorn.Config) -> None:
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # raised once more by a server that was stopped by it
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)

@@ -95,10 +95,10 @@ def declare_reset_user(parser: argparse.ArgumentParser) -> None:
 
 def run_load_study(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
-    context = operator_context(settings)
-    studies.load_study(context, arguments.study, arguments.plan, settings.mode)
-    print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
-    print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, context.at)))
+    with operator_context(settings) as context:
+        studies.load_study(context, arguments.study, arguments.plan, settings.mode)
+        print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
+        print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, context.at)))
     return 0
 
 
@@ -106,30 +106,32 @@ def run_open_site(arguments: argparse.Namespace) -> int:
     entry = studies.SiteEntry(
         arguments.site, arguments.name, arguments.phone, arguments.hours, arguments.zone
     )
-    studies.open_site(operator_context(), arguments.study, entry)
+    with operator_context() as context:
+        studies.open_site(context, arguments.study, entry)
     print(f"Site {arguments.site} of {arguments.study} is open.")
     return 0
 
 
 def run_set_urgent(arguments: argparse.Namespace) -> int:
     study, site, language = arguments.study, arguments.site, arguments.language
-    set_urgent_words(operator_context(), study, site, language, arguments.words)
+    with operator_context() as context:
+        set_urgent_words(context, study, site, language, arguments.words)
     print(f"The urgent words of site {site} of {study} in {language} are kept.")
     return 0
 
 
 def run_create_user(arguments: argparse.Namespace) -> int:
-    context = operator_context()
-    account = studies.create_granted_staff(
-        context,
-        email=arguments.email,
-        name=arguments.name,
-        password=_read_password(),
-        language=arguments.language,
-        role=arguments.role,
-        study=arguments.study,
-        site=arguments.site,
-    )
+    with operator_context() as context:
+        account = studies.create_granted_staff(
+            context,
+            email=arguments.email,
+            name=arguments.name,
+            password=_read_password(),
+            language=arguments.language,
+            role=arguments.role,
+            study=arguments.study,
+            site=arguments.site,
+        )
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {account.totp_secret}")
     return 0
 
@@ -145,28 +147,31 @@ def run_invite_user(arguments: argparse.Namespace) -> int:
         ends_on=None,
         reason=arguments.reason,
     )
-    issued = invite_person(operator_context(), entry)
+    with operator_context() as context:
+        issued = invite_person(context, entry)
     print(f"{issued.email}: {arguments.role}. Link to set up the sign-in, shown once: {issued.url}")
     return 0
 
 
 def run_disable_user(arguments: argparse.Namespace) -> int:
-    studies.disable_staff(operator_context(), arguments.email, arguments.reason)
+    with operator_context() as context:
+        studies.disable_staff(context, arguments.email, arguments.reason)
     print(f"{arguments.email} is disabled.")
     return 0
 
 
 def run_enable_user(arguments: argparse.Namespace) -> int:
-    studies.enable_staff(operator_context(), arguments.email, arguments.reason)
+    with operator_context() as context:
+        studies.enable_staff(context, arguments.email, arguments.reason)
     print(f"{arguments.email} is enabled.")
     return 0
 
 
 def run_reset_user(arguments: argparse.Namespace) -> int:
-    context = operator_context()
-    with context.read() as session:
-        staff_id = key_of(get_staff_by_address(session, narrow_address(arguments.email)))
-    issued = reset_person(context, staff_id, arguments.what, arguments.reason)
+    with operator_context() as context:
+        with context.read() as session:
+            staff_id = key_of(get_staff_by_address(session, narrow_address(arguments.email)))
+        issued = reset_person(context, staff_id, arguments.what, arguments.reason)
     print(f"{issued.email} is reset. Link to choose anew, shown once: {issued.url}")
     return 0
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.matter_counts import get_matter_counts
+from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.return_address import find_return_address, with_return_address
@@ -26,6 +26,7 @@ from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.accounts.staff_access import PermittedParticipant, StaffAdmission, admit_staff
 from app.services.accounts.staff_session import SignedInStaff
+from app.services.clinic.matters.matter_list import count_open_matters
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
 from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
@@ -38,7 +39,7 @@ from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
 from app.web.permissions import CallerKind, guards, required_access
-from app.web.refusal_messages import fill_message, message_of
+from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
@@ -167,7 +168,7 @@ class StaffRequest:
 
     def finish(self) -> Response:
         """To the result of the act, which is where the same act leads when it comes again."""
-        get_matter_counts(self.request).forget()
+        get_desk_counts(self.request).forget()
         return RedirectResponse(self.act.result, 303)
 
 
@@ -244,7 +245,8 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     """A refusal in the words of this page's language."""
     pages: Pages = request.app.state.pages
     sentence = message_of(refused).sentence
-    return fill_message(pages.word(sentence, frame), refused) if sentence else ""
+    comma = pages.word(COMMA, frame)
+    return fill_message(pages.word(sentence, frame), refused, comma=comma) if sentence else ""
 
 
 def url_of_participant(public_id: str) -> str:
@@ -276,7 +278,7 @@ def _frame_within(
     """The frame of a page about this study, with what its grants open there."""
     pages: Pages = request.app.state.pages
     frame, path, actor = replace(frame, study=study), request.url.path, context.actor
-    counts = get_matter_counts(request)
+    counts = get_desk_counts(request)
     return replace(
         frame,
         home_url=frame.within(DESK),
@@ -285,7 +287,7 @@ def _frame_within(
                 frame.within(each.address),
                 pages.word(each.label, frame),
                 find_current(each, path),
-                counts.read(context) if each.address == SETTLE else 0,
+                counts.read(context, count_open_matters) if each.address == SETTLE else 0,
             )
             for each in list_menu(actor)
         ),

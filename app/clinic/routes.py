@@ -17,6 +17,7 @@ from app.clinic.forms import (
     correction_decision,
     correction_proposal,
     corrections_to_sign,
+    paper_entry,
     slot_page,
 )
 from app.clinic.frame import code_search
@@ -24,7 +25,7 @@ from app.clinic.people import access, joining, own_account, people_list, person,
 from app.clinic.records import diary_gaps, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, settle_list
-from app.clinic.today import contact_form, reminding, snooze_form, work_page
+from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
 router = APIRouter(include_in_schema=False)
@@ -43,6 +44,7 @@ for part in (
     participant,
     participant_acts,
     slot_page,
+    paper_entry,
     correction_proposal,
     correction_decision,
     corrections_to_sign,
@@ -53,6 +55,7 @@ for part in (
     licence_page,
     scores,
     diary_gaps,
+    gap_list,
     history,
     people_list,
     person,

@@ -4,10 +4,11 @@ What is owed stands in the database and is claimed there; APScheduler only wakes
 of their own, so that a mail server holds up nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -104,10 +105,10 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     owed = _look(installation, clock)
     with _going_on("packs"):
         refresh_packs(installation, clock())
-    if owed.slots:
-        process_slots(installation, clock)
     if owed.alerts:
         process_alerts(installation, clock)
+    if owed.slots:
+        process_slots(installation, clock)
     if owed.seals:
         with _going_on("seal"):
             seal_days(ClockContext(installation, clock()))
@@ -158,36 +159,42 @@ def send_messages(
     clock: Clock,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Send what is queued, queue after queue and batch by batch, and give up what a dead worker left behind.
+    """Send what is queued, batch by batch, and give up what a dead worker left behind.
 
-    Ends between two letters when the server stops or the mail server is found to be out of order.
+    After each batch of reminders it is asked anew what staff are to be told of alerts. Ends between two
+    letters when the server stops or the mail server is found to be out of order.
     """
 
     def is_over() -> bool:
         return is_stopping() or outbox.is_paused(clock())
 
     for queue in QUEUES:
-        _send_queue(installation, outbox, clock, queue, is_over)
+        with _going_on("expire"):
+            lost = expire_messages(ClockContext(installation, clock()), queue)
+            if lost:
+                structlog.get_logger("clock").warning("unconfirmed", messages=lost)
+    send = partial(_send_batch, installation, outbox, clock, is_over)
+    while not is_over() and any(map(send, QUEUES)):
+        pass
 
 
-def _send_queue(
+def _send_batch(
     installation: Installation,
     outbox: MessageSender,
     clock: Clock,
-    queue: MessageQueue,
     is_over: Callable[[], bool],
-) -> None:
-    with _going_on("expire"):
-        lost = expire_messages(ClockContext(installation, clock()), queue)
-        if lost:
-            structlog.get_logger("clock").warning("unconfirmed", messages=lost)
+    queue: MessageQueue[Any],
+) -> bool:
+    """Send a batch of one queue; whether it had any."""
+    batch: Sequence[ClaimedMessage] = ()
     with _going_on("claim"):
-        while not is_over() and (batch := claim_messages(ClockContext(installation, clock()), SHARE, queue)):
-            for number, claimed in enumerate(batch):
-                if is_over():
-                    release_messages(ClockContext(installation, clock()), batch[number:], queue)
-                    break
-                _send(installation, outbox, clock, claimed, queue)
+        batch = claim_messages(ClockContext(installation, clock()), SHARE, queue)
+        for number, claimed in enumerate(batch):
+            if is_over():
+                release_messages(ClockContext(installation, clock()), batch[number:], queue)
+                break
+            _send(installation, outbox, clock, claimed, queue)
+    return bool(batch)
 
 
 def _send(
@@ -195,7 +202,7 @@ def _send(
     outbox: MessageSender,
     clock: Clock,
     claimed: ClaimedMessage,
-    queue: MessageQueue,
+    queue: MessageQueue[Any],
 ) -> None:
     with _going_on("send", message=claimed.message_id):
         outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed, queue)

@@ -20,13 +20,15 @@ from app.web.urls import CALL, HELP
 class HelpPage:
     """Who to call and how to get a new link; open to anybody.
 
-    Whoever is known may ask to be called; `asked` is when they did.
+    Whoever is known may ask to be called; `asked` is when they did. `next_on`: the day on which somebody is
+    there again, where that is not today.
     """
 
     template: ClassVar[str] = "patient/help.html"
     site: SiteHelp = NO_SITE
     call_url: str = ""
     asked: str = ""
+    next_on: str = ""
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -40,7 +42,9 @@ def show_help(
         return render(request, HelpPage())
     asked_at, visitor = pending_call_request(bound.context), bound.participant
     requested = formats.format_local_time(asked_at, visitor.zone, bound.language) if asked_at else ""
-    return bound.show(HelpPage(get_site_help(bound.context), CALL, requested))
+    site = get_site_help(bound.context)
+    next_on = formats.format_day(site.next_on, bound.language) if site.next_on else ""
+    return bound.show(HelpPage(site, CALL, requested, next_on))
 
 
 @router.post(CALL)

@@ -19,6 +19,7 @@ from app.patient.request import (
 )
 from app.services.patient import home
 from app.services.patient.home import get_home
+from app.services.patient.urgent_call import UrgentCall, get_urgent_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class HomePage:
     """What is due, soonest closing first; what then; and where to turn.
 
     `reminded`: the study tells them of the next form. `finished`: they completed the study.
+    `call`: whom to call because of an answer of today.
     """
 
     template: ClassVar[str] = "patient/home.html"
@@ -51,6 +53,7 @@ class HomePage:
     finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
     opens_offline: bool = False
+    call: UrgentCall | None = None
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -91,4 +94,5 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         finished=home.finished,
         notices=notices,
         opens_offline=current.opens_offline,
+        call=get_urgent_call(current.context) if home.urgent else None,
     )

@@ -1,6 +1,7 @@
 """From what went wrong to a page in the reader's words, or to problem details for the API."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +25,8 @@ from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages, frame_for, render
 from app.web.problems import json_pointer, problem_response
-from app.web.refusal_messages import fill_message, message_of
+from app.web.refusal_messages import COMMA, fill_message, message_of
+from app.web.urls import DESK
 
 API = "/api/"
 FIELDS = N_("Please check these fields: %(fields)s.")
@@ -44,7 +46,10 @@ def refusal_response(request: Request, refused: Refused) -> Response:
     if not is_api_path(request.url.path):
         spoken = get_language(request)
         sentence = fill_message(
-            _translated(request, message.sentence), refused, partial(_written, spoken=spoken)
+            _translated(request, message.sentence),
+            refused,
+            partial(_written, spoken=spoken),
+            _translated(request, COMMA),
         )
         return error_page(request, message.status, sentence, headers)
     if message.status == 401:
@@ -87,9 +92,16 @@ def error_page(
 
 
 def _frame_of(request: Request) -> PageFrame:
-    """The frame that the guard of a face left in the state of the request, or that of a stranger."""
+    """The frame that the guard of a face left in the state of the request, or that of a stranger.
+
+    A stranger at an address of the desk is led to the desk, which asks for the sign-in: never to the page
+    where participants enter their codes.
+    """
     frame: PageFrame | None = request.scope.get("state", {}).get("frame")
-    return frame or frame_for(request)
+    if frame is not None:
+        return frame
+    of_desk = request.url.path == DESK or request.url.path.startswith(f"{DESK}/")
+    return replace(frame_for(request), home_url=DESK) if of_desk else frame_for(request)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -151,7 +163,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind; mypy wants it said
     faults = error.errors()
     if not is_api_path(request.url.path):
-        fields = ", ".join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
+        comma = _translated(request, COMMA)
+        fields = comma.join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
         if all(fault["type"] == UNWRITABLE for fault in faults):
             return refusal_response(request, Refused(UNWRITABLE, field=fields))
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
+from app.web.pages.dataset_refusals import DATASET_REFUSALS
 from app.web.pages.desk_refusals import DESK_REFUSALS
 from app.web.pages.people_refusals import PEOPLE_REFUSALS
 from app.web.pages.refusal_message import RefusalMessage, absent, conflict, invalid
@@ -22,18 +23,18 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "permission_missing": RefusalMessage(
         403,
         N_(
-            "In this study (%(study)s) you may not: %(permission)s."
+            "You do not have permission to %(permission)s in this study (%(study)s)."
             " An administrator of the study can give you this permission."
         ),
         "forbidden",
     ),
-    "too_large": RefusalMessage(413, N_("This is too much at once."), "too-large"),
+    "too_large": RefusalMessage(413, N_("This is too large."), "too-large"),
     "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
     "page_outdated": conflict(
-        N_("This page cannot be used any more. Please look at it again, then decide. Nothing was changed.")
+        N_("This page can no longer be used. Please look at it again, then decide. Nothing was changed.")
     ),
     "page_used": conflict(
-        N_("This page was used already, with something else in it. Nothing more was changed.")
+        N_("This page was already used, with something else in it. Nothing more was changed.")
     ),
     "state_changed": conflict(
         N_(
@@ -49,7 +50,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "unknown_language": invalid(N_("This language is not offered.")),
     "control_characters": invalid(
-        N_("%(field)s: this holds characters that cannot be stored. Please type it anew.")
+        N_("%(field)s: this contains characters that can't be stored. Please enter it again.")
     ),
     # answers
     "unknown_item": invalid(N_("%(item)s is not a question of this form.")),
@@ -62,12 +63,12 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "not_comparable": conflict(N_("These scores cannot be compared.")),
     "not_yet_open": conflict(N_("This form is not open yet."), "locked"),
     "window_closed": conflict(N_("This form closed on %(day)s."), "locked"),
-    "not_expected": conflict(N_("This form is not expected any more."), "locked"),
+    "not_expected": conflict(N_("This form is no longer expected."), "locked"),
     "malformed": RefusalMessage(400, N_("This could not be read."), "malformed"),
     "unknown_field": invalid(N_("%(field)s is not expected here. Allowed: %(allowed)s.")),
     "bad_field": invalid(N_("%(field)s must be %(allowed)s.")),
     "invalid_answers": invalid(N_("These answers are not possible: %(items)s.")),
-    "not_begun": conflict(N_("This form has not been begun."), "locked"),
+    "not_begun": conflict(N_("This form has not been started."), "locked"),
     "already_submitted": conflict(N_("This form was already sent. The first answers stand."), "locked"),
     "arrived_too_late": conflict(
         N_("These answers came after the form closed on %(day)s. They are kept."), "locked"
@@ -77,8 +78,8 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "not_signed_in": RefusalMessage(401, N_("Please sign in again."), "unauthorized"),
     "locked": RefusalMessage(401, N_("Please confirm that it is you."), "unauthorized"),
     "wrong_link": RefusalMessage(404, "", "not-found"),
-    "wrong_pin": RefusalMessage(403, N_("This PIN is not the right one."), "forbidden"),
-    "wrong_birth_date": RefusalMessage(403, N_("This date is not the right one."), "forbidden"),
+    "wrong_pin": RefusalMessage(403, N_("This PIN is wrong."), "forbidden"),
+    "wrong_birth_date": RefusalMessage(403, N_("This date is wrong."), "forbidden"),
     "unknown_choice": invalid(N_("This is not offered. Allowed: %(allowed)s.")),
     "this_device": conflict(N_("This is the phone in your hand. To leave it, log out.")),
     "bad_pin": invalid(N_("The PIN must be %(allowed)s.")),
@@ -91,27 +92,27 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "weak_password": invalid(N_("The password needs at least %(least)s characters.")),
     "common_password": invalid(N_("This password is easy to guess. Please choose another.")),
-    "participation_ended": conflict(N_("This person does not take part any more.")),
+    "participation_ended": conflict(N_("This person no longer takes part.")),
     # what participants set and ask for
     "unknown_request": absent("unknown-request"),
-    "request_closed": conflict(N_("This request was closed already.")),
-    "outcome_needed": invalid(N_("Please write what came of it.")),
+    "request_closed": conflict(N_("This request was already closed.")),
+    "outcome_needed": invalid(N_("Please write the outcome.")),
     "words_too_long": invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
-    "bad_subject": invalid(N_("This code does not have the study's form: %(allowed)s."), "validation"),
+    "bad_subject": invalid(N_("This code does not have the study's form: %(allowed)s.")),
     "subject_of_other_site": invalid(
         N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
     ),
-    "subject_exists": conflict(N_("%(subject)s is enrolled already."), "exists"),
+    "subject_exists": conflict(N_("%(subject)s is already enrolled."), "exists"),
     "consent_needed": invalid(N_("Version and date of the consent are needed.")),
     "birth_date_needed": conflict(
         N_("This study confirms people by their birth date. Please record it first.")
     ),
     "bad_birth_date": invalid(N_("Please check the birth date.")),
     "birth_date_not_asked": conflict(N_("This study does not ask for the birth date.")),
-    "no_language": invalid(N_("The study is not done in this language. Allowed: %(allowed)s.")),
+    "no_language": invalid(N_("The study isn't available in this language. Allowed: %(allowed)s.")),
     "address_needed": invalid(N_("Reminders need an address.")),
-    "bad_address": invalid(N_("This is no address for reminders. Allowed: %(allowed)s.")),
+    "bad_address": invalid(N_("This isn't an address for reminders. Allowed: %(allowed)s.")),
     "study_exists": conflict(N_("The study %(study)s exists already."), "exists"),
     "site_exists": conflict(N_("The site %(site)s exists already."), "exists"),
     "staff_exists": conflict(N_("There is an account for %(email)s already."), "exists"),
@@ -143,19 +144,17 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "mixed_modes": conflict(N_("A demonstration and a trial cannot share a database.")),
     "demonstration_incomplete": conflict(
-        N_("The demonstration was interrupted while it was made. Begin anew with --reset.")
+        N_("The demonstration was interrupted while it was being made. Start again with --reset.")
     ),
     "not_a_demonstration": conflict(
         N_("%(database)s holds no demonstration. It is left as it is; choose another file.")
     ),
-    "admin_conduct": conflict(N_("Who administers accounts cannot take part in the conduct of a study.")),
+    "admin_conduct": conflict(N_("An administrator of accounts can't take part in the conduct of a study.")),
     "unknown_staff": absent("unknown-staff"),
     "unknown_slot": absent("unknown-assessment"),
     # site staff
-    "wrong_sign_in": RefusalMessage(403, N_("E-mail address and password do not fit."), "forbidden"),
-    "wrong_code": RefusalMessage(
-        403, N_("This code is not the right one, or it was used already."), "forbidden"
-    ),
+    "wrong_sign_in": RefusalMessage(403, N_("The e-mail address or password is wrong."), "forbidden"),
+    "wrong_code": RefusalMessage(403, N_("This code is wrong or was already used."), "forbidden"),
     "unknown_device": absent("unknown-device"),
     # the EDC
     "invalid_client": RefusalMessage(401, N_("Client and secret do not fit."), "unauthorized"),
@@ -213,12 +212,12 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "unknown_anchor": invalid(N_("This kind of date is not part of the plan. Allowed: %(allowed)s.")),
     "no_such_participant": invalid(N_("No participant at your sites has this code.")),
-    "not_own_site": invalid(N_("This is none of your sites. Allowed: %(allowed)s.")),
+    "not_own_site": invalid(N_("This isn't one of your sites. Allowed: %(allowed)s.")),
     "days_reversed": invalid(N_("%(field)s: this day is before the first one.")),
     "unknown_zone": invalid(
         N_("This time zone is not known. Enter its name in the IANA list, such as Asia/Shanghai.")
     ),
-    "no_translation": conflict(N_("This form is not there in this language.")),
+    "no_translation": conflict(N_("This form isn't available in this language.")),
     "anchor_unknown": conflict(N_("The date that visit %(visit)s counts from is not known yet: %(anchor)s.")),
     "bad_date": invalid(N_("%(field)s: please write a date as %(allowed)s.")),
     "impossible_date": invalid(N_("%(field)s: a date must lie between %(earliest)s and %(latest)s.")),
@@ -233,7 +232,10 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "outside_window": invalid(N_("Visit %(visit)s must lie between %(low)s and %(high)s.")),
     "visit_exists": conflict(N_("%(visit)s was added from %(day)s already.")),
     "address_without_channel": invalid(
-        N_("An address stands beside “No reminders”. Please choose how to remind, or empty the address.")
+        N_(
+            "There is an address, but “No reminders” is chosen."
+            " Please choose how to remind, or clear the address."
+        )
     ),
     "nothing_to_undo": conflict(N_("There is nothing to undo.")),
     "reason_needed": invalid(N_("Please give a reason.")),
@@ -266,11 +268,14 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "bad_head_file": conflict(N_("%(file)s is no file of heads. Look what became of it.")),
     "not_a_backup": invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
+    **DATASET_REFUSALS,
     **DESK_REFUSALS,
-    **{code: RefusalMessage(*row) for code, row in PEOPLE_REFUSALS.items()},
+    **PEOPLE_REFUSALS,
 }
 
-UNKNOWN_MESSAGE = conflict(N_("That is not possible."))
+COMMA = N_(", ")
+"""What stands between the parts of a list."""
+UNKNOWN_MESSAGE = conflict(N_("This can't be done."))
 
 
 class _Details(dict[str, object]):
@@ -285,13 +290,21 @@ def message_of(refused: Refused) -> RefusalMessage:
     return MESSAGES.get(refused.code, UNKNOWN_MESSAGE)
 
 
-def fill_message(sentence: str, refused: Refused, write: Callable[[object], str] = str) -> str:
-    """A (translated) sentence with the refusal's details in their places, each as `write` puts it."""
-    return sentence % _Details({name: _listed(value, write) for name, value in refused.details.items()})
+def fill_message(
+    sentence: str, refused: Refused, write: Callable[[object], str] = str, comma: str = COMMA
+) -> str:
+    """A (translated) sentence with the refusal's details in their places, each as `write` puts it.
+
+    What is a list is joined by `comma`, that of the sentence's language.
+    """
+    shown = {name: _listed(value, write, comma) for name, value in refused.details.items()}
+    return sentence % _Details(shown)
 
 
-def _listed(value: object, write: Callable[[object], str]) -> str:
-    return ", ".join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
+def _listed(value: object, write: Callable[[object], str], comma: str) -> str:
+    return (
+        comma.join(map(write, value)) if isinstance(value, list | tuple | set | frozenset) else write(value)
+    )
 
 
 def explain_refusal(refused: Refused) -> str:

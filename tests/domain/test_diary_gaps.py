@@ -19,7 +19,7 @@ FIRST = date(2026, 3, 2)
 
 @st.composite
 def diaries(draw: st.DrawFn) -> list[DiaryEntry]:
-    """Entries of single days and then of weeks, one after the other, in any order of telling."""
+    """Entries of single days and then of weeks, one after the other but for some, in any order of telling."""
     daily = draw(st.lists(st.booleans(), max_size=14))
     weekly = draw(st.lists(st.booleans(), max_size=5))
     entries = [
@@ -30,7 +30,9 @@ def diaries(draw: st.DrawFn) -> list[DiaryEntry]:
         DiaryEntry(f"w{number}", start + timedelta(weeks=number), 7, missed)
         for number, missed in enumerate(weekly)
     ]
-    return draw(st.permutations(entries))
+    kept = draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries)))
+    there = [entry for entry, stays in zip(entries, kept, strict=True) if stays or draw(st.booleans())]
+    return draw(st.permutations(there))
 
 
 @pytest.mark.req("REP-04")

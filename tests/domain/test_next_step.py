@@ -63,6 +63,9 @@ def told(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) -> Ne
         (NextStep(NextAct.settle_correction, on=TODAY), [Reason.missed], {"correction_asked_on": TODAY}),
         (NextStep(NextAct.give_reason, "W6", LATER), [Reason.missed, Reason.diary], {}),
         (NextStep(NextAct.call_diary, on=TODAY), [Reason.diary, Reason.opens], {}),
+        (NextStep(NextAct.call_diary, on=TODAY), [Reason.diary], {"unexplained_since": TODAY}),
+        (NextStep(NextAct.explain_diary, on=TODAY), [Reason.opens], {"unexplained_since": TODAY}),
+        (NextStep(NextAct.snoozed, on=LATER), [], {"unexplained_since": TODAY, "snoozed_until": LATER}),
         (NextStep(NextAct.wait_for_answer, "W6", LATER), [Reason.opens], {}),
     ],
 )

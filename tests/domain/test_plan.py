@@ -166,6 +166,7 @@ def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: ob
         ("blinded = true", 'blinded = true\ncolour = "red"', "colour"),
         ("blinded = true", "blinded = true\ngrace_hours = 500", "grace_hours"),
         ("blinded = true", 'blinded = true\nexemptions = ["No translation"]', "exemptions"),
+        ("blinded = true", 'blinded = true\nemergency_phone = "nine"', "emergency_phone"),
         ("blinded = true\n", "", "blinded"),
     ],
 )

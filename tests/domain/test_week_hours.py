@@ -1,13 +1,24 @@
 """Hours by day of the week: read in one way, and said in as few lines as say them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.people.week_hours import WEEKDAYS, DaySpan, check_week_hours, group_days
+from app.domain.people.week_hours import (
+    WEEKDAYS,
+    DaySpan,
+    check_week_hours,
+    group_days,
+    is_answered,
+    next_answered_day,
+)
 from app.domain.refusal import Refused
 
 HOURS = st.sampled_from(["08:00-17:00", "09:00-12:00", "00:00-24:00"])
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+MOMENTS = st.integers(0, 7 * 24 * 60 - 1).map(lambda minutes: MONDAY + timedelta(minutes=minutes))
 
 
 @given(st.dictionaries(st.sampled_from(WEEKDAYS), HOURS))
@@ -43,3 +54,19 @@ def test_other_hours_are_refused_by_day(typed: str) -> None:
     with pytest.raises(Refused) as refusal:
         check_week_hours({"sun": typed})
     assert (refusal.value.code, refusal.value.details["field"]) == ("bad_hours", "hours_sun")
+
+
+@given(st.dictionaries(st.sampled_from(WEEKDAYS), HOURS), MOMENTS)
+def test_the_next_day_is_the_first_on_which_somebody_answers(week: dict[str, str], at: datetime) -> None:
+    minutes = (at + timedelta(minutes=ahead) for ahead in range(8 * 24 * 60))
+    first = next((each for each in minutes if is_answered(week, each)), None)
+    assert next_answered_day(week, at) == (first.date() if first else None)
+
+
+@pytest.mark.parametrize(
+    ("at", "answered"), [("07:59", False), ("08:00", True), ("16:59", True), ("17:00", False)]
+)
+def test_hours_begin_with_their_first_minute_and_end_before_their_last(at: str, answered: bool) -> None:
+    moment = datetime.fromisoformat(f"2026-03-02T{at}+00:00")
+    assert is_answered({"mon": "08:00-17:00"}, moment) is answered
+    assert not is_answered({"tue": "08:00-17:00"}, moment)

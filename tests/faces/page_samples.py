@@ -24,6 +24,7 @@ from app.patient.settings import ReminderChoices, SettingsPage
 from app.patient.shared_device import BoundPeoplePage
 from app.patient.welcome import PracticePage, TextSizePage
 from app.services.patient.site_help import SiteHelp
+from app.services.patient.urgent_call import UrgentCall
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page
@@ -108,12 +109,16 @@ def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> Ho
     return HomePage(cards, "/sent", "/settings", "/help#call", DAY, reminded=True, notices=notices)
 
 
-def review(urgent: bool = False) -> p.ReviewPage:
+CALL_SITE = UrgentCall("0571-555", "120", is_site=True, words="")
+CALL_EMERGENCY = UrgentCall("120", "0571-555", is_site=False, words="Call at once:")
+
+
+def review(call: UrgentCall | None = None) -> p.ReviewPage:
     rows = (
         p.ReviewRow("q1", 1, "Pain", "Some", "2", False, "/f/1#s-q1"),
         p.ReviewRow("q2", 2, "Sleep", "", "", True, "/f/1#s-q2"),
     )
-    return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, urgent=urgent)
+    return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, call=call)
 
 
 def begin(error: str = "", who: str = "") -> p.BeginPage:
@@ -150,6 +155,7 @@ def person_pages() -> tuple[Page, ...]:
         HelpPage(REACHED, "/help/call", DAY),
         HelpPage(SiteHelp(), "/help/call", DAY),
         HelpPage(SiteHelp("08:00–17:00"), "/help/call"),
+        *(HelpPage(REACHED, "/help/call", asked, next_on=DAY) for asked in ("", DAY)),
         LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
     )
 
@@ -218,7 +224,12 @@ def every_page(code: str) -> tuple[Page, ...]:
         home("overdue", "in_progress", "due", "open", answered=12, notices=("pin_set", "saved", "language")),
         *(begin(error, who) for error in ("", "who", "scribe") for who in ("", "self", "scribe")),
         review(),
-        review(urgent=True),
+        review(CALL_SITE),
+        review(CALL_EMERGENCY),
+        replace(home("due"), call=CALL_SITE),
+        replace(SubmittedPage((sent(),)), call=CALL_EMERGENCY),
+        p.DonePage("Diary", DAY, "4F7K", DAY, call=CALL_SITE),
+        p.DonePage("Diary", DAY, "4F7K", DAY, call=UrgentCall("", "", is_site=True, words="")),
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),

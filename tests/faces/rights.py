@@ -72,7 +72,10 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REPORT_SEE,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
+    exporting, reports = {Permission.CUT_MAKE, Permission.EXPORT_RUN}, {Permission.REPORT_SEE}
+    answers = {Permission.ANSWERS_SEE}
     reading = {
         Permission.PARTICIPANT_SEE,
         Permission.ANSWERS_SEE,
@@ -89,8 +92,8 @@ def _allowed(who: Who) -> frozenset[Permission]:
             | {Permission.MATTER_SETTLE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
+        Who.data_manager: frozenset(reading | exporting | {Permission.MATTER_SETTLE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
-        Who.statistician: frozenset({Permission.REPORT_SEE}),
-        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
+        Who.statistician: frozenset(exporting | {Permission.SCORES_SEE} | reports | answers),
+        Who.sponsor_viewer: frozenset(reports | {Permission.EXPORT_RUN}),
     }[who]

@@ -76,7 +76,7 @@ def test_an_undo_takes_back_the_entry_that_it_names_and_never_another(clinic: Cl
     _, fresh = undo(investigator, clinic, "death")
     again = investigator.post(url, data=fresh | {"entry": form["entry"]})
     assert (again.status_code, "There is nothing to undo." in again.text) == (409, True)
-    assert "You had written: wrong person" in again.text
+    assert "You wrote: wrong person" in again.text
     assert dispositions(clinic)[2:] == [("withdrew_treatment", 1)]
 
 
@@ -98,10 +98,10 @@ def test_the_button_names_the_act_and_a_month_stays_a_month(clinic: ClinicFixtur
     preview = investigator.post(f"{clinic.url}/disposition", data=DEATH)
     assert "Record the death" in preview.text
     assert "Died · March 2026" in preview.text
-    assert "As only the month is known, 2 Mar 2026 counts." in preview.text
+    assert "Only the month is known, so 2 Mar 2026 will be used." in preview.text
     assert investigator.post(f"{clinic.url}/disposition", data=hidden_of(preview)).status_code == 303
     shown = page(investigator, clinic.url).text
-    assert "March 2026 (site · Li Na): told by the family" in shown
+    assert "March 2026 · site · Li Na: told by the family" in shown
     chinese = clinic.browser(Role.INVESTIGATOR, language="zh_CN")
     assert "2026年3月 " in page(chinese, clinic.url).text
 
@@ -155,7 +155,7 @@ def test_what_came_of_a_request_stands_on_the_participants_page(
     assert "Quality of life · BL" in shown
     assert ": question 3 was mistyped" in shown
     late = nurse.post("/desk/requests/1", data={"outcome": "nobody answers"})
-    assert (late.status_code, "You had written: nobody answers" in late.text) == (409, True)
+    assert (late.status_code, "You wrote: nobody answers" in late.text) == (409, True)
 
 
 @pytest.mark.parametrize("before", [DispositionKind.withdrew_study, DispositionKind.withdrew_questionnaires])
@@ -185,5 +185,5 @@ def test_a_page_of_somebody_else_is_not_used(clinic: ClinicFixture, nurse: TestC
     other: Response = clinic.browser(Role.INVESTIGATOR).post(
         f"{clinic.url}/visits", data={"visit": "UNS", "on": "2026-03-02"} | key
     )
-    assert (other.status_code, "cannot be used any more" in other.text) == (409, True)
+    assert (other.status_code, "can no longer be used" in other.text) == (409, True)
     assert 'value="2026-03-02"' in other.text

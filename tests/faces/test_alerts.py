@@ -9,7 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.capture import Alert
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
@@ -55,14 +59,14 @@ def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str,
     assert page(nurse, clinic.url).all("a", href=alert)
     shown = page(nurse, alert)
     assert "Chest pain: 8 or more out of 10" in shown.text
-    assert "Nobody could be told of it." in shown.text
+    assert "Nobody could be notified." in shown.text
     assert not shown.all("form", action=f"{alert}/actions")
     assert press(nurse, alert, "acknowledgement") == "?done=acknowledged"
     assert press(nurse, alert, "actions", kind="called", note="feels better") == "?done=acted"
     assert "feels better" in page(nurse, alert).text
     assert press(nurse, alert, "closing", note="no visit needed") == "?done=closed"
     assert not page(nurse, alert).all("button", text="Close the alert")
-    assert "No alert is open." in page(nurse, "/desk/alerts").text
+    assert "No alerts are open." in page(nurse, "/desk/alerts").text
     assert page(nurse, "/desk/alerts?closed=1").all("a", href=alert)
     assert "Alert closed: Chest pain: 8 or more out of 10 · D0" in page(nurse, f"{clinic.url}/history").text
     (line,) = csv.DictReader(io.StringIO(nurse.get("/desk/alerts.csv").text.lstrip("\ufeff")))
@@ -77,10 +81,10 @@ def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str,
 def test_what_is_refused_is_said_and_nothing_typed_is_lost(alert: str, nurse: TestClient) -> None:
     old = hidden_of(nurse.get(alert))
     early = nurse.post(f"{alert}/actions", data=old | {"kind": "called", "note": "spoke to her"})
-    assert (early.status_code, "You had written: spoke to her" in early.text) == (409, True)
+    assert (early.status_code, "You wrote: spoke to her" in early.text) == (409, True)
     press(nurse, alert, "acknowledgement")
     again = nurse.post(f"{alert}/acknowledgement", data=hidden_of(nurse.get(alert)))
-    assert (again.status_code, "acknowledged this alert already" in again.text) == (409, True)
+    assert (again.status_code, "already acknowledged this alert" in again.text) == (409, True)
     for typed, words in (
         ({"note": "x"}, "Please choose what was done."),
         ({"kind": "other"}, "Please write a note."),
@@ -101,13 +105,30 @@ def test_readers_read_and_others_see_nothing(clinic: ClinicFixture, alert: str) 
     monitor = clinic.browser(Role.MONITOR)
     shown = page(monitor, alert)
     assert not shown.all("form", action=f"{alert}/acknowledgement")
-    assert "They are no diagnosis and no advice on treatment." in shown.text
+    assert "They are not a diagnosis or advice on treatment." in shown.text
     assert monitor.post(f"{alert}/acknowledgement").status_code in (403, 404)
     assert page(monitor, "/desk/alerts").all("a", href=alert)
     elsewhere = clinic.browser(Role.NURSE, site="0021")
     assert elsewhere.get(alert).status_code == 404
-    assert "No alert is open." in page(elsewhere, "/desk/alerts").text
+    assert "No alerts are open." in page(elsewhere, "/desk/alerts").text
     assert clinic.browser(Role.SPONSOR_VIEWER).get("/desk/alerts").status_code == 403
+
+
+@pytest.mark.req("ALR-03")
+def test_an_alert_of_somebody_who_left_is_told_on_the_front_page(
+    clinic: ClinicFixture, alert: str, nurse: TestClient
+) -> None:
+    assert "who has left" not in page(nurse, "/desk").text
+    person = clinic.person
+    context = StaffContext(person.installation, person.nurse, clinic.clock.at)
+    today = clinic.clock.at.date().isoformat()
+    entry = DispositionEntry(DispositionKind.death, today, Owner.site, reason="told by the family")
+    record_disposition(context, person.site.study_id, person.subject, entry)
+    front = page(nurse, "/desk")
+    assert "1 alert is open about a participant who has left" in front.text
+    assert front.one("main").all("a", href="/desk/alerts")
+    assert front.all("a", href=clinic.url) == []  # nobody is to call them
+    assert page(nurse, "/desk/alerts").all("a", href=alert)
 
 
 @pytest.mark.req("ALR-01")
@@ -116,7 +137,7 @@ def test_a_study_that_nobody_watches_says_so(clinic: ClinicFixture, alert: str, 
     assert "夜间和节假日没有人查看预警" in page(chinese, "/desk/alerts").text
     assert "胸痛：8 分及以上（满分 10 分）" in page(chinese, alert).text
     unwatched(clinic)
-    assert "In this study nobody reads the answers at once. Nobody." in page(nurse, "/desk/alerts").text
+    assert "In this study nobody reads the answers straight away. Nobody." in page(nurse, "/desk/alerts").text
 
 
 @pytest.mark.req("ALR-05")

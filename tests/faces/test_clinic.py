@@ -163,7 +163,7 @@ def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse:
     assert [each["value"] for each in offered.all("input", name="exemption")] == ["no_translation"]
     assert nurse.post(action, data={}).status_code == 422
     asked = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
-    assert "This cannot be taken back." in asked.text
+    assert "You can't undo this." in asked.text
     assert clinic.person.slot("BL").excused is None
     hidden = {each["name"]: each["value"] for each in asked.all("input", type="hidden")}
     assert nurse.post(action, data=hidden).headers["location"] == f"{clinic.url}?done=excused"

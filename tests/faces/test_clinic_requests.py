@@ -52,7 +52,7 @@ def asking(app: FastAPI, clinic: ClinicFixture) -> Person:
 
 def test_nobody_asks_for_anything(nurse: TestClient) -> None:
     assert "mistake" not in page(nurse, "/desk").one("main").text
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    assert "No requests are open." in page(nurse, "/desk/requests").text
 
 
 @pytest.mark.req("COR-02", "COR-04")
@@ -65,7 +65,7 @@ def test_requests_are_listed_oldest_first(clinic: ClinicFixture, nurse: TestClie
     cards = shown.all("section", class_="card")
     assert [card.one("h2").text for card in cards] == ["0571-001", "0571-001"]
     assert "Asks to be called" in cards[0].text
-    assert "Quality of life, BL" in cards[1].text
+    assert "Quality of life · BL" in cards[1].text
     assert cards[1].all("a", href=f"{clinic.url}/forms/{asking.slot('BL').public_id}")
     assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
 
@@ -76,14 +76,14 @@ def test_requests_are_closed_with_their_outcome(nurse: TestClient) -> None:
     cards = page(nurse, "/desk/requests").all("section", class_="card")
     call, correction = (card.one("form")["action"] for card in cards)
     empty = nurse.post(correction, data={"outcome": " "})
-    assert (empty.status_code, "Please write what came of it." in empty.text) == (422, True)
+    assert (empty.status_code, "Please write the outcome." in empty.text) == (422, True)
     assert nurse.post(correction, data={"outcome": "x" * 401}).status_code == 422
     done = nurse.post(call)
     assert (done.status_code, done.headers["location"]) == (303, "/desk/requests?done=1")
     assert nurse.post(call).status_code == 409
     assert nurse.post(correction, data={"outcome": "noted on paper"}).status_code == 303
     assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    assert "No requests are open." in page(nurse, "/desk/requests").text
 
 
 @pytest.mark.req("IAM-03")

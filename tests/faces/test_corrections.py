@@ -132,7 +132,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "I, zhang, have checked this correction" in shown.text
     sending = signer.form(correction)
     wrong = signer.client.post(correction, data=sending | {"password": "guess", "note": "agreed"})
-    assert (wrong.status_code, "This password is not right." in wrong.text) == (403, True)
+    assert (wrong.status_code, "This password is wrong." in wrong.text) == (403, True)
     assert 'value="agreed"' in wrong.text
     assert "guess" not in wrong.text
     done = [signer.client.post(correction, data=sending) for _press in range(2)]
@@ -148,7 +148,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     sent = phone.client.get("/sent").text
     assert "Your study team corrected this form on" in sent
     assert "Your study team will call" not in sent
-    assert "Nobody asks for anything." in page(nurse, "/desk/requests").text
+    assert "No requests are open." in page(nurse, "/desk/requests").text
     assert verify_trail(clinic.app.state.installation) == []
 
 
@@ -163,7 +163,7 @@ def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(
     assert (asked.status_code, "Please write why you decline" in asked.text) == (422, True)
     assert zhang.client.post(first, data=declined | {"note": "not clear"}).status_code == 303
     refused = wu.client.post(first, data=old | {"one_time_code": wu.code})
-    assert (refused.status_code, "was decided already" in refused.text) == (409, True)
+    assert (refused.status_code, "was already decided" in refused.text) == (409, True)
     assert "not clear" in refused.text
     assert "Your answers were kept as you sent them." not in phone.client.get("/sent").text
     clinic.clock.forward(minutes=1)
@@ -176,7 +176,7 @@ def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(
     clinic.clock.forward(minutes=1)
     overtaken = zhang.form(fourth)
     changed = zhang.client.post(fourth, data=overtaken)
-    assert (changed.status_code, "Question 5 has another answer now" in changed.text) == (409, True)
+    assert (changed.status_code, "The answer to question 5 has changed" in changed.text) == (409, True)
     assert "now:" in changed.text
     assert 'value="approved"' not in changed.text
 

@@ -100,7 +100,7 @@ def is_told(response: Response, *, page: bool = False) -> None:
     assert response.status_code == 503, response.text
     assert 1 <= int(response.headers["retry-after"]) <= 60
     if page:
-        assert heading(response) == "This is not possible just now"
+        assert heading(response) == "This isn't possible right now"
         assert "Your saved answers are safe" in response.text
 
 

@@ -31,6 +31,13 @@ def explain_day(press: Press, visit: str) -> None:
 def test_a_gap_is_explained_from_the_participant_s_page(press: Press) -> None:
     profile = press.address.removesuffix("/diary-gaps")
     (link,) = [each for each in parsed(press.client.get(profile).text).all("a") if "Say why" in each.text]
+    today = parsed(press.client.get(urls.DESK).text)
+    assert "1 participant has days without a diary entry and without a reason" in today.text
+    assert today.all("a", href=urls.DIARY_GAP_LIST)
+    listed = parsed(press.client.get(urls.DIARY_GAP_LIST).text)
+    assert listed.all("a", href=link["href"])
+    assert "38 days" in listed.text
+    assert "No further days" in press.client.get(f"{urls.DIARY_GAP_LIST}?after=9").text
     page = parsed(press.client.get(str(link["href"])).text)
     (form,) = page.all("form", action=press.address)
     offered = {str(each["name"]): str(each["value"]) for each in form.all("input", type="hidden")}
@@ -44,6 +51,8 @@ def test_a_gap_is_explained_from_the_participant_s_page(press: Press) -> None:
     assert "The reason is recorded." in after
     assert "Days without a diary entry" not in after
     assert "No days need a reason." in press.client.get(press.address).text
+    assert "No days need a reason." in press.client.get(urls.DIARY_GAP_LIST).text
+    assert "without a diary entry" not in press.client.get(urls.DESK).text
     assert "D0 – D37" in parsed(press.client.get(f"{profile}/history").text).text
     entry = press.sites.phone.person.slot("D5").public_id
     assert (
@@ -82,7 +91,7 @@ def test_a_note_that_is_needed_is_asked_for_at_its_field(press: Press) -> None:
     assert [link["href"] for link in summary.all("a")] == ["#note"]
     assert press.post(press.key(), press.body | {"entries": "many"}).status_code == 422
     unwritable = press.post(press.key(), press.other | {"note": f"{press.words}\x0b"})
-    assert "Note: this holds characters that cannot be stored." in unwritable.text
+    assert "Note: this contains characters that" in unwritable.text
     (note,) = parsed(unwritable.text).all("input", name="note")
     assert note["value"] == press.words
 

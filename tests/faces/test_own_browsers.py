@@ -64,7 +64,7 @@ def test_a_code_of_one_s_own_binds_another_browser_with_the_same_pin(app: FastAP
     other = visitor(app)
     assert heading(other.post("/code", data={"code": code})) == "Please confirm it is you"
     wrong = other.post("/code", data={"code": code, "pin": "000001"})
-    assert (wrong.status_code, "Please check what you typed" in wrong.text) == (404, True)
+    assert (wrong.status_code, "Please check what you entered" in wrong.text) == (404, True)
     assert other.post("/code", data={"code": code, "pin": PIN}).headers["location"] == "/welcome"
     assert phone.client.get("/home").status_code == other.get("/home").status_code == 200
 
@@ -105,7 +105,7 @@ def test_the_pin_is_changed(phone: Phone, clock: Clock) -> None:
     for fields, status, words in (
         (("000001", NEW, NEW), 403, "This PIN is not right."),
         ((PIN, "111111", "111111"), 422, "easy to guess"),
-        ((PIN, "12", "12"), 422, "Please type six numbers."),
+        ((PIN, "12", "12"), 422, "Please enter six numbers."),
         ((PIN, NEW, PIN), 422, "The two PINs are not the same."),
     ):
         told = change(*fields)

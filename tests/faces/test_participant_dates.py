@@ -54,20 +54,20 @@ def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
     assert page(nurse, url).all("select", id="kind")
     assert nurse.post(url, data=typed | {"kind": ""}).status_code == 422
     assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
-    assert "forms are not asked any more: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
+    assert "forms will no longer be asked for: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
     assert "Withdrew" not in page(nurse, clinic.url).all("main")[0].all("h1")[0].text
     assert confirm(nurse, url, typed).status_code == 303
     assert "Withdrew from the study" in page(nurse, clinic.url).text
     investigator = clinic.browser(Role.INVESTIGATOR)
     (form,) = page(investigator, clinic.url).all("form", action=f"{url}/undo")
-    assert form.all("button")[0].text == "Take the withdrawal from the study back"
+    assert form.all("button")[0].text == "Undo the withdrawal from the study"
     entry = {"entry": str(form.all("input", name="entry")[0]["value"])}
     why = entry | {"reason": "wrong person"}
     assert nurse.post(f"{url}/undo", data=why).status_code == 404
     assert investigator.post(f"{url}/undo", data=entry | {"reason": ""}).status_code == 422
     assert investigator.post(f"{url}/undo", data=why | {"entry": "x"}).status_code == 422
     assert investigator.post(f"{url}/undo", data=why).status_code == 303
-    assert "taken back" in page(nurse, clinic.url).text
+    assert "undone" in page(nurse, clinic.url).text
 
 
 @pytest.mark.parametrize(

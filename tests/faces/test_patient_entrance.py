@@ -20,7 +20,7 @@ COOKIE = "__Host-device"
 def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> None:
     for _ in range(3):
         seen = guest.client.get(f"/a/{guest.link}")
-        assert heading(seen) == "This link was made for one person. Are you that person?"
+        assert heading(seen) == "Is this your link? It was made for one person."
         assert "0571-5550000" in seen.text
     assert heading(guest.client.post(f"/a/{guest.link}")) == "Choose a PIN"
     done = guest.client.post(f"/a/{guest.link}", data={"pin": PIN, "pin_again": PIN})
@@ -36,7 +36,7 @@ def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> N
 @pytest.mark.parametrize(
     ("pin", "again", "words"),
     [
-        ("12345", "12345", "Please type six numbers."),
+        ("12345", "12345", "Please enter six numbers."),
         ("222222", "222222", "This PIN is easy to guess."),
         (PIN, "135791", "The two PINs are not the same."),
     ],
@@ -61,7 +61,7 @@ def test_a_used_link_is_worth_nothing_to_others_and_leads_its_own_phone_home(
 
 
 def test_a_code_leads_in_as_well(guest: Phone) -> None:
-    assert heading(guest.client.get("/code")) == "Type your code"
+    assert heading(guest.client.get("/code")) == "Enter your code"
     chosen = guest.client.post("/code", data={"code": guest.code.lower()})
     assert heading(chosen) == "Choose a PIN"
     assert f'value="{guest.code.lower()}"' in chosen.text

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response as HttpResponse
 from sqlmodel import select
 
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
@@ -322,11 +323,12 @@ def test_the_forms_of_others_are_not_there(app: FastAPI, phone: Phone) -> None:
             == (absent.status_code, heading(absent))
             == (
                 404,
-                "This page is not there",
+                "Page not found",
             )
         )
 
 
+@pytest.mark.req("ALR-05")
 def test_an_urgent_answer_says_call_now(phone: Phone) -> None:
     phone.person.randomise(date(2026, 3, 2), START)
     slot = phone.begin("D0")
@@ -342,6 +344,35 @@ def test_an_urgent_answer_says_call_now(phone: Phone) -> None:
     assert (review.status_code, "Please call now" in review.text) == (200, True)
     assert "38.7" in review.text
     assert ("temperature", 387) in stored(phone)
+    assert calls(phone.client.get("/home")) == ["tel:05715550000"]  # it is saved, though not sent
+    phone.send(slot, fields)
+    for page in (f"/f/{slot}/done", "/home", "/sent"):
+        shown = phone.client.get(page)
+        assert calls(shown) == ["tel:05715550000"], page
+        assert shown.text.index("This can be serious") < shown.text.index("<h1"), page
+
+
+@pytest.mark.req("ALR-05")
+def test_the_day_after_an_urgent_answer_calls_for_nothing(phone: Phone, clock: Clock) -> None:
+    phone.person.randomise(date(2026, 3, 2), START)
+    slot = phone.begin("D0")
+    items = phone_items(phone)
+    fields = {f"blank_{item}": "1" for item in items if item not in ("any_symptom", "fever", "temperature")}
+    fields |= {"any_symptom": "1", "fever": "1", "temperature": "38,7"}
+    sent = phone.client.post(
+        f"/f/{slot}/submit", data={**fields, "submission_id": "s1", "reviewed": "1"}, headers=JSON
+    )
+    assert calls(sent) == ["tel:05715550000"]
+    clock.forward(days=1)
+    phone.client.post("/unlock", data={"pin": "135790"})
+    pages = [phone.client.get(page) for page in (f"/f/{slot}/done", "/home", "/sent")]
+    assert [page.status_code for page in pages] == [200] * 3
+    assert [calls(page) for page in pages] == [[], [], []]
+
+
+def calls(page: HttpResponse) -> list[str]:
+    """The numbers of buttons that call."""
+    return re.findall(r'class="btn" href="(tel:[^"]*)"', page.text)
 
 
 def phone_items(phone: Phone) -> list[str]:

@@ -107,9 +107,9 @@ def test_home_says_what_comes_next_and_promises_a_reminder_only_to_who_gets_one(
         each.send(each.begin())
         each.person.randomise(TODAY, START)
         each.send(each.begin("D0"), {"any_symptom": "0"})
-    assert "Nothing to fill in today. Next: Tuesday, 3 March 2026." in page(phone, "/home").text
+    assert "Nothing to fill in today. Next form: Tuesday, 3 March 2026." in page(phone, "/home").text
     assert "remind you" not in page(phone, "/home").text
-    assert "Next: Tuesday, 3 March 2026. We will remind you." in page(reader, "/home").text
+    assert "Next form: Tuesday, 3 March 2026. We will remind you." in page(reader, "/home").text
 
 
 def test_who_completed_the_study_is_thanked(phone: Phone) -> None:
@@ -136,11 +136,11 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert phone.client.get(f"/sent/{slot}").status_code == 404
     assert phone.client.get(f"/sent/{slot}/asked").headers["location"] == "/sent"
     button = shown.one("form", action=f"/sent/{slot}/correction").one("button").text
-    assert button == "Something is wrong in what I sent"
+    assert button == "Report a mistake"
     for _ in range(2):
         told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
         assert told.one("h1").text == "Thank you. We will call you."
-        assert "We call in these hours: 8-17 ." in told.text
+        assert "We'll call in these hours: 8-17 ." in told.text
     assert len(asked(phone)) == 1
     again = page(phone, "/sent")
     assert again.all("form", action=f"/sent/{slot}/correction") == []
@@ -212,7 +212,7 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
 
 def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> None:
     shown = page(phone, "/help")
-    assert "We call back in these hours: 8-17 ." in shown.text
+    assert "We'll call back in these hours: 8-17 ." in shown.text
     assert shown.one("section", id="call").one("form")["action"] == "/help/call"
     for _ in range(2):
         told = led(phone, phone.client.post("/help/call"))
@@ -236,7 +236,7 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     leaves(phone, DispositionKind.withdrew_study)
     gone = page(phone, "/home", 403)
     assert gone.one("h1").text == "There are no more forms for you"
-    assert "We send you no more messages." in gone.text
+    assert "We won't send you any more messages." in gone.text
     assert gone.one("ul", class_="links").one("a")["href"] == "/help#call"
     assert phone.client.post("/help/call").status_code == 303
     assert len(asked(phone)) == 1
@@ -281,9 +281,9 @@ def test_each_setting_of_reminders_saves_at_once_and_says_so(addressed: Phone) -
     days_off = [each["value"] for each in hour.one("select", name="until").all("option")]
     assert (days_off[0], days_off[-1]) == ("2026-03-02", "2026-03-08")
     paused = chosen(addressed, "/settings/reminders/pause", until="2026-03-04")
-    assert said(paused) == "Reminders rest now."
-    assert "Reminders rest until the end of Wednesday, 4 March 2026." in paused.text
-    assert said(chosen(addressed, "/settings/reminders/pause")) == "Reminders come again."
+    assert said(paused) == "Reminders are paused now."
+    assert "Reminders are paused until the end of Wednesday, 4 March 2026." in paused.text
+    assert said(chosen(addressed, "/settings/reminders/pause")) == "Reminders are on again."
     off = chosen(addressed, "/settings/reminders", wanted="no")
     assert (said(off), off.all("select")) == ("Reminders are off now.", [])
     assert said(chosen(addressed, "/settings/reminders", wanted="yes")) == "Reminders are on now."
@@ -301,7 +301,7 @@ def test_each_setting_of_reminders_saves_at_once_and_says_so(addressed: Phone) -
     ],
 )
 def test_what_cannot_be_set_is_said(phone: Phone, path: str, fields: dict[str, str], status: int) -> None:
-    assert "We have no address for reminders." in page(phone, "/settings").text
+    assert "We don't have an e-mail or phone number for reminders." in page(phone, "/settings").text
     refused = phone.client.post(path, data=fields)
     assert refused.status_code == status
     assert refused.text.count("<h1") == 1
@@ -326,7 +326,7 @@ def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> 
     again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
     assert again.headers["location"] == asking
     shown = page(phone, asking)
-    assert "Your answers stay. The questions will be shown in 中文." in shown.text
+    assert "Your answers are kept. The questions will be shown in 中文." in shown.text
     assert "您已填写的回答会保留" in shown.text
     assert phone.person.row().language == "en"
     done = phone.client.post(asking)
@@ -346,13 +346,13 @@ def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock:
     assert "opens on" in ahead.text
     phone.send(phone.begin())
     sent = page(phone, f"/f/{phone.slot()}", 409)
-    assert "Next: Tuesday, 3 March 2026." in sent.text
+    assert "Next form: Tuesday, 3 March 2026." in sent.text
     assert sent.all("a", href="/sent")
     clock.at = START + days(4)
     phone.client.post("/unlock", data={"pin": "135790"})
     closed = page(phone, f"/f/{slot}", 409)
     assert closed.one("h1").text == "This form is closed"
-    for words in ("Symptom diary", "closed on", "That is all right.", "Next: Saturday, 7 March 2026."):
+    for words in ("Symptom diary", "closed on", "That is all right.", "Next form: Saturday, 7 March 2026."):
         assert words in closed.text
     assert closed.all("a", href="tel:05715550000")
     proxy = phone.client.post(f"/f/{phone.slot('D4')}/begin", data={"who": "proxy"})

@@ -132,7 +132,7 @@ def test_without_fetch_the_long_form_stands(chromium: Browser) -> None:
         tab = context.new_page()
         tab.goto(f"{url}/f/x")
         assert tab.locator("fieldset:visible").count() == 30
-        assert tab.get_by_role("button", name="Save and go on later").is_visible()
+        assert tab.get_by_role("button", name="Save and finish later").is_visible()
         assert not tab.is_visible("#next")
         context.close()
 

@@ -28,7 +28,7 @@ def phone(chromium: Browser) -> Iterator[Phone]:
 def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone: Phone) -> None:
     phone.context.set_offline(True)
     finish(phone)
-    line(phone, "will be sent later. You can go on.")
+    line(phone, "will be sent later. You can carry on.")
     phone.next()
     line(phone, "Open this page again when you have a connection.")
     assert phone.desk.sent == []

@@ -58,7 +58,7 @@ def test_every_chart_says_its_direction_and_its_change(
     assert "higher is worse" in fatigue.text
     assert "Baseline 33 → latest 67 (+33)" in fatigue.text
     sentence = str(physical.one("svg", role="img")["aria-label"])
-    assert sentence == "Physical functioning. Higher is better. BL: 66.7; W6: missed; W12: 33.3;"
+    assert sentence == "Physical functioning. Higher is better. BL: 66.7; W6: missed; W12: 33.3"
     assert "clinically" not in shown.text
     assert "meaningful" not in shown.text
     assert "threshold" not in shown.text  # the plan names none

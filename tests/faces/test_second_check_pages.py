@@ -97,7 +97,7 @@ def test_a_wrong_date_and_a_wrong_code_read_alike(app: FastAPI, dated: Phone) ->
     assert (by_date.status_code, by_code.status_code) == (404, 404)
     words = [_told(answer) for answer in (by_date, by_code)]
     assert words[0] == words[1]
-    assert "Please check what you typed, or call us for a new link." in words[0]
+    assert "Please check what you entered, or call us for a new link." in words[0]
     assert all(value not in by_date.text for value in ("1950", BORN.isoformat()))
     invited(app, dated.person)  # revokes the one before
     gone = [visitor(app).post(f"/a/{link}") for link in ("x" * 32, dated.link)]

@@ -21,7 +21,7 @@ def test_a_reminder_is_sent_once_and_the_page_says_so(hospitals: SiteFixture) ->
     assert "The reminder is on its way." in press.client.get(first.headers["location"]).text
     after = parsed(press.client.get(form).text)
     assert not after.all("form", action=press.address)
-    assert "Staff had a reminder sent to this person today already." in after.text
+    assert "Staff have already sent this person a reminder today." in after.text
 
 
 def test_a_second_colleague_is_told_that_one_went_and_where_on_the_page(hospitals: SiteFixture) -> None:
@@ -39,7 +39,7 @@ def test_where_none_can_go_the_page_says_why_and_offers_nothing(hospitals: SiteF
     """This person has no address. The words are those of the reader's language."""
     press = press_as_staff(hospitals, urls.STAFF_REMINDER)
     form = press.address.removesuffix("/reminder")
-    assert "wants no reminders, or there is no address" in press.client.get(form).text
+    assert "want reminders, or there is no address" in press.client.get(form).text
     assert not parsed(press.client.get(form).text).all("form", action=press.address)
     assert press.post(press.key()).status_code == 409
     chosen = {"lang": "zh_CN", FIELD: press.key()}

@@ -342,7 +342,8 @@ def test_a_refusal_says_which_permission_is_missing_and_who_gives_it(two: TwoStu
     refused = desk.get(urls.ENROL, params={"study": OTHER})
     page = parsed(refused.text)
     assert refused.status_code == 403
-    assert f"In this study ({TITLES[OTHER]}) you may not: enrol participants." in page.one("main").text
+    missing = f"You do not have permission to enrol participants in this study ({TITLES[OTHER]})."
+    assert missing in page.one("main").text
     assert "An administrator of the study can give you this permission." in page.text
     menu = [each["href"] for each in page.one("nav", **{"aria-label": "Desk"}).all("a")]
     assert f"{urls.TRAIL}?study={OTHER}" in menu

@@ -147,7 +147,7 @@ def test_who_cannot_be_reminded_is_named_with_the_reason(clinic: ClinicFixture, 
     assert answer.status_code == 409
     (summary,) = [each for each in parsed(answer.text).all("div", role="alert") if each.text]
     assert "0571-001" in summary.text
-    assert "wants no reminders" in summary.text
+    assert "doesn't want reminders" in summary.text
     assert "Please choose at least one participant." in nurse.post("/desk/reminders").text
     stranger = nurse.post("/desk/reminders", data={"one": "p-unknown:x"})
     assert stranger.status_code == 404
@@ -161,8 +161,6 @@ def test_the_call_sheet_has_room_for_outcomes(nurse: TestClient) -> None:
     assert "☐ Other" in sheet.text
     assert "Note" in [each.text for each in sheet.all("th")]
     assert "Language English" in page(nurse, "/desk/call-sheet?reason=call&language=en").text
-    second = page(nurse, f"/desk?reason=&after=0_{int(START.timestamp())}000000_0")
-    assert any("after=0_" in (each["href"] or "") for each in second.all("a") if "sheet" in each.text)
     assert "Nobody to call." in page(nurse, "/desk/call-sheet?reason=diary").text
 
 
@@ -195,7 +193,7 @@ def test_no_field_of_these_forms_loses_what_was_typed_or_is_named_by_its_code(
                 assert 'value="kept"' in answer.text, (form, name)
                 (summary,) = parsed(answer.text).all("div", class_="note err sum")
                 label = LABELS.get(name, "This page")
-                assert language != "en" or f"{label}: this holds" in summary.text
+                assert language != "en" or f"{label}: this contains" in summary.text
                 assert language == "en" or name not in summary.text
     for wrong in ("2026-13-77", "2600-01-01"):
         answer = nurse.post(f"{clinic.url}/contacts", data={"outcome": "no_answer", "next_try": wrong})

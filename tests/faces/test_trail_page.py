@@ -109,7 +109,7 @@ def test_filters_are_kept_and_a_wrong_one_is_named(clinic: ClinicFixture) -> Non
         ("participant=0021-001", "No participant at your sites has this code."),
         ("from=x&participant=0571-001", "YYYY-MM-DD"),
         ("from=2026-03-02&to=2026-03-01", "Until: this day is before the first one."),
-        ("site=0021", "This is none of your sites."),
+        ("site=0021", "This isn't one of your sites."),
     ):
         refused = page(monitor, f"/desk/trail?{wrong}", 422)
         assert words in refused.text

@@ -147,7 +147,7 @@ def test_the_log_names_routes_and_no_addresses(client: TestClient, lines: io.Str
 
 def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_machines(client: TestClient) -> None:
     page, machine = client.get("/nope"), client.get("/api/edc/v1/nope")
-    assert parsed(page.text).one("h1").text == "This page is not there"
+    assert parsed(page.text).one("h1").text == "Page not found"
     assert machine.headers["content-type"] == "application/problem+json"
     assert machine.json() == {"type": "/problems/not-found", "title": "Not Found", "status": 404}
 

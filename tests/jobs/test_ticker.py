@@ -87,6 +87,30 @@ def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
     assert [letter.to for letter in mail_server.letters] == ["li@example.org"]
 
 
+@pytest.mark.req("ALR-02")
+def test_staff_hear_of_an_alert_before_the_reminders_that_are_left(
+    installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised while a long row of reminders leaves."""
+    monkeypatch.setattr("app.jobs.ticker.SHARE", 1)
+    for number in (1, 2, 3):
+        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    person = watched(enrolled(installation, site, "0571-004"))
+    Signer(installation, site, "li", Role.NURSE)
+
+    class AlertedServer(MailServer):
+        def send(self, letter: MessageText) -> None:
+            if not self.letters:
+                send_in_pain(person, EVENING)
+                advance(person.installation, lambda: EVENING)
+            super().send(letter)
+
+    mail_server = AlertedServer()
+    tick(person.installation, outbox(mail_server), lambda: EVENING)
+    assert [letter.to for letter in mail_server.letters].index("li@example.org") == 1
+    assert len(mail_server.letters) == 4
+
+
 def tick_at(installation: Installation, moment: datetime) -> None:
     tick(installation, outbox(MailServer()), lambda: moment)
 

@@ -226,6 +226,42 @@ def test_an_open_form_loses_nothing_unasked(chromium: Browser, served: ServedDes
     context.close()
 
 
+def look_again(page: Page) -> None:
+    """The window is looked at again after more than a minute."""
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() + 61000; }")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+@pytest.mark.slow
+def test_an_old_list_is_asked_for_again_but_not_over_what_is_typed(
+    chromium: Browser, served: ServedDesk
+) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = served.sign_in(context, EMAIL)
+    documents: list[str] = []
+    page.on("request", lambda each: documents.append(each.url) if each.resource_type == "document" else None)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # a list of this minute is not old
+    page.fill("#q", "05")
+    look_again(page)
+    page.fill("#q", "")
+    log_call(page, 0)
+    expect(page.locator("tr.under")).to_have_count(1)
+    look_again(page)
+    assert (
+        page.evaluate("fetch('/about').then(answer => answer.status)") == 200
+    )  # whatever came before is sent
+    assert documents == []
+    page.click("[data-close]")
+    with page.expect_navigation():
+        look_again(page)
+    assert documents == [page.url]
+    page.click("text=Remind those selected")
+    assert page.url.endswith("/desk/reminders")
+    with page.expect_navigation(url=re.compile("/desk(\\?|$)")):
+        look_again(page)  # the page of a refused form is not sent once more
+    context.close()
+
+
 @pytest.mark.slow
 def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")

@@ -130,7 +130,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     tab.goto(f"{world.url}/sent")
     assert tab.inner_text("h1") == "No connection"
     accessible(tab)
-    tab.click("text=Go on with my form")
+    tab.click("text=Carry on with my form")
     tab.wait_for_url(form)
     answer(tab, 1)
     expect(tab.locator("#s-q2 [type=radio]").nth(2)).to_be_checked()

@@ -136,7 +136,7 @@ def test_without_javascript_a_form_is_filled_saved_reviewed_and_sent(chromium: B
     expect(tab.locator("#s-q30")).to_be_visible()
     tab.locator("#s-q1 label.o").nth(2).click()
     tab.locator("button[value=save]").click()
-    expect(tab.locator("main")).to_contain_text("Your answers are saved. You can go on later.")
+    expect(tab.locator("main")).to_contain_text("Your answers are saved. You can carry on later.")
     tab.locator("main a.btn").first.click()
     expect(tab.locator("#s-q1 input[value='3']")).to_be_checked()
     for lang in ("zh_CN", "en"):
@@ -148,7 +148,7 @@ def test_without_javascript_a_form_is_filled_saved_reviewed_and_sent(chromium: B
     tab.locator("button[value=send]").click()
     expect(tab.locator(".note.sum")).to_contain_text("Question 30")
     world.clock.forward(minutes=30)
-    tab.locator("#s-q30 label.o", has_text="Leave it blank").click()
+    tab.locator("#s-q30 label.o", has_text="Skip this question").click()
     tab.locator("button[value=send]").click()
     expect(tab.locator("h1")).to_have_text("You were away for a while")
     tab.fill("[name=pin]", PIN)

@@ -17,11 +17,11 @@ from tests.services.people import PIN, START, Person, enrolment
 pytestmark = pytest.mark.parametrize("lang", ["en", "zh_CN"])
 
 SAID = {
-    "language": {"en": "The language is changed.", "zh_CN": "语言已更改。"},
+    "language": {"en": "Language changed.", "zh_CN": "语言已更改。"},
     "size": {"en": "The text size is changed.", "zh_CN": "字体大小已更改。"},
     "hour": {"en": "The time of your reminders is changed.", "zh_CN": "提醒时间已更改。"},
-    "pause": {"en": "Reminders rest now.", "zh_CN": "提醒已暂停。"},
-    "again": {"en": "Reminders come again.", "zh_CN": "提醒已恢复。"},
+    "pause": {"en": "Reminders are paused now.", "zh_CN": "提醒已暂停。"},
+    "again": {"en": "Reminders are on again.", "zh_CN": "提醒已恢复。"},
     "off": {"en": "Reminders are off now.", "zh_CN": "提醒已关闭。"},
     "on": {"en": "Reminders are on now.", "zh_CN": "提醒已开启。"},
     "here": {"en": "This one", "zh_CN": "本机"},

@@ -2,8 +2,11 @@
 
 from xml.etree import ElementTree as ET
 
+from app.storage.queries.today import rows
+from app.storage.queries.today.branches import TodayShape
 from tests import untraced
 from tests.meta.sources import ROOT
+from tests.tracing import forget_built_statements
 
 CASE = '<testcase classname="tests.faces.test_a" name="{name}" time="{time}"/>'
 
@@ -44,3 +47,10 @@ def test_the_list_names_tests_that_exist() -> None:
         or f"def {function}(" not in (ROOT / module).read_text(encoding="utf-8")
     ]
     assert missing == []
+
+
+def test_what_was_built_unmeasured_is_built_again() -> None:
+    rows.people_statement(TodayShape((), hides_arm=True, filtered=False))
+    assert rows.people_statement.cache_info().currsize > 0
+    forget_built_statements()
+    assert rows.people_statement.cache_info().currsize == 0

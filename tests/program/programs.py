@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.cli.databases import prepare_database
+from app.settings import Settings
 from tests.meta.sources import ROOT
 
 SECONDS = 600
@@ -35,10 +37,9 @@ class Server:
         return self.log.count("Application startup complete")
 
     def workers(self) -> set[int]:
-        """The processes of the workers now; the one that only watches over shared resources is none."""
+        """The processes of the workers now."""
         parent = self.process.pid
-        children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-        return {pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
     def wait_for(self, workers: int) -> None:
         """Wait until it is ready and so many workers have started."""
@@ -59,7 +60,7 @@ def started(url: str, folder: Path, *options: str, **more: str) -> Iterator[Serv
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environ = {**os.environ, "DAYBOOK_DATABASE_URL": url, **more}
-    subprocess.run([sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=environ, check=True)
+    prepare_database(Settings.from_environment(environ))
     log_file = folder / "server.log"
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
     with (

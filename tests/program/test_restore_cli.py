@@ -1,7 +1,6 @@
-"""`daybook restore`, as it is typed: on SQLite from a copied file, on PostgreSQL from an archive."""
+"""`daybook restore`: on SQLite from a copied file, on PostgreSQL from an archive."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from app.cli import main
 from app.clock import now
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
@@ -48,14 +48,18 @@ Daybook = Callable[..., Done]
 
 
 @pytest.fixture
-def daybook(heads: Path, database_url: str) -> Daybook:
-    """Runs a command as a program of its own, whose connections end with it; the address is the owner's."""
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_HEAD_FILE": str(heads)}
+def daybook(
+    heads: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Daybook:
+    """Runs a command in this process, with the owner's address of the database."""
+    monkeypatch.setenv("DAYBOOK_DATABASE_URL", database_url)
+    monkeypatch.setenv("DAYBOOK_HEAD_FILE", str(heads))
 
     def run(*words: object) -> Done:
-        command = [sys.executable, "-m", "app", *map(str, words)]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-        return Done(done.returncode, done.stdout, done.stderr)
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        said = capfd.readouterr()
+        return Done(code, said.out, said.err)
 
     return run
 
@@ -124,9 +128,10 @@ def test_a_database_restored_by_its_own_tools_is_not_served_until_marked(
     known = json.loads(heads.read_text("utf-8"))
     known["studies"]["sbrt-nsclc"] |= {"seq": 7, "hash": "f" * 64}
     heads.write_text(json.dumps(known), "utf-8")
-    refused = begun("serve")
-    assert (refused.code, "feed_rewound" in refused.err) == (1, True)
-    assert "daybook restore --mark" in refused.err
+    command = [sys.executable, "-m", "app", "serve"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "feed_rewound" in refused.stderr) == (1, True)
+    assert "daybook restore --mark" in refused.stderr
     assert begun("restore", "--mark").code == 0
     query = "SELECT changes FROM audit_entry WHERE event = 'system:feed:restored' ORDER BY id DESC"
     assert f'"old":"7:{"f" * 64}"' in rows(database_url, query)[0]

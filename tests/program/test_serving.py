@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
-from tests.program.programs import started, status_of
+from tests.program.programs import SECONDS, started, status_of
 
 UVICORN_PATIENCE_SECONDS = 5
 
@@ -62,11 +62,46 @@ def _guess(base: str, claimed: str) -> int:
         return refused.code
 
 
+def test_workers_are_forked_and_one_that_died_is_replaced(postgres_url: str, tmp_path: Path) -> None:
+    """A fork has the command line of its supervisor; a new interpreter would have one of its own."""
+    with started(postgres_url, tmp_path, "--workers", "2") as server:
+        server.wait_for(2)
+        before = server.workers()
+        assert [_command_of(pid) for pid in before] == [_command_of(server.process.pid)] * 2
+        os.kill(min(before), signal.SIGKILL)
+        server.wait_for(3)
+        assert len(server.workers()) == 2
+        assert max(before) in server.workers()
+        assert status_of(f"{server.base}/readyz") == 200
+    assert server.process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in server.log
+
+
+def _command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
+    postgres_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    with started(postgres_url, tmp_path, "--workers", "4") as server:
+        until = time.monotonic() + SECONDS
+        while not (workers := server.workers()) and time.monotonic() < until:
+            time.sleep(0.001)
+        server.process.send_signal(number)
+        assert server.process.wait(SECONDS) in (0, -number)
+    assert workers
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    assert "Traceback" not in server.log
+
+
 @pytest.mark.slow
 def test_workers_that_are_slow_are_not_killed(postgres_url: str, tmp_path: Path) -> None:
     """Four start while two neighbours are busy; then one does not answer for longer than uvicorn waits."""
-    with busy_neighbours(2), started(postgres_url, tmp_path, "--workers", "4") as server:
-        server.wait_for(4)
+    with started(postgres_url, tmp_path, "--workers", "4") as server:
+        with busy_neighbours(2):
+            server.wait_for(4)
         workers = server.workers()
         assert len(workers) == 4
         slow = min(workers)

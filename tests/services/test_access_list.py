@@ -1,4 +1,4 @@
-"""Who needs help with getting in: locked out, or without a phone three days after enrolment."""
+"""Participants who can't sign in: locked out, or without a phone three days after enrolment."""
 
 from datetime import datetime
 from functools import partial

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from app.domain.capture.answers import SubmittedAnswer
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.jobs.ticker import tick
@@ -22,7 +22,12 @@ from app.services.accounts.staff_session import (
 )
 from app.services.audit.audit_seals import day_to_seal, seal_days
 from app.services.audit.audit_verification import verify_trail
-from app.services.audit.clock_confirmation import check_clock, confirm_clock, update_clock_trust
+from app.services.audit.clock_confirmation import (
+    check_clock,
+    confirm_clock,
+    list_put_off,
+    update_clock_trust,
+)
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
@@ -32,6 +37,7 @@ from app.services.core.installation import Installation
 from app.services.reminders.due_slots import find_due_work
 from app.services.setup.readiness import find_readiness_faults, find_readiness_warnings
 from app.services.setup.studies import create_client, create_staff
+from app.storage.row_changes import BOOKKEEPING
 from app.storage.tables.audit import AuditEntry, ClockConfirmation, DaySeal
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.messages import Message
@@ -39,10 +45,12 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.heard import heard
 from tests.refusals import refusal_of, refused
+from tests.services.alerted import run_clock, send_in_pain, watched
 from tests.services.beginnings import installed_at
 from tests.services.machines import BOOT_ID, Machine, machine_at, watching
-from tests.services.people import PIN, START, Person, days, qlq
+from tests.services.people import PIN, START, Person, days, enrolled, qlq
 from tests.services.reminded import MailServer, outbox, recorded, reminded
+from tests.services.signer import Signer
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, code
 
 REASON = "NTP was off after the power cut"
@@ -276,6 +284,25 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
     assert set(waiting) == {evening}
     tick(installation, outbox(mail), lambda: evening)
     assert not find_due_work(ClockContext(installation, evening)).slots
+
+
+@pytest.mark.req("TIM-04", "ALR-02")
+def test_an_alert_of_a_wrong_future_is_told_now(installation: Installation, site: Site) -> None:
+    Signer(installation, site, "li", Role.NURSE)
+    evening, mail, wrong = START + timedelta(hours=10), MailServer(), START + days(6)
+    person, another = (watched(enrolled(installation, site, f"0571-00{number}")) for number in (1, 2))
+    send_in_pain(another, START)
+    run_clock(person.installation, outbox(mail), START)
+    send_in_pain(person, wrong)
+    confirm(installation, machine_at(evening))
+    assert run_clock(person.installation, outbox(mail), evening) == 1
+    assert [letter.to for letter in mail.letters] == ["li@example.org"] * 2
+    assert not find_due_work(ClockContext(installation, evening)).alerts  # until it is escalated
+
+
+def test_whatever_waits_for_a_moment_is_woken_from_a_wrong_future() -> None:
+    moments = {each for each in BOOKKEEPING if each.endswith((".wake_at", ".lease_until"))}
+    assert {str(column) for column in list_put_off(START)} == moments
 
 
 @pytest.mark.req("TIM-04", "SEC-05")

@@ -1,19 +1,24 @@
 """Reasons for a stretch of missed diary days, given in one act and kept in every history."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
+from random import Random
 
 import pytest
-from sqlmodel import select
+import sqlalchemy as sa
+from sqlmodel import col, select
 
+from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.plans.publication import FeedState
-from app.domain.records.access import Actor, Role
+from app.domain.records.access import Actor, ActorKind, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.participants.history import get_participant_history
+from app.services.clinic.today.diary_gap_list import count_diary_gaps, list_diary_gaps_of_sites
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.exemptions import excuse_form
@@ -21,6 +26,7 @@ from app.services.schedule.missed_reasons import ShownGap, record_gap_reason, re
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.columns import key_of
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -144,6 +150,8 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(person.row().id or 0))
     shown = ShownGap(DAY0, date(2026, 3, 6), 5)
     assert gaps(person) == [shown]
+    (row,) = list_diary_gaps_of_sites(StaffContext(person.installation, person.nurse, NOW)).rows
+    assert as_listed(row.gaps) == [(DAY0, date(2026, 3, 6), 5, 5)]
     assert refused(lambda: say(person, WHOLE, "unknown")) == ("gap_changed", None)
     investigator = colleague(Role.INVESTIGATOR, person.site)
     assert gaps(person, investigator) == [WHOLE]
@@ -151,6 +159,67 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
     context = StaffContext(person.installation, person.nurse, NOW)
     entries = get_participant_history(context, person.row().id or 0, "en").entries
     assert AuditEvent.MISSED_REASON_RECORDED not in {each.event for each in entries}
+
+
+@pytest.mark.req("REP-04")
+def test_the_list_of_many_says_what_each_page_says(
+    lone_diarist: Person, lone_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawn days: some explained, some excused, some out of the plan."""
+    everyone = [lone_diarist, enrolled(lone_diarist.installation, lone_site, "0571-002")]
+    everyone[1].randomise(DAY0, START)
+    late = START + days(130)  # the weekly phase has begun
+    nurse = StaffContext(lone_diarist.installation, lone_diarist.nurse, late)
+    drawn, lengths = Random(6), set[int]()
+    listed = list_diary_gaps_of_sites(nurse)
+    for _round in range(4):
+        for person in everyone:
+            spoil(person, drawn)
+        views = [get_participant_overview(nurse, key_of(person.row())) for person in everyone]
+        told = {view.participant.subject: as_listed(view.gaps) for view in views if view.gaps}
+        listed = list_diary_gaps_of_sites(nurse)
+        assert {row.subject: as_listed(row.gaps) for row in listed.rows} == told
+        lengths |= {each for gaps in told.values() for _first, _last, each, _entries in gaps}
+    assert {3, 7} < lengths
+    assert count_diary_gaps(nurse) == len(listed.rows) == 2
+    monkeypatch.setattr("app.services.clinic.today.diary_gap_list.PAGE", 1)
+    first = list_diary_gaps_of_sites(nurse)
+    assert (*first.rows, *list_diary_gaps_of_sites(nurse, first.after).rows) == listed.rows
+
+
+def test_nobody_is_listed_at_no_site_or_without_a_diary(lone_diarist: Person) -> None:
+    installation, nurse = lone_diarist.installation, lone_diarist.nurse
+    nobody = Actor(ActorKind.STAFF, "staff:9", "none")
+    library = installation.library
+    plans = {key: replace(plan, diary=None) for key, plan in library.plans.items()}
+    bare = replace(installation, library=replace(library, plans=plans))
+    assert count_diary_gaps(StaffContext(installation, nurse, NOW)) == 1
+    assert count_diary_gaps(StaffContext(installation, nobody, NOW)) == 0
+    assert count_diary_gaps(StaffContext(bare, nurse, NOW)) == 0
+
+
+def as_listed(found: Iterable[DiaryGap]) -> list[tuple[date, date, int, int]]:
+    """Gaps as both the list and the page of a participant tell them."""
+    return [(gap.first, gap.last, gap.days, len(gap.entries)) for gap in found]
+
+
+def spoil(person: Person, drawn: Random) -> None:
+    """Give each entry of the diary another state, beside the trail."""
+    states: list[dict[str, object]] = [
+        {},
+        {},
+        {},
+        {"missed_reason": "unknown"},
+        {"excused": "no_translation"},
+        {"out_of_plan": True},
+    ]
+    beside = sa.create_engine(person.installation.engine.url)
+    usual = {"missed_reason": None, "excused": None, "out_of_plan": False}
+    with beside.begin() as connection:
+        for slot in diary_slots(person):
+            values = usual | drawn.choice(states)
+            connection.execute(sa.update(Slot).where(col(Slot.id) == slot.id).values(values))
+    beside.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import cast
 
@@ -18,11 +18,12 @@ from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.accounts.participant_session import change_language
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.late_answers import Obstacle
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
-from app.services.core.context import StaffContext
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
@@ -74,6 +75,8 @@ def test_late_answers_are_accepted_only_by_an_investigator_who_saw_them(two_site
 
 def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites: TwoSites) -> None:
     person, key, name = send_too_late(two_sites, qlq(3))
+    later = NOW + timedelta(minutes=5)
+    change_language(ParticipantContext(two_sites.installation, person.participant(later), later), "zh_CN")
     doctor = two_sites.investigator(person.site)
     shown = get_matter(doctor, key, name).shown
     settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
@@ -82,6 +85,7 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     stored = response(person)
     assert (stored.answers, stored.submission) == (qlq(3), f"quarantine:{name.ref}")
     assert stored.scores
+    assert stored.language == "en", "the one in which they were given"
     with two_sites.installation.read() as session:
         newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
     assert newest == "assessment.completed"

@@ -14,7 +14,8 @@ from sqlmodel import select
 from app.definitions.library import load_library
 from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
 from app.domain.plans.plan import Owner
-from app.domain.records.access import SYSTEM, Role
+from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
+from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.audit.audit_verification import verify_trail
@@ -28,10 +29,14 @@ from app.services.clinic.matters.matter_list import (
     get_open_matters,
 )
 from app.services.clinic.matters.settlement import SettlementEntry, settle_licence
+from app.services.clinic.trail.entries import read_trail
+from app.services.clinic.trail.scope import TrailFilter
 from app.services.core.context import StaffContext
 from app.services.edc.schedule import AnchorBody, receive_anchor
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import open_site
+from app.storage.queries.contradictions import Contradiction
+from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.packs import LicenceDecision
 from tests.services.beginnings import installed_at
@@ -149,16 +154,38 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     early_date_of_the_edc(trial, site)
     two_messages(trial, site, "sbrt_start")
     two_messages(trial, site, "progression")
+    sent_twice_about(trial, trial.person(site), "visits/EOT")
+    sent_twice_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
     blinded = replace(library.plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
     trial.installation = replace(trial.installation, library=replace(library, plans=plans))
-    assert trial.open(trial.investigator(site)).every == 5
+    assert trial.open(trial.investigator(site)).every == 7
     assert trial.open().counts == {MatterKind.dates_differ: 1, MatterKind.edc_message: 1}
     hidden = trial.open(trial.investigator(site), kind=MatterKind.dates_order).rows[0]
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")
     with pytest.raises(Refused, match="matter_closed"):
         trial.settle(person, hidden.name, "both_right")
+    told = trial.only(MatterKind.dates_differ)
+    trial.settle(person, hidden.name, "both_right", trial.investigator(site))
+    another = replace(person, subject=told.row.subject if told.row else "")
+    trial.settle(another, told.name, "date_stands")
+    monitor = staff_actor(900, (Grant(Role.MONITOR, site.study_id, None),))
+    for by, seen in ((trial.manager, [False, True]), (trial.investigator(site), [True, True])):
+        settled = [
+            get_matter(by, who.row().id or 0, name).settled is not None
+            for who, name in ((person, hidden.name), (another, told.name))
+        ]
+        assert settled == seen
+    entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
+    assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
+
+
+def sent_twice_about(trial: TwoSites, person: Person, part: str) -> None:
+    told = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
+    chain = participant_chain(person.row().id or 0)
+    with trial.installation.work(SYSTEM, NOW) as work:
+        work.record(AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[told.as_change()])
 
 
 def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSites) -> None:

@@ -1,6 +1,7 @@
 """What a participant finds at home: due now, next, and sent."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -12,12 +13,14 @@ from app.domain.plans.status import Status
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.installation import Installation
 from app.services.patient.home import NextForms, get_home, get_next_forms
 from app.services.patient.submitted_forms import get_submitted_form, list_submitted_forms
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
+from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
-from tests.services.people import START, Person, days
+from tests.services.people import START, Person, days, enrolled
 
 TODAY = date(2026, 3, 2)
 
@@ -117,6 +120,22 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
 
 def test_minutes_are_never_none() -> None:
     assert [estimate_minutes(count) for count in (1, 21, 30)] == [1, 7, 10]
+
+
+@pytest.mark.req("CAP-17")
+@pytest.mark.parametrize("order", [("qlq-c30", "symptom-diary"), ("symptom-diary", "qlq-c30")])
+def test_forms_of_a_visit_come_in_the_order_of_the_plan_for_everybody(
+    lone_installation: Installation, lone_site: Site, order: tuple[str, str]
+) -> None:
+    plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
+    visits = tuple(replace(visit, instruments=order) for visit in plan.visits)
+    plans = {**lone_installation.library.plans, ("sbrt-nsclc", "1.0"): replace(plan, visits=visits)}
+    installation = replace(lone_installation, library=replace(lone_installation.library, plans=plans))
+    names = {"qlq-c30": "Quality of life", "symptom-diary": "Symptom diary"}
+    for number in range(6):
+        person = enrolled(installation, lone_site, f"0571-{number:03d}")
+        shown = get_home(ParticipantContext(installation, person.participant(START), START))
+        assert [form.name for form in shown.due] == [names[each] for each in order]
 
 
 def test_home_takes_three_queries_however_many_slots(person: Person) -> None:

@@ -8,8 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from app.services.audit.audit_verification import inspect_trail, verify_trail
+from app.services.audit.record_replay import Replay
 from app.services.core.installation import Installation
-from app.storage.proof.row_facts import UNPROVEN, ProvenTable, proven_table, proven_tables
+from app.storage.proof.row_facts import (
+    UNPROVEN,
+    FactKey,
+    ProvenTable,
+    RowAct,
+    proven_table,
+    proven_tables,
+)
 from app.storage.tables import APPEND_ONLY
 from tests.services.owner import Owner, other_value
 from tests.services.people import START, Person
@@ -141,6 +149,16 @@ def test_what_no_entry_proves_is_little() -> None:
     }
     first_of_devices = {"participant.activated_at"}  # the moments of the devices themselves are proven
     assert keeps_alive | delivery | first_of_devices == UNPROVEN
+
+
+@pytest.mark.req("AUD-04")
+@pytest.mark.parametrize("more", [(), ("x", "y")])
+def test_a_stated_row_of_another_shape_is_no_row(more: tuple[str, ...]) -> None:
+    """It ends the reading of its chain, which is named, and not the whole verification."""
+    columns = list(proven_table("contact").columns)
+    rows = [["x"] * (len(columns) - 1) + list(more)]
+    with pytest.raises(ValueError, match="contact"):
+        Replay(FactKey(b"")).replay_group("participant:1", 1, ["contact", RowAct.NEW, columns, rows])
 
 
 @pytest.mark.req("AUD-03")

@@ -16,7 +16,7 @@ from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.rows import TodayRow
 from app.services.clinic.today.snoozing import snooze_participant
-from app.services.clinic.today.work_list import Today, TodayFilter, get_today
+from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call
@@ -211,6 +211,12 @@ def test_pages_follow_each_other_without_a_gap(
         if after is None:
             break
     assert (seen, after) == (whole, None)
+    context = StaffContext(installation, trial[0].nurse, at)
+    assert list(shown(get_whole_list(context, TodayFilter()))) == whole
+    monkeypatch.setattr("app.services.clinic.today.work_list.SHEET", len(whole) - 2)
+    sheet = get_whole_list(context, TodayFilter())
+    next_sheet = get_whole_list(context, TodayFilter(after=sheet.next))
+    assert [*shown(sheet), *shown(next_sheet)] == whole
     last = today(installation, at, trial[0], TodayFilter(after=TodayCursor(99, at, 0)))
     assert (last.rows, last.next) == ((), None)
 

@@ -8,11 +8,12 @@ from random import Random
 import pytest
 from sqlmodel import select
 
-from app.domain.desk.trail import TrailKind, find_trail_kind
+from app.domain.desk.trail import BY_KEY, TrailKind, find_trail_kind
 from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.trail.entries import TrailEntry, iterate_trail, read_trail
 from app.services.clinic.trail.looks import record_trail_download, record_trail_look
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
@@ -21,12 +22,16 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import open_site
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.columns import metadata
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
+from tests.services.alerted import raised, run_clock, send_in_pain, watched
 from tests.services.arms import assign, blinded
 from tests.services.beginnings import site_of
 from tests.services.full_course import LATER
 from tests.services.people import START, Person, enrolled, site_entry
+from tests.services.reminded import MailServer, outbox
+from tests.services.signer import Signer
 
 STUDY = "sbrt-nsclc"
 ZONE = "Asia/Shanghai"
@@ -176,6 +181,40 @@ def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installat
     assert [word for word in ("SBRT", "sbrt", "SOC", "EOT") if word in told] == []
     open_told = str([each.shown for each in whole(reader(hidden, Role.INVESTIGATOR), EVERYTHING)])
     assert all(word in open_told for word in ("SBRT", "sbrt_end", "EOT"))
+
+
+@pytest.mark.req("AUD-10", "ALR-04")
+def test_an_alert_of_a_form_of_one_arm_is_told_by_none_of_its_entries(
+    lone_installation: Installation, lone_site: Site
+) -> None:
+    person = watched(enrolled(lone_installation, lone_site, "0571-001"))
+    Signer(lone_installation, lone_site, "li", Role.NURSE)
+    assign(person, "SBRT", 0)
+    person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
+    for visit in ("BL", "EOT"):
+        send_in_pain(person, START + timedelta(hours=2), visit)
+    run_clock(person.installation, outbox(MailServer()), START + timedelta(hours=3))
+    nurse = StaffContext(person.installation, person.nurse, START + timedelta(hours=4))
+    for alert in raised(person.installation):
+        acknowledge_alert(nurse, alert.participant_id, alert.public_id)
+        record_alert_action(nurse, alert.participant_id, alert.public_id, "called", "")
+        close_alert(nurse, alert.participant_id, alert.public_id, "")
+    chosen = TrailFilter(STUDY, kind=TrailKind.alerts)
+    told = whole(reader(person.installation, Role.INVESTIGATOR), chosen)
+    shown = whole(reader(blinded(person.installation)), chosen)
+    assert len(told) == 2 * len(shown) == 12
+    assert {each.about.visit for entry in shown for each in entry.shown.changes if each.about} == {"BL"}
+
+
+def test_every_record_of_a_form_or_date_is_found_by_its_key() -> None:
+    of_forms = {"slot", "anchor"}
+    for _further in range(3):
+        of_forms |= {
+            table.name
+            for table in metadata.tables.values()
+            if any(key.column.table.name in of_forms for key in table.foreign_keys)
+        }
+    assert of_forms - {"slot", "answer_event"} <= BY_KEY  # the trail names these by visit and instrument
 
 
 @pytest.mark.req("AUD-14", "INV-06")

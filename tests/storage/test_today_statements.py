@@ -3,18 +3,33 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from app.domain.today.reasons import Reason
-from app.storage.queries.today.branches import SOURCES, shape_of
+from app.storage.queries.today import rows
+from app.storage.queries.today.branches import SOURCES, TodayShape, shape_of
 from tests.services.people import library
 
 CROSSED = re.compile(r"EXISTS \(SELECT [^()]*? FROM [^()]*?,[^()]*? WHERE")
+DIARY_COUNT = re.compile(r"daily_missed|weekly_missed")
+WITH_DIARY = shape_of(library().plan("sbrt-nsclc", "1.0"), hides_arm=True, filtered=False)
+WITHOUT_DIARY = TodayShape((), hides_arm=True, filtered=False)
+SHAPES = {"diary": WITH_DIARY, "no diary": WITHOUT_DIARY}
 
 
+def text_of(statement: sa.Select[tuple[object, ...]]) -> str:
+    return " ".join(str(statement.compile(dialect=sqlite.dialect())).split())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("reason", SOURCES)
-def test_no_subquery_reads_a_table_of_the_statement_around_it_anew(reason: Reason) -> None:
+def test_no_subquery_reads_a_table_of_the_statement_around_it_anew(reason: Reason, shape: str) -> None:
     """SQLAlchemy correlates one step out by itself; two steps must be told."""
-    shape = shape_of(library().plan("sbrt-nsclc", "1.0"), hides_arm=True, filtered=False)
-    text = " ".join(str(SOURCES[reason](shape).compile(dialect=sqlite.dialect())).split())
-    assert CROSSED.search(text) is None
+    assert CROSSED.search(text_of(SOURCES[reason](SHAPES[shape]))) is None
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_only_where_there_is_a_diary_are_its_entries_counted(shape: str) -> None:
+    statement = text_of(rows.people_statement.__wrapped__(SHAPES[shape]))
+    assert bool(DIARY_COUNT.search(statement)) is (shape == "diary")

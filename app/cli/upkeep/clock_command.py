@@ -2,7 +2,7 @@
 
 import argparse
 
-from app.cli.operator import OPERATOR, open_configured_installation
+from app.cli.operator import OPERATOR, configured_installation
 from app.clock import read_boot_id, read_clocks
 from app.domain.records.audit import format_instant
 from app.services.audit.clock_confirmation import confirm_clock
@@ -20,7 +20,8 @@ def declare_clock(parser: argparse.ArgumentParser) -> None:
 
 def run_confirm(arguments: argparse.Namespace) -> int:
     reading = read_clocks()
-    context = StaffContext(open_configured_installation(), OPERATOR, reading.wall)
-    confirm_clock(context, reading, read_boot_id(), arguments.reason)
+    with configured_installation() as installation:
+        context = StaffContext(installation, OPERATOR, reading.wall)
+        confirm_clock(context, reading, read_boot_id(), arguments.reason)
     print(f"The clock of this machine is confirmed: {format_instant(reading.wall)}.")
     return 0

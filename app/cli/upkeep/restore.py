@@ -37,17 +37,19 @@ def run_restore(arguments: argparse.Namespace) -> int:
     installation = open_installation(settings)
     lost = collect_heads(installation)
     installation.engine.dispose()
-    if arguments.mark:
-        _mark(settings, lost, arguments.reason)
-    elif settings.on_sqlite:
-        finish = partial(_mark_copy, settings, lost, arguments.reason)
-        restore_sqlite(arguments.backup, Path(settings.database_url.removeprefix("sqlite:///")), finish)
-        confirm_heads(installation)
-    else:
-        with announce_restore(installation, lost):
-            restore_postgresql(arguments.backup, settings.migration_url)
-        _mark(settings, lost, arguments.reason)
-    installation.engine.dispose()
+    try:
+        if arguments.mark:
+            _mark(settings, lost, arguments.reason)
+        elif settings.on_sqlite:
+            finish = partial(_mark_copy, settings, lost, arguments.reason)
+            restore_sqlite(arguments.backup, Path(settings.database_url.removeprefix("sqlite:///")), finish)
+            confirm_heads(installation)
+        else:
+            with announce_restore(installation, lost):
+                restore_postgresql(arguments.backup, settings.migration_url)
+            _mark(settings, lost, arguments.reason)
+    finally:
+        installation.engine.dispose()
     return 0
 
 

@@ -27,13 +27,13 @@ def declare_check_schedules(parser: argparse.ArgumentParser) -> None:
 
 def run_check_schedules(arguments: argparse.Namespace) -> int:
     """Compare every participant's forms with the plan and name what differs."""
-    context = operator_context()
     count = 0
-    for found in check_schedules(context):
-        for fault in found.faults:
-            sentence = _SENTENCES[fault.kind].format(one=fault.one, other=fault.other)
-            print(f"{found.subject}: {sentence}", file=sys.stderr)
-        mended = arguments.mend and mend_schedule(context, found)
-        count += 0 if mended else 1
+    with operator_context() as context:
+        for found in check_schedules(context):
+            for fault in found.faults:
+                sentence = _SENTENCES[fault.kind].format(one=fault.one, other=fault.other)
+                print(f"{found.subject}: {sentence}", file=sys.stderr)
+            mended = arguments.mend and mend_schedule(context, found)
+            count += 0 if mended else 1
     print(f"{count} participants to look at." if count else "All forms are as the plan promises.")
     return 1 if count else 0

@@ -125,7 +125,7 @@ def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:
     if not isinstance(items, tuple):
         return refused
     numbers = [str(details.definition.instrument.item(str(each)).number) for each in items]
-    return Refused(refused.code, items=", ".join(numbers))
+    return Refused(refused.code, items=tuple(numbers))
 
 
 def _page(desk: ParticipantStaffRequest, correction: str) -> CorrectionPage:

@@ -11,6 +11,12 @@ HIDDEN = N_("This page")
 """Stands for a field that nobody sees."""
 
 
+def find_field(refused: Refused, labels: Mapping[str, str]) -> str:
+    """The name of the form's field that a refusal is about; "main", the page itself, for none of them."""
+    named = str(refused.details.get("field", ""))
+    return named if named in labels else "main"
+
+
 def words_by_label(desk: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
     """The refusal in words; `labels` are the labels of the form's fields by their names."""
     if "field" not in refused.details:

@@ -45,7 +45,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(ALERTS, N_("Alerts"), Permission.ALERT_HANDLE),
     MenuEntry(SETTLE, N_("To settle")),
     MenuEntry(PARTICIPANTS, N_("Participants"), Permission.CONTACT_LOG),
-    MenuEntry(ACCESS, N_("Getting in"), Permission.CONTACT_LOG),
+    MenuEntry(ACCESS, N_("Sign-in problems"), Permission.CONTACT_LOG),
     MenuEntry(MATRIX, N_("Matrix")),
     MenuEntry(REPORT, N_("Report")),
     MenuEntry(TRAIL, N_("Trail")),

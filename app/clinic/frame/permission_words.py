@@ -8,11 +8,11 @@ from app.i18n.marking import N_
 PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.PARTICIPANT_SEE: N_("see participants"),
     Permission.PARTICIPANT_ENROL: N_("enrol participants"),
-    Permission.ACTIVATION_ISSUE: N_("give out links and unbind phones"),
+    Permission.ACTIVATION_ISSUE: N_("give out links and sign out phones"),
     Permission.CONTACT_SEE: N_("see addresses and telephone numbers"),
     Permission.ANCHOR_RECORD: N_("record dates and visits"),
-    Permission.DISPOSITION_RECORD: N_("record a withdrawal or other end"),
-    Permission.DISPOSITION_UNDO: N_("take a withdrawal or other end back"),
+    Permission.DISPOSITION_RECORD: N_("record a withdrawal, death or completion"),
+    Permission.DISPOSITION_UNDO: N_("undo a withdrawal, death or completion"),
     Permission.REASON_RECORD: N_("record why a form is missing"),
     Permission.REQUEST_CLOSE: N_("close participants' requests"),
     Permission.CONTACT_LOG: N_("log contacts"),
@@ -29,7 +29,10 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.CORRECTION_DECIDE: N_("sign corrections of answers"),
     Permission.ALERT_SEE: N_("see alerts"),
     Permission.ALERT_HANDLE: N_("deal with alerts"),
-    Permission.MATTER_SETTLE: N_("settle what is open"),
+    Permission.MATTER_SETTLE: N_("settle open items"),
+    Permission.CUT_MAKE: N_("make data cuts"),
+    Permission.EXPORT_RUN: N_("export data"),
+    Permission.PAPER_ENTER: N_("enter forms that were filled in on paper"),
 }
 """A test holds it complete."""
 

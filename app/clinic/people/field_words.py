@@ -13,7 +13,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "emergency_phone": N_("Emergency number (optional)"),
     "ends_on": N_("Last day (optional)"),
     "hours": N_("Hours"),
-    "language": N_("Language of the letter and the pages"),
+    "language": N_("Language of the e-mail and the pages"),
     "name": N_("Name"),
     "notes": N_("What you checked and what follows"),
     "phone": N_("Telephone"),

@@ -8,7 +8,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.field_names import find_field, words_by_label
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview, url_of_participant
 from app.domain.refusal import Refused
 from app.domain.typed_text import parse_day
@@ -53,7 +53,7 @@ class DiaryGapPage:
     @property
     def target(self) -> str:
         """Where the summary of the error leads."""
-        return self.field if self.chosen and self.field in LABELS else "main"
+        return self.field if self.chosen else "main"
 
 
 LABELS = {"reason": N_("Why was it missed?"), "note": N_("Note")}
@@ -80,9 +80,9 @@ def explain_diary_gap(
         shown = ShownGap(parse_day(first, "first"), parse_day(last, "last"), parse_number(entries, "entries"))
         record_gap_reason(desk.context, desk.participant.participant_id, shown, reason, note)
     except Refused as refused:
-        field = str(refused.details.get("field", "main"))
-        page = replace(_page(desk, first, last), reason=reason, note=note, field=field)
-        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS)), refused)
+        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
+        page = replace(_page(desk, first, last), reason=reason, note=note)
+        return desk.show(replace(page, error=words, field=field), refused)
     return desk.finish()
 
 

@@ -245,5 +245,6 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
             )
             for state in (*view.forms, *view.diary)
         ),
+        unexplained_since=next((gap.first for gap in view.gaps), None),
     )
     return choose_next_step(standing, view.work.reasons)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Query
 
+from app.clinic.frame.addresses import build_address, parse_chosen_day
 from app.domain.refusal import Refused
 from app.domain.report.completeness import RateRules, RuleSet
-from app.domain.typed_text import narrow_text, parse_day
+from app.domain.typed_text import narrow_text
 from app.services.clinic.report.figures import TABLES, ReportPart, ReportTable
 from app.services.clinic.report.report import FigureAddress
 from app.services.clinic.report.scope import ReportFilter
@@ -52,13 +52,13 @@ class ReportQuery:
         rules, late = self.rate_rules, self.late if self.late == _LATE else ""
         chosen = {"site": self.site, "visit": self.visit, "from": self.first, "to": self.last}
         rule_set = "" if rules.rule_set is RuleSet.first else rules.rule_set.value
-        return {name: value for name, value in {**chosen, "rules": rule_set, "late": late}.items() if value}
+        return {**chosen, "rules": rule_set, "late": late}
 
     def page_url(self, part: ReportPart) -> str:
-        return _address(REPORT, {"part": part.value, **self.within(part).parameters})
+        return build_address(REPORT, {"part": part.value, **self.within(part).parameters})
 
     def table_url(self, table: ReportTable) -> str:
-        return _address(REPORT_TABLE, {"table": table.value, **self.parameters})
+        return build_address(REPORT_TABLE, {"table": table.value, **self.parameters})
 
     def rows_url(
         self, figure: FigureAddress, after: tuple[str, int] | None = None, file: bool = False
@@ -68,9 +68,8 @@ class ReportQuery:
             "of_form": figure.instrument, "of_site": figure.site, "of_arm": figure.arm,
             "of_item": figure.item, "of_line": figure.line,
         }  # fmt: skip
-        where = {name: value for name, value in parts.items() if value}
         on = {"after": after[0], "row": str(after[1])} if after else {}
-        return _address(REPORT_ROWS_FILE if file else REPORT_ROWS, {**where, **self.parameters, **on})
+        return build_address(REPORT_ROWS_FILE if file else REPORT_ROWS, {**parts, **self.parameters, **on})
 
     def within(self, part: ReportPart) -> "ReportQuery":
         """These choices on another part, without those that it has not, or that mean other days there."""
@@ -90,11 +89,11 @@ class ReportQuery:
 
     @property
     def first_day(self) -> date | None:
-        return _day(self.first, "from")
+        return parse_chosen_day(self.first, "from")
 
     @property
     def last_day(self) -> date | None:
-        return _day(self.last, "to")
+        return parse_chosen_day(self.last, "to")
 
 
 def read_report_query(
@@ -131,11 +130,3 @@ def read_table(table: _Short = "") -> ReportTable:
     if table not in tuple(ReportTable):
         raise Refused("unknown_figure", field="table", allowed=tuple(ReportTable))
     return ReportTable(table)
-
-
-def _day(typed: str, field: str) -> date | None:
-    return parse_day(typed, field) if narrow_text(typed) else None
-
-
-def _address(path: str, parameters: dict[str, str]) -> str:
-    return f"{path}?{urlencode(parameters)}" if parameters else path

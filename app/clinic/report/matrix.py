@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import build_address
 from app.clinic.report.report_page import site_choices, study_of
 from app.clinic.report.table_view import table_words
 from app.clinic.request import SignedInRequest
@@ -65,7 +65,7 @@ def show_matrix(
     site = narrow_text(site)
     matrix = get_matrix(desk.context, ReportFilter(study_of(desk), site), after)
     words = table_words(desk, matrix.scope)
-    on = {"site": site, "after": matrix.after} if site else {"after": matrix.after}
+    on = build_address(MATRIX, {"site": site, "after": matrix.after})
     return desk.show(
         MatrixPage(
             states=_STATES,
@@ -83,7 +83,7 @@ def show_matrix(
             ),
             sites=site_choices(matrix.scope),
             site=site,
-            next_url=desk.frame.within(f"{MATRIX}?{urlencode(on)}") if matrix.after else "",
+            next_url=desk.frame.within(on) if matrix.after else "",
             as_of=desk.at,
             zone=matrix.scope.plan.zone,
         )

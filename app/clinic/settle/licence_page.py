@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.field_names import find_field, words_by_label
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.clinic.settle.matter_page import LABELS
@@ -50,9 +50,8 @@ def take_licence_decision(
         settle_licence(desk.context, licence, SettlementEntry(decision, reason))
     except Refused as refused:
         page = replace(_page(desk, licence), decision=decision, reason=reason)
-        field = str(refused.details.get("field", "main"))
-        field = field if field in LABELS else "main"
-        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
+        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
+        return desk.show(replace(page, error=words, field=field), refused)
     return desk.finish()
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from urllib.parse import urlencode
 
 from app.clinic.forms.answer_rows import name_form
+from app.clinic.frame.addresses import build_address
 from app.clinic.request import StaffRequest, url_of_participant
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.plan import Plan
@@ -115,7 +115,7 @@ def _licence_line(desk: StaffRequest, matter: OpenMatter) -> MatterLine:
     name = desk.installation.name(pack.study, instrument, desk.frame.code)
     return MatterLine(
         kind=matter.name.kind.value,
-        url=desk.frame.within(f"{LICENCE}?{urlencode({'licence': matter.name.ref})}"),
+        url=desk.frame.within(build_address(LICENCE, {"licence": matter.name.ref})),
         subject="",
         person_url="",
         site="",

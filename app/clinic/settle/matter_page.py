@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.field_names import find_field, words_by_label
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
@@ -110,9 +110,8 @@ def take_decision(
         settle_matter(desk.context, desk.participant.participant_id, name, entry)
     except Refused as refused:
         page = replace(_page(desk, name), decision=decision, reason=reason)
-        field = str(refused.details.get("field", "main"))
-        field = field if field in LABELS else "main"
-        return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
+        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
+        return desk.show(replace(page, error=words, field=field), refused)
     return desk.finish()
 
 

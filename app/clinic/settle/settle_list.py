@@ -1,24 +1,21 @@
 """The list "To settle": what is open in one study, and the way to where each of it is decided."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import build_address, format_cursor_moment, parse_cursor_moment
 from app.clinic.request import SignedInRequest
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.domain.desk.matters import MatterCursor, MatterKind, parse_matter_name
 from app.domain.typed_text import narrow_text
 from app.services.clinic.matters.matter_list import MatterFilter, OpenMatters, get_open_matters
 from app.web.urls import SETTLE
-
-_NUMBER = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +70,7 @@ def show_open_matters(
 
     def address(kind: str, **more: str) -> str:
         parts = {"kind": kind, "site": site, "q": search} | more
-        kept = urlencode({name: value for name, value in parts.items() if value})
-        return desk.frame.within(f"{SETTLE}?{kept}" if kept else SETTLE)
+        return desk.frame.within(build_address(SETTLE, parts))
 
     here = chosen.value if chosen else ""
     return desk.show(
@@ -109,16 +105,11 @@ def _tabs(
 
 def _format_cursor(cursor: MatterCursor) -> str:
     """The keyset cursor as it stands in an address."""
-    return f"{int(cursor.at.timestamp() * 1_000_000)}_{cursor.name}"
+    return f"{format_cursor_moment(cursor.at)}_{cursor.name}"
 
 
 def _parse_cursor(text: str) -> MatterCursor | None:
     """The cursor of an address; None for what is none."""
     moment, _, named = text.partition("_")
-    name = parse_matter_name(named)
-    if name is None or _NUMBER.fullmatch(moment) is None:
-        return None
-    try:
-        return MatterCursor(datetime.fromtimestamp(int(moment) / 1_000_000, UTC), name)
-    except (ValueError, OverflowError, OSError):
-        return None
+    at, name = parse_cursor_moment(moment), parse_matter_name(named)
+    return None if at is None or name is None else MatterCursor(at, name)

@@ -2,12 +2,12 @@
 
 import re
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
 
+from app.clinic.frame.addresses import format_cursor_moment, parse_cursor_moment
 from app.domain.today.reasons import Reason, TodayCursor
 from app.domain.typed_text import narrow_text
 from app.services.clinic.today.work_list import TodayFilter
@@ -80,7 +80,7 @@ def query_of(criteria: TodayFilter) -> TodayQuery:
 
 def format_cursor(cursor: TodayCursor) -> str:
     """The keyset cursor as it stands in an address."""
-    return f"{cursor.rank}_{int(cursor.at.timestamp() * 1_000_000)}_{cursor.person}"
+    return f"{cursor.rank}_{format_cursor_moment(cursor.at)}_{cursor.person}"
 
 
 def parse_cursor(text: str) -> TodayCursor | None:
@@ -88,8 +88,5 @@ def parse_cursor(text: str) -> TodayCursor | None:
     parts = text.split("_")
     if len(parts) != 3 or not all(_NUMBER.fullmatch(part) for part in parts):
         return None
-    rank, moment, person = (int(part) for part in parts)
-    try:
-        return TodayCursor(rank, datetime.fromtimestamp(moment / 1_000_000, UTC), person)
-    except (ValueError, OverflowError, OSError):
-        return None
+    at = parse_cursor_moment(parts[1])
+    return None if at is None else TodayCursor(int(parts[0]), at, int(parts[2]))

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.field_names import words_by_label
 from app.clinic.frame.navigation import list_menu
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
@@ -24,10 +25,11 @@ from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
+from app.services.clinic.today.diary_gap_list import count_diary_gaps
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
-from app.services.clinic.today.work_list import Today, TodayFilter, get_today
+from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
-from app.web.urls import CALL_SHEET, DESK, REQUESTS
+from app.web.urls import ALERTS, CALL_SHEET, DESK, DIARY_GAP_LIST, REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,10 @@ class TodayPage:
     logs: bool = False
     requests_url: str = ""
     packs: tuple[PackStatus, ...] = ()  # with names for codes
+    left_alerts: int = 0  # alerts of people who left, whom no row is about
+    alerts_url: str = ""
+    gaps: int = 0  # participants with unexplained days of the diary
+    gaps_url: str = ""
     notice: str = ""
     error: str = ""
     unsent: tuple[tuple[str, str], ...] = ()
@@ -109,7 +115,7 @@ class CallSheetPage:
     back_url: str
     as_of: datetime
     zone: str
-    more: bool
+    next_url: str  # "" unless the list is longer than one sheet
 
 
 NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
@@ -137,7 +143,8 @@ def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done
 
 @router.get(CALL_SHEET)
 def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "") -> Response:
-    today = get_today(desk.context, query.filter(after))
+    today = get_whole_list(desk.context, query.filter(after))
+    further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
         rows=tuple(_line(desk, row) for row in today.rows),
         outcomes=tuple(ContactOutcome),
@@ -146,7 +153,7 @@ def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "")
         back_url=desk.frame.within(query.url()),
         as_of=desk.at,
         zone=_zone(today.sites),
-        more=today.next is not None,
+        next_url=desk.frame.within(further) if further else "",
     )
     return desk.show(page)
 
@@ -159,8 +166,6 @@ def build_today_page(
     looking = replace(desk.context, act=None)
     within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
     query = query_of(today.criteria)
-    here = today.criteria.after
-    sheet = query.url(CALL_SHEET) + (f"&after={format_cursor(here)}" if here else "")
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
     return TodayPage(
         rows=tuple(_line(desk, row) for row in today.rows),
@@ -169,7 +174,7 @@ def build_today_page(
         languages=tuple(_languages(desk)),
         query=query,
         clear_url=within(TodayQuery().url()),
-        sheet_url=within(sheet),
+        sheet_url=within(query.url(CALL_SHEET)),
         snoozed_url=within(query.url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
         next_url=within(next_page) if next_page else "",
@@ -182,6 +187,10 @@ def build_today_page(
         logs=bool(desk.actor.reach(Permission.CONTACT_LOG)),
         requests_url=within(REQUESTS) if desk.actor.reach(Permission.REQUEST_CLOSE) else "",
         packs=() if fragment else tuple(_pack_notes(desk)),
+        left_alerts=0 if fragment else today.counts.left_alerts,
+        alerts_url=within(ALERTS) if desk.actor.reach(Permission.ALERT_SEE) else "",
+        gaps=0 if fragment else _count_gaps(desk),
+        gaps_url=within(DIARY_GAP_LIST),
     )
 
 
@@ -218,6 +227,14 @@ def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:
     plan = desk.installation.library.plan(desk.study.code, desk.study.plan_version)
     for code in plan.languages:
         yield code, language_name(code)
+
+
+def _count_gaps(desk: StaffRequest) -> int:
+    """How many participants have days of the diary that this colleague can explain."""
+    if not desk.actor.reach(Permission.REASON_RECORD):
+        return 0
+    looking = replace(desk.context, act=None)
+    return get_desk_counts(desk.request).read(looking, count_diary_gaps)
 
 
 def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:

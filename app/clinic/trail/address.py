@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Query
 
+from app.clinic.frame.addresses import build_address, parse_chosen_day
 from app.domain.desk.trail import TrailKind
-from app.domain.typed_text import narrow_text, parse_day
+from app.domain.typed_text import narrow_text
 from app.services.clinic.trail.scope import TrailFilter
 from app.web.urls import TRAIL
 
@@ -36,8 +36,8 @@ class TrailQuery:
             site=narrow_text(self.site),
             kind=TrailKind(self.kind) if self.kind in tuple(TrailKind) else None,
             by=narrow_text(self.by),
-            first=parse_day(self.first, "from") if narrow_text(self.first) else None,
-            last=parse_day(self.last, "to") if narrow_text(self.last) else None,
+            first=parse_chosen_day(self.first, "from"),
+            last=parse_chosen_day(self.last, "to"),
             visit=narrow_text(self.visit),
             item=(instrument, item) if item else ("", ""),
         )
@@ -54,8 +54,7 @@ class TrailQuery:
             "from": self.first, "to": self.last, "visit": self.visit, "item": self.item,
             "before": "" if before is None else str(before),
         }  # fmt: skip
-        typed = urlencode({name: value for name, value in chosen.items() if value})
-        return f"{path}?{typed}" if typed else path
+        return build_address(path, chosen)
 
     def narrowed(self, **choices: str) -> "TrailQuery":
         """These choices and further ones."""

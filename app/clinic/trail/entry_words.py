@@ -31,18 +31,18 @@ from app.i18n.languages import ENGLISH, Language, find_language, language_name
 from app.i18n.marking import N_
 from app.services.clinic.trail.entries import TrailEntry
 from app.services.clinic.trail.scope import TrailScope
+from app.web.refusal_messages import COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
-_AND = N_(", ")
 _QUESTION = N_("Question %(number)s")
 _WINDOW = N_("%(opens)s to %(closes)s, target day %(target)s")
 _YES, _NO = N_("yes"), N_("no")
 _SECRET = N_("set (never stored in words)")
 _BLANK = N_("Left blank")
-_OWN_WORDS = N_("own words, of which the trail keeps a digest")
+_OWN_WORDS = N_("own words; the trail keeps only a digest of them")
 _WITHHELD = N_("not shown to you")
-_WAITING = N_("Waits for a date")
+_WAITING = N_("Waiting for a date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class TrailWords:
         return print_answer(item, text, value) if item else str(value)
 
     def _list(self, parts: Iterable[str]) -> str:
-        return self.word(_AND).join(parts)
+        return self.word(COMMA).join(parts)
 
     def _number(self, change: TrailChange, value: int) -> str:
         """A number, or the code of the site that it stands for."""

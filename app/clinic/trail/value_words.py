@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
 from app.domain.plans.status import Status
 from app.domain.records.access import ActorKind, Role, Scope
@@ -35,7 +36,7 @@ ACTOR_WORDS: _Words = {
     ActorKind.SYSTEM: "Daybook",
 }
 _STATUS: _Words = {
-    Status.planned: N_("Opens later"),
+    Status.planned: N_("Not open yet"),
     Status.open: N_("Open, not due yet"),
     Status.due: N_("Due"),
     Status.overdue: N_("Overdue"),
@@ -44,7 +45,7 @@ _STATUS: _Words = {
     Status.missed: N_("Missed"),
     Status.excused: N_("Excused"),
     Status.not_expected: N_("Not expected"),
-    Status.waiting: N_("Waits for a date"),
+    Status.waiting: N_("Waiting for a date"),
 }
 _EXIT: _Words = {
     DispositionKind.withdrew_treatment: N_("Withdrew from treatment"),
@@ -75,21 +76,29 @@ FAILURE_WORDS: _Words = {
     **_STATUS,
     "window_moved": N_("The window moved"),
     "participation_ended": N_("Participation ended"),
-    "reminders_not_wanted": N_("No reminders wanted"),
-    "not_wanted": N_("No reminders wanted"),
+    "reminders_not_wanted": N_("The person doesn't want reminders"),
+    "not_wanted": N_("The person doesn't want reminders"),
     "paused": N_("Reminders are paused"),
     "outside_hours": N_("Too late in the day"),
-    "reminder_limit": N_("As many reminders as the plan allows were sent"),
-    "one_a_day": N_("Another reminder left on that day"),
+    "reminder_limit": N_("The plan's limit of reminders was reached"),
+    "one_a_day": N_("Another reminder was sent that day"),
     "stale": N_("Waited too long"),
     "no_wording": N_("The form may not be shown"),
     "no_contact": N_("No contact details"),
     "no_channel": N_("No way to send it"),
     "unconfirmed": N_("The mail server did not confirm it"),
-    "worker_lost": N_("The program stopped meanwhile"),
+    "worker_lost": N_("The program stopped in between"),
 }
-NOT_TAKEN = N_("The mail server did not take it")
+NOT_TAKEN = N_("The mail server rejected it")
 """For every other code of why a message did not leave."""
+
+PAPER_REASONS: _Words = {
+    PaperReason.no_device: N_("Has no suitable phone"),
+    PaperReason.prefers_paper: N_("Prefers paper"),
+    PaperReason.cannot_use: N_("Cannot use the phone"),
+    PaperReason.system_down: N_("The system was down"),
+    PaperReason.other: N_("Another reason"),
+}
 
 VALUE_WORDS: Mapping[str, _Words] = {
     "slot.published_state": _STATUS,
@@ -153,9 +162,9 @@ VALUE_WORDS: Mapping[str, _Words] = {
         MessageState.queued: N_("Waiting to be sent"),
         MessageState.sending: N_("Being sent"),
         MessageState.sent: N_("Message sent"),
-        MessageState.dropped: N_("Not needed any more"),
+        MessageState.dropped: N_("No longer needed"),
         MessageState.failed: N_("Could not be sent"),
-        MessageState.unconfirmed: N_("Perhaps sent"),
+        MessageState.unconfirmed: N_("May have been sent"),
     },
     "message.failure": FAILURE_WORDS,
     "participant_request.kind": {
@@ -166,6 +175,11 @@ VALUE_WORDS: Mapping[str, _Words] = {
         "arrived_too_late": N_("Came after the closing day, or after the participant had left"),
         "already_submitted": N_("Differ from the answers already sent"),
         "altered": N_("Were changed on the phone after they were given"),
+    },
+    "paper_entry.reason": PAPER_REASONS,
+    "paper_entry.outcome": {
+        PaperOutcome.submitted: N_("Became the form's answers"),
+        PaperOutcome.kept_apart: N_("Kept apart"),
     },
     "visit_record.state": {
         VisitState.planned: N_("Planned"),
@@ -195,6 +209,7 @@ VALUE_WORDS: Mapping[str, _Words] = {
         Scope.ARM_READ: N_("see the treatment arm"),
         Scope.ANSWERS_READ: N_("read answers"),
         Scope.SCORES_READ: N_("read scores"),
+        Scope.CUTS_WRITE: N_("make data cuts"),
         Scope.DIARY_READ: N_("read the diary"),
     },
     "trail.by": ACTOR_WORDS,
@@ -210,6 +225,8 @@ REASON_WORDS: _Words = {
 ALIKE: Mapping[str, str] = {
     "response.helped_by": "slot.helped_by",
     "response.late_reason": "slot.late_reason",
+    "paper_entry.helped_by": "slot.helped_by",
+    "paper_entry.late_reason": "slot.late_reason",
 }
 
 

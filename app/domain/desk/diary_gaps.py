@@ -1,9 +1,8 @@
-"""Gaps of a diary: entries in a row that were missed and that nobody has explained (REP-04)."""
+"""Gaps of a diary: days in a row of which the entries were missed and nobody has said why (REP-04)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
 
 from app.domain.plans.status import Status
 
@@ -23,10 +22,15 @@ class DiaryEntry:
     days: int
     unexplained: bool
 
+    @property
+    def next_day(self) -> date:
+        """The day after the last one for which it stands."""
+        return self.day + timedelta(days=self.days)
+
 
 @dataclass(frozen=True, slots=True)
 class DiaryGap:
-    """A stretch of unexplained entries in a row, the earliest first; there is at least one."""
+    """Unexplained entries of days that follow each other, the earliest first; there is at least one."""
 
     entries: tuple[DiaryEntry, ...]
 
@@ -38,7 +42,7 @@ class DiaryGap:
     @property
     def last(self) -> date:
         """The last day without an entry: that of a weekly one is the end of its week."""
-        return self.entries[-1].day + timedelta(days=self.entries[-1].days - 1)
+        return self.entries[-1].next_day - timedelta(days=1)
 
     @property
     def days(self) -> int:
@@ -52,8 +56,17 @@ def is_unexplained(status: Status, reason: str | None, *, out_of_plan: bool) -> 
 
 
 def find_diary_gaps(entries: Iterable[DiaryEntry]) -> tuple[DiaryGap, ...]:
-    """The gaps of `LEAST_DAYS` or more, the earliest first; an entry that needs no reason ends one."""
-    in_order = sorted(entries, key=lambda entry: (entry.day, entry.key))
-    stretches = groupby(in_order, key=lambda entry: entry.unexplained)
-    gaps = [DiaryGap(tuple(stretch)) for unexplained, stretch in stretches if unexplained]
+    """The gaps of `LEAST_DAYS` or more, the earliest first; an entry that needs no reason ends one.
+
+    So does a day that the diary does not have.
+    """
+    stretches: list[list[DiaryEntry]] = []
+    for entry in sorted(entries, key=lambda entry: (entry.day, entry.key)):
+        if not entry.unexplained:
+            continue
+        if stretches and stretches[-1][-1].next_day == entry.day:
+            stretches[-1].append(entry)
+        else:
+            stretches.append([entry])
+    gaps = (DiaryGap(tuple(stretch)) for stretch in stretches)
     return tuple(gap for gap in gaps if gap.days >= LEAST_DAYS)

@@ -25,6 +25,7 @@ class NextAct(StrEnum):
     settle_correction = "settle_correction"
     give_reason = "give_reason"
     call_diary = "call_diary"
+    explain_diary = "explain_diary"
     leave_alone = "leave_alone"
     finished = "finished"
     snoozed = "snoozed"
@@ -79,7 +80,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantStanding:
-    """What is known of somebody: their part in the study, what they asked for, and their forms."""
+    """What is known of somebody: their part in the study, what they asked for, and their forms.
+
+    `unexplained_since` is the first day of the diary that has no entry and no reason and is listed for it.
+    """
 
     exit_kind: ExitKind | None
     consented: bool
@@ -88,6 +92,7 @@ class ParticipantStanding:
     zone: str
     snoozed_until: date | None
     forms: Sequence[ExpectedForm]
+    unexplained_since: date | None = None
 
 
 def choose_next_step(standing: ParticipantStanding, reasons: Sequence[WorkReason]) -> NextStep:
@@ -111,6 +116,8 @@ def _steps_of_standing(standing: ParticipantStanding) -> Iterator[NextStep]:
         yield NextStep(NextAct.give_sheet)
     if standing.correction_asked_on is not None:
         yield NextStep(NextAct.settle_correction, on=standing.correction_asked_on)
+    if standing.unexplained_since is not None and standing.snoozed_until is None:
+        yield NextStep(NextAct.explain_diary, on=standing.unexplained_since)
 
 
 def _steps_of_reasons(standing: ParticipantStanding, reasons: Sequence[WorkReason]) -> Iterator[NextStep]:

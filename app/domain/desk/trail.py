@@ -1,7 +1,7 @@
 """What a reader may see of audit entries: their kinds and fields, without the arm or answers for some."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -32,6 +32,7 @@ _KINDS: Mapping[str, TrailKind] = {
     "answer": TrailKind.forms,
     "slot": TrailKind.forms,
     "schedule": TrailKind.forms,
+    "paper": TrailKind.forms,
     "alert": TrailKind.alerts,
     "matter": TrailKind.corrections,
     "correction": TrailKind.corrections,
@@ -58,6 +59,8 @@ _KINDS: Mapping[str, TrailKind] = {
     "client": TrailKind.transfers,
     "token": TrailKind.transfers,
     "feed": TrailKind.transfers,
+    "cut": TrailKind.transfers,
+    "export": TrailKind.transfers,
     "study": TrailKind.study,
     "site": TrailKind.study,
     "pack": TrailKind.study,
@@ -134,8 +137,9 @@ _TECHNICAL = frozenset(
     " received_at pulled_at restored_at window_version attempts submission content_sha256 instrument_sha256"
     " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
     " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
-    " acknowledged_at acknowledged_by wake_at alert_id lease_until edc_record.version as_of claimed_as_of"
-    " resource contact.address_sealed slot.correction settled_by settlement.ref licence_decision.ref".split()
+    " acknowledged_at acknowledged_by entered_at entered_by wake_at alert_id lease_until edc_record.version"
+    " as_of claimed_as_of resource contact.address_sealed slot.correction slot.paper settled_by"
+    " settlement.ref licence_decision.ref feed_hash made_by".split()
 )
 """Fields that stand in the downloads alone."""
 
@@ -148,10 +152,13 @@ def find_form_subject(record: str) -> RecordSubject:
 
 
 BY_KEY = frozenset(
-    "anchor message response quarantine correction correction_decision participant_request"
-    " visit_record".split()
+    "anchor message response quarantine correction correction_decision paper_entry"
+    " participant_request visit_record alert alert_action alert_message".split()
 )
 """Tables whose records are of a form or a date that their key alone does not tell."""
+
+_NAMING = frozenset({"alert", "matter", "quarantine"})
+"""Fields whose records say what the whole entry is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +185,10 @@ class ArmMask:
         words = self.words
         return words is not None and any(words.search(str(value)) for value in values)
 
-    def hides_field(self, change: TrailChange) -> bool:
-        """Whether a field is the arm itself, or holds whatever the EDC sent."""
-        return change.field in ("arm", "body")
+    def hides_change(self, change: TrailChange) -> bool:
+        """The same of all that a change says; the arm itself and whatever the EDC sent are always hidden."""
+        said = (change.record, change.field, change.old, change.new)
+        return change.field in ("arm", "body") or self.hides_subject(change) or self.hides_text(*said)
 
 
 def build_arm_mask(plan: Plan) -> ArmMask:
@@ -254,7 +262,7 @@ def show_entry(
     `mask` is None for who may see the arm.
     """
     every = tuple(changes)
-    visible = every if mask is None else tuple(_without_arm(every, mask))
+    visible = tuple(each for each in every if mask is None or not mask.hides_change(each))
     if mask is not None and _tells_by_itself(event, every, visible, mask):
         return None
     if not sees_answers:
@@ -266,19 +274,19 @@ def show_entry(
     return ShownEntry(visible, "" if hidden else reason, hidden)
 
 
-def _without_arm(changes: Iterable[TrailChange], mask: ArmMask) -> Iterator[TrailChange]:
-    for each in changes:
-        told = (each.record, each.field, each.old, each.new)
-        if not (mask.hides_field(each) or mask.hides_subject(each) or mask.hides_text(*told)):
-            yield each
-
-
 def _tells_by_itself(
     event: str, every: tuple[TrailChange, ...], visible: tuple[TrailChange, ...], mask: ArmMask
 ) -> bool:
     if find_trail_kind(event) is TrailKind.arm or (every and not visible):
         return True
-    return any(each.table in BY_KEY and mask.hides_subject(each) for each in every)
+    return any(_names_arm(each, mask) for each in every)
+
+
+def _names_arm(change: TrailChange, mask: ArmMask) -> bool:
+    """Whether a change says what the whole entry is about, and that tells the arm."""
+    if change.field in _NAMING:
+        return mask.hides_subject(change) or mask.hides_text(change.record)
+    return change.table in BY_KEY and mask.hides_subject(change)
 
 
 def _without_answer(change: TrailChange) -> TrailChange:

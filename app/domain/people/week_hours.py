@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
@@ -41,6 +42,22 @@ def group_days(week: Mapping[str, str]) -> tuple[DaySpan, ...]:
             spans.append(DaySpan(day, day, hours))
         before = hours
     return tuple(spans)
+
+
+def is_answered(week: Mapping[str, str], at: datetime) -> bool:
+    """Whether somebody answers at this moment of the site's own clock."""
+    begin, _, end = week.get(WEEKDAYS[at.weekday()], "").partition("-")
+    return begin <= f"{at:%H:%M}" < end
+
+
+def next_answered_day(week: Mapping[str, str], at: datetime) -> date | None:
+    """The day on which somebody answers next, today until its hours end; None without any hours."""
+    for ahead in range(len(WEEKDAYS) + 1):
+        day = at.date() + timedelta(days=ahead)
+        end = week.get(WEEKDAYS[day.weekday()], "").partition("-")[2]
+        if end and (ahead or f"{at:%H:%M}" < end):
+            return day
+    return None
 
 
 def _check_span(typed: str, field: str) -> str:

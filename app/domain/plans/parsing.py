@@ -11,6 +11,7 @@ from typing import TypedDict
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
+from app.domain.people.names import check_phone
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
     FIRST_DATE,
@@ -165,6 +166,7 @@ class _Limits(TypedDict):
     confirms_contradictions: bool
     worklist: WorklistRule
     correction_days: int
+    emergency_phone: str
 
 
 def _limits(root: TomlSection) -> _Limits:
@@ -174,7 +176,15 @@ def _limits(root: TomlSection) -> _Limits:
         "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
         "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
         "correction_days": root.integer("correction_days", 0, 3650, 30),
+        "emergency_phone": _phone(root, "emergency_phone") if root.has("emergency_phone") else "",
     }
+
+
+def _phone(at: TomlSection, key: str) -> str:
+    try:
+        return check_phone(at.line(key), key)
+    except Refused:
+        at.refuse(key, at.line(key), "a telephone number that can be dialled, such as 120")
 
 
 def _word(at: TomlSection, key: str, pattern: str) -> str:

@@ -239,6 +239,8 @@ class Plan:
     No fact is earlier than `first_date` or later than `last_date`, where there is one. With
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
 
+    `emergency_phone`: whom a participant calls while nobody answers at their site, unless it names another.
+
     A correction that is approved more than `correction_days` after its form was sent takes a second reason.
 
     A `draft` is not published yet and may still change: it is for the demonstration alone.
@@ -281,6 +283,7 @@ class Plan:
     correction_days: int = 30
     alert_rules: tuple[AlertRule, ...] = ()
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
+    emergency_phone: str = ""
 
     @property
     def alert_hours(self) -> int:
@@ -323,12 +326,16 @@ class Plan:
         )
 
     @property
+    def arm_revealing_rules(self) -> tuple[VisitRule, ...]:
+        """The visits that one arm alone has."""
+        return tuple(rule for rule in self.visits if rule.arms or self.reveals_arm(rule.anchor or ""))
+
+    @property
     def arm_revealing_visits(self) -> tuple[str, ...]:
-        """The codes of visits, with `{n}` in those that repeat, that one arm alone has."""
-        visits = [rule.code for rule in self.visits if rule.arms or self.reveals_arm(rule.anchor or "")]
+        """The codes of visits and diary entries, with `{n}` in those that repeat, that one arm alone has."""
         diary = self.diary
         phases = diary.phases if diary is not None and self.reveals_arm(diary.anchor) else ()
-        return (*visits, *(phase.code for phase in phases))
+        return (*(rule.code for rule in self.arm_revealing_rules), *(phase.code for phase in phases))
 
     def names_subject(self, subject_key: str) -> bool:
         """Whether a text is a participant's code of this study."""

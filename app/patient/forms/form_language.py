@@ -33,7 +33,7 @@ class LanguagePage:
     form_url: str
 
 
-STAYS = N_("Your answers stay. The questions will be shown in %(language)s.")
+STAYS = N_("Your answers are kept. The questions will be shown in %(language)s.")
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 

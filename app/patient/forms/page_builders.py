@@ -1,10 +1,10 @@
 """From what the use cases tell to the pages of a participant; here dates and codes become words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from app.domain.instruments.duration import estimate_minutes
-from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer, urgent_items
+from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer
 from app.domain.instruments.text import print_answer
 from app.domain.plans.plan import Appearance
 from app.i18n import formats
@@ -15,7 +15,8 @@ from app.patient.forms.questions import build_questions, list_recalls
 from app.patient.request import ParticipantRequest
 from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home
-from app.services.patient.submitted_forms import SubmittedFormSummary
+from app.services.patient.submitted_forms import SubmittedFormSummary, has_urgent_answers
+from app.services.patient.urgent_call import UrgentCall, get_urgent_call, is_today
 
 
 def url_of_form(slot: str) -> str:
@@ -72,7 +73,9 @@ def form_page(
     )
 
 
-def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPage:
+def review_page(
+    current: ParticipantRequest, form: OpenForm, answers: Mapping[str, AnswerValue]
+) -> ReviewPage:
     url = url_of_form(form.slot.public_id)
     rows = []
     for number, item in enumerate(applicable_items(form.instrument, answers, form.leave_out), start=1):
@@ -98,8 +101,7 @@ def review_page(form: OpenForm, answers: Mapping[str, AnswerValue]) -> ReviewPag
         form_url=url,
         demonstration=_demonstration(form),
         day=form_day(form),
-        urgent=bool(urgent_items(form.instrument, answers, form.marks)),
-        urgent_text=form.urgent_words,
+        call=get_urgent_call(current.context) if has_urgent_answers(form, answers) else None,
         copyright_line=form.text.copyright,
     )
 
@@ -112,7 +114,14 @@ def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: ho
         next_on=format_optional_day(ahead.next_on, current.language),
         more=ahead.more,
         late=form.late,
+        call=call_because_of(current, (form,)),
     )
+
+
+def call_because_of(current: ParticipantRequest, forms: Iterable[SubmittedFormSummary]) -> UrgentCall | None:
+    """Whom to call now because of one of these forms, if it was sent today."""
+    urgent = any(form.urgent and is_today(current.context, form.sent_at) for form in forms)
+    return get_urgent_call(current.context) if urgent else None
 
 
 def name_with_day(name: str, for_day: date | None, spoken: Language) -> str:

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from app.services.patient.urgent_call import UrgentCall
+
 
 @dataclass(frozen=True, slots=True)
 class BeginPage:
@@ -123,14 +125,13 @@ class ReviewPage:
     form_url: str
     demonstration: bool
     day: str = ""  # the day that a diary entry is about
-    urgent: bool = False
-    urgent_text: str = ""
+    call: UrgentCall | None = None  # because of an answer
     copyright_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DonePage:
-    """Thanks, shown only once the server has committed the answers."""
+    """Thanks, shown only once the server has committed the answers. `call`: because of one of them."""
 
     template: ClassVar[str] = "patient/done.html"
     name: str
@@ -139,3 +140,4 @@ class DonePage:
     next_on: str = ""
     more: int = 0
     late: bool = False
+    call: UrgentCall | None = None

@@ -204,7 +204,8 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
         return _form(current, form, {**form.answers, **answers}, missing=_missing(form, answers))
     if receipt.repeated:
         keep_alive(context)
-    return _received(current, summarise_submission(known, receipt))
+        return _received(current, get_submitted_form(context, slot))
+    return _received(current, summarise_submission(known, receipt, page.form.answers))
 
 
 def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> bool:
@@ -237,7 +238,7 @@ def _drafted(current: ParticipantRequest, form: OpenForm, page: ParsedForm) -> R
         return _form(current, form, answers, missing, page.invalid)
     if page.saves:
         return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
-    return current.show(review_page(form, answers))
+    return current.show(review_page(current, form, answers))
 
 
 def _missing(form: OpenForm, answers: Mapping[str, AnswerValue]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from app.domain.instruments.text import print_answer
 from app.domain.plans.windows import local_day
 from app.i18n import formats
 from app.i18n.languages import find_language
-from app.patient.forms.page_builders import name_with_day
+from app.patient.forms.page_builders import call_because_of, name_with_day
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.patient.correction_news import CorrectionNews, list_correction_news
@@ -24,6 +24,7 @@ from app.services.patient.submitted_forms import (
     list_submitted_forms,
 )
 from app.services.patient.team_requests import pending_corrections, request_correction
+from app.services.patient.urgent_call import UrgentCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,11 @@ class SubmittedLine:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedPage:
-    """Forms already sent, newest first; never their answers."""
+    """Forms already sent, newest first; never their answers. `call`: because of one that was sent today."""
 
     template: ClassVar[str] = "patient/sent.html"
     forms: tuple[SubmittedLine, ...]
+    call: UrgentCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 def show_submitted(current: UnlockedRequest) -> Response:
     said = _said(current)
     forms = list_submitted_forms(current.context)
-    return current.show(SubmittedPage(tuple(_line(current, form, said) for form in forms)))
+    lines = tuple(_line(current, form, said) for form in forms)
+    return current.show(SubmittedPage(lines, call_because_of(current, forms)))
 
 
 @router.get("/sent/{slot}")

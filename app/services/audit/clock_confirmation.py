@@ -1,6 +1,7 @@
 """The watched clock and the trail: beginning to watch, an operator's confirmation, and what it sets free."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -12,14 +13,16 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry, ClockConfirmation
+from app.storage.tables.capture import Alert
 from app.storage.tables.columns import table_of
-from app.storage.tables.messages import MESSAGE_WAITING, Message
+from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.schedule import Slot
 
 _LONGEST_REASON = 400
 _LONGEST_WAIT = timedelta(hours=1)
 """No message waits for longer before it is tried again."""
-_SLOT, _MESSAGE = table_of(Slot), table_of(Message)
+_SLOT, _ALERT = table_of(Slot), table_of(Alert)
+_MESSAGES = (table_of(Message), table_of(AlertMessage))
 
 
 def update_clock_trust(installation: Installation) -> None:
@@ -51,8 +54,9 @@ def check_clock(installation: Installation, reading: ClockReading, boot_id: str,
 def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, reason: str) -> None:
     """Record that the wall clock is right as it reads now, and why it was in doubt (audited).
 
-    Where it was ahead before, what then was put off into a future that never was falls due now: slots are
-    judged anew, and messages wait no longer. What was written in that future stays as it was written.
+    Where it was ahead before, what then was put off into a future that never was falls due now: slots and
+    alerts are judged anew, and messages wait no longer. What was written in that future stays as it was
+    written.
     Raises Refused: "reason_needed", "words_too_long".
     """
     if not reason.strip():
@@ -78,22 +82,29 @@ def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, re
         work.record(AuditEvent.CLOCK_CONFIRMED, INSTALLATION_CHAIN, reason=reason.strip())
 
 
+def list_put_off(at: datetime) -> Mapping[sa.Column[datetime], sa.ColumnElement[bool]]:
+    """Every column that says when something is done next, with the rows that may wait for a wrong future."""
+    unfinished = _SLOT.c.submitted_at.is_(None) & (_SLOT.c.grace_until > at)
+    owed = _ALERT.c.wake_at > at
+    leased = {
+        each.c.lease_until: sa.and_(MESSAGE_WAITING, each.c.lease_until > at + _LONGEST_WAIT)
+        for each in _MESSAGES
+    }
+    return {_SLOT.c.wake_at: unfinished, _ALERT.c.wake_at: owed, **leased}
+
+
 def _wake_what_was_put_off(context: StaffContext) -> None:
     """Before the confirmation, while nothing ticks; each participant under their own chain, as always."""
-    at = context.at
-    unfinished = _SLOT.c.submitted_at.is_(None) & (_SLOT.c.grace_until > at)
-    put_off = sa.and_(MESSAGE_WAITING, _MESSAGE.c.lease_until > at + _LONGEST_WAIT)
-    slots = sa.select(_SLOT.c.participant_id).where(unfinished)
+    put_off = list_put_off(context.at)
+    whose = [sa.select(column.table.c.participant_id).where(rows) for column, rows in put_off.items()]
     with context.read() as session:
-        everybody = session.execute(slots.union(sa.select(_MESSAGE.c.participant_id).where(put_off)))
-        participants = sorted(everybody.scalars())
+        participants = sorted(session.execute(sa.union(*whose)).scalars())
     for participant_id in participants:
         with context.unit_of_work() as work:
             work.lock(participant_chain(participant_id))
-            own = _SLOT.c.participant_id == participant_id
-            work.update_bookkeeping(_SLOT, own & unfinished, {"wake_at": at})
-            own = _MESSAGE.c.participant_id == participant_id
-            work.update_bookkeeping(_MESSAGE, own & put_off, {"lease_until": at})
+            for column, rows in put_off.items():
+                own = column.table.c.participant_id == participant_id
+                work.update_bookkeeping(column.table, own & rows, {column.name: context.at})
 
 
 def _newest_entry(session: Session) -> AuditEntry | None:

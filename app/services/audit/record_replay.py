@@ -12,7 +12,14 @@ import sqlalchemy as sa
 
 from app.domain.records.audit import IntegrityFault
 from app.domain.records.messages import MessageState
-from app.storage.proof.row_facts import FactKey, ProvenTable, RowAct, proven_table, spell_key
+from app.storage.proof.row_facts import (
+    SETTLED_LATER,
+    FactKey,
+    ProvenTable,
+    RowAct,
+    proven_table,
+    spell_key,
+)
 
 _STILL_MOVING = frozenset({MessageState.queued.value, MessageState.sending.value})
 
@@ -96,11 +103,13 @@ class Replay:
     unproven: int = 0
 
     def replay_group(self, chain: str, seq: int, group: Sequence[Any]) -> None:
-        """Take in rows of one table that an entry states."""
+        """Take in rows of one table that an entry states. Raises ValueError where a row is no row of it."""
         table, act, columns, rows = group
         layout = _find_layout(table, act, tuple(columns))
         if layout is None:
             return  # a table that this version no longer has
+        if any(len(values) != len(columns) for values in rows):
+            raise ValueError(table)
         records, find_key = self.records[table], layout.find_key
         if layout.act is RowAct.NEW:
             for values in rows:
@@ -189,7 +198,7 @@ def _differences(
 
 def _is_under_way(proven: ProvenTable, column: str, values: Sequence[object], record: ReplayedRecord) -> bool:
     """Until it is settled, a message may go to and fro between waiting and being sent, and note why."""
-    if proven.table.name != "message" or column not in ("state", "failure"):
+    if f"{proven.table.name}.{column}" not in SETTLED_LATER:
         return False
     settled, state = proven.columns.index("settled_at"), proven.columns.index("state")
     return record.values[settled] is None and values[state] in _STILL_MOVING

@@ -9,17 +9,20 @@ from sqlmodel import Session, col, select
 
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
-from app.domain.plans.windows import ONE_SECOND, Window, local_day
+from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
+from app.services.capture.forms import form_definition
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.plans import excluded_items
-from app.services.patient.submitted_forms import form_name
+from app.services.patient.submitted_forms import form_name, has_urgent_answers
+from app.services.patient.urgent_call import is_today
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
+from app.storage.queries.participant_answers import Draft, read_drafts
 from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
 from app.storage.queries.upcoming_forms import read_upcoming_forms
 from app.storage.statements.connections import open_autocommit
-from app.storage.tables.capture import AnswerEvent
-from app.storage.tables.columns import table_of
+from app.storage.tables.capture import Response
+from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Disposition, Slot
 
@@ -53,13 +56,14 @@ class HomeOverview:
     """Forms by closing day, and the day on which the next one opens.
 
     `reminded`: the study reminds this participant of it. `finished`: they completed the study, and
-    nothing is asked of them any more.
+    nothing is asked of them any more. `urgent`: an answer of today, sent or only saved, means "call now".
     """
 
     due: tuple[DueForm, ...]
     next_on: date | None
     reminded: bool = False
     finished: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +77,13 @@ class NextForms:
 def get_home(context: ParticipantContext) -> HomeOverview:
     """What this participant can fill in now, soonest closing first; three queries, however many slots.
 
+    What closes on the same day comes in the plan's order.
     Earlier diary days that were not begun come last: they may be made up for, but must not push the
     questionnaire of a visit out of sight, although each of them closes sooner.
     """
     with context.read() as session:
-        live = [
-            slot
-            for slot in _live(session, context.participant, context.at)
-            if slot_status(slot, context.at) in ANSWERABLE
-        ]
+        rows = _live_or_sent_today(session, context)
+        live = [slot for slot, sent in rows if sent is None and slot_status(slot, context.at) in ANSWERABLE]
         slots = [
             slot
             for slot in live
@@ -93,13 +95,14 @@ def get_home(context: ParticipantContext) -> HomeOverview:
                 context.at,
             )
         ]
-        answered = _answered(session, slots)
+        drafts = read_drafts(session, [key_of(slot) for slot in slots])
         next_on, reminded = _next_on(session, context.participant, context.at)
         finished = next_on is None and not slots and _completed(session, context.participant)
-    forms = (_due(context, slot, answered.get(slot.id, 0)) for slot in slots)
+    forms = (_due(context, slot, len(drafts[key_of(slot)].answers)) for slot in slots)
     today = local_day(context.at, context.participant.zone)
-    ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on, form.slot))
-    return HomeOverview(tuple(ordered), next_on, reminded, finished)
+    ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on))
+    urgent = _holds_urgent_answers(context, rows, drafts)
+    return HomeOverview(tuple(ordered), next_on, reminded, finished, urgent)
 
 
 def get_next_forms(context: ParticipantContext) -> NextForms:
@@ -115,25 +118,41 @@ def get_next_forms(context: ParticipantContext) -> NextForms:
     return NextForms(sum(allowed), upcoming.next_on)
 
 
-def _live(session: Session, participant: ParticipantSession, at: datetime) -> Sequence[Slot]:
-    statement = select(Slot).where(
-        Slot.participant_id == participant.participant_id,
+def _live_or_sent_today(
+    session: Session, context: ParticipantContext
+) -> Sequence[tuple[Slot, Response | None]]:
+    """What may be open, and what was sent today with its response, as it was sent; in the plan's order."""
+    today = start_of_day(local_day(context.at, context.participant.zone), context.participant.zone)
+    live = sa.and_(
         col(Slot.submitted_at).is_(None),
         col(Slot.excused).is_(None),
-        col(Slot.opens_at) <= at,
-        col(Slot.grace_until) > at,
+        col(Slot.opens_at) <= context.at,
+        col(Slot.grace_until) > context.at,
     )
-    return session.exec(statement).all()
-
-
-def _answered(session: Session, slots: Sequence[Slot]) -> Mapping[int | None, int]:
-    """How many questions of each form have an answer, or were left blank."""
+    sent = sa.and_(col(Response.slot_id) == col(Slot.id), col(Response.version) == 1)
     statement = (
-        select(AnswerEvent.slot_id, sa.func.count(sa.distinct(col(AnswerEvent.item))))
-        .where(col(AnswerEvent.slot_id).in_([slot.id for slot in slots]))
-        .group_by(col(AnswerEvent.slot_id))
+        select(Slot, Response)
+        .outerjoin(Response, sa.and_(sent, col(Slot.submitted_at) >= today))
+        .where(
+            Slot.participant_id == context.participant.participant_id,
+            sa.or_(live, col(Slot.submitted_at) >= today),
+        )
+        .order_by(col(Slot.position))
     )
-    return dict(session.exec(statement).all())
+    return [(slot, response) for slot, response in session.exec(statement)]
+
+
+def _holds_urgent_answers(
+    context: ParticipantContext, rows: Sequence[tuple[Slot, Response | None]], drafts: Mapping[int, Draft]
+) -> bool:
+    """Whether what was sent today, or a draft that was changed today, means "call now"."""
+    sent = [(slot, response.answers) for slot, response in rows if response is not None]
+    saved = [
+        (slot, draft.answers)
+        for slot, _ in rows
+        if (draft := drafts.get(key_of(slot))) and draft.changed_at and is_today(context, draft.changed_at)
+    ]
+    return any(has_urgent_answers(form_definition(context, slot), given) for slot, given in (*sent, *saved))
 
 
 def _next_on(session: Session, participant: ParticipantSession, at: datetime) -> tuple[date | None, bool]:

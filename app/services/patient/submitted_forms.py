@@ -8,10 +8,10 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from app.domain.instruments.definition import Instrument
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import AnswerValue, urgent_items
 from app.domain.instruments.text import InstrumentText
 from app.domain.refusal import Refused
-from app.services.capture.forms import form_definition
+from app.services.capture.forms import FormDefinition, form_definition
 from app.services.capture.submission import SubmissionReceipt
 from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext, ParticipantSession
@@ -22,7 +22,10 @@ from app.storage.tables.schedule import Slot
 
 @dataclass(frozen=True, slots=True)
 class SubmittedFormSummary:
-    """A form that was sent: which, when, how its receipt reads, and whether its answers may be read."""
+    """A form that was sent: which, when, how its receipt reads, and whether its answers may be read.
+
+    `urgent`: what was sent holds an answer that means "call now".
+    """
 
     slot: str
     slot_key: int
@@ -32,6 +35,7 @@ class SubmittedFormSummary:
     receipt: str
     late: bool
     readable: bool
+    urgent: bool
 
 
 def list_submitted_forms(context: ParticipantContext) -> tuple[SubmittedFormSummary, ...]:
@@ -52,8 +56,10 @@ def get_submitted_form(context: ParticipantContext, slot_id: str) -> SubmittedFo
     return _summarise(context, *row)
 
 
-def summarise_submission(known: SubmissionContext, receipt: SubmissionReceipt) -> SubmittedFormSummary:
-    """The same of a form whose receipt is at hand, without reading it again."""
+def summarise_submission(
+    known: SubmissionContext, receipt: SubmissionReceipt, answers: Mapping[str, AnswerValue]
+) -> SubmittedFormSummary:
+    """The same of a form whose receipt and answers are at hand, without reading it again."""
     slot, definition = known.rows.slot, known.definition
     return SubmittedFormSummary(
         slot=slot.public_id,
@@ -64,6 +70,7 @@ def summarise_submission(known: SubmissionContext, receipt: SubmissionReceipt) -
         receipt=receipt.number,
         late=receipt.out_of_window,
         readable=definition.plan.shows_answers,
+        urgent=has_urgent_answers(definition, answers),
     )
 
 
@@ -109,17 +116,23 @@ def _submitted(participant: ParticipantSession) -> Select[Slot, Response]:
 
 
 def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> SubmittedFormSummary:
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    definition = form_definition(context, slot)
     return SubmittedFormSummary(
         slot=slot.public_id,
         slot_key=key_of(slot),
-        name=form_name(context, slot),
+        name=definition.name,
         for_day=slot.for_day,
         sent_at=response.submitted_at,
         receipt=response.public_id,
         late=response.out_of_window,
-        readable=plan.shows_answers,
+        readable=definition.plan.shows_answers,
+        urgent=has_urgent_answers(definition, response.answers),
     )
+
+
+def has_urgent_answers(definition: FormDefinition, answers: Mapping[str, AnswerValue]) -> bool:
+    """Whether instrument or plan call one of these answers urgent."""
+    return bool(urgent_items(definition.instrument, answers, definition.marks))
 
 
 def form_name(context: ParticipantContext, slot: Slot) -> str:

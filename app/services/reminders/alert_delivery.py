@@ -9,8 +9,7 @@ from app.services.reminders.reminder_delivery import MessageQueue, MessageSender
 from app.services.reminders.reminder_texts import AlertContent
 from app.storage.queries.participants import get_site
 from app.storage.tables.capture import Alert
-from app.storage.tables.columns import table_of
-from app.storage.tables.messages import ALERT_MESSAGE_WAITING, AlertMessage
+from app.storage.tables.messages import AlertMessage
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
@@ -59,9 +58,7 @@ def _content(context: ClockContext, work: UnitOfWork, alert: Alert, message: Ale
 
 
 ALERT_NOTICES = MessageQueue(
-    table_of(AlertMessage),
-    lambda session, key: session.get_one(AlertMessage, key),
-    ALERT_MESSAGE_WAITING,
+    AlertMessage,
     _judge_notice,
     dict.fromkeys(MessageState, AuditEvent.ALERT_MESSAGE_SETTLED),
 )

@@ -97,8 +97,9 @@ class _Turn:
             alert.wake_at = None
             return 0
         escalation = escalates_at(rule, alert.raised_at)
+        alert.wake_at = escalation
         if alert.staff_alerted_at is None:
-            alert.staff_alerted_at, alert.wake_at = at, escalation
+            alert.staff_alerted_at = at
             queued += self._queue(rule.tell, AuditEvent.STAFF_ALERTED, escalation=False)
         if escalation <= at:
             alert.escalated_at, alert.wake_at = at, None

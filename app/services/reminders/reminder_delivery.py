@@ -12,7 +12,7 @@ record of the trial; every outcome is.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -84,21 +84,28 @@ class ReadyMessage:
     letter: MessageText
 
 
-Judge = Callable[[ClockContext, MessageSender, UnitOfWork, Any], ReadyMessage | str]
-"""Judges a queued message under its participant's chain: the letter, or the code of why it is dropped."""
+Row = TypeVar("Row", Message, AlertMessage)
 
 
 @dataclass(frozen=True, slots=True)
-class MessageQueue:
-    """One table of messages: how a row is read, what its index of waiting ones says, how one is judged, and
-    what is recorded.
+class MessageQueue(Generic[Row]):
+    """One kind of message: its rows, how one is judged, and what is recorded of what became of it.
+
+    `judge` judges a queued one under its participant's chain: the letter, or the code of why it is dropped.
     """
 
-    table: sa.Table
-    get_row: Callable[[Session, int], Message | AlertMessage]
-    waiting: sa.TextClause
-    judge: Judge
+    kind: type[Row]
+    judge: Callable[[ClockContext, MessageSender, UnitOfWork, Row], ReadyMessage | str]
     events: Mapping[MessageState, AuditEvent]
+
+    @property
+    def table(self) -> sa.Table:
+        """The table of its rows, whose index of waiting ones is that of `MESSAGE_WAITING`."""
+        return table_of(self.kind)
+
+    def get_row(self, session: Session, key: int) -> Row:
+        """The message of this key."""
+        return session.get_one(self.kind, key)
 
 
 def _judge_reminder(
@@ -195,9 +202,7 @@ def _note(
 
 
 REMINDERS = MessageQueue(
-    table_of(Message),
-    lambda session, key: session.get_one(Message, key),
-    MESSAGE_WAITING,
+    Message,
     _judge_reminder,
     {
         MessageState.sent: AuditEvent.REMINDER_SENT,
@@ -210,13 +215,13 @@ REMINDERS = MessageQueue(
 
 
 def claim_messages(
-    context: ClockContext, limit: int = BATCH, queue: MessageQueue = REMINDERS
+    context: ClockContext, limit: int = BATCH, queue: MessageQueue[Any] = REMINDERS
 ) -> list[ClaimedMessage]:
     """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
     table = queue.table
     free = (
         sa.select(table.c.id)
-        .where(queue.waiting, table.c.state == MessageState.queued.value, table.c.lease_until <= context.at)
+        .where(MESSAGE_WAITING, table.c.state == MessageState.queued.value, table.c.lease_until <= context.at)
         .order_by(table.c.lease_until, table.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -235,7 +240,7 @@ def claim_messages(
 
 
 def release_messages(
-    context: ClockContext, claimed: Sequence[ClaimedMessage], queue: MessageQueue = REMINDERS
+    context: ClockContext, claimed: Sequence[ClaimedMessage], queue: MessageQueue[Any] = REMINDERS
 ) -> None:
     """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
     table = queue.table
@@ -246,7 +251,10 @@ def release_messages(
 
 
 def deliver_message(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue = REMINDERS
+    context: ClockContext,
+    outbox: MessageSender,
+    claimed: ClaimedMessage,
+    queue: MessageQueue[Any] = REMINDERS,
 ) -> MessageState | None:
     """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
 
@@ -264,11 +272,11 @@ def deliver_message(
     return _conclude(context, claimed, MessageState.sent, None, queue)
 
 
-def expire_messages(context: ClockContext, queue: MessageQueue = REMINDERS) -> int:
+def expire_messages(context: ClockContext, queue: MessageQueue[Any] = REMINDERS) -> int:
     """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
     table = queue.table
     statement = sa.select(table.c.id, table.c.participant_id).where(
-        queue.waiting, table.c.state == MessageState.sending.value, table.c.lease_until <= context.at
+        MESSAGE_WAITING, table.c.state == MessageState.sending.value, table.c.lease_until <= context.at
     )
     with context.read() as session:
         lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
@@ -277,7 +285,7 @@ def expire_messages(context: ClockContext, queue: MessageQueue = REMINDERS) -> i
 
 
 def _prepare(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue[Any]
 ) -> ReadyMessage | MessageState | None:
     """Judge the message once more, and mark it as being sent in this transaction."""
     with context.unit_of_work() as work:
@@ -299,7 +307,7 @@ def _prepare(
 
 
 def _fail(
-    context: ClockContext, claimed: ClaimedMessage, failed: SendFailed, queue: MessageQueue
+    context: ClockContext, claimed: ClaimedMessage, failed: SendFailed, queue: MessageQueue[Any]
 ) -> MessageState | None:
     table = queue.table
     with context.read() as session:
@@ -323,7 +331,7 @@ def _conclude(
     claimed: ClaimedMessage,
     outcome: MessageState,
     failure: str | None,
-    queue: MessageQueue,
+    queue: MessageQueue[Any],
 ) -> MessageState | None:
     with context.unit_of_work() as work:
         work.lock(participant_chain(claimed.participant_id))
@@ -340,7 +348,7 @@ def _conclude(
 
 def _settle(
     work: UnitOfWork,
-    queue: MessageQueue,
+    queue: MessageQueue[Any],
     message: Message | AlertMessage,
     outcome: MessageState,
     failure: str | None,

@@ -25,11 +25,13 @@ from app.domain.records.audit import canonical_json
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.columns import metadata
 
-UNPROVEN = BOOKKEEPING - {
+SETTLED_LATER = frozenset(
     f"{table}.{column}" for table in ("message", "alert_message") for column in ("state", "failure")
-}
-"""Columns that no entry states: they keep a browser or a worker alive, or can be computed anew. What finally
-became of a message is stated."""
+)
+"""Columns that an entry states when a message is queued and when it is settled, and that move in between."""
+
+UNPROVEN = BOOKKEEPING - SETTLED_LATER
+"""Columns that no entry states: they keep a browser or a worker alive, or can be computed anew."""
 
 _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "slot": ("public_id",),

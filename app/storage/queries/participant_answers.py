@@ -1,12 +1,14 @@
-"""The answers of one participant as they stand: the newest version of each form that was sent."""
+"""The answers of one participant as they stand: of forms that were sent, and of drafts."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.storage.tables.capture import Response
+from app.domain.instruments.responses import AnswerValue
+from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.schedule import Slot
 
@@ -20,6 +22,13 @@ _NEWEST = (
         ~sa.exists().where(_LATER.c.slot_id == _RESPONSE.c.slot_id, _LATER.c.version > _RESPONSE.c.version),
     )
 )
+_SAVED = sa.select(
+    col(AnswerEvent.slot_id),
+    col(AnswerEvent.item),
+    col(AnswerEvent.value),
+    col(AnswerEvent.words),
+    col(AnswerEvent.received_at),
+).order_by(col(AnswerEvent.revision))
 _OF_INSTRUMENT = _NEWEST.where(col(Slot.instrument) == sa.bindparam("instrument"))
 
 
@@ -33,3 +42,20 @@ def read_newest_answers(
     else:
         rows = session.execute(_OF_INSTRUMENT, values | {"instrument": instrument})
     return {row.slot_id: row.answers for row in rows}
+
+
+class Draft(NamedTuple):
+    """What each question of a form holds by the newest answer that was saved, and when the last one came."""
+
+    answers: Mapping[str, AnswerValue]
+    changed_at: datetime | None
+
+
+def read_drafts(session: Session, slots: Collection[int]) -> Mapping[int, Draft]:
+    """The drafts of these forms, by the slot's key; of one without an answer an empty one."""
+    answers: dict[int, dict[str, AnswerValue]] = {slot: {} for slot in slots}
+    changed: dict[int, datetime] = {}
+    for row in session.execute(_SAVED.where(col(AnswerEvent.slot_id).in_(slots))):
+        answers[row.slot_id][row.item] = row.value if row.words is None else row.words
+        changed[row.slot_id] = row.received_at
+    return {slot: Draft(saved, changed.get(slot)) for slot, saved in answers.items()}

@@ -12,9 +12,6 @@ MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
 MESSAGE_UNDELIVERED = sa.text("(state = 'failed' OR failure IN ('no_contact', 'no_channel'))")
 """What the index of messages that reached nobody holds; said word for word in a query, as above."""
 
-ALERT_MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
-"""What the index of waiting messages about alerts holds, as above."""
-
 
 class Message(SQLModel, table=True):
     """The intent to send one reminder; unique per slot and kind, so that none goes twice."""
@@ -58,8 +55,8 @@ class AlertMessage(SQLModel, table=True):
         sa.Index(
             "ix_alert_message_waiting",
             "lease_until",
-            sqlite_where=ALERT_MESSAGE_WAITING,
-            postgresql_where=ALERT_MESSAGE_WAITING,
+            sqlite_where=MESSAGE_WAITING,
+            postgresql_where=MESSAGE_WAITING,
         ),
     )
     id: int | None = Field(default=None, primary_key=True)

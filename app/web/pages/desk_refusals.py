@@ -7,15 +7,15 @@ from app.web.pages.refusal_message import RefusalMessage, absent, conflict, inva
 
 DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "unknown_alert": absent("unknown-alert"),
-    "alert_acknowledged": conflict(N_("Somebody has acknowledged this alert already. See below who.")),
+    "alert_acknowledged": conflict(N_("Someone has already acknowledged this alert. See below who it was.")),
     "alert_not_acknowledged": conflict(N_("Please acknowledge the alert first.")),
     "alert_not_acted": conflict(N_("Please record what was done before you close the alert.")),
-    "alert_closed": conflict(N_("This alert was closed already. See below by whom.")),
+    "alert_closed": conflict(N_("This alert was already closed. See below who closed it.")),
     "alert_action": invalid(N_("Please choose what was done.")),
     "alert_note": invalid(N_("Please write a note.")),
     "unknown_correction": absent("unknown-correction"),
     "nothing_to_correct": invalid(
-        N_("Please choose at least one question whose answer shall change, and another answer for it.")
+        N_("Please choose at least one question to correct, and give a different answer for it.")
     ),
     "new_answer_needed": invalid(
         N_("Question %(item)s: please give the new answer, or mark it as left blank.")
@@ -29,7 +29,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
         )
     ),
     "evidence_needed": invalid(N_("Please say how the participant confirmed it.")),
-    "correction_decided": conflict(N_("This correction was decided already. See below what was decided.")),
+    "correction_decided": conflict(N_("This correction was already decided. See below what was decided.")),
     "own_correction": RefusalMessage(
         403, N_("You proposed this correction. Another investigator must sign it."), "forbidden"
     ),
@@ -40,61 +40,64 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     ),
     "answer_changed": conflict(
         N_(
-            "Question %(items)s has another answer now than when this was proposed. See below."
-            " You can decline it; if it is still wrong, propose it anew."
+            "The answer to question %(items)s has changed since this was proposed. See below."
+            " You can decline it; if it is still wrong, propose a new correction."
         )
     ),
-    "wrong_password": RefusalMessage(403, N_("This password is not right."), "forbidden"),
-    "unknown_exemption": invalid(N_("The plan knows no such exemption. Allowed: %(allowed)s.")),
-    "not_excusable": conflict(N_("Only an expected form that nobody has begun can be excused.")),
+    "wrong_password": RefusalMessage(403, N_("This password is wrong."), "forbidden"),
+    "unknown_exemption": invalid(N_("The plan has no such exemption. Allowed: %(allowed)s.")),
+    "not_excusable": conflict(N_("Only an expected form that no one has started can be excused.")),
     "contact_outcome": invalid(N_("Please choose the outcome.")),
     "contact_note": invalid(N_("Please write a few words about the outcome.")),
     "next_try": invalid(N_("The next try is today or at most %(most)s days later.")),
-    "call_not_settled": invalid(
-        N_("Only a call that reached them settles their request. Please take the tick out.")
-    ),
+    "call_not_settled": invalid(N_("Only a call that reached them settles their request. Please untick it.")),
     "unknown_contact": absent("not-found"),
-    "contact_corrected": conflict(N_("This entry was corrected already. Please correct the newest one.")),
+    "contact_corrected": conflict(N_("This entry was already corrected. Please correct the newest one.")),
     "correction_reason": invalid(N_("Please give the reason for the correction.")),
     "snooze_reason": invalid(N_("Please say why it can wait.")),
     "snooze_until": invalid(N_("Please choose a day from tomorrow on, at most %(most)s days ahead.")),
     "nothing_to_snooze": conflict(
-        N_("There is nothing to snooze: this participant is not on the list any more.")
+        N_("There is nothing to snooze: this participant is no longer on the list.")
     ),
-    "not_snoozed": conflict(N_("This participant is on the list already.")),
+    "not_snoozed": conflict(N_("This participant is already on the list.")),
     "nobody_chosen": invalid(N_("Please choose at least one participant.")),
     "too_many_chosen": invalid(N_("Please choose at most %(most)s participants.")),
-    "form_not_open": conflict(N_("A reminder can be sent only of a form that is open.")),
+    "form_not_open": conflict(N_("A reminder can only be sent for a form that is open.")),
     "reminders_not_wanted": conflict(
-        N_("This person wants no reminders, or there is no address for them. Please call instead.")
+        N_("This person doesn't want reminders, or there is no address for them. Please call instead.")
     ),
     "reminders_paused": conflict(
         N_("This person paused their reminders. Please wait until the pause ends, or call.")
     ),
     "reminded_today": conflict(
-        N_("Staff had a reminder sent to this person today already. The next can go tomorrow.")
+        N_("Staff have already sent this person a reminder today. The next one can be sent tomorrow.")
     ),
-    "reminder_limit": conflict(
-        N_("This form has had all the reminders that it may have. Please call instead.")
-    ),
+    "reminder_limit": conflict(N_("This form has reached its limit of reminders. Please call instead.")),
     "outside_hours": conflict(N_("Reminders can be sent from 08:00 to 21:00, where the person lives.")),
-    "unknown_reason": invalid(N_("This is no reason of the list. Allowed: %(allowed)s.")),
+    "unknown_reason": invalid(N_("This reason isn't on the list. Allowed: %(allowed)s.")),
     "note_needed": invalid(N_("Please write what the other reason is.")),
-    "not_missed": conflict(N_("Only a missed form has a reason for being missed.")),
+    "not_missed": conflict(N_("Only a missed form can have a reason for being missed.")),
     "gap_changed": conflict(
         N_(
             "These are no longer the days that you were shown. Nothing was recorded."
             " Please look at the days as they are now, then decide."
         )
     ),
+    "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
+    "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
+    "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),
+    "outside_reason_needed": invalid(
+        N_("This day is outside of the form's window (%(low)s to %(high)s). Please write why.")
+    ),
+    "same_answers_sent": conflict(
+        N_("This form was sent already, with the same answers. Nothing was recorded.")
+    ),
     "no_contact": conflict(N_("There is no address for this person.")),
     "identity_needed": invalid(N_("Please say how identity was checked.")),
     "unknown_channel": invalid(N_("Reminders go by one of these: %(allowed)s.")),
     "unknown_disposition": invalid(N_("Please choose what happened.")),
     "unknown_matter": absent("unknown-matter"),
-    "matter_closed": conflict(
-        N_("This is settled already, or it is not open any more. Nothing was recorded.")
-    ),
+    "matter_closed": conflict(N_("This is already settled or no longer open. Nothing was recorded.")),
     "unknown_decision": invalid(N_("Please choose one of the decisions.")),
     "accepted_by_investigators": RefusalMessage(
         403, N_("Only an investigator of the site can accept them. You can reject them."), "forbidden"

@@ -24,3 +24,8 @@ def invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
 def absent(kind: str) -> RefusalMessage:
     """What is not there, or is somebody else's; it has no sentence of its own."""
     return RefusalMessage(404, "", kind)
+
+
+def gone(sentence: str) -> RefusalMessage:
+    """What was there and works no more."""
+    return RefusalMessage(410, sentence, "gone")

@@ -14,7 +14,12 @@ from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.matters.late_answers import LateAnswers, fingerprint_answers, read_late_answers
 from app.services.clinic.matters.matter_list import OpenMatter, open_matter_scope
-from app.services.clinic.matters.settlement import find_open_licence, find_open_matter, may_accept
+from app.services.clinic.matters.settlement import (
+    find_open_licence,
+    find_open_matter,
+    may_accept,
+    sees_matter,
+)
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.storage.queries.matters.answers import ConflictingAnswers, read_conflicting_answers
@@ -83,16 +88,18 @@ def get_matter(context: StaffContext, participant_id: int, name: MatterName) -> 
         study, site = participant.study_id, participant.site_id
         plan = get_plan(context.installation, session, study)
         matter = find_open_matter(context, session, participant_id, name)
+        sees_arm = not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site)
+        told = sees_arm or sees_matter(context, session, participant_id, name)
         details = MatterDetails(
             name=name,
             subject=participant.subject,
             zone=participant.zone,
             plan=plan,
             matter=matter,
-            settled=_read_settled(session, participant, name),
+            settled=_read_settled(session, participant, name) if told else None,
             decisions=DECISIONS[name.kind] if matter else (),
             sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
-            sees_arm=not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site),
+            sees_arm=sees_arm,
             records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
             proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
             accepts=may_accept(context, participant),

@@ -1,5 +1,6 @@
 """Settling an open matter: by one of the decisions of its kind, with a reason, and told where it is known."""
 
+import json
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -23,7 +24,7 @@ from app.services.clinic.matters.matter_list import (
 )
 from app.services.core.context import StaffContext
 from app.services.schedule.anchors import confirm_anchor
-from app.storage.queries.matters.rows import MatterRow, find_matter
+from app.storage.queries.matters.rows import MatterRow, MatterSearch, find_matter, is_matter_seen
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.capture import Settlement
 from app.storage.tables.packs import LicenceDecision
@@ -68,8 +69,8 @@ def settle_matter(
                 raise Refused("preview_changed")
             accept_late_answers(context, work, participant, late, reason)
         else:
-            about = FieldChange(_record(row), "matter", None, str(name))
-            work.record(AuditEvent.MATTER_SETTLED, chain, reason=reason, changes=[about])
+            about = [FieldChange(record, "matter", None, str(name)) for record in _list_records(row)]
+            work.record(AuditEvent.MATTER_SETTLED, chain, reason=reason, changes=about)
         if decision is MatterDecision.date_stands:
             confirm_anchor(context.installation, work, participant, row.one or "", reason)
         settled = Settlement(
@@ -121,12 +122,23 @@ def find_open_row(
     context: StaffContext, session: Session, participant_id: int, name: MatterName
 ) -> MatterRow | None:
     """The open matter of this name of one participant, at a site where this colleague settles."""
+    search = _search_one(context, session, participant_id, name)
+    return None if search is None else find_matter(session, search, name.ref)
+
+
+def sees_matter(context: StaffContext, session: Session, participant_id: int, name: MatterName) -> bool:
+    """Whether this colleague may know of a matter, settled or not: not of one that tells them the arm."""
+    search = _search_one(context, session, participant_id, name)
+    return search is not None and is_matter_seen(session, search, name.ref)
+
+
+def _search_one(
+    context: StaffContext, session: Session, participant_id: int, name: MatterName
+) -> MatterSearch | None:
     scope = open_matter_scope(context, session)
     if scope is None or name.kind not in DECISIONS:
         return None
-    return find_matter(
-        session, scope.search(context.at, (name.kind,), participant_id=participant_id), name.ref
-    )
+    return scope.search(context.at, (name.kind,), participant_id=participant_id)
 
 
 def find_open_matter(
@@ -152,6 +164,10 @@ def _check_entry(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecisi
     return MatterDecision(entry.decision), check_reason(entry.reason)
 
 
-def _record(row: MatterRow) -> str:
-    """What the trail says it is about: the form, where it is about one."""
-    return f"slot:{row.visit}/{row.instrument}" if row.slot else f"matter:{row.kind}"
+def _list_records(row: MatterRow) -> list[str]:
+    """What it is about, as the trail names it: a form, the dates, or what the EDC sent twice."""
+    if row.slot:
+        return [f"slot:{row.visit}/{row.instrument}"]
+    if row.kind == MatterKind.edc_message:
+        return [change["record"] for change in json.loads(row.note or "[]")]
+    return [f"anchor:{key}" for key in row.ref.split("-") if key != "0"]

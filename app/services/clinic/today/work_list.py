@@ -58,6 +58,8 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 PAGE = 50
+SHEET = 500
+"""Rows of a sheet to print, at most: ten pages of the list."""
 _ENTRIES = 4 * PAGE
 """Entries read for a page: somebody with several reasons has several, of which one is shown."""
 _ROUNDS = 4
@@ -112,8 +114,7 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     chose are remembered; without `criteria` the list opens with those.
     """
     with context.read() as session:
-        reached = list_staff_sites(session, context.actor)
-        sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
+        sites = _list_sites(context, session)
         view = f"{TODAY}:{sites[0].study_id}" if sites else ""
         kept = find_view(session, viewer, view) if viewer is not None and view else ""
         remembered = _of_own_sites(parse_view(kept), sites)
@@ -121,6 +122,26 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     if viewer is not None and view and criteria is not None and format_view(criteria) != kept:
         remember_view(context.installation, viewer, view, format_view(criteria))
     return today
+
+
+def get_whole_list(context: StaffContext, criteria: TodayFilter) -> Today:
+    """The list to print: all of it, or from a cursor on; `next` is only left beyond `SHEET` rows.
+
+    It remembers nothing, and costs four queries for each page of the list.
+    """
+    with context.read() as session:
+        sites = _list_sites(context, session)
+        today = _read_today(context, session, criteria, sites)
+        while today.next is not None and len(today.rows) < SHEET:
+            further = _read_today(context, session, replace(criteria, after=today.next), sites)
+            today = replace(further, rows=(*today.rows, *further.rows))
+        return replace(today, criteria=criteria)
+
+
+def _list_sites(context: StaffContext, session: Session) -> tuple[StaffSite, ...]:
+    """The sites of this colleague, those of one study."""
+    reached = list_staff_sites(session, context.actor)
+    return tuple(site for site in reached if site.study_id == reached[0].study_id)
 
 
 def _read_today(

@@ -1,29 +1,34 @@
-"""The answers that an open matter is about: a draft, and two phones' answers to one question."""
+"""The answers that an open matter is about: two phones' answers to one question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.domain.instruments.responses import AnswerValue
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
-from app.storage.tables.capture import AnswerEvent
+from app.storage.tables.schedule import Slot
 
 _CONFLICTS = (
     sa.select(
+        LATER.c.slot_id,
         LATER.c.item,
-        EARLIER.c.value.label("earlier_value"),
-        EARLIER.c.words.label("earlier_words"),
         EARLIER.c.received_at.label("earlier_at"),
-        LATER.c.value.label("later_value"),
-        LATER.c.words.label("later_words"),
         LATER.c.received_at.label("later_at"),
     )
     .join_from(LATER, EARLIER, UNAWARE)
-    .where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
     .order_by(LATER.c.id, EARLIER.c.id)
+)
+_OF_FORM = _CONFLICTS.add_columns(
+    EARLIER.c.value.label("earlier_value"),
+    EARLIER.c.words.label("earlier_words"),
+    LATER.c.value.label("later_value"),
+    LATER.c.words.label("later_words"),
+).where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
+_OF_PARTICIPANT: sa.Select[*tuple[Any, ...]] = _CONFLICTS.join(Slot, col(Slot.id) == LATER.c.slot_id).where(
+    col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer)
 )
 
 
@@ -37,16 +42,14 @@ class ConflictingAnswers(NamedTuple):
     later_at: datetime
 
 
-def read_draft(session: Session, slot_id: int) -> Mapping[str, AnswerValue]:
-    """What each question of a form holds, by the newest answer that was saved."""
-    saved = select(AnswerEvent).where(AnswerEvent.slot_id == slot_id)
-    rows = session.exec(saved.order_by(col(AnswerEvent.revision)))
-    return {row.item: row.value if row.words is None else row.words for row in rows}
+def list_conflicting_items(session: Session, participant_id: int) -> Sequence[sa.Row[Any]]:
+    """Every pair of a participant: which form and question, and when each was received; not the answers."""
+    return session.connection().execute(_OF_PARTICIPANT, {"participant": participant_id}).all()
 
 
 def read_conflicting_answers(session: Session, slot_id: int) -> Sequence[ConflictingAnswers]:
     """Every pair of a form, in the order in which they came."""
-    rows = session.connection().execute(_CONFLICTS, {"slot": slot_id})
+    rows = session.connection().execute(_OF_FORM, {"slot": slot_id})
     return [
         ConflictingAnswers(
             row.item,

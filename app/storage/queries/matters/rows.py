@@ -1,4 +1,4 @@
-"""Open matters in two statements: how many there are of each kind, and a page of them, the oldest first."""
+"""Open matters: how many there are of each kind, a page of them, the oldest first, and one by its name."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 
-_ALL = 100_000
-"""More than one participant has."""
+_REF = sa.bindparam("ref", type_=sa.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def list_matters(
     session: Session, search: MatterSearch, after: MatterCursor | None, limit: int
 ) -> Sequence[MatterRow]:
     """A page of them by keyset, the oldest first."""
-    statement = _rows(search.shape, after is not None)
+    statement = _page(search.shape, after is not None)
     values = search.values() | {"most": limit}
     if after is not None:
         values |= {
@@ -102,8 +101,14 @@ def list_matters(
 
 def find_matter(session: Session, search: MatterSearch, ref: str) -> MatterRow | None:
     """The open matter of this name; None where it is settled, or is no more what it was."""
-    rows = list_matters(session, search, None, _ALL)
-    return next((row for row in rows if row.ref == ref), None)
+    rows = session.connection().execute(_named(search.shape), search.values() | {"ref": ref}).mappings()
+    return next(map(_row, rows), None)
+
+
+def is_matter_seen(session: Session, search: MatterSearch, ref: str) -> bool:
+    """Whether a search reaches the matter of this name, settled or not."""
+    found = session.connection().execute(_reached(search.shape), search.values() | {"ref": ref})
+    return bool(found.scalar())
 
 
 def list_decided_licences(session: Session, study_id: int) -> Collection[str]:
@@ -116,31 +121,58 @@ def _row(row: sa.RowMapping) -> MatterRow:
     return MatterRow(**{str(name): value for name, value in row.items()})
 
 
-def _open(shape: MatterShape) -> tuple[sa.Subquery, sa.ColumnElement[bool]]:
-    """Every matter of these kinds, and the condition that nobody settled it."""
-    matter = sa.union_all(*list_branches(shape)).subquery("matter")
+def _every(shape: MatterShape) -> sa.Subquery:
+    """Every matter of these kinds, settled or not."""
+    return sa.union_all(*list_branches(shape)).subquery("matter")
+
+
+def _unsettled(matter: sa.Subquery) -> sa.ColumnElement[bool]:
     settled = sa.exists().where(
         col(Settlement.participant_id) == matter.c.participant_id,
         sa.cast(col(Settlement.kind), sa.String) == matter.c.kind,
         col(Settlement.ref) == matter.c.ref,
     )
-    return matter, ~settled
+    return ~settled
 
 
 @lru_cache(maxsize=64)
 def _counts(shape: MatterShape) -> sa.Select[Any]:
-    matter, unsettled = _open(shape)
+    matter = _every(shape)
     number = sa.func.count().label("open")
-    return sa.select(matter.c.kind, number).where(unsettled).group_by(matter.c.kind)
+    return sa.select(matter.c.kind, number).where(_unsettled(matter)).group_by(matter.c.kind)
 
 
 @lru_cache(maxsize=64)
-def _rows(shape: MatterShape, continued: bool) -> sa.Select[Any]:
-    matter, unsettled = _open(shape)
-    statement = (
+def _reached(shape: MatterShape) -> sa.Select[Any]:
+    return sa.select(sa.exists().where(_every(shape).c.ref == _REF))
+
+
+@lru_cache(maxsize=64)
+def _named(shape: MatterShape) -> sa.Select[Any]:
+    matter = _every(shape)
+    return _described(matter).where(matter.c.ref == _REF)
+
+
+@lru_cache(maxsize=64)
+def _page(shape: MatterShape, continued: bool) -> sa.Select[Any]:
+    matter = _every(shape)
+    statement = _described(matter).order_by(matter.c.at, matter.c.kind, matter.c.ref)
+    statement = statement.limit(sa.bindparam("most", type_=sa.Integer))
+    if not continued:
+        return statement
+    moment = sa.bindparam("after_at", type_=matter.c.at.type)
+    kind = sa.bindparam("after_kind", type_=sa.String)
+    ref = sa.bindparam("after_ref", type_=sa.String)
+    same = sa.and_(matter.c.at == moment, matter.c.kind == kind, matter.c.ref > ref)
+    later = sa.and_(matter.c.at == moment, matter.c.kind > kind)
+    return statement.where(sa.or_(matter.c.at > moment, later, same))
+
+
+def _described(matter: sa.Subquery) -> sa.Select[Any]:
+    """Those that nobody settled, each with whom and which form it is about."""
+    return (
         sa.select(
-            *(column for column in matter.c if column.name not in ("participant_id", "slot_id")),
-            matter.c.participant_id,
+            *(column for column in matter.c if column.name != "slot_id"),
             col(Participant.public_id).label("participant"),
             col(Participant.subject),
             col(Participant.zone),
@@ -157,15 +189,5 @@ def _rows(shape: MatterShape, continued: bool) -> sa.Select[Any]:
         .join_from(matter, Participant, col(Participant.id) == matter.c.participant_id)
         .join(Site, col(Site.id) == col(Participant.site_id))
         .join(Slot, col(Slot.id) == matter.c.slot_id, isouter=True)
-        .where(unsettled)
-        .order_by(matter.c.at, matter.c.kind, matter.c.ref)
-        .limit(sa.bindparam("most", type_=sa.Integer))
+        .where(_unsettled(matter))
     )
-    if not continued:
-        return statement
-    moment = sa.bindparam("after_at", type_=matter.c.at.type)
-    kind = sa.bindparam("after_kind", type_=sa.String)
-    ref = sa.bindparam("after_ref", type_=sa.String)
-    same = sa.and_(matter.c.at == moment, matter.c.kind == kind, matter.c.ref > ref)
-    later = sa.and_(matter.c.at == moment, matter.c.kind > kind)
-    return statement.where(sa.or_(matter.c.at > moment, later, same))

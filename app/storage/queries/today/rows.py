@@ -16,6 +16,7 @@ from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.queries.slots import code_literal
+from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
     LIVE,
     SITES,
@@ -33,7 +34,7 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
-COUNTED = 1000
+COUNTED = 200
 """Nobody reads an exact count beyond this, and counting stops there."""
 
 
@@ -71,13 +72,15 @@ class TodaySearch:
 class TodayCounts:
     """How many participants there are for each reason, in all, and resting; `COUNTED` is so many or more.
 
-    `corrections` are requests of participants to have a form corrected, which are settled elsewhere.
+    `corrections` are requests of participants to have a form corrected, and `left_alerts` open alerts of
+    participants who left; both are dealt with elsewhere.
     """
 
     by_reason: Mapping[Reason, int]
     every: int
     resting: int
     corrections: int
+    left_alerts: int = 0
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
@@ -130,7 +133,12 @@ def _counts(shape: TodayShape) -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    columns: list[Any] = [*each, every, resting.label("resting"), asked.label("corrections")]
+    others = (
+        resting.label("resting"),
+        asked.label("corrections"),
+        count_alerts_of_leavers().label("left_alerts"),
+    )
+    columns: list[Any] = [*each, every, *others]
     return sa.select(*columns)
 
 
@@ -153,7 +161,8 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     """How many participants stand on the list for each reason."""
     row = connection.execute(_counts(search.shape), search.values()).mappings().one()
     counts = {reason: min(int(row[reason.value]), COUNTED) for reason in SOURCES}
-    return TodayCounts(counts, int(row["every"]), int(row["resting"]), int(row["corrections"]))
+    others = (int(row[name]) for name in ("every", "resting", "corrections", "left_alerts"))
+    return TodayCounts(counts, *others)
 
 
 @lru_cache(maxsize=256)
@@ -291,7 +300,7 @@ _KNOWN: tuple[Any, ...] = (
 
 
 @lru_cache(maxsize=64)
-def _people(shape: TodayShape) -> sa.Select[Any]:
+def people_statement(shape: TodayShape) -> sa.Select[Any]:
     """What is known of these participants beside their forms."""
     resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
     statement = (
@@ -315,7 +324,7 @@ def read_people(
 ) -> Mapping[int, sa.RowMapping]:
     """What is known of these participants, by their keys."""
     values = search.values() | {"people": list(people)}
-    rows = connection.execute(_people(search.shape), values).mappings()
+    rows = connection.execute(people_statement(search.shape), values).mappings()
     return {row["person"]: row for row in rows}
 
 

@@ -11,10 +11,18 @@ from sqlmodel import Session, SQLModel, col
 from app.domain.desk.trail import BY_KEY, RecordSubject
 from app.storage.row_changes import PARTICIPANT_CHAIN, is_participant_chain, participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import Correction, CorrectionDecision, Quarantine, Response
+from app.storage.tables.capture import (
+    Alert,
+    AlertAction,
+    Correction,
+    CorrectionDecision,
+    PaperEntry,
+    Quarantine,
+    Response,
+)
 from app.storage.tables.columns import table_of
 from app.storage.tables.edc import EdcClient
-from app.storage.tables.messages import Message
+from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 from app.storage.tables.staff import RoleGrant, Staff
@@ -175,12 +183,15 @@ def list_study_staff(
 
 
 _Places = Mapping[str, RecordSubject]
+_Read = sa.Select[*tuple[Any, ...]]
 _OF_SLOT: Mapping[str, tuple[type[SQLModel], Any, Callable[[str], object]]] = {
     "message": (Message, col(Message.id), int),
     "response": (Response, col(Response.public_id), str),
     "quarantine": (Quarantine, col(Quarantine.id), int),
     "correction": (Correction, col(Correction.public_id), str),
+    "paper_entry": (PaperEntry, col(PaperEntry.public_id), str),
     "participant_request": (TeamRequest, col(TeamRequest.id), int),
+    "alert": (Alert, col(Alert.public_id), str),
 }
 """Tables whose rows name a form, with the column by which the trail calls them."""
 
@@ -200,7 +211,7 @@ def read_record_subjects(session: Session, records: Iterable[str]) -> _Places:
     return places
 
 
-def _places_of(table: str, keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+def _places_of(table: str, keys: Collection[object]) -> _Read:
     if table in _OTHERS:
         return _OTHERS[table](keys)
     kind, key, _ = _OF_SLOT[table]
@@ -209,27 +220,32 @@ def _places_of(table: str, keys: Collection[object]) -> sa.Select[*tuple[Any, ..
     return form.join_from(kind, Slot, col(Slot.id) == slot, isouter=True).where(key.in_(keys))
 
 
-def _decisions(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
-    form = sa.select(col(CorrectionDecision.id), col(Slot.visit), col(Slot.instrument))
-    form = form.join_from(
-        CorrectionDecision, Correction, col(Correction.id) == col(CorrectionDecision.correction_id)
-    )
-    return form.join(Slot, col(Slot.id) == col(Correction.slot_id)).where(
-        col(CorrectionDecision.id).in_(keys)
-    )
+def _through(
+    key: sa.SQLColumnExpression[int | None],
+    parent: type[Correction] | type[Alert],
+    link: sa.ColumnElement[bool],
+) -> Callable[[Collection[object]], _Read]:
+    """The reading of a table whose rows belong to a row that names a form."""
+    form = sa.select(key, col(Slot.visit), col(Slot.instrument))
+    joined = form.where(link, col(Slot.id) == col(parent.slot_id))
+    return lambda keys: joined.where(key.in_(keys))
 
 
-def _anchors(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+def _anchors(keys: Collection[object]) -> _Read:
     nothing = sa.literal("")
     return sa.select(col(Anchor.id), nothing, nothing, col(Anchor.kind)).where(col(Anchor.id).in_(keys))
 
 
-def _visits(keys: Collection[object]) -> sa.Select[*tuple[Any, ...]]:
+def _visits(keys: Collection[object]) -> _Read:
     return sa.select(col(VisitRecord.id), col(VisitRecord.visit)).where(col(VisitRecord.id).in_(keys))
 
 
-_OTHERS: Mapping[str, Callable[[Collection[object]], sa.Select[*tuple[Any, ...]]]] = {
-    "correction_decision": _decisions,
+_OTHERS: Mapping[str, Callable[[Collection[object]], _Read]] = {
+    "correction_decision": _through(
+        col(CorrectionDecision.id), Correction, col(Correction.id) == col(CorrectionDecision.correction_id)
+    ),
+    "alert_action": _through(col(AlertAction.id), Alert, col(Alert.id) == col(AlertAction.alert_id)),
+    "alert_message": _through(col(AlertMessage.id), Alert, col(Alert.id) == col(AlertMessage.alert_id)),
     "anchor": _anchors,
     "visit_record": _visits,
 }

@@ -1,0 +1,44 @@
+"""How much is open, as the menu and the front page of the desk tell it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+
+from app.domain.records.access import Grant
+from app.services.core.context import StaffContext
+
+LASTS = timedelta(seconds=60)
+"""How old a count may be; the list itself is always counted anew."""
+_MOST = 1000
+
+Count = Callable[[StaffContext], int]
+
+
+class DeskCounts:
+    """A cache of counts by the grants of whoever looks; every act of the desk in this process empties it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Count, tuple[Grant, ...]], tuple[datetime, int]] = {}
+
+    def read(self, context: StaffContext, count: Count) -> int:
+        """What this count is for this actor, as it was at most `LASTS` ago."""
+        key = (count, context.actor.grants)
+        known = self._known.get(key)
+        if known is not None and timedelta() <= context.at - known[0] < LASTS:
+            return known[1]
+        if len(self._known) >= _MOST:
+            self.forget()
+        number = count(context)
+        self._known[key] = context.at, number
+        return number
+
+    def forget(self) -> None:
+        """Count anew when asked next."""
+        self._known.clear()
+
+
+def get_desk_counts(request: Request) -> DeskCounts:
+    """The counts of this application."""
+    counts: DeskCounts = request.app.state.desk_counts
+    return counts

@@ -1,0 +1,97 @@
+"""Whose diary has days without an entry that nobody has explained: the list, and how many there are."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps
+from app.domain.plans.plan import DiaryRule
+from app.domain.records.access import Permission
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.core.context import StaffContext
+from app.storage.queries.today.unexplained_days import (
+    DiarySearch,
+    UnexplainedDay,
+    list_candidates,
+    list_unexplained_days,
+)
+
+PAGE = 50
+COUNTED = 100
+"""Participants who are looked at for the count, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryGaps:
+    """A participant with such stretches, the earliest first."""
+
+    participant: str
+    subject: str
+    site: str
+    gaps: tuple[DiaryGap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryGapList:
+    """Those of a page, by code; `after` is the code from which the next one goes on, "" at the end."""
+
+    rows: tuple[DiaryGaps, ...]
+    after: str
+
+
+def list_diary_gaps_of_sites(context: StaffContext, after: str = "") -> DiaryGapList:
+    """Participants whose missing entries this colleague may explain, from a code on.
+
+    The sites are those of one study, and the rule is that of the page on which a stretch is explained.
+    """
+    with context.read() as session:
+        return _read(context, session, after, PAGE)
+
+
+def count_diary_gaps(context: StaffContext) -> int:
+    """How many participants have such days, of the first `COUNTED` who missed an entry."""
+    with context.read() as session:
+        return len(_read(context, session, "", COUNTED).rows)
+
+
+def _read(context: StaffContext, session: Session, after: str, most: int) -> DiaryGapList:
+    reached = list_staff_sites(session, context.actor, Permission.REASON_RECORD)
+    sites = {site.site_id: site for site in reached if site.study_id == reached[0].study_id}
+    diary = _find_diary(context, sites)
+    if diary is None:
+        return DiaryGapList((), "")
+    search = _search(context, sites, diary)
+    people = list_candidates(session.connection(), search, after, most)
+    days: dict[int, list[UnexplainedDay]] = defaultdict(list)
+    for day in list_unexplained_days(session.connection(), search, [each.key for each in people]):
+        days[day.participant_id].append(day)
+    found = {key: _gaps(diary, theirs) for key, theirs in days.items()}
+    rows = tuple(
+        DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, found[each.key])
+        for each in people
+        if found[each.key]
+    )
+    return DiaryGapList(rows, people[-1].subject if len(people) == most else "")
+
+
+def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryRule | None:
+    """The diary of these sites' study; None at no site, or in a study without one."""
+    first = next(iter(sites.values()), None)
+    return context.installation.library.plan(first.study, first.plan_version).diary if first else None
+
+
+def _search(context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule) -> DiarySearch:
+    first, actor = next(iter(sites.values())), context.actor
+    blinded = context.installation.library.plan(first.study, first.plan_version).blinded
+    sees_arm = all(actor.may(Permission.ARM_SEE, each.study_id, each.site_id) for each in sites.values())
+    return DiarySearch(tuple(sites), diary.series, context.at, blinded and not sees_arm)
+
+
+def _gaps(diary: DiaryRule, days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:
+    weekly = diary.weekly_codes
+    return find_diary_gaps(
+        DiaryEntry(each.public_id, each.day, 7 if each.visit in weekly else 1, unexplained=True)
+        for each in days
+    )

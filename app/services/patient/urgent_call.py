@@ -1,0 +1,51 @@
+"""Whom a participant is to call at once because of an answer they gave today."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.people.week_hours import is_answered
+from app.domain.plans.windows import load_zone, local_day
+from app.services.core.context import ParticipantContext
+from app.services.setup.site_words import urgent_words
+from app.storage.tables.studies import Site
+
+
+@dataclass(frozen=True, slots=True)
+class UrgentCall:
+    """The number to call now, and the other one, "" where there is none.
+
+    `is_site`: it is the site's own. `words` are the site's own beside it, "" for ours.
+    """
+
+    phone: str
+    other_phone: str
+    is_site: bool
+    words: str
+
+
+def get_urgent_call(context: ParticipantContext) -> UrgentCall:
+    """The site's number first; outside of its hours the emergency number of site or plan.
+
+    A site that does not state its hours by weekday is called first at any time.
+    """
+    visitor = context.participant
+    with context.read() as session:
+        site = session.get_one(Site, visitor.site.id)
+    emergency = find_emergency_phone(context, site)
+    words, week = urgent_words(site, visitor.language), site.week_hours or {}
+    if emergency and week and not is_answered(week, context.at.astimezone(load_zone(site.zone))):
+        return UrgentCall(emergency, site.phone, is_site=False, words=words)
+    return UrgentCall(site.phone, emergency, is_site=True, words=words)
+
+
+def find_emergency_phone(context: ParticipantContext, site: Site) -> str:
+    """The emergency number of the site, or of the plan; "" where neither names one."""
+    visitor = context.participant
+    plan = context.installation.library.plan(visitor.study, visitor.plan_version)
+    return site.emergency_phone or plan.emergency_phone
+
+
+def is_today(context: ParticipantContext, moment: datetime) -> bool:
+    """Whether a moment is of the day that it is where the participant lives."""
+    zone = context.participant.zone
+    return local_day(moment, zone) == local_day(context.at, zone)

@@ -1,0 +1,62 @@
+"""Whom an answer that means "call now" sends a participant to, by the hours of the site."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from app.domain.records.access import SYSTEM
+from app.services.core.context import ParticipantContext, StaffContext
+from app.services.patient.site_help import get_site_help
+from app.services.patient.urgent_call import UrgentCall, get_urgent_call
+from app.services.people.site_desk import digest_details, get_site_details, update_site
+from app.services.setup.site_words import set_urgent_words
+from app.storage.tables.columns import key_of
+from tests.services.people import START, Person
+
+SITE_PHONE = "0571-5550000"
+NIGHT = START + timedelta(hours=12)
+"""A Monday evening; `START` is that Monday's morning."""
+
+
+def keep_hours(person: Person, emergency: str, **week: str) -> None:
+    """Let the site state its hours by weekday, and its emergency number."""
+    context = StaffContext(person.installation, SYSTEM, START)
+    stored = get_site_details(context, key_of(person.site)).details
+    changed = replace(stored, emergency_phone=emergency, week_hours=week)
+    update_site(context, key_of(person.site), changed, digest_details(stored), "hours of the ward")
+
+
+def called(person: Person, at: datetime, plan_phone: str = "") -> UrgentCall:
+    visitor, installation = person.participant(at), person.installation
+    if plan_phone:
+        plans = installation.library.plans
+        keyed = {key: replace(plan, emergency_phone=plan_phone) for key, plan in plans.items()}
+        installation = replace(installation, library=replace(installation.library, plans=keyed))
+    return get_urgent_call(ParticipantContext(installation, visitor, at))
+
+
+@pytest.mark.req("ALR-05")
+def test_outside_of_the_hours_of_the_site_the_emergency_number_stands_first(person: Person) -> None:
+    assert called(person, NIGHT) == UrgentCall(SITE_PHONE, "", is_site=True, words="")
+    keep_hours(person, "120", mon="08:00-17:00")
+    assert called(person, START) == UrgentCall(SITE_PHONE, "120", is_site=True, words="")
+    assert called(person, NIGHT) == UrgentCall("120", SITE_PHONE, is_site=False, words="")
+    assert called(person, NIGHT, "999").phone == "120"
+    keep_hours(person, "", mon="08:00-17:00")
+    assert called(person, NIGHT).phone == SITE_PHONE
+    assert called(person, NIGHT, "999") == UrgentCall("999", SITE_PHONE, is_site=False, words="")
+    set_urgent_words(
+        StaffContext(person.installation, SYSTEM, START), "sbrt-nsclc", "0571", "en", "Call the ward"
+    )
+    assert called(person, START).words == "Call the ward"
+
+
+def test_a_call_is_promised_for_a_day_on_which_somebody_is_there(person: Person) -> None:
+    def next_on(at: datetime) -> object:
+        return get_site_help(ParticipantContext(person.installation, person.participant(at), at)).next_on
+
+    assert next_on(NIGHT) is None
+    keep_hours(person, "120", mon="08:00-17:00", thu="08:00-12:00")
+    assert next_on(START) is None
+    assert str(next_on(NIGHT)) == "2026-03-05"
