@@ -437,6 +437,26 @@ def test_what_ends_by_itself_is_open_no_more(lone_trial: Trial) -> None:
     assert trial.open().every == 0
 
 
+def test_what_was_missed_before_leaving_stays_open_and_what_came_after_is_not_expected(
+    lone_trial: Trial,
+) -> None:
+    trial, site = lone_trial, lone_trial.sites[0]
+    people = {name: trial.person(site, sent=name == "sent") for name in ("after", "within", "died", "sent")}
+    for name, kind, on in (
+        ("after", DispositionKind.withdrew_study, NOW.date()),
+        ("within", DispositionKind.withdrew_study, START.date() + days(2)),
+        ("died", DispositionKind.death, START.date() + days(2)),
+        ("sent", DispositionKind.withdrew_study, RANDOMISED + days(2)),
+    ):
+        nurse = StaffContext(trial.installation, people[name].nurse, NOW)
+        entry = DispositionEntry(kind, f"{on}", Owner.site, "moved away")
+        record_disposition(nurse, site.study_id, people[name].subject, entry)
+    for at in (NOW, NOW + days(400)):
+        rows = trial.open(replace(trial.manager, at=at), kind=MatterKind.missed).rows
+        told = {(each.row.subject, each.row.visit) for each in rows if each.row}
+        assert told == {(people[name].subject, "BL") for name in ("after", "within")}
+
+
 def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -> None:
     trial, site = lone_trial, lone_trial.sites[0]
     two_dates(trial, site)

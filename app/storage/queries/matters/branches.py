@@ -254,7 +254,9 @@ def _unexplained(shape: MatterShape) -> list[Branch]:
         _seen_slot(),
     )
     here = shared.where(col(Slot.exit_kind).is_(None), col(Slot.closes_at) <= _NOW)
-    return [here, shared.where(col(Slot.exit_kind).is_not(None))]
+    # Of those who left, what opened later is not expected, and there is ever more of it.
+    left = (col(Slot.exit_kind).is_not(None), col(Slot.exit_at) >= col(Slot.opens_at))
+    return [here, shared.where(*left)]
 
 
 def _unsigned(shape: MatterShape) -> list[Branch]:
