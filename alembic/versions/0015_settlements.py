@@ -37,7 +37,7 @@ DECISIONS = (
 )
 LEFT = (
     "submitted_at IS NULL AND exit_kind IS NOT NULL AND excused IS NULL AND opens_at IS NOT NULL"
-    " AND for_day IS NULL AND missed_reason IS NULL"
+    " AND for_day IS NULL AND missed_reason IS NULL AND exit_at >= opens_at"
 )
 INDEXES = (
     ("ix_anchor_differing", "anchor", ("participant_id",), "standing = 'differing'"),

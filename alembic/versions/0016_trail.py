@@ -1,8 +1,4 @@
-"""The audit trail is read by time: the newest entries of a study first.
-
-Revision ID: 0016
-Revises: 0014
-"""
+"""An index by time: the audit trail of a study is read with its newest entries first."""
 
 from alembic import op
 
@@ -11,5 +7,4 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """An index in the order in which the trail is read."""
     op.create_index("ix_audit_entry_at", "audit_entry", ["at", "id"])

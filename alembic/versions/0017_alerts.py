@@ -34,9 +34,9 @@ def upgrade() -> None:
     for name, table, columns, where in INDEXES:
         op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     if op.get_bind().dialect.name == "sqlite":
-        guard_sqlite()
+        _guard_sqlite()
     else:
-        guard_postgresql()
+        _guard_postgresql()
 
 
 def _create_alert() -> None:
@@ -123,7 +123,7 @@ def _create_message() -> None:
     )
 
 
-def guard_sqlite() -> None:
+def _guard_sqlite() -> None:
     for action in ("update", "delete"):
         op.execute(
             f"CREATE TRIGGER {ACTION}_no_{action} BEFORE {action.upper()} ON {ACTION}"
@@ -137,7 +137,7 @@ def guard_sqlite() -> None:
     )
 
 
-def guard_postgresql() -> None:
+def _guard_postgresql() -> None:
     op.execute(
         f"CREATE TRIGGER {ACTION}_no_change BEFORE UPDATE OR DELETE ON {ACTION}"
         " FOR EACH ROW EXECUTE FUNCTION daybook_append_only()"

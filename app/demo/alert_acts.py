@@ -11,7 +11,7 @@ from app.storage.queries.participants import get_participant
 from app.storage.queries.today.alerts import list_own_alerts
 from app.storage.tables.columns import key_of
 
-STEPS = (AlertState.acknowledged, AlertState.acted, AlertState.closed)
+_STEPS = (AlertState.acknowledged, AlertState.acted, AlertState.closed)
 """In the order in which a nurse takes them."""
 
 
@@ -31,4 +31,4 @@ def handle_alert_of(stage: DemoStage, at: datetime, story: Story, alert: DemoAle
 
 def list_steps(state: AlertState) -> Collection[AlertState]:
     """The steps that lead to this state."""
-    return STEPS[: STEPS.index(state) + 1] if state in STEPS else ()
+    return _STEPS[: _STEPS.index(state) + 1] if state in _STEPS else ()

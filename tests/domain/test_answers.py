@@ -1,9 +1,13 @@
 """What an item may be answered with, and which items a form asks."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.capture.answers import SubmittedAnswer, rest_on_known
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
     AnswerValue,
@@ -196,3 +200,67 @@ def test_a_decimal_is_written_as_it_was_typed() -> None:
         answer = parse_answer(item, typed)
         assert answer == int(typed.replace(".", ""))
         assert format_answer(item, answer) == typed
+
+
+@dataclass
+class Phone:
+    """A phone that notes answers, sends them in their order, and may not hear what became of them."""
+
+    client: str
+    known: int = 0
+    last: int = 0
+    noted: list[SubmittedAnswer] = field(default_factory=list)
+
+
+@dataclass
+class Draft:
+    """A form's stored answers, with the base that the phone claimed beside the one that is stored."""
+
+    rows: list[tuple[str, SubmittedAnswer, int]] = field(default_factory=list)
+
+    def store(self, phone: Phone) -> None:
+        own = {
+            answer.seq: number
+            for number, (client, answer, _claimed) in enumerate(self.rows, start=1)
+            if client == phone.client and answer.base >= number - 1
+        }
+        stored = rest_on_known(phone.noted, len(self.rows), own)
+        claims = [each.base for each in phone.noted]
+        self.rows += [(phone.client, answer, claim) for answer, claim in zip(stored, claims, strict=True)]
+        phone.noted.clear()
+
+    def conflicts(self, bases: Sequence[int]) -> set[tuple[int, int]]:
+        """Earlier and later answer to one item by two phones, of which the later one did not know."""
+        numbered = list(enumerate(self.rows, start=1))
+        return {
+            (one, two)
+            for one, (client, earlier, _) in numbered
+            for two, (another, later, _) in numbered
+            if bases[two - 1] < one < two and client != another and earlier.item == later.item
+        }
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from(["q1", "q2", "q3", "send", "hear"])), max_size=40
+)
+
+
+@pytest.mark.req("OFF-05")
+@given(STEPS)
+def test_an_answer_rests_on_all_that_its_phone_knew_and_conflicts_stay_the_same(
+    steps: list[tuple[int, str]],
+) -> None:
+    phones, draft = (Phone("one"), Phone("two")), Draft()
+    for number, step in steps:
+        phone = phones[number]
+        if step in ("send", "hear"):
+            draft.store(phone)
+            phone.known = len(draft.rows) if step == "hear" else phone.known
+        else:
+            phone.last += 1
+            phone.noted.append(SubmittedAnswer(phone.last, phone.known, step, 1))
+    stored = [answer.base for _client, answer, _claimed in draft.rows]
+    claimed = [claim for _client, _answer, claim in draft.rows]
+    assert draft.conflicts(stored) == draft.conflicts(claimed)
+    if len({client for client, _answer, _claimed in draft.rows}) == 1:
+        assert stored == list(range(len(stored)))  # alone, a phone knows everything

@@ -31,6 +31,7 @@ from app.services.setup.studies import disable_staff, open_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.schedule import Slot
+from app.web.urls import ALERT
 from tests.services.alerted import SLEEP, raised, run_clock, send_in_pain, watched, watching
 from tests.services.people import START, Person, colleague, days, qlq, site_entry
 from tests.services.reminded import WORDS, MailServer, outbox
@@ -222,10 +223,10 @@ def test_staff_are_told_once_and_others_when_nobody_acknowledges(person: Person)
         "sbrt-nsclc, site 0571: there is an alert for you",
     )
     alert = raised(here)[0]
-    address = f"https://d.test/desk/participants/{person.row().public_id}/alerts/{alert.public_id}"
+    page = ALERT.format(participant=person.row().public_id, alert=alert.public_id)
     assert letter.text == (
         "A form raised an alert. Please acknowledge it by 3 March 2026, 10:30 (UTC+08:00).\n\n"
-        f"{address}\n\n"
+        f"https://d.test{page}\n\n"
         "You need to sign in to read it. Please do not reply to this message."
     )
     assert run_clock(here, outbox(mail), SENT + timedelta(hours=48)) == 1

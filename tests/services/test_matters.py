@@ -16,6 +16,7 @@ from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.audit.audit_verification import verify_trail
@@ -33,6 +34,7 @@ from app.services.clinic.trail.entries import read_trail
 from app.services.clinic.trail.scope import TrailFilter
 from app.services.core.context import StaffContext
 from app.services.edc.schedule import AnchorBody, receive_anchor
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import open_site
 from app.storage.queries.contradictions import Contradiction
@@ -45,6 +47,7 @@ from tests.services.licensed_trial import open_trial, questionnaires, supply
 from tests.services.matter_stage import (
     MAKERS,
     NOW,
+    RANDOMISED,
     STARTED,
     TwoSites,
     early_date_of_the_edc,
@@ -145,6 +148,26 @@ def test_what_ends_by_itself_is_open_no_more(lone_sites: TwoSites) -> None:
     late = out_of_order(trial, trial.sites[0])
     trial.record(late, "sbrt_end", STARTED + days(1))
     assert trial.open().every == 0
+
+
+def test_what_was_missed_before_leaving_stays_open_and_what_came_after_is_not_expected(
+    lone_sites: TwoSites,
+) -> None:
+    trial, site = lone_sites, lone_sites.sites[0]
+    people = {name: trial.person(site, sent=name == "sent") for name in ("after", "within", "died", "sent")}
+    for name, kind, on in (
+        ("after", DispositionKind.withdrew_study, NOW.date()),
+        ("within", DispositionKind.withdrew_study, START.date() + days(2)),
+        ("died", DispositionKind.death, START.date() + days(2)),
+        ("sent", DispositionKind.withdrew_study, RANDOMISED + days(2)),
+    ):
+        nurse = StaffContext(trial.installation, people[name].nurse, NOW)
+        entry = DispositionEntry(kind, f"{on}", Owner.site, "moved away")
+        record_disposition(nurse, site.study_id, people[name].subject, entry)
+    for at in (NOW, NOW + days(400)):
+        rows = trial.open(replace(trial.manager, at=at), kind=MatterKind.missed).rows
+        told = {(each.row.subject, each.row.visit) for each in rows if each.row}
+        assert told == {(people[name].subject, "BL") for name in ("after", "within")}
 
 
 def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites) -> None:

@@ -111,7 +111,7 @@ def test_parts_lose_and_repeat_nothing_and_filters_are_the_filtered_whole(course
             participant=draw.choice(("", "", person.subject)),
             site=draw.choice(("", "", site.code)),
             kind=draw.choice((None, None, *TrailKind)),
-            by=draw.choice(("", "", "participant", "edc", "system", *actors)),
+            by=draw.choice(("", "", "participant", "edc", "system", "staff:999", *actors)),
             first=first,
             last=last if first is None or last is None or last >= first else None,
             item=draw.choice((("", ""), ("", ""), ("qlq-c30", "q1"), ("qlq-c30", "q5"))),

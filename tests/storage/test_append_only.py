@@ -154,7 +154,7 @@ def _of_corrections_and_alerts(trial: Trial, at: datetime) -> list[object]:
         ),
         LicenceDecision(study_id=trial.study, ref="x", decision=MatterDecision.ends, **settled),
     ]  # fmt: skip
-    return [correction, decision, alert, action, *settlements]
+    return [correction, decision, alert, action, paper, *settlements]
 
 
 def count(engine: Engine, table: str) -> int:

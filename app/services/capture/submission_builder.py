@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.capture.answers import CollectionMode, SubmittedAnswer, validate_answers
+from app.domain.capture.answers import CollectionMode, SubmittedAnswer, rest_on_known, validate_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import credible_capture
@@ -264,16 +264,17 @@ def _unsaved_answers(
     unsaved = [
         code for code, value in checked.document.items() if code not in before or before[code] != value
     ]
+    sent = (
+        SubmittedAnswer(seq, base, code, checked.document[code], form.device_at, form.skew, form.offline)
+        for seq, code in enumerate(unsaved, start=1)
+    )
     events, changes = [], []
-    for seq, code in enumerate(unsaved, start=1):
-        answer = SubmittedAnswer(
-            seq, base, code, checked.document[code], form.device_at, form.skew, form.offline
-        )
+    for answer in rest_on_known(sent, revision, {}):
         events.append(
             answer_row(
                 slot.id,
                 client,
-                revision + seq,
+                revision + answer.seq,
                 answer,
                 language,
                 text_sha256,

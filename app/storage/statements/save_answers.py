@@ -65,6 +65,8 @@ _BEFORE: tuple[Any, ...] = (
     col(AnswerEvent.words).label("earlier_words"),
     col(AnswerEvent.client).label("earlier_client"),
     col(AnswerEvent.seq).label("earlier_seq"),
+    col(AnswerEvent.base).label("earlier_base"),
+    col(AnswerEvent.revision).label("earlier_revision"),
 )
 
 _CONCERNED = sa.and_(
@@ -117,7 +119,7 @@ class SavingContext:
     """What answers on their way to a draft meet: browser, participant, slot, chain head, and earlier answers.
 
     `known_seqs`: numbers of this client's events that are stored already, from the one before these on;
-    `earlier`: what the items hold now.
+    `aware`: the revisions of those that rested on the one before them; `earlier`: what the items hold now.
     """
 
     device_id: int
@@ -130,6 +132,7 @@ class SavingContext:
     head: ChainHeadRecord
     revision: int
     known_seqs: Collection[int]
+    aware: Mapping[int, int]
     earlier: Mapping[str, AnswerValue]
 
 
@@ -151,11 +154,14 @@ def read_slot_for_saving(
 def _saving_context(rows: Sequence[sa.Row[Any]], client: str) -> SavingContext:
     earlier: dict[str, AnswerValue] = {}
     known_seqs: set[int] = set()
+    aware: dict[int, int] = {}
     for row in rows:
         if row.earlier_item is not None:
             earlier[row.earlier_item] = row.earlier_value if row.earlier_words is None else row.earlier_words
             if row.earlier_client == client:
                 known_seqs.add(row.earlier_seq)
+                if row.earlier_base >= row.earlier_revision - 1:
+                    aware[row.earlier_seq] = row.earlier_revision
     first, slot_ends = rows[0], _WHO + len(SlotRecord._fields)
     return SavingContext(
         device_id=first.device_id,
@@ -168,6 +174,7 @@ def _saving_context(rows: Sequence[sa.Row[Any]], client: str) -> SavingContext:
         head=ChainHeadRecord._make(first[slot_ends : slot_ends + len(ChainHeadRecord._fields)]),
         revision=first.revision,
         known_seqs=known_seqs,
+        aware=aware,
         earlier=earlier,
     )
 

@@ -71,7 +71,7 @@ class VisitRecord(SQLModel, table=True):
 
 _LIVE = "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
 _UNEXPLAINED = f"{_LIVE} AND for_day IS NULL AND missed_reason IS NULL"
-_UNEXPLAINED_LEFT = _UNEXPLAINED.replace("exit_kind IS NULL", "exit_kind IS NOT NULL")
+_UNEXPLAINED_LEFT = f"{_UNEXPLAINED.replace('exit_kind IS', 'exit_kind IS NOT')} AND exit_at >= opens_at"
 
 
 class Slot(SQLModel, table=True):

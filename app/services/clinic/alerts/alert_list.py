@@ -139,7 +139,7 @@ def read_own_alerts(
 ) -> tuple[AlertRecord, ...]:
     """Every alert about one participant, open ones first, in one query: without who did what and was told.
 
-    None for a reader who may not see them.
+    Nothing for a reader who may not see alerts.
     """
     if not context.actor.may(Permission.ALERT_SEE, participant.study_id, participant.site_id):
         return ()

@@ -18,9 +18,10 @@ def read_worst_severities(
     context: StaffContext, session: Session, plan: Plan, diary: Sequence[Slot]
 ) -> Mapping[str, Severity]:
     """By the form's public id; an entry in which every symptom was left blank is not there."""
-    about = plan.diary.instrument if plan.diary else ""
-    answers = read_newest_answers(session, diary[0].participant_id, about) if about and diary else {}
-    leave_out = excluded_items(plan, about) if about else frozenset()
+    if plan.diary is None or not diary:
+        return {}
+    answers = read_newest_answers(session, diary[0].participant_id, plan.diary.instrument)
+    leave_out = excluded_items(plan, plan.diary.instrument)
     worst = {}
     for slot in diary:
         if key_of(slot) in answers:

@@ -1,6 +1,6 @@
 """Which trail somebody reads: one study, the sites that they reach, and what they chose to see of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -105,7 +105,7 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
         people=people,
         participant_id=participant.id if participant else None,
         zone=zone,
-        selection=_select(study_id, counted, participant, people, zone, chosen),
+        selection=_select(study_id, counted, participant, zone, chosen),
         filter=chosen,
         actor=context.actor,
         arm_mask=build_arm_mask(plan),
@@ -116,7 +116,6 @@ def _select(
     study_id: int,
     sites: tuple[int, ...] | None,
     participant: Participant | None,
-    people: Collection[str],
     zone: str,
     chosen: TrailFilter,
 ) -> TrailSelection:
@@ -125,7 +124,7 @@ def _select(
         sites=sites,
         participant=_participant_key(participant, sites),
         events=list_trail_events(chosen.kind) if chosen.kind else None,
-        actor=chosen.by if chosen.by in people else "",
+        actor="" if chosen.by in KINDS_OF_ACTORS else chosen.by,
         actor_kind=chosen.by if chosen.by in KINDS_OF_ACTORS else "",
         since=_day_start(chosen.first, zone),
         until=_day_start(chosen.last + timedelta(days=1) if chosen.last else None, zone),

@@ -47,9 +47,11 @@ class MatterSearch:
 
 @dataclass(frozen=True, slots=True)
 class MatterRow:
-    """One open matter; what `one` and `two` are is a thing of its kind (`app/storage/queries/matters`).
+    """One open matter, with whom and which form it is about; all of the form is None where it is about none.
 
-    The form is None, and so are its parts, where the matter is about none.
+    `one` and `two` are kinds of date, with the day and by whom it was said; of answers that lie apart `one`
+    is the code of why, of a correction its public id. `number` counts questions, `note` is what the EDC sent
+    in two ways, as the trail has it.
     """
 
     kind: str
