@@ -17,6 +17,7 @@ from app.clinic.forms import (
     correction_decision,
     correction_proposal,
     corrections_to_sign,
+    paper_entry,
     slot_page,
 )
 from app.clinic.frame import code_search
@@ -43,6 +44,7 @@ for part in (
     participant,
     participant_acts,
     slot_page,
+    paper_entry,
     correction_proposal,
     correction_decision,
     corrections_to_sign,

@@ -6,11 +6,12 @@ loading refuses a file that is not the one that was published (CAP-01).
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.definitions.alert_rules import check_alert_rules
 from app.definitions.reading import read_definition, read_definition_bytes
+from app.domain.datasets.terms import InstrumentTerms, parse_terms
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.text import InstrumentText, parse_text
@@ -24,12 +25,16 @@ LOCK = "published.toml"
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Every instrument, text and plan of an installation, by id and version."""
+    """Every instrument, text and plan of an installation, by id and version.
+
+    `terms` are the codes and names by which instruments stand in datasets.
+    """
 
     root: Path
     instruments: Mapping[tuple[str, str], Instrument]
     texts: Mapping[tuple[str, str, str], InstrumentText]
     plans: Mapping[tuple[str, str], Plan]
+    terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
 
     def instrument(self, name: str, version: str) -> Instrument:
         """The instrument; raises Refused("unknown_instrument") naming those there are."""
@@ -80,7 +85,11 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         plan = replace(plan, instruments=used)
         check_alert_rules(plan, _name(root, path), instruments)
         plans[plan.id, plan.version] = plan
-    return Library(root, instruments, texts, plans)
+    terms = (
+        parse_terms(read_definition(path, _name(root, path)), _name(root, path))
+        for path in sorted(root.glob("terms/*.toml"))
+    )
+    return Library(root, instruments, texts, plans, dict(terms))
 
 
 def file_digests(root: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
 
-from app.demo import acts, alert_acts, correction_acts
+from app.demo import acts, alert_acts, correction_acts, paper_acts
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
 from app.demo.sites import ZONE
@@ -86,6 +86,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
     yield from _dates(story, calendar)
     yield from _ways_out(story, calendar)
     yield from _corrected(story, calendar)
+    yield from _on_paper(story, calendar)
     yield from _alerted(story, calendar)
     if story.activated:
         yield from _asked(story, calendar)
@@ -132,6 +133,13 @@ def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
     if corrected.outcome is not None:
         signed = partial(correction_acts.sign_correction_of, story=story, outcome=corrected.outcome)
         yield Act(calendar.moment(calendar.back(corrected.decided), _NOON), signed, joins=False)
+
+
+def _on_paper(story: Story, calendar: Calendar) -> Iterator[Act]:
+    if (paper := story.paper) is not None:
+        on = calendar.back(paper.filled)
+        do = partial(paper_acts.enter_paper_of, story=story, visit=paper.visit, on=on)
+        yield Act(calendar.moment(calendar.back(paper.entered), _NOON), do)
 
 
 def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:

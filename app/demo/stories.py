@@ -58,6 +58,15 @@ class DemoCorrection:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoPaper:
+    """A visit's form on paper: filled in and entered by a nurse so many days ago."""
+
+    visit: str
+    filled: int
+    entered: int
+
+
+@dataclass(frozen=True, slots=True)
 class DemoAlert:
     """An entry of the diary that raises an alert, and how far a nurse dealt with it from the day after on."""
 
@@ -98,6 +107,7 @@ class Story:
     snoozed: str = ""
     corrected: DemoCorrection | None = None
     alerted: DemoAlert | None = None
+    paper: DemoPaper | None = None
     address: str | None = None
 
     @property
@@ -114,11 +124,13 @@ _FIRST = (
     Story(
         "0571-001",
         "zh_CN",
-        "a long course, all forms in time",
+        "a long course, all forms in time, W48 on paper",
         403,
         "SBRT",
         400,
+        forms={"W48": FormStory.NOT},
         diary=400,
+        paper=DemoPaper("W48", 63, 58),
         stated=_radiotherapy(390, 378),
         corrected=DemoCorrection("BL", 401, decided=400, outcome=CorrectionOutcome.approved),
     ),

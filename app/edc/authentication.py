@@ -26,6 +26,7 @@ MEANINGS = {
     Scope.ANSWERS_READ: "Read answers to single questions",
     Scope.SCORES_READ: "Read scores",
     Scope.DIARY_READ: "Read the symptom diary",
+    Scope.CUTS_WRITE: "Make named cuts of the data",
 }
 
 _flow = OAuthFlowClientCredentials(

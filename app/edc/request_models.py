@@ -57,6 +57,8 @@ Subject = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", exam
 Visit = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", examples=["W12"])]
 AnchorKind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["randomisation"])]
 Assessment = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
+CutName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
+CutPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
 Digits = BeforeValidator(strict_digits)
 Version = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
 Epoch = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
@@ -140,6 +142,21 @@ class ArmIn(StatedIn):
     """The randomised group."""
 
     arm: Code | None
+
+
+class CutIn(_Closed):
+    """A named cut to be made."""
+
+    name: CutName
+    purpose: str = Field(
+        min_length=1, max_length=400, description="What it is for; stands in the audit trail"
+    )
+
+
+class CutChangesQuery(_Closed):
+    """From which cut on."""
+
+    since: CutName
 
 
 class ConfirmQuery(_Closed):

@@ -244,6 +244,28 @@ class ScoresOut(BaseModel):
     items: list[ScoreOut]
 
 
+class CutOut(BaseModel):
+    """A named cut: the feed through a number, as known at an instant, read by these versions."""
+
+    name: str
+    feed: str
+    through: int
+    feed_hash: str
+    at: datetime
+    plan_version: str
+    plan_sha256: str
+    app_version: str
+    purpose: str
+    made_by: str
+
+
+class CutsOut(BaseModel):
+    """The cuts of a study, the newest first."""
+
+    study: str
+    items: list[CutOut]
+
+
 class StudyOut(BaseModel):
     """The study and its versions."""
 

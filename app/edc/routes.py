@@ -5,7 +5,7 @@ from functools import cache
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.edc import inbound, outbound, responses, tokens
+from app.edc import cuts, inbound, outbound, responses, tokens
 from app.edc.authentication import Conditions
 from app.edc.openapi import describe_api
 from app.edc.strict_route import EdcRoute
@@ -25,5 +25,5 @@ def _document() -> str:
     return describe_api(router).decode()
 
 
-for _part in (tokens, inbound, outbound):
+for _part in (tokens, inbound, outbound, cuts):
     router.routes.extend(_part.router.routes)

@@ -117,6 +117,7 @@ class ResponseRecord(NamedTuple):
     originator: str
     helped_by: str | None
     mode: str
+    collected_on: date | None
     late_reason: str | None
     presentation: dict[str, Any]
     app_version: str

@@ -62,6 +62,7 @@ _FORM = _FACTS | {
     AuditEvent.MISSED_REASON_RECORDED,
     AuditEvent.FORM_BEGUN,
     AuditEvent.FORM_SUBMITTED,
+    AuditEvent.PAPER_ENTERED,
 }
 _PHONES = frozenset({AuditEvent.DEVICE_REVOKED, AuditEvent.DEVICE_REMOVED, AuditEvent.DEVICE_SIGNED_OUT})
 _INVITED = frozenset(
@@ -129,6 +130,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
+    # The form is judged as it is at the press: what was typed of one that was sent meanwhile lies apart.
+    ("POST", urls.PAPER_ENTRY): ActRule(f"{urls.PARTICIPANT_FORM}?done=paper"),
     # people and sites
     ("POST", urls.STAFF_INVITATION): ActRule(f"{urls.STAFF}?done=invited"),
     ("POST", urls.STAFF_EXISTING): ActRule(f"{urls.STAFF}?done=granted"),
@@ -151,6 +154,7 @@ _TRIES = "every try at signing in counts, also the same one again"
 _AS_OF = "the EDC says from when its body was true, and the same body again changes nothing"
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
+_NAMED = "a name stands for one cut, and the same name again gives the first one"
 _ENDS = "a browser that is signed out stays so"
 _NOTHING = "nothing is stored"
 
@@ -170,6 +174,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.ACCOUNT_CODES): _TRIES,
     ("POST", urls.ACCOUNT_SESSION): _ENDS,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
+    ("POST", f"{urls.EDC}/cuts"): _NAMED,
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", "/language"): _SET,
     ("POST", urls.PRACTICE): _NOTHING,

@@ -91,6 +91,15 @@ def parse_number(text: str, field: str) -> int:
     return int(number)
 
 
+def read_day_parts(fields: Mapping[str, str], name: str) -> date:
+    """The day in the three boxes of this name; a year has four digits. Raises Refused("bad_day")."""
+    year, month, day = (read_field(fields, f"{name}_{part}") for part in ("year", "month", "day"))
+    try:
+        return date.fromisoformat(f"{year}-{month:0>2}-{day:0>2}")
+    except ValueError as bad:
+        raise Refused("bad_day", field=name) from bad
+
+
 def read_birth_date(fields: Mapping[str, str]) -> date | None:
     """The date in the boxes, None when all are empty; a year has four digits.
 

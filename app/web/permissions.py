@@ -183,6 +183,9 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.SCORES): staff_access(Permission.SCORES_SEE),
     ("GET", urls.HISTORY): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.STAFF_REMINDER): staff_access(Permission.REMINDER_SEND),
+    ("GET", urls.PAPER_FORMS): staff_access(Permission.PAPER_ENTER),
+    ("GET", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
+    ("POST", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
     # people and sites
     ("GET", urls.STAFF): staff_access(Permission.STAFF_MANAGE),
     ("GET", urls.STAFF_INVITATION): staff_access(Permission.STAFF_MANAGE),
@@ -230,6 +233,10 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", f"{urls.EDC}/changes"): edc_access(),
     ("GET", f"{urls.EDC}/snapshot"): edc_access(),
     ("GET", f"{urls.EDC}/scores"): edc_access(Scope.SCORES_READ),
+    ("GET", f"{urls.EDC}/cuts"): edc_access(),
+    ("POST", f"{urls.EDC}/cuts"): edc_access(Scope.CUTS_WRITE),
+    ("GET", f"{urls.EDC}/cuts/{{cut}}"): edc_access(),
+    ("GET", f"{urls.EDC}/cuts/{{cut}}/changes"): edc_access(),
     ("GET", f"{urls.EDC}/assessments/{{assessment}}"): edc_access(),
     ("GET", f"{urls.EDC}/assessments/{{assessment}}/versions/{{version}}"): edc_access(),
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
+from app.web.pages.dataset_refusals import DATASET_REFUSALS
 from app.web.pages.desk_refusals import DESK_REFUSALS
 from app.web.pages.people_refusals import PEOPLE_REFUSALS
 from app.web.pages.refusal_message import RefusalMessage, absent, conflict, invalid
@@ -267,6 +268,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "bad_head_file": conflict(N_("%(file)s is no file of heads. Look what became of it.")),
     "not_a_backup": invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
     "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
+    **DATASET_REFUSALS,
     **DESK_REFUSALS,
     **PEOPLE_REFUSALS,
 }

@@ -67,6 +67,8 @@ MATTER = f"{PARTICIPANT}/matters/{{matter}}"
 SCORES = f"{PARTICIPANT}/scores"
 HISTORY = f"{PARTICIPANT}/history"
 STAFF_REMINDER = f"{PARTICIPANT_FORM}/reminder"
+PAPER_FORMS = f"{PARTICIPANT}/paper"
+PAPER_ENTRY = f"{PARTICIPANT_FORM}/paper"
 
 STAFF = f"{DESK}/people"
 STAFF_INVITATION = f"{STAFF}/invite"

@@ -15,11 +15,17 @@ def test_every_role_has_its_own_rights() -> None:
         Permission.ACCESS_SEE,
     }
     reading = {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE}
+    exporting = {Permission.CUT_MAKE, Permission.EXPORT_RUN}
     reading |= {Permission.ANSWERS_SEE, Permission.ALERT_SEE}
-    assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading | {Permission.MATTER_SETTLE}
+    assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading | exporting | {Permission.MATTER_SETTLE}
     assert ROLE_PERMISSIONS[Role.MONITOR] == reading | {Permission.ACCESS_SEE}
-    assert ROLE_PERMISSIONS[Role.STATISTICIAN] == {Permission.REPORT_SEE, Permission.ARM_SEE}
-    assert ROLE_PERMISSIONS[Role.SPONSOR_VIEWER] == {Permission.REPORT_SEE}
+    assert ROLE_PERMISSIONS[Role.STATISTICIAN] == exporting | {
+        Permission.REPORT_SEE,
+        Permission.ARM_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.SCORES_SEE,
+    }
+    assert ROLE_PERMISSIONS[Role.SPONSOR_VIEWER] == {Permission.REPORT_SEE, Permission.EXPORT_RUN}
     assert not {Permission.ANSWERS_SEE, Permission.SCORES_SEE} & ROLE_PERMISSIONS[Role.NURSE]
     deciders = {role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may}
     assert deciders == {Role.INVESTIGATOR}

@@ -308,6 +308,15 @@ def _reminder(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.STAFF_REMINDER, other={"x": "1"})
 
 
+def _paper(sites: SiteFixture) -> Press:
+    day = {"collected_on_year": "2026", "collected_on_month": "3", "collected_on_day": "2"}
+    typed = {f"a_q{number}": "2" for number in range(1, 31)} | day | {"reason": "no_device"}
+    other = typed | {"paper": "binder 2, page 9"}
+    return press_as_staff(
+        sites, urls.PAPER_ENTRY, body=typed | {"paper": "binder 2"}, other=other, words="binder 2, page 9"
+    )
+
+
 def _bulk(sites: SiteFixture) -> Press:
     person = sites.phone.person
     press = _reminder(sites)
@@ -479,6 +488,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.DIARY_GAPS): _gap,
     ("POST", urls.EXEMPTION): _exemption,
     ("POST", urls.STAFF_REMINDER): _reminder,
+    ("POST", urls.PAPER_ENTRY): _paper,
     ("POST", urls.FORM_CORRECTION): _proposal,
     ("POST", urls.CORRECTION): _signature,
     ("POST", urls.ALERT_ACKNOWLEDGEMENT): lambda sites: _about_sent(

@@ -187,6 +187,7 @@ class SiteFixture:
             "version": "1",
             "what": "hour",
             "code": "en",
+            "cut": "IA1",
             "session": "0123456789abcdef",
             "assessment": self.assessments[person.site.code],
         }
@@ -224,6 +225,7 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
         pair = create_staff(system, f"{site.code}@example.org", "Wang Fang", PASSWORD, "en")
         grant_role(system, pair.staff_id, Role.NURSE, "sbrt-nsclc", site.code)
     edc = signed_in(app, START)
+    edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
     sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
     return SiteFixture(app, clock, phone, others, waiting, member, edc, sent)
@@ -281,7 +283,9 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.REPORT_SEE,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
+    exporting = {Permission.CUT_MAKE, Permission.EXPORT_RUN}
     reading = {
         Permission.PARTICIPANT_SEE,
         Permission.ANSWERS_SEE,
@@ -298,16 +302,18 @@ def _allowed(who: Who) -> frozenset[Permission]:
             | {Permission.MATTER_SETTLE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
-        Who.data_manager: frozenset(reading | {Permission.MATTER_SETTLE}),
+        Who.data_manager: frozenset(reading | exporting | {Permission.MATTER_SETTLE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
-        Who.statistician: frozenset({Permission.REPORT_SEE}),
-        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE}),
+        Who.statistician: frozenset(
+            exporting | {Permission.REPORT_SEE, Permission.ANSWERS_SEE, Permission.SCORES_SEE}
+        ),
+        Who.sponsor_viewer: frozenset({Permission.REPORT_SEE, Permission.EXPORT_RUN}),
     }[who]
 
 
 def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
     """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
-    if method == "PUT":
+    if method == "PUT" or path.startswith("/api/edc/v1/cuts"):
         return {"json": {}}
     if method == "GET":
         return {}

@@ -56,6 +56,9 @@ class Edc:
     ) -> Response:
         return self.http.put(f"{BASE}{path}", json=body, params=query, headers=self._headers(headers))
 
+    def post(self, path: str, body: Mapping[str, Any]) -> Response:
+        return self.http.post(f"{BASE}{path}", json=body, headers=self._headers(None))
+
     def changes(self, after: int = 0, **query: str | int | bool) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.get("/changes", None, after=after, **query).json()["items"]
         return items

@@ -206,6 +206,12 @@ def _put(path: str, body: Mapping[str, object], first: int = 201) -> Callable[[S
     return make
 
 
+def _cut(sites: SiteFixture) -> Sent:
+    """A name stands for one cut, whatever the feed says since."""
+    body = {"name": "IA9", "purpose": "interim"}
+    return Sent(lambda: sites.edc.post("/cuts", body), 201, 200)
+
+
 def _registered(sites: SiteFixture) -> Sent:
     return Sent(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
 
@@ -226,6 +232,7 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.ACCOUNT_CODES): _recovery_codes,
     ("POST", urls.ACCOUNT_SESSION): _other_session,
     ("POST", f"{urls.EDC}/oauth/token"): _token,
+    ("POST", f"{urls.EDC}/cuts"): _cut,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
     ("POST", "/language"): _of_participant("/language", lang="en"),
     ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),

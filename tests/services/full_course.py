@@ -29,6 +29,7 @@ from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.datasets.cuts import make_cut
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.requests import EdcRequest
@@ -65,6 +66,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _let_the_edc_in(person)
     _import_pack(person)
     _settle(person)
+    make_cut(StaffContext(installation, SYSTEM, LATER), "sbrt-nsclc", "IA1", "interim")
     _confirm_clock(person)
     assert seal_days(ClockContext(installation, LATER)) == 1
     return (person.cookie,)

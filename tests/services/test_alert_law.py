@@ -22,6 +22,7 @@ from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import ClockContext, StaffContext
 from app.services.reminders.alert_escalation import DueAlert, process_due_alert
 from app.services.setup.studies import open_site
+from app.storage.queries.today.alerts import list_alert_actions, list_alert_messages
 from app.storage.row_changes import participant_chain
 from app.storage.statements.submit_form import Submission
 from app.storage.tables.audit import AuditEntry
@@ -195,3 +196,9 @@ def test_two_phones_send_at_the_same_moment_and_one_alert_is_raised(
         assert (receipt.number, receipt.repeated) == (sent[1], True)
         assert [each.rule for each in raised(installation)] == ["pain"]
         assert verify_trail(installation) == []
+
+
+def test_more_alerts_than_a_statement_has_values_are_read(migrated_postgres_url: str) -> None:
+    with installed(migrated_postgres_url) as installation, installation.read() as session:
+        assert list_alert_actions(session, range(70_000)) == {}
+        assert list_alert_messages(session, range(70_000)) == {}

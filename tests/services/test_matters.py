@@ -26,6 +26,7 @@ from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
+from app.services.accounts.participant_session import change_language
 from app.services.audit.audit_verification import verify_trail
 from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -43,7 +44,7 @@ from app.services.clinic.matters.matter_list import (
 from app.services.clinic.matters.settlement import SettlementEntry, settle_licence, settle_matter
 from app.services.clinic.trail.entries import read_trail
 from app.services.clinic.trail.scope import TrailFilter
-from app.services.core.context import EdcClientSession, EdcContext, StaffContext
+from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_visit
@@ -51,6 +52,7 @@ from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import load_study, open_site
+from app.storage.queries.contradictions import Contradiction
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Quarantine, Response
@@ -297,6 +299,8 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(trial: Tri
         settle_matter(trial.manager, key, name, SettlementEntry("accepted", " "))
     with pytest.raises(Refused, match="unknown_decision"):
         trial.settle(person, name, "date_stands")
+    later = NOW + timedelta(minutes=5)
+    change_language(ParticipantContext(trial.installation, person.participant(later), later), "zh_CN")
     shown = get_matter(trial.manager, key, name).shown
     entry = SettlementEntry("accepted", "looked up in the file", shown)
     with pytest.raises(Refused, match="accepted_by_investigators"):
@@ -312,6 +316,7 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(trial: Tri
         response = session.exec(select(Response)).one()
         assert (response.answers, response.submission) == (qlq(3), f"quarantine:{name.ref}")
         assert response.scores
+        assert response.language == "en", "the one in which they were given"
         newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
         assert newest == "assessment.completed"
         assert (
@@ -439,11 +444,13 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -
     early_date_of_the_edc(trial, site)
     two_messages(trial, site, "sbrt_start")
     two_messages(trial, site, "progression")
+    sent_twice_about(trial, trial.person(site), "visits/EOT")
+    sent_twice_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
     blinded = replace(library.plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
     trial.installation = replace(trial.installation, library=replace(library, plans=plans))
-    assert trial.open(trial.investigator(site)).every == 5
+    assert trial.open(trial.investigator(site)).every == 7
     assert trial.open().counts == {MatterKind.dates_differ: 1, MatterKind.edc_message: 1}
     hidden = trial.open(trial.investigator(site), kind=MatterKind.dates_order).rows[0]
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")
@@ -462,6 +469,13 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_trial: Trial) -
         assert settled == seen
     entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
     assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
+
+
+def sent_twice_about(trial: Trial, person: Person, part: str) -> None:
+    told = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
+    chain = participant_chain(person.row().id or 0)
+    with trial.installation.work(SYSTEM, NOW) as work:
+        work.record(AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[told.as_change()])
 
 
 def two_messages(trial: Trial, site: Site, kind: str) -> None:

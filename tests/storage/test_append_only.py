@@ -30,6 +30,7 @@ from app.storage.tables.capture import (
 )
 from app.storage.tables.columns import metadata
 from app.storage.tables.edc import EdcClient, Transfer
+from app.storage.tables.feed import DataCut
 from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.participants import ContactEntry
 from app.storage.tables.schedule import Disposition
@@ -62,6 +63,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.ALERT_RAISED,
             AuditEvent.ALERT_ACTED,
             AuditEvent.MATTER_SETTLED,
+            AuditEvent.CUT_MADE,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -108,6 +110,10 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         study_id=trial.study, reviewed_at=at, reviewed_by="x", people=1, grants=1, listed_sha256="0" * 64,
         notes="x",
     )  # fmt: skip
+    cut = DataCut(
+        study_id=trial.study, name="IA1", seq=1, feed_hash="0" * 64, cut_at=at, plan_version="1.0",
+        plan_sha256="0" * 64, app_version="0", purpose="x", made_by="x",
+    )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
     correction = Correction(
@@ -136,7 +142,7 @@ def kept_rows(trial: Trial, at: datetime) -> list[object]:
         LicenceDecision(study_id=trial.study, ref="x", decision=MatterDecision.ends, **settled),
     ]  # fmt: skip
     acts = [answer, response, kept, disposition, contact, correction, decision, alert, action, *settlements]
-    return [*acts, client, pulled, pack, seal, reviewed, confirmed, canary]
+    return [*acts, client, pulled, pack, seal, reviewed, cut, confirmed, canary]
 
 
 def count(engine: Engine, table: str) -> int:
@@ -183,6 +189,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.ALERT_RAISED,
             AuditEvent.ALERT_ACTED,
             AuditEvent.MATTER_SETTLED,
+            AuditEvent.CUT_MADE,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from app.domain.instruments.definition import Instrument
+from app.domain.instruments.definition import Instrument, Item, ItemKind
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.scoring.score import round_printed_score
-from app.domain.instruments.text import print_answer
+from app.domain.instruments.text import InstrumentText, print_answer
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused
 from app.i18n.languages import find_language
 from app.services.capture.forms import FormDefinition
 from app.services.clinic.corrections.submitted_form import SubmittedVersion
@@ -69,6 +70,7 @@ class AnswersCard:
     clock_untrusted: bool
     device_at: datetime | None
     late_reason: str
+    collected_on: date | None
 
 
 def build_answers_card(form: SubmittedVersion) -> AnswersCard:
@@ -94,13 +96,14 @@ def build_answers_card(form: SubmittedVersion) -> AnswersCard:
         version=response.version,
         newest=form.newest,
         digest=response.content_sha256,
-        from_target=(local_day(response.submitted_at, form.zone) - target).days if target else None,
-        layout="list" if response.presentation.get("layout") == "list" else "single",
+        from_target=(_answered_on(form) - target).days if target else None,
+        layout=str(response.presentation.get("layout", "single")),
         width=width if isinstance(width, int) else 0,
         captured_offline=response.captured_offline,
         clock_untrusted=response.clock_untrusted,
         device_at=response.device_at,
         late_reason=response.late_reason or "",
+        collected_on=response.collected_on,
     )
 
 
@@ -114,6 +117,39 @@ def answer_words(definition: FormDefinition, item: str, value: AnswerValue) -> s
     if value is None:
         return ""
     return print_answer(definition.instrument.item(item), definition.text, value)
+
+
+def list_choices(item: Item, text: InstrumentText) -> tuple[tuple[str, str], ...]:
+    """The answers among which staff choose, each with its words; none where a number or words are typed."""
+    if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE) or item.typed_number:
+        return ()
+    labels = text.labels.get(item.labels, {})
+    return tuple(
+        (str(value), _choice_label(item, value, labels.get(value, "")))
+        for value in range(item.low, item.high + 1)
+    )
+
+
+def _choice_label(item: Item, value: int, label: str) -> str:
+    return f"{value}: {label}".removesuffix(": ") if item.kind is ItemKind.SCALE else label
+
+
+def name_questions(refused: Refused, definition: FormDefinition) -> Refused:
+    """The same refusal, with the numbers of questions in the place of their codes."""
+    numbers = {item.code: str(item.number) for item in definition.items}
+    details = dict(refused.details)
+    if "item" in details:
+        details["item"] = numbers.get(str(details["item"]), str(details["item"])[:40])
+    if isinstance(items := details.get("items"), tuple):
+        details["items"] = tuple(numbers[str(each)] for each in items)
+    return Refused(refused.code, **details)
+
+
+def find_item_field(refused: Refused, part: str) -> str:
+    """Where on the page the first question that is refused stands; "" where none is."""
+    items = refused.details.get("items")
+    item = refused.details.get("item") or (items[0] if isinstance(items, tuple) and items else "")
+    return f"{part}_{item}" if item else ""
 
 
 def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
@@ -144,6 +180,11 @@ def _replaced_words(form: SubmittedVersion, item: str) -> str | None:
     if form.previous[item] == form.response.answers[item]:
         return None
     return answer_words(form.definition, item, form.previous[item])
+
+
+def _answered_on(form: SubmittedVersion) -> date:
+    """The day on which the participant answered."""
+    return form.response.collected_on or local_day(form.response.submitted_at, form.zone)
 
 
 def _score_row(score: Mapping[str, object]) -> ScoreRow:

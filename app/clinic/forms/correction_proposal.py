@@ -8,10 +8,16 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.forms.answer_rows import (
+    answer_words,
+    find_item_field,
+    list_choices,
+    name_form,
+    name_questions,
+)
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
-from app.domain.instruments.definition import Item, ItemKind
+from app.domain.instruments.definition import Item
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
@@ -112,7 +118,7 @@ def propose_form_correction(
         form = view_correctable_form(desk.context, desk.participant.participant_id, slot)
         page = _page(desk, form, _chosen(desk, form, [*codes, *_missing(refused)], fields))
         page = replace(page, words=words, told_on=told_on, evidence=evidence)
-        named = _name_questions(refused, form)
+        named = name_questions(refused, form.definition)
         page = replace(page, error=desk.words(named), error_field=_field_of(refused))
         return desk.show(page, named)
     return desk.finish()
@@ -135,22 +141,10 @@ def _missing(refused: Refused) -> Sequence[str]:
 
 def _field_of(refused: Refused) -> str:
     """Where the fault stands on the page."""
-    if item := refused.details.get("item"):
-        return f"reason_{item}" if refused.code == "correction_reason_needed" else f"new_{item}"
-    if missing := _missing(refused):
-        return f"new_{missing[0]}"
+    part = "reason" if refused.code == "correction_reason_needed" else "new"
+    if of_item := find_item_field(refused, part):
+        return of_item
     return "main" if refused.code in STALE else str(refused.details.get("field", "main"))
-
-
-def _name_questions(refused: Refused, form: CorrectableForm) -> Refused:
-    """The same refusal, with the numbers of questions in the place of their codes."""
-    numbers = {item.code: str(item.number) for item in form.definition.items}
-    details = dict(refused.details)
-    if "item" in details:
-        details["item"] = numbers.get(str(details["item"]), str(details["item"])[:40])
-    if isinstance(items := details.get("items"), tuple):
-        details["items"] = tuple(numbers[str(each)] for each in items)
-    return Refused(refused.code, **details)
 
 
 def _chosen(
@@ -163,8 +157,7 @@ def _item(
     desk: ParticipantStaffRequest, form: CorrectableForm, item: Item, fields: Mapping[str, str]
 ) -> ChosenItem:
     text, answers = form.definition.text, form.response.answers
-    labels = text.labels.get(item.labels, {})
-    by_list = item.kind in (ItemKind.CHOICE, ItemKind.SCALE) and not item.typed_number
+    choices = list_choices(item, text)
     follows = bool(fields) and f"new_{item.code}" not in fields
     typed = _read_answer(item.code, fields)
     now = answer_words(form.definition, item.code, answers[item.code]) if item.code in answers else "–"
@@ -173,20 +166,13 @@ def _item(
         number=item.number,
         question=text.items[item.code],
         now=now if _sees_answers(desk, form) else None,
-        choices=tuple((str(value), _label(item, value, labels)) for value in range(item.low, item.high + 1))
-        if by_list
-        else (),
+        choices=choices,
         free_text=item.free_text,
         skippable=item.skippable,
-        typed="blank" if by_list and typed.blank else typed.typed,
+        typed="blank" if choices and typed.blank else typed.typed,
         blank=typed.blank,
         reason=CorrectionReason.follows.value if follows else typed.reason,
     )
-
-
-def _label(item: Item, value: int, labels: Mapping[int, str]) -> str:
-    label = labels.get(value, "")
-    return f"{value}: {label}".removesuffix(": ") if item.kind is ItemKind.SCALE else label
 
 
 def _sees_answers(desk: ParticipantStaffRequest, form: CorrectableForm) -> bool:

@@ -26,13 +26,15 @@ from app.services.clinic.corrections.submitted_form import (
     list_form_events,
     view_submitted_form,
 )
+from app.services.clinic.paper.entries import takes_paper
+from app.services.clinic.paper.recorded import RecordedPaper, get_paper_entries
 from app.services.clinic.participant_overview import FormState, ParticipantOverview, get_form_state
 from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.web.form_fields import ActCode, ActWords
 from app.web.permissions import ROUTES
-from app.web.urls import EXEMPTION, FORM_CORRECTION, PARTICIPANT_FORM, STAFF_REMINDER
+from app.web.urls import EXEMPTION, FORM_CORRECTION, PAPER_ENTRY, PARTICIPANT_FORM, STAFF_REMINDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,13 @@ class SlotPage:
     remindable: bool = False  # a reminder may be sent, unless `unreminded` says why not
     unreminded: str = ""
     error_at: str = ""  # the part of the page that was refused
+    paper_url: str = ""  # where it is entered from paper; "" where that cannot be
+    papers: tuple[RecordedPaper, ...] = ()
 
 
 VersionNumber = Annotated[int | None, Query(ge=1, le=10_000)]
+
+NOTICES = ("proposed", "paper")
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,7 +91,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(PARTICIPANT_FORM)
 def show_slot(desk: PermittedRequest, slot: str, version: VersionNumber = None, done: str = "") -> Response:
     page = _slot_page(desk, slot, version=version)
-    return desk.show(replace(page, notice="proposed" if done == "proposed" else ""))
+    return desk.show(replace(page, notice=done if done in NOTICES else ""))
 
 
 @router.post(PARTICIPANT_FORM)
@@ -147,6 +153,7 @@ def _slot_page(
     corrects = ROUTES["POST", FORM_CORRECTION].permission in view.may
     may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
+    enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return SlotPage(
         subject=view.participant.subject,
@@ -177,6 +184,8 @@ def _slot_page(
         chosen=cell.reason,
         remindable=reminds,
         unreminded=_why_unreminded(desk, state) if reminds else "",
+        paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
+        papers=get_paper_entries(desk.context, slot),
     )
 
 

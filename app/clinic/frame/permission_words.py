@@ -30,6 +30,9 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.ALERT_SEE: N_("see alerts"),
     Permission.ALERT_HANDLE: N_("deal with alerts"),
     Permission.MATTER_SETTLE: N_("settle open items"),
+    Permission.CUT_MAKE: N_("make data cuts"),
+    Permission.EXPORT_RUN: N_("export data"),
+    Permission.PAPER_ENTER: N_("enter forms that were filled in on paper"),
 }
 """A test holds it complete."""
 

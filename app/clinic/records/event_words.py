@@ -65,6 +65,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.FORM_BEGUN: N_("Form started"),
     Event.ANSWER_SAVED: N_("Answers saved"),
     Event.FORM_SUBMITTED: N_("Form sent"),
+    Event.PAPER_ENTERED: N_("Paper form entered"),
+    Event.PAPER_SUBMITTED: N_("Paper form became the form's answers"),
     Event.ANSWERS_AFTER_GAP: N_("Answers arrived out of order"),
     Event.ANSWERS_ALTERED: N_("Answers changed on the phone were kept apart"),
     Event.ANSWERS_QUARANTINED: N_("Answers were kept apart"),
@@ -91,6 +93,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.EDC_TOKEN_ISSUED: N_("EDC signed in"),
     Event.EDC_TOKEN_REFUSED: N_("EDC sign-in refused"),
     Event.FEED_PULLED: N_("Data transferred to the EDC"),
+    Event.CUT_MADE: N_("Data cut made"),
+    Event.DATA_EXPORTED: N_("Data exported"),
     Event.FEED_RESTORED: N_("Transfers to the EDC restarted"),
     Event.TRAIL_SEALED: N_("Day sealed"),
 }

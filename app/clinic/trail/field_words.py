@@ -38,6 +38,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "in_grace": N_("Within the days of grace"),
     "out_of_plan": N_("No longer in the plan"),
     "late_reason": N_("Why it was late"),
+    "collected_on": N_("Filled in on paper on"),
+    "paper": N_("Which sheet of paper"),
     "language": N_("Language"),
     "lang": N_("Language"),
     "captured_offline": N_("Filled in without a connection"),
@@ -121,6 +123,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "to": N_("Until"),
     "item": N_("Question"),
     "file": N_("File"),
+    "seq": N_("Number in the feed"),
+    "cut_at": N_("Data as of"),
 }
 """By the name of a field; a test holds that every field that is no technical one has words."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
 from app.domain.plans.status import Status
 from app.domain.records.access import ActorKind, Role, Scope
@@ -91,6 +92,14 @@ FAILURE_WORDS: _Words = {
 NOT_TAKEN = N_("The mail server rejected it")
 """For every other code of why a message did not leave."""
 
+PAPER_REASONS: _Words = {
+    PaperReason.no_device: N_("Has no suitable phone"),
+    PaperReason.prefers_paper: N_("Prefers paper"),
+    PaperReason.cannot_use: N_("Cannot use the phone"),
+    PaperReason.system_down: N_("The system was down"),
+    PaperReason.other: N_("Another reason"),
+}
+
 VALUE_WORDS: Mapping[str, _Words] = {
     "slot.published_state": _STATUS,
     "slot.exit_kind": _EXIT,
@@ -167,6 +176,11 @@ VALUE_WORDS: Mapping[str, _Words] = {
         "already_submitted": N_("Differ from the answers already sent"),
         "altered": N_("Were changed on the phone after they were given"),
     },
+    "paper_entry.reason": PAPER_REASONS,
+    "paper_entry.outcome": {
+        PaperOutcome.submitted: N_("Became the form's answers"),
+        PaperOutcome.kept_apart: N_("Kept apart"),
+    },
     "visit_record.state": {
         VisitState.planned: N_("Planned"),
         VisitState.occurred: N_("Took place"),
@@ -195,6 +209,7 @@ VALUE_WORDS: Mapping[str, _Words] = {
         Scope.ARM_READ: N_("see the treatment arm"),
         Scope.ANSWERS_READ: N_("read answers"),
         Scope.SCORES_READ: N_("read scores"),
+        Scope.CUTS_WRITE: N_("make data cuts"),
         Scope.DIARY_READ: N_("read the diary"),
     },
     "trail.by": ACTOR_WORDS,
@@ -210,6 +225,8 @@ REASON_WORDS: _Words = {
 ALIKE: Mapping[str, str] = {
     "response.helped_by": "slot.helped_by",
     "response.late_reason": "slot.late_reason",
+    "paper_entry.helped_by": "slot.helped_by",
+    "paper_entry.late_reason": "slot.late_reason",
 }
 
 

@@ -27,6 +27,13 @@ class LateReason(StrEnum):
     other = "other"
 
 
+class CollectionMode(StrEnum):
+    """By which means the answers of a form were given."""
+
+    own_device = "own_device"
+    paper = "paper"
+
+
 @dataclass(frozen=True, slots=True)
 class SubmittedAnswer:
     """One answer as a device sends it: its number there, what it was based on, item and value.

@@ -50,7 +50,7 @@ def classify_arrival(
     after closing: accepted as out of window. Anything else, or captured after an exit, is quarantined.
     """
     moment = received_at if captured_at is None else min(captured_at, received_at)
-    if _after_exit(facts.exit, moment):
+    if is_after_exit(facts.exit, moment):
         return Arrival.quarantined
     if received_at < window.closes_at:
         return Arrival.in_window if received_at >= window.opens_at else Arrival.quarantined
@@ -62,5 +62,6 @@ def classify_arrival(
     return Arrival.quarantined
 
 
-def _after_exit(ended: Exit | None, moment: datetime) -> bool:
+def is_after_exit(ended: Exit | None, moment: datetime) -> bool:
+    """Whether a moment lies at or after the exit, if there was one."""
     return ended is not None and moment >= ended.at

@@ -31,6 +31,7 @@ _KINDS: Mapping[str, HistoryKind] = {
     "form": HistoryKind.forms,
     "answer": HistoryKind.forms,
     "slot": HistoryKind.forms,
+    "paper": HistoryKind.forms,
     "alert": HistoryKind.alerts,
     "correction": HistoryKind.corrections,
     "matter": HistoryKind.corrections,
@@ -82,6 +83,7 @@ _WORDED = frozenset(
         AuditEvent.ALERT_CLOSED,
         AuditEvent.MATTER_SETTLED,
         AuditEvent.ANSWERS_ACCEPTED,
+        AuditEvent.PAPER_ENTERED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
@@ -103,7 +105,9 @@ def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
     return tuple(event for event, each in kinds if each is not None and kind in (None, each))
 
 
-_ABOUT_FORMS = frozenset({"form", "answer", "answers", "slot", "visit", "correction", "alert", "matter"})
+_ABOUT_FORMS = frozenset(
+    {"form", "answer", "answers", "slot", "visit", "correction", "alert", "matter", "paper"}
+)
 """Events that are about a form, which one of their changes names."""
 
 

@@ -32,6 +32,7 @@ _KINDS: Mapping[str, TrailKind] = {
     "answer": TrailKind.forms,
     "slot": TrailKind.forms,
     "schedule": TrailKind.forms,
+    "paper": TrailKind.forms,
     "alert": TrailKind.alerts,
     "matter": TrailKind.corrections,
     "correction": TrailKind.corrections,
@@ -58,6 +59,8 @@ _KINDS: Mapping[str, TrailKind] = {
     "client": TrailKind.transfers,
     "token": TrailKind.transfers,
     "feed": TrailKind.transfers,
+    "cut": TrailKind.transfers,
+    "export": TrailKind.transfers,
     "study": TrailKind.study,
     "site": TrailKind.study,
     "pack": TrailKind.study,
@@ -134,8 +137,9 @@ _TECHNICAL = frozenset(
     " received_at pulled_at restored_at window_version attempts submission content_sha256 instrument_sha256"
     " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
     " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
-    " acknowledged_at acknowledged_by wake_at alert_id lease_until edc_record.version as_of claimed_as_of"
-    " resource contact.address_sealed slot.correction settled_by settlement.ref licence_decision.ref".split()
+    " acknowledged_at acknowledged_by entered_at entered_by wake_at alert_id lease_until edc_record.version"
+    " as_of claimed_as_of resource contact.address_sealed slot.correction slot.paper settled_by"
+    " settlement.ref licence_decision.ref feed_hash made_by".split()
 )
 """Fields that stand in the downloads alone."""
 
@@ -148,8 +152,8 @@ def find_form_subject(record: str) -> RecordSubject:
 
 
 BY_KEY = frozenset(
-    "anchor message response quarantine correction correction_decision participant_request visit_record"
-    " alert alert_action alert_message".split()
+    "anchor message response quarantine correction correction_decision paper_entry"
+    " participant_request visit_record alert alert_action alert_message".split()
 )
 """Tables whose records are of a form or a date that their key alone does not tell."""
 

@@ -326,12 +326,16 @@ class Plan:
         )
 
     @property
+    def arm_revealing_rules(self) -> tuple[VisitRule, ...]:
+        """The visits that one arm alone has."""
+        return tuple(rule for rule in self.visits if rule.arms or self.reveals_arm(rule.anchor or ""))
+
+    @property
     def arm_revealing_visits(self) -> tuple[str, ...]:
-        """The codes of visits, with `{n}` in those that repeat, that one arm alone has."""
-        visits = [rule.code for rule in self.visits if rule.arms or self.reveals_arm(rule.anchor or "")]
+        """The codes of visits and diary entries, with `{n}` in those that repeat, that one arm alone has."""
         diary = self.diary
         phases = diary.phases if diary is not None and self.reveals_arm(diary.anchor) else ()
-        return (*visits, *(phase.code for phase in phases))
+        return (*(rule.code for rule in self.arm_revealing_rules), *(phase.code for phase in phases))
 
     def names_subject(self, subject_key: str) -> bool:
         """Whether a text is a participant's code of this study."""

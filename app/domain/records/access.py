@@ -32,6 +32,9 @@ class Permission(StrEnum):
     ALERT_SEE = "alert:see"
     ALERT_HANDLE = "alert:handle"
     MATTER_SETTLE = "matter:settle"
+    CUT_MAKE = "cut:make"
+    EXPORT_RUN = "export:run"
+    PAPER_ENTER = "paper:enter"
 
 
 class Role(StrEnum):
@@ -62,6 +65,7 @@ _CONDUCT = frozenset(
         Permission.REMINDER_SEND,
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
+        Permission.PAPER_ENTER,
     }
 )
 _READING = frozenset(
@@ -88,10 +92,19 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.MATTER_SETTLE,
     },
     Role.MONITOR: _READING | {Permission.ACCESS_SEE},
-    Role.DATA_MANAGER: _READING | {Permission.MATTER_SETTLE},
+    Role.DATA_MANAGER: _READING | {Permission.MATTER_SETTLE, Permission.CUT_MAKE, Permission.EXPORT_RUN},
     Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
-    Role.STATISTICIAN: frozenset({Permission.REPORT_SEE, Permission.ARM_SEE}),
-    Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE}),
+    Role.STATISTICIAN: frozenset(
+        {
+            Permission.REPORT_SEE,
+            Permission.ARM_SEE,
+            Permission.ANSWERS_SEE,
+            Permission.SCORES_SEE,
+            Permission.CUT_MAKE,
+            Permission.EXPORT_RUN,
+        }
+    ),
+    Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE, Permission.EXPORT_RUN}),
 }
 """The one table of grants. Nurses see whether a form was sent, and neither answers nor scores.
 
@@ -111,6 +124,7 @@ class Scope(StrEnum):
     ANSWERS_READ = "answers:read"
     SCORES_READ = "scores:read"
     DIARY_READ = "diary:read"
+    CUTS_WRITE = "cuts:write"
 
 
 class ActorKind(StrEnum):

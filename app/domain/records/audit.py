@@ -104,6 +104,8 @@ class AuditEvent(StrEnum):
     FORM_BEGUN = "participant:form:begun"
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
+    PAPER_ENTERED = "site:paper:entered"
+    PAPER_SUBMITTED = "site:paper:submitted"
     ANSWERS_AFTER_GAP = "participant:answer:gap"
     ANSWERS_ALTERED = "participant:answer:altered"
     ANSWERS_QUARANTINED = "participant:answer:quarantined"
@@ -123,12 +125,15 @@ class AuditEvent(StrEnum):
     FEED_RESTORED = "system:feed:restored"
     TRAIL_SEALED = "clock:trail:sealed"
     CLOCK_CONFIRMED = "system:clock:confirmed"
+    CUT_MADE = "study:cut:made"
+    DATA_EXPORTED = "study:export:made"
 
 
 _SCHEDULE = frozenset({"anchor", "slot"})
 
 COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.STUDY_LOADED: frozenset({"study"}),
+    AuditEvent.CUT_MADE: frozenset({"data_cut"}),
     AuditEvent.SITE_OPENED: frozenset({"site"}),
     AuditEvent.PACK_IMPORTED: frozenset({"instrument_pack"}),
     AuditEvent.SITE_UPDATED: frozenset({"site"}),
@@ -204,6 +209,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.FORM_BEGUN: frozenset({"slot"}),
     AuditEvent.ANSWER_SAVED: frozenset({"answer_event"}),
     AuditEvent.FORM_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
+    AuditEvent.PAPER_ENTERED: frozenset({"paper_entry", "slot"}),
+    AuditEvent.PAPER_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
     AuditEvent.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
     AuditEvent.ANSWERS_ALTERED: frozenset({"quarantine"}),
     AuditEvent.ANSWERS_QUARANTINED: frozenset({"quarantine"}),

@@ -27,7 +27,13 @@ from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.setup.packs import check_form_wording
 from app.services.setup.site_words import urgent_words
-from app.storage.queries.form_rows import FormRows, read_form_by_device, read_form_by_token, reread_form
+from app.storage.queries.form_rows import (
+    FormRows,
+    OwnFormRows,
+    read_form_by_device,
+    read_form_by_token,
+    reread_form,
+)
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
@@ -82,13 +88,13 @@ class FormAccess:
     """Who asks for a form of their own with this cookie, and everything stored of it, read at once."""
 
     participant: ParticipantSession
-    rows: FormRows
+    rows: OwnFormRows
 
 
 def find_form(installation: Installation, cookie: str, slot_id: str, at: datetime) -> FormAccess | None:
     """The form that this cookie's participant asks for; None where cookie or slot is not known."""
     rows = read_form_by_token(installation.engine, token_digest(cookie), slot_id)
-    return None if rows is None else FormAccess(build_session(installation, rows.session, at), rows)
+    return None if rows is None else FormAccess(build_session(installation, rows.person, at), rows)
 
 
 def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:

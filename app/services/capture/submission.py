@@ -20,6 +20,7 @@ from app.services.capture.submission_builder import (
     SubmittedForm,
     answer_document,
     build_submission,
+    by_participant,
     check_submission,
 )
 from app.services.core.context import ParticipantContext
@@ -64,6 +65,7 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
     return SubmissionContext(
         rows,
         definition,
+        by_participant(rows.person.participant.public_id),
         installation.app_version,
         device_to_keep_alive(context),
         installation.fact_key,

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from app.domain.capture.answers import SubmittedAnswer, validate_answers
+from app.domain.capture.answers import CollectionMode, SubmittedAnswer, validate_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import credible_capture
+from app.domain.capture.paper import classify_paper
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
+from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.domain.refusal import Refused
@@ -43,7 +45,8 @@ class SubmittedForm:
 
     `submission` is the sender's own name for it; `presentation` says how the form was shown, `base` which
     revision of the draft its page rested on, `skew` by how many seconds the server's clock was ahead of the
-    device's. `offline`: it, or an answer of it, could not be sent at once.
+    device's. `offline`: it, or an answer of it, could not be sent at once. `collected_on`: the day on which
+    the participant filled it in on paper.
     """
 
     answers: Mapping[str, AnswerValue]
@@ -54,11 +57,33 @@ class SubmittedForm:
     base: int | None = None
     skew: int | None = None
     offline: bool = False
+    collected_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who submits a form, by which means, and the event that tells it."""
+
+    actor: Actor
+    originator: str
+    mode: CollectionMode
+    event: AuditEvent
+
+
+def by_participant(public_id: str) -> Submitter:
+    """The participant, on a device of their own."""
+    actor, event = participant_actor(public_id), AuditEvent.FORM_SUBMITTED
+    return Submitter(actor, actor.role, CollectionMode.own_device, event)
+
+
+def by_paper(actor: Actor) -> Submitter:
+    """Staff, who enter what the participant filled in on paper."""
+    return Submitter(actor, actor.id, CollectionMode.paper, AuditEvent.PAPER_SUBMITTED)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionContext:
-    """Everything that a submission meets, read once: the rows, what the form asks, and who stores it.
+    """Everything that a submission meets, read once: the rows, what the form asks, who submits and stores it.
 
     `seen_device`: the browser whose lease is renewed along with the submission, where that is due;
     `clock_untrusted`: the server's clock is in doubt.
@@ -66,6 +91,7 @@ class SubmissionContext:
 
     rows: FormRows
     definition: FormDefinition
+    submitter: Submitter
     app_version: str
     seen_device: int | None
     fact_key: FactKey
@@ -94,7 +120,8 @@ class ResponseOrigin:
     in_grace: bool
     submitted_at: datetime
     originator: str = "participant"
-    mode: str = "own_device"
+    mode: str = CollectionMode.own_device
+    collected_on: date | None = None
     device_at: datetime | None = None
     offset: int | None = None
     """That of a version before, in minutes; None: of `device_at`, as the phone said it."""
@@ -116,6 +143,8 @@ def check_submission(context: SubmissionContext, form: SubmittedForm, at: dateti
     if slot.begun_at is None:
         raise Refused("window_closed" if at >= window.closes_at else "not_begun", day=window.closes_on)
     document = answer_document(definition, form, form.reviewed)
+    if form.collected_on is not None:
+        return CheckedSubmission(form, document, classify_paper(window, facts, form.collected_on))
     captured_at = credible_capture(form.device_at, form.skew, form.offline)
     return CheckedSubmission(form, document, classify_arrival(window, facts, captured_at, at))
 
@@ -128,9 +157,8 @@ def answer_document(definition: FormDefinition, form: SubmittedForm, reviewed: b
 
 def build_submission(context: SubmissionContext, checked: CheckedSubmission, at: datetime) -> Submission:
     """All that this submission writes, as new values; nothing that was read is changed."""
-    rows, form = context.rows, checked.form
-    person = rows.session.participant
-    actor = participant_actor(person.public_id)
+    rows, form, by = context.rows, checked.form, context.submitter
+    person = rows.person.participant
     answers, changes = _unsaved_answers(context, checked, at)
     slot = _submitted_slot(rows.slot, checked.arrival, at)
     origin = ResponseOrigin(
@@ -142,6 +170,9 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         out_of_window=slot.out_of_window,
         in_grace=checked.arrival is Arrival.in_grace,
         submitted_at=at,
+        originator=by.originator,
+        mode=by.mode,
+        collected_on=form.collected_on,
         device_at=form.device_at,
         skew=form.skew,
         offline=form.offline,
@@ -156,7 +187,7 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         new_row_fact(context.fact_key, "response", response._asdict()),
         changed_row_fact(context.fact_key, "slot", slot._asdict(), SENT_SLOT_COLUMNS),
     ]
-    entry = build_entry(rows.head, AuditEvent.FORM_SUBMITTED, actor, at, changes, facts=facts)
+    entry = build_entry(rows.head, by.event, by.actor, at, changes, facts=facts)
     alerts = build_alert_rows(context.definition.plan, slot.instrument, person.id, response, at)
     return Submission(
         entry=entry,
@@ -172,8 +203,8 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
 def _completed_event(
     context: SubmissionContext, slot: SlotRecord, response: ResponseRecord
 ) -> FeedEventDraft:
-    person, site = context.rows.session.participant, context.rows.session.site
-    actor, blinded = participant_actor(person.public_id), context.definition.plan.blinded
+    person, site = context.rows.person.participant, context.rows.person.site
+    actor, blinded = context.submitter.actor, context.definition.plan.blinded
     return slot_event(slot, slot.version, person.subject, site, actor, FORM_COMPLETED, response, blinded)
 
 
@@ -205,6 +236,7 @@ def build_response(
         originator=origin.originator,
         helped_by=slot.helped_by,
         mode=origin.mode,
+        collected_on=origin.collected_on,
         late_reason=slot.late_reason,
         presentation=dict(origin.presentation),
         app_version=origin.app_version,
@@ -226,7 +258,7 @@ def _unsaved_answers(
     """As events what the form carries beyond the saved draft, so that the trail has every answer."""
     rows, form = context.rows, checked.form
     before, revision, slot = rows.answers, rows.revision, rows.slot
-    language, text_sha256 = rows.session.participant.language, context.definition.text.sha256
+    language, text_sha256 = rows.person.participant.language, context.definition.text.sha256
     client = f"sent:{form.submission}"[:32]
     base = revision if form.base is None else form.base
     unsaved = [

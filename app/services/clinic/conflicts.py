@@ -8,19 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
+from app.storage.queries.matters.answers import list_conflicting_items
 from app.storage.tables.schedule import Slot
-
-_FOUND = (
-    sa.select(LATER.c.slot_id, LATER.c.item, EARLIER.c.received_at, LATER.c.received_at.label("later_at"))
-    .join_from(LATER, EARLIER, UNAWARE)
-    .join(Slot, col(Slot.id) == LATER.c.slot_id)
-    .where(col(Slot.participant_id) == sa.bindparam("participant"))
-    .order_by(LATER.c.id, EARLIER.c.id)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +29,8 @@ def list_conflicts(
 ) -> tuple[AnswerConflict, ...]:
     """Those of the forms that are shown, in the order in which they came; never the answers themselves."""
     shown = {slot.id: slot for slot in slots}
-    rows = session.connection().execute(_FOUND, {"participant": participant_id})
     return tuple(
-        AnswerConflict(shown[row.slot_id], row.item, row.received_at, row.later_at)
-        for row in rows
+        AnswerConflict(shown[row.slot_id], row.item, row.earlier_at, row.later_at)
+        for row in list_conflicting_items(session, participant_id)
         if row.slot_id in shown
     )

@@ -312,6 +312,7 @@ def response_payload(response: ResponseRecord) -> dict[str, object]:
         "originator": response.originator,
         "helped_by": response.helped_by,
         "mode": response.mode,
+        "collected_on": response.collected_on.isoformat() if response.collected_on else None,
         "late_reason": response.late_reason,
         "out_of_window": response.out_of_window,
         "in_grace": response.in_grace,

@@ -93,14 +93,16 @@ def find_due_work(context: ClockContext) -> DueWork:
     return DueWork(*map(bool, row))
 
 
-def participants_due(context: ClockContext) -> Iterator[int]:
+def participants_due(context: ClockContext, study_id: int | None = None) -> Iterator[int]:
     """The participants with a slot that owes something at `at`, longest owed first, each once.
 
-    Pages go on behind the last row read, so that a participant who cannot be pushed keeps nobody waiting.
+    `study_id` leaves out those of other studies. Pages go on behind the last row read, so that a participant
+    who cannot be pushed keeps nobody waiting.
     """
     place = sa.tuple_(col(Slot.wake_at), col(Slot.id))
     rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(
-        col(Slot.wake_at) <= context.at
+        col(Slot.wake_at) <= context.at,
+        sa.true() if study_id is None else col(Slot.study_id) == study_id,
     )
     rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
     yielded: set[int] = set()
@@ -119,15 +121,15 @@ def participants_due(context: ClockContext) -> Iterator[int]:
         )
 
 
-def process_due_slots(context: ClockContext, participant_id: int) -> SlotsProcessed:
+def process_due_slots(context: ClockContext, participant_id: int, *, waits: bool = False) -> SlotsProcessed:
     """Do what a participant's slots owe at `at`, in one transaction; nothing when somebody else is at them.
 
-    After an outage what was missed is told in the order in which it fell due, and of the reminders
-    missed only the latest of each slot is queued, if it is fresh.
+    With `waits` it comes after them instead. After an outage what was missed is told in the order in which it
+    fell due, and of the reminders missed only the latest of each slot is queued, if it is fresh.
     """
     chain = participant_chain(participant_id)
     with context.unit_of_work() as work:
-        if not _is_free(work.session, chain):
+        if not (waits or _is_free(work.session, chain)):
             return SlotsProcessed()
         work.lock(chain)
         slots = _due(work.session, participant_id, context.at)

@@ -29,12 +29,12 @@ from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
 
-_WHO: tuple[Any, ...] = (
-    *(getattr(Device, name) for name in DeviceRecord._fields),
+_PERSON: tuple[Any, ...] = (
     *(getattr(Participant, name) for name in ParticipantRecord._fields),
     *(getattr(Site, name) for name in SiteRecord._fields),
     *(getattr(Study, name) for name in StudyRecord._fields),
 )
+_WHO: tuple[Any, ...] = (*(getattr(Device, name) for name in DeviceRecord._fields), *_PERSON)
 _FORM: tuple[Any, ...] = (
     *(getattr(Slot, name) for name in SlotRecord._fields),
     *(getattr(AuditChain, name) for name in ChainHeadRecord._fields),
@@ -81,28 +81,42 @@ _ALL = (
     .join(AuditChain, col(AuditChain.chain) == CHAIN)
     .where(col(Slot.public_id) == sa.bindparam("slot"))
 )
+_BY_SLOT = (
+    sa.select(*_PERSON, *_FORM, _DRAFT)
+    .select_from(sa.join(Slot, Participant, col(Participant.id) == col(Slot.participant_id)))
+    .join(Site, col(Site.id) == col(Participant.site_id))
+    .join(Study, col(Study.id) == col(Participant.study_id))
+    .join(AuditChain, col(AuditChain.chain) == CHAIN)
+    .where(col(Slot.id) == sa.bindparam("slot_id"))
+)
 _BY_TOKEN = _ALL.where(*_BOUND)
 _BY_DEVICE = _ALL.where(col(Device.id) == sa.bindparam("device"))
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRows:
-    """Whose browser this is: records, not rows of a session."""
+class PersonRows:
+    """Whose form this is: records, not rows of a session."""
 
-    device: DeviceRecord
     participant: ParticipantRecord
     site: SiteRecord
     study: StudyRecord
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRows(PersonRows):
+    """Whose browser this is."""
+
+    device: DeviceRecord
+
+
+@dataclass(frozen=True, slots=True)
 class FormRows:
-    """A form of a participant's own, read at one moment.
+    """A form of a participant, read at one moment.
 
     `draft`: of each item the latest answer; `head` is the version of everything else (optimistic lock).
     """
 
-    session: SessionRows
+    person: PersonRows
     slot: SlotRecord
     head: ChainHeadRecord
     draft: Mapping[str, DraftAnswer]
@@ -118,27 +132,42 @@ class FormRows:
         return max((answer.revision for answer in self.draft.values()), default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFormRows(FormRows):
+    """A form that a participant's own browser asks for."""
+
+    person: SessionRows
+
+
 def read_session_by_token(connection: Connection, token_hash: str) -> SessionRows | None:
     """Whose browser has this token; None unless it is bound."""
     row = connection.execute(_SESSION, {"token": token_hash}).one_or_none()
     return None if row is None else _session_rows(iter(row))
 
 
-def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> FormRows | None:
+def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> OwnFormRows | None:
     """The form that the browser with this token asks for; None unless it is bound and the slot is its own."""
     with _reading(engine).connect() as connection:
-        return _form_rows(connection.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none())
+        return _own_form_rows(
+            connection.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none()
+        )
 
 
-def read_form_by_device(engine: Engine, device_id: int, slot: str) -> FormRows | None:
+def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRows | None:
     """The same for a browser that was recognised already; None unless the slot is its own."""
     with _reading(engine).connect() as connection:
         return reread_form(connection, device_id, slot)
 
 
-def reread_form(connection: Connection, device_id: int, slot: str) -> FormRows | None:
+def reread_form(connection: Connection, device_id: int, slot: str) -> OwnFormRows | None:
     """The same on a connection that holds the lock of the participant's chain."""
-    return _form_rows(connection.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none())
+    return _own_form_rows(connection.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none())
+
+
+def read_form_of_slot(connection: Connection, slot_id: int) -> FormRows:
+    """A form that staff submit for its participant, on a connection that holds the lock of the chain."""
+    values = iter(connection.execute(_BY_SLOT, {"slot_id": slot_id}).one())
+    return FormRows(_person_rows(values), *_slot_rows(values))
 
 
 def _reading(engine: Engine) -> Engine:
@@ -147,20 +176,28 @@ def _reading(engine: Engine) -> Engine:
 
 
 def _session_rows(values: Iterator[Any]) -> SessionRows:
-    return SessionRows(
-        DeviceRecord._make(islice(values, len(DeviceRecord._fields))),
+    device = DeviceRecord._make(islice(values, len(DeviceRecord._fields)))
+    person = _person_rows(values)
+    return SessionRows(person.participant, person.site, person.study, device)
+
+
+def _person_rows(values: Iterator[Any]) -> PersonRows:
+    return PersonRows(
         ParticipantRecord._make(islice(values, len(ParticipantRecord._fields))),
         SiteRecord._make(islice(values, len(SiteRecord._fields))),
         StudyRecord._make(islice(values, len(StudyRecord._fields))),
     )
 
 
-def _form_rows(row: Sequence[Any] | None) -> FormRows | None:
+def _own_form_rows(row: Sequence[Any] | None) -> OwnFormRows | None:
     if row is None:
         return None
     values = iter(row)
-    return FormRows(
-        _session_rows(values),
+    return OwnFormRows(_session_rows(values), *_slot_rows(values))
+
+
+def _slot_rows(values: Iterator[Any]) -> tuple[SlotRecord, ChainHeadRecord, dict[str, DraftAnswer]]:
+    return (
         SlotRecord._make(islice(values, len(SlotRecord._fields))),
         ChainHeadRecord._make(islice(values, len(ChainHeadRecord._fields))),
         {

@@ -84,6 +84,19 @@ def code_literal(code: StrEnum) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{code.value}'", sa.String)
 
 
+def awaits_answers(form: type[Slot] = Slot) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions of a form of the plan that is neither submitted nor excused, and whose date is known.
+
+    They are those of the partial indexes; whether it is open, missed or not expected is not asked here.
+    """
+    return (
+        col(form.submitted_at).is_(None),
+        col(form.excused).is_(None),
+        col(form.opens_at).is_not(None),
+        col(form.out_of_plan).is_(sa.false()),
+    )
+
+
 def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
     """The SQL twin of `app.domain.plans.status.derive_status`; a test proves the two equal."""
     opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)

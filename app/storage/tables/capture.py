@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.storage.tables.columns import big_key_type, enum_type, json_type
 
@@ -59,7 +60,10 @@ class AnswerEvent(SQLModel, table=True):
 
 
 class Response(SQLModel, table=True):
-    """The one answer document of a slot; corrections add versions, nothing is replaced."""
+    """The one answer document of a slot; corrections add versions, nothing is replaced.
+
+    `collected_on`: the day on which the participant filled it in, where that was on paper.
+    """
 
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "version"),
@@ -81,6 +85,7 @@ class Response(SQLModel, table=True):
     originator: str = Field(max_length=20)
     helped_by: str | None = Field(default=None, max_length=20)
     mode: str = Field(max_length=20)
+    collected_on: date | None = None
     late_reason: str | None = Field(default=None, max_length=40)
     presentation: dict[str, Any] = Field(sa_type=json_type())
     app_version: str = Field(max_length=20)
@@ -106,6 +111,30 @@ class Quarantine(SQLModel, table=True):
     device_at: datetime | None = None
     clock_untrusted: bool = False
     received_at: datetime
+
+
+class PaperEntry(SQLModel, table=True):
+    """What somebody entered of a form that the participant filled in on paper, append-only.
+
+    `paper` says which sheet it is, `note` why it was filled in outside of the window.
+    """
+
+    __tablename__ = "paper_entry"
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True, max_length=24)
+    participant_id: int = Field(foreign_key="participant.id", index=True)
+    study_id: int = Field(foreign_key="study.id")
+    slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger, index=True)
+    answers: dict[str, Any] = Field(sa_type=json_type())
+    collected_on: date
+    paper: str = Field(max_length=80)
+    reason: PaperReason = Field(sa_type=enum_type(PaperReason))
+    note: str | None = Field(default=None, max_length=400)
+    helped_by: str | None = Field(default=None, max_length=20)
+    late_reason: str | None = Field(default=None, max_length=40)
+    outcome: PaperOutcome = Field(sa_type=enum_type(PaperOutcome))
+    entered_at: datetime
+    entered_by: str = Field(max_length=80)
 
 
 class Correction(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""The change feed of a study: its numbered events and the head that numbers them."""
+"""The change feed of a study: its numbered events, the head that numbers them, and named cuts of it."""
 
 from datetime import datetime
 
@@ -34,3 +34,24 @@ class FeedEvent(SQLModel, table=True):
     recorded_at: datetime
     line: str
     hash: str = Field(max_length=64)
+
+
+class DataCut(SQLModel, table=True):
+    """A named cut, append-only: a number of the feed, the instant, and the versions by which it is read.
+
+    `feed_hash` is the hash of the feed at `seq`, so that a cut of another feed is never taken for this one.
+    """
+
+    __tablename__ = "data_cut"
+    __table_args__ = (sa.UniqueConstraint("study_id", "name"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    name: str = Field(max_length=20)
+    seq: int
+    feed_hash: str = Field(max_length=64)
+    cut_at: datetime
+    plan_version: str = Field(max_length=20)
+    plan_sha256: str = Field(max_length=64)
+    app_version: str = Field(max_length=20)
+    purpose: str = Field(max_length=400)
+    made_by: str = Field(max_length=80)

@@ -83,6 +83,15 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
             " Please look at the days as they are now, then decide."
         )
     ),
+    "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
+    "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
+    "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),
+    "outside_reason_needed": invalid(
+        N_("This day is outside of the form's window (%(low)s to %(high)s). Please write why.")
+    ),
+    "same_answers_sent": conflict(
+        N_("This form was sent already, with the same answers. Nothing was recorded.")
+    ),
     "no_contact": conflict(N_("There is no address for this person.")),
     "identity_needed": invalid(N_("Please say how identity was checked.")),
     "unknown_channel": invalid(N_("Reminders go by one of these: %(allowed)s.")),

@@ -203,6 +203,7 @@ def _next_version(
         submitted_at=before.submitted_at,
         originator=before.originator,
         mode=before.mode,
+        collected_on=before.collected_on,
         device_at=before.device_at,
         offset=before.device_offset,
         skew=before.device_skew,

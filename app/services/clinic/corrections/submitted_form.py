@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
+from app.services.clinic.paper.recorded import RecordedPaper, list_paper_entries
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.storage.queries.corrections import (
@@ -69,6 +70,7 @@ class FormAct(StrEnum):
     begun = "begun"
     drafted = "drafted"
     sent = "sent"
+    paper = "paper"
     late_arrival = "late_arrival"
     reason = "reason"
     proposed = "proposed"
@@ -80,7 +82,8 @@ class FormAct(StrEnum):
 class FormEvent:
     """One line of a form's history: no answer in it. `by` is "" for the participant.
 
-    `reason` is the code of why it was missed, `note` what was written beside it.
+    `reason` is the code of why it was missed, or of what became of a paper form; `note` what was written
+    beside it, or which sheet of paper it was.
     """
 
     at: datetime
@@ -157,10 +160,11 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
         proposed = [rows.correction.proposed_by for rows in corrections]
         decided = [rows.decision.decided_by for rows in corrections if rows.decision]
         names = find_staff_names(session, {*proposed, *decided})
+        papers = list_paper_entries(session, slot)
         events = [
-            *([FormEvent(slot.begun_at, FormAct.begun)] if slot.begun_at else []),
+            *_phone_events(slot, papers),
             *_drafts(session, slot, participant.zone),
-            *([FormEvent(slot.submitted_at, FormAct.sent, version=1)] if slot.submitted_at else []),
+            *(_paper_event(each) for each in papers),
             *_late_arrivals(session, slot),
             *_missed_reasons(session, slot),
             *(event for rows in corrections for event in _correction_events(rows, names)),
@@ -201,6 +205,21 @@ def _drafts(session: Session, slot: Slot, zone: str) -> Sequence[FormEvent]:
         FormEvent(min(times), FormAct.drafted, answers=len(times), until=max(times))
         for times in days.values()
     ]
+
+
+def _phone_events(slot: Slot, papers: Sequence[RecordedPaper]) -> Iterator[FormEvent]:
+    """That it was begun and sent by the participant; what came from paper, staff began and sent."""
+    if slot.begun_at is not None and slot.begun_at not in {each.at for each in papers}:
+        yield FormEvent(slot.begun_at, FormAct.begun)
+    if slot.submitted_at is not None and not any(each.is_response for each in papers):
+        yield FormEvent(slot.submitted_at, FormAct.sent, version=1)
+
+
+def _paper_event(entry: RecordedPaper) -> FormEvent:
+    version = 1 if entry.is_response else None
+    return FormEvent(
+        entry.at, FormAct.paper, entry.by, version=version, reason=entry.outcome.value, note=entry.paper
+    )
 
 
 def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:

@@ -22,6 +22,7 @@ from app.services.schedule.slot_publication import publish_acts_of
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participant_answers import read_drafts
 from app.storage.queries.slots import slot_facts, slot_status
+from app.storage.queries.trail.participant_history import read_language_at
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Quarantine, Response
 from app.storage.tables.columns import key_of
@@ -63,7 +64,8 @@ def read_late_answers(
     quarantine = session.get_one(Quarantine, quarantine_id)
     slot = session.get_one(Slot, quarantine.slot_id)
     study = session.get_one(Study, participant.study_id)
-    definition = define_form(context.installation, study.code, slot, participant.language)
+    language = read_language_at(session, participant, quarantine.received_at)
+    definition = define_form(context.installation, study.code, slot, language)
     saved = read_drafts(session, [slot_key := key_of(slot)])[slot_key].answers
     instrument, leave_out = definition.instrument, definition.leave_out
     merged = ValidAnswers(without_unasked(instrument, {**saved, **quarantine.answers}, leave_out))
@@ -86,7 +88,8 @@ def accept_late_answers(
 ) -> None:
     """Make them the form's response, out of its window and scored, and tell the EDC.
 
-    It counts as sent when the answers arrived. Raises Refused("not_acceptable") naming the obstacle.
+    It counts as sent when the answers arrived, in the participant's language of then. Raises
+    Refused("not_acceptable") naming the obstacle.
     """
     if late.obstacle is not None:
         raise Refused("not_acceptable", field="decision", obstacle=late.obstacle.value)
@@ -94,7 +97,7 @@ def accept_late_answers(
     origin = ResponseOrigin(
         public_id=new_public_id(),
         submission=f"quarantine:{quarantine.id}",
-        language=participant.language,
+        language=late.definition.text.lang,
         presentation={},
         app_version=context.installation.app_version,
         out_of_window=True,

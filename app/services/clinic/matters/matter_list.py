@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -87,7 +87,7 @@ class MatterScope:
     sites: tuple[StaffSite, ...]
     chosen: tuple[int, ...]
     seeing: tuple[int, ...]
-    everywhere: bool = field(default=False)
+    everywhere: bool
 
     def search(
         self,
@@ -200,10 +200,7 @@ def _shape(
     if not hides:
         return MatterShape(kinds, order, filtered=filtered, single=single)
     revealing = tuple(each.kind for each in plan.anchors if each.arm_revealing)
-    visits = [
-        rule.code_of(offset)
-        for rule in plan.visits
-        if rule.arms or plan.reveals_arm(rule.anchor or "")
-        for offset in rule.offsets or (0,)
-    ]
-    return MatterShape(kinds, order, revealing, tuple(visits), filtered, single)
+    visits = tuple(
+        rule.code_of(offset) for rule in plan.arm_revealing_rules for offset in rule.offsets or (0,)
+    )
+    return MatterShape(kinds, order, revealing, visits, filtered, single)

@@ -2,27 +2,33 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from app.domain.instruments.responses import AnswerValue
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
+from app.storage.tables.schedule import Slot
 
 _CONFLICTS = (
     sa.select(
+        LATER.c.slot_id,
         LATER.c.item,
-        EARLIER.c.value.label("earlier_value"),
-        EARLIER.c.words.label("earlier_words"),
         EARLIER.c.received_at.label("earlier_at"),
-        LATER.c.value.label("later_value"),
-        LATER.c.words.label("later_words"),
         LATER.c.received_at.label("later_at"),
     )
     .join_from(LATER, EARLIER, UNAWARE)
-    .where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
     .order_by(LATER.c.id, EARLIER.c.id)
+)
+_OF_FORM = _CONFLICTS.add_columns(
+    EARLIER.c.value.label("earlier_value"),
+    EARLIER.c.words.label("earlier_words"),
+    LATER.c.value.label("later_value"),
+    LATER.c.words.label("later_words"),
+).where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
+_OF_PARTICIPANT: sa.Select[*tuple[Any, ...]] = _CONFLICTS.join(Slot, col(Slot.id) == LATER.c.slot_id).where(
+    col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer)
 )
 
 
@@ -36,9 +42,14 @@ class ConflictingAnswers(NamedTuple):
     later_at: datetime
 
 
+def list_conflicting_items(session: Session, participant_id: int) -> Sequence[sa.Row[Any]]:
+    """Every pair of a participant: which form and question, and when each was received; not the answers."""
+    return session.connection().execute(_OF_PARTICIPANT, {"participant": participant_id}).all()
+
+
 def read_conflicting_answers(session: Session, slot_id: int) -> Sequence[ConflictingAnswers]:
     """Every pair of a form, in the order in which they came."""
-    rows = session.connection().execute(_CONFLICTS, {"slot": slot_id})
+    rows = session.connection().execute(_OF_FORM, {"slot": slot_id})
     return [
         ConflictingAnswers(
             row.item,

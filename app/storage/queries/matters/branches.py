@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
-from app.storage.queries.slots import code_literal, status_expression
+from app.storage.queries.slots import awaits_answers, code_literal, status_expression
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine
 from app.storage.tables.columns import table_of
@@ -36,7 +36,7 @@ _TYPES: Mapping[str, Any] = {
     "number": sa.Integer(),
     "note": sa.Text(),
 }
-NOW = sa.bindparam("now", type_=_AT)
+_NOW = sa.bindparam("now", type_=_AT)
 _STUDY = sa.bindparam("study", type_=sa.Integer)
 _SITES: sa.BindParameter[Any] = sa.bindparam("sites", expanding=True)
 _SEEING: sa.BindParameter[Any] = sa.bindparam("seeing", expanding=True)
@@ -170,9 +170,12 @@ def _out_of_order(shape: MatterShape) -> list[Branch]:
     ]
 
 
-def _of_slots(branch: Branch, source: sa.FromClause | type[Any], on: sa.ColumnElement[bool]) -> Branch:
-    people = sa.join(Participant, Slot, col(Slot.participant_id) == col(Participant.id))
-    return branch.select_from(people.join(source, on)).where(_seen_slot())
+_FORMS = sa.join(Participant, Slot, col(Slot.participant_id) == col(Participant.id))
+
+
+def _of_forms(branch: Branch, source: type[Any]) -> Branch:
+    """The branch, of rows that each belong to a form that the reader may see."""
+    return branch.select_from(_FORMS.join(source, col(source.slot_id) == col(Slot.id))).where(_seen_slot())
 
 
 def _quarantined(shape: MatterShape) -> list[Branch]:
@@ -185,7 +188,7 @@ def _quarantined(shape: MatterShape) -> list[Branch]:
         at=col(Quarantine.received_at),
         one=col(Quarantine.reason),
     )
-    return [_of_slots(branch, Quarantine, col(Quarantine.slot_id) == col(Slot.id))]
+    return [_of_forms(branch, Quarantine)]
 
 
 UNAWARE: sa.ColumnElement[bool] = sa.and_(
@@ -217,8 +220,7 @@ def _conflicting(shape: MatterShape) -> list[Branch]:
         at=sa.func.max(LATER.c.received_at),
         number=sa.func.count(sa.distinct(LATER.c.item)),
     )
-    people = sa.join(Participant, Slot, col(Slot.participant_id) == col(Participant.id))
-    joined = people.join(LATER, LATER.c.slot_id == col(Slot.id)).join(EARLIER, UNAWARE)
+    joined = _FORMS.join(LATER, LATER.c.slot_id == col(Slot.id)).join(EARLIER, UNAWARE)
     return [branch.select_from(joined).where(_seen_slot()).group_by(col(Slot.id), col(Slot.participant_id))]
 
 
@@ -231,20 +233,17 @@ def _unexplained(shape: MatterShape) -> list[Branch]:
         participant_id=col(Participant.id),
         slot_id=col(Slot.id),
         at=col(Slot.closes_at),
-    ).select_from(sa.join(Participant, Slot, col(Slot.participant_id) == col(Participant.id)))
-    # The conditions of the indexes, so that they are used; the last one is the rule.
+    ).select_from(_FORMS)
+    # The conditions of the indexes, so that they are used; the status is the rule.
     shared = branch.where(
         col(Slot.study_id) == _STUDY,
-        col(Slot.submitted_at).is_(None),
-        col(Slot.excused).is_(None),
-        col(Slot.opens_at).is_not(None),
+        *awaits_answers(),
         col(Slot.for_day).is_(None),
         col(Slot.missed_reason).is_(None),
-        col(Slot.out_of_plan).is_(sa.false()),
-        status_expression(NOW) == code_literal(Status.missed),
+        status_expression(_NOW) == code_literal(Status.missed),
         _seen_slot(),
     )
-    here = shared.where(col(Slot.exit_kind).is_(None), col(Slot.closes_at) <= NOW)
+    here = shared.where(col(Slot.exit_kind).is_(None), col(Slot.closes_at) <= _NOW)
     return [here, shared.where(col(Slot.exit_kind).is_not(None))]
 
 
@@ -259,7 +258,7 @@ def _unsigned(shape: MatterShape) -> list[Branch]:
         at=col(Correction.proposed_at),
         one=col(Correction.public_id),
     )
-    waiting = _of_slots(branch, Correction, col(Correction.slot_id) == col(Slot.id))
+    waiting = _of_forms(branch, Correction)
     return [waiting.where(col(Correction.study_id) == _STUDY, ~decided)]
 
 
@@ -280,7 +279,8 @@ def _contradicted(shape: MatterShape) -> list[Branch]:
     )
     parts = (
         *(f"/anchors/{kind}@" for kind in shape.revealing),
-        *(f"/visits/{visit}@" for visit in shape.revealing_visits),
+        # Also of a visit that staff requested or repeated, such as `EOT-2`.
+        *(f"/visits/{visit}{end}" for visit in shape.revealing_visits for end in ("@", "-")),
     )
     hidden = [col(AuditEntry.changes).contains(part, autoescape=True) for part in parts]
     return [told.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))] if hidden else [told]

@@ -1,7 +1,8 @@
 """Reading alerts: what forms raised, what was done about it, and who was told."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 
+_AT_ONCE = 1000
 _OPEN = col(Alert.closed_at).is_(None)
 
 
@@ -83,24 +85,29 @@ def list_own_alerts(session: Session, participant_id: int) -> Sequence[AlertRows
 def list_alert_actions(session: Session, alert_ids: Collection[int]) -> Mapping[int, list[AlertAction]]:
     """What was done about these alerts, by their keys, in the order in which it was recorded."""
     actions: dict[int, list[AlertAction]] = defaultdict(list)
-    statement = select(AlertAction).where(col(AlertAction.alert_id).in_(alert_ids))
-    for action in session.exec(statement.order_by(col(AlertAction.id))):
-        actions[action.alert_id].append(action)
+    for some in _split_keys(alert_ids):
+        statement = select(AlertAction).where(col(AlertAction.alert_id).in_(some))
+        for action in session.exec(statement.order_by(col(AlertAction.id))):
+            actions[action.alert_id].append(action)
     return actions
 
 
 def list_alert_messages(session: Session, alert_ids: Collection[int]) -> Mapping[int, list[AlertMessageRow]]:
     """Who was to be told of these alerts, by their keys, in the order in which it was queued."""
     messages: dict[int, list[AlertMessageRow]] = defaultdict(list)
-    statement = (
-        sa.select(AlertMessage, col(Staff.name))
-        .join(Staff, col(Staff.id) == col(AlertMessage.staff_id))
-        .where(col(AlertMessage.alert_id).in_(alert_ids))
-        .order_by(col(AlertMessage.id))
-    )
-    for message, name in session.execute(statement):
-        messages[message.alert_id].append(AlertMessageRow(message, name))
+    named = sa.select(AlertMessage, col(Staff.name)).join(Staff, col(Staff.id) == col(AlertMessage.staff_id))
+    for some in _split_keys(alert_ids):
+        statement = named.where(col(AlertMessage.alert_id).in_(some)).order_by(col(AlertMessage.id))
+        for message, name in session.execute(statement):
+            messages[message.alert_id].append(AlertMessageRow(message, name))
     return messages
+
+
+def _split_keys(keys: Collection[int]) -> Iterator[Sequence[int]]:
+    """The keys, at most `_AT_ONCE` at a time: a statement takes only so many values."""
+    remaining = iter(keys)
+    while some := list(islice(remaining, _AT_ONCE)):
+        yield some
 
 
 def count_alerts_of_leavers() -> sa.ScalarSelect[int]:

@@ -21,7 +21,7 @@ from app.domain.plans.windows import Unit
 from app.domain.records.messages import MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import Reason
-from app.storage.queries.slots import code_literal
+from app.storage.queries.slots import awaits_answers, code_literal
 from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import MESSAGE_UNDELIVERED, Message
 from app.storage.tables.participants import Contact, Participant, Snooze, TeamRequest
@@ -151,17 +151,23 @@ def _awake(
     return ~rests
 
 
-LIVE = (
-    col(Slot.submitted_at).is_(None),
-    col(Slot.exit_kind).is_(None),
-    col(Slot.excused).is_(None),
-    col(Slot.opens_at).is_not(None),
-    col(Slot.out_of_plan).is_(sa.false()),
-)
-"""A form that is still wanted; but for the last, what every partial index of slots says word for word."""
-_VISIT = (*LIVE, col(Slot.for_day).is_(None), col(Slot.opens_at) < col(Slot.closes_at))
+LIVE = (*awaits_answers(), col(Slot.exit_kind).is_(None))
+"""A form that is still expected: of these conditions the partial indexes of slots are made."""
 _THERE = col(Slot.site_id).in_(SITES)
-_OVER = sa.or_(col(Slot.begun_at).is_(None), col(Slot.grace_until) <= _NOW)
+
+
+def _visit(form: type[Slot]) -> tuple[sa.ColumnElement[bool], ...]:
+    """The same of a visit."""
+    of_visit = (col(form.for_day).is_(None), col(form.opens_at) < col(form.closes_at))
+    return (*awaits_answers(form), col(form.exit_kind).is_(None), *of_visit)
+
+
+def _over(form: type[Slot]) -> sa.ColumnElement[bool]:
+    """That nobody may go on with a form that is closed."""
+    return sa.or_(col(form.begun_at).is_(None), col(form.grace_until) <= _NOW)
+
+
+_VISIT, _OVER = _visit(Slot), _over(Slot)
 
 Source = sa.Select[Any]
 """Rows of a participant's key (`person`) and a moment (`at`)."""
@@ -224,15 +230,9 @@ def _missed(shape: TodayShape) -> Source:
     shown = (col(earlier.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
     another = sa.exists().where(
         col(earlier.participant_id) == col(Slot.participant_id),
-        col(earlier.submitted_at).is_(None),
-        col(earlier.exit_kind).is_(None),
-        col(earlier.excused).is_(None),
-        col(earlier.opens_at).is_not(None),
-        col(earlier.for_day).is_(None),
-        col(earlier.opens_at) < col(earlier.closes_at),
+        *_visit(earlier),
         col(earlier.missed_reason).is_(None),
-        sa.or_(col(earlier.begun_at).is_(None), col(earlier.grace_until) <= _NOW),
-        col(earlier.out_of_plan).is_(sa.false()),
+        _over(earlier),
         _unexplained_awake(earlier),
         before,
         *shown,

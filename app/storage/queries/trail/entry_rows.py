@@ -16,6 +16,7 @@ from app.storage.tables.capture import (
     AlertAction,
     Correction,
     CorrectionDecision,
+    PaperEntry,
     Quarantine,
     Response,
 )
@@ -188,6 +189,7 @@ _OF_SLOT: Mapping[str, tuple[type[SQLModel], Any, Callable[[str], object]]] = {
     "response": (Response, col(Response.public_id), str),
     "quarantine": (Quarantine, col(Quarantine.id), int),
     "correction": (Correction, col(Correction.public_id), str),
+    "paper_entry": (PaperEntry, col(PaperEntry.public_id), str),
     "participant_request": (TeamRequest, col(TeamRequest.id), int),
     "alert": (Alert, col(Alert.public_id), str),
 }

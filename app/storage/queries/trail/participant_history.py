@@ -1,15 +1,19 @@
 """One participant's audit entries, the newest first, page by page (keyset), with names of staff."""
 
+import json
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.domain.records.audit import AuditEvent
-from app.storage.row_changes import participant_chain
+from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Staff
 
@@ -62,6 +66,21 @@ def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
         .order_by(col(AuditEntry.seq))
     )
     return session.execute(statement).all()
+
+
+def read_language_at(session: Session, participant: Participant, at: datetime) -> str:
+    """The participant's language at a moment: the one from which the first change since then led away."""
+    changes = sa.select(col(AuditEntry.changes)).where(
+        col(AuditEntry.chain) == participant_chain(key_of(participant)),
+        col(AuditEntry.at) > at,
+        col(AuditEntry.changes).contains('"field":"language"', autoescape=True),
+    )
+    for told in session.execute(changes.order_by(col(AuditEntry.seq))).scalars():
+        for change in json.loads(told):
+            of_them = str(change["record"]) == record_name(participant) and change["field"] == "language"
+            if of_them and change["old"] is not None:
+                return str(change["old"])
+    return participant.language
 
 
 def read_message_slots(session: Session, messages: Collection[int]) -> dict[int, int]:

@@ -1,0 +1,1 @@
+"""Commands of data cuts and datasets."""

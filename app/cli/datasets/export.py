@@ -1,0 +1,50 @@
+"""`export`: the datasets of a cut, written to a folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from app.cli.operator import operator_context
+from app.services.datasets.export import FORMATS, LEFT_OUT, ExportEntry, export_cut
+
+_STEPS = 20
+"""How often progress is shown."""
+
+
+def declare_export(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `export`."""
+    parser.add_argument("study")
+    parser.add_argument("--cut", required=True, metavar="NAME")
+    parser.add_argument("--to", required=True, metavar="FOLDER", type=Path, help="a new folder")
+    parser.add_argument("--purpose", required=True, help="what it is for; it stands in the audit trail")
+    parser.add_argument(
+        "--format", action="append", choices=tuple(FORMATS), help="without it, every format; may be repeated"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], choices=tuple(LEFT_OUT), help="leave out; may be repeated"
+    )
+    parser.add_argument("--bom", action="store_true", help="begin CSV files with a mark for spreadsheets")
+    parser.set_defaults(run=run_export)
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    entry = ExportEntry(
+        cut=arguments.cut,
+        purpose=arguments.purpose,
+        formats=tuple(arguments.format or FORMATS),
+        without=frozenset(arguments.without),
+        with_mark=arguments.bom,
+    )
+    with operator_context() as context:
+        exported = export_cut(context, arguments.study, entry, arguments.to, show_export_progress)
+    for file in exported.files:
+        records = "" if file.records is None else f", {file.records} records"
+        print(f"{file.name}: {file.size} bytes{records}")
+    return 0
+
+
+def show_export_progress(done: int, total: int) -> None:
+    """Show how far an export is, a twentieth of its participants at a time."""
+    step = max(1, total // _STEPS)
+    if done % step == 0 or done == total:
+        print(f"{done} of {total} participants", file=sys.stderr)

@@ -1,0 +1,245 @@
+"""Entering a form that was filled in on paper: which form, then every question on one page, by digits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.forms.answer_rows import find_item_field, list_choices, name_form, name_questions
+from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
+from app.clinic.request import (
+    ParticipantStaffRequest,
+    PermittedRequest,
+    PostedFields,
+    get_overview,
+    url_of_participant,
+)
+from app.domain.capture.answers import HelpedBy, LateReason
+from app.domain.capture.paper import PaperReason
+from app.domain.instruments.definition import Condition, Item
+from app.domain.refusal import Refused
+from app.domain.typed_text import drop_unwritable
+from app.i18n.languages import find_language
+from app.services.clinic.paper.entries import (
+    LONGEST_PAPER,
+    PaperForm,
+    TypedAnswer,
+    TypedPaper,
+    enter_paper,
+    get_paper_form,
+    get_typed_paper_form,
+    takes_paper,
+)
+from app.services.clinic.participant_overview import FormState
+from app.web.acts import STALE
+from app.web.form_fields import ActCode, ActWords, read_day_parts
+from app.web.urls import PAPER_ENTRY, PAPER_FORMS
+
+BLANK = "blank"
+COLLECTED_ON = "collected_on"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperItem:
+    """One question with its answers; `choices` is empty where a number or words are typed.
+
+    `when` says after which answer it is asked, as the script reads it; `follows` is the number of that
+    question. `typed` is the value that was chosen or typed.
+    """
+
+    code: str
+    number: int
+    question: str
+    choices: tuple[tuple[str, str], ...]
+    free_text: bool
+    skippable: bool
+    when: str
+    follows: int
+    typed: str = ""
+    blank: bool = False
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPage:
+    """A paper form to enter; `lang` is that of its questions, `errors` pairs of a field and what is wrong."""
+
+    template: ClassVar[str] = "clinic/paper.html"
+    subject: str
+    name: str
+    visit: str
+    day: date | None
+    back_url: str
+    action_url: str
+    lang: str
+    opens_on: date
+    closes_on: date
+    items: tuple[PaperItem, ...]
+    reasons: tuple[str, ...]
+    helpers: tuple[str, ...]
+    late_reasons: tuple[str, ...]
+    longest: int
+    values: Mapping[str, str]
+    error: str = ""
+    error_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperChoice:
+    """A form that can be entered from paper."""
+
+    cell: Cell
+    url: str
+    name: str
+    visit: str
+    opens_on: date | None
+    closes_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFormsPage:
+    """Which form is on the paper: those that are open or missed, the newest first."""
+
+    template: ClassVar[str] = "clinic/paper_forms.html"
+    subject: str
+    back_url: str
+    forms: tuple[PaperChoice, ...]
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(PAPER_FORMS)
+def choose_paper_form(desk: PermittedRequest) -> Response:
+    view = get_overview(desk)
+    states = [each for each in (*view.forms, *view.diary) if takes_paper(each.slot, desk.at)]
+
+    def choice(state: FormState) -> PaperChoice:
+        slot, cell = state.slot, build_cell(view, state)
+        name = instrument_name(desk.installation, view, slot.instrument, desk.frame.code)
+        return PaperChoice(cell, f"{cell.url}/paper", name, slot.visit, slot.opens_on, slot.closes_on)
+
+    states.sort(key=lambda state: state.slot.opens_on or date.min, reverse=True)
+    forms = tuple(choice(state) for state in states)
+    return desk.show(PaperFormsPage(view.participant.subject, participant_url(view), forms))
+
+
+@router.get(PAPER_ENTRY)
+def ask_paper(desk: PermittedRequest, slot: str) -> Response:
+    form = get_paper_form(desk.context, desk.participant.participant_id, slot)
+    return desk.show(_page(desk, form, {}))
+
+
+@router.post(PAPER_ENTRY)
+def take_paper(
+    desk: PermittedRequest,
+    slot: str,
+    fields: PostedFields,
+    paper: ActWords = "",
+    reason: ActCode = "",
+    helped_by: ActCode = "",
+    note: ActWords = "",
+    late_reason: ActCode = "",
+) -> Response:
+    try:
+        desk.require_writable()
+        typed = TypedPaper(
+            answers=_read_answers(fields),
+            collected_on=read_day_parts(fields, COLLECTED_ON),
+            paper=paper,
+            reason=reason,
+            helped_by=helped_by,
+            note=note,
+            late_reason=late_reason,
+        )
+        enter_paper(desk.context, desk.participant.participant_id, slot, typed)
+    except Refused as refused:
+        return _show_refused(desk, slot, fields, refused)
+    return desk.finish()
+
+
+def _show_refused(
+    desk: ParticipantStaffRequest, slot: str, fields: Mapping[str, str], refused: Refused
+) -> Response:
+    """The form with everything that was typed, and what is wrong with it."""
+    form = get_typed_paper_form(desk.context, desk.participant.participant_id, slot)
+    named = name_questions(refused, form.definition)
+    page = _page(desk, form, fields, _wrong_items(refused))
+    field = "main" if refused.code in STALE else find_item_field(refused, "item") or _field_of(desk, refused)
+    return desk.show(replace(page, error=desk.words(named), error_field=field), named)
+
+
+def _field_of(desk: ParticipantStaffRequest, refused: Refused) -> str:
+    field = str(refused.details.get("field", "main"))
+    return f"{COLLECTED_ON}_{desk.frame.date_order[0]}" if field == COLLECTED_ON else field
+
+
+def _wrong_items(refused: Refused) -> frozenset[str]:
+    items = refused.details.get("items", ())
+    several = items if isinstance(items, tuple) else ()
+    return frozenset(map(str, (*several, *([refused.details["item"]] if "item" in refused.details else []))))
+
+
+def _read_answers(fields: Mapping[str, str]) -> Sequence[TypedAnswer]:
+    """What was typed for each question that the form named, in the order of the page."""
+    codes = (name.removeprefix("a_") for name in fields if name.startswith("a_"))
+    blanks = (name.removeprefix("blank_") for name in fields if name.startswith("blank_"))
+    return [_read_answer(code, fields) for code in dict.fromkeys((*codes, *blanks))]
+
+
+def _read_answer(code: str, fields: Mapping[str, str]) -> TypedAnswer:
+    typed = drop_unwritable(fields.get(f"a_{code}", ""))
+    return TypedAnswer(code, typed, blank=typed == BLANK or f"blank_{code}" in fields)
+
+
+def _page(
+    desk: ParticipantStaffRequest,
+    form: PaperForm,
+    fields: Mapping[str, str],
+    wrong: frozenset[str] = frozenset(),
+) -> PaperPage:
+    definition, slot = form.definition, form.slot
+    back = f"{url_of_participant(form.participant.public_id)}/forms/{slot.public_id}"
+    spoken = find_language(definition.text.lang)
+    return PaperPage(
+        subject=form.participant.subject,
+        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        visit=slot.visit,
+        day=slot.for_day,
+        back_url=back,
+        action_url=f"{back}/paper",
+        lang=spoken.tag if spoken else definition.text.lang,
+        opens_on=form.window.opens_on,
+        closes_on=form.window.closes_on,
+        items=tuple(_item(form, item, fields, item.code in wrong) for item in definition.items),
+        reasons=tuple(each.value for each in PaperReason),
+        helpers=tuple(each.value for each in HelpedBy),
+        late_reasons=tuple(each.value for each in LateReason) if form.asks_late_reason else (),
+        longest=LONGEST_PAPER,
+        values={name: drop_unwritable(typed) for name, typed in fields.items()},
+    )
+
+
+def _item(form: PaperForm, item: Item, fields: Mapping[str, str], wrong: bool) -> PaperItem:
+    text, instrument = form.definition.text, form.definition.instrument
+    choices, typed = list_choices(item, text), _read_answer(item.code, fields)
+    return PaperItem(
+        code=item.code,
+        number=item.number,
+        question=text.items[item.code],
+        choices=choices,
+        free_text=item.free_text,
+        skippable=item.skippable,
+        when=_rule(item.condition),
+        follows=instrument.item(item.condition.item).number if item.condition else 0,
+        typed=BLANK if choices and typed.blank else typed.typed,
+        blank=typed.blank,
+        wrong=wrong,
+    )
+
+
+def _rule(condition: Condition | None) -> str:
+    return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""

@@ -1,0 +1,97 @@
+"""What changed between two cuts: each field of each record, with who changed it, when and why."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.datasets.redaction import Event
+
+_COUNTED = ("slot", "response", "answers", "scores")
+"""Sections that are told by their size when they come for the first time: they are new, nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataChange:
+    """One field of one record: what stood there at the earlier cut, or since, and what stands there after."""
+
+    subject: str
+    site: str
+    visit: str
+    ref: str
+    version: int
+    type: str
+    field: str
+    old: str
+    new: str
+    reason: str
+    words: str
+    actor_kind: str
+    actor_id: str
+    recorded_at: str
+    seq: int
+
+
+def list_changes(before: Iterable[Event], since: Iterable[Event]) -> Iterator[DataChange]:
+    """Every change in the order of the feed.
+
+    `before` are the newest events of the records at the earlier cut, `since` those after it, in order. What a
+    reader may not see has been taken out of both.
+    """
+    known = {event["ref"]: event for event in before}
+    for event in since:
+        earlier = known.get(event["ref"])
+        yield from _changes(earlier["data"] if earlier else {}, event)
+        known[event["ref"]] = event
+
+
+def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
+    stated = event["data"].get("reason") or {}
+    code = (event["reason"] or {}).get("code", "")
+    for section, after in event["data"].items():
+        if section == "reason":
+            continue
+        for name, old, new in _differences(section, before.get(section), after):
+            item = name.removeprefix("answers.")
+            yield DataChange(
+                subject=event["subject"],
+                site=event["site"],
+                visit=event["visit"] or "",
+                ref=event["ref"],
+                version=event["version"],
+                type=event["type"],
+                field=name,
+                old=_spelled(old),
+                new=_spelled(new),
+                reason=stated.get("items", {}).get(item, code),
+                words=stated.get("text") or "",
+                actor_kind=event["actor"]["kind"],
+                actor_id=event["actor"]["id"],
+                recorded_at=event["recorded_at"],
+                seq=event["seq"],
+            )
+
+
+def _differences(section: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
+    if old is None and section in _COUNTED:
+        yield section, None, len(_fields(new))
+        return
+    before, after = _fields(old), _fields(new)
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            yield f"{section}.{name}", before.get(name), after.get(name)
+
+
+def _fields(section: object) -> Mapping[str, object]:
+    """The members of a section; scores by their scales."""
+    if isinstance(section, list):
+        return {score["scale"]: score["value"] for score in section}
+    return section if isinstance(section, Mapping) else {}
+
+
+def _spelled(value: object) -> str:
+    """A value as a cell: nothing for what was left blank; a list by its members' dates and kinds."""
+    if isinstance(value, list):
+        return "; ".join(_spelled(each) for each in value)
+    if isinstance(value, Mapping):
+        return " ".join(_spelled(each) for each in value.values() if each is not None)
+    return "" if value is None else str(value)

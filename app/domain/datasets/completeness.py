@@ -1,0 +1,156 @@
+"""The two completeness rates and what they are made of, counted participant by participant (COMPL)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+
+from app.domain.datasets.history import FormFact, SubjectHistory
+from app.domain.datasets.study import DatasetStudy
+from app.domain.datasets.subjects import missing_reason
+from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.report.completeness import RateRules, RuleSet, is_expected, is_valid
+
+COMPL = DatasetTable(
+    name="COMPL",
+    label="Completeness",
+    group="ADAM OTHER",
+    structure="One record per arm, visit, instrument, rule set and choice about late forms",
+    keys=("STUDYID", "ARMCD", "VISITNUM", "INSTR", "RULESET", "LATEFL"),
+    columns=describe_columns("""
+        STUDYID  | text:40  | P | Study Identifier
+        ARMCD    | text:20  | C | Planned Arm Code | ALL: every arm, and those without one so far
+        VISITNUM | decimal  | P | Visit Number
+        VISIT    | text:20  | P | Visit Name
+        INSTR    | text:40  | P | Instrument
+        RULESET  | text:1   | A | Rule Set | 1: exits are death and withdrawal; 2: also loss to follow-up
+        LATEFL   | text:1   | A | Late Forms Count Flag
+        NPOP     | integer  | D | Population | randomised participants who consented and have the visit
+        NEXPECT  | integer  | D | Expected
+        NVALID   | integer  | D | Valid Forms
+        NVALEXP  | integer  | D | Valid Forms of Those Expected
+        AVAILPCT | decimal  | D | Available Data Rate (%) | NVALID of NPOP
+        COMPLPCT | decimal  | D | Completion Rate (%) | NVALEXP of NEXPECT
+    """),
+)
+REASONS = DatasetTable(
+    name="MISSRSN",
+    label="Reasons for Missing Forms",
+    group="ADAM OTHER",
+    structure="One record per arm, visit, instrument, state and reason",
+    keys=("STUDYID", "ARMCD", "VISITNUM", "INSTR", "STATE", "REASON"),
+    columns=describe_columns("""
+        STUDYID  | text:40  | P | Study Identifier
+        ARMCD    | text:20  | C | Planned Arm Code | ALL: every arm, and those without one so far
+        VISITNUM | decimal  | P | Visit Number
+        VISIT    | text:20  | P | Visit Name
+        INSTR    | text:40  | P | Instrument
+        STATE    | text:20  | D | State at the Cut
+        REASON   | text:40  | C | Reason | UNKNOWN where none was given
+        NFORMS   | integer  | D | Forms
+    """),
+)
+POOLED = "ALL"
+_CHOICES = tuple(RateRules(rules, late) for rules in RuleSet for late in (False, True))
+_Place = tuple[Decimal, str, str, str]
+"""The visit's number and code, the instrument, and the arm."""
+
+
+@dataclass(slots=True)
+class CompletenessCounts:
+    """What is counted so far; it grows with visits and reasons, and not with participants.
+
+    Who left the study before a visit was ever told is in the population of that visit all the same: it is
+    `people`, the participants of each arm, but for visits that are expected of those alone who have them.
+    """
+
+    people: Counter[str] = field(default_factory=Counter)
+    counts: dict[_Place, Counter[str]] = field(default_factory=dict)
+    reasons: Counter[tuple[_Place, str, str]] = field(default_factory=Counter)
+
+    def add(self, study: DatasetStudy, history: SubjectHistory) -> None:
+        """Count the forms of one participant's visits, of those who belong to the population."""
+        if not study.is_in_population(history):
+            return
+        arms = [POOLED, *([history.arm] if study.sees_arm and history.arm else [])]
+        self.people.update(arms)
+        for form in study.sorted_forms(history):
+            number = study.visit_number(form.visit)
+            if number is None or form.slot["out_of_plan"] or form.visit not in study.rules:
+                continue
+            for arm in arms:
+                place = (number, form.visit, form.slot["instrument"], arm)
+                self._count(study, history, form, place)
+
+    def _count(self, study: DatasetStudy, history: SubjectHistory, form: FormFact, place: _Place) -> None:
+        facts, counted = study.form_facts(history, form), self.counts.setdefault(place, Counter())
+        for rules in _CHOICES:
+            expected, valid = is_expected(facts, rules.rule_set), is_valid(facts, rules.late_counts)
+            name = _choice(rules)
+            counted[f"{name}:expected"] += expected
+            counted[f"{name}:valid"] += valid
+            counted[f"{name}:both"] += expected and valid
+        counted["told"] += 1
+        reason = missing_reason(form)
+        if reason is not None:
+            self.reasons[place, form.state.upper().replace("_", " "), reason] += 1
+
+    def build_compl(self, study: DatasetStudy) -> Iterator[Row]:
+        """The rates of every visit whose forms were told, with what they are made of."""
+        for place in sorted(self.counts):
+            number, visit, instrument, arm = place
+            if not self.counts[place]["1:N:expected"] and not self.counts[place]["1:Y:valid"]:
+                continue
+            for rules in _CHOICES:
+                counted, name = self.counts[place], _choice(rules)
+                expected, valid = counted[f"{name}:expected"], counted[f"{name}:valid"]
+                both, people = counted[f"{name}:both"], self._population(study, place)
+                yield {
+                    "STUDYID": study.study,
+                    "ARMCD": arm,
+                    "VISITNUM": number,
+                    "VISIT": visit,
+                    "INSTR": instrument,
+                    "RULESET": rules.rule_set.value,
+                    "LATEFL": "Y" if rules.late_counts else "N",
+                    "NPOP": people,
+                    "NEXPECT": expected,
+                    "NVALID": valid,
+                    "NVALEXP": both,
+                    "AVAILPCT": percent(valid, people),
+                    "COMPLPCT": percent(both, expected),
+                }
+
+    def _population(self, study: DatasetStudy, place: _Place) -> int:
+        """All of the arm; of a visit that some arms alone have, theirs; or those who came to have it."""
+        rule, arm = study.rules[place[1]], place[3]
+        if not rule.waits or (rule.arms and not study.sees_arm):
+            return self.counts[place]["told"]
+        arms = rule.arms if arm == POOLED and rule.arms else (arm,)
+        return sum(self.people[each] for each in arms)
+
+    def build_reasons(self, study: DatasetStudy) -> Iterator[Row]:
+        """How often each reason was given."""
+        for (place, state, reason), count in sorted(self.reasons.items()):
+            number, visit, instrument, arm = place
+            yield {
+                "STUDYID": study.study,
+                "ARMCD": arm,
+                "VISITNUM": number,
+                "VISIT": visit,
+                "INSTR": instrument,
+                "STATE": state,
+                "REASON": reason,
+                "NFORMS": count,
+            }
+
+
+def _choice(rules: RateRules) -> str:
+    return f"{rules.rule_set.value}:{'Y' if rules.late_counts else 'N'}"
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """A share in percent to one decimal, halves up; None of nothing."""
+    if not whole:
+        return None
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.1"), ROUND_HALF_UP)

@@ -1,0 +1,118 @@
+"""NDJSON, one object a line, and Dataset-JSON 1.1 of CDISC."""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from app.domain.datasets.formats.spelling import FileContext, spell_cell, spell_decimal
+from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
+from app.domain.records.audit import format_instant
+
+_TYPES: Mapping[ColumnKind, Mapping[str, str]] = {
+    ColumnKind.text: {"dataType": "string"},
+    ColumnKind.integer: {"dataType": "integer"},
+    # As text, so that no reader's binary number changes a digit.
+    ColumnKind.decimal: {"dataType": "decimal", "targetDataType": "decimal"},
+    ColumnKind.date: {"dataType": "date", "targetDataType": "integer", "displayFormat": "E8601DA."},
+}
+
+
+class NdjsonFormat:
+    """One object for each record, without the columns that are empty; decimals are numbers as printed."""
+
+    suffix = "ndjson"
+
+    def head(self, _context: FileContext, _table: DatasetTable, _columns: Sequence[Column]) -> bytes:
+        """Nothing."""
+        return b""
+
+    def record(self, columns: Sequence[Column], row: Row, _number: int) -> bytes:
+        """One object and the end of its line."""
+        cells = ((column.name, row.get(column.name)) for column in columns)
+        members = (f'"{name}":{_number_or_text(value)}' for name, value in cells if value not in (None, ""))
+        return f"{{{','.join(members)}}}\n".encode()
+
+    def tail(self, _columns: Sequence[Column], _records: int) -> bytes:
+        """Nothing."""
+        return b""
+
+
+class DatasetJsonFormat:
+    """Dataset-JSON 1.1: what the file is, its columns, and each record as a list."""
+
+    suffix = "json"
+
+    def head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
+        """Everything but the records and how many there are."""
+        described = {
+            "datasetJSONCreationDateTime": format_instant(context.at),
+            "datasetJSONVersion": "1.1.0",
+            "fileOID": f"{context.study}.{context.cut}.{table.name}",
+            "dbLastModifiedDateTime": format_instant(context.at),
+            "originator": "Daybook",
+            "sourceSystem": {"name": "Daybook", "version": context.app_version},
+            "studyOID": study_oid(context.study),
+            "metaDataVersionOID": metadata_oid(context),
+            "metaDataRef": "define.xml",
+            "itemGroupOID": f"IG.{table.name}",
+            "name": table.name,
+            "label": table.label,
+            "columns": [_describe(table, column) for column in columns],
+        }
+        return (_spelled(described)[:-1] + ',"rows":[').encode()
+
+    def record(self, columns: Sequence[Column], row: Row, number: int) -> bytes:
+        """One list, behind a comma but for the first."""
+        cells = ",".join(_cell(column, row.get(column.name)) for column in columns)
+        return f"{',' if number > 1 else ''}\n[{cells}]".encode()
+
+    def tail(self, _columns: Sequence[Column], records: int) -> bytes:
+        """How many records there were."""
+        return f'\n],"records":{records}}}\n'.encode()
+
+
+def study_oid(study: str) -> str:
+    """The study as CDISC's files name it."""
+    return f"STDY.{study}"
+
+
+def metadata_oid(context: FileContext) -> str:
+    """The version of the definitions by which a file is read."""
+    return f"MDV.{context.study}.{context.app_version}"
+
+
+def item_oid(table: DatasetTable, column: Column) -> str:
+    """A column as define.xml names it."""
+    return f"IT.{table.name}.{column.name}"
+
+
+def _describe(table: DatasetTable, column: Column) -> dict[str, object]:
+    described: dict[str, object] = {
+        "itemOID": item_oid(table, column),
+        "name": column.name,
+        "label": column.label,
+        **_TYPES[column.kind],
+    }
+    if column.kind is ColumnKind.text:
+        described["length"] = column.length
+    if column.name in table.keys:
+        described["keySequence"] = table.keys.index(column.name) + 1
+    return described
+
+
+def _cell(column: Column, value: Value) -> str:
+    if value is None:
+        return '""' if column.kind is ColumnKind.text else "null"
+    if isinstance(value, int):
+        return str(value)
+    return _spelled(spell_cell(value))
+
+
+def _number_or_text(value: Value) -> str:
+    if isinstance(value, Decimal):
+        return spell_decimal(value)
+    return str(value) if isinstance(value, int) else _spelled(spell_cell(value))
+
+
+def _spelled(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

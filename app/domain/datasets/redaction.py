@@ -1,0 +1,17 @@
+"""What a reader may see of an event: the same sections as the feed would hand to them."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+Event = Mapping[str, Any]
+"""One event of the feed as it is served, read from its line."""
+
+
+def redact_event(event: Event, scopes: Collection[str]) -> Event | None:
+    """The event without the sections that these scopes do not open; None where it may not be known at all."""
+    if event["needs"] is not None and event["needs"] not in scopes:
+        return None
+    withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
+    if not withheld:
+        return event
+    return {**event, "data": {name: each for name, each in event["data"].items() if name not in withheld}}

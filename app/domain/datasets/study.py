@@ -1,0 +1,112 @@
+"""What datasets of a study rest on beside its feed: plan, instruments, terms and the cut; and their days."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory
+from app.domain.datasets.terms import InstrumentTerms, plain_terms
+from app.domain.instruments.definition import Instrument
+from app.domain.plans.plan import Plan, VisitRule
+from app.domain.report.completeness import EXITS, FormFacts, RuleSet
+from app.domain.report.spreads import visit_order
+
+RANDOMISATION = "randomisation"
+_DIARY_FROM = 1000
+"""Numbers of diary days as visits begin above those of any visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStudy:
+    """A study as of a cut: `at` is the cut's instant, `through` its number of the feed.
+
+    `numbers` are those of visits and diary days by code, `rules` those of the visits that the plan expects.
+    """
+
+    study: str
+    cut: str
+    through: int
+    at: datetime
+    plan: Plan
+    find_instrument: Callable[[str, str], Instrument]
+    terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
+    sees_arm: bool = True
+    numbers: Mapping[str, Decimal] = field(init=False, repr=False, compare=False)
+    rules: Mapping[str, VisitRule] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        visits = {code: Decimal(place + 1) for code, place in visit_order(self.plan).items()}
+        phases = self.plan.diary.phases if self.plan.diary else ()
+        days = [phase.code_of(offset) for phase in phases for offset in phase.offsets]
+        diary = {code: Decimal(_DIARY_FROM + place) for place, code in enumerate(days)}
+        rules = [rule for rule in self.plan.visits if not rule.on_request]
+        expected = {rule.code_of(offset): rule for rule in rules for offset in rule.offsets or (0,)}
+        object.__setattr__(self, "numbers", {**diary, **visits})
+        object.__setattr__(self, "rules", expected)
+
+    def instrument(self, form: FormFact) -> Instrument:
+        """The instrument of a form, in the version in which it is asked."""
+        return self.find_instrument(form.slot["instrument"], form.slot["instrument_version"])
+
+    def terms_of(self, instrument: Instrument) -> InstrumentTerms:
+        """The codes and names of an instrument."""
+        return self.terms.get((instrument.id, instrument.version)) or plain_terms(instrument)
+
+    def subject_id(self, history: SubjectHistory) -> str:
+        """The participant's code, unique over all studies (USUBJID)."""
+        inside = history.subject
+        return f"{self.study}-{inside if inside.startswith(history.site) else f'{history.site}-{inside}'}"
+
+    def arm_name(self, code: str | None) -> str:
+        """The name of an arm."""
+        return next((arm.name for arm in self.plan.arms if arm.code == code), "")
+
+    def visit_number(self, visit: str) -> Decimal | None:
+        """The number of a visit in the plan's order (VISITNUM); one that staff added has decimals."""
+        stem, _, count = visit.rpartition("-")
+        if visit not in self.numbers and stem in self.numbers and count.isdigit():
+            return self.numbers[stem] + Decimal(int(count)) / 100
+        return self.numbers.get(visit)
+
+    def is_in_population(self, history: SubjectHistory) -> bool:
+        """Whether the rates count this participant: randomised, where the plan does that, and consented."""
+        randomised = RANDOMISATION not in self.plan.anchor_kinds or RANDOMISATION in history.anchors
+        return randomised and history.consented_on is not None
+
+    def form_facts(self, history: SubjectHistory, form: FormFact) -> FormFacts:
+        """What the completeness rates ask of a form."""
+        closes_at, closes_on = form.slot["closes_at"], form.day("closes_on")
+        left = (
+            rules
+            for rules, kinds in EXITS.items()
+            if closes_on is not None and _left_by(history.exits, {kind.value for kind in kinds}, closes_on)
+        )
+        return FormFacts(
+            in_population=self.is_in_population(history),
+            closed=closes_at is not None and datetime.fromisoformat(closes_at) <= self.at,
+            left=frozenset[RuleSet](left),
+            submitted=form.state == "submitted",
+            late=bool(form.slot["out_of_window"]),
+            scorable=form.scorable,
+        )
+
+    def sorted_forms(self, history: SubjectHistory) -> list[FormFact]:
+        """The forms by visit, then instrument."""
+        return sorted(history.forms, key=self._place)
+
+    def _place(self, form: FormFact) -> tuple[Decimal, str, str]:
+        number = self.visit_number(form.visit)
+        return (Decimal("Infinity") if number is None else number, form.visit, form.slot["instrument"])
+
+
+def _left_by(exits: tuple[ExitFact, ...], kinds: set[str], day: date) -> bool:
+    return any(left.kind in kinds and left.effective_on <= day for left in exits)
+
+
+def study_day(day: date | None, first: date | None) -> int | None:
+    """The day of the study on which something was: the first is 1, the day before it is -1, none is 0."""
+    if day is None or first is None:
+        return None
+    days = (day - first).days
+    return days + 1 if days >= 0 else days

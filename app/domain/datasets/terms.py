@@ -1,0 +1,77 @@
+"""By what codes and names an instrument's items and scores stand in datasets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.instruments.definition import Instrument, Item, Scale, ScaleKind
+from app.domain.toml_section import read_toml
+
+MOST_NAME = 40
+"""Characters of a test's name (SDTM: QSTEST)."""
+_GROUPS = {
+    ScaleKind.GLOBAL: "Global Health Status",
+    ScaleKind.FUNCTIONAL: "Functional Scales",
+    ScaleKind.SYMPTOM: "Symptom Scales",
+    ScaleKind.SUMMARY: "Summary Score",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentTerms:
+    """Controlled terms of one instrument version; what has none gets a code made of `prefix` and its number.
+
+    `tests` are names by test code, `parameters` and `names` codes and names of scores by scale.
+    """
+
+    category: str
+    prefix: str
+    tests: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def item_code(self, item: Item) -> str:
+        """The short code of an item (QSTESTCD)."""
+        return item.cdisc.testcd if item.cdisc else f"{self.prefix}{item.number:02d}"
+
+    def item_name(self, item: Item) -> str:
+        """The name of an item (QSTEST)."""
+        words = item.code.replace("_", " ").capitalize()
+        return self.tests.get(self.item_code(item), words)[:MOST_NAME]
+
+    def scale_code(self, scale: Scale) -> str | None:
+        """The short code of a score; None for one that no terminology has."""
+        return scale.cdisc.testcd if scale.cdisc else None
+
+    def scale_name(self, scale: Scale) -> str:
+        """The name of a score (QSTEST, PARAM)."""
+        named = self.names.get(scale.code, scale.name)
+        return self.tests.get(self.scale_code(scale) or "", named)[:MOST_NAME]
+
+    def parameter(self, scale: Scale) -> str:
+        """The code of a score as a parameter of an analysis (PARAMCD)."""
+        return self.parameters.get(scale.code, f"{self.prefix}{scale.code}")[:8]
+
+    def group(self, scale: Scale) -> str:
+        """The kind of score (PARCAT2)."""
+        return _GROUPS[scale.kind]
+
+
+def plain_terms(instrument: Instrument) -> InstrumentTerms:
+    """Terms of an instrument that no terminology knows: of this project's own."""
+    initials = "".join(word[0] for word in instrument.id.split("-") if word).upper()
+    return InstrumentTerms(category=instrument.name.upper(), prefix=initials[:5])
+
+
+def parse_terms(toml: str, file: str) -> tuple[tuple[str, str], InstrumentTerms]:
+    """The terms that a TOML text states, and of which instrument version. Raises BadDefinition."""
+    root = read_toml(toml, file)
+    key = (root.line("instrument"), root.line("version"))
+    terms = InstrumentTerms(
+        category=root.line("category"),
+        prefix=root.code("prefix", r"[A-Z][A-Z0-9]{0,5}", "at most six capital letters and digits"),
+        tests=root.table("tests"),
+        parameters=root.table("parameters"),
+        names=root.table("names"),
+    )
+    root.done()
+    return key, terms

@@ -1,0 +1,1 @@
+"""Forms that participants fill in on paper, as staff enter them."""

@@ -1,0 +1,304 @@
+"""Entering a form that the participant filled in on paper: judged, kept, and submitted like any other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from app.domain.capture.answers import HelpedBy, LateReason
+from app.domain.capture.arrival import Arrival
+from app.domain.capture.corrections import names_somebody
+from app.domain.capture.document import complete_document, content_digest
+from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
+from app.domain.instruments.responses import (
+    AnswerValue,
+    ValidAnswers,
+    parse_typed_answer,
+    validate_answer,
+    without_unasked,
+)
+from app.domain.plans.schedule import needs_late_reason
+from app.domain.plans.status import ANSWERABLE, Status, died_in_window
+from app.domain.plans.windows import Window, local_day, start_of_day
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.domain.typed_text import trim_text
+from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.paper_submission import PAPER_BASE, submit_paper
+from app.services.capture.quarantine import quarantine_answers
+from app.services.capture.submission import get_first_response
+from app.services.capture.submission_builder import SubmittedForm
+from app.services.core.context import StaffContext
+from app.services.core.identifiers import new_public_id
+from app.services.core.plans import get_plan
+from app.services.setup.packs import check_form_wording
+from app.storage.queries.participants import find_enrolment_days, get_readable_slot
+from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import PaperEntry
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
+
+LONGEST_PAPER = 80
+"""Characters by which a sheet of paper is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAnswer:
+    """What somebody typed as the answer to an item; `blank`: it was left blank on the paper."""
+
+    item: str
+    typed: str
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPaper:
+    """A paper form as it is typed: answers, the day on which it was filled in, and which sheet it is.
+
+    `reason` says why it was on paper, `note` why outside of the window, `late_reason` why a diary entry was
+    late; `helped_by` who wrote the answers down, "" for the participant.
+    """
+
+    answers: Sequence[TypedAnswer]
+    collected_on: date
+    paper: str
+    reason: str
+    helped_by: str = ""
+    note: str = ""
+    late_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperForm:
+    """A form that can be entered from paper, in the participant's words.
+
+    `asks_late_reason`: a diary entry that was filled in late takes a reason.
+    """
+
+    participant: Participant
+    slot: Slot
+    window: Window
+    definition: FormDefinition
+    asks_late_reason: bool
+
+
+def takes_paper(slot: Slot, at: datetime) -> bool:
+    """Whether a form may be entered from paper: open or missed, or its participant died in its window."""
+    status = slot_status(slot, at)
+    if status is Status.not_expected:
+        return died_in_window(window_of_slot(slot), slot_facts(slot))
+    return status in ANSWERABLE or status is Status.missed
+
+
+def get_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> PaperForm:
+    """A form to be entered from paper. Raises Refused: as `enter_paper` before anything was typed."""
+    with context.read() as session:
+        form = _read_form(context, session, participant_id, slot_id)
+        _check_possible(form.slot, context.at)
+        return form
+
+
+def get_typed_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> PaperForm:
+    """The same for a page that shows again what was typed, whatever became of the form meanwhile."""
+    with context.read() as session:
+        return _read_form(context, session, participant_id, slot_id)
+
+
+def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed: TypedPaper) -> PaperOutcome:
+    """Store what was typed, and submit it as the form's response, scored, audited and in the feed.
+
+    Answers that the form cannot take, because it was sent meanwhile or filled in after the participant had
+    left, lie apart for the data manager. Where a phone gave another answer before, both are listed as in
+    conflict. Raises Refused: "unknown_slot" (also for one that tells this reader the arm), "not_yet_open",
+    "not_expected", "same_answers_sent", "no_translation", "date_in_future", "before_enrolment",
+    "paper_needed", "words_too_long", "identifying_words", "paper_reason_needed", "unknown_choice",
+    "outside_reason_needed", "late_reason_needed", "unanswered" naming the items, and as `parse_typed_answer`
+    and `check_form_wording`.
+    """
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(participant_id))
+        form = _read_form(context, work.session, participant_id, slot_id)
+        sent = form.slot.submitted_at is not None
+        if not sent:
+            _check_possible(form.slot, context.at)
+        checked = _check_paper(context, work.session, form, typed)
+        if sent:
+            return _keep_apart(context, work, form, checked, "already_submitted")
+        if checked.arrival is Arrival.quarantined:
+            return _keep_apart(context, work, form, checked, "arrived_too_late")
+        return _submit(context, work, form, checked)
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedPaper:
+    """What was typed, as it is stored."""
+
+    document: ValidAnswers
+    collected_on: date
+    arrival: Arrival
+    paper: str
+    reason: PaperReason
+    helped_by: HelpedBy | None
+    note: str | None
+    late_reason: LateReason | None
+
+
+def _read_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
+    participant = session.get_one(Participant, participant_id)
+    plan = get_plan(context.installation, session, participant.study_id)
+    slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
+    study, window = session.get_one(Study, participant.study_id), window_of_slot(slot)
+    if window is None:
+        raise Refused("not_yet_open")
+    check_form_wording(context.installation, study.code, participant.language, slot, context.at)
+    definition = define_form(context.installation, study.code, slot, participant.language)
+    late = needs_late_reason(definition.plan, planned_slot(slot), start_of_day(window.closes_on, slot.zone))
+    return PaperForm(participant, slot, window, definition, late)
+
+
+def _check_possible(slot: Slot, at: datetime) -> None:
+    if takes_paper(slot, at):
+        return
+    status = slot_status(slot, at)
+    codes = {Status.submitted: "already_submitted", Status.planned: "not_yet_open"}
+    raise Refused(codes.get(status, "not_expected"))
+
+
+def _check_paper(
+    context: StaffContext, session: Session, form: PaperForm, typed: TypedPaper
+) -> _CheckedPaper:
+    slot, window = form.slot, form.window
+    _check_day(context, session, form, typed.collected_on)
+    if typed.reason not in tuple(PaperReason):
+        raise Refused("paper_reason_needed", field="reason", allowed=tuple(PaperReason))
+    if typed.helped_by not in ("", *HelpedBy):
+        raise Refused("unknown_choice", field="helped_by", allowed=tuple(HelpedBy))
+    arrival = classify_paper(window, slot_facts(slot), typed.collected_on)
+    return _CheckedPaper(
+        collected_on=typed.collected_on,
+        arrival=arrival,
+        paper=_check_sheet(typed.paper),
+        reason=PaperReason(typed.reason),
+        helped_by=HelpedBy(typed.helped_by) if typed.helped_by else None,
+        note=_check_note(window, typed.note) if arrival is Arrival.out_of_window else None,
+        late_reason=_check_late_reason(form, typed),
+        document=_read_document(form.definition, typed.answers),
+    )
+
+
+def _check_day(context: StaffContext, session: Session, form: PaperForm, collected_on: date) -> None:
+    """The participant filled it in since they were enrolled, and not in the future."""
+    today = local_day(context.at, form.slot.zone)
+    if collected_on > today:
+        raise Refused("date_in_future", field="collected_on", latest=today)
+    enrolled_on = find_enrolment_days(session, [form.participant])[key_of(form.participant)]
+    if collected_on < enrolled_on:
+        raise Refused("before_enrolment", field="collected_on", earliest=enrolled_on)
+
+
+def _check_sheet(typed: str) -> str:
+    paper = " ".join(typed.split())
+    if not paper:
+        raise Refused("paper_needed", field="paper")
+    if len(paper) > LONGEST_PAPER:
+        raise Refused("words_too_long", field="paper", most=LONGEST_PAPER)
+    return paper
+
+
+def _check_note(window: Window, typed: str) -> str:
+    note = trim_text(typed)
+    if not note:
+        raise Refused("outside_reason_needed", field="note", low=window.opens_on, high=window.closes_on)
+    if names_somebody(note):
+        raise Refused("identifying_words", field="note")
+    return note
+
+
+def _check_late_reason(form: PaperForm, typed: TypedPaper) -> LateReason | None:
+    collected_at = start_of_day(typed.collected_on, form.slot.zone)
+    if not needs_late_reason(form.definition.plan, planned_slot(form.slot), collected_at):
+        return None
+    if typed.late_reason not in tuple(LateReason):
+        raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
+    return LateReason(typed.late_reason)
+
+
+def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> ValidAnswers:
+    """The complete answer document; an answer to a question that the others leave unasked is left out."""
+    answers: dict[str, AnswerValue] = {}
+    for each in typed:
+        item = definition.instrument.item(each.item)
+        if each.blank:
+            answers[item.code] = validate_answer(item, None)
+        elif trim_text(each.typed):
+            answers[item.code] = parse_typed_answer(item, each.typed)
+    instrument, leave_out = definition.instrument, definition.leave_out
+    asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
+    return complete_document(instrument, asked, leave_out, reviewed=True)
+
+
+def _keep_apart(
+    context: StaffContext, work: UnitOfWork, form: PaperForm, checked: _CheckedPaper, why: str
+) -> PaperOutcome:
+    """Store it beside the form, for the data manager; the same answers as those that were sent are not."""
+    if form.slot.submitted_at is not None:
+        sent = get_first_response(work.session, form.slot)
+        if content_digest(checked.document) == sent.content_sha256:
+            raise Refused("same_answers_sent", receipt=sent.public_id)
+    _record(context, work, form, checked, PaperOutcome.kept_apart)
+    untrusted = context.installation.clock_watch.untrusted
+    quarantine_answers(work, form.slot, checked.document, why, None, clock_untrusted=untrusted)
+    return PaperOutcome.kept_apart
+
+
+def _submit(context: StaffContext, work: UnitOfWork, form: PaperForm, checked: _CheckedPaper) -> PaperOutcome:
+    slot = form.slot
+    entry = _record(context, work, form, checked, PaperOutcome.submitted)
+    # It counts as begun from here on, so that its window, words and plan never change any more.
+    slot.begun_at = slot.begun_at or context.at
+    slot.helped_by, slot.late_reason = checked.helped_by, checked.late_reason
+    submitted = SubmittedForm(
+        answers=checked.document,
+        submission=f"paper:{entry.public_id}",
+        reviewed=True,
+        presentation={"layout": "paper"},
+        base=PAPER_BASE,
+        collected_on=checked.collected_on,
+    )
+    submit_paper(context.installation, work, form.definition, slot, submitted)
+    return PaperOutcome.submitted
+
+
+def _record(
+    context: StaffContext,
+    work: UnitOfWork,
+    form: PaperForm,
+    checked: _CheckedPaper,
+    outcome: PaperOutcome,
+) -> PaperEntry:
+    entry = PaperEntry(
+        public_id=new_public_id(),
+        participant_id=key_of(form.participant),
+        study_id=form.participant.study_id,
+        slot_id=key_of(form.slot),
+        answers=dict(checked.document),
+        collected_on=checked.collected_on,
+        paper=checked.paper,
+        reason=checked.reason,
+        note=checked.note,
+        helped_by=checked.helped_by,
+        late_reason=checked.late_reason,
+        outcome=outcome,
+        entered_at=context.at,
+        entered_by=context.actor.id,
+    )
+    work.session.add(entry)
+    about = FieldChange(record_name(form.slot), "paper", None, entry.public_id)
+    chain = participant_chain(entry.participant_id)
+    work.record(AuditEvent.PAPER_ENTERED, chain, reason=checked.note, changes=[about])
+    return entry

@@ -1,0 +1,53 @@
+"""What changed between two cuts, read one participant at a time."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from app.domain.datasets.changes import DataChange, list_changes
+from app.domain.datasets.redaction import Event, redact_event
+from app.domain.refusal import Refused
+from app.services.datasets.cuts import NamedCut, get_named_cut
+from app.services.datasets.readers import DataContext, read_scopes
+from app.storage.queries.datasets.histories import (
+    PersonKey,
+    StoredEvent,
+    read_events,
+    read_newest_events,
+    read_people,
+    read_refs,
+)
+
+
+def compare_cuts(context: DataContext, study: str, older: str, newer: str) -> Iterator[DataChange]:
+    """Each change after one cut through another, by participant and then in order, as the reader may see it.
+
+    Raises Refused: "unknown_study", "unknown_cut", "cuts_reversed".
+    """
+    first, last = (get_named_cut(context, study, name) for name in (older, newer))
+    if first.through > last.through:
+        raise Refused("cuts_reversed", field="since", cut=older)
+    with context.read() as session:
+        people = read_people(session, first.study_id)
+    return _changes(context, people, first, last)
+
+
+def _changes(
+    context: DataContext, people: Sequence[PersonKey], first: NamedCut, last: NamedCut
+) -> Iterator[DataChange]:
+    for person in people:
+        scopes = read_scopes(context, first.study_id, person.site_id)
+        if scopes is None:
+            continue
+        with context.read() as session:
+            refs = read_refs(session, person)
+            since = read_events(session, first.study_id, refs, first.through, last.through)
+            changed = list({event.ref for event in since})
+            before = read_newest_events(session, first.study_id, changed, first.through)
+        yield from list_changes(_readable(before, scopes), _readable(since, scopes))
+
+
+def _readable(events: Sequence[StoredEvent], scopes: frozenset[str]) -> Iterator[Event]:
+    for stored in events:
+        event = redact_event(json.loads(stored.line), scopes)
+        if event is not None:
+            yield event

@@ -1,0 +1,82 @@
+"""The datasets of a cut as a stream: one participant after another, so that memory stays flat."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.domain.datasets.builder import DatasetBuilder
+from app.domain.datasets.history import SubjectHistory, fold_history
+from app.domain.datasets.study import DatasetStudy
+from app.domain.datasets.tables import DatasetTable, Row
+from app.services.core.installation import Installation
+from app.services.datasets.cuts import NamedCut
+from app.services.datasets.readers import DataContext, read_scopes
+from app.storage.queries.datasets.histories import read_newest_events, read_people, read_refs
+
+Progress = Callable[[int, int], None]
+"""Told how many participants are done, and of how many."""
+
+
+def tell_nobody(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSelection:
+    """Which scopes are left out, though the reader has them: `arm:read`, `answers:read` and so on."""
+
+    without: frozenset[str] = frozenset()
+
+    def narrow(self, scopes: frozenset[str]) -> frozenset[str]:
+        """The scopes that are left."""
+        return scopes - self.without
+
+
+def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: bool) -> DatasetStudy:
+    """The definitions by which a cut is read: those of its plan version."""
+    library = installation.library
+    return DatasetStudy(
+        study=cut.study,
+        cut=cut.name,
+        through=cut.through,
+        at=cut.at,
+        plan=library.plan(cut.study, cut.plan_version),
+        find_instrument=library.instrument,
+        terms=library.terms,
+        sees_arm=sees_arm,
+    )
+
+
+def stream_histories(
+    context: DataContext, cut: NamedCut, selection: DataSelection, progress: Progress = tell_nobody
+) -> Iterator[SubjectHistory]:
+    """Each participant whom the reader reaches and the feed knew at the cut, by code.
+
+    The feed only grows, so that reading one participant after another gives what one reading would.
+    """
+    with context.read() as session:
+        people = read_people(session, cut.study_id)
+    for done, person in enumerate(people, 1):
+        scopes = read_scopes(context, cut.study_id, person.site_id)
+        if scopes is not None:
+            with context.read() as session:
+                refs = read_refs(session, person)
+                events = read_newest_events(session, cut.study_id, refs, cut.through)
+            history = fold_history((json.loads(event.line) for event in events), selection.narrow(scopes))
+            if history is not None:
+                yield history
+        progress(done, len(people))
+
+
+def stream_datasets(
+    context: DataContext,
+    cut: NamedCut,
+    study: DatasetStudy,
+    selection: DataSelection,
+    progress: Progress = tell_nobody,
+) -> Iterator[tuple[DatasetTable, Row]]:
+    """Every record of every dataset of a cut; those of one dataset come in its order."""
+    builder = DatasetBuilder(study)
+    for history in stream_histories(context, cut, selection, progress):
+        yield from builder.add(history)
+    yield from builder.finish()

@@ -1,0 +1,246 @@
+"""Exporting the datasets of a cut to a folder: every file whole or none, with a manifest (REP-09, AUD-07)."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from app.domain.datasets.builder import DATASETS
+from app.domain.datasets.formats.codebook import write_codebook, write_define
+from app.domain.datasets.formats.csv_lines import CsvFormat
+from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
+from app.domain.datasets.formats.spelling import DatasetFormat, FileContext
+from app.domain.datasets.formats.transport import TransportFormat
+from app.domain.datasets.study import DatasetStudy
+from app.domain.datasets.tables import Column, DatasetTable, Row
+from app.domain.people.names import check_reason
+from app.domain.records.access import Permission, Scope
+from app.domain.records.audit import AuditEvent, FieldChange, format_instant
+from app.domain.refusal import Refused
+from app.services.datasets.cuts import NamedCut, get_named_cut
+from app.services.datasets.dataset_stream import (
+    DataSelection,
+    Progress,
+    describe_dataset_study,
+    stream_datasets,
+    tell_nobody,
+)
+from app.services.datasets.readers import DataContext, study_scopes
+from app.storage.row_changes import study_chain
+
+FORMATS: Mapping[str, DatasetFormat] = {
+    "csv": CsvFormat(),
+    "ndjson": NdjsonFormat(),
+    "json": DatasetJsonFormat(),
+    "xpt": TransportFormat(),
+}
+"""By the name under which somebody asks for them."""
+LEFT_OUT: Mapping[str, str] = {
+    "arm": Scope.ARM_READ.value,
+    "answers": Scope.ANSWERS_READ.value,
+    "scores": Scope.SCORES_READ.value,
+    "diary": Scope.DIARY_READ.value,
+}
+"""What may be left out of an export, and the scope that goes with it."""
+MANIFEST = "manifest.json"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ExportEntry:
+    """What is exported and why: `without` names what is left out, though it might be seen."""
+
+    cut: str
+    purpose: str
+    formats: tuple[str, ...] = tuple(FORMATS)
+    without: frozenset[str] = frozenset()
+    with_mark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """One file of an export; a description of datasets has no records of its own."""
+
+    name: str
+    records: int | None
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was exported, file by file."""
+
+    cut: NamedCut
+    contents: tuple[str, ...]
+    files: tuple[ExportedFile, ...]
+
+
+def export_cut(
+    context: DataContext, study: str, entry: ExportEntry, folder: Path, progress: Progress = tell_nobody
+) -> Export:
+    """Write every dataset of a cut in these formats to a new folder, which appears whole or not at all.
+
+    Files are the same bytes when they are made again by the same program. That, by whom, what for and what in
+    it stands in the audit trail. Raises Refused: "unknown_study", "unknown_cut", "unknown_format", or as
+    `check_reason`; FileExistsError for a folder that is there already, FileNotFoundError without the one
+    around it.
+    """
+    purpose = check_reason(entry.purpose, "purpose")
+    if unknown := sorted(set(entry.formats) - FORMATS.keys()):
+        raise Refused("unknown_format", field="format", format=unknown[0], allowed=tuple(FORMATS))
+    _check_folder(folder)
+    opened = open_export(context, study, entry)
+    record_export(context, opened, entry, purpose)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as unfinished:
+        files = write_files(context, opened, entry, Path(unfinished), progress)
+        exported = Export(opened.cut, opened.contents, files)
+        (Path(unfinished) / MANIFEST).write_text(spell_manifest(exported, opened.file), "utf-8")
+        made = Path(unfinished) / "whole"
+        made.mkdir(mode=0o755)
+        for path in sorted(Path(unfinished).iterdir()):
+            if path != made:
+                shutil.move(path, made / path.name)
+        made.rename(folder)
+    return exported
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.parent))
+    if folder.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedExport:
+    """A cut as one reader gets it: its definitions, what is left of their scopes, and what files say."""
+
+    cut: NamedCut
+    study: DatasetStudy
+    file: FileContext
+    selection: DataSelection
+    contents: tuple[str, ...]
+
+    def columns(self, table: DatasetTable) -> tuple[Column, ...]:
+        """The columns of a dataset that this reader gets."""
+        return table.seen_columns(self.study.sees_arm)
+
+
+def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedExport:
+    """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
+    cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
+    selection = DataSelection(frozenset(LEFT_OUT[name] for name in entry.without))
+    scopes = selection.narrow(study_scopes(context, cut.study_id))
+    installation = context.installation
+    return OpenedExport(
+        cut=cut,
+        study=describe_dataset_study(installation, cut, Scope.ARM_READ.value in scopes),
+        file=FileContext(study, cut.name, cut.at, installation.app_version, entry.with_mark),
+        selection=selection,
+        contents=tuple(name for name, scope in LEFT_OUT.items() if scope in scopes),
+    )
+
+
+def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry, purpose: str) -> None:
+    """Enter in the study's trail that data leave, before they do."""
+    said = {
+        "cut": opened.cut.name,
+        "contents": ", ".join(opened.contents),
+        "file": ", ".join(entry.formats),
+    }
+    changes = [FieldChange("export", name, None, value) for name, value in said.items()]
+    with context.unit_of_work() as work:
+        chain = study_chain(opened.cut.study_id)
+        work.record(AuditEvent.DATA_EXPORTED, chain, opened.cut.study_id, reason=purpose, changes=changes)
+
+
+@dataclass(slots=True)
+class _OpenFile:
+    """A file that is being written."""
+
+    path: Path
+    file: BinaryIO
+    format: DatasetFormat
+    columns: Sequence[Column]
+    records: int = 0
+
+    def add(self, row: Row) -> None:
+        self.records += 1
+        self.file.write(self.format.record(self.columns, row, self.records))
+
+    def finish(self) -> ExportedFile:
+        self.file.write(self.format.tail(self.columns, self.records))
+        self.file.close()
+        return describe_file(self.path, self.records)
+
+
+def write_files(
+    context: DataContext, opened: OpenedExport, entry: ExportEntry, folder: Path, progress: Progress
+) -> tuple[ExportedFile, ...]:
+    """Write every dataset in every format, in one pass over the participants, and what describes them."""
+    with ExitStack() as stack:
+        files: dict[str, list[_OpenFile]] = {table.name: [] for table in DATASETS}
+        for table in DATASETS:
+            for name in entry.formats:
+                format_ = FORMATS[name]
+                path = folder / f"{table.name.lower()}.{format_.suffix}"
+                handle = stack.enter_context(path.open("wb"))
+                handle.write(format_.head(opened.file, table, opened.columns(table)))
+                files[table.name].append(_OpenFile(path, handle, format_, opened.columns(table)))
+        for table, row in stream_datasets(context, opened.cut, opened.study, opened.selection, progress):
+            for each in files[table.name]:
+                each.add(row)
+        written = [each.finish() for table in DATASETS for each in files[table.name]]
+    return (*written, *_write_descriptions(opened, entry.formats, folder))
+
+
+def _write_descriptions(
+    opened: OpenedExport, formats: Collection[str], folder: Path
+) -> tuple[ExportedFile, ...]:
+    described = [(table, opened.columns(table)) for table in DATASETS]
+    texts = {"codebook.csv": write_codebook(described)}
+    if {"xpt", "json"} & set(formats):
+        texts["define.xml"] = write_define(opened.file, described)
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode())
+    return tuple(describe_file(folder / name, None) for name in texts)
+
+
+def describe_file(path: Path, records: int | None) -> ExportedFile:
+    """A file with its size and digest, read in blocks."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return ExportedFile(path.name, records, size, digest.hexdigest())
+
+
+def spell_manifest(export: Export, file: FileContext) -> str:
+    """What an export holds, as JSON; nothing in it tells when it was made, so that it is made again alike."""
+    cut = export.cut
+    described = {
+        "study": cut.study,
+        "cut": cut.name,
+        "through": cut.through,
+        "feed": cut.feed,
+        "feed_hash": cut.feed_hash,
+        "at": format_instant(cut.at),
+        "plan_version": cut.plan_version,
+        "plan_sha256": cut.plan_sha256,
+        "app_version": file.app_version,
+        "contents": list(export.contents),
+        "files": [
+            {"name": each.name, "records": each.records, "size": each.size, "sha256": each.sha256}
+            for each in export.files
+        ],
+    }
+    return json.dumps(described, ensure_ascii=False, indent=1) + "\n"

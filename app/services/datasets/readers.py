@@ -1,0 +1,51 @@
+"""What somebody may read of a study's data: the scopes of the feed, at each site."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from app.domain.records.access import Permission, Scope
+from app.services.core.context import EdcContext, StaffContext
+
+DataContext: TypeAlias = StaffContext | EdcContext
+"""Whoever works with cuts and datasets: staff, the operator at the command line, or an EDC client."""
+
+_OPENED: Mapping[Permission, tuple[Scope, ...]] = {
+    Permission.ARM_SEE: (Scope.ARM_READ,),
+    Permission.ANSWERS_SEE: (Scope.ANSWERS_READ, Scope.DIARY_READ),
+    Permission.SCORES_SEE: (Scope.SCORES_READ,),
+}
+"""Which sections of the feed a permission of staff opens."""
+READ_SCOPES = frozenset(scope.value for scopes in _OPENED.values() for scope in scopes)
+"""The scopes that open something to read."""
+
+
+def is_within_reach(context: DataContext, permission: Permission, study_id: int) -> bool:
+    """Whether somebody may do this with the whole study; a client's route has its scope already."""
+    if isinstance(context, EdcContext):
+        return study_id == context.client.study_id
+    return context.actor.is_operator or context.actor.may(permission, study_id, None)
+
+
+def study_scopes(context: DataContext, study_id: int) -> frozenset[str]:
+    """What may be read at every site of the study: by that files have their columns."""
+    if isinstance(context, EdcContext):
+        return context.client.scopes & READ_SCOPES
+    return _opened_at(context, study_id, None)
+
+
+def read_scopes(context: DataContext, study_id: int, site_id: int) -> frozenset[str] | None:
+    """What of this site's data may be read; None where it is not the reader's."""
+    if isinstance(context, EdcContext):
+        client = context.client
+        return client.scopes & READ_SCOPES if client.can_reach(site_id) else None
+    actor = context.actor
+    if not (actor.is_operator or actor.may(Permission.EXPORT_RUN, study_id, site_id)):
+        return None
+    return _opened_at(context, study_id, site_id)
+
+
+def _opened_at(context: StaffContext, study_id: int, site_id: int | None) -> frozenset[str]:
+    if context.actor.is_operator:
+        return READ_SCOPES
+    may = (scopes for each, scopes in _OPENED.items() if context.actor.may(each, study_id, site_id))
+    return frozenset(scope.value for scopes in may for scope in scopes)

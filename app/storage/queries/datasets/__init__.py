@@ -1,0 +1,1 @@
+"""Reads for datasets: named cuts, and what the feed says of one participant."""

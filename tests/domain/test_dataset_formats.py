@@ -1,0 +1,155 @@
+"""Formats of datasets: what stands in a file, to the byte."""
+
+import csv
+import io
+import json
+import struct
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.datasets.builder import DATASETS, find_table
+from app.domain.datasets.formats.codebook import write_codebook, write_define
+from app.domain.datasets.formats.csv_lines import CsvFormat
+from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
+from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, spell_decimal
+from app.domain.datasets.formats.transport import CARD, MISSING, TransportFormat, ibm_double
+from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_columns
+
+AT = datetime(2026, 6, 14, 2, 0, tzinfo=UTC)
+CONTEXT = FileContext("sbrt-nsclc", "IA1", AT, "0.1.0")
+TABLE = DatasetTable(
+    "ADX", "Example", "BASIC DATA STRUCTURE", "One record", ("NAME",),
+    describe_columns("""
+        NAME | text:8  | C | Name
+        N    | integer | D | Whole Number | counted
+        X    | decimal | D | Decimal & Number
+        DT   | date    | C | Day
+    """),
+)  # fmt: skip
+ROWS: Sequence[Row] = (
+    {"NAME": "=1+1", "N": -2, "X": Decimal("33.3333333333"), "DT": date(2026, 3, 4)},
+    {"NAME": "分"},
+)
+
+
+def written(format_: DatasetFormat, rows: Sequence[Row] = ROWS, context: FileContext = CONTEXT) -> bytes:
+    columns = TABLE.columns
+    body = (format_.record(columns, row, number) for number, row in enumerate(rows, 1))
+    return b"".join((format_.head(context, TABLE, columns), *body, format_.tail(columns, len(rows))))
+
+
+@pytest.mark.req("EDC-10", "REP-09")
+def test_csv_keeps_numbers_and_disarms_formulas() -> None:
+    text = written(CsvFormat()).decode()
+    assert text == "NAME,N,X,DT\r\n'=1+1,-2,33.3333333333,2026-03-04\r\n分,,,\r\n"
+    recall = written(CsvFormat(), [{"NAME": "-P1W"}, {"NAME": "-1+1"}]).decode()
+    assert recall.splitlines()[1:] == ["-P1W,,,", "'-1+1,,,"]
+    marked = FileContext("s", "c", AT, "0", with_mark=True)
+    assert written(CsvFormat(), (), marked).decode() == "\ufeffNAME,N,X,DT\r\n"
+    assert [spell_decimal(Decimal(text)) for text in ("1E+2", "0.50", "100", "-0.10")] == [
+        "100",
+        "0.5",
+        "100",
+        "-0.1",
+    ]
+
+
+@pytest.mark.req("EDC-10")
+def test_ndjson_has_what_is_there() -> None:
+    first, second = (json.loads(line, parse_float=Decimal) for line in written(NdjsonFormat()).splitlines())
+    assert first == {"NAME": "=1+1", "N": -2, "X": Decimal("33.3333333333"), "DT": "2026-03-04"}
+    assert second == {"NAME": "分"}
+
+
+@pytest.mark.req("EDC-10", "REP-09")
+def test_dataset_json_says_what_it_holds() -> None:
+    file = json.loads(written(DatasetJsonFormat()))
+    assert file["rows"] == [["=1+1", -2, "33.3333333333", "2026-03-04"], ["分", None, None, None]]
+    assert (file["records"], file["datasetJSONVersion"], file["name"]) == (2, "1.1.0", "ADX")
+    assert file["datasetJSONCreationDateTime"] == file["dbLastModifiedDateTime"] == "2026-06-14T02:00:00.000Z"
+    assert file["columns"][0] == {
+        "itemOID": "IT.ADX.NAME", "name": "NAME", "label": "Name", "dataType": "string", "length": 8,
+        "keySequence": 1,
+    }  # fmt: skip
+    assert [column["dataType"] for column in file["columns"]] == ["string", "integer", "decimal", "date"]
+    assert file["columns"][3]["targetDataType"] == "integer"
+    assert json.loads(written(DatasetJsonFormat(), ()))["rows"] == []
+
+
+def ieee(data: bytes) -> float:
+    """An IBM double as a number, by the definition of its bits."""
+    whole = int.from_bytes(data, "big")
+    sign, exponent, mantissa = whole >> 63, (whole >> 56 & 0x7F) - 64, whole & (1 << 56) - 1
+    return float((-1) ** sign * mantissa * 2.0 ** (4 * exponent - 56))
+
+
+@given(st.one_of(st.floats(-1e15, 1e15), st.integers(-(10**9), 10**9).map(float)))
+def test_every_number_of_a_dataset_is_an_ibm_double_exactly(number: float) -> None:
+    if number == 0 or abs(number) > 1e-15:
+        assert ieee(ibm_double(number)) == number
+
+
+@pytest.mark.req("EDC-10")
+def test_transport_files_are_cards_of_ascii() -> None:
+    file = written(TransportFormat())
+    assert len(file) % CARD == 0
+    assert file.startswith(b"HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!")
+    assert file[80 * 2 : 80 * 2 + 16] == b"14JUN26:02:00:00"
+    start = file.index(b"HEADER RECORD*******OBS") + CARD
+    first, second = (file[start + 32 * place : start + 32 * (place + 1)] for place in (0, 1))
+    assert first[:8] == b"=1+1    "
+    assert [ieee(first[place : place + 8]) for place in (8, 16, 24)] == [-2, 33.3333333333, 24169]
+    assert second == b" " * 8 + MISSING * 3  # what is not ASCII stands in the other formats
+    names = file.index(b"HEADER RECORD*******NAMESTR") + CARD
+    kind, _, length, number, name, label = struct.unpack(">hhhh8s40s", file[names : names + 56])
+    assert (kind, length, number, name.strip(), label.strip()) == (2, 8, 1, b"NAME", b"Name")
+    with pytest.raises(ValueError, match="NAME holds at most 8"):
+        written(TransportFormat(), [{"NAME": "123456789"}])
+    with pytest.raises(ValueError, match="never so large"):
+        ibm_double(1e200)
+
+
+@pytest.mark.req("EDC-10")
+@pytest.mark.parametrize("table", DATASETS, ids=lambda table: table.name)
+def test_every_dataset_is_one_that_agencies_take(table: DatasetTable) -> None:
+    """Names of eight characters, labels of forty, texts of two hundred bytes, keys that there are."""
+    assert find_table(table.name.lower()) is table
+    names = [column.name for column in table.columns]
+    assert len(set(names)) == len(names)
+    assert set(table.keys) | table.arm_columns <= set(names)
+    assert len(table.label) <= 40
+    for column in table.columns:
+        assert len(column.name) <= 8, column.name
+        assert column.name.isascii()
+        assert column.name.upper() == column.name
+        assert 0 < len(column.label) <= 40, column.label
+        assert column.label.isascii()
+        assert column.kind is not ColumnKind.text or 0 < column.length <= 200
+    blinded = [column.name for column in table.seen_columns(sees_arm=False)]
+    assert set(names) - set(blinded) == table.arm_columns
+
+
+@pytest.mark.req("EDC-10")
+def test_the_descriptions_name_every_column() -> None:
+    described = [(table, table.columns) for table in DATASETS]
+    rows = list(csv.DictReader(io.StringIO(write_codebook(described))))
+    assert [(row["dataset"], row["variable"]) for row in rows] == [
+        (table.name, column.name) for table, columns in described for column in columns
+    ]
+    root = ET.fromstring(write_define(CONTEXT, [*described, (TABLE, TABLE.columns)]))
+    odm, xlink = "{http://www.cdisc.org/ns/odm/v1.3}", "{http://www.w3.org/1999/xlink}href"
+    items = {item.get("OID") for item in root.iter(f"{odm}ItemDef")}
+    refs = [ref.get("ItemOID") for ref in root.iter(f"{odm}ItemRef")]
+    methods = {method.get("OID") for method in root.iter(f"{odm}MethodDef")}
+    assert set(refs) == items
+    assert len(refs) == len(items)
+    assert {ref.get("MethodOID") for ref in root.iter(f"{odm}ItemRef")} - {None} == methods
+    leaves = [leaf.get(xlink) for leaf in root.iter("{http://www.cdisc.org/ns/def/v2.1}leaf")]
+    assert leaves[:2] == ["dm.xpt", "sv.xpt"]
+    assert find_table("none") is None

@@ -1,0 +1,227 @@
+"""Records of datasets from made-up events: baselines, windows, thresholds, visits that staff added."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from app.domain.datasets.analysis import build_adqs
+from app.domain.datasets.completeness import CompletenessCounts
+from app.domain.datasets.events import build_ice
+from app.domain.datasets.history import SubjectHistory, fold_history
+from app.domain.datasets.questionnaires import build_qs
+from app.domain.datasets.study import DatasetStudy, study_day
+from app.domain.datasets.subjects import build_ds, build_sv
+from app.domain.datasets.tables import Row
+from app.domain.datasets.terms import parse_terms, plain_terms
+from app.domain.instruments.scoring.registry import score_answers
+from app.domain.instruments.scoring.score import spell_score
+from app.domain.refusal import BadDefinition
+from tests.domain.questionnaires import DIARY, QLQ_C30, QUESTIONNAIRES
+from tests.domain.trial import SHIPPED
+
+FILE = "terms/qlq-c30-3.0.toml"
+TERMS = dict([parse_terms((QUESTIONNAIRES / FILE).read_text("utf-8"), FILE)])
+INSTRUMENTS = {(each.id, each.version): each for each in (QLQ_C30, DIARY)}
+STUDY = DatasetStudy(
+    "sbrt-nsclc", "IA1", 99, datetime(2026, 12, 1, tzinfo=UTC), SHIPPED,
+    lambda name, version: INSTRUMENTS[name, version], TERMS,
+)  # fmt: skip
+EVERYTHING = ("arm:read", "answers:read", "scores:read", "diary:read")
+Event = dict[str, Any]
+LEFT = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04-30", "source": "site"}
+
+
+def event(ref: str, seq: int, **data: object) -> Event:
+    return {
+        "ref": ref, "seq": seq, "version": 1, "subject": "0571-001", "site": "0571", "needs": None,
+        "scopes": {}, "recorded_at": "2026-03-10T00:00:00.000Z", "data": data,
+    }  # fmt: skip
+
+
+def person(consented: str | None = "2026-03-02", arm: str | None = None) -> Event:
+    facts = {"consented_on": consented, "language": "en", "zone": "Asia/Shanghai"}
+    return event("p", 1, participant=facts, arm={"arm": arm})
+
+
+def anchor(kind: str, on: str | None, at: str | None = None) -> Event:
+    return event(f"p/{kind}", 2, anchor={"kind": kind, "date": on, "at": at, "source": "edc"})
+
+
+def slot(visit: str, state: str, target: str | None, **more: object) -> dict[str, Any]:
+    day = target or None
+    known: dict[str, object] = {
+        "visit": visit, "instrument": "qlq-c30", "instrument_version": "3.0", "zone": "Asia/Shanghai",
+        "out_of_plan": False, "out_of_window": False, "excused": None, "missed_reason": None, "exit": None,
+        "for_day": None, "opens_on": day, "target_on": day, "closes_on": day, "state": state,
+        "begun_at": None, "closes_at": None if day is None else f"{day}T16:00:00.000Z",
+    }  # fmt: skip
+    return known | more
+
+
+def form(visit: str, completed_at: str, value: int, **more: object) -> Event:
+    answers = {item.code: value for item in QLQ_C30.items}
+    response = {
+        "completed_at": completed_at, "mode": "own_device", "originator": "participant", "helped_by": None,
+        "language": "en", "text_sha256": "0" * 64, "algorithm": QLQ_C30.algorithm, "response_version": 1,
+    }  # fmt: skip
+    scores = [spell_score(score) for score in score_answers(QLQ_C30, answers)]
+    sent = slot(visit, "submitted", completed_at[:10], **more)
+    return event(f"f-{visit}", 3, slot=sent, response=response, answers=answers, scores=scores)
+
+
+def history(*events: Event) -> SubjectHistory:
+    folded = fold_history(events, EVERYTHING)
+    assert folded is not None
+    return folded
+
+
+def adqs(study: DatasetStudy, *events: Event) -> Mapping[str, Row]:
+    """The records of physical functioning by visit."""
+    rows = build_adqs(study, history(*events), {})
+    return {str(row["AVISIT"]): row for row in rows if row["PARAMCD"] == "C30PF2"}
+
+
+def flags(rows: Mapping[str, Row], column: str) -> list[str]:
+    return [visit for visit, row in rows.items() if row.get(column) == "Y"]
+
+
+@pytest.mark.req("REP-06")
+def test_the_baseline_is_the_last_valid_form_before_the_randomisation() -> None:
+    forms = (
+        form("BL", "2026-03-02T02:00:00.000Z", 1),
+        form("BL-2", "2026-03-04T02:00:00.000Z", 2),
+        form("BL-3", "2026-03-04T05:00:00.000Z", 3),
+        form("W6", "2026-04-15T02:00:00.000Z", 4),
+    )
+    by_hour = adqs(STUDY, person(), anchor("randomisation", "2026-03-04", "2026-03-04T03:00:00.000Z"), *forms)
+    assert (flags(by_hour, "ABLFL"), flags(by_hour, "ABLD0FL")) == (["BL-2"], [])
+    assert flags(by_hour, "ANL01FL") == ["BL-2", "W6"]
+    assert [row.get("CHG") for row in by_hour.values()] == [
+        None, None, Decimal("-33.3333333334"), Decimal("-66.6666666667"),
+    ]  # fmt: skip
+    assert [row["AVISITN"] for row in by_hour.values()] == [1, Decimal("1.02"), Decimal("1.03"), 2]
+    by_day = adqs(STUDY, person(), anchor("randomisation", "2026-03-04"), *forms)
+    assert (flags(by_day, "ABLFL"), flags(by_day, "ABLD0FL")) == (["BL-3"], ["BL-3"])
+    late = form("BL-3", "2026-03-04T05:00:00.000Z", 3, out_of_window=True)
+    without = adqs(STUDY, person(), anchor("randomisation", "2026-03-04"), *forms[:2], late)
+    assert flags(without, "ABLFL") == ["BL-2"]
+    unrandomised = adqs(STUDY, person(), forms[0], forms[3])
+    assert (flags(unrandomised, "ABLFL"), unrandomised["W6"]["ADY"]) == (["BL"], None)
+    visits = tuple(replace(rule, closes_with=None) for rule in SHIPPED.visits)
+    plain = adqs(replace(STUDY, plan=replace(SHIPPED, visits=visits)), person(), *forms[:1])
+    assert (flags(plain, "ABLFL"), plain["BL"].get("BASE")) == ([], None)
+
+
+@pytest.mark.req("REP-06")
+def test_a_threshold_is_one_that_the_plan_names() -> None:
+    used = tuple(replace(each, thresholds="giesinger-2020") for each in SHIPPED.instruments)
+    study = replace(STUDY, plan=replace(SHIPPED, instruments=used))
+    missed = event("f-W12", 3, slot=slot("W12", "missed", "2026-05-27"))
+    blank = form("W24", "2026-08-19T02:00:00.000Z", 1)
+    blank["data"]["scores"] = [each | {"value": None} for each in blank["data"]["scores"]]
+    forms = (form("W6", "2026-04-15T02:00:00.000Z", 2), missed, blank)
+    rows = list(build_adqs(study, history(person(), *forms), {("f-W6", "PF"): 7}))
+    told = {(row["PARAMCD"], row["AVISIT"]): row for row in rows}
+    physical, fatigue = told["C30PF2", "W6"], told["C30FA", "W6"]
+    assert physical["CRIT1"] == "PF < 83 (Giesinger JM et al. J Clin Epidemiol 2020;118:1-8)"
+    assert (physical["AVAL"], physical["CRIT1FL"]) == (Decimal("66.6666666667"), "Y")
+    assert (fatigue["AVAL"], fatigue["CRIT1FL"]) == (Decimal("33.3333333333"), "N")
+    assert "CRIT1" not in told["C30QL2", "W6"]
+    assert told["C30PF2", "W24"].get("CRIT1FL") is None
+    assert (told["C30PF2", "W12"]["DTYPE"], told["C30PF2", "W12"]["MISRSN"]) == ("PHANTOM", "UNKNOWN")
+    assert (physical["SRCSEQ"], fatigue.get("SRCSEQ")) == (7, None)
+
+
+@pytest.mark.req("REP-01", "REP-02")
+def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> None:
+    events = (
+        person(arm="SBRT"),
+        anchor("randomisation", "2026-03-04"),
+        form("UNS-1", "2026-05-01T02:00:00.000Z", 2),
+        event("f-EOT", 3, slot=slot("EOT", "excused", None, excused="no_translation")),
+        event("f-ET", 3, slot=slot("ET", "not_expected", "2026-05-01", exit="withdrew_study")),
+        event("p/status", 4, status={"in_force": [LEFT]}),
+        event("f-W99", 3, slot=slot("W99", "missed", "2026-05-01")),
+        event("f-W6", 3, slot=slot("W6", "missed", "2026-04-15", out_of_plan=True)),
+    )
+    told = history(*events)
+    visits = {row["VISIT"]: row for row in build_sv(STUDY, told)}
+    assert list(visits) == ["EOT", "ET", "UNS-1", "W99"]
+    assert [visits[name]["SVPRESP"] for name in visits] == ["Y", "Y", None, None]
+    assert [visits[name]["SVREASOC"] for name in visits] == [
+        "EXCUSED: NO TRANSLATION", "WITHDREW STUDY", None, "UNKNOWN",
+    ]  # fmt: skip
+    assert visits["UNS-1"]["VISITNUM"] == STUDY.numbers["UNS"] + Decimal("0.01")
+    assert adqs(STUDY, *events)["EOT"]["AWHI"] is None
+    counts = CompletenessCounts()
+    counts.add(STUDY, told)
+    counts.add(STUDY, history(person(consented=None), anchor("randomisation", "2026-03-04")))
+    counts.add(STUDY, history(person(), anchor("randomisation", None)))
+    assert list(counts.build_compl(STUDY)) == []
+    assert counts.people == {"ALL": 1, "SBRT": 1}
+    reasons = [(row["ARMCD"], row["VISIT"], row["REASON"]) for row in counts.build_reasons(STUDY)]
+    assert ("SBRT", "EOT", "EXCUSED: NO TRANSLATION") in reasons
+    assert {row["QSREASND"] for row in build_qs(STUDY, told).rows if row["QSTESTCD"] == "QSALL"} == {
+        "EXCUSED: NO TRANSLATION", "UNKNOWN",
+    }  # fmt: skip
+
+
+@pytest.mark.req("REP-02", "REP-08")
+def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
+    """A visit of one arm counts that arm, also where arms are pooled; whoever may not see it counts forms."""
+    treated = (
+        person(arm="SBRT"),
+        anchor("randomisation", "2026-03-04"),
+        form("EOT", "2026-03-30T02:00:00.000Z", 2),
+        form("ET", "2026-03-30T02:00:00.000Z", 2),
+    )
+    control = (person(arm="SOC"), anchor("randomisation", "2026-03-04"))
+    one_arm = {("ALL", "EOT"): 1, ("ALL", "ET"): 1}
+    for study, events, populations in (
+        (STUDY, (treated, control), {**one_arm, ("SBRT", "EOT"): 1, ("SBRT", "ET"): 1}),
+        (replace(STUDY, sees_arm=False), (treated, control), one_arm),
+    ):
+        counts = CompletenessCounts()
+        for each in events:
+            counts.add(study, history(*each))
+        rows = list(counts.build_compl(study))
+        assert {(row["ARMCD"], row["VISIT"]): row["NPOP"] for row in rows} == populations
+        assert {row["COMPLPCT"] for row in rows} == {Decimal("100.0")}
+
+
+@pytest.mark.req("REP-03")
+def test_a_death_known_to_the_month_is_told_as_stated() -> None:
+    left = {"kind": "death", "date": "2026-06", "effective_on": "2026-06-30", "source": "edc"}
+    told = history(
+        person(), anchor("randomisation", "2026-03-04"), event("p/status", 4, status={"in_force": [left]})
+    )
+    death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
+    assert (death["ICEDTC"], str(death["ICEDT"]), death["ICEPREC"]) == ("2026-06", "2026-06-30", "MONTH")
+    assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", 119)
+    assert study_day(None, None) is None
+    assert fold_history([], EVERYTHING) is None
+
+
+@pytest.mark.req("EDC-10")
+def test_terms_have_a_code_for_everything_that_is_scored() -> None:
+    terms = TERMS["qlq-c30", "3.0"]
+    assert terms.category == "EORTC QLQ-C30 V3.0"
+    codes: Sequence[str] = [terms.parameter(scale) for scale in QLQ_C30.scales]
+    assert len(set(codes)) == len(QLQ_C30.scales)
+    assert terms.scale_name(QLQ_C30.scales[0]) == "EOR01-Global Health Status/QoL"
+    assert [terms.scale_code(scale) for scale in QLQ_C30.scales if scale.code == "SUM"] == [None]
+    own = plain_terms(DIARY)
+    assert (own.category, own.item_code(DIARY.items[1]), own.item_name(DIARY.items[1])) == (
+        "SYMPTOM DIARY", "SD02", "Fatigue",
+    )  # fmt: skip
+    with pytest.raises(BadDefinition, match="prefix"):
+        parse_terms('instrument = "x"\nversion = "1"\ncategory = "X"\nprefix = "x"\n', "x.toml")
+
+
+def test_a_code_that_does_not_begin_with_its_site_gets_it() -> None:
+    told = replace(history(person()), site="0512")
+    assert STUDY.subject_id(told) == "sbrt-nsclc-0512-0571-001"

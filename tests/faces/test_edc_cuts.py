@@ -1,0 +1,57 @@
+"""Cuts as an EDC makes and reads them."""
+
+import json
+
+import pytest
+from fastapi import FastAPI
+
+from app.domain.records.access import Scope
+from app.storage.tables.studies import Site
+from tests.applications import Clock
+from tests.faces.edc_caller import BASE, Edc, answered, signed_in
+
+CUT = {"name": "IA1", "purpose": "first interim analysis"}
+
+
+@pytest.mark.req("REP-09", "EDC-04", "EDC-05")
+def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
+    app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock
+) -> None:
+    person = answered(app, sites[0], "0571-001", clock.at)
+    made = edc.post("/cuts", CUT)
+    again = edc.post("/cuts", CUT)
+    assert (made.status_code, again.status_code, made.json()) == (201, 200, again.json())
+    assert (made.json()["through"], made.json()["name"]) == (edc.head(), "IA1")
+    other = edc.post("/cuts", CUT | {"purpose": "something else"})
+    assert (other.status_code, other.json()["code"]) == (409, "cut_exists")
+    person.randomise(clock.at.date(), clock.at)
+    person.begin("D0", clock.at)
+    person.submit("D0", clock.at, {"any_symptom": 0})
+    edc.post("/cuts", {"name": "IA2", "purpose": "second interim analysis"})
+    read = edc.get("/cuts/IA2/changes", since="IA1")
+    lines = [json.loads(line) for line in read.text.splitlines()]
+    assert [line["new"] for line in lines if line["field"] == "answers"] == ["1"]
+    assert {line["field"] for line in lines} >= {"anchor.date", "slot"}
+    same = edc.get("/cuts/IA2/changes", {"If-None-Match": read.headers["etag"]}, since="IA1")
+    assert same.status_code == 304
+    assert edc.http.head(f"{BASE}/cuts/IA2/changes?since=IA1", headers=edc._headers(None)).text == ""
+    assert edc.get("/cuts/IA1/changes", since="IA2").json()["code"] == "cuts_reversed"
+    assert [cut["name"] for cut in edc.get("/cuts").json()["items"]] == ["IA2", "IA1"]
+    assert edc.get("/cuts/IA1").json() == made.json()
+    assert edc.get("/cuts/IA3").json()["type"] == "/problems/unknown-cut"
+
+
+@pytest.mark.req("IAM-02", "REP-08")
+def test_a_cut_takes_its_scope_and_shows_what_the_scopes_open(
+    app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock
+) -> None:
+    reading = signed_in(app, clock.at, [Scope.SCORES_READ])
+    refused = reading.post("/cuts", CUT)
+    assert (refused.status_code, refused.json()["scope"]) == (403, "cuts:write")
+    edc.post("/cuts", CUT)
+    answered(app, sites[0], "0571-001", clock.at)
+    edc.post("/cuts", CUT | {"name": "IA2"})
+    lines = [json.loads(line) for line in reading.get("/cuts/IA2/changes", since="IA1").text.splitlines()]
+    fields = {line["field"] for line in lines}
+    assert {"response", "scores"} <= fields
+    assert "answers" not in fields

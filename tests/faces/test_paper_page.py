@@ -1,0 +1,56 @@
+"""The page on which a paper form is entered: plain radio buttons, and nothing typed is ever lost."""
+
+import pytest
+
+from app.web import urls
+from app.web.acts import FIELD
+from tests.faces.acting import Press, press_as_staff
+from tests.faces.callers import SiteFixture
+from tests.markup import Element, parsed
+
+DAY = {"collected_on_year": "２０２６", "collected_on_month": "3", "collected_on_day": "2"}
+ALL = {f"a_q{number}": "2" for number in range(1, 31)} | {"paper": "binder 2", "reason": "no_device"}
+
+
+def chosen(page: Element, item: str) -> list[str]:
+    radios = page.all("input", type="radio", name=f"a_{item}")
+    return [each["value"] for each in radios if each.get("checked") is not None]
+
+
+def send(press: Press, **changed: str) -> tuple[int, Element]:
+    answer = press.client.post(press.address, data={**ALL, **DAY, **changed, FIELD: press.key()})
+    return answer.status_code, parsed(answer.text)
+
+
+@pytest.mark.req("CAP-21")
+def test_what_is_wrong_is_named_and_everything_else_stays_as_it_was_typed(here: SiteFixture) -> None:
+    press = press_as_staff(here, urls.PAPER_ENTRY)
+    page = parsed(press.client.get(press.address).text)
+    assert [each["value"] for each in page.all("input", name="a_q1")] == ["1", "2", "3", "4", "blank"]
+    assert chosen(page, "q1") == []
+    status, page = send(press, a_q7="", a_q8="blank", paper="binder 2, p. 9")
+    assert status == 422
+    assert page.one("div", role="alert").one("a")["href"] == "#item_q7"
+    assert "7" in page.one("div", role="alert").text
+    assert (chosen(page, "q7"), chosen(page, "q8"), chosen(page, "q9")) == ([], ["blank"], ["2"])
+    assert page.one("input", id="paper")["value"] == "binder 2, p. 9"
+    assert page.one("fieldset", id="item_q7")["class"] == "bad"
+    status, page = send(press, collected_on_day="31", collected_on_month="2")
+    assert (status, page.one("div", role="alert").one("a")["href"]) == (422, "#collected_on_day")
+    assert page.one("input", id="collected_on_day")["value"] == "31"
+
+
+@pytest.mark.req("IAM-09")
+def test_the_page_of_the_form_says_that_it_came_from_paper_and_who_entered_it(here: SiteFixture) -> None:
+    press = press_as_staff(here, urls.PAPER_ENTRY)
+    answer = press.client.post(press.address, data={**ALL, **DAY, FIELD: press.key()})
+    form = parsed(press.client.get(answer.headers["location"]).text)
+    told = form.one("main").text
+    assert "The paper form is entered." in told
+    assert "filled in on Monday, 2 March 2026 · “ binder 2 ” · Has no suitable phone" in told
+    assert "Shown as on paper, entered by staff" in told
+    assert "Entered from paper · version 1" in told
+    assert "Started ·" not in told
+    choices = parsed(press.client.get(press.address.partition("/forms/")[0] + "/paper").text)
+    assert "No form of this participant is open or missed" in choices.one("main").text
+    assert press.client.get(press.address).status_code == 409

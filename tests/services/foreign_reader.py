@@ -1,0 +1,106 @@
+"""Recomputes scores and changes of a study from its feed, by the published rules and nothing of the program.
+
+It is what somebody elsewhere would write who has the feed and the manual: the scales of the QLQ-C30, the
+rule of half, a baseline before the randomisation, changes of printed values, and days without a day 0.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import Any
+
+SCALES = {
+    "C30QL2": ("29 30", 6, 1, False), "C30PF2": ("1 2 3 4 5", 3, 3, True), "C30RF2": ("6 7", 3, 1, True),
+    "C30EF": ("21 22 23 24", 3, 2, True), "C30CF": ("20 25", 3, 1, True), "C30SF": ("26 27", 3, 1, True),
+    "C30FA": ("10 12 18", 3, 2, False), "C30NV": ("14 15", 3, 1, False), "C30PA": ("9 19", 3, 1, False),
+    "C30DY": ("8", 3, 1, False), "C30SL": ("11", 3, 1, False), "C30AP": ("13", 3, 1, False),
+    "C30CO": ("16", 3, 1, False), "C30DI": ("17", 3, 1, False), "C30FI": ("28", 3, 1, False),
+}  # fmt: skip
+"""Items, range, fewest answers, and whether a high sum is bad."""
+WHOLE = "C30PF2 C30RF2 C30EF C30CF C30SF".split(), "C30FA C30NV C30PA C30DY C30SL C30AP C30CO C30DI".split()
+"""What the summary is made of: as it is, and turned round."""
+SHANGHAI = timedelta(hours=8)
+Found = dict[tuple[str, str, str], dict[str, str]]
+"""Cells by participant, parameter and visit."""
+
+
+def recompute(lines: Iterable[str], through: int) -> Found:
+    """ADQS of a study whose participants live in Shanghai, as of a number of the feed."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for line in lines:
+        event = json.loads(line)
+        if event["seq"] <= through:
+            newest[event["ref"]] = event
+    found: Found = {}
+    for subject in sorted({event["subject"] for event in newest.values()}):
+        found |= _of_person(subject, [each for each in newest.values() if each["subject"] == subject])
+    return found
+
+
+def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
+    start = next(
+        (date.fromisoformat(each["data"]["anchor"]["date"]) for each in events
+         if each["data"].get("anchor", {}).get("kind") == "randomisation"), None,
+    )  # fmt: skip
+    forms = [each for each in events if each["data"].get("slot", {}).get("instrument") == "qlq-c30"]
+    found: Found = {}
+    for code in (*SCALES, "C30SUM"):
+        scored = {
+            each["visit"]: _score(code, each["data"]["answers"])
+            for each in forms
+            if "answers" in each["data"]
+        }
+        base = scored.get("BL")
+        for form in forms:
+            visit, slot = form["visit"], form["data"]["slot"]
+            if visit not in scored:
+                if slot["state"] in ("missed", "excused", "not_expected"):
+                    found[subject, code, visit] = {"DTYPE": "PHANTOM"}
+                continue
+            value, day = scored[visit], _day(form["data"]["response"]["completed_at"])
+            cells = {"ADT": day.isoformat(), "ADY": _study_day(day, start), "AVAL": value}
+            cells |= {"BASE": base} if base else {}
+            cells |= {"ABLFL": "Y"} if visit == "BL" and value else {}
+            if visit != "BL" and value and base:
+                cells["CHG"] = _printed(Fraction(Decimal(value) - Decimal(base)))
+            found[subject, code, visit] = {name: cell for name, cell in cells.items() if cell}
+    return found
+
+
+def _score(code: str, answers: Mapping[str, int | None]) -> str:
+    if code == "C30SUM":
+        parts = [[_exact(each, answers) for each in half] for half in WHOLE]
+        if any(part is None for half in parts for part in half):
+            return ""
+        values = [part for part in parts[0] if part is not None]
+        values += [100 - part for part in parts[1] if part is not None]
+        return _printed(sum(values, Fraction(0)) / 13)
+    exact = _exact(code, answers)
+    return "" if exact is None else _printed(exact)
+
+
+def _exact(code: str, answers: Mapping[str, int | None]) -> Fraction | None:
+    items, reach, fewest, bad = SCALES[code]
+    given = [value for number in items.split() if (value := answers[f"q{number}"]) is not None]
+    if len(given) < fewest:
+        return None
+    share = (Fraction(sum(given), len(given)) - 1) / reach
+    return 100 * (1 - share if bad else share)
+
+
+def _printed(value: Fraction) -> str:
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    text = format(exact.quantize(Decimal("1e-10"), ROUND_HALF_EVEN), "f").rstrip("0").rstrip(".")
+    return text or "0"
+
+
+def _day(text: str) -> date:
+    return (datetime.fromisoformat(text).astimezone(UTC) + SHANGHAI).date()
+
+
+def _study_day(day: date, start: date | None) -> str:
+    if start is None:
+        return ""
+    return str((day - start).days + (day >= start))

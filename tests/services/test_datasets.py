@@ -1,0 +1,287 @@
+"""Datasets of a cut: the fold of the feed up to its number, to the byte, whoever makes them and whenever."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyreadstat
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col, select
+
+from app.domain.datasets.builder import DATASETS, DatasetBuilder
+from app.domain.datasets.history import fold_history
+from app.domain.datasets.tables import ColumnKind, Row
+from app.domain.plans.plan import Owner
+from app.domain.records.access import SYSTEM, Role, Scope
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.datasets.cuts import NamedCut, get_named_cut
+from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
+from app.services.datasets.export import ExportEntry, export_cut
+from app.services.datasets.readers import READ_SCOPES, read_scopes
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.feed import FeedEvent
+from tests.services.beginnings import installed_at, site_of
+from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TREATED, TRIAL, client_of
+from tests.services.foreign_reader import recompute
+from tests.services.people import Person, colleague, days
+from tests.stages import Stage
+
+LATER = FINAL + days(1)
+PURPOSE = "final analysis"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return TRIAL
+
+
+@pytest.fixture
+def trial(migrated_url: str) -> Iterator[Installation]:
+    """The trial of `dataset_stage`, once on each database."""
+    with installed_at(migrated_url) as installation:
+        yield installation
+
+
+@pytest.fixture
+def lone_trial(migrated_sqlite_url: str) -> Iterator[Installation]:
+    """The same on SQLite alone."""
+    with installed_at(migrated_sqlite_url) as installation:
+        yield installation
+
+
+def operator(installation: Installation) -> StaffContext:
+    return StaffContext(installation, SYSTEM, LATER)
+
+
+def lines_of(installation: Installation) -> list[str]:
+    """The feed as any client pulls it."""
+    with installation.read() as session:
+        rows = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq)))
+        return [row.line for row in rows]
+
+
+def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+    """Every record of a cut from all lines of the feed up to its number, without any query."""
+    events = [event for line in lines_of(installation) if (event := json.loads(line))["seq"] <= cut.through]
+    events.sort(key=lambda event: (event["subject"], event["seq"]))
+    builder = DatasetBuilder(describe_dataset_study(installation, cut, sees_arm=True))
+    records: list[tuple[str, Row]] = []
+    for _subject, some in groupby(events, lambda event: event["subject"]):
+        history = fold_history(some, READ_SCOPES)
+        assert history is not None
+        records += ((table.name, row) for table, row in builder.add(history))
+    return records + [(table.name, row) for table, row in builder.finish()]
+
+
+def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+    study = describe_dataset_study(installation, cut, sees_arm=True)
+    stream = stream_datasets(operator(installation), cut, study, DataSelection())
+    return [(table.name, row) for table, row in stream]
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.req("REP-09", "EDC-10")
+def test_a_cut_gives_the_same_bytes_whatever_happens_after_it(trial: Installation, tmp_path: Path) -> None:
+    entry = ExportEntry("IA1", PURPOSE)
+    first = export_cut(operator(trial), STUDY, entry, tmp_path / "first")
+    person = Person(trial, site_of(trial), OFF)
+    person.anchor("randomisation", FINAL.date() - days(90), LATER, source=Owner.edc)
+    export_cut(operator(trial), STUDY, entry, tmp_path / "second")
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    manifest = json.loads((tmp_path / "first" / "manifest.json").read_text("utf-8"))
+    assert manifest["contents"] == ["arm", "answers", "scores", "diary"]
+    assert [each["name"] for each in manifest["files"]] == [each.name for each in first.files]
+    for each in manifest["files"]:
+        assert (tmp_path / "first" / each["name"]).stat().st_size == each["size"]
+    names = {path.name for path in (tmp_path / "first").iterdir()}
+    assert names == {each.name for each in first.files} | {"manifest.json"}
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.req("REP-09", "EDC-02")
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1))
+def test_datasets_are_the_fold_of_the_feed_up_to_any_number(trial: Installation, share: float) -> None:
+    """With corrections, a death and a moved date behind some of the numbers."""
+    final = get_named_cut(operator(trial), STUDY, "FINAL")
+    cut = replace(final, through=round(share * final.through))
+    assert streamed(trial, cut) == folded(trial, cut)
+
+
+@pytest.mark.req("REP-06", "EDC-10")
+@pytest.mark.parametrize("name", ["IA1", "FINAL"])
+def test_a_foreign_reader_recomputes_adqs_from_the_feed(
+    lone_trial: Installation, tmp_path: Path, name: str
+) -> None:
+    export_cut(operator(lone_trial), STUDY, ExportEntry(name, PURPOSE, ("csv",)), tmp_path / "out")
+    cut = get_named_cut(operator(lone_trial), STUDY, name)
+    recomputed = recompute(lines_of(lone_trial), cut.through)
+    columns = ("ADT", "ADY", "AVAL", "BASE", "CHG", "ABLFL", "DTYPE")
+    exported = {
+        (row["SUBJID"], row["PARAMCD"], row["AVISIT"]): {
+            column: row[column]
+            for column in columns
+            if row[column] and not (row["DTYPE"] and column == "BASE")
+        }
+        for row in rows_of(tmp_path / "out", "adqs")
+    }
+    assert exported == recomputed
+    assert len(exported) == {"IA1": 96, "FINAL": 144}[name]
+    if name == "FINAL":
+        assert exported[TREATED, "C30PA", "W6"]["AVAL"] == "50"  # the corrected answer
+        assert exported[OFF, "C30PA", "W6"] == exported[DEAD, "C30PA", "W6"] == {"DTYPE": "PHANTOM"}
+
+
+@pytest.mark.req("REP-03", "REP-04", "REP-05")
+def test_what_is_missing_is_described_as_well_as_what_is_there(
+    lone_trial: Installation, tmp_path: Path
+) -> None:
+    export_cut(operator(lone_trial), STUDY, ExportEntry("FINAL", PURPOSE, ("csv",)), tmp_path / "out")
+    adqs = {(row["SUBJID"], row["AVISIT"]): row for row in rows_of(tmp_path / "out", "adqs")}
+    missed, died = adqs[OFF, "W6"], adqs[DEAD, "W6"]
+    assert (missed["FRMSTAT"], missed["MISRSN"], missed["EXP1FL"]) == ("MISSED", "TOO ILL PATIENT", "Y")
+    assert (died["FRMSTAT"], died["MISRSN"], died["EXP1FL"], died["POPFL"]) == (
+        "DIED IN WINDOW", "DEATH", "N", "Y",
+    )  # fmt: skip
+    positions = {
+        (row["USUBJID"][-3:], row["AVISIT"], row["ICECD"]): row["ICEPOS"]
+        for row in rows_of(tmp_path / "out", "icepos")
+    }
+    assert positions["001", "BL", "sbrt_start"] == "BEFORE"
+    assert positions["001", "W6", "sbrt_end"] == "AFTER"
+    assert positions["002", "W6", "progression"] == "AFTER"
+    assert positions["001", "W6", "death"] == "NO EVENT"
+    events = {(row["USUBJID"][-3:], row["ICECD"]): row for row in rows_of(tmp_path / "out", "ice")}
+    assert events["002", "sbrt_start"]["ICESTAT"] == "NONE RECORDED; OF ONE ARM ALONE"
+    assert events["003", "death"]["ICEPREC"] == "DAY"
+    compl = {
+        (row["ARMCD"], row["VISIT"], row["RULESET"], row["LATEFL"]): row
+        for row in rows_of(tmp_path / "out", "compl")
+    }
+    w6 = compl["ALL", "W6", "1", "N"]
+    assert [w6[name] for name in ("NPOP", "NEXPECT", "NVALID", "AVAILPCT", "COMPLPCT")] == [
+        "3", "2", "1", "33.3", "50",
+    ]  # fmt: skip
+    assert compl["SBRT", "EOT", "1", "N"]["NPOP"] == compl["ALL", "EOT", "1", "N"]["NPOP"] == "1"
+
+
+@pytest.mark.req("EDC-10", "REP-04")
+def test_qs_keeps_the_rules_of_sdtm(lone_trial: Installation, tmp_path: Path) -> None:
+    export_cut(operator(lone_trial), STUDY, ExportEntry("FINAL", PURPOSE, ("csv",)), tmp_path / "out")
+    rows, people = rows_of(tmp_path / "out", "qs"), rows_of(tmp_path / "out", "dm")
+    starts = {row["USUBJID"]: row["RFSTDTC"] for row in people}
+    assert len({(row["USUBJID"], row["QSSEQ"]) for row in rows}) == len(rows)
+    pairs = {(row["QSCAT"], row["QSTESTCD"], row["QSTEST"]) for row in rows}
+    assert len(pairs) == len({pair[:2] for pair in pairs})
+    for row in rows:
+        assert row["USUBJID"] in starts
+        assert (row["QSSTAT"] == "NOT DONE") is bool(row["QSREASND"])
+        assert not (row["QSSTAT"] and row["QSSTRESC"])
+        assert row["QSSTRESC"] == row["QSSTRESN"]
+        assert (row["QSDRVFL"] == "Y") is (
+            row["QSTESTCD"].startswith("EOR01") and row["QSTESTCD"] > "EOR0130"
+        )
+        assert not row["QSDTC"] or len(row["QSDTC"]) == 19
+        assert row["QSDY"] != "0"
+    assert {row["QSREASND"] for row in rows if row["QSTESTCD"] == "QSALL"} == {"TOO ILL PATIENT", "UNKNOWN"}
+    recalls = {row["QSTESTCD"]: row["QSEVLINT"] for row in rows if row["QSCAT"].startswith("EORTC")}
+    assert (recalls["EOR0105"], recalls["EOR0106"], recalls["EOR0131"]) == ("", "-P1W", "")
+    assert {"TOO FEW ITEMS ANSWERED", "LEFT BLANK"} <= {row["QSREASND"] for row in rows}
+    (fever,) = (row for row in rows if row["QSTEST"] == "Temperature" and row["QSSTRESC"])
+    assert (fever["QSCAT"], fever["QSTESTCD"], fever["QSSTRESN"]) == ("SYMPTOM DIARY", "SD15", "38.5")
+    amended = [row for row in rows_of(tmp_path / "out", "suppqs") if row["QNAM"] == "QSAMENDN"]
+    assert sorted({row["QVAL"] for row in amended}) == ["0", "1"]
+
+
+@pytest.mark.req("EDC-10")
+def test_another_program_reads_the_transport_files_alike(lone_trial: Installation, tmp_path: Path) -> None:
+    entry = ExportEntry("FINAL", PURPOSE, ("xpt", "ndjson"))
+    exported = export_cut(operator(lone_trial), STUDY, entry, tmp_path / "out")
+    assert {"codebook.csv", "define.xml"} < {each.name for each in exported.files}
+    for table in DATASETS:
+        columns, meta = pyreadstat.read_xport(
+            tmp_path / "out" / f"{table.name.lower()}.xpt",
+            output_format="dict",
+            disable_datetime_conversion=True,
+        )
+        text = (tmp_path / "out" / f"{table.name.lower()}.ndjson").read_text("utf-8")
+        rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+        assert meta.column_names == [column.name for column in table.columns]
+        assert meta.column_labels == [column.label for column in table.columns]
+        for column in table.columns:
+            if column.kind is not ColumnKind.date:
+                read = [None if str(value) in ("", "nan") else value for value in columns[column.name]]
+                assert read == [row.get(column.name) for row in rows], column.name
+
+
+@pytest.mark.req("REP-08", "AUD-07", "IAM-02")
+def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
+    lone_trial: Installation, tmp_path: Path
+) -> None:
+    site = site_of(lone_trial)
+    entry = ExportEntry("FINAL", "monitoring board", ("csv",))
+    viewer = StaffContext(lone_trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
+    seen = export_cut(viewer, STUDY, entry, tmp_path / "viewer")
+    assert seen.contents == ()
+    assert "ARMCD" not in rows_of(tmp_path / "viewer", "dm")[0]
+    assert {row["QSTESTCD"] for row in rows_of(tmp_path / "viewer", "qs")} == {"QSALL"}
+    assert {row["DTYPE"] for row in rows_of(tmp_path / "viewer", "adqs")} == {"PHANTOM"}
+    assert rows_of(tmp_path / "viewer", "diary") == []
+    assert {row["ARMCD"] for row in rows_of(tmp_path / "viewer", "compl")} == {"ALL"}
+    statistician = StaffContext(lone_trial, colleague(Role.STATISTICIAN, site, everywhere=True), LATER)
+    less = replace(entry, without=frozenset({"arm", "diary"}))
+    assert export_cut(statistician, STUDY, less, tmp_path / "less").contents == ("answers", "scores")
+    pooled, whole = rows_of(tmp_path / "viewer", "compl"), rows_of(tmp_path / "less", "compl")
+    assert pooled == whole  # the rates do not depend on who may see scores
+    scores = client_of(lone_trial, LATER, [Scope.SCORES_READ])
+    assert export_cut(scores, STUDY, entry, tmp_path / "scores").contents == ("scores",)
+    with lone_trial.read() as session:
+        entries = session.exec(
+            select(AuditEntry)
+            .where(AuditEntry.event == AuditEvent.DATA_EXPORTED)
+            .order_by(col(AuditEntry.id))
+        ).all()
+    told = [{change["field"]: change["new"] for change in json.loads(row.changes)} for row in entries]
+    assert [row.reason for row in entries] == ["monitoring board"] * 3
+    assert [each["contents"] for each in told] == ["", "answers, scores", "scores"]
+    nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
+    assert read_scopes(nurse, site.study_id, site.id or 0) is None
+    other = replace(scores, client=replace(scores.client, sites=("0512",), site_ids=frozenset()))
+    export_cut(other, STUDY, entry, tmp_path / "none")
+    assert rows_of(tmp_path / "none", "dm") == []
+
+
+@pytest.mark.req("REP-09")
+def test_an_export_is_refused_before_anything_is_written(lone_trial: Installation, tmp_path: Path) -> None:
+    site, entry = site_of(lone_trial), ExportEntry("FINAL", PURPOSE)
+    nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
+    for context, asked, code in (
+        (nurse, entry, "unknown_study"),
+        (operator(lone_trial), replace(entry, cut="IA9"), "unknown_cut"),
+        (operator(lone_trial), replace(entry, formats=("sas7bdat",)), "unknown_format"),
+        (operator(lone_trial), replace(entry, purpose=" "), "reason_needed"),
+    ):
+        with pytest.raises(Refused, match=f"^{code}"):
+            export_cut(context, STUDY, asked, tmp_path / "out")
+    with pytest.raises(FileExistsError):
+        export_cut(operator(lone_trial), STUDY, entry, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        export_cut(operator(lone_trial), STUDY, entry, tmp_path / "none" / "out")
+    assert list(tmp_path.glob("out*")) == []
