@@ -255,7 +255,8 @@ def test_an_old_list_is_asked_for_again_but_not_over_what_is_typed(
     with page.expect_navigation():
         look_again(page)
     assert documents == [page.url]
-    page.click("text=Remind those selected")
+    with page.expect_navigation():
+        page.evaluate("document.getElementById('bulk').submit()")  # nobody is chosen
     assert page.url.endswith("/desk/reminders")
     with page.expect_navigation(url=re.compile("/desk(\\?|$)")):
         look_again(page)  # the page of a refused form is not sent once more

@@ -157,27 +157,10 @@ def answer_document(definition: FormDefinition, form: SubmittedForm, reviewed: b
 
 def build_submission(context: SubmissionContext, checked: CheckedSubmission, at: datetime) -> Submission:
     """All that this submission writes, as new values; nothing that was read is changed."""
-    rows, form, by = context.rows, checked.form, context.submitter
-    person = rows.person.participant
+    rows, by, person = context.rows, context.submitter, context.rows.person.participant
     answers, changes = _unsaved_answers(context, checked, at)
     slot = _submitted_slot(rows.slot, checked.arrival, at)
-    origin = ResponseOrigin(
-        public_id=new_public_id(),
-        submission=form.submission,
-        language=person.language,
-        presentation={**form.presentation, "text_size": person.text_size.value},
-        app_version=context.app_version,
-        out_of_window=slot.out_of_window,
-        in_grace=checked.arrival is Arrival.in_grace,
-        submitted_at=at,
-        originator=by.originator,
-        mode=by.mode,
-        collected_on=form.collected_on,
-        device_at=form.device_at,
-        skew=form.skew,
-        offline=form.offline,
-        clock_untrusted=context.clock_untrusted,
-    )
+    origin = _describe_origin(context, checked, slot, at)
     response = build_response(context.definition, slot, origin, version=1, answers=checked.document)
     changes += _response_changes(response)
     changes += _slot_changes(rows.slot, slot)
@@ -197,6 +180,30 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
         event=_completed_event(context, slot, response),
         seen_device=context.seen_device,
         alerts=link_alerts(entry.entry, f"slot:{slot.visit}/{slot.instrument}", alerts, at, context.fact_key),
+    )
+
+
+def _describe_origin(
+    context: SubmissionContext, checked: CheckedSubmission, slot: SlotRecord, at: datetime
+) -> ResponseOrigin:
+    """Who gave the answers, how, and when they came."""
+    form, by, person = checked.form, context.submitter, context.rows.person.participant
+    return ResponseOrigin(
+        public_id=new_public_id(),
+        submission=form.submission,
+        language=person.language,
+        presentation={**form.presentation, "text_size": person.text_size.value},
+        app_version=context.app_version,
+        out_of_window=slot.out_of_window,
+        in_grace=checked.arrival is Arrival.in_grace,
+        submitted_at=at,
+        originator=by.originator,
+        mode=by.mode,
+        collected_on=form.collected_on,
+        device_at=form.device_at,
+        skew=form.skew,
+        offline=form.offline,
+        clock_untrusted=context.clock_untrusted,
     )
 
 
