@@ -19,6 +19,7 @@ from app.patient.request import (
 )
 from app.services.patient import home
 from app.services.patient.home import get_home
+from app.web.urls import LEAVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class HomePage:
     finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
     opens_offline: bool = False
+    give_back_url: str = ""  # on the clinic's tablet: where it is given back
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -91,4 +93,5 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         finished=home.finished,
         notices=notices,
         opens_offline=current.opens_offline,
+        give_back_url=LEAVE if current.participant.handed_over else "",
     )

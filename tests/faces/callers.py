@@ -118,7 +118,14 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
 }
 """What an address names, by the names that declared paths have."""
 
-ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
+ENDING = (
+    urls.HAND_OVER,
+    "/desk/sign-in/code",
+    "/desk/sign-out",
+    "/unlock",
+    "/settings/leave",
+    "/desk/sign-in",
+)
 """Asked last, because they end the state that the others are asked in."""
 
 
@@ -282,6 +289,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
         Permission.PAPER_ENTER,
+        Permission.DEVICE_HAND_OVER,
     }
     reading = {
         Permission.PARTICIPANT_SEE,

@@ -30,6 +30,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.ALERT_SEE: N_("see alerts"),
     Permission.ALERT_HANDLE: N_("deal with alerts"),
     Permission.MATTER_SETTLE: N_("settle what is open"),
+    Permission.DEVICE_HAND_OVER: N_("hand the clinic's tablet over to participants"),
     Permission.PAPER_ENTER: N_("enter forms that were filled in on paper"),
 }
 """A test holds it complete."""

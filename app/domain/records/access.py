@@ -33,6 +33,7 @@ class Permission(StrEnum):
     ALERT_HANDLE = "alert:handle"
     MATTER_SETTLE = "matter:settle"
     PAPER_ENTER = "paper:enter"
+    DEVICE_HAND_OVER = "device:hand_over"
 
 
 class Role(StrEnum):
@@ -64,6 +65,7 @@ _CONDUCT = frozenset(
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
         Permission.PAPER_ENTER,
+        Permission.DEVICE_HAND_OVER,
     }
 )
 _READING = frozenset(

@@ -139,3 +139,4 @@ class DonePage:
     next_on: str = ""
     more: int = 0
     late: bool = False
+    handed_back: bool = False  # the clinic's tablet is to be given back
