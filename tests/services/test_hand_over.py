@@ -91,6 +91,9 @@ def test_a_tablet_that_nobody_uses_is_nobody_s(lone: Person) -> None:
     assert list_bound_participants(lone.installation, [cookie], START + days(1)) == ()
     remember_language(lone.installation, cookie, "en", START + days(1))
     assert refusal_of("never bound", lone) == "not_signed_in"
+    first = tablet(lone)
+    hand_over(lone)
+    assert refusal_of(first, lone) == "hand_over_ended"
 
 
 def test_only_the_newest_hand_over_works_and_not_for_long(lone: Person) -> None:

@@ -1,6 +1,7 @@
 """Handing the clinic's tablet over: the session of staff ends, and the participant confirms who they are."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -18,14 +19,24 @@ from app.web.urls import HAND_OVER, SESSION_COOKIE, WAY_IN
 
 
 @dataclass(frozen=True, slots=True)
+class HandOverForm:
+    """A form that can be filled in now."""
+
+    slot: str
+    name: str
+    visit: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class HandOverPage:
-    """What happens, and for which form; `forms` are those that can be filled in now, by their ids."""
+    """What happens, and for which form."""
 
     template: ClassVar[str] = "clinic/hand_over.html"
     subject: str
     back_url: str
     action_url: str
-    forms: tuple[tuple[str, str], ...]
+    forms: tuple[HandOverForm, ...]
     chosen: str = ""
     error: str = ""
 
@@ -63,7 +74,7 @@ def _page(desk: ParticipantStaffRequest, chosen: str, error: str = "") -> HandOv
         back_url=participant_url(view),
         action_url=f"{participant_url(view)}/hand-over",
         forms=tuple(
-            (slot.public_id, f"{name(slot.instrument)} · {slot.for_day or slot.visit}") for slot in forms
+            HandOverForm(slot.public_id, name(slot.instrument), slot.visit, slot.for_day) for slot in forms
         ),
         chosen=chosen,
         error=error,

@@ -162,7 +162,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.DEVICE_SIGNED_OUT: frozenset({"device"}),
     AuditEvent.DEVICE_LOCKED: frozenset({"device"}),
     AuditEvent.DEVICE_REMOVED: frozenset({"device"}),
-    AuditEvent.DEVICE_HANDED_OVER: frozenset({"activation"}),
+    AuditEvent.DEVICE_HANDED_OVER: frozenset({"activation", "device"}),
     AuditEvent.HAND_OVER_ENDED: frozenset({"device"}),
     AuditEvent.OWN_CODE_ISSUED: frozenset({"activation"}),
     AuditEvent.PIN_CHANGED: frozenset({"participant"}),

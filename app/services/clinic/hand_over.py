@@ -1,8 +1,9 @@
 """Handing the clinic's tablet over to a participant: an invitation for one sitting on this very device."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.plans.plan import SecondCheck
@@ -16,7 +17,7 @@ from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Activation, Participant
+from app.storage.tables.participants import Activation, Device, Participant
 
 HAND_OVER_LIFE = timedelta(minutes=15)
 """How long the participant may take to confirm who they are."""
@@ -31,11 +32,22 @@ def _unused(participant_id: int) -> SelectOfScalar[Activation]:
     )
 
 
+def _tablets(session: Session, participant_id: int) -> Sequence[Device]:
+    """Those that were handed over to this participant before, and not taken back."""
+    handed = select(Device).where(
+        Device.participant_id == participant_id,
+        col(Device.handed_over_by).is_not(None),
+        col(Device.revoked_at).is_(None),
+    )
+    return session.exec(handed).all()
+
+
 def begin_hand_over(context: StaffContext, participant_id: int, slot_id: str = "") -> str:
     """An invitation for the tablet in this member of staff's hand; returns the token of its link.
 
-    The participant confirms who they are as on their own phone: by their PIN (or a new one, where they never
-    had a phone), or their birth date. For one form, or for all that are open. Raises Refused:
+    The participant confirms who they are as on a phone of their own: by their PIN (or a new one, where they
+    never had one), or their birth date. For one form, or for all that are open. An earlier hand-over to them
+    ends. Raises Refused:
     "participation_ended", "consent_needed", "birth_date_needed", "unknown_slot", "hand_over_form".
     """
     token = new_token()
@@ -55,7 +67,7 @@ def begin_hand_over(context: StaffContext, participant_id: int, slot_id: str = "
             slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
             if slot_status(slot, context.at) not in ANSWERABLE:
                 raise Refused("hand_over_form", field="slot")
-        for earlier in work.session.exec(_unused(participant_id)):
+        for earlier in (*work.session.exec(_unused(participant_id)), *_tablets(work.session, participant_id)):
             earlier.revoked_at = context.at
         needs_pin = plan.second_check is SecondCheck.pin and participant.pin_hash is None
         activation = Activation(
