@@ -109,6 +109,8 @@ def test_the_baseline_is_the_last_valid_form_before_the_randomisation() -> None:
     late = form("BL-3", "2026-03-04T05:00:00.000Z", 3, out_of_window=True)
     without = adqs(STUDY, person(), anchor("randomisation", "2026-03-04"), *forms[:2], late)
     assert flags(without, "ABLFL") == ["BL-2"]
+    unplanned = adqs(STUDY, person(), form("W6", "2026-04-15T02:00:00.000Z", 3, out_of_plan=True))
+    assert [unplanned["W6"][name] for name in ("FRMSTAT", "EXP1FL", "AWINFL")] == ["NOT IN PLAN", "N", "N"]
     unrandomised = adqs(STUDY, person(), forms[0], forms[3])
     assert (flags(unrandomised, "ABLFL"), unrandomised["W6"]["ADY"]) == (["BL"], None)
     visits = tuple(replace(rule, closes_with=None) for rule in SHIPPED.visits)

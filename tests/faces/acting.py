@@ -415,6 +415,17 @@ def _licence(sites: SiteFixture) -> Press:
     return press
 
 
+def _data_cut(sites: SiteFixture) -> Press:
+    """The study's data manager makes a cut."""
+    carried = sign_in_colleague(sites, Who.data_manager, "whole@example.org", None)["Cookie"]
+    press = press_as_staff(sites, urls.EXPORTS, words="second interim analysis")
+    press.client = visitor(sites.app, Cookie=carried)
+    press.cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
+    press.body = {"name": "IA2", "purpose": "interim analysis"}
+    press.other = {"name": "IA3", "purpose": "second interim analysis"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.WELCOME): lambda sites: press_as_participant(
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
@@ -488,5 +499,6 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.ALERT_CLOSING): _alert_closing,
     ("POST", urls.MATTER): _settlement,
     ("POST", urls.LICENCE): _licence,
+    ("POST", urls.EXPORTS): _data_cut,
 }
 """How each act of the table is pressed."""

@@ -187,6 +187,7 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
     """What is the same for every scale of a form."""
     start, response = randomised_on(history), form.response or {}
     facts, target = study.form_facts(history, form), form.day("target_on")
+    planned = not form.slot["out_of_plan"]
     return {
         "ASSESSID": form.ref,
         "AVISIT": form.visit,
@@ -201,8 +202,8 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
         "FRMSTAT": _state(history, form),
         "MISRSN": missing_reason(form),
         "PARTFL": "Y" if form.response is None and form.slot["begun_at"] else None,
-        "EXP1FL": "Y" if is_expected(facts, RuleSet.first) else "N",
-        "EXP2FL": "Y" if is_expected(facts, RuleSet.second) else "N",
+        "EXP1FL": "Y" if planned and is_expected(facts, RuleSet.first) else "N",
+        "EXP2FL": "Y" if planned and is_expected(facts, RuleSet.second) else "N",
         "MODE": response.get("mode"),
         "ORIGTR": response.get("originator"),
         "HELPBY": response.get("helped_by"),
@@ -219,6 +220,8 @@ def _days_between(day: date | None, target: date | None) -> int | None:
 
 def _state(history: SubjectHistory, form: FormFact) -> str:
     """The state of a form; of one that death ended, whether that fell inside of its window."""
+    if form.slot["out_of_plan"]:
+        return "NOT IN PLAN"
     opens, closes = form.day("opens_on"), form.day("closes_on")
     death = next((left for left in history.exits if left.kind == ExitKind.death), None)
     if form.state == "not_expected" and death and opens and closes and opens <= death.effective_on <= closes:
