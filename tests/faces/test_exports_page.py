@@ -53,7 +53,7 @@ def test_a_statistician_makes_a_cut_and_downloads_datasets_of_it(clinic: ClinicF
     again = statistician.post(urls.EXPORTS, data=typed)
     assert done.headers["location"] == again.headers["location"] == f"{urls.EXPORTS}?done=cut"
     shown = page(statistician, done.headers["location"])
-    assert "The data cut is made." in shown.text
+    assert "Data cut made." in shown.text
     assert [row.one("th").text for row in shown.one("tbody").all("tr")] == ["IA2", "FINAL", "IA1"]
     assert "Li Na" in shown.one("tbody").text
     assert "Operator" in shown.one("tbody").text

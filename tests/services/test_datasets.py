@@ -297,7 +297,7 @@ def test_an_export_is_refused_before_anything_is_written(lone_trial: Installatio
         (nurse, entry, "unknown_study"),
         (operator(lone_trial), replace(entry, cut="IA9"), "unknown_cut"),
         (operator(lone_trial), replace(entry, formats=("sas7bdat",)), "unknown_format"),
-        (operator(lone_trial), replace(entry, purpose=" "), "reason_needed"),
+        (operator(lone_trial), replace(entry, purpose=" "), "purpose_needed"),
     ):
         with pytest.raises(Refused, match=f"^{code}"):
             export_cut(context, STUDY, asked, tmp_path / "out")

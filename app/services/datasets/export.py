@@ -20,7 +20,7 @@ from app.domain.datasets.formats.spelling import DatasetFormat, FileContext
 from app.domain.datasets.formats.transport import TransportFormat
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import Column, DatasetTable, Row
-from app.domain.people.names import check_reason
+from app.domain.people.names import check_purpose
 from app.domain.records.access import Permission, Scope
 from app.domain.records.audit import AuditEvent, FieldChange, format_instant
 from app.domain.refusal import Refused
@@ -94,7 +94,7 @@ def export_cut(
 
     Files are the same bytes when they are made again by the same program. That, by whom, what for and what in
     it stands in the audit trail. Raises Refused: "unknown_study", "unknown_cut", "unknown_format", or as
-    `check_reason`; FileExistsError for a folder that is there already, FileNotFoundError without the one
+    `check_purpose`; FileExistsError for a folder that is there already, FileNotFoundError without the one
     around it.
     """
     purpose = check_export(entry)
@@ -116,14 +116,14 @@ def export_cut(
 
 def check_export(entry: ExportEntry) -> str:
     """The purpose as it is recorded. Raises Refused: "unknown_format", "unknown_dataset", or as
-    `check_reason`.
+    `check_purpose`.
     """
     if unknown := sorted(set(entry.formats) - FORMATS.keys()):
         raise Refused("unknown_format", field="format", format=unknown[0], allowed=tuple(FORMATS))
     if entry.dataset and find_table(entry.dataset) is None:
         allowed = tuple(table.name for table in DATASETS)
         raise Refused("unknown_dataset", field="dataset", allowed=allowed)
-    return check_reason(entry.purpose, "purpose")
+    return check_purpose(entry.purpose)
 
 
 def _check_folder(folder: Path) -> None:

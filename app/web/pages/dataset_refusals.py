@@ -13,6 +13,7 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
     "cut_of_whole_study": conflict(
         N_("A cut is of the whole study, and your role is at some of its sites alone.")
     ),
+    "purpose_needed": invalid(N_("Please say what it is for.")),
     "unknown_dataset": invalid(N_("There is no such dataset. Allowed: %(allowed)s.")),
     "recheck_needs_all": conflict(
         N_("Only somebody who may see arm, answers, scores and diary can have a cut computed again.")
