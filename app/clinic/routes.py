@@ -13,6 +13,7 @@ from app.clinic import (
     sign_in_problems,
 )
 from app.clinic.alerts import alert_page, alerts_page
+from app.clinic.exports import exports_page
 from app.clinic.forms import (
     correction_decision,
     correction_proposal,
@@ -68,6 +69,7 @@ for part in (
     report_page,
     figure_rows,
     matrix,
+    exports_page,
     trail_page,
     trail_file,
 ):

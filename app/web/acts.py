@@ -126,6 +126,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
         f"{urls.ALERT}?done=closed", frozenset({AuditEvent.ALERT_ACTED, AuditEvent.CORRECTION_APPROVED})
     ),
     # a matter names the very records that it is about, and a settled one stays so by itself
+    # a name stands for one cut: the same one again gives the first
+    ("POST", urls.EXPORTS): ActRule(f"{urls.EXPORTS}?done=cut"),
     ("POST", urls.MATTER): ActRule(f"{urls.SETTLE}?done=settled"),
     ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
