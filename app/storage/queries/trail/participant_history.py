@@ -70,17 +70,16 @@ def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
 
 def read_language_at(session: Session, participant: Participant, at: datetime) -> str:
     """The participant's language at a moment: the one from which the first change since then led away."""
-    changes = sa.select(col(AuditEntry.changes)).where(
+    entries = sa.select(col(AuditEntry.changes)).where(
         col(AuditEntry.chain) == participant_chain(key_of(participant)),
         col(AuditEntry.at) > at,
         col(AuditEntry.changes).contains('"field":"language"', autoescape=True),
     )
-    for told in session.execute(changes.order_by(col(AuditEntry.seq))).scalars():
-        for change in json.loads(told):
-            of_them = str(change["record"]) == record_name(participant) and change["field"] == "language"
-            if of_them and change["old"] is not None:
-                return str(change["old"])
-    return participant.language
+    told = session.execute(entries.order_by(col(AuditEntry.seq))).scalars()
+    changes = (change for text in told for change in json.loads(text))
+    name = record_name(participant)
+    before = (each["old"] for each in changes if (each["record"], each["field"]) == (name, "language"))
+    return next((str(language) for language in before if language is not None), participant.language)
 
 
 def read_message_slots(session: Session, messages: Collection[int]) -> dict[int, int]:
