@@ -25,7 +25,7 @@ from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel
 from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
-from app.patient import activation, devices, help_page, home, settings, shared_device, welcome
+from app.patient import activation, devices, hand_over, help_page, home, settings, shared_device, welcome
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
@@ -63,6 +63,7 @@ ROUTERS = (
     routes.router,
     statics.router,
     activation.router,
+    hand_over.router,
     welcome.router,
     devices.router,
     shared_device.router,

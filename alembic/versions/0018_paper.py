@@ -1,4 +1,4 @@
-"""Forms that participants fill in on paper, and staff enter."""
+"""Forms that participants fill in on paper or on the clinic's tablet."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,11 +17,26 @@ OUTCOMES = ("submitted", "kept_apart")
 
 def upgrade() -> None:
     op.add_column("response", sa.Column("collected_on", sa.Date(), nullable=True))
+    for table in ("activation", "device"):
+        op.add_column(table, sa.Column("handed_over_by", sa.String(length=80), nullable=True))
+        _add_slot(table)
     _create_paper()
     if op.get_bind().dialect.name == "sqlite":
         guard_sqlite()
     else:
         guard_postgresql()
+
+
+def _add_slot(table: str) -> None:
+    """A column with its foreign key, which SQLite takes in the statement that adds the column alone."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            f"ALTER TABLE {table} ADD COLUMN handed_slot_id INTEGER"
+            f" CONSTRAINT fk_{table}_handed_slot_id REFERENCES slot (id)"
+        )
+    else:
+        op.add_column(table, sa.Column("handed_slot_id", sa.BigInteger(), nullable=True))
+        op.create_foreign_key(op.f(f"fk_{table}_handed_slot_id"), table, "slot", ["handed_slot_id"], ["id"])
 
 
 def _create_paper() -> None:

@@ -48,6 +48,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cuts": ("datasets.cuts:declare_cuts", "list the data cuts of a study"),
     "compare-cuts": ("datasets.cuts:declare_compare_cuts", "write what changed between two data cuts as CSV"),
     "export": ("datasets.export:declare_export", "write the datasets of a data cut to a folder"),
+    "recheck": (
+        "datasets.export:declare_recheck",
+        "compute every score, baseline, change and rate of a data cut a second time",
+    ),
     "score": ("scoring:declare_score", "score a CSV file of answers"),
     "screens": ("screens.export:declare_screens", "make pictures of every screen of an instrument"),
     "load-study": ("setup:declare_load_study", "open a study under a plan of the library"),

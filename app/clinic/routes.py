@@ -13,6 +13,7 @@ from app.clinic import (
     sign_in_problems,
 )
 from app.clinic.alerts import alert_page, alerts_page
+from app.clinic.exports import exports_page
 from app.clinic.forms import (
     correction_decision,
     correction_proposal,
@@ -22,7 +23,7 @@ from app.clinic.forms import (
 )
 from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
-from app.clinic.records import diary_gaps, history, participant_acts, scores
+from app.clinic.records import diary_gaps, hand_over, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, settle_list
 from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
@@ -43,6 +44,7 @@ for part in (
     dispositions,
     participant,
     participant_acts,
+    hand_over,
     slot_page,
     paper_entry,
     correction_proposal,
@@ -67,6 +69,7 @@ for part in (
     report_page,
     figure_rows,
     matrix,
+    exports_page,
     trail_page,
     trail_file,
 ):

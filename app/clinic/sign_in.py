@@ -1,6 +1,7 @@
 """Signing in and out, and the language that a member of staff works in."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -10,8 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
 from app.clinic.request import SignedInRequest, translate_refusal
+from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.services.accounts.known_browsers import PROOF_LIFE, renew_browser_proofs
+from app.services.accounts.shared_device import end_hand_over
 from app.services.accounts.staff_access import require_pending_sign_in
 from app.services.accounts.staff_session import (
     StaffBrowser,
@@ -20,7 +23,8 @@ from app.services.accounts.staff_session import (
     sign_in_staff,
     sign_out_staff,
 )
-from app.web.cookies import delete_cookie, get_cookie, set_cookie
+from app.services.core.installation import Installation
+from app.web.cookies import delete_cookie, get_cookie, restore_devices, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed
@@ -29,7 +33,16 @@ from app.web.pages.rendering import frame_for, render
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import message_of
 from app.web.routes import YEAR
-from app.web.urls import DESK, KNOWN_COOKIE, SESSION_COOKIE, SIGN_IN, SIGN_IN_CODE, SIGN_OUT, STAFF_LANGUAGE
+from app.web.urls import (
+    DESK,
+    DEVICE_COOKIE,
+    KNOWN_COOKIE,
+    SESSION_COOKIE,
+    SIGN_IN,
+    SIGN_IN_CODE,
+    SIGN_OUT,
+    STAFF_LANGUAGE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,15 @@ def take_code(
     response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
+    _take_tablet_back(request, installation, response, at)
     return response
+
+
+def _take_tablet_back(request: Request, installation: Installation, response: Response, at: datetime) -> None:
+    """End the hand-over of this browser, if it was handed over."""
+    token = get_cookie(request, DEVICE_COOKIE)
+    if token is not None and end_hand_over(installation, token, at, HandOverEnd.staff):
+        restore_devices(request, response)
 
 
 @router.post(SIGN_OUT)

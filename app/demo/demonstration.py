@@ -29,6 +29,7 @@ from app.services.accounts.activation import find_invitation
 from app.services.audit.audit_seals import seal_days
 from app.services.core.context import ClockContext, EdcClientSession, StaffContext
 from app.services.core.installation import Installation
+from app.services.datasets.cuts import make_cut
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import list_study_people
 from app.services.people.role_grants import grant_to_person
@@ -129,6 +130,7 @@ def make_demonstration(
                 progress(done, len(acts), act.at)
     _review_access(StaffContext(installation, stage.administrator, at))
     seal_days(ClockContext(installation, at))
+    make_cut(StaffContext(installation, SYSTEM, at), STUDY, "IA1", "First interim analysis (demonstration)")
     return secrets
 
 

@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.device_cookies import other_tokens
+from app.patient.forms.page_builders import url_of_form
+from app.patient.hand_over import bind_tablet
 from app.patient.refusals import PatientRoute, locked_page
 from app.patient.request import (
     DeviceRequest,
@@ -48,7 +50,8 @@ from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, UNLOCK, WAY_
 class ActivatePage:
     """Opened from the QR sheet or by typing the short code; only its POST binds this browser.
 
-    `shared`: somebody else is bound in this browser; `wechat`: it is the one inside WeChat.
+    `shared`: somebody else is bound in this browser; `wechat`: it is the one inside WeChat;
+    `handed_over`: it is the clinic's tablet.
     """
 
     template: ClassVar[str] = "patient/activate.html"
@@ -57,6 +60,7 @@ class ActivatePage:
     error: str = ""  # "" | "wrong" | "throttled" | "busy"
     shared: bool = False
     wechat: bool = False
+    handed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ class ActivationRequest:
     @property
     def shared(self) -> bool:
         """Whether another participant is bound in this browser; they stay bound beside the new one."""
-        return self.bound is not None and self.bound.participant.participant_id != self.invited.participant_id
+        if self.bound is None or self.invited.handed_over:
+            return False
+        return self.bound.participant.participant_id != self.invited.participant_id
 
     @property
     def chosen(self) -> Language | None:
@@ -145,7 +151,8 @@ def show_link(
         # The sheet was scanned again by the phone that it bound.
         return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
     coming = ActivationRequest(request, installation, at, invited, bound)
-    return coming.show(ActivatePage(f"{WAY_IN}{link}", shared=coming.shared, wechat=_in_wechat(request)))
+    page = ActivatePage(f"{WAY_IN}{link}", handed_over=invited.handed_over, wechat=_in_wechat(request))
+    return coming.show(replace(page, shared=coming.shared))
 
 
 @router.post(WAY_IN + "{link}")
@@ -194,8 +201,14 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
         return ask_to_retry(request, shown, refused)
     if coming.chosen is not None:
         remember_language(coming.installation, cookie, coming.chosen.code, coming.at)
+    newcomer = request_with(request, coming.installation, cookie, coming.at)
+    if coming.invited.handed_over:
+        slot = coming.invited.slot
+        response = RedirectResponse(url_of_form(slot) if slot else PATIENT_HOME, 303)
+        bind_tablet(request, response, newcomer)
+        return response
     response = RedirectResponse(WELCOME, 303)
-    bind_newcomer(request, response, request_with(request, coming.installation, cookie, coming.at))
+    bind_newcomer(request, response, newcomer)
     return response
 
 

@@ -20,6 +20,7 @@ from app.patient.request import (
 from app.services.patient import home
 from app.services.patient.home import get_home
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
+from app.web.urls import LEAVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class HomePage:
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
     opens_offline: bool = False
     call: UrgentCall | None = None
+    give_back_url: str = ""  # on the clinic's tablet: where it is given back
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -95,4 +97,5 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         notices=notices,
         opens_offline=current.opens_offline,
         call=get_urgent_call(current.context) if home.urgent else None,
+        give_back_url=LEAVE if current.participant.handed_over else "",
     )

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import orjson
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,11 +15,13 @@ from app.domain.refusal import Refused
 from app.i18n import formats
 from app.patient.device_cookies import other_tokens, renew_device_cookies
 from app.patient.forms.page_builders import format_optional_day, name_with_day, url_of_form
+from app.patient.hand_over import end_idle_hand_over
 from app.patient.request import ParticipantRequest
 from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
+from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
@@ -102,6 +105,8 @@ class PatientRoute(APIRoute):
             try:
                 response = await answer(request)
             except Refused as refused:
+                if refused.code == "hand_over_ended":
+                    return await run_in_threadpool(_ended, request, refused)
                 response = ask_to_retry(request, await refusal_page(request, refused), refused)
             current: ParticipantRequest | None = getattr(request.state, "current", None)
             if current is not None and "set-cookie" not in response.headers:
@@ -109,6 +114,12 @@ class PatientRoute(APIRoute):
             return response
 
         return answering
+
+
+def _ended(request: Request, refused: Refused) -> Response:
+    """The clinic's tablet is this participant's no longer: the page that says so, or JSON for the runner."""
+    response = end_idle_hand_over(request, get_installation(request), get_now(request))
+    return refusal_as_json(refused) if wants_json(request) else response
 
 
 async def refusal_page(request: Request, refused: Refused) -> Response:

@@ -76,7 +76,8 @@ class ParticipantRequest:
     def opens_offline(self) -> bool:
         """Whether this person's forms open without a connection; with no outbox that would lose answers."""
         plan = self.installation.library.plan(self.participant.study, self.participant.plan_version)
-        return plan.opens_offline and plan.outbox and self.participant.exit_kind is None
+        kept = plan.opens_offline and plan.outbox and not self.participant.handed_over
+        return kept and self.participant.exit_kind is None
 
     def show(
         self,

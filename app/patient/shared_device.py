@@ -7,14 +7,16 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
-from app.patient.device_cookies import COOKIE_SECONDS, MOST_OTHERS, other_tokens, set_device_cookies
+from app.patient.device_cookies import MOST_OTHERS, other_tokens, set_device_cookies
+from app.patient.hand_over import take_back
 from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields
 from app.services.accounts.participant_session import lock_device, sign_out_device
 from app.services.accounts.shared_device import BoundParticipant, list_bound_participants
 from app.services.core.context import ParticipantContext
-from app.web.cookies import delete_cookie, get_cookie, set_cookie
+from app.web.cookies import DEVICE_SECONDS, delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE
 
@@ -48,7 +50,7 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
     for other in others[:MOST_OTHERS]:
         lock_device(ParticipantContext(newcomer.installation, other.participant, newcomer.at))
     set_device_cookies(response, (newcomer.cookie, *(each.token for each in others)))
-    set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, COOKIE_SECONDS)
+    set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, DEVICE_SECONDS)
 
 
 def list_bound_here(current: ParticipantRequest) -> tuple[BoundParticipant, ...]:
@@ -83,13 +85,15 @@ def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
     rest = [each.token for each in here if each.token not in (current.cookie, entered.token)]
     response = RedirectResponse(PATIENT_HOME, 303)
     set_device_cookies(response, (entered.token, current.cookie, *rest))
-    set_cookie(response, LANGUAGE_COOKIE, entered.participant.language, COOKIE_SECONDS)
+    set_cookie(response, LANGUAGE_COOKIE, entered.participant.language, DEVICE_SECONDS)
     return response
 
 
 @router.post(LEAVE)
 def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
+    if current.participant.handed_over:
+        return take_back(current, HandOverEnd.returned)
     others = [each.token for each in list_bound_here(current) if each.token != current.cookie]
     sign_out_device(current.context)
     if others:

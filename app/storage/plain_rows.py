@@ -17,6 +17,8 @@ class DeviceRecord(NamedTuple):
     id: int
     seen_at: datetime
     locked_at: datetime | None
+    handed_over_by: str | None
+    handed_slot_id: int | None
 
 
 class ParticipantRecord(NamedTuple):

@@ -126,6 +126,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
         f"{urls.ALERT}?done=closed", frozenset({AuditEvent.ALERT_ACTED, AuditEvent.CORRECTION_APPROVED})
     ),
     # a matter names the very records that it is about, and a settled one stays so by itself
+    # a name stands for one cut: the same one again gives the first
+    ("POST", urls.EXPORTS): ActRule(f"{urls.EXPORTS}?done=cut"),
     ("POST", urls.MATTER): ActRule(f"{urls.SETTLE}?done=settled"),
     ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
@@ -156,6 +158,7 @@ _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
 _NAMED = "a name stands for one cut, and the same name again gives the first one"
 _ENDS = "a browser that is signed out stays so"
+_SEALS = "it ends the session whose page could ask for it again, and only the newest link works"
 _NOTHING = "nothing is stored"
 
 EXEMPT: Mapping[tuple[str, str], str] = {
@@ -170,6 +173,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.SIGN_IN_CODE): _TRIES,
     ("POST", urls.SIGN_OUT): _TRIES,
     ("POST", urls.JOIN): _TRIES,
+    ("POST", urls.HAND_OVER): _SEALS,
     ("POST", urls.ACCOUNT_PASSWORD): _TRIES,
     ("POST", urls.ACCOUNT_CODES): _TRIES,
     ("POST", urls.ACCOUNT_SESSION): _ENDS,

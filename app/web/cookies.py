@@ -12,7 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.urls import ASIDE_COOKIE, DEVICE_COOKIE, OTHERS_COOKIE
+
 PREFIX = "__Host-"
+DEVICE_SECONDS = 400 * 86_400
+"""Seconds: 400 days, the longest that browsers keep a cookie."""
 _OURS = re.compile(r"[A-Za-z0-9_.-]{1,512}")
 
 
@@ -33,6 +37,17 @@ def set_cookie(response: Response, name: str, value: str, max_age: int | None = 
 def delete_cookie(response: Response, name: str) -> None:
     """Make the browser forget one of our cookies."""
     response.delete_cookie(PREFIX + name, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def restore_devices(request: HTTPConnection, response: Response) -> None:
+    """Give a browser that was handed over back to those participants who are bound in it, if any."""
+    active, *others = [*filter(None, (get_cookie(request, ASIDE_COOKIE) or "").split(".")), ""]
+    bound = {DEVICE_COOKIE: active, OTHERS_COOKIE: ".".join(filter(None, others)), ASIDE_COOKIE: ""}
+    for name, value in bound.items():
+        if value:
+            set_cookie(response, name, value, DEVICE_SECONDS)
+        else:
+            delete_cookie(response, name)
 
 
 class PlainCookies:

@@ -76,6 +76,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "late_reason_needed": invalid(N_("Please say why this entry is late.")),
     # coming in
     "not_signed_in": RefusalMessage(401, N_("Please sign in again."), "unauthorized"),
+    "hand_over_ended": RefusalMessage(
+        401, N_("Please give the tablet back to your study team."), "unauthorized"
+    ),
     "locked": RefusalMessage(401, N_("Please confirm that it is you."), "unauthorized"),
     "wrong_link": RefusalMessage(404, "", "not-found"),
     "wrong_pin": RefusalMessage(403, N_("This PIN is wrong."), "forbidden"),

@@ -109,6 +109,8 @@ def test_the_baseline_is_the_last_valid_form_before_the_randomisation() -> None:
     late = form("BL-3", "2026-03-04T05:00:00.000Z", 3, out_of_window=True)
     without = adqs(STUDY, person(), anchor("randomisation", "2026-03-04"), *forms[:2], late)
     assert flags(without, "ABLFL") == ["BL-2"]
+    unplanned = adqs(STUDY, person(), form("W6", "2026-04-15T02:00:00.000Z", 3, out_of_plan=True))
+    assert [unplanned["W6"][name] for name in ("FRMSTAT", "EXP1FL", "AWINFL")] == ["NOT IN PLAN", "N", "N"]
     unrandomised = adqs(STUDY, person(), forms[0], forms[3])
     assert (flags(unrandomised, "ABLFL"), unrandomised["W6"]["ADY"]) == (["BL"], None)
     visits = tuple(replace(rule, closes_with=None) for rule in SHIPPED.visits)
@@ -120,11 +122,17 @@ def test_the_baseline_is_the_last_valid_form_before_the_randomisation() -> None:
 def test_a_threshold_is_one_that_the_plan_names() -> None:
     used = tuple(replace(each, thresholds="giesinger-2020") for each in SHIPPED.instruments)
     study = replace(STUDY, plan=replace(SHIPPED, instruments=used))
+    grace = event("f-W36", 3, slot=slot("W36", "open", "2026-11-30", begun_at="2026-11-30T10:00:00.000Z"))
+    ahead = event("f-W48", 3, slot=slot("W48", "open", "2027-02-01"))
     missed = event("f-W12", 3, slot=slot("W12", "missed", "2026-05-27"))
     blank = form("W24", "2026-08-19T02:00:00.000Z", 1)
     blank["data"]["scores"] = [each | {"value": None} for each in blank["data"]["scores"]]
-    forms = (form("W6", "2026-04-15T02:00:00.000Z", 2), missed, blank)
-    rows = list(build_adqs(study, history(person(), *forms), {("f-W6", "PF"): 7}))
+    forms = (form("W6", "2026-04-15T02:00:00.000Z", 2), missed, blank, grace, ahead)
+    rows = list(
+        build_adqs(
+            study, history(person(), anchor("randomisation", "2026-03-04"), *forms), {("f-W6", "PF"): 7}
+        )
+    )
     told = {(row["PARAMCD"], row["AVISIT"]): row for row in rows}
     physical, fatigue = told["C30PF2", "W6"], told["C30FA", "W6"]
     assert physical["CRIT1"] == "PF < 83 (Giesinger JM et al. J Clin Epidemiol 2020;118:1-8)"
@@ -133,6 +141,14 @@ def test_a_threshold_is_one_that_the_plan_names() -> None:
     assert "CRIT1" not in told["C30QL2", "W6"]
     assert told["C30PF2", "W24"].get("CRIT1FL") is None
     assert (told["C30PF2", "W12"]["DTYPE"], told["C30PF2", "W12"]["MISRSN"]) == ("PHANTOM", "UNKNOWN")
+    begun = told["C30PF2", "W36"]
+    assert (begun["DTYPE"], begun["FRMSTAT"], begun["PARTFL"], begun["EXP1FL"]) == (
+        "PHANTOM",
+        "IN GRACE",
+        "Y",
+        "Y",
+    )
+    assert ("C30PF2", "W48") not in told
     assert (physical["SRCSEQ"], fatigue.get("SRCSEQ")) == (7, None)
 
 

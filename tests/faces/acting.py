@@ -288,6 +288,16 @@ def _licence(sites: SiteFixture) -> Press:
     return press
 
 
+def _data_cut(sites: SiteFixture) -> Press:
+    """The study's data manager makes a cut."""
+    carried = sign_in_colleague(sites, Who.data_manager, "whole@example.org", None)["Cookie"]
+    press = press_as_staff(sites, urls.EXPORTS, words="second interim analysis")
+    press.client, press.cookies = browser_of(sites, carried)
+    press.body = {"name": "IA2", "purpose": "interim analysis"}
+    press.other = {"name": "IA3", "purpose": "second interim analysis"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.STAFF_LANGUAGE): lambda sites: press_as_staff(
         sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
@@ -342,5 +352,6 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.ALERT_CLOSING): _alert_closing,
     ("POST", urls.MATTER): _settlement,
     ("POST", urls.LICENCE): _licence,
+    ("POST", urls.EXPORTS): _data_cut,
 }
 """How each of these acts is pressed."""

@@ -80,7 +80,14 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
 }
 """What an address names, by the names that declared paths have."""
 
-ENDING = ("/desk/sign-in/code", "/desk/sign-out", "/unlock", "/settings/leave", "/desk/sign-in")
+ENDING = (
+    urls.HAND_OVER,
+    "/desk/sign-in/code",
+    "/desk/sign-out",
+    "/unlock",
+    "/settings/leave",
+    "/desk/sign-in",
+)
 """Asked last, because they end the state that the others are asked in."""
 
 

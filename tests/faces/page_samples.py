@@ -17,6 +17,7 @@ from app.patient.forms.form_language import LanguagePage
 from app.patient.forms.offline import OfflinePage
 from app.patient.forms.questions import Answer, build_questions
 from app.patient.forms.submitted import AnswersPage, CorrectionRequestedPage, SubmittedLine, SubmittedPage
+from app.patient.hand_over import HandedBackPage
 from app.patient.help_page import HelpPage
 from app.patient.home import FormCard, HomePage
 from app.patient.refusals import LockedPage, NoticePage
@@ -232,6 +233,10 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.DonePage("Diary", DAY, "4F7K", DAY, call=UrgentCall("", "", is_site=True, words="")),
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
+        p.DonePage("Diary", DAY, "4F7K", handed_back=True),
+        HandedBackPage("/desk/sign-in"),
+        ActivatePage("/a", handed_over=True),
+        replace(home(), give_back_url="/settings/leave"),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *person_pages(),
         OfflinePage(assets().css),

@@ -73,6 +73,7 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
         Permission.PAPER_ENTER,
+        Permission.DEVICE_HAND_OVER,
     }
     exporting, reports = {Permission.CUT_MAKE, Permission.EXPORT_RUN}, {Permission.REPORT_SEE}
     answers = {Permission.ANSWERS_SEE}

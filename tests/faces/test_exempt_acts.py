@@ -109,11 +109,20 @@ def _one_time_code(sites: SiteFixture) -> Sent:
 
 
 def _signed_out(sites: SiteFixture) -> Sent:
+    return _ending_session(sites, urls.SIGN_OUT)
+
+
+def _handed_over(sites: SiteFixture) -> Sent:
+    """The session is over, so that the second press is sent to sign in."""
+    return _ending_session(sites, sites.address(urls.HAND_OVER, sites.phone.person))
+
+
+def _ending_session(sites: SiteFixture, address: str) -> Sent:
     carried = caller(sites, Who.nurse).carried["Cookie"]
     client, _cookies = browser_of(sites, carried)
 
     def send() -> Response:
-        return client.post(urls.SIGN_OUT, headers={"Cookie": carried})
+        return client.post(address, headers={"Cookie": carried})
 
     return Sent(send, 303, 303)
 
@@ -207,6 +216,7 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.SIGN_IN): _password,
     ("POST", urls.SIGN_IN_CODE): _one_time_code,
     ("POST", urls.SIGN_OUT): _signed_out,
+    ("POST", urls.HAND_OVER): _handed_over,
     ("POST", urls.JOIN): _joined,
     ("POST", urls.ACCOUNT_PASSWORD): _own_password,
     ("POST", urls.ACCOUNT_CODES): _recovery_codes,
@@ -234,6 +244,7 @@ ON_SQLITE = {
         urls.UNLOCK,
         urls.NEW_PIN,
         urls.SIGN_OUT,
+        urls.HAND_OVER,
         urls.ACCOUNT_PASSWORD,
         urls.ACCOUNT_CODES,
         urls.ACCOUNT_SESSION,

@@ -18,8 +18,8 @@ ASKED = sorted(ROUTES.items(), key=lambda row: ENDING.index(row[0][1]) + 1 if ro
 NAMES = ("{participant}", "{subject}", "{assessment}")
 SAFE = "GET"
 ANSWERING = (Who.participant, Who.locked)
-ADMINISTRATION = {Permission.STAFF_MANAGE, Permission.SITE_MANAGE}
-"""What administrators change, and nobody else: accounts and sites, nothing of the trial."""
+NOT_OF_THE_TRIAL = {Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.CUT_MAKE}
+"""What changes nothing of the trial: accounts and sites, and names for what its data are at one moment."""
 
 Let = Callable[[Who], Caller]
 Seen = Mapping[Who, Caller]
@@ -115,7 +115,7 @@ def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Wh
         for (method, path), access in ASKED
         if method != SAFE
         and (access.permission or access.caller is CallerKind.PARTICIPANT)
-        and access.permission not in ADMINISTRATION
+        and access.permission not in NOT_OF_THE_TRIAL
     ]
     assert len(refused) == 46
     assert all(turned_away(answer) for answer in refused)

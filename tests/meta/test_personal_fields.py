@@ -9,9 +9,10 @@ KEPT = {
     "consented_on reminders_wanted identity_check pin_hash birth_hash text_size remind_at "
     "reminders_paused_until activated_at exit_kind exit_at version",
     "contact": "participant_id channel address_sealed recorded_at",
-    "device": "id participant_id token_hash label bound_at seen_at revoked_at locked_at",
+    "device": "id participant_id token_hash label bound_at seen_at revoked_at locked_at "
+    "handed_over_by handed_slot_id",
     "activation": "id participant_id token_hash code_hash issued_at issued_by expires_at code_expires_at "
-    "used_at revoked_at resets_pin",
+    "used_at revoked_at resets_pin handed_over_by handed_slot_id",
 }
 """No name, no number of an identity card; of a birth date a keyed digest, and only where the plan asks."""
 

@@ -1,6 +1,7 @@
 """A small trial for datasets: both arms, a correction, a death, a moved date, gaps, and two cuts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from app.domain.plans.plan import MissedReason, Owner
@@ -14,7 +15,7 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import make_cut
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.requests import EdcRequest
-from app.services.edc.schedule import receive_arm
+from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.setup.studies import create_client
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, days, enrolled, qlq
@@ -45,6 +46,7 @@ def _trial(installation: Installation) -> Sequence[str]:
     people[TREATED].begin("W12", W6 + days(42))
     people[TREATED].submit("W12", W6 + days(42), qlq(3))
     give_reason(people[OFF], "W6", MissedReason.too_ill_patient, W6 + days(20))
+    leave(people[OFF], DispositionKind.withdrew_treatment, (W6 + days(10)).date(), W6 + days(11))
     leave(people[OFF], DispositionKind.lost, (W6 + days(19)).date(), W6 + days(21))
     people[OFF].anchor("randomisation", RANDOMISED + days(1), W6 + days(21), source=Owner.edc)
     make_cut(StaffContext(installation, SYSTEM, FINAL), STUDY, "FINAL", "final analysis")
@@ -66,7 +68,10 @@ def _answered(person: Person, visit: str, at: datetime, answers: dict[str, int |
 def _treat(person: Person, edc: EdcContext) -> None:
     """Randomised to SBRT, treated, and there at every visit so far; two diary days."""
     _answered(person, "BL", START + timedelta(hours=1), qlq(2))
-    person.randomise(RANDOMISED, START + days(2))
+    randomised = AnchorBody("randomisation", RANDOMISED, START + days(2), confirm=True)
+    receive_anchor(
+        EdcRequest(replace(edc, at=START + days(2)), person.subject, START, Preconditions()), randomised
+    )
     receive_arm(EdcRequest(edc, person.subject, START, Preconditions()), "SBRT")
     evening = START + days(2.5)
     symptoms: dict[str, int | str | None] = {

@@ -27,6 +27,7 @@ from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
 from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.readers import READ_SCOPES, read_scopes
+from app.services.datasets.recheck import recheck_cut
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from tests.services.beginnings import installed_at, site_of
@@ -143,7 +144,7 @@ def test_a_foreign_reader_recomputes_adqs_from_the_feed(
         for row in rows_of(tmp_path / "out", "adqs")
     }
     assert exported == recomputed
-    assert len(exported) == {"IA1": 96, "FINAL": 144}[name]
+    assert len(exported) == {"IA1": 96, "FINAL": 160}[name]
     if name == "FINAL":
         assert exported[TREATED, "C30PA", "W6"]["AVAL"] == "50"  # the corrected answer
         assert exported[OFF, "C30PA", "W6"] == exported[DEAD, "C30PA", "W6"] == {"DTYPE": "PHANTOM"}
@@ -268,6 +269,26 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
     assert rows_of(tmp_path / "none", "dm") == []
 
 
+@pytest.mark.req("REP-09", "VAL-07")
+def test_every_figure_is_computed_a_second_time(lone_trial: Installation) -> None:
+    for name in ("IA1", "FINAL"):
+        checked = recheck_cut(operator(lone_trial), STUDY, name)
+        assert [each.kind for each in checked] == ["scores", "baselines", "changes", "rates"]
+        assert all(each.equal == each.total > 20 and each.differences == [] for each in checked)
+    site = site_of(lone_trial)
+    viewer = StaffContext(lone_trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
+    with pytest.raises(Refused, match=r"^recheck_needs_all"):
+        recheck_cut(viewer, STUDY, "IA1")
+    library = lone_trial.library
+    qlq = library.instrument("qlq-c30", "3.0")
+    scales = tuple(replace(each, minimum=1) if each.code == "PF" else each for each in qlq.scales)
+    instruments = {**library.instruments, ("qlq-c30", "3.0"): replace(qlq, scales=scales)}
+    other = replace(lone_trial, library=replace(library, instruments=instruments))
+    scores = recheck_cut(operator(other), STUDY, "FINAL")[0]
+    assert (scores.total - scores.equal, len(scores.differences)) == (2, 2)
+    assert scores.differences[0].endswith(" PF: (none), computed again 100")
+
+
 @pytest.mark.req("REP-09")
 def test_an_export_is_refused_before_anything_is_written(lone_trial: Installation, tmp_path: Path) -> None:
     site, entry = site_of(lone_trial), ExportEntry("FINAL", PURPOSE)
@@ -276,7 +297,7 @@ def test_an_export_is_refused_before_anything_is_written(lone_trial: Installatio
         (nurse, entry, "unknown_study"),
         (operator(lone_trial), replace(entry, cut="IA9"), "unknown_cut"),
         (operator(lone_trial), replace(entry, formats=("sas7bdat",)), "unknown_format"),
-        (operator(lone_trial), replace(entry, purpose=" "), "reason_needed"),
+        (operator(lone_trial), replace(entry, purpose=" "), "purpose_needed"),
     ):
         with pytest.raises(Refused, match=f"^{code}"):
             export_cut(context, STUDY, asked, tmp_path / "out")

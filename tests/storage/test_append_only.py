@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
@@ -24,6 +25,7 @@ from app.storage.tables.capture import (
     AnswerEvent,
     Correction,
     CorrectionDecision,
+    PaperEntry,
     Quarantine,
     Response,
     Settlement,
@@ -64,6 +66,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.ALERT_ACTED,
             AuditEvent.MATTER_SETTLED,
             AuditEvent.CUT_MADE,
+            AuditEvent.PAPER_ENTERED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -146,6 +149,11 @@ def _of_corrections_and_alerts(trial: Trial, at: datetime) -> list[object]:
         alert_id=1, participant_id=trial.participant, kind=AlertActionKind.called, recorded_at=at,
         recorded_by="x",
     )  # fmt: skip
+    paper = PaperEntry(
+        public_id="p1", participant_id=trial.participant, study_id=trial.study, slot_id=trial.slot,
+        answers={}, collected_on=at.date(), paper="x", reason=PaperReason.other,
+        outcome=PaperOutcome.submitted, entered_at=at, entered_by="x",
+    )  # fmt: skip
     settled: dict[str, Any] = {"reason": "x", "settled_at": at, "settled_by": "x"}
     settlements = [
         Settlement(
@@ -202,6 +210,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.ALERT_ACTED,
             AuditEvent.MATTER_SETTLED,
             AuditEvent.CUT_MADE,
+            AuditEvent.PAPER_ENTERED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

@@ -1,4 +1,4 @@
-"""`export`: the datasets of a cut, written to a folder."""
+"""`export`, the datasets of a cut in a folder, and `recheck`, the same computed a second time."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.cli.operator import operator_context
 from app.services.datasets.export import FORMATS, LEFT_OUT, ExportEntry, export_cut
+from app.services.datasets.recheck import recheck_cut
 
 _STEPS = 20
 """How often progress is shown."""
@@ -25,6 +26,24 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bom", action="store_true", help="begin CSV files with a mark for spreadsheets")
     parser.set_defaults(run=run_export)
+
+
+def declare_recheck(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `recheck`."""
+    parser.add_argument("study")
+    parser.add_argument("--cut", required=True, metavar="NAME")
+    parser.set_defaults(run=run_recheck)
+
+
+def run_recheck(arguments: argparse.Namespace) -> int:
+    """Say of each kind of figure how many are equal, and name the first that are not."""
+    with operator_context() as context:
+        checked = recheck_cut(context, arguments.study, arguments.cut, show_export_progress)
+    for each in checked:
+        print(f"{each.kind}: {each.equal} of {each.total} equal")
+        for difference in each.differences:
+            print(difference, file=sys.stderr)
+    return 0 if all(each.equal == each.total for each in checked) else 1
 
 
 def run_export(arguments: argparse.Namespace) -> int:

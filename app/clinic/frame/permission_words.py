@@ -32,6 +32,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.MATTER_SETTLE: N_("settle open items"),
     Permission.CUT_MAKE: N_("make data cuts"),
     Permission.EXPORT_RUN: N_("export data"),
+    Permission.DEVICE_HAND_OVER: N_("hand the clinic's tablet over to participants"),
     Permission.PAPER_ENTER: N_("enter forms that were filled in on paper"),
 }
 """A test holds it complete."""

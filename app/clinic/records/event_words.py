@@ -26,6 +26,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.DEVICE_SIGNED_OUT: N_("Signed out"),
     Event.DEVICE_LOCKED: N_("Phone locked"),
     Event.DEVICE_REMOVED: N_("Phone removed"),
+    Event.DEVICE_HANDED_OVER: N_("Clinic's tablet handed over"),
+    Event.HAND_OVER_ENDED: N_("Clinic's tablet handed back"),
     Event.PIN_REFUSED: N_("Wrong PIN"),
     Event.PIN_CHANGED: N_("PIN changed"),
     Event.BIRTH_DATE_REFUSED: N_("Wrong birth date"),

@@ -109,6 +109,7 @@ class DeviceRow:
     seen_at: datetime
     revoked_at: datetime | None
     revoke_url: str
+    handed_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,15 @@ def _exit_row(stated: DispositionHistory) -> DispositionRow:
 
 def _device_row(view: ParticipantOverview, device: BoundDevice) -> DeviceRow:
     url = f"{participant_url(view)}/devices/{device.device_id}"
-    return DeviceRow(device.device_id, device.label, device.bound_at, device.seen_at, device.revoked_at, url)
+    return DeviceRow(
+        device.device_id,
+        device.label,
+        device.bound_at,
+        device.seen_at,
+        device.revoked_at,
+        url,
+        device.handed_over,
+    )
 
 
 def _invitation_row(invitation: IssuedInvitation, at: datetime) -> InvitationRow:

@@ -125,6 +125,9 @@ FIELD_WORDS: Mapping[str, str] = {
     "file": N_("File"),
     "seq": N_("Number in the feed"),
     "cut_at": N_("Data as of"),
+    "cut": N_("Data cut"),
+    "dataset": N_("Dataset"),
+    "contents": N_("Contents"),
 }
 """By the name of a field; a test holds that every field that is no technical one has words."""
 

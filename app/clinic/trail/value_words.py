@@ -11,7 +11,7 @@ from app.domain.records.access import ActorKind, Role, Scope
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.messages import MessageState
-from app.domain.records.participants import TeamRequestKind, TextSize
+from app.domain.records.participants import HandOverEnd, TeamRequestKind, TextSize
 from app.domain.records.visits import VisitState
 from app.domain.today.contacts import ContactOutcome
 from app.domain.today.reasons import Reason
@@ -216,7 +216,14 @@ VALUE_WORDS: Mapping[str, _Words] = {
     "trail.file": {"csv": "CSV", "ndjson": "NDJSON"},
 }
 """By table and field. A response repeats what its form says (`ALIKE`)."""
+HAND_OVER_ENDS: _Words = {
+    HandOverEnd.sent: N_("The form was sent"),
+    HandOverEnd.idle: N_("Nobody used it any more"),
+    HandOverEnd.returned: N_("The participant gave it back"),
+    HandOverEnd.staff: N_("Staff signed in"),
+}
 REASON_WORDS: _Words = {
+    **HAND_OVER_ENDS,
     **_EXIT,
     **VALUE_WORDS["quarantine.reason"],
     EDC_UPDATE: N_("The EDC sent it"),

@@ -31,6 +31,8 @@ class CollectionMode(StrEnum):
     """By which means the answers of a form were given."""
 
     own_device = "own_device"
+    site_device = "site_device"
+    """The clinic's tablet, handed over for one sitting."""
     paper = "paper"
 
 

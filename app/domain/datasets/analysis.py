@@ -91,12 +91,18 @@ def build_adqs(
     for form in forms:
         key = (form.slot["instrument"], form.slot["instrument_version"])
         of_instruments.setdefault(key, [])
-        if form.scores is not None or form.state in _PHANTOM:
+        if form.scores is not None or _is_absent(study, history, form):
             of_instruments[key].append(form)
     for key, shown in of_instruments.items():
         instrument = study.find_instrument(*key)
         for scale in instrument.scales:
             yield from _scale(study, history, instrument, scale, shown, numbers)
+
+
+def _is_absent(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> bool:
+    """Whether there is nothing though there might be, also while a form that was begun has its grace."""
+    closed = form.response is None and study.form_facts(history, form).closed
+    return form.state in _PHANTOM or closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,7 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
     """What is the same for every scale of a form."""
     start, response = randomised_on(history), form.response or {}
     facts, target = study.form_facts(history, form), form.day("target_on")
+    planned = not form.slot["out_of_plan"]
     return {
         "ASSESSID": form.ref,
         "AVISIT": form.visit,
@@ -201,8 +208,8 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
         "FRMSTAT": _state(history, form),
         "MISRSN": missing_reason(form),
         "PARTFL": "Y" if form.response is None and form.slot["begun_at"] else None,
-        "EXP1FL": "Y" if is_expected(facts, RuleSet.first) else "N",
-        "EXP2FL": "Y" if is_expected(facts, RuleSet.second) else "N",
+        "EXP1FL": "Y" if planned and is_expected(facts, RuleSet.first) else "N",
+        "EXP2FL": "Y" if planned and is_expected(facts, RuleSet.second) else "N",
         "MODE": response.get("mode"),
         "ORIGTR": response.get("originator"),
         "HELPBY": response.get("helped_by"),
@@ -219,6 +226,10 @@ def _days_between(day: date | None, target: date | None) -> int | None:
 
 def _state(history: SubjectHistory, form: FormFact) -> str:
     """The state of a form; of one that death ended, whether that fell inside of its window."""
+    if form.slot["out_of_plan"]:
+        return "NOT IN PLAN"
+    if form.state == "open":
+        return "IN GRACE"
     opens, closes = form.day("opens_on"), form.day("closes_on")
     death = next((left for left in history.exits if left.kind == ExitKind.death), None)
     if form.state == "not_expected" and death and opens and closes and opens <= death.effective_on <= closes:

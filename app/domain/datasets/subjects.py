@@ -7,6 +7,7 @@ from app.domain.datasets.history import FormFact, SubjectHistory
 from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.plans.plan import ENROLMENT
+from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
 
 DM = DatasetTable(
@@ -21,6 +22,7 @@ DM = DatasetTable(
         USUBJID  | text:80  | A | Unique Subject Identifier | study and participant's code
         SUBJID   | text:40  | C | Subject Identifier for the Study
         RFSTDTC  | text:10  | C | Subject Reference Start Date/Time | day of randomisation, in both arms
+        RFRNDTC  | text:24  | C | Instant of Randomisation (UTC) | empty where only its day is known
         RFICDTC  | text:10  | C | Date/Time of Informed Consent
         DTHDTC   | text:10  | C | Date/Time of Death | as it was stated: a month where no more is known
         DTHFL    | text:1   | D | Subject Death Flag
@@ -99,6 +101,7 @@ def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         "USUBJID": study.subject_id(history),
         "SUBJID": history.subject,
         "RFSTDTC": _iso(randomised_on(history)),
+        "RFRNDTC": _instant(history),
         "RFICDTC": _iso(history.consented_on),
         "DTHDTC": death.stated if death else None,
         "DTHFL": "Y" if death else None,
@@ -198,6 +201,11 @@ def randomised_on(history: SubjectHistory) -> date | None:
     """The day from which study days are counted, in both arms."""
     anchor = history.anchors.get(RANDOMISATION)
     return anchor.on if anchor else None
+
+
+def _instant(history: SubjectHistory) -> str | None:
+    anchor = history.anchors.get(RANDOMISATION)
+    return format_instant(anchor.at) if anchor is not None and anchor.at is not None else None
 
 
 def _iso(day: date | None) -> str | None:

@@ -131,15 +131,15 @@ _OF_CORRECTIONS = frozenset(
     " proposed_by".split()
 )
 _TECHNICAL = frozenset(
-    "id public_id participant_id study_id slot_id staff_id correction_id client_id undoes_id corrects_id key"
-    " recorded_at recorded_by issued_at issued_by proposed_at proposed_by decided_at decided_by imported_at"
-    " imported_by reviewed_at reviewed_by asked_at closed_by created_at loaded_at queued_at settled_at"
-    " received_at pulled_at restored_at window_version attempts submission content_sha256 instrument_sha256"
-    " text_sha256 plan_sha256 listed_sha256 sha256 hash head epoch algorithm presentation app_version mode"
-    " originator device_offset device_skew feed token_hash code_hash secret_hash next_secret_hash"
-    " acknowledged_at acknowledged_by entered_at entered_by wake_at alert_id lease_until edc_record.version"
-    " as_of claimed_as_of resource contact.address_sealed slot.correction slot.paper settled_by"
-    " settlement.ref licence_decision.ref feed_hash made_by".split()
+    "id public_id participant_id study_id slot_id staff_id correction_id client_id undoes_id corrects_id"
+    " key recorded_at recorded_by issued_at issued_by proposed_at proposed_by decided_at decided_by"
+    " imported_at imported_by reviewed_at reviewed_by asked_at closed_by created_at loaded_at queued_at"
+    " settled_at handed_over_by handed_slot_id received_at pulled_at restored_at window_version attempts"
+    " submission content_sha256 instrument_sha256 text_sha256 plan_sha256 listed_sha256 sha256 hash head"
+    " epoch algorithm presentation app_version mode originator device_offset device_skew feed token_hash"
+    " code_hash secret_hash next_secret_hash acknowledged_at acknowledged_by entered_at entered_by wake_at"
+    " alert_id lease_until edc_record.version as_of claimed_as_of resource contact.address_sealed"
+    " slot.correction slot.paper settled_by settlement.ref licence_decision.ref feed_hash made_by".split()
 )
 """Fields that stand in the downloads alone."""
 

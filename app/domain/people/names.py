@@ -78,6 +78,14 @@ def check_reason(typed: str, field: str = "reason") -> str:
     return reason
 
 
+def check_purpose(typed: str) -> str:
+    """What data are made or exported for. Raises Refused: "purpose_needed", or as `check_reason`."""
+    purpose = _check_line(typed, "purpose", MOST_NOTE)
+    if not purpose:
+        raise Refused("purpose_needed", field="purpose")
+    return purpose
+
+
 def check_notes(typed: str, field: str) -> str:
     """What somebody notes of what they looked at. Raises Refused: "notes_needed", or as `check_reason`."""
     notes = _check_line(typed, field, MOST_NOTE)

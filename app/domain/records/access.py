@@ -35,6 +35,7 @@ class Permission(StrEnum):
     CUT_MAKE = "cut:make"
     EXPORT_RUN = "export:run"
     PAPER_ENTER = "paper:enter"
+    DEVICE_HAND_OVER = "device:hand_over"
 
 
 class Role(StrEnum):
@@ -66,6 +67,7 @@ _CONDUCT = frozenset(
         Permission.ALERT_SEE,
         Permission.ALERT_HANDLE,
         Permission.PAPER_ENTER,
+        Permission.DEVICE_HAND_OVER,
     }
 )
 _READING = frozenset(

@@ -56,6 +56,8 @@ class AuditEvent(StrEnum):
     DEVICE_SIGNED_OUT = "participant:device:closed"
     DEVICE_LOCKED = "participant:device:locked"
     DEVICE_REMOVED = "participant:device:removed"
+    DEVICE_HANDED_OVER = "site:device:handed_over"
+    HAND_OVER_ENDED = "participant:device:handed_back"
     OWN_CODE_ISSUED = "participant:activation:issued"
     PIN_REFUSED = "participant:pin:refused"
     PIN_CHANGED = "participant:pin:changed"
@@ -163,6 +165,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.DEVICE_SIGNED_OUT: frozenset({"device"}),
     AuditEvent.DEVICE_LOCKED: frozenset({"device"}),
     AuditEvent.DEVICE_REMOVED: frozenset({"device"}),
+    AuditEvent.DEVICE_HANDED_OVER: frozenset({"activation", "device"}),
+    AuditEvent.HAND_OVER_ENDED: frozenset({"device"}),
     AuditEvent.OWN_CODE_ISSUED: frozenset({"activation"}),
     AuditEvent.PIN_CHANGED: frozenset({"participant"}),
     AuditEvent.BIRTH_DATE_RECORDED: frozenset({"participant"}),

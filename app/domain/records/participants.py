@@ -16,3 +16,12 @@ class TeamRequestKind(StrEnum):
 
     call = "call"
     correction = "correction"
+
+
+class HandOverEnd(StrEnum):
+    """Why the clinic's tablet is no longer a participant's."""
+
+    sent = "sent"
+    idle = "idle"
+    returned = "returned"
+    staff = "staff"

@@ -141,3 +141,4 @@ class DonePage:
     more: int = 0
     late: bool = False
     call: UrgentCall | None = None
+    handed_back: bool = False  # the clinic's tablet is to be given back

@@ -1,6 +1,7 @@
 """The addresses of a form: its document, beginning, saving, submitting, and the offline outbox."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import orjson
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.instruments.responses import AnswerValue, unanswered_items
+from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.document import FormDocuments
@@ -17,6 +19,7 @@ from app.patient.forms.event_parser import parse_offline_batch, parse_pending_ev
 from app.patient.forms.form_parser import ParsedForm, parse_form
 from app.patient.forms.page_builders import begin_page, done_page, form_page, review_page, url_of_form
 from app.patient.forms.pages import DonePage
+from app.patient.hand_over import take_back
 from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
 from app.patient.request import (
     FormPost,
@@ -202,10 +205,11 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
         keep_alive(context)
         form, answers = open_form(context, slot), page.form.answers
         return _form(current, form, {**form.answers, **answers}, missing=_missing(form, answers))
+    ends = current.participant.handed_slot == known.rows.slot.id
     if receipt.repeated:
         keep_alive(context)
-        return _received(current, get_submitted_form(context, slot))
-    return _received(current, summarise_submission(known, receipt, page.form.answers))
+        return _received(current, get_submitted_form(context, slot), ends=ends)
+    return _received(current, summarise_submission(known, receipt, page.form.answers), ends=ends)
 
 
 def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> bool:
@@ -223,11 +227,18 @@ def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> b
     return True
 
 
-def _received(current: ParticipantRequest, form: SubmittedFormSummary) -> Response:
-    """The thanks; the runner is given them at once, so that it needs no second request."""
+def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: bool) -> Response:
+    """The thanks; the runner is given them at once, so that it needs no second request.
+
+    A tablet that was handed over for this form, or for a last one, is given back.
+    """
+    thanks = _thanks(current, form)
+    ended = None
+    if current.participant.handed_over and (ends or not thanks.more):
+        ended, thanks = take_back(current, HandOverEnd.sent), replace(thanks, handed_back=True)
     if not wants_json(current.request):
-        return RedirectResponse(f"{url_of_form(form.slot)}/done", 303)
-    return render_block(current.request, _thanks(current, form), "main", current.frame)
+        return ended or RedirectResponse(f"{url_of_form(form.slot)}/done", 303)
+    return render_block(current.request, thanks, "main", current.frame)
 
 
 def _drafted(current: ParticipantRequest, form: OpenForm, page: ParsedForm) -> Response:

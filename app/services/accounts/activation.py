@@ -28,6 +28,7 @@ from app.services.core.throttling import (
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
+from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
@@ -45,7 +46,10 @@ class RequiredCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvitationContext:
-    """Whom an invitation was made for, as far as its first page needs to know."""
+    """Whom an invitation was made for, as far as its first page needs to know.
+
+    `handed_over`: staff hand the clinic's tablet over, for the form `slot` or for whatever is open.
+    """
 
     participant_id: int
     public_id: str
@@ -55,6 +59,8 @@ class InvitationContext:
     site: Site
     activation_id: int
     asks: RequiredCheck
+    handed_over: bool = False
+    slot: str = ""
 
 
 def find_invitation(installation: Installation, link: str, at: datetime) -> InvitationContext:
@@ -175,6 +181,8 @@ def _bind(
             label=label,
             bound_at=work.at,
             seen_at=work.at,
+            handed_over_by=activation.handed_over_by,
+            handed_slot_id=activation.handed_slot_id,
         )
     )
     work.record(AuditEvent.DEVICE_BOUND, chain)
@@ -201,12 +209,13 @@ def _invited(
     if activation is None:
         return None
     statement = (
-        select(Participant, Site, Study)
+        select(Participant, Site, Study, Slot.public_id)
         .join(Site, col(Site.id) == col(Participant.site_id))
         .join(Study, col(Study.id) == col(Participant.study_id))
+        .outerjoin(Slot, col(Slot.id) == activation.handed_slot_id)
         .where(Participant.id == activation.participant_id)
     )
-    participant, site, study = session.exec(statement).one()
+    participant, site, study, slot = session.exec(statement).one()
     if participant.exit_kind is not None:
         return None
     plan = installation.library.plan(study.code, study.plan_version)
@@ -219,6 +228,8 @@ def _invited(
         site=site,
         activation_id=key_of(activation),
         asks=_asks(plan.second_check, activation),
+        handed_over=activation.handed_over_by is not None,
+        slot=slot or "",
     )
 
 

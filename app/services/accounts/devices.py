@@ -18,13 +18,14 @@ from app.storage.tables.participants import Activation, Device
 
 @dataclass(frozen=True, slots=True)
 class BoundDevice:
-    """A browser that is bound to a participant, or was until `revoked_at`."""
+    """A browser that is bound to a participant, or was until `revoked_at`; `handed_over`: of the clinic."""
 
     device_id: int
     label: str
     bound_at: datetime
     seen_at: datetime
     revoked_at: datetime | None
+    handed_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def list_own_devices(context: ParticipantContext) -> tuple[BoundDevice, ...]:
 
 def bound_device(row: Device) -> BoundDevice:
     """The browser of this row."""
-    return BoundDevice(key_of(row), row.label, row.bound_at, row.seen_at, row.revoked_at)
+    handed_over = row.handed_over_by is not None
+    return BoundDevice(key_of(row), row.label, row.bound_at, row.seen_at, row.revoked_at, handed_over)
 
 
 def remove_own_device(context: ParticipantContext, device_id: int) -> None:
@@ -110,6 +112,7 @@ def _own_codes(owner: ParticipantSession) -> SelectOfScalar[Activation]:
     return select(Activation).where(
         Activation.participant_id == owner.participant_id,
         col(Activation.resets_pin).is_(False),
+        col(Activation.handed_over_by).is_(None),
         col(Activation.used_at).is_(None),
         col(Activation.revoked_at).is_(None),
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.domain.clock_trust import is_over
 from app.domain.records.audit import AuditEvent
@@ -24,10 +24,17 @@ _SEEN_EVERY = timedelta(seconds=60)
 def authenticate(
     installation: Installation, session: Session, cookie: str | None, at: datetime
 ) -> ParticipantSession:
-    """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked."""
-    rows = read_session_by_token(session.connection(), token_digest(cookie or ""))
+    """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked.
+
+    Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer.
+    """
+    token_hash = token_digest(cookie or "")
+    rows = read_session_by_token(session.connection(), token_hash)
     if rows is None:
-        raise Refused("not_signed_in")
+        handed = select(Device.id).where(
+            Device.token_hash == token_hash, col(Device.handed_over_by).is_not(None)
+        )
+        raise Refused("not_signed_in" if session.exec(handed).first() is None else "hand_over_ended")
     return build_session(installation, rows, at)
 
 
@@ -38,9 +45,15 @@ def authenticate_device(installation: Installation, cookie: str, at: datetime) -
 
 
 def build_session(installation: Installation, rows: SessionRows, at: datetime) -> ParticipantSession:
-    """The participant behind a bound browser whose rows were read."""
+    """The participant behind a bound browser whose rows were read.
+
+    Raises Refused("hand_over_ended") for the clinic's tablet that nobody has used for too long.
+    """
     device, participant, study = rows.device, rows.participant, rows.study
     plan = installation.library.plan(study.code, study.plan_version)
+    idle = is_idle(device.seen_at, at, plan.idle_minutes)
+    if idle and device.handed_over_by is not None:
+        raise Refused("hand_over_ended")
     return ParticipantSession(
         device_id=device.id,
         participant_id=participant.id,
@@ -56,9 +69,11 @@ def build_session(installation: Installation, rows: SessionRows, at: datetime) -
         exit_kind=participant.exit_kind,
         enrolled_at=participant.enrolled_at,
         seen_at=device.seen_at,
-        locked=device.locked_at is not None or is_idle(device.seen_at, at, plan.idle_minutes),
+        locked=device.locked_at is not None or idle,
         put_down=device.locked_at is not None,
         second_check=plan.second_check,
+        handed_over=device.handed_over_by is not None,
+        handed_slot=device.handed_slot_id,
     )
 
 
@@ -158,5 +173,5 @@ def remember_language(installation: Installation, cookie: str | None, language: 
             visitor = authenticate(installation, session, cookie, at)
         change_language(ParticipantContext(installation, visitor, at), language)
     except Refused as refused:
-        if refused.code not in ("not_signed_in", "no_language"):
+        if refused.code not in ("not_signed_in", "hand_over_ended", "no_language"):
             raise

@@ -1,15 +1,21 @@
-"""One phone, several participants: who is bound in a browser, and passing it on."""
+"""One device, several participants: who is bound in a browser, passing it on, and the clinic's tablet."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from app.domain.records.audit import AuditEvent
+from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import authenticate
-from app.services.core.context import ParticipantSession
+from app.services.core.context import ParticipantSession, participant_actor
+from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
+from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Device, Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +42,23 @@ def _bound_participant(
         return BoundParticipant(token, authenticate(installation, session, token, at))
     except Refused:
         return None
+
+
+def end_hand_over(installation: Installation, token: str, at: datetime, why: HandOverEnd) -> bool:
+    """Take the clinic's tablet back (idempotent); whether the token is that of such a tablet."""
+    found = select(Device, Participant).join(Participant, col(Participant.id) == col(Device.participant_id))
+    mine = found.where(Device.token_hash == token_digest(token), col(Device.handed_over_by).is_not(None))
+    with installation.read() as session:
+        row = session.exec(mine).one_or_none()
+    if row is None:
+        return False
+    device, participant = row
+    if device.revoked_at is None:
+        with installation.work(participant_actor(participant.public_id), at) as work:
+            chain = participant_chain(key_of(participant))
+            work.lock(chain)
+            tablet = work.session.get_one(Device, key_of(device))
+            if tablet.revoked_at is None:
+                tablet.revoked_at = at
+                work.record(AuditEvent.HAND_OVER_ENDED, chain, reason=why.value)
+    return True

@@ -65,7 +65,7 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
     return SubmissionContext(
         rows,
         definition,
-        by_participant(rows.person.participant.public_id),
+        by_participant(context.participant.public_id, handed_over=context.participant.handed_over),
         installation.app_version,
         device_to_keep_alive(context),
         installation.fact_key,

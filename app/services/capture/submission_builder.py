@@ -70,10 +70,11 @@ class Submitter:
     event: AuditEvent
 
 
-def by_participant(public_id: str) -> Submitter:
-    """The participant, on a device of their own."""
+def by_participant(public_id: str, *, handed_over: bool) -> Submitter:
+    """The participant, on a device of their own or on the clinic's, which was handed over to them."""
     actor, event = participant_actor(public_id), AuditEvent.FORM_SUBMITTED
-    return Submitter(actor, actor.role, CollectionMode.own_device, event)
+    mode = CollectionMode.site_device if handed_over else CollectionMode.own_device
+    return Submitter(actor, actor.role, mode, event)
 
 
 def by_paper(actor: Actor) -> Submitter:
@@ -162,8 +163,7 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
     slot = _submitted_slot(rows.slot, checked.arrival, at)
     origin = _describe_origin(context, checked, slot, at)
     response = build_response(context.definition, slot, origin, version=1, answers=checked.document)
-    changes += _response_changes(response)
-    changes += _slot_changes(rows.slot, slot)
+    changes += [*_response_changes(response), *_slot_changes(rows.slot, slot)]
     changes += clock_changes(context.clock_untrusted)
     facts = [
         *(new_row_fact(context.fact_key, "answer_event", row) for row in answers),

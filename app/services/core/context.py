@@ -25,7 +25,10 @@ from app.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class ParticipantSession:
-    """The participant behind a bound device. `locked`: idle too long or locked on purpose (`put_down`)."""
+    """The participant behind a bound device. `locked`: idle too long or locked on purpose (`put_down`).
+
+    `handed_over`: the clinic's tablet, for one sitting; `handed_slot` is the form for which, if for one.
+    """
 
     device_id: int
     participant_id: int
@@ -44,6 +47,8 @@ class ParticipantSession:
     locked: bool
     put_down: bool
     second_check: SecondCheck
+    handed_over: bool = False
+    handed_slot: int | None = None
 
     @property
     def actor(self) -> Actor:

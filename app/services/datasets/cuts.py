@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from app.domain.people.names import check_code, check_reason
+from app.domain.people.names import check_code, check_purpose
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
-from app.services.datasets.readers import DataContext, is_within_reach
+from app.services.datasets.readers import DataContext, is_anywhere_within_reach, is_within_reach
 from app.services.reminders.due_slots import participants_due, process_due_slots
 from app.storage.queries.datasets.cuts import find_cut, get_cut, list_cut_rows, read_feed_end
 from app.storage.queries.participants import get_study
@@ -55,12 +55,15 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
     """Make a named cut of the feed as it is now; the same name and purpose again give the first one.
 
     Whatever time alone has made due is told to the feed first, so that the cut says what is true at its
-    instant, whenever the clock ticked last. Raises Refused: "unknown_study", "cut_exists" for a name that
-    was taken for something else, "clock_in_doubt", or as `check_code` and `check_reason`.
+    instant, whenever the clock ticked last. Raises Refused: "unknown_study", "cut_of_whole_study" for staff
+    of some sites alone, "cut_exists" for a name that was taken for something else, "clock_in_doubt", or as
+    `check_code` and `check_purpose`.
     """
-    name, purpose = check_code(name, "name"), check_reason(purpose, "purpose")
+    name, purpose = check_code(name, "name"), check_purpose(purpose)
     with context.read() as session:
         row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
+        if not is_within_reach(context, Permission.CUT_MAKE, key_of(row)):
+            raise Refused("cut_of_whole_study")
     _tell_what_is_due(context, key_of(row))
     with context.unit_of_work() as work:
         chain = study_chain(key_of(row))
@@ -95,9 +98,9 @@ def get_named_cut(
 def _get_permitted_study(
     session: Session, context: DataContext, study: str, permissions: Sequence[Permission]
 ) -> Study:
-    """The study; any one of the permissions is enough."""
+    """The study; any one of the permissions, at one of its sites, is enough."""
     row = get_study(session, study)
-    if not any(is_within_reach(context, each, key_of(row)) for each in permissions):
+    if not any(is_anywhere_within_reach(context, each, key_of(row)) for each in permissions):
         raise Refused("unknown_study", study=study)
     return row
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from app.domain.datasets.builder import DATASETS
+from app.domain.datasets.builder import DATASETS, find_table
 from app.domain.datasets.formats.codebook import write_codebook, write_define
 from app.domain.datasets.formats.csv_lines import CsvFormat
 from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
@@ -20,7 +20,7 @@ from app.domain.datasets.formats.spelling import DatasetFormat, FileContext
 from app.domain.datasets.formats.transport import TransportFormat
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import Column, DatasetTable, Row
-from app.domain.people.names import check_reason
+from app.domain.people.names import check_purpose
 from app.domain.records.access import Permission, Scope
 from app.domain.records.audit import AuditEvent, FieldChange, format_instant
 from app.domain.refusal import Refused
@@ -55,13 +55,17 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ExportEntry:
-    """What is exported and why: `without` names what is left out, though it might be seen."""
+    """What is exported and why: `without` names what is left out, though it might be seen.
+
+    `dataset` is the one that is asked for, "" for all.
+    """
 
     cut: str
     purpose: str
     formats: tuple[str, ...] = tuple(FORMATS)
     without: frozenset[str] = frozenset()
     with_mark: bool = False
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,10 @@ def export_cut(
 
     Files are the same bytes when they are made again by the same program. That, by whom, what for and what in
     it stands in the audit trail. Raises Refused: "unknown_study", "unknown_cut", "unknown_format", or as
-    `check_reason`; FileExistsError for a folder that is there already, FileNotFoundError without the one
+    `check_purpose`; FileExistsError for a folder that is there already, FileNotFoundError without the one
     around it.
     """
-    purpose = check_reason(entry.purpose, "purpose")
-    if unknown := sorted(set(entry.formats) - FORMATS.keys()):
-        raise Refused("unknown_format", field="format", format=unknown[0], allowed=tuple(FORMATS))
+    purpose = check_export(entry)
     _check_folder(folder)
     opened = open_export(context, study, entry)
     record_export(context, opened, entry, purpose)
@@ -110,6 +112,18 @@ def export_cut(
                 shutil.move(path, made / path.name)
         made.rename(folder)
     return exported
+
+
+def check_export(entry: ExportEntry) -> str:
+    """The purpose as it is recorded. Raises Refused: "unknown_format", "unknown_dataset", or as
+    `check_purpose`.
+    """
+    if unknown := sorted(set(entry.formats) - FORMATS.keys()):
+        raise Refused("unknown_format", field="format", format=unknown[0], allowed=tuple(FORMATS))
+    if entry.dataset and find_table(entry.dataset) is None:
+        allowed = tuple(table.name for table in DATASETS)
+        raise Refused("unknown_dataset", field="dataset", allowed=allowed)
+    return check_purpose(entry.purpose)
 
 
 def _check_folder(folder: Path) -> None:
@@ -138,21 +152,28 @@ def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedE
     """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
     cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
     selection = DataSelection(frozenset(LEFT_OUT[name] for name in entry.without))
-    scopes = selection.narrow(study_scopes(context, cut.study_id))
+    contents = tuple(each for each in list_contents(context, cut.study_id) if each not in entry.without)
     installation = context.installation
     return OpenedExport(
         cut=cut,
-        study=describe_dataset_study(installation, cut, Scope.ARM_READ.value in scopes),
+        study=describe_dataset_study(installation, cut, "arm" in contents),
         file=FileContext(study, cut.name, cut.at, installation.app_version, entry.with_mark),
         selection=selection,
-        contents=tuple(name for name, scope in LEFT_OUT.items() if scope in scopes),
+        contents=contents,
     )
+
+
+def list_contents(context: DataContext, study_id: int) -> tuple[str, ...]:
+    """What of `LEFT_OUT` is in this reader's files, if they leave nothing out."""
+    scopes = study_scopes(context, study_id)
+    return tuple(name for name, scope in LEFT_OUT.items() if scope in scopes)
 
 
 def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry, purpose: str) -> None:
     """Enter in the study's trail that data leave, before they do."""
     said = {
         "cut": opened.cut.name,
+        "dataset": entry.dataset or "all",
         "contents": ", ".join(opened.contents),
         "file": ", ".join(entry.formats),
     }
@@ -183,12 +204,20 @@ class _OpenFile:
 
 
 def write_files(
-    context: DataContext, opened: OpenedExport, entry: ExportEntry, folder: Path, progress: Progress
+    context: DataContext,
+    opened: OpenedExport,
+    entry: ExportEntry,
+    folder: Path,
+    progress: Progress = tell_nobody,
 ) -> tuple[ExportedFile, ...]:
-    """Write every dataset in every format, in one pass over the participants, and what describes them."""
+    """Write every dataset in every format, in one pass over the participants, and what describes them.
+
+    Of an entry with one `dataset` only that is written.
+    """
+    tables = [table for table in DATASETS if entry.dataset in ("", table.name)]
     with ExitStack() as stack:
         files: dict[str, list[_OpenFile]] = {table.name: [] for table in DATASETS}
-        for table in DATASETS:
+        for table in tables:
             for name in entry.formats:
                 format_ = FORMATS[name]
                 path = folder / f"{table.name.lower()}.{format_.suffix}"
@@ -198,8 +227,8 @@ def write_files(
         for table, row in stream_datasets(context, opened.cut, opened.study, opened.selection, progress):
             for each in files[table.name]:
                 each.add(row)
-        written = [each.finish() for table in DATASETS for each in files[table.name]]
-    return (*written, *_write_descriptions(opened, entry.formats, folder))
+        written = [each.finish() for table in tables for each in files[table.name]]
+    return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
 
 
 def _write_descriptions(

@@ -26,11 +26,23 @@ def is_within_reach(context: DataContext, permission: Permission, study_id: int)
     return context.actor.is_operator or context.actor.may(permission, study_id, None)
 
 
+def is_anywhere_within_reach(context: DataContext, permission: Permission, study_id: int) -> bool:
+    """The same for at least one site of the study."""
+    return is_within_reach(context, permission, study_id) or bool(_sites(context, permission, study_id))
+
+
 def study_scopes(context: DataContext, study_id: int) -> frozenset[str]:
-    """What may be read at every site of the study: by that files have their columns."""
+    """What may be read at every site that is the reader's: by that files have their columns."""
     if isinstance(context, EdcContext):
         return context.client.scopes & READ_SCOPES
-    return _opened_at(context, study_id, None)
+    if context.actor.is_operator:
+        return READ_SCOPES
+    sites = _sites(context, Permission.EXPORT_RUN, study_id)
+    return READ_SCOPES.intersection(*(_opened_at(context, study_id, site) for site in sites))
+
+
+def _sites(context: DataContext, permission: Permission, study_id: int) -> list[int | None]:
+    return [site for study, site in context.actor.reach(permission) if study == study_id]
 
 
 def read_scopes(context: DataContext, study_id: int, site_id: int) -> frozenset[str] | None:

@@ -62,6 +62,11 @@
   });
   document.addEventListener('submit', function (event) {
     if (event.target.className === 'keeps') { tab(function (store) { store.setItem(SENT, nameOf(event.target)); }); }
+    if (/hand-over$/.test(event.target.getAttribute('action') || '')) {
+      // The session ends with the first press: a second one would only lead to the sign-in page.
+      if (event.target.getAttribute('data-pressed')) { event.preventDefault(); }
+      event.target.setAttribute('data-pressed', '1');
+    }
     if (/sign-out$/.test(event.target.getAttribute('action') || '')) { forgetAll(); }
   });
   if (/[?&]done=/.test(window.location.search)) {

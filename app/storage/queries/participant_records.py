@@ -107,10 +107,11 @@ _PARTS: Sequence[sa.Select[Any]] = (
         at=col(Device.bound_at),
         seen_at=col(Device.seen_at),
         ended_at=col(Device.revoked_at),
+        by=col(Device.handed_over_by),
     ),
     _part(
         "activation",
-        col(Activation.participant_id) == _WHO,
+        sa.and_(col(Activation.participant_id) == _WHO, col(Activation.handed_over_by).is_(None)),
         number=col(Activation.id),
         at=col(Activation.issued_at),
         seen_at=col(Activation.expires_at),

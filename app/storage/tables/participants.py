@@ -71,7 +71,8 @@ class Activation(SQLModel, table=True):
     """A single-use, expiring invitation: a link for the QR sheet and a short code to type.
 
     One that staff issue lets a new PIN be chosen; one that participants make on a bound browser for
-    their next one (`resets_pin` False) asks for the PIN that they have.
+    their next one (`resets_pin` False) asks for the PIN that they have. With `handed_over_by` it binds the
+    clinic's tablet for one sitting: for the form `handed_slot_id`, or for whatever is open.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -85,12 +86,16 @@ class Activation(SQLModel, table=True):
     used_at: datetime | None = None
     revoked_at: datetime | None = None
     resets_pin: bool = True
+    handed_over_by: str | None = Field(default=None, max_length=80)
+    handed_slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
 
 
 class Device(SQLModel, table=True):
     """A browser bound to a participant; the cookie is stored only as its hash.
 
     `locked_at`: put down on purpose, so that the second check is asked however short ago it was used.
+    `handed_over_by`: the clinic's tablet, which this colleague handed over for one sitting, `handed_slot_id`
+    for which form, if for one.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -101,6 +106,8 @@ class Device(SQLModel, table=True):
     seen_at: datetime
     revoked_at: datetime | None = None
     locked_at: datetime | None = None
+    handed_over_by: str | None = Field(default=None, max_length=80)
+    handed_slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
 
 
 class TeamRequest(SQLModel, table=True):

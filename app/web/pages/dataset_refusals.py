@@ -10,6 +10,14 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
     "cut_exists": conflict(
         N_("There is a cut %(cut)s already, made for another purpose. Please choose another name."), "exists"
     ),
+    "cut_of_whole_study": conflict(
+        N_("A cut is of the whole study, and your role is at some of its sites alone.")
+    ),
+    "purpose_needed": invalid(N_("Please say what it is for.")),
+    "unknown_dataset": invalid(N_("There is no such dataset. Allowed: %(allowed)s.")),
+    "recheck_needs_all": conflict(
+        N_("Only somebody who may see arm, answers, scores and diary can have a cut computed again.")
+    ),
     "cuts_reversed": invalid(N_("The cut %(cut)s is not older than the other one.")),
     "unknown_format": invalid(N_("%(format)s is no format of datasets. Allowed: %(allowed)s.")),
     "clock_in_doubt": conflict(

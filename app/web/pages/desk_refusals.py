@@ -83,6 +83,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
             " Please look at the days as they are now, then decide."
         )
     ),
+    "hand_over_form": conflict(
+        N_("This form can't be filled in now. Please choose another, or all of them.")
+    ),
     "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
     "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
     "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),

@@ -83,7 +83,7 @@ class FormEvent:
     """One line of a form's history: no answer in it. `by` is "" for the participant.
 
     `reason` is the code of why it was missed, or of what became of a paper form; `note` what was written
-    beside it, or which sheet of paper it was.
+    beside it, or which sheet of paper it was. `mode` is by which means it was sent.
     """
 
     at: datetime
@@ -95,6 +95,7 @@ class FormEvent:
     version: int | None = None
     reason: str = ""
     note: str = ""
+    mode: str = ""
 
 
 def view_submitted_form(
@@ -162,7 +163,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
         names = find_staff_names(session, {*proposed, *decided})
         papers = list_paper_entries(session, slot)
         events = [
-            *_phone_events(slot, papers),
+            *_phone_events(session, slot, papers),
             *_drafts(session, slot, participant.zone),
             *(_paper_event(each) for each in papers),
             *_late_arrivals(session, slot),
@@ -207,12 +208,14 @@ def _drafts(session: Session, slot: Slot, zone: str) -> Sequence[FormEvent]:
     ]
 
 
-def _phone_events(slot: Slot, papers: Sequence[RecordedPaper]) -> Iterator[FormEvent]:
+def _phone_events(session: Session, slot: Slot, papers: Sequence[RecordedPaper]) -> Iterator[FormEvent]:
     """That it was begun and sent by the participant; what came from paper, staff began and sent."""
     if slot.begun_at is not None and slot.begun_at not in {each.at for each in papers}:
         yield FormEvent(slot.begun_at, FormAct.begun)
     if slot.submitted_at is not None and not any(each.is_response for each in papers):
-        yield FormEvent(slot.submitted_at, FormAct.sent, version=1)
+        first = select(Response.mode).where(Response.slot_id == slot.id, Response.version == 1)
+        mode = session.exec(first).first() or ""
+        yield FormEvent(slot.submitted_at, FormAct.sent, version=1, mode=mode)
 
 
 def _paper_event(entry: RecordedPaper) -> FormEvent:

@@ -120,7 +120,7 @@ def read_recorded_facts(
         dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
         dispositions=_dispositions(lines.get("disposition", ())),
         devices=tuple(
-            BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at)
+            BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at, bool(row.by))
             for row in lines.get("device", ())
         ),
         invitations=tuple(

@@ -1,0 +1,1 @@
+"""Data cuts and datasets at the desk."""

@@ -1,0 +1,81 @@
+"""Handing the clinic's tablet over: the session of staff ends, and the participant confirms who they are."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from app.clinic.records.participant_rows import instrument_name, participant_url
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
+from app.domain.plans.status import ANSWERABLE
+from app.domain.refusal import Refused
+from app.services.accounts.staff_session import sign_out_staff
+from app.services.clinic.hand_over import begin_hand_over
+from app.web.cookies import delete_cookie, get_cookie
+from app.web.form_fields import ActCode
+from app.web.urls import HAND_OVER, SESSION_COOKIE, WAY_IN
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverForm:
+    """A form that can be filled in now."""
+
+    slot: str
+    name: str
+    visit: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverPage:
+    """What happens, and for which form."""
+
+    template: ClassVar[str] = "clinic/hand_over.html"
+    subject: str
+    back_url: str
+    action_url: str
+    forms: tuple[HandOverForm, ...]
+    chosen: str = ""
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(HAND_OVER)
+def ask_hand_over(desk: PermittedRequest, form: str = "") -> Response:
+    return desk.show(_page(desk, form))
+
+
+@router.post(HAND_OVER)
+def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
+    """The invitation first: if the session then could not be ended, nobody would have the tablet yet."""
+    try:
+        token = begin_hand_over(desk.context, desk.participant.participant_id, slot)
+    except Refused as refused:
+        return desk.show(_page(desk, slot, desk.words(refused)), refused)
+    sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
+    response = RedirectResponse(f"{WAY_IN}{token}", 303)
+    delete_cookie(response, SESSION_COOKIE)
+    return response
+
+
+def _page(desk: ParticipantStaffRequest, chosen: str, error: str = "") -> HandOverPage:
+    view = get_overview(desk)
+    forms = [state.slot for state in (*view.forms, *view.diary) if state.status in ANSWERABLE]
+
+    def name(instrument: str) -> str:
+        return instrument_name(desk.installation, view, instrument, desk.frame.code)
+
+    return HandOverPage(
+        subject=view.participant.subject,
+        back_url=participant_url(view),
+        action_url=f"{participant_url(view)}/hand-over",
+        forms=tuple(
+            HandOverForm(slot.public_id, name(slot.instrument), slot.visit, slot.for_day) for slot in forms
+        ),
+        chosen=chosen,
+        error=error,
+    )
