@@ -77,7 +77,6 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.DEVICE_HAND_OVER,
     }
     exporting, reports = {Permission.CUT_MAKE, Permission.EXPORT_RUN}, {Permission.REPORT_SEE}
-    answers = {Permission.ANSWERS_SEE}
     reading = {
         Permission.PARTICIPANT_SEE,
         Permission.ANSWERS_SEE,
@@ -96,6 +95,6 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
         Who.data_manager: frozenset(reading | exporting | {Permission.MATTER_SETTLE}),
         Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
-        Who.statistician: frozenset(exporting | {Permission.SCORES_SEE} | reports | answers),
+        Who.statistician: frozenset(exporting | {Permission.SCORES_SEE, Permission.ANSWERS_SEE} | reports),
         Who.sponsor_viewer: frozenset(reports | {Permission.EXPORT_RUN}),
     }[who]

@@ -145,7 +145,7 @@ def test_a_form_sent_after_the_lock_travels_with_the_pin(phone: Phone, clock: Cl
     )
     done = phone.send(slot, {"q1": "4"}, reviewed="0", action="save", pin=PIN)
     assert done.headers["location"] == "/home/saved"
-    assert "You have answered 1." in phone.client.get("/home/saved").text
+    assert "1 of 30 answered" in phone.client.get("/home/saved").text
 
 
 def test_leaving_forgets_the_browser(phone: Phone) -> None:

@@ -97,7 +97,7 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     cards = shown.all("section", class_="card")
     assert len(cards) == 3
     assert [len(card.all("a", class_="btn")) for card in cards] == [1, 1, 1]
-    assert ("You have answered 12." in shown.text) is (spoken == "en")
+    assert ("12 of 30 answered" in shown.text) is (spoken == "en")
     assert shown.one("div", id="unsent", role="status").text == ""
     links = [each["href"] for each in shown.one("ul", class_="links").all("a")]
     assert links == ["/sent", "/settings", "/help/call"]
