@@ -4,8 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import FileContext, spell_cell
+from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell
 from app.domain.datasets.tables import Column, DatasetTable, Row, Value
 from app.domain.spreadsheets import MARK, safe_cell
 
@@ -40,6 +41,9 @@ def csv_line(cells: Iterable[str]) -> str:
 
 def _cell(value: Value) -> str:
     """Numbers and dates as they are; a text that a spreadsheet would calculate as text."""
-    if isinstance(value, str) and _DURATION.fullmatch(value) is None:
-        return str(safe_cell(value))
-    return spell_cell(value)
+    return _disarmed(value) if isinstance(value, str) else spell_cell(value)
+
+
+@lru_cache(maxsize=REPEATED)
+def _disarmed(text: str) -> str:
+    return text if _DURATION.fullmatch(text) else str(safe_cell(text))

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import FileContext, spell_cell, spell_decimal
+from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell, spell_decimal
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 from app.domain.records.audit import format_instant
 
@@ -105,13 +106,21 @@ def _cell(column: Column, value: Value) -> str:
         return '""' if column.kind is ColumnKind.text else "null"
     if isinstance(value, int):
         return str(value)
-    return _spelled(spell_cell(value))
+    return _quoted(value if isinstance(value, str) else spell_cell(value))
 
 
 def _number_or_text(value: Value) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, Decimal):
         return spell_decimal(value)
-    return str(value) if isinstance(value, int) else _spelled(spell_cell(value))
+    return str(value) if isinstance(value, int) else _quoted(spell_cell(value))
+
+
+@lru_cache(maxsize=REPEATED)
+def _quoted(text: str) -> str:
+    """A text as JSON; most stand in many records."""
+    return _spelled(text)
 
 
 def _spelled(value: object) -> str:

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from app.domain.datasets.tables import Column, DatasetTable, Row, Value
 
+REPEATED = 1 << 14
+"""Texts whose spelling a format remembers: codes, labels and days come again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileContext:

@@ -8,8 +8,9 @@ import math
 import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import FileContext, spell_cell
+from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 
 CARD = 80
@@ -113,12 +114,15 @@ def _cell(column: Column, value: Value) -> bytes:
 
 
 def _text(column: Column, value: Value) -> bytes:
-    text = spell_cell(value)
-    if not text.isascii():
-        return b" " * column.length
-    if len(text) > column.length:
+    text = value if isinstance(value, str) else spell_cell(value)
+    if len(text) > column.length and text.isascii():
         raise ValueError(f"{column.name} holds at most {column.length} characters")
-    return text.encode().ljust(column.length)
+    return _padded(text, column.length)
+
+
+@lru_cache(maxsize=REPEATED)
+def _padded(text: str, length: int) -> bytes:
+    return text.encode().ljust(length) if text.isascii() else b" " * length
 
 
 def ibm_double(number: float) -> bytes:
