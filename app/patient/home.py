@@ -20,6 +20,7 @@ from app.patient.request import (
 from app.services.patient import home
 from app.services.patient.home import get_home
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
+from app.web.urls import CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         cards=cards,
         sent_url="/sent",
         settings_url="/settings",
-        call_url="/help#call",
+        call_url=CALL,
         next_on=next_on,
         reminded=home.reminded,
         finished=home.finished,

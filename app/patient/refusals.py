@@ -22,7 +22,7 @@ from app.services.patient.submitted_forms import get_submitted_form
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CALL_FORM, READY, UNLOCK, WELCOME
+from app.web.urls import CALL, READY, UNLOCK, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
-    call_url: str = CALL_FORM
+    call_url: str = CALL
 
 
 _NOTICES: Mapping[str, tuple[str, int]] = {

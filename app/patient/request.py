@@ -261,7 +261,11 @@ def _unlock_with(current: ParticipantRequest, fields: Mapping[str, str]) -> Mapp
     return {name: value for name, value in fields.items() if name not in ANSWER_FIELDS}
 
 
-def require_participating(post: Annotated[FormPost, Depends(read_form_post)]) -> FormPost:
+FormerPost = Annotated[FormPost, Depends(read_form_post)]
+"""A form of somebody who may have left the study."""
+
+
+def require_participating(post: FormerPost) -> FormPost:
     """A form of somebody who still takes part."""
     if post.current.participant.exit_kind is not None:
         raise Refused("participation_ended")

@@ -28,7 +28,16 @@ from app.services.reminders.reminder_settings import (
 from app.web.acts import STALE
 from app.web.form_fields import read_field
 from app.web.refusal_messages import message_of
-from app.web.urls import LEAVE, REMINDER_HOUR, REMINDER_PAUSE, REMINDERS, SETTINGS, SETTINGS_SAVED, TEXT_SIZE
+from app.web.urls import (
+    CALL,
+    LEAVE,
+    REMINDER_HOUR,
+    REMINDER_PAUSE,
+    REMINDERS,
+    SETTINGS,
+    SETTINGS_SAVED,
+    TEXT_SIZE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class SettingsPage:
 
     template: ClassVar[str] = "patient/settings.html"
     leave_url: str
+    call_url: str
     size: str  # "standard" | "large" | "extra_large"
     reminders: ReminderChoices
     saved: str = ""  # "" | "language" | "text_size" | "reminders" | "hour" | "pause"
@@ -139,6 +149,7 @@ def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:
     )
     return SettingsPage(
         leave_url=LEAVE,
+        call_url=CALL,
         size=current.participant.text_size.value,
         reminders=reminders,
         saved=saved,

@@ -8,15 +8,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
+from app.i18n import formats
 from app.patient.device_cookies import COOKIE_SECONDS, MOST_OTHERS, other_tokens, set_device_cookies
 from app.patient.refusals import PatientRoute
-from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields
+from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields, UnlockedRequest
+from app.services.accounts.devices import list_own_devices
 from app.services.accounts.participant_session import lock_device, sign_out_device
 from app.services.accounts.shared_device import BoundParticipant, list_bound_participants
 from app.services.core.context import ParticipantContext
 from app.web.cookies import delete_cookie, get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE
-from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE
+from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE, SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,21 @@ class BoundPeoplePage:
     here: int
     others: tuple[int, ...]
     left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogOutPage:
+    """Logging out, before anything happens: of which phone, and what then.
+
+    `label` and `bound` name the phone; `shared`: others use it too.
+    """
+
+    template: ClassVar[str] = "patient/log_out.html"
+    action_url: str
+    cancel_url: str
+    label: str
+    bound: str
+    shared: bool
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -85,6 +102,15 @@ def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
     set_device_cookies(response, (entered.token, current.cookie, *rest))
     set_cookie(response, LANGUAGE_COOKIE, entered.participant.language, COOKIE_SECONDS)
     return response
+
+
+@router.get(LEAVE)
+def ask_log_out(current: UnlockedRequest) -> Response:
+    here = next(
+        each for each in list_own_devices(current.context) if each.device_id == current.participant.device_id
+    )
+    bound = formats.format_local_time(here.bound_at, current.participant.zone, current.language)
+    return current.show(LogOutPage(LEAVE, SETTINGS, here.label, bound, bool(other_tokens(current.request))))
 
 
 @router.post(LEAVE)

@@ -83,7 +83,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", "/f/{slot}/begin"): ActRule("/f/{slot}"),
     ("POST", "/f/{slot}/language/{code}"): ActRule("/f/{slot}"),
     ("POST", "/sent/{slot}/correction"): ActRule("/sent/{slot}/asked"),
+    ("POST", "/sent/{slot}/correction/withdrawal"): ActRule("/sent?withdrawn=1"),  # a closed one stays so
     ("POST", urls.CALL): ActRule(urls.CALL_FORM),  # never spoiled: whoever wants to be called is called
+    ("POST", urls.CALL_WITHDRAWAL): ActRule(f"{urls.HELP}?withdrawn=1#call"),  # a closed one stays so
     ("POST", urls.TEXT_SIZE): ActRule(
         f"{urls.SETTINGS_SAVED}/text_size", frozenset({AuditEvent.TEXT_SIZE_CHANGED})
     ),

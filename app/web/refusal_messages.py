@@ -95,6 +95,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     # what participants set and ask for
     "unknown_request": absent("unknown-request"),
     "request_closed": conflict(N_("This request was already closed.")),
+    "correction_under_way": conflict(N_("A correction of this form is already being checked.")),
     "outcome_needed": invalid(N_("Please write the outcome.")),
     "words_too_long": invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up

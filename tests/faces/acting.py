@@ -140,6 +140,17 @@ def _call(sites: SiteFixture) -> Press:
     return press_as_participant(sites, urls.CALL, other={"x": "1"})
 
 
+def _withdrawal(path: str, make: Callable[[SiteFixture], Press]) -> Callable[[SiteFixture], Press]:
+    """Withdrawing what another act asked for."""
+
+    def press(sites: SiteFixture) -> Press:
+        asked = make(sites)
+        sites.phone.client.post(asked.address)
+        return press_as_participant(sites, path, other={"x": "1"})
+
+    return press
+
+
 def _own_device(sites: SiteFixture) -> Press:
     """Another browser of the same person, let in by a code of their own."""
     code = parsed(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
@@ -422,7 +433,11 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", "/f/{slot}/begin"): _begin,
     ("POST", "/f/{slot}/language/{code}"): _language,
     ("POST", "/sent/{slot}/correction"): _correction,
+    ("POST", "/sent/{slot}/correction/withdrawal"): _withdrawal(
+        "/sent/{slot}/correction/withdrawal", _correction
+    ),
     ("POST", urls.CALL): _call,
+    ("POST", urls.CALL_WITHDRAWAL): _withdrawal(urls.CALL_WITHDRAWAL, _call),
     ("POST", urls.TEXT_SIZE): lambda sites: press_as_participant(
         sites, urls.TEXT_SIZE, body={"size": "large"}, other={"size": "extra_large"}
     ),

@@ -69,6 +69,7 @@ STILL_OPEN_WHEN_LOCKED = {
     ("POST", "/settings/leave"),
     ("GET", "/settings/people"),
     ("POST", "/settings/people"),
+    ("GET", "/help/call"),
     ("POST", "/help/call"),
 }
 CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}

@@ -16,12 +16,19 @@ from app.patient.forms.assets import FormAssets, load_form_assets
 from app.patient.forms.form_language import LanguagePage
 from app.patient.forms.offline import OfflinePage
 from app.patient.forms.questions import Answer, build_questions
-from app.patient.forms.submitted import AnswersPage, CorrectionRequestedPage, SubmittedLine, SubmittedPage
-from app.patient.help_page import HelpPage
+from app.patient.forms.submitted import (
+    AnswersPage,
+    CorrectionRequestedPage,
+    MistakePage,
+    MistakeWithdrawalPage,
+    SubmittedLine,
+    SubmittedPage,
+)
+from app.patient.help_page import CallPage, CallWithdrawalPage, HelpPage
 from app.patient.home import FormCard, HomePage
 from app.patient.refusals import LockedPage, NoticePage
 from app.patient.settings import ReminderChoices, SettingsPage
-from app.patient.shared_device import BoundPeoplePage
+from app.patient.shared_device import BoundPeoplePage, LogOutPage
 from app.patient.welcome import PracticePage, TextSizePage
 from app.services.patient.site_help import SiteHelp
 from app.services.patient.urgent_call import UrgentCall
@@ -96,7 +103,7 @@ def form(
 
 def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> HomePage:
     cards = tuple(FormCard(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
-    return HomePage(cards, "/sent", "/settings", "/help#call", DAY, reminded=True, notices=notices)
+    return HomePage(cards, "/sent", "/settings", "/help/call", DAY, reminded=True, notices=notices)
 
 
 CALL_SITE = UrgentCall("0571-555", "120", is_site=True, words="")
@@ -117,13 +124,14 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
 
 
 def sent(asked: str = "") -> SubmittedLine:
-    return SubmittedLine("Diary", DAY, "/sent/1/correction", late=True, read_url="/sent/1", asked=asked)
+    urls = ("/sent/1/correction", "/sent/1/correction/withdrawal")
+    return SubmittedLine("Diary", DAY, *urls, late=True, read_url="/sent/1", asked=asked)
 
 
 def settings(saved: str = "", channel: str = "email", wanted: bool = True, paused: str = "") -> SettingsPage:
     usual, hours, days = ("09:00", "19:00"), (("08:00", "08:00"), ("21:00", "21:00")), (("2026-11-27", DAY),)
     told = ReminderChoices(channel, "l***@example.org", wanted, "21:00", usual, hours, paused, days)
-    return SettingsPage("/leave", "large", told, saved)
+    return SettingsPage("/leave", "/help/call", "large", told, saved)
 
 
 def person_pages() -> tuple[Page, ...]:
@@ -134,7 +142,13 @@ def person_pages() -> tuple[Page, ...]:
         SubmittedPage((sent(), sent(DAY))),
         AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
         AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
-        CorrectionRequestedPage("Diary", DAY, "08:00–17:00", "/sent"),
+        SubmittedPage((sent(),), withdrawn=True),
+        CorrectionRequestedPage("Diary", DAY, "08:00–17:00", "/sent", "/sent/1/correction/withdrawal"),
+        *(MistakePage("Diary", DAY, hours, "/sent/1/correction", "/sent") for hours in ("", "08:00–17:00")),
+        *(MistakeWithdrawalPage(sent(DAY), state, "/sent", "x") for state in ("open", "checking", "closed")),
+        *(CallPage("/help/call", "/help", site, DAY) for site in (REACHED, SiteHelp("08:00–17:00"))),
+        *(CallWithdrawalPage("/help/call/withdrawal", "/help#call", asked, "x") for asked in ("", DAY)),
+        *(LogOutPage("/leave", "/settings", "Chrome", DAY, shared) for shared in (True, False)),
         *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
         settings(channel=""),
         settings("reminders", wanted=False),
@@ -142,7 +156,8 @@ def person_pages() -> tuple[Page, ...]:
         settings("hour"),
         replace(settings(), error="state_changed"),
         HelpPage(),
-        HelpPage(REACHED, "/help/call", DAY),
+        HelpPage(REACHED, "/help/call", DAY, withdraw_url="/help/call/withdrawal"),
+        HelpPage(REACHED, "/help/call", withdrawn=True),
         HelpPage(SiteHelp(), "/help/call", DAY),
         HelpPage(SiteHelp("08:00–17:00"), "/help/call"),
         *(HelpPage(REACHED, "/help/call", asked, next_on=DAY) for asked in ("", DAY)),

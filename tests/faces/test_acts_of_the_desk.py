@@ -156,6 +156,10 @@ def test_what_came_of_a_request_stands_on_the_participants_page(
     assert ": question 3 was mistyped" in shown
     late = nurse.post("/desk/requests/1", data={"outcome": "nobody answers"})
     assert (late.status_code, "You wrote: nobody answers" in late.text) == (409, True)
+    phone.client.post("/help/call/withdrawal")
+    assert "Withdrawn by the participant" in page(nurse, clinic.url).text
+    assert "Withdrew the request for a call" in page(nurse, f"{clinic.url}/history").text
+    assert "Asks to be called" not in page(nurse, "/desk/requests").text
 
 
 @pytest.mark.parametrize("before", [DispositionKind.withdrew_study, DispositionKind.withdrew_questionnaires])

@@ -21,6 +21,7 @@ from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, Iden
 from app.settings import ROOT
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor
+from tests.faces.callers import propose
 from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
 from tests.markup import Element, parsed
 from tests.services.people import START, Person, days
@@ -38,6 +39,12 @@ def led(phone: Phone, answer: Response) -> Element:
     """The page that an accepted form leads to."""
     assert answer.status_code == 303, answer.text[:500]
     return page(phone, answer.headers["location"].partition("#")[0])
+
+
+def link_to(shown: Element, address: str) -> str:
+    """The address, which a link of this page leads to."""
+    assert shown.all("a", href=address)
+    return address
 
 
 def asked(phone: Phone) -> tuple[OpenRequest, ...]:
@@ -75,7 +82,7 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     assert ("You have answered 12." in shown.text) is (spoken == "en")
     assert shown.one("div", id="unsent", role="status").text == ""
     links = [each["href"] for each in shown.one("ul", class_="links").all("a")]
-    assert links == ["/sent", "/settings", "/help#call"]
+    assert links == ["/sent", "/settings", "/help/call"]
     words = answer.text
     assert words.index("card") < words.index('class="sos"') < words.index('class="links"')
 
@@ -129,15 +136,18 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert "See my answers" not in shown.text
     assert phone.client.get(f"/sent/{slot}").status_code == 404
     assert phone.client.get(f"/sent/{slot}/asked").headers["location"] == "/sent"
-    button = shown.one("form", action=f"/sent/{slot}/correction").one("button").text
-    assert button == "Report a mistake"
+    asks = page(phone, link_to(shown, f"/sent/{slot}/correction"))
+    assert asks.one("main").one("b").text == "Quality of life"
+    assert "Sent on 2 March 2026, 09:30" in asks.text
+    assert asks.one("form", action=f"/sent/{slot}/correction").one("button").text == "Report a mistake"
+    assert asked(phone) == ()
     for _ in range(2):
         told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
         assert told.one("h1").text == "Thank you. We will call you."
         assert "We'll call in these hours: 8-17 ." in told.text
     assert len(asked(phone)) == 1
     again = page(phone, "/sent")
-    assert again.all("form", action=f"/sent/{slot}/correction") == []
+    assert again.all("a", href=f"/sent/{slot}/correction") == []
     assert "You told us on 2 March 2026, 09:30 that something is wrong." in again.text
     assert phone.client.put(f"/f/{slot}/answers").status_code == 405
     assert phone.save(slot, event(1, "q1", 4)).status_code == 409
@@ -146,7 +156,32 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
         asked(phone)[0].request_id,
         "noted",
     )
-    assert page(phone, "/sent").all("form", action=f"/sent/{slot}/correction")
+    assert page(phone, "/sent").all("a", href=f"/sent/{slot}/correction")
+
+
+@pytest.mark.req("COR-02", "AUD-01")
+def test_a_report_is_withdrawn_until_somebody_acts_on_it(phone: Phone) -> None:
+    slot = phone.begin()
+    phone.send(slot)
+    ask, back = f"/sent/{slot}/correction", f"/sent/{slot}/correction/withdrawal"
+    assert page(phone, back).one("h1").text == "There is nothing to withdraw"
+    assert phone.client.post(back).status_code == 409
+    led(phone, phone.client.post(ask))
+    assert phone.client.get(ask).headers["location"] == f"/sent/{slot}/asked"
+    told = page(phone, link_to(page(phone, "/sent"), back))
+    assert "You told us on 2 March 2026, 09:30 that something is wrong." in told.text
+    assert [each["href"] for each in told.one("main").all("a", class_="btn sec")] == ["/sent"]
+    shown = led(phone, phone.client.post(back))
+    assert "Your report is withdrawn." in shown.text
+    assert "Your study team dealt with your report" not in shown.text
+    assert asked(phone) == ()
+    led(phone, phone.client.post(link_to(shown, ask)))
+    propose(phone.person, START)
+    assert page(phone, "/sent").all("a", href=back) == []
+    refused = phone.client.post(back)
+    assert (refused.status_code, heading(refused)) == (409, "Your report can't be withdrawn now")
+    assert len(asked(phone)) == 1
+    assert phone.client.get("/sent/nobodys/correction/withdrawal").status_code == 404
 
 
 @pytest.fixture
@@ -204,19 +239,45 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
     assert "Monday" not in parsed(visitor(app).get("/help").text).text
 
 
+@pytest.mark.req("AUD-01")
 def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> None:
     shown = page(phone, "/help")
-    assert "We'll call back in these hours: 8-17 ." in shown.text
-    assert shown.one("section", id="call").one("form")["action"] == "/help/call"
+    assert "We'll call in these hours: 8-17 ." in shown.text
+    assert page(phone, "/home").all("a", href="/help/call")
+    assert page(phone, "/settings").all("a", href="/help/call")
+    asks = page(phone, link_to(shown, "/help/call"))
+    assert "We'll call you at the telephone number that you gave your study team." in asks.text
+    assert "We'll call in these hours: 8-17 ." in asks.text
+    assert asks.one("a", class_="btn sec")["href"] == "/help"
+    assert asked(phone) == ()
     for _ in range(2):
-        told = led(phone, phone.client.post("/help/call"))
+        told = led(phone, phone.client.post(str(asks.one("form", action="/help/call")["action"])))
         assert "You asked for a call on 2 March 2026, 09:30." in told.text
-        assert "We will call you in these hours: 8-17 ." in told.text
-        assert told.all("form", action="/help/call") == []
+        assert "We'll call in these hours: 8-17 ." in told.text
+        assert told.all("a", href="/help/call") == []
     assert [each.kind.value for each in asked(phone)] == ["call"]
+    assert phone.client.get("/help/call").headers["location"] == "/help#call"
     stranger = visitor(app)
     assert parsed(stranger.get("/help").text).all("section", id="call") == []
     assert stranger.post("/help/call").status_code == 401
+    back = page(phone, link_to(page(phone, "/help"), "/help/call/withdrawal"))
+    assert "You asked for a call on 2 March 2026, 09:30." in back.text
+    told = led(phone, phone.client.post(str(back.one("form", action="/help/call/withdrawal")["action"])))
+    assert "Your request is withdrawn." in told.text
+    assert asked(phone) == ()
+    late = phone.client.post("/help/call/withdrawal")
+    assert (late.status_code, heading(late)) == (409, "There is nothing to withdraw")
+
+
+@pytest.mark.req("IAM-06")
+def test_a_locked_phone_asks_for_a_call_and_does_not_withdraw_it(phone: Phone, clock: Clock) -> None:
+    phone.client.post("/help/call")
+    clock.forward(minutes=16)
+    assert phone.client.get("/help/call/withdrawal").status_code == 401
+    assert phone.client.post("/help/call/withdrawal").status_code == 401
+    assert len(asked(phone)) == 1
+    assert phone.client.post("/help/call/withdrawal", data={"pin": "135790"}).status_code == 303
+    assert asked(phone) == ()
 
 
 @pytest.mark.req("IAM-06")
@@ -231,7 +292,7 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     gone = page(phone, "/home", 403)
     assert gone.one("h1").text == "There are no more forms for you"
     assert "We won't send you any more messages." in gone.text
-    assert gone.one("ul", class_="links").one("a")["href"] == "/help#call"
+    assert gone.one("ul", class_="links").one("a")["href"] == "/help/call"
     assert phone.client.post("/help/call").status_code == 303
     assert len(asked(phone)) == 1
 

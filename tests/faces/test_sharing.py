@@ -93,8 +93,14 @@ def test_staying_oneself_changes_nothing_and_nobody_else_can_be_chosen(phone: Ph
 
 
 def test_logging_out_removes_the_active_one_and_offers_the_other(phone: Phone, second: Phone) -> None:
+    first = parsed(phone.client.get("/settings/leave").text)
+    assert "First used: 2 March 2026, 09:30" in first.text
+    assert "They stay logged in." not in first.text
     phone.client.post(f"/a/{second.link}", data=BOTH)
-    left = phone.client.post("/settings/leave")
+    asks = parsed(phone.client.get("/settings/leave").text)
+    assert "Someone else uses this phone too. They stay logged in." in asks.text
+    assert asks.one("a", class_="btn sec")["href"] == "/settings"
+    left = phone.client.post(str(asks.one("form", action="/settings/leave")["action"]))
     assert left.headers["location"] == "/settings/people?left=1"
     offered = phone.client.get(left.headers["location"])
     assert "You are logged out." in offered.text

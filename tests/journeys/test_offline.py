@@ -104,8 +104,8 @@ def answer(tab: Page, number: int) -> None:
 
 def log_out(tab: Page, world: Remote) -> None:
     """Afterwards nothing of the participant is left on the phone."""
-    tab.goto(f"{world.url}/settings")
-    tab.click("text=Log out of this phone")
+    tab.goto(f"{world.url}/settings/leave")
+    tab.click("main form button")
     waits_for(tab)
     until(lambda: gone(tab), tab)
 

@@ -85,6 +85,7 @@ def test_without_javascript_the_pin_the_language_and_leaving_work(
             tab.goto(patient.url + path)
             expect(tab.locator("h1")).to_be_visible()
         tab.goto(f"{patient.url}/settings")
+        tab.locator("main a[href='/settings/leave']").click()
         tab.locator("form[action='/settings/leave'] button").click()
         tab.goto(f"{patient.url}/home")
         expect(tab.locator("h1")).not_to_have_text("My forms")

@@ -27,6 +27,7 @@ SAID = {
     "here": {"en": "This one", "zh_CN": "本机"},
     "removed": {"en": "It is removed.", "zh_CN": "已移除"},
     "called": {"en": "You asked for a call", "zh_CN": "请我们给您回电"},
+    "withdrawn": {"en": "Your request is withdrawn.", "zh_CN": "已撤回。"},
     "thanks": {"en": "Thank you. We will call you.", "zh_CN": "谢谢您。我们会给您打电话。"},
     "told": {"en": "something is wrong. The team will call you.", "zh_CN": "告诉我们内容有误。"},
     "welcome": {"en": "Welcome", "zh_CN": "欢迎"},
@@ -166,11 +167,16 @@ def _asked(reader: Reader) -> list[str]:
 
 @pytest.mark.req("CAP-20")
 def test_a_call_is_asked_for_once(reader: Reader) -> None:
-    reader.go("/help")
+    reader.tab.goto(f"{reader.patient.url}/help")
     expect(reader.tab.locator("main a.tel").first).to_have_attribute("href", "tel:05715550000")
+    reader.go("/help/call")
+    assert _asked(reader) == []
     reader.press("form[action='/help/call'] button", "called")
-    expect(reader.tab.locator("form[action='/help/call']")).to_have_count(0)
+    expect(reader.tab.locator("a[href='/help/call']")).to_have_count(0)
     assert _asked(reader) == ["call"]
+    reader.press("a[href='/help/call/withdrawal']")
+    reader.press("form[action='/help/call/withdrawal'] button", "withdrawn")
+    assert _asked(reader) == []
 
 
 @pytest.mark.req("COR-02", "CAP-20")
@@ -179,15 +185,17 @@ def test_a_correction_is_asked_for_in_what_was_sent(reader: Reader) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
     reader.go("/sent")
-    reader.press("main li form button", "thanks")
+    reader.press("main li a.btn")
+    assert _asked(reader) == []
+    reader.press("main form button", "thanks")
     reader.press("main a.btn", "told")
-    expect(reader.tab.locator("main li form")).to_have_count(0)
+    expect(reader.tab.locator("main li a.btn")).to_have_count(0)
     assert _asked(reader) == ["correction"]
 
 
 @pytest.mark.req("CAP-20")
 def test_logging_out_leaves_no_way_back_without_a_link(reader: Reader) -> None:
-    reader.go("/settings")
+    reader.go("/settings", "/settings/leave")
     reader.press("form[action='/settings/leave'] button", "welcome")
     assert [each["name"] for each in reader.context.cookies() if "device" in each["name"]] == []
     for path in ("/home", "/sent", "/settings"):

@@ -13,11 +13,14 @@ from app.domain.refusal import Refused
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.patient.correction_news import CorrectionState, list_correction_news
 from app.services.patient.team_requests import (
     pending_call_request,
     pending_corrections,
     request_call,
     request_correction,
+    withdraw_call,
+    withdraw_correction,
 )
 from app.services.setup.studies import open_site
 from app.storage.row_changes import participant_chain
@@ -93,6 +96,35 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     assert "item 5" not in told.changes
     assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {}
     assert person.slot("BL").submitted_at == START
+
+
+@pytest.mark.req("COR-02", "AUD-01")
+def test_an_open_request_is_withdrawn_and_never_a_closed_one(
+    installation: Installation, person: Person
+) -> None:
+    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
+    person.begin("BL", START)
+    person.submit("BL", START)
+    context = ParticipantContext(installation, visitor, START)
+    request_call(context)
+    request_correction(context, slot)
+    withdraw_call(context)
+    assert [each.kind for each in listed(installation, nurse)] == [TeamRequestKind.correction]
+    assert refusal(lambda: withdraw_call(context)) == "request_closed"
+    withdraw_correction(context, slot)
+    assert listed(installation, nurse) == ()
+    assert list_correction_news(context) == {}
+    with installation.read() as session:
+        rows = session.exec(select(TeamRequest)).all()
+    assert {(row.closed_by, row.outcome) for row in rows} == {(visitor.actor.id, None)}
+    for event in (AuditEvent.CALL_WITHDRAWN, AuditEvent.CORRECTION_WITHDRAWN):
+        assert recorded(installation, event) == 1
+    request_correction(context, slot)
+    close_request(
+        StaffContext(installation, nurse, START), listed(installation, nurse)[0].request_id, "as it was"
+    )
+    assert refusal(lambda: withdraw_correction(context, slot)) == "request_closed"
+    assert [news.what for news in list_correction_news(context).values()] == [CorrectionState.answered]
 
 
 @pytest.mark.req("IAM-03", "COR-02")

@@ -123,7 +123,10 @@ class InvitationRow:
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """What a participant asked for, and what came of it; `closed_at` is None while it is open."""
+    """What a participant asked for, and what came of it; `closed_at` is None while it is open.
+
+    `withdrawn`: the participant did not want it any more.
+    """
 
     kind: str  # "call" | "correction"
     form: str
@@ -133,6 +136,7 @@ class RequestLine:
     closed_at: datetime | None
     outcome: str
     who: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,7 @@ def _request_line(
         closed_at=asked.closed_at,
         outcome=asked.outcome,
         who=asked.who,
+        withdrawn=asked.withdrawn,
     )
 
 

@@ -65,7 +65,9 @@ class AuditEvent(StrEnum):
     TEXT_SIZE_CHANGED = "participant:text_size:changed"
     REMINDERS_CHANGED = "participant:reminders:changed"
     CALL_REQUESTED = "participant:call:requested"
+    CALL_WITHDRAWN = "participant:call:withdrawn"
     CORRECTION_REQUESTED = "participant:correction:requested"
+    CORRECTION_WITHDRAWN = "participant:correction:withdrawn"
     REQUEST_CLOSED = "site:request:closed"
     CONTACT_LOGGED = "site:contact:logged"
     CONTACT_CORRECTED = "site:contact:corrected"
@@ -166,6 +168,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.REMINDERS_CHANGED: frozenset({"participant"}),
     AuditEvent.CALL_REQUESTED: frozenset({"participant_request"}),
     AuditEvent.CORRECTION_REQUESTED: frozenset({"participant_request"}),
+    AuditEvent.CALL_WITHDRAWN: frozenset({"participant_request"}),
+    AuditEvent.CORRECTION_WITHDRAWN: frozenset({"participant_request"}),
     AuditEvent.REQUEST_CLOSED: frozenset({"participant_request"}),
     AuditEvent.CONTACT_LOGGED: frozenset({"contact_entry"}),
     AuditEvent.CONTACT_CORRECTED: frozenset({"contact_entry"}),

@@ -10,12 +10,13 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.instruments.text import print_answer
 from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
 from app.patient.forms.page_builders import call_because_of, name_with_day
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
-from app.services.patient.correction_news import CorrectionNews, list_correction_news
+from app.services.patient.correction_news import CorrectionNews, CorrectionState, list_correction_news
 from app.services.patient.submitted_forms import (
     SubmittedAnswers,
     SubmittedFormSummary,
@@ -23,13 +24,17 @@ from app.services.patient.submitted_forms import (
     get_submitted_form,
     list_submitted_forms,
 )
-from app.services.patient.team_requests import pending_corrections, request_correction
+from app.services.patient.team_requests import pending_corrections, request_correction, withdraw_correction
 from app.services.patient.urgent_call import UrgentCall
+from app.web.acts import STALE
+from app.web.refusal_messages import message_of
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedLine:
     """One line of the history; `asked` is when its correction was asked for, "" when it was not.
+
+    `correct_url` leads to reporting a mistake, `withdraw_url` to withdrawing the report.
 
     `news` says what became of a correction and `news_day` when, both "" where there is none.
     """
@@ -37,6 +42,7 @@ class SubmittedLine:
     name: str
     sent_at: str
     correct_url: str
+    withdraw_url: str
     late: bool = False
     read_url: str = ""
     asked: str = ""
@@ -46,11 +52,15 @@ class SubmittedLine:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedPage:
-    """Forms already sent, newest first; never their answers. `call`: because of one that was sent today."""
+    """Forms already sent, newest first; never their answers. `call`: because of one that was sent today.
+
+    `withdrawn`: a report was just withdrawn.
+    """
 
     template: ClassVar[str] = "patient/sent.html"
     forms: tuple[SubmittedLine, ...]
     call: UrgentCall | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,33 @@ class CorrectionRequestedPage:
     sent_at: str
     hours: str
     back_url: str
+    withdraw_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MistakePage:
+    """Reporting a mistake, before anything happens: in which form, when it was sent, and what then."""
+
+    template: ClassVar[str] = "patient/mistake.html"
+    name: str
+    sent_at: str
+    hours: str
+    action_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MistakeWithdrawalPage:
+    """Withdrawing such a report: `state` is "open", "checking" (a correction is proposed) or "closed".
+
+    `error`: why nothing was done.
+    """
+
+    template: ClassVar[str] = "patient/mistake_withdrawal.html"
+    form: SubmittedLine
+    state: str
+    cancel_url: str
+    error: str = ""
 
 
 HISTORY_URL = "/sent"
@@ -83,11 +120,11 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/sent")
-def show_submitted(current: UnlockedRequest) -> Response:
+def show_submitted(current: UnlockedRequest, withdrawn: bool = False) -> Response:
     said = _said(current)
     forms = list_submitted_forms(current.context)
     lines = tuple(_line(current, form, said) for form in forms)
-    return current.show(SubmittedPage(lines, call_because_of(current, forms)))
+    return current.show(SubmittedPage(lines, call_because_of(current, forms), withdrawn))
 
 
 @router.get("/sent/{slot}")
@@ -96,22 +133,55 @@ def show_answers(current: UnlockedRequest, slot: str) -> Response:
     return current.show(_answers(current, submitted, _said(current)))
 
 
+@router.get("/sent/{slot}/correction")
+def ask_form_correction(current: UnlockedRequest, slot: str) -> Response:
+    """What will happen, before it is asked for; whoever has asked already is shown that."""
+    line, asked = _one_line(current, slot)
+    if asked:
+        return RedirectResponse(f"{HISTORY_URL}/{slot}/asked", 303)
+    hours = current.participant.site.hours
+    return current.show(MistakePage(line.name, line.sent_at, hours, line.correct_url, HISTORY_URL))
+
+
 @router.post("/sent/{slot}/correction")
 def request_form_correction(post: ParticipantPost, slot: str) -> Response:
     request_correction(post.current.context, slot)
     return post.current.finish()
 
 
+@router.get("/sent/{slot}/correction/withdrawal")
+def ask_correction_withdrawal(current: UnlockedRequest, slot: str) -> Response:
+    return _show_withdrawal(current, slot)
+
+
+@router.post("/sent/{slot}/correction/withdrawal")
+def withdraw_form_correction(post: ParticipantPost, slot: str) -> Response:
+    try:
+        withdraw_correction(post.current.context, slot)
+    except Refused as refused:
+        if refused.code not in STALE | {"request_closed", "correction_under_way"}:
+            raise
+        return _show_withdrawal(post.current, slot, refused)
+    return post.current.finish()
+
+
+def _show_withdrawal(current: ParticipantRequest, slot: str, refused: Refused | None = None) -> Response:
+    line, asked = _one_line(current, slot)
+    checking = line.news == CorrectionState.checking
+    state = "checking" if checking else "open" if asked else "closed"
+    page = MistakeWithdrawalPage(line, state, HISTORY_URL, refused.code if refused else "")
+    return current.show(page, message_of(refused).status if refused else 200)
+
+
 @router.get("/sent/{slot}/asked")
 def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
-    form = get_submitted_form(current.context, slot)
-    said = _said(current)
-    if form.slot_key not in said.requests:
+    line, asked = _one_line(current, slot)
+    if not asked:
         return RedirectResponse(HISTORY_URL, 303)
-    line = _line(current, form, said)
+    hours = current.participant.site.hours
     return current.show(
-        CorrectionRequestedPage(line.name, line.sent_at, current.participant.site.hours, HISTORY_URL)
+        CorrectionRequestedPage(line.name, line.sent_at, hours, HISTORY_URL, line.withdraw_url)
     )
 
 
@@ -127,6 +197,15 @@ def _said(current: ParticipantRequest) -> _Said:
     return _Said(pending_corrections(current.context), list_correction_news(current.context))
 
 
+def _one_line(current: ParticipantRequest, slot: str) -> tuple[SubmittedLine, bool]:
+    """One's own form that was sent, and whether a request for its correction is open.
+
+    Raises Refused("unknown_slot").
+    """
+    form, said = get_submitted_form(current.context, slot), _said(current)
+    return _line(current, form, said), form.slot_key in said.requests
+
+
 def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) -> SubmittedLine:
     spoken, zone = current.language, current.participant.zone
     moment, news = said.requests.get(form.slot_key), said.news.get(form.slot_key)
@@ -134,6 +213,7 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
         name=name_with_day(form.name, form.for_day, spoken),
         sent_at=formats.format_local_time(form.sent_at, zone, spoken),
         correct_url=f"{HISTORY_URL}/{form.slot}/correction",
+        withdraw_url=f"{HISTORY_URL}/{form.slot}/correction/withdrawal",
         late=form.late,
         read_url=f"{HISTORY_URL}/{form.slot}" if form.readable else "",
         asked=formats.format_local_time(moment, zone, spoken) if moment else "",

@@ -131,7 +131,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         plan = context.installation.library.plan(study.code, study.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
         slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
-        facts = read_recorded_facts(session, participant_id, plan, slots, hides)
+        facts = read_recorded_facts(session, participant, plan, slots, hides)
         states = [_form_state(context, plan, slot, facts.answered) for slot in slots]
         diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
         return ParticipantOverview(

@@ -32,12 +32,16 @@ class CorrectionNews:
 
 
 def list_correction_news(context: ParticipantContext) -> Mapping[int, CorrectionNews]:
-    """The news of one's own forms, by the key of their slot; what is being checked comes before the rest."""
+    """The news of one's own forms, by the key of their slot; what is being checked comes before the rest.
+
+    A request that the participant withdrew is no news to them.
+    """
     participant_id = context.participant.participant_id
     closed = sa.select(col(TeamRequest.slot_key), col(TeamRequest.closed_at)).where(
         col(TeamRequest.participant_id) == participant_id,
         col(TeamRequest.kind) == TeamRequestKind.correction,
         col(TeamRequest.closed_at).is_not(None),
+        col(TeamRequest.closed_by).is_distinct_from(context.actor.id),
     )
     with context.read() as session:
         corrections = list_own_corrections(session, participant_id)

@@ -1,7 +1,8 @@
 """What participants ask of their study team: to be called, or to have a submitted form corrected.
 
 Nobody edits what was submitted (COR-01): a request goes to the nurse's list, where it is closed with its
-outcome. One of each kind (and form) is open at a time, so that asking twice changes nothing.
+outcome. One of each kind (and form) is open at a time, so that asking twice changes nothing. Whoever asked
+may withdraw an open request, until the team has closed it or proposed the correction.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.capture.forms import get_own_slot
 from app.services.core.context import ParticipantContext, ParticipantSession
+from app.storage.queries.corrections import list_waiting_corrections
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.participants import TeamRequest
 from app.storage.unit_of_work import UnitOfWork
 
@@ -36,6 +39,27 @@ def request_correction(context: ParticipantContext, slot_id: str) -> None:
         if slot.submitted_at is None:
             raise Refused("unknown_slot")
         _ask(work, context.participant, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED)
+
+
+def withdraw_call(context: ParticipantContext) -> None:
+    """Close one's own open request for a call. Raises Refused("request_closed") where none is open."""
+    with context.unit_of_work() as work:
+        _withdraw(work, context.participant, TeamRequestKind.call, 0, AuditEvent.CALL_WITHDRAWN)
+
+
+def withdraw_correction(context: ParticipantContext, slot_id: str) -> None:
+    """Close one's own open request for the correction of a form.
+
+    Raises Refused: "unknown_slot", "correction_under_way" once a correction is proposed and not decided,
+    "request_closed" where no request is open.
+    """
+    with context.unit_of_work() as work:
+        slot_key = key_of(get_own_slot(work.session, context.participant, slot_id))
+        work.lock(participant_chain(context.participant.participant_id))
+        if list_waiting_corrections(work.session, slot_key):
+            raise Refused("correction_under_way")
+        kind, event = TeamRequestKind.correction, AuditEvent.CORRECTION_WITHDRAWN
+        _withdraw(work, context.participant, kind, slot_key, event)
 
 
 def pending_call_request(context: ParticipantContext) -> datetime | None:
@@ -73,6 +97,18 @@ def _ask(
             asked_at=work.at,
         )
     )
+    work.record(event, chain)
+
+
+def _withdraw(
+    work: UnitOfWork, participant: ParticipantSession, kind: TeamRequestKind, slot_key: int, event: AuditEvent
+) -> None:
+    chain = participant_chain(participant.participant_id)
+    work.lock(chain)
+    row = work.session.exec(_open(participant, kind).where(TeamRequest.slot_key == slot_key)).first()
+    if row is None:
+        raise Refused("request_closed")
+    row.closed_at, row.closed_by = work.at, work.actor.id
     work.record(event, chain)
 
 

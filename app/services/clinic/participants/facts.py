@@ -12,9 +12,11 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.participants import TeamRequestKind
 from app.services.accounts.devices import BoundDevice
 from app.services.clinic.today.contact_log import LoggedContact, fold_contacts
+from app.services.core.context import participant_actor
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records
 from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 
 
@@ -71,7 +73,10 @@ class QuarantinedAnswers:
 
 @dataclass(frozen=True, slots=True)
 class RequestHistory:
-    """What a participant asked for; no form where there is none, or where it would tell the arm."""
+    """What a participant asked for; no form where there is none, or where it would tell the arm.
+
+    `withdrawn`: the participant closed it, not the team.
+    """
 
     kind: TeamRequestKind
     slot: Slot | None
@@ -79,6 +84,7 @@ class RequestHistory:
     closed_at: datetime | None
     outcome: str
     who: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +114,11 @@ class RecordedFacts:
 
 
 def read_recorded_facts(
-    session: Session, participant_id: int, plan: Plan, slots: Sequence[Slot], hides: bool
+    session: Session, participant: Participant, plan: Plan, slots: Sequence[Slot], hides: bool
 ) -> RecordedFacts:
     """Read all facts of a participant at once; with `hides` without the dates that reveal the arm."""
     lines: dict[str, list[RecordLine]] = {}
-    for line in read_participant_records(session, participant_id):
+    for line in read_participant_records(session, key_of(participant)):
         lines.setdefault(line.table, []).append(line)
     shown = {key_of(slot): slot for slot in slots}
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
@@ -127,7 +133,9 @@ def read_recorded_facts(
             IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
             for row in lines.get("activation", ())
         ),
-        requests=tuple(_request(row, shown) for row in reversed(lines.get("participant_request", ()))),
+        requests=tuple(
+            _request(participant, row, shown) for row in reversed(lines.get("participant_request", ()))
+        ),
         kept_apart=tuple(
             QuarantinedAnswers(shown[row.slot_id], row.kind, row.at)
             for row in lines.get("quarantine", ())
@@ -170,9 +178,10 @@ def _disposition(row: RecordLine) -> DispositionValue:
     return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, row.at, row.who)
 
 
-def _request(row: RecordLine, shown: Mapping[int, Slot]) -> RequestHistory:
+def _request(participant: Participant, row: RecordLine, shown: Mapping[int, Slot]) -> RequestHistory:
     kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id)
-    return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who)
+    withdrawn = row.by == participant_actor(participant.public_id).id
+    return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who, withdrawn)
 
 
 def _contact(row: RecordLine) -> LoggedContact:
