@@ -42,6 +42,7 @@ def resources(edc: Edc) -> dict[str, str]:
     """Each GET route of the face by its declared path, with a real address."""
     ref = edc.changes(type="assessment.completed")[0]["ref"]
     places = {"subject": "0571-101", "visit": "W6", "kind": "randomisation", "study": STUDY, "version": "1"}
+    places["cut"] = "IA1"
     declared = [path for method, path in ROUTES if method == "GET" and path.startswith(BASE)]
     filled = {
         path: re.sub(r"\{(\w+)\}", lambda name: {**places, "assessment": ref}[name[1]], path)
