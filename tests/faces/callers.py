@@ -119,7 +119,6 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
 """What an address names, by the names that declared paths have."""
 
 ENDING = (
-    urls.HAND_OVER,
     "/desk/sign-in/code",
     "/desk/sign-out",
     "/unlock",
@@ -336,6 +335,7 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         "/settings/reminders/hour": {"hour": "10:00"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
         "/desk/sign-in/code": {"code": _code(sites, sites.member)},
+        urls.HAND_OVER: {"slot": sites.phone.person.slot("W6").public_id},  # not open: the session goes on
         "/api/edc/v1/oauth/token": {
             "grant_type": "client_credentials",
             "client_id": sites.edc.client.client_id,

@@ -116,7 +116,7 @@ def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Wh
         and (access.permission or access.caller is CallerKind.PARTICIPANT)
         and access.permission not in ADMINISTRATION
     ]
-    assert len(refused) == 46
+    assert len(refused) == 49
     assert all(turned_away(answer) for answer in refused)
     assert (here.trail(), here.answers()) == (before, kept)
 

@@ -158,13 +158,14 @@ def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
 
 
 class _Limits(TypedDict):
-    """What the plan says of true dates, of when staff are called for, and of late corrections."""
+    """What the plan says of true dates, of when staff are called for, of late corrections and of paper."""
 
     first_date: date
     last_date: date | None
     confirms_contradictions: bool
     worklist: WorklistRule
     correction_days: int
+    double_paper_entry: bool
 
 
 def _limits(root: TomlSection) -> _Limits:
@@ -174,6 +175,7 @@ def _limits(root: TomlSection) -> _Limits:
         "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
         "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
         "correction_days": root.integer("correction_days", 0, 3650, 30),
+        "double_paper_entry": root.flag("double_paper_entry", False),
     }
 
 

@@ -239,6 +239,8 @@ class Plan:
     No fact is earlier than `first_date` or later than `last_date`, where there is one. With
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
 
+    With `double_paper_entry` a paper form counts when two people have entered it alike.
+
     A correction that is approved more than `correction_days` after its form was sent takes a second reason.
 
     A `draft` is not published yet and may still change: it is for the demonstration alone.
@@ -279,6 +281,7 @@ class Plan:
     confirms_contradictions: bool = False
     worklist: WorklistRule = WorklistRule()
     correction_days: int = 30
+    double_paper_entry: bool = False
     alert_rules: tuple[AlertRule, ...] = ()
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
 
