@@ -33,6 +33,7 @@ def filled(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Ed
     app.state.edc_limits = RateLimits(quota=1_000_000)
     answered(app, sites[0], "0571-001", clock.at)
     edc.put("/participants/0571-101", REGISTER)
+    edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
     for part, body in BODIES.items():
         assert edc.put(f"/participants/0571-101{part}", {**body, "as_of": AS_OF}).status_code == 201
     return edc

@@ -122,3 +122,9 @@ def lone_sites(migrated_sqlite_url: str) -> Iterator[TwoSites]:
     """The same on SQLite alone."""
     with installed_at(migrated_sqlite_url) as installation:
         yield open_two_sites(installation)
+
+
+@pytest.fixture
+def lone(lone_installation: Installation, lone_site: Site) -> Person:
+    """Somebody enrolled, on SQLite alone."""
+    return enrolled(lone_installation, lone_site, "0571-001")

@@ -1,6 +1,5 @@
 """Where the plan asks for two entries, a paper form counts when they are alike or one of them is chosen."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,10 +26,10 @@ from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Response
+from tests.refusals import refused
+from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import Person, colleague
-from tests.services.test_paper import LATER, TODAY, enter, lone, paper
 
-__all__ = ["lone"]
 OTHER = TODAY + timedelta(days=1)
 
 
@@ -60,12 +59,6 @@ def settle(person: Person, role: Role = Role.DATA_MANAGER, **changed: object) ->
     return settle_paper(context, key, slot, replace(usual, **changed))  # type: ignore[arg-type]  # by name
 
 
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as refused:
-        call()
-    return refused.value.code
-
-
 def outcomes(person: Person) -> list[PaperOutcome]:
     with person.installation.read() as session:
         return [row.outcome for row in session.exec(select(PaperEntry).order_by(col(PaperEntry.id)))]
@@ -82,26 +75,26 @@ def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
     slot, key = person.slot("BL").public_id, person.row().id or 0
     assert enter(person, paper()) is PaperOutcome.first
     assert person.slot("BL").submitted_at is None
-    assert refusal(lambda: enter(person, paper())) == "second_by_another"
+    assert refused(lambda: enter(person, paper())) == "second_by_another"
     nurse = StaffContext(person.installation, person.nurse, LATER)
-    assert refusal(lambda: get_paper_form(nurse, key, slot)) == "second_by_another"
-    assert refusal(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
+    assert refused(lambda: get_paper_form(nurse, key, slot)) == "second_by_another"
+    assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
     assert enter(person, paper(), role=Role.INVESTIGATOR) is PaperOutcome.submitted
     assert person.slot("BL").submitted_at == LATER
-    assert refusal(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
+    assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
 
 
 def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: Person) -> None:
     double = twice(person)
     first_and_second(double)
     assert (open_paper(double), double.slot("BL").submitted_at) == (1, None)
-    assert refusal(lambda: enter(double, paper(), role=Role.MONITOR)) == "paper_unsettled"
-    with pytest.raises(Refused) as refused:
+    assert refused(lambda: enter(double, paper(), role=Role.MONITOR)) == "paper_unsettled"
+    with pytest.raises(Refused) as incomplete:
         settle(double, chosen={"q5": "second"})
-    assert (refused.value.code, refused.value.details["field"]) == ("choice_needed", COLLECTED_ON)
-    assert refusal(lambda: settle(double, Role.INVESTIGATOR)) == "own_entry"
-    assert refusal(lambda: settle(double, reason=" ")) == "reason_needed"
-    assert refusal(lambda: settle(double, second="another")) == "state_changed"
+    assert (incomplete.value.code, incomplete.value.details["field"]) == ("choice_needed", COLLECTED_ON)
+    assert refused(lambda: settle(double, Role.INVESTIGATOR)) == "own_entry"
+    assert refused(lambda: settle(double, reason=" ")) == "reason_needed"
+    assert refused(lambda: settle(double, second="another")) == "state_changed"
     assert settle(double) is PaperOutcome.settled
     with double.installation.read() as session:
         response = session.exec(select(Response)).one()

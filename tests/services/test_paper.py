@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from sqlmodel import select
@@ -21,8 +20,6 @@ from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.paper.entries import (
     TypedAnswer,
-    TypedPaper,
-    enter_paper,
     get_paper_form,
     get_typed_paper_form,
 )
@@ -37,30 +34,8 @@ from app.services.schedule.exemptions import excuse_form
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
-from app.storage.tables.studies import Site
-from tests.services.people import START, Person, colleague, days, enrolled
-
-TODAY = START.date()
-LATER = START + days(10)
-
-
-@pytest.fixture
-def lone(lone_installation: Installation, lone_site: Site) -> Person:
-    """Somebody enrolled, on SQLite alone."""
-    return enrolled(lone_installation, lone_site, "0571-001")
-
-
-def paper(collected_on: date = TODAY, **more: Any) -> TypedPaper:  # noqa: ANN401 - fields of `TypedPaper`
-    answers = [TypedAnswer(f"q{number}", "3") for number in range(1, 30)]
-    usual = TypedPaper((*answers, TypedAnswer("q30", "", True)), collected_on, "binder 2,  p. 7", "no_device")
-    return replace(usual, **more)
-
-
-def enter(
-    person: Person, typed: TypedPaper, at: datetime = LATER, visit: str = "BL", role: Role = Role.NURSE
-) -> PaperOutcome:
-    context = StaffContext(person.installation, colleague(role, person.site), at)
-    return enter_paper(context, person.row().id or 0, person.slot(visit).public_id, typed)
+from tests.services.paper_forms import LATER, TODAY, enter, paper
+from tests.services.people import START, Person, colleague, days
 
 
 def refusal(call: Callable[[], object]) -> tuple[str, object]:
