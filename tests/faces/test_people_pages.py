@@ -157,7 +157,8 @@ def test_the_menu_and_its_pages_ask_the_same() -> None:
         assert urls.DESK not in shown or Permission.PARTICIPANT_SEE in ROLE_PERMISSIONS[role]
         if role in (Role.MONITOR, Role.DATA_MANAGER):
             first = [urls.SETTLE] if role is Role.DATA_MANAGER else []
-            read = [*first, urls.MATRIX, urls.REPORT, urls.TRAIL]
+            exports = [urls.EXPORTS] if role is Role.DATA_MANAGER else []
+            read = [*first, urls.MATRIX, urls.REPORT, *exports, urls.TRAIL]
             assert shown in (read, [*read, urls.ACCESS_REVIEW])
     asked = {each.address: ROUTES["GET", each.address].permission for each in NAVIGATION}
     assert asked.pop(urls.DESK) is None  # it leads everybody to the first page that is theirs
