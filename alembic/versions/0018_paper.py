@@ -12,7 +12,8 @@ down_revision = "0017"
 
 PAPER = "paper_entry"
 REASONS = ("no_device", "prefers_paper", "cannot_use", "system_down", "other")
-OUTCOMES = ("submitted", "kept_apart")
+OUTCOMES = ("submitted", "kept_apart", "first", "differs", "settled", "discarded")
+DIFFERS = "outcome = 'differs'"
 
 
 def upgrade() -> None:
@@ -68,6 +69,10 @@ def _create_paper() -> None:
     )
     op.create_index(op.f("ix_paper_entry_participant_id"), PAPER, ["participant_id"], unique=False)
     op.create_index(op.f("ix_paper_entry_slot_id"), PAPER, ["slot_id"], unique=False)
+    condition = sa.text(DIFFERS)
+    op.create_index(
+        "ix_paper_entry_differs", PAPER, ["study_id"], sqlite_where=condition, postgresql_where=condition
+    )
 
 
 def _codes(name: str, *codes: str) -> sa.Enum:

@@ -25,7 +25,7 @@ from app.clinic.frame import code_search
 from app.clinic.people import access, joining, own_account, people_list, person, sites
 from app.clinic.records import diary_gaps, hand_over, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
-from app.clinic.settle import licence_page, matter_page, settle_list
+from app.clinic.settle import licence_page, matter_page, paper_page, settle_list
 from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
@@ -55,6 +55,7 @@ for part in (
     settle_list,
     matter_page,
     licence_page,
+    paper_page,
     scores,
     diary_gaps,
     gap_list,

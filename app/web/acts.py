@@ -136,6 +136,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.STAFF_REMINDER): ActRule(f"{urls.PARTICIPANT}?done=reminded"),
     # The form is judged as it is at the press: what was typed of one that was sent meanwhile lies apart.
     ("POST", urls.PAPER_ENTRY): ActRule(f"{urls.PARTICIPANT_FORM}?done=paper"),
+    # it names the very entries that were shown, and two that are settled stay so by themselves
+    ("POST", urls.PAPER_DIFFERENCES): ActRule(f"{urls.PARTICIPANT_FORM}?done=paper"),
     # people and sites
     ("POST", urls.STAFF_INVITATION): ActRule(f"{urls.STAFF}?done=invited"),
     ("POST", urls.STAFF_EXISTING): ActRule(f"{urls.STAFF}?done=granted"),

@@ -199,6 +199,8 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", urls.PAPER_FORMS): staff_access(Permission.PAPER_ENTER),
     ("GET", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
     ("POST", urls.PAPER_ENTRY): staff_access(Permission.PAPER_ENTER),
+    ("GET", urls.PAPER_DIFFERENCES): staff_access(Permission.MATTER_SETTLE),
+    ("POST", urls.PAPER_DIFFERENCES): staff_access(Permission.MATTER_SETTLE),
     # people and sites
     ("GET", urls.STAFF): staff_access(Permission.STAFF_MANAGE),
     ("GET", urls.STAFF_INVITATION): staff_access(Permission.STAFF_MANAGE),

@@ -16,6 +16,7 @@ from app.domain.records.studies import StudyMode
 from app.domain.today.contacts import join_reasons
 from app.domain.today.reasons import Reason
 from app.services.capture.quarantine import quarantine_answers
+from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
 from app.services.core.context import StaffContext
 from app.services.core.pack_registry import PackRegistry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -182,6 +183,27 @@ def _paper(sites: SiteFixture) -> Press:
     )
 
 
+def _paper_difference(sites: SiteFixture) -> Press:
+    """Two nurses entered the first answer of a sheet differently, in a plan that asks for both."""
+    library = sites.installation.library
+    plans = {key: replace(plan, double_paper_entry=True) for key, plan in library.plans.items()}
+    double = replace(sites.installation, library=replace(library, plans=plans))
+    sites.app.state.installation = double
+    person = sites.phone.person
+    for number, first in enumerate(("1", "2")):
+        nurse = replace(person.nurse, id=f"nurse-{number}")
+        answers = [TypedAnswer(f"q{item}", first if item == 1 else "3") for item in range(1, 31)]
+        typed = TypedPaper(answers, START.date(), "sheet 1", "no_device")
+        enter_paper(
+            StaffContext(double, nurse, START), person.row().id or 0, person.slot("BL").public_id, typed
+        )
+    press = press_as_staff(sites, urls.PAPER_DIFFERENCES, words="the second one")
+    hidden = parsed(press.client.get(press.address).text).one("input", name="second")
+    chosen = {"second": hidden["value"], "c_q1": "second"}
+    press.body, press.other = chosen | {"reason": "as it is"}, chosen | {"reason": "the second one"}
+    return press
+
+
 def _bulk(sites: SiteFixture) -> Press:
     person = sites.phone.person
     press = _reminder(sites)
@@ -343,6 +365,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.EXEMPTION): _exemption,
     ("POST", urls.STAFF_REMINDER): _reminder,
     ("POST", urls.PAPER_ENTRY): _paper,
+    ("POST", urls.PAPER_DIFFERENCES): _paper_difference,
     ("POST", urls.FORM_CORRECTION): _proposal,
     ("POST", urls.CORRECTION): _signature,
     ("POST", urls.ALERT_ACKNOWLEDGEMENT): lambda sites: _about_sent(

@@ -81,7 +81,6 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
 """What an address names, by the names that declared paths have."""
 
 ENDING = (
-    urls.HAND_OVER,
     "/desk/sign-in/code",
     "/desk/sign-out",
     "/unlock",

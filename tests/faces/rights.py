@@ -76,21 +76,16 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Permission.PAPER_ENTER,
         Permission.DEVICE_HAND_OVER,
     }
+    deciding = {Permission.CORRECTION_DECIDE, Permission.MATTER_SETTLE}
     exporting, reports = {Permission.CUT_MAKE, Permission.EXPORT_RUN}, {Permission.REPORT_SEE}
-    reading = {
-        Permission.PARTICIPANT_SEE,
-        Permission.ANSWERS_SEE,
-        Permission.REPORT_SEE,
-        Permission.TRAIL_SEE,
-        Permission.ALERT_SEE,
-    }
+    reading = {Permission.PARTICIPANT_SEE, Permission.ANSWERS_SEE, Permission.TRAIL_SEE, Permission.ALERT_SEE}
+    reading |= reports
     return {
         Who.nurse: frozenset(conduct),
         Who.investigator: frozenset(
             conduct
-            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE}
-            | {Permission.ANSWERS_SEE, Permission.CORRECTION_DECIDE, Permission.SCORES_SEE}
-            | {Permission.MATTER_SETTLE}
+            | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE, *deciding}
+            | {Permission.ANSWERS_SEE, Permission.SCORES_SEE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
         Who.data_manager: frozenset(reading | exporting | {Permission.MATTER_SETTLE}),

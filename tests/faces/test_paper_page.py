@@ -4,6 +4,7 @@ import pytest
 
 from app.web import urls
 from app.web.acts import FIELD
+from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture
 from tests.faces.pressing import Press, press_as_staff
 from tests.markup import Element, parsed
@@ -53,4 +54,18 @@ def test_the_page_of_the_form_says_that_it_came_from_paper_and_who_entered_it(he
     assert "Started ·" not in told
     choices = parsed(press.client.get(press.address.partition("/forms/")[0] + "/paper").text)
     assert "No form of this participant is open or missed" in choices.one("main").text
+    assert press.client.get(press.address).status_code == 409
+
+
+def test_a_choice_between_two_entries_keeps_what_was_chosen(here: SiteFixture) -> None:
+    press = PRESSES["POST", urls.PAPER_DIFFERENCES](here)
+    asked = parsed(press.client.get(press.address).text).one("main").text
+    assert "first entry · nurse-0" in asked
+    assert "second entry · nurse-1" in asked
+    status = press.client.post(press.address, data={**press.body, "c_q1": "", FIELD: press.key()})
+    page = parsed(status.text)
+    assert (status.status_code, page.one("div", role="alert").one("a")["href"]) == (422, "#choice_q1")
+    assert page.one("input", id="reason")["value"] == "as it is"
+    done = press.client.post(press.address, data={**press.body, FIELD: press.key()})
+    assert "The differences are settled." in press.client.get(done.headers["location"]).text
     assert press.client.get(press.address).status_code == 409

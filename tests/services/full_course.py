@@ -25,6 +25,7 @@ from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.clinic.open_requests import close_request, list_open_requests
+from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
@@ -61,6 +62,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _answer(person)
     _ask_and_leave(person)
     _correct(person)
+    _enter_paper(person)
     _let_staff_in(installation)
     _deal_with_alert(person)
     _let_the_edc_in(person)
@@ -118,6 +120,13 @@ def _correct(person: Person) -> None:
     told = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
     proposed = propose_correction(nurse, person.row().id or 0, person.slot("BL").public_id, told)
     signer.decide(person, proposed, LATER, DecisionEntry("approved"))
+
+
+def _enter_paper(person: Person) -> None:
+    """A day of the diary that was filled in on paper."""
+    nurse, day = StaffContext(person.installation, person.nurse, LATER), RANDOMISED + timedelta(days=1)
+    well = TypedPaper((TypedAnswer("any_symptom", "0"),), day, "sheet 1", "prefers_paper")
+    enter_paper(nurse, person.row().id or 0, person.slot("D1").public_id, well)
 
 
 def _deal_with_alert(person: Person) -> None:

@@ -39,6 +39,7 @@ from app.services.clinic.corrections.proposals import (
     get_correctable_form,
     propose_correction,
 )
+from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper, takes_paper
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -204,6 +205,19 @@ class EverybodyActs(RuleBasedStateMachine):
             self.person.begin(visit, self.now)
             if sends:
                 self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
+
+    @rule(place=st.integers(0, 300), back=st.integers(0, 20))
+    def nurse_enters_paper(self, place: int, back: int) -> None:
+        self.ticked = False
+        slots = [slot for slot in self.slots() if takes_paper(slot, self.now)]
+        if not slots:
+            return
+        slot, day = slots[place % len(slots)], self.today() - timedelta(days=back)
+        codes = ["any_symptom"] if slot.for_day else [f"q{number}" for number in range(1, 31)]
+        answers = [TypedAnswer(code, "0" if slot.for_day else "2") for code in codes]
+        typed = TypedPaper(answers, day, "sheet 1", "other", note="was abroad", late_reason="forgot")
+        with suppress(Refused):
+            enter_paper(self.staff(), slot.participant_id, slot.public_id, typed)
 
     @rule(place=st.integers(0, 300), meant=st.integers(1, 4))
     def a_sent_form_is_corrected(self, place: int, meant: int) -> None:

@@ -24,8 +24,12 @@ from app.services.clinic.paper.entries import (
     TypedPaper,
     enter_paper,
     get_paper_form,
+    get_typed_paper_form,
 )
-from app.services.clinic.paper.recorded import list_paper_entries
+from app.services.clinic.paper.recorded import get_paper_entries
+from app.services.clinic.report.figures import ReportPart, ReportTable
+from app.services.clinic.report.report import get_report
+from app.services.clinic.report.scope import ReportFilter
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -91,11 +95,12 @@ def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(p
         line = session.exec(select(FeedEvent.line).where(FeedEvent.type == "assessment.completed")).one()
         told = json.loads(line)
         events = list(session.exec(select(AuditEntry.event).where(AuditEntry.actor_id == "nurse@0571")))
-        (entry,) = list_paper_entries(session, slot)
+    (entry,) = get_paper_entries(StaffContext(installation, person.nurse, LATER), slot)
     assert told["actor"] == {"kind": "staff", "id": "nurse@0571"}
     said = told["data"]["response"]
     assert (said["mode"], said["collected_on"]) == ("paper", TODAY.isoformat())
     assert events[-2:] == [AuditEvent.PAPER_ENTERED, AuditEvent.PAPER_SUBMITTED]
+    assert entry.is_response
     assert (entry.paper, entry.outcome, entry.by) == ("binder 2, p. 7", PaperOutcome.submitted, "nurse@0571")
     assert verify_trail(installation) == []
 
@@ -134,6 +139,7 @@ def test_paper_of_a_form_that_was_sent_meanwhile_is_left_to_the_data_manager(per
     number = person.row().id or 0
     assert refusal(lambda: get_paper_form(nurse, number, slot))[0] == "already_submitted"
     assert enter(person, paper()) is PaperOutcome.kept_apart
+    assert get_typed_paper_form(nurse, number, slot).slot.public_id == slot
     assert open_matters(person) == [MatterKind.quarantine]
     assert responses(person.installation)[0].mode == "own_device"
     same = [TypedAnswer(f"q{number}", "2") for number in range(1, 31)]
@@ -198,3 +204,12 @@ def test_a_form_whose_participant_died_in_its_window_still_takes_paper(lone: Per
     entry = DispositionEntry(DispositionKind.death, died.isoformat(), Owner.site, "told by the family")
     record_disposition(nurse, lone.site.study_id, lone.subject, entry)
     assert enter(lone, paper(TODAY)) is PaperOutcome.submitted
+
+
+@pytest.mark.req("CAP-21")
+def test_the_report_counts_paper_by_its_day_and_knows_no_minutes_of_it(lone: Person) -> None:
+    enter(lone, paper(TODAY + timedelta(days=3)))
+    reader = StaffContext(lone.installation, colleague(Role.MONITOR, lone.site), LATER)
+    tables = {each.name: each.lines for each in get_report(reader, ReportFilter(), ReportPart.timing).tables}
+    assert [each.median for each in tables[ReportTable.days] if each.where.get("visit") == "BL"] == [3]
+    assert [each for each in tables[ReportTable.minutes] if each.where.get("visit") == "BL"] == []

@@ -368,8 +368,11 @@ def test_days_from_the_target_are_days_of_the_calendar(
     moment = sa.literal(at, sa.inspect(Slot).columns.submitted_at.type)
     day = sa.literal(date(2026, 10, 25), sa.Date())
     with installation.read() as session:
-        found = session.execute(sa.select(local_days_between(moment, sa.literal("Europe/Berlin"), day)))
+        zone, never = sa.literal("Europe/Berlin"), sa.literal(None, sa.Date())
+        found = session.execute(sa.select(local_days_between(never, moment, zone, day)))
         assert found.scalar() == days_after
+        on_paper = session.execute(sa.select(local_days_between(day, moment, zone, day)))
+        assert on_paper.scalar() == 0
 
 
 def test_a_page_that_ends_the_rows_has_no_next_one(installation: Installation, site: Site) -> None:

@@ -25,7 +25,6 @@ from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
 from app.services.clinic.paper.entries import (
     LONGEST_PAPER,
-    PaperForm,
     TypedAnswer,
     TypedPaper,
     enter_paper,
@@ -33,6 +32,7 @@ from app.services.clinic.paper.entries import (
     get_typed_paper_form,
     takes_paper,
 )
+from app.services.clinic.paper.storing import PaperForm
 from app.services.clinic.participant_overview import FormState
 from app.web.acts import STALE
 from app.web.form_fields import ActCode, ActWords, read_day_parts
@@ -83,12 +83,14 @@ class PaperPage:
     late_reasons: tuple[str, ...]
     longest: int
     values: Mapping[str, str]
+    twice: bool = False  # two people enter it
+    again: bool = False  # somebody else has entered it once
     error: str = ""
     error_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class PaperChoice:
+class PaperFormChoice:
     """A form that can be entered from paper."""
 
     cell: Cell
@@ -106,7 +108,7 @@ class PaperFormsPage:
     template: ClassVar[str] = "clinic/paper_forms.html"
     subject: str
     back_url: str
-    forms: tuple[PaperChoice, ...]
+    forms: tuple[PaperFormChoice, ...]
 
 
 router = APIRouter(include_in_schema=False)
@@ -117,10 +119,10 @@ def choose_paper_form(desk: PermittedRequest) -> Response:
     view = get_overview(desk)
     states = [each for each in (*view.forms, *view.diary) if takes_paper(each.slot, desk.at)]
 
-    def choice(state: FormState) -> PaperChoice:
+    def choice(state: FormState) -> PaperFormChoice:
         slot, cell = state.slot, build_cell(view, state)
         name = instrument_name(desk.installation, view, slot.instrument, desk.frame.code)
-        return PaperChoice(cell, f"{cell.url}/paper", name, slot.visit, slot.opens_on, slot.closes_on)
+        return PaperFormChoice(cell, f"{cell.url}/paper", name, slot.visit, slot.opens_on, slot.closes_on)
 
     states.sort(key=lambda state: state.slot.opens_on or date.min, reverse=True)
     forms = tuple(choice(state) for state in states)
@@ -220,6 +222,8 @@ def _page(
         late_reasons=tuple(each.value for each in LateReason) if form.asks_late_reason else (),
         longest=LONGEST_PAPER,
         values={name: drop_unwritable(typed) for name, typed in fields.items()},
+        twice=definition.plan.double_paper_entry,
+        again=form.waiting is not None,
     )
 
 

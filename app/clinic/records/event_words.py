@@ -70,6 +70,7 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.ANSWER_SAVED: N_("Answers saved"),
     Event.FORM_SUBMITTED: N_("Form sent"),
     Event.PAPER_ENTERED: N_("Paper form entered"),
+    Event.PAPER_SETTLED: N_("Paper that was entered twice settled"),
     Event.PAPER_SUBMITTED: N_("Paper form became the form's answers"),
     Event.ANSWERS_AFTER_GAP: N_("Answers arrived out of order"),
     Event.ANSWERS_ALTERED: N_("Answers changed on the phone were kept apart"),

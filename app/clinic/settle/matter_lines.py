@@ -97,9 +97,10 @@ def _with_form(desk: StaffRequest, matter: OpenMatter, line: MatterLine) -> Matt
     plan = library.plan(desk.study_code, row.plan_version or "")
     instrument = library.instrument(row.instrument or "", row.instrument_version or "")
     form_url = f"{line.person_url}/forms/{row.slot}"
+    own = {MatterKind.missed: form_url, MatterKind.paper: f"{form_url}/paper/differences"}
     return replace(
         line,
-        url=form_url if matter.name.kind is MatterKind.missed else line.url,
+        url=own.get(matter.name.kind, line.url),
         form=name_form(desk.installation, plan, instrument, desk.frame.code),
         form_url=form_url,
         visit=row.visit or "",

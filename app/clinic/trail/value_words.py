@@ -180,6 +180,10 @@ VALUE_WORDS: Mapping[str, _Words] = {
     "paper_entry.outcome": {
         PaperOutcome.submitted: N_("Became the form's answers"),
         PaperOutcome.kept_apart: N_("Kept apart"),
+        PaperOutcome.first: N_("First of two entries"),
+        PaperOutcome.differs: N_("Differs from the first entry"),
+        PaperOutcome.settled: N_("Chosen between two entries"),
+        PaperOutcome.discarded: N_("Both entries set aside"),
     },
     "visit_record.state": {
         VisitState.planned: N_("Planned"),

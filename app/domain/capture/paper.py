@@ -25,6 +25,14 @@ class PaperOutcome(StrEnum):
     """It is the form's response."""
     kept_apart = "kept_apart"
     """The form could not take it: it lies in quarantine."""
+    first = "first"
+    """A second person has to enter the same sheet before it counts."""
+    differs = "differs"
+    """It is not what the first one entered: the data manager settles it."""
+    settled = "settled"
+    """The data manager chose between two entries, and what was chosen is the form's response."""
+    discarded = "discarded"
+    """The data manager set both entries aside: the sheet is to be entered anew."""
 
 
 def classify_paper(window: Window, facts: SlotFacts, collected_on: date) -> Arrival:

@@ -84,6 +84,7 @@ _WORDED = frozenset(
         AuditEvent.MATTER_SETTLED,
         AuditEvent.ANSWERS_ACCEPTED,
         AuditEvent.PAPER_ENTERED,
+        AuditEvent.PAPER_SETTLED,
     }
 )
 """Events whose reason is what somebody typed; that of others is a code, which their own words tell."""

@@ -13,6 +13,7 @@ class MatterKind(StrEnum):
     dates_order = "dates_order"
     quarantine = "quarantine"
     conflict = "conflict"
+    paper = "paper"
     missed = "missed"
     correction = "correction"
     edc_message = "edc_message"
@@ -52,7 +53,7 @@ DECISIONS: Mapping[MatterKind, tuple[MatterDecision, ...]] = {
     MatterKind.edc_message: (MatterDecision.first_stands, MatterDecision.corrected_by_edc),
     MatterKind.licence: (MatterDecision.renewal, MatterDecision.ends),
 }
-"""The decisions of each kind. What is missed or waits for a signature is decided on a page of its own."""
+"""The decisions of each kind. Others are decided on pages of their own."""
 
 _SEPARATOR = "-"
 

@@ -159,7 +159,7 @@ def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
 
 
 class _Limits(TypedDict):
-    """What the plan says of true dates, of when staff are called for, and of late corrections."""
+    """What the plan says of true dates, of when staff are called for, of late corrections and of paper."""
 
     first_date: date
     last_date: date | None
@@ -167,6 +167,7 @@ class _Limits(TypedDict):
     worklist: WorklistRule
     correction_days: int
     emergency_phone: str
+    double_paper_entry: bool
 
 
 def _limits(root: TomlSection) -> _Limits:
@@ -177,6 +178,7 @@ def _limits(root: TomlSection) -> _Limits:
         "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
         "correction_days": root.integer("correction_days", 0, 3650, 30),
         "emergency_phone": _phone(root, "emergency_phone") if root.has("emergency_phone") else "",
+        "double_paper_entry": root.flag("double_paper_entry", False),
     }
 
 

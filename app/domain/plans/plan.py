@@ -240,6 +240,7 @@ class Plan:
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
 
     `emergency_phone`: whom a participant calls while nobody answers at their site, unless it names another.
+    With `double_paper_entry` a paper form counts when two people have entered it alike.
 
     A correction that is approved more than `correction_days` after its form was sent takes a second reason.
 
@@ -281,6 +282,7 @@ class Plan:
     confirms_contradictions: bool = False
     worklist: WorklistRule = WorklistRule()
     correction_days: int = 30
+    double_paper_entry: bool = False
     alert_rules: tuple[AlertRule, ...] = ()
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
     emergency_phone: str = ""

@@ -109,6 +109,7 @@ class AuditEvent(StrEnum):
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
     PAPER_ENTERED = "site:paper:entered"
+    PAPER_SETTLED = "site:paper:settled"
     PAPER_SUBMITTED = "site:paper:submitted"
     ANSWERS_AFTER_GAP = "participant:answer:gap"
     ANSWERS_ALTERED = "participant:answer:altered"
@@ -218,6 +219,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ANSWER_SAVED: frozenset({"answer_event"}),
     AuditEvent.FORM_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
     AuditEvent.PAPER_ENTERED: frozenset({"paper_entry", "slot"}),
+    AuditEvent.PAPER_SETTLED: frozenset({"paper_entry", "slot"}),
     AuditEvent.PAPER_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
     AuditEvent.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
     AuditEvent.ANSWERS_ALTERED: frozenset({"quarantine"}),

@@ -57,8 +57,6 @@ def end_hand_over(installation: Installation, token: str, at: datetime, why: Han
         with installation.work(participant_actor(participant.public_id), at) as work:
             chain = participant_chain(key_of(participant))
             work.lock(chain)
-            tablet = work.session.get_one(Device, key_of(device))
-            if tablet.revoked_at is None:
-                tablet.revoked_at = at
-                work.record(AuditEvent.HAND_OVER_ENDED, chain, reason=why.value)
+            work.session.get_one(Device, key_of(device)).revoked_at = at
+            work.record(AuditEvent.HAND_OVER_ENDED, chain, reason=why.value)
     return True

@@ -12,6 +12,7 @@ from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.storage.tables.columns import big_key_type, enum_type, json_type
 
+PAPER_DIFFERS = sa.text("outcome = 'differs'")
 ALERT_OPEN = sa.text("closed_at IS NULL")
 """What the index of open alerts holds."""
 
@@ -116,10 +117,19 @@ class Quarantine(SQLModel, table=True):
 class PaperEntry(SQLModel, table=True):
     """What somebody entered of a form that the participant filled in on paper, append-only.
 
-    `paper` says which sheet it is, `note` why it was filled in outside of the window.
+    `paper` says which sheet it is, `note` why it was filled in outside of the window, or how two entries that
+    differed were settled.
     """
 
     __tablename__ = "paper_entry"
+    __table_args__ = (
+        sa.Index(
+            "ix_paper_entry_differs",
+            "study_id",
+            sqlite_where=PAPER_DIFFERS,
+            postgresql_where=PAPER_DIFFERS,
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     participant_id: int = Field(foreign_key="participant.id", index=True)

@@ -86,6 +86,16 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "hand_over_form": conflict(
         N_("This form can't be filled in now. Please choose another, or all of them.")
     ),
+    "second_by_another": conflict(
+        N_("You entered this sheet first. A second person has to enter it without seeing your entry.")
+    ),
+    "paper_unsettled": conflict(
+        N_("Two people entered this sheet differently. The data manager settles it first.")
+    ),
+    "own_entry": RefusalMessage(
+        403, N_("You entered one of the two. Somebody else has to decide."), "forbidden"
+    ),
+    "choice_needed": invalid(N_("Please choose one of the two entries wherever they differ.")),
     "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
     "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
     "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.arrival import Arrival
 from app.domain.capture.corrections import names_somebody
-from app.domain.capture.document import complete_document, content_digest
+from app.domain.capture.document import complete_document
 from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
 from app.domain.instruments.responses import (
     AnswerValue,
@@ -21,21 +21,23 @@ from app.domain.instruments.responses import (
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, died_in_window
 from app.domain.plans.windows import Window, local_day, start_of_day
-from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
 from app.services.capture.forms import FormDefinition, define_form
-from app.services.capture.paper_submission import PAPER_BASE, submit_paper
-from app.services.capture.quarantine import quarantine_answers
-from app.services.capture.submission import get_first_response
-from app.services.capture.submission_builder import SubmittedForm
+from app.services.clinic.paper.storing import (
+    CheckedPaper,
+    PaperForm,
+    find_waiting_entry,
+    is_same_sheet,
+    record_entry,
+    store_paper,
+)
 from app.services.core.context import StaffContext
-from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan
 from app.services.setup.packs import check_form_wording
 from app.storage.queries.participants import find_enrolment_days, get_readable_slot
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
-from app.storage.row_changes import participant_chain, record_name
+from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import PaperEntry
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -73,20 +75,6 @@ class TypedPaper:
     late_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PaperForm:
-    """A form that can be entered from paper, in the participant's words.
-
-    `asks_late_reason`: a diary entry that was filled in late takes a reason.
-    """
-
-    participant: Participant
-    slot: Slot
-    window: Window
-    definition: FormDefinition
-    asks_late_reason: bool
-
-
 def takes_paper(slot: Slot, at: datetime) -> bool:
     """Whether a form may be entered from paper: open or missed, or its participant died in its window."""
     status = slot_status(slot, at)
@@ -98,15 +86,17 @@ def takes_paper(slot: Slot, at: datetime) -> bool:
 def get_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> PaperForm:
     """A form to be entered from paper. Raises Refused: as `enter_paper` before anything was typed."""
     with context.read() as session:
-        form = _read_form(context, session, participant_id, slot_id)
+        form = read_paper_form(context, session, participant_id, slot_id)
         _check_possible(form.slot, context.at)
+        if form.waiting is not None:
+            _check_turn(context, form.waiting)
         return form
 
 
 def get_typed_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> PaperForm:
     """The same for a page that shows again what was typed, whatever became of the form meanwhile."""
     with context.read() as session:
-        return _read_form(context, session, participant_id, slot_id)
+        return read_paper_form(context, session, participant_id, slot_id)
 
 
 def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed: TypedPaper) -> PaperOutcome:
@@ -117,38 +107,45 @@ def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed:
     conflict. Raises Refused: "unknown_slot" (also for one that tells this reader the arm), "not_yet_open",
     "not_expected", "same_answers_sent", "no_translation", "date_in_future", "before_enrolment",
     "paper_needed", "words_too_long", "identifying_words", "paper_reason_needed", "unknown_choice",
-    "outside_reason_needed", "late_reason_needed", "unanswered" naming the items, and as `parse_typed_answer`
-    and `check_form_wording`.
+    "outside_reason_needed", "late_reason_needed", "second_by_another", "paper_unsettled", "unanswered" naming
+    the items, and as `parse_typed_answer` and `check_form_wording`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        form = _read_form(context, work.session, participant_id, slot_id)
+        form = read_paper_form(context, work.session, participant_id, slot_id)
         sent = form.slot.submitted_at is not None
         if not sent:
             _check_possible(form.slot, context.at)
         checked = _check_paper(context, work.session, form, typed)
-        if sent:
-            return _keep_apart(context, work, form, checked, "already_submitted")
-        if checked.arrival is Arrival.quarantined:
-            return _keep_apart(context, work, form, checked, "arrived_too_late")
-        return _submit(context, work, form, checked)
+        if sent or checked.arrival is Arrival.quarantined or not form.definition.plan.double_paper_entry:
+            return store_paper(context, work, form, checked, PaperOutcome.submitted)
+        return _enter_twice(context, work, form, checked)
 
 
-@dataclass(frozen=True, slots=True)
-class _CheckedPaper:
-    """What was typed, as it is stored."""
+def _enter_twice(
+    context: StaffContext, work: UnitOfWork, form: PaperForm, checked: CheckedPaper
+) -> PaperOutcome:
+    """The first of two entries waits for another person; the second is compared with it."""
+    waiting = find_waiting_entry(work.session, form.slot)
+    if waiting is None:
+        record_entry(context, work, form, checked, PaperOutcome.first)
+        return PaperOutcome.first
+    _check_turn(context, waiting)
+    if is_same_sheet(waiting, checked):
+        return store_paper(context, work, form, checked, PaperOutcome.submitted)
+    record_entry(context, work, form, checked, PaperOutcome.differs)
+    return PaperOutcome.differs
 
-    document: ValidAnswers
-    collected_on: date
-    arrival: Arrival
-    paper: str
-    reason: PaperReason
-    helped_by: HelpedBy | None
-    note: str | None
-    late_reason: LateReason | None
+
+def _check_turn(context: StaffContext, waiting: PaperEntry) -> None:
+    if waiting.outcome is PaperOutcome.differs:
+        raise Refused("paper_unsettled")
+    if waiting.entered_by == context.actor.id:
+        raise Refused("second_by_another")
 
 
-def _read_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
+def read_paper_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
+    """The same in an open session, whatever became of it. Raises Refused("unknown_slot", "not_yet_open")."""
     participant = session.get_one(Participant, participant_id)
     plan = get_plan(context.installation, session, participant.study_id)
     slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
@@ -158,7 +155,8 @@ def _read_form(context: StaffContext, session: Session, participant_id: int, slo
     check_form_wording(context.installation, study.code, participant.language, slot, context.at)
     definition = define_form(context.installation, study.code, slot, participant.language)
     late = needs_late_reason(definition.plan, planned_slot(slot), start_of_day(window.closes_on, slot.zone))
-    return PaperForm(participant, slot, window, definition, late)
+    waiting = find_waiting_entry(session, slot) if definition.plan.double_paper_entry else None
+    return PaperForm(participant, slot, window, definition, late, waiting)
 
 
 def _check_possible(slot: Slot, at: datetime) -> None:
@@ -169,9 +167,7 @@ def _check_possible(slot: Slot, at: datetime) -> None:
     raise Refused(codes.get(status, "not_expected"))
 
 
-def _check_paper(
-    context: StaffContext, session: Session, form: PaperForm, typed: TypedPaper
-) -> _CheckedPaper:
+def _check_paper(context: StaffContext, session: Session, form: PaperForm, typed: TypedPaper) -> CheckedPaper:
     slot, window = form.slot, form.window
     _check_day(context, session, form, typed.collected_on)
     if typed.reason not in tuple(PaperReason):
@@ -179,7 +175,7 @@ def _check_paper(
     if typed.helped_by not in ("", *HelpedBy):
         raise Refused("unknown_choice", field="helped_by", allowed=tuple(HelpedBy))
     arrival = classify_paper(window, slot_facts(slot), typed.collected_on)
-    return _CheckedPaper(
+    return CheckedPaper(
         collected_on=typed.collected_on,
         arrival=arrival,
         paper=_check_sheet(typed.paper),
@@ -240,65 +236,3 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
     instrument, leave_out = definition.instrument, definition.leave_out
     asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
     return complete_document(instrument, asked, leave_out, reviewed=True)
-
-
-def _keep_apart(
-    context: StaffContext, work: UnitOfWork, form: PaperForm, checked: _CheckedPaper, why: str
-) -> PaperOutcome:
-    """Store it beside the form, for the data manager; the same answers as those that were sent are not."""
-    if form.slot.submitted_at is not None:
-        sent = get_first_response(work.session, form.slot)
-        if content_digest(checked.document) == sent.content_sha256:
-            raise Refused("same_answers_sent", receipt=sent.public_id)
-    _record(context, work, form, checked, PaperOutcome.kept_apart)
-    untrusted = context.installation.clock_watch.untrusted
-    quarantine_answers(work, form.slot, checked.document, why, None, clock_untrusted=untrusted)
-    return PaperOutcome.kept_apart
-
-
-def _submit(context: StaffContext, work: UnitOfWork, form: PaperForm, checked: _CheckedPaper) -> PaperOutcome:
-    slot = form.slot
-    entry = _record(context, work, form, checked, PaperOutcome.submitted)
-    # It counts as begun from here on, so that its window, words and plan never change any more.
-    slot.begun_at = slot.begun_at or context.at
-    slot.helped_by, slot.late_reason = checked.helped_by, checked.late_reason
-    submitted = SubmittedForm(
-        answers=checked.document,
-        submission=f"paper:{entry.public_id}",
-        reviewed=True,
-        presentation={"layout": "paper"},
-        base=PAPER_BASE,
-        collected_on=checked.collected_on,
-    )
-    submit_paper(context.installation, work, form.definition, slot, submitted)
-    return PaperOutcome.submitted
-
-
-def _record(
-    context: StaffContext,
-    work: UnitOfWork,
-    form: PaperForm,
-    checked: _CheckedPaper,
-    outcome: PaperOutcome,
-) -> PaperEntry:
-    entry = PaperEntry(
-        public_id=new_public_id(),
-        participant_id=key_of(form.participant),
-        study_id=form.participant.study_id,
-        slot_id=key_of(form.slot),
-        answers=dict(checked.document),
-        collected_on=checked.collected_on,
-        paper=checked.paper,
-        reason=checked.reason,
-        note=checked.note,
-        helped_by=checked.helped_by,
-        late_reason=checked.late_reason,
-        outcome=outcome,
-        entered_at=context.at,
-        entered_by=context.actor.id,
-    )
-    work.session.add(entry)
-    about = FieldChange(record_name(form.slot), "paper", None, entry.public_id)
-    chain = participant_chain(entry.participant_id)
-    work.record(AuditEvent.PAPER_ENTERED, chain, reason=checked.note, changes=[about])
-    return entry

@@ -27,7 +27,7 @@ class RecordedPaper:
     @property
     def is_response(self) -> bool:
         """Whether the form's response is what was entered here."""
-        return self.outcome is PaperOutcome.submitted
+        return self.outcome in (PaperOutcome.submitted, PaperOutcome.settled)
 
 
 def list_paper_entries(session: Session, slot: Slot) -> tuple[RecordedPaper, ...]:

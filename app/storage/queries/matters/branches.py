@@ -16,7 +16,7 @@ from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
 from app.storage.queries.slots import awaits_answers, code_literal, status_expression
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, Quarantine
+from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, PaperEntry, Quarantine
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot
@@ -234,6 +234,27 @@ def _conflicting(shape: MatterShape) -> list[Branch]:
     return [seen.group_by(col(Slot.id), col(Slot.participant_id))]
 
 
+def _on_paper(shape: MatterShape) -> list[Branch]:
+    """Two entries of a sheet of paper that differ, until a newer one settles them or the form was sent."""
+    newer = sa.orm.aliased(PaperEntry)
+    later = sa.exists().where(
+        col(newer.slot_id) == col(PaperEntry.slot_id), col(newer.id) > col(PaperEntry.id)
+    )
+    branch = _part(
+        MatterKind.paper,
+        shape,
+        ref=_key(col(PaperEntry.id)),
+        participant_id=col(Participant.id),
+        slot_id=col(Slot.id),
+        at=col(PaperEntry.entered_at),
+    )
+    # The condition of the index, written out so that it is used.
+    differing = _of_forms(branch, PaperEntry).where(
+        sa.literal_column("paper_entry.outcome = 'differs'"), col(PaperEntry.study_id) == _STUDY
+    )
+    return [differing.where(~later, col(Slot.submitted_at).is_(None))]
+
+
 def _unexplained(shape: MatterShape) -> list[Branch]:
     """A missed visit without a reason; of those who left, too: what they missed before stays missed."""
     branch = _part(
@@ -308,6 +329,7 @@ _SOURCES: Mapping[MatterKind, Callable[[MatterShape], list[Branch]]] = {
     MatterKind.dates_order: _out_of_order,
     MatterKind.quarantine: _quarantined,
     MatterKind.conflict: _conflicting,
+    MatterKind.paper: _on_paper,
     MatterKind.missed: _unexplained,
     MatterKind.correction: _unsigned,
     MatterKind.edc_message: _contradicted,

@@ -35,7 +35,10 @@ def _seconds_sqlite(element: _Call, compiler: SQLCompiler, **options: object) ->
 
 
 class local_days_between(FunctionElement[int]):  # noqa: N801 - it reads as a function of the database
-    """Whole days from a day to the local day of a moment, in a zone: clauses (moment, zone, day)."""
+    """Whole days from a day to another one or, where that is NULL, to the local day of a moment.
+
+    Clauses: (other day, moment, zone, day).
+    """
 
     type = sa.Integer()
     inherit_cache = True
@@ -43,14 +46,15 @@ class local_days_between(FunctionElement[int]):  # noqa: N801 - it reads as a fu
 
 @compiles(local_days_between, "postgresql")
 def _days_postgresql(element: _Call, compiler: SQLCompiler, **options: object) -> str:
-    moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
-    return f"(CAST({moment} AT TIME ZONE {zone} AS DATE) - {day})"
+    other, moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    return f"(COALESCE({other}, CAST({moment} AT TIME ZONE {zone} AS DATE)) - {day})"
 
 
 @compiles(local_days_between, "sqlite")
 def _days_sqlite(element: _Call, compiler: SQLCompiler, **options: object) -> str:
-    moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
-    return f"CAST(julianday({SQLITE_LOCAL_DAY}({moment}, {zone})) - julianday({day}) AS INTEGER)"
+    other, moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    answered = f"COALESCE({other}, {SQLITE_LOCAL_DAY}({moment}, {zone}))"
+    return f"CAST(julianday({answered}) - julianday({day}) AS INTEGER)"
 
 
 class has_score(FunctionElement[bool]):  # noqa: N801 - it reads as a function of the database

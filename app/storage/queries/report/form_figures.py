@@ -242,8 +242,9 @@ def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[
 
 
 def _days_from_target() -> sa.ColumnElement[int]:
-    """Days from the target day to the local day of sending; -1 is the day before."""
-    return local_days_between(col(Slot.submitted_at), col(Slot.zone), col(Slot.target_on))
+    """Days from the target day to the one on paper, or else to that of sending; -1 is the day before."""
+    answered = col(_FIRST.collected_on), col(Slot.submitted_at)
+    return local_days_between(*answered, col(Slot.zone), col(Slot.target_on))
 
 
 def _minutes() -> sa.ColumnElement[int]:
@@ -290,8 +291,11 @@ def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
             _LEFT, _LEFT.c.participant_id == person
         )
         return statement.outerjoin(_LATEST, latest)
-    if figures is FormFigures.minutes:
-        return statement.join(_FIRST, sa.and_(col(_FIRST.slot_id) == slot, col(_FIRST.version) == 1))
+    first = sa.and_(col(_FIRST.slot_id) == slot, col(_FIRST.version) == 1)
+    if figures is FormFigures.days:
+        return statement.join(_FIRST, first)
+    if figures is FormFigures.minutes:  # how long somebody took on paper is not known
+        return statement.join(_FIRST, sa.and_(first, col(_FIRST.collected_on).is_(None)))
     if figures is FormFigures.blanks:
         return statement.join(_LATEST, latest).join(_ANSWER, sa.true())
     return statement

@@ -1,0 +1,160 @@
+"""Two people entered one sheet of paper differently: what each entered, and what is chosen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
+from app.domain.instruments.responses import AnswerValue
+from app.domain.refusal import Refused
+from app.i18n.languages import find_language
+from app.services.clinic.paper.comparison import (
+    COLLECTED_ON,
+    PaperChoices,
+    PaperDifference,
+    settle_paper,
+    view_paper_difference,
+)
+from app.web.acts import STALE
+from app.web.form_fields import ActCode, ActWords
+from app.web.urls import PAPER_DIFFERENCES, SETTLE
+
+DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperChoice:
+    """One thing that differs; `question` is empty for the day. "" is left blank, None is not asked."""
+
+    name: str
+    number: int
+    question: str
+    first: str | None
+    second: str | None
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperDifferencePage:
+    """What differs, and the choice; `lang` is that of the questions. Without `rows` it is settled by now."""
+
+    template: ClassVar[str] = "clinic/settle/paper.html"
+    subject: str
+    name: str
+    visit: str
+    back_url: str
+    action_url: str
+    list_url: str
+    lang: str
+    second: str
+    first_by: str
+    second_by: str
+    rows: tuple[PaperChoice, ...]
+    own: bool
+    reason: str = ""
+    discard: bool = False
+    error: str = ""
+    error_field: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(PAPER_DIFFERENCES)
+def show_paper_difference(desk: PermittedRequest, slot: str) -> Response:
+    return desk.show(_page(desk, slot, {}))
+
+
+@router.post(PAPER_DIFFERENCES)
+def settle_paper_difference(
+    desk: PermittedRequest,
+    slot: str,
+    fields: PostedFields,
+    second: ActCode = "",
+    reason: ActWords = "",
+    decision: ActCode = "",
+) -> Response:
+    chosen = {name.removeprefix("c_"): value for name, value in fields.items() if name.startswith("c_")}
+    choices = PaperChoices(second, chosen, reason, decision == DISCARD)
+    try:
+        desk.require_writable()
+        settle_paper(desk.context, desk.participant.participant_id, slot, choices)
+    except Refused as refused:
+        page = replace(_shown_again(desk, slot, chosen), reason=reason, discard=choices.discard)
+        return desk.show(replace(page, error=desk.words(refused), error_field=_field_of(refused)), refused)
+    return desk.finish()
+
+
+def _shown_again(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:
+    """The choice with what was chosen; without one where it is settled by now, so that no word is lost."""
+    try:
+        return _page(desk, slot, chosen)
+    except Refused as refused:
+        if refused.code != "matter_closed":
+            raise
+    back = f"{url_of_participant(desk.participant.public_id)}/forms/{slot}"
+    return PaperDifferencePage(
+        subject=desk.participant.subject,
+        name="",
+        visit="",
+        back_url=back,
+        action_url=f"{back}/paper/differences",
+        list_url=desk.frame.within(SETTLE),
+        lang="",
+        second="",
+        first_by="",
+        second_by="",
+        rows=(),
+        own=False,
+    )
+
+
+def _field_of(refused: Refused) -> str:
+    if refused.code in STALE:
+        return "main"
+    field = str(refused.details.get("field", "main"))
+    return f"choice_{field}" if refused.code == "choice_needed" else field
+
+
+def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:
+    found = view_paper_difference(desk.context, desk.participant.participant_id, slot)
+    form, definition = found.form, found.form.definition
+    back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
+    spoken = find_language(definition.text.lang)
+    return PaperDifferencePage(
+        subject=form.participant.subject,
+        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        visit=form.slot.visit,
+        back_url=back,
+        action_url=f"{back}/paper/differences",
+        list_url=desk.frame.within(SETTLE),
+        lang=spoken.tag if spoken else definition.text.lang,
+        second=found.second.public_id,
+        first_by=found.names.get(found.first.entered_by, found.first.entered_by),
+        second_by=found.names.get(found.second.entered_by, found.second.entered_by),
+        rows=tuple(_row(found, name, chosen.get(name, "")) for name in found.differing),
+        own=found.own,
+    )
+
+
+def _row(found: PaperDifference, name: str, chosen: str) -> PaperChoice:
+    definition = found.form.definition
+    if name == COLLECTED_ON:
+        days = (found.first.collected_on.isoformat(), found.second.collected_on.isoformat())
+        return PaperChoice(name, 0, "", *days, chosen)
+
+    def words(answers: Mapping[str, AnswerValue]) -> str | None:
+        return answer_words(definition, name, answers[name]) if name in answers else None
+
+    return PaperChoice(
+        name,
+        definition.instrument.item(name).number,
+        definition.text.items[name],
+        words(found.first.answers),
+        words(found.second.answers),
+        chosen,
+    )

@@ -1,0 +1,144 @@
+"""Two entries of one sheet of paper that differ: where, and what the data manager chooses of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session, col, select
+
+from app.domain.capture.answers import HelpedBy, LateReason
+from app.domain.capture.corrections import find_changed_items
+from app.domain.capture.document import complete_document
+from app.domain.capture.paper import PaperOutcome, classify_paper
+from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_unasked
+from app.domain.people.names import check_reason
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.domain.refusal import Refused
+from app.services.clinic.paper.entries import read_paper_form
+from app.services.clinic.paper.storing import (
+    CheckedPaper,
+    PaperForm,
+    find_waiting_entry,
+    record_entry,
+    store_paper,
+)
+from app.services.core.context import StaffContext
+from app.storage.queries.slots import slot_facts
+from app.storage.queries.staff import find_staff_names
+from app.storage.row_changes import participant_chain, record_name
+from app.storage.tables.capture import PaperEntry
+from app.storage.tables.columns import key_of
+
+COLLECTED_ON = "collected_on"
+"""How the day is named among the things that differ."""
+CHOICES = ("first", "second")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperDifference:
+    """Two entries of a form that differ, by whom, and where: codes of items, `COLLECTED_ON` for the day.
+
+    `own`: this reader entered one of them, and leaves it to somebody else.
+    """
+
+    form: PaperForm
+    first: PaperEntry
+    second: PaperEntry
+    names: Mapping[str, str]
+    differing: tuple[str, ...]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaperChoices:
+    """What is chosen: of each thing that differs the first or the second entry, and why.
+
+    `second` names the entries that were shown; with `discard` both are set aside.
+    """
+
+    second: str
+    chosen: Mapping[str, str]
+    reason: str
+    discard: bool = False
+
+
+def view_paper_difference(context: StaffContext, participant_id: int, slot_id: str) -> PaperDifference:
+    """Two entries that wait for a decision; the look at their answers is audited.
+
+    Raises Refused("matter_closed") where there are none.
+    """
+    with replace(context, act=None).unit_of_work() as work:
+        found = _read(context, work.session, participant_id, slot_id)
+        seen = FieldChange(record_name(found.form.slot), "paper", None, found.second.public_id)
+        work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(participant_id), changes=[seen])
+        return found
+
+
+def settle_paper(
+    context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices
+) -> PaperOutcome:
+    """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
+
+    Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
+    "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
+    asks, and as `check_reason` and `store_paper`.
+    """
+    with context.unit_of_work() as work:
+        work.lock(participant_chain(participant_id))
+        found = _read(context, work.session, participant_id, slot_id)
+        if found.second.public_id != choices.second:
+            raise Refused("state_changed")
+        if found.own:
+            raise Refused("own_entry")
+        reason = check_reason(choices.reason)
+        if choices.discard:
+            second = _checked(found, found.second, ValidAnswers(found.second.answers), reason)
+            record_entry(context, work, found.form, second, PaperOutcome.discarded)
+            return PaperOutcome.discarded
+        for name in found.differing:
+            if choices.chosen.get(name) not in CHOICES:
+                raise Refused("choice_needed", field=name)
+        dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
+        document = _chosen_document(found, choices.chosen)
+        checked = _checked(found, dated, document, reason)
+        return store_paper(context, work, found.form, checked, PaperOutcome.settled)
+
+
+def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
+    form = read_paper_form(context, session, participant_id, slot_id)
+    second = find_waiting_entry(session, form.slot)
+    if second is None or second.outcome is not PaperOutcome.differs or form.slot.submitted_at is not None:
+        raise Refused("matter_closed")
+    before = select(PaperEntry).where(PaperEntry.slot_id == form.slot.id, col(PaperEntry.id) < key_of(second))
+    first = session.exec(before.order_by(col(PaperEntry.id).desc()).limit(1)).one()
+    items = find_changed_items(first.answers, second.answers)
+    days = () if first.collected_on == second.collected_on else (COLLECTED_ON,)
+    names = find_staff_names(session, {first.entered_by, second.entered_by})
+    own = context.actor.id in (first.entered_by, second.entered_by)
+    return PaperDifference(form, first, second, names, (*days, *items), own)
+
+
+def _chosen_document(found: PaperDifference, chosen: Mapping[str, str]) -> ValidAnswers:
+    """The complete document of the chosen answers, without those that it leaves unasked."""
+    entries = {"first": found.first.answers, "second": found.second.answers}
+    answers: dict[str, AnswerValue] = {}
+    for code in dict.fromkeys((*found.first.answers, *found.second.answers)):
+        source = entries[chosen.get(code, "first")]
+        if code in source:
+            answers[code] = source[code]
+    definition = found.form.definition
+    asked = without_unasked(definition.instrument, answers, definition.leave_out)
+    return complete_document(definition.instrument, ValidAnswers(asked), definition.leave_out, reviewed=True)
+
+
+def _checked(found: PaperDifference, dated: PaperEntry, document: ValidAnswers, reason: str) -> CheckedPaper:
+    """The entry that is chosen, with everything else as in the one whose day it has."""
+    return CheckedPaper(
+        document=document,
+        collected_on=dated.collected_on,
+        arrival=classify_paper(found.form.window, slot_facts(found.form.slot), dated.collected_on),
+        paper=dated.paper,
+        reason=dated.reason,
+        helped_by=HelpedBy(dated.helped_by) if dated.helped_by else None,
+        note=reason,
+        late_reason=LateReason(dated.late_reason) if dated.late_reason else None,
+    )

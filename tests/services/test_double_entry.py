@@ -1,0 +1,148 @@
+"""Where the plan asks for two entries, a paper form counts when they are alike or one of them is chosen."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from app.domain.capture.paper import PaperOutcome
+from app.domain.desk.matters import MatterKind
+from app.domain.plans.plan import Owner
+from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.domain.refusal import Refused
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.services.clinic.paper.comparison import (
+    COLLECTED_ON,
+    PaperChoices,
+    settle_paper,
+    view_paper_difference,
+)
+from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
+from app.services.core.context import StaffContext
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import PaperEntry, Response
+from tests.services.people import Person, colleague
+from tests.services.test_paper import LATER, TODAY, enter, lone, paper
+
+__all__ = ["lone"]
+OTHER = TODAY + timedelta(days=1)
+
+
+def twice(person: Person) -> Person:
+    """The same person in a plan that asks for two entries."""
+    library = person.installation.library
+    plans = {key: replace(plan, double_paper_entry=True) for key, plan in library.plans.items()}
+    return replace(person, installation=replace(person.installation, library=replace(library, plans=plans)))
+
+
+def first_and_second(person: Person) -> None:
+    """A nurse and a doctor who read the fifth answer and the day differently."""
+    assert enter(person, paper()) is PaperOutcome.first
+    answers = [replace(each, typed="4") if each.item == "q5" else each for each in paper().answers]
+    second = paper(OTHER, answers=answers)
+    assert enter(person, second, role=Role.INVESTIGATOR) is PaperOutcome.differs
+
+
+def manager(person: Person, role: Role = Role.DATA_MANAGER) -> StaffContext:
+    return StaffContext(person.installation, colleague(role, person.site, role is Role.DATA_MANAGER), LATER)
+
+
+def settle(person: Person, role: Role = Role.DATA_MANAGER, **changed: object) -> PaperOutcome:
+    context, key, slot = manager(person, role), person.row().id or 0, person.slot("BL").public_id
+    second = view_paper_difference(context, key, slot).second.public_id
+    usual = PaperChoices(second, {"q5": "second", COLLECTED_ON: "first"}, "as the sheet has it")
+    return settle_paper(context, key, slot, replace(usual, **changed))  # type: ignore[arg-type]  # by name
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refused:
+        call()
+    return refused.value.code
+
+
+def outcomes(person: Person) -> list[PaperOutcome]:
+    with person.installation.read() as session:
+        return [row.outcome for row in session.exec(select(PaperEntry).order_by(col(PaperEntry.id)))]
+
+
+def open_paper(person: Person) -> int:
+    found = get_open_matters(manager(person), MatterFilter(kind=MatterKind.paper))
+    return len(found.rows)
+
+
+@pytest.mark.req("IAM-09")
+def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
+    person = twice(lone)
+    slot, key = person.slot("BL").public_id, person.row().id or 0
+    assert enter(person, paper()) is PaperOutcome.first
+    assert person.slot("BL").submitted_at is None
+    assert refusal(lambda: enter(person, paper())) == "second_by_another"
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    assert refusal(lambda: get_paper_form(nurse, key, slot)) == "second_by_another"
+    assert refusal(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
+    assert enter(person, paper(), role=Role.INVESTIGATOR) is PaperOutcome.submitted
+    assert person.slot("BL").submitted_at == LATER
+    assert refusal(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
+
+
+def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: Person) -> None:
+    double = twice(person)
+    first_and_second(double)
+    assert (open_paper(double), double.slot("BL").submitted_at) == (1, None)
+    assert refusal(lambda: enter(double, paper(), role=Role.MONITOR)) == "paper_unsettled"
+    with pytest.raises(Refused) as refused:
+        settle(double, chosen={"q5": "second"})
+    assert (refused.value.code, refused.value.details["field"]) == ("choice_needed", COLLECTED_ON)
+    assert refusal(lambda: settle(double, Role.INVESTIGATOR)) == "own_entry"
+    assert refusal(lambda: settle(double, reason=" ")) == "reason_needed"
+    assert refusal(lambda: settle(double, second="another")) == "state_changed"
+    assert settle(double) is PaperOutcome.settled
+    with double.installation.read() as session:
+        response = session.exec(select(Response)).one()
+        told = session.exec(
+            select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.PAPER_SETTLED)
+        ).one()
+    assert (response.answers["q5"], response.collected_on, response.mode) == (4, TODAY, "paper")
+    assert (told, open_paper(double)) == ("as the sheet has it", 0)
+    assert verify_trail(double.installation) == []
+
+
+def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Person) -> None:
+    person = twice(lone)
+    first_and_second(person)
+    assert settle(person, discard=True) is PaperOutcome.discarded
+    assert enter(person, paper()) is PaperOutcome.first
+    assert outcomes(person) == ["first", "differs", "discarded", "first"]
+    assert open_paper(person) == 0
+
+
+def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Person) -> None:
+    person = twice(lone)
+    person.randomise(TODAY, LATER)
+    well = [TypedAnswer("any_symptom", "0")]
+    context, key, slot = manager(person), person.row().id or 0, person.slot("D0").public_id
+    items = get_paper_form(StaffContext(person.installation, person.nurse, LATER), key, slot).definition.items
+    ill = [TypedAnswer("any_symptom", "1")]
+    ill += [TypedAnswer(item.code, "", blank=True) for item in items[1:]]
+    enter(person, paper(answers=well), visit="D0")
+    enter(person, paper(answers=ill), visit="D0", role=Role.INVESTIGATOR)
+    found = view_paper_difference(context, key, slot)
+    chosen = dict.fromkeys(found.differing, "first")
+    settle_paper(context, key, slot, PaperChoices(found.second.public_id, chosen, "felt well"))
+    with person.installation.read() as session:
+        assert session.exec(select(Response.answers)).one() == {"any_symptom": 0}
+
+
+def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person) -> None:
+    person = twice(lone)
+    first_and_second(person)
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    left = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
+    record_disposition(nurse, person.site.study_id, person.subject, left)
+    assert settle(person) is PaperOutcome.kept_apart
