@@ -1,4 +1,4 @@
-"""The pages around the forms: home, what was sent, help, settings, changing the language, notices."""
+"""The pages around the forms: home, what was sent, help, settings, notices."""
 
 import gzip
 import shutil
@@ -371,37 +371,6 @@ def test_what_cannot_be_set_is_said(phone: Phone, path: str, fields: dict[str, s
     refused = phone.client.post(path, data=fields)
     assert refused.status_code == status
     assert refused.text.count("<h1") == 1
-
-
-@pytest.mark.req("CAP-03")
-def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> None:
-    slot = phone.begin()
-    referer = {"referer": f"https://testserver/f/{slot}"}
-
-    def switch(code: str) -> str:
-        answer = phone.client.post("/language", data={"lang": code}, headers=referer)
-        assert answer.status_code == 303
-        return str(answer.headers["location"])
-
-    assert switch("zh_CN") == f"/f/{slot}"  # nothing is answered yet
-    assert switch("en") == f"/f/{slot}"
-    phone.save(slot, event(1, "q1", 3))
-    asking = switch("zh_CN")
-    assert asking == f"/f/{slot}/language/zh_CN"
-    from_review = {"referer": f"https://testserver/f/{slot}/submit"}
-    again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
-    assert again.headers["location"] == asking
-    shown = page(phone, asking)
-    assert "Your answers are kept. The questions will be shown in 中文." in shown.text
-    assert "您已填写的回答会保留" in shown.text
-    assert phone.person.row().language == "en"
-    done = phone.client.post(asking)
-    assert (done.status_code, done.headers["location"]) == (303, f"/f/{slot}")
-    assert "__Host-language=zh_CN" in done.headers["set-cookie"]
-    assert phone.person.row().language == "zh_CN"
-    for method in ("GET", "POST"):
-        assert phone.client.request(method, f"/f/{slot}/language/xx").status_code in (409, 422)
-        assert phone.client.request(method, "/f/nobodys/language/en").status_code == 404
 
 
 def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock: Clock) -> None:
