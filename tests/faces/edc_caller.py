@@ -45,7 +45,7 @@ class Edc:
     token: str
 
     def get(self, path: str, headers: Mapping[str, str] | None = None, **query: str | int | bool) -> Response:
-        return self.http.get(f"{BASE}{path}", params=query, headers=self._headers(headers))
+        return self.http.get(f"{BASE}{path}", params=query or None, headers=self._headers(headers))
 
     def put(
         self,
@@ -54,7 +54,7 @@ class Edc:
         headers: Mapping[str, str] | None = None,
         **query: str | int | bool,
     ) -> Response:
-        return self.http.put(f"{BASE}{path}", json=body, params=query, headers=self._headers(headers))
+        return self.http.put(f"{BASE}{path}", json=body, params=query or None, headers=self._headers(headers))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Response:
         return self.http.post(f"{BASE}{path}", json=body, headers=self._headers(None))

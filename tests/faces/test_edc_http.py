@@ -49,10 +49,11 @@ def resources(edc: Edc) -> dict[str, str]:
         path: re.sub(r"\{(\w+)\}", lambda name: {**places, "assessment": ref}[name[1]], path)
         for path in declared
     }
+    filled[f"{BASE}/cuts/{{cut}}/changes"] += "?since=IA1"
     return {path: address.removeprefix(BASE) for path, address in filled.items()}
 
 
-BULK = {f"{BASE}/{name}" for name in ("changes", "snapshot", "scores")}
+BULK = {f"{BASE}/{name}" for name in ("changes", "snapshot", "scores", "cuts/{cut}/changes")}
 """Packed by gzip alone, and tagged by rules of their own: see `test_edc_tags`."""
 
 

@@ -115,14 +115,12 @@ class EverybodyActs(RuleBasedStateMachine):
 
     @rule(hours=st.integers(1, 24 * 40))
     def time_passes(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-        self.ticked = False
+        self.now, self.ticked = self.now + timedelta(hours=hours), False
 
     @rule(by=shifts)
     def edc_randomises(self, by: int) -> None:
-        self.ticked = False
+        self.ticked, on = False, DAY0 + timedelta(days=by)
         with suppress(Refused):
-            on = DAY0 + timedelta(days=by)
             receive_anchor(self.edc(), AnchorBody("randomisation", on, None, confirm=True))
 
     @rule(arm=st.sampled_from(["SBRT", "SOC"]))
