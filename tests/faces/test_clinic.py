@@ -199,7 +199,7 @@ def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> No
 @pytest.mark.req("OFF-05")
 def test_a_question_answered_on_two_phones_is_named(clinic: ClinicFixture, nurse: TestClient) -> None:
     clinic.person.begin("BL", START)
-    assert "Answered on two phones" not in page(nurse, clinic.url).text
+    assert "Answered twice, differently" not in page(nurse, clinic.url).text
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
     (told,) = [each for each in page(nurse, clinic.url).all("table") if "two answers" in each.text]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -28,7 +29,7 @@ DISCARD = "discard"
 
 @dataclass(frozen=True, slots=True)
 class PaperChoice:
-    """One thing that differs; `question` is empty for the day. "" is left blank, None is not asked."""
+    """One thing that differs; `days` are given for the day. "" is left blank, None is not asked."""
 
     name: str
     number: int
@@ -36,6 +37,7 @@ class PaperChoice:
     first: str | None
     second: str | None
     chosen: str
+    days: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -
 def _row(found: PaperDifference, name: str, chosen: str) -> PaperChoice:
     definition = found.form.definition
     if name == COLLECTED_ON:
-        days = (found.first.collected_on.isoformat(), found.second.collected_on.isoformat())
-        return PaperChoice(name, 0, "", *days, chosen)
+        days = found.first.collected_on, found.second.collected_on
+        return PaperChoice(name, 0, "", None, None, chosen, days)
 
     def words(answers: Mapping[str, AnswerValue]) -> str | None:
         return answer_words(definition, name, answers[name]) if name in answers else None

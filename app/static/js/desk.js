@@ -67,7 +67,7 @@
       if (event.target.getAttribute('data-pressed')) { event.preventDefault(); }
       event.target.setAttribute('data-pressed', '1');
     }
-    if (/sign-out$/.test(event.target.getAttribute('action') || '')) { forgetAll(); }
+    if (/(sign-out|hand-over)$/.test(event.target.getAttribute('action') || '')) { forgetAll(); }
   });
   if (/[?&]done=/.test(window.location.search)) {
     tab(function (store) { store.removeItem(store.getItem(SENT) || SENT); store.removeItem(SENT); });
