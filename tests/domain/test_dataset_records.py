@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.datasets.analysis import build_adqs
 from app.domain.datasets.completeness import CompletenessCounts
-from app.domain.datasets.events import build_ice
+from app.domain.datasets.events import build_ice, build_icepos
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.questionnaires import build_qs
 from app.domain.datasets.study import DatasetStudy, study_day
@@ -220,6 +220,23 @@ def test_a_death_known_to_the_month_is_told_as_stated() -> None:
     assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", 119)
     assert study_day(None, None) is None
     assert fold_history([], EVERYTHING) is None
+
+
+@pytest.mark.req("REP-08")
+def test_a_blinded_reader_is_not_told_that_there_is_no_event() -> None:
+    """Whether something that one arm alone has was recorded tells the arm."""
+    told = history(person(), form("BL", "2026-03-02T02:00:00.000Z", 1))
+    for plan, sees_arm, status in (
+        (replace(SHIPPED, blinded=True), False, "WITHHELD"),
+        (replace(SHIPPED, blinded=True), True, "NONE RECORDED; OF ONE ARM ALONE"),
+        (SHIPPED, False, "NONE RECORDED; OF ONE ARM ALONE"),
+    ):
+        study = replace(STUDY, plan=plan, sees_arm=sees_arm)
+        events = {row["ICECD"]: row["ICESTAT"] for row in build_ice(study, told)}
+        assert (events["sbrt_start"], events["progression"]) == (status, "NONE RECORDED")
+        places = {row["ICECD"]: row["ICEPOS"] for row in build_icepos(study, told)}
+        assert places["sbrt_start"] == ("WITHHELD" if status == "WITHHELD" else "NO EVENT")
+        assert places["progression"] == "NO EVENT"
 
 
 @pytest.mark.req("EDC-10")

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyreadstat
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +29,7 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
-from app.services.datasets.export import ExportEntry, export_cut
+from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import READ_SCOPES, read_scopes
 from app.services.datasets.recheck import recheck_cut
 from app.storage.tables.audit import AuditEntry
@@ -230,6 +234,37 @@ def test_another_program_reads_the_transport_files_alike(lone_trial: Installatio
             if column.kind is not ColumnKind.date:
                 read = [None if str(value) in ("", "nan") else value for value in columns[column.name]]
                 assert read == [row.get(column.name) for row in rows], column.name
+
+
+@pytest.mark.req("EDC-10", "REP-09")
+def test_parquet_holds_the_same_to_the_digit(
+    lone_trial: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ExportEntry("FINAL", PURPOSE, ("parquet", "ndjson"))
+    export_cut(operator(lone_trial), STUDY, entry, tmp_path / "it's")
+    again = export_cut(operator(lone_trial), STUDY, replace(entry, formats=("parquet",)), tmp_path / "again")
+    assert again.files[0].name == "dm.parquet"
+    for table in DATASETS:
+        name = f"{table.name.lower()}.parquet"
+        assert (tmp_path / "it's" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+        read = duckdb.connect().execute(f"SELECT * FROM read_parquet('{tmp_path / 'again' / name}')")
+        text = (tmp_path / "it's" / f"{table.name.lower()}.ndjson").read_text("utf-8")
+        rows = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+        names = [column[0] for column in read.description or ()]
+        assert names == [column.name for column in table.columns]
+        found = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+        assert [
+            {
+                name: str(cell) if isinstance(cell, date) else cell
+                for name, cell in row.items()
+                if cell is not None
+            }
+            for row in found
+        ] == rows
+    assert "parquet" in list_formats()
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(Refused, match=r"^parquet_missing"):
+        export_cut(operator(lone_trial), STUDY, entry, tmp_path / "none")
 
 
 @pytest.mark.req("REP-08", "AUD-07", "IAM-02")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.cli.operator import operator_context
 from app.services.datasets.export import FORMATS, LEFT_OUT, ExportEntry, export_cut
+from app.services.datasets.parquet import PARQUET
 from app.services.datasets.recheck import recheck_cut
 
 _STEPS = 20
@@ -19,7 +20,10 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="FOLDER", type=Path, help="a new folder")
     parser.add_argument("--purpose", required=True, help="what it is for; it stands in the audit trail")
     parser.add_argument(
-        "--format", action="append", choices=tuple(FORMATS), help="without it, every format; may be repeated"
+        "--format",
+        action="append",
+        choices=(*FORMATS, PARQUET),
+        help="without it, all but Parquet; may be repeated",
     )
     parser.add_argument(
         "--without", action="append", default=[], choices=tuple(LEFT_OUT), help="leave out; may be repeated"

@@ -17,7 +17,7 @@ from app.domain.typed_text import narrow_text
 from app.i18n.marking import N_
 from app.services.datasets.cuts import NamedCut, list_cuts, make_cut
 from app.services.datasets.download import find_cut_makers, prepare_download
-from app.services.datasets.export import FORMATS, LEFT_OUT, ExportEntry, list_contents
+from app.services.datasets.export import LEFT_OUT, ExportEntry, list_contents, list_formats
 from app.services.datasets.readers import is_within_reach
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import EXPORT_FILE, EXPORTS
@@ -136,7 +136,7 @@ def _page(desk: StaffRequest) -> ExportsPage:
         cuts=tuple(_row(each, makers.get(each.made_by, each.made_by)) for each in cuts),
         makes=is_within_reach(desk.context, Permission.CUT_MAKE, study_id),
         datasets=tuple((table.name.lower(), table.name) for table in DATASETS),
-        formats=tuple(FORMATS),
+        formats=list_formats(),
         withheld=tuple(name for name in LEFT_OUT if name not in contents),
         zone=desk.zone,
     )

@@ -9,7 +9,7 @@ from app.domain.datasets.history import SubjectHistory
 from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
 from app.domain.datasets.subjects import randomised_on
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
-from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL
+from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, AnchorKind
 from app.domain.records.dispositions import DispositionKind
 
 ICE = DatasetTable(
@@ -49,7 +49,7 @@ ICEPOS = DatasetTable(
         REFDT    | date     | D | Day That Is Compared | of completion; the target day where none was sent
         REFTYPE  | text:9   | D | Which Day That Is | COMPLETED or TARGET
         ICECD    | text:40  | A | Kind of Event
-        ICEPOS   | text:8   | D | Position of the Assessment | BEFORE, SAME DAY, AFTER or NO EVENT
+        ICEPOS   | text:8   | D | Position of the Assessment | BEFORE, SAME DAY, AFTER, NO EVENT, WITHHELD
         ICEDAYS  | integer  | D | Days After the Event
     """),
 )
@@ -85,8 +85,7 @@ def list_events(study: DatasetStudy, history: SubjectHistory) -> list[Intercurre
             continue
         name, fact = kind.label("en"), history.anchors.get(kind.kind)
         if fact is None:
-            status = "NONE RECORDED; OF ONE ARM ALONE" if kind.arm_revealing else "NONE RECORDED"
-            events.append(IntercurrentEvent(kind.kind, name, status))
+            events.append(IntercurrentEvent(kind.kind, name, _absence(study, kind)))
             continue
         recorded = fact.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         day = fact.on.isoformat()
@@ -103,6 +102,14 @@ def list_events(study: DatasetStudy, history: SubjectHistory) -> list[Intercurre
             )
         )
     return events
+
+
+def _absence(study: DatasetStudy, kind: AnchorKind) -> str:
+    """What is said of an event without a date: none is, or this reader may not know whether there is one."""
+    if not kind.arm_revealing:
+        return "NONE RECORDED"
+    withheld = study.plan.blinded and not study.sees_arm
+    return "WITHHELD" if withheld else "NONE RECORDED; OF ONE ARM ALONE"
 
 
 def build_ice(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
@@ -147,6 +154,6 @@ def build_icepos(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
 
 def _position(day: date | None, event: IntercurrentEvent) -> dict[str, Any]:
     if event.on is None or day is None:
-        return {"ICEPOS": "NO EVENT"}
+        return {"ICEPOS": "WITHHELD" if event.status == "WITHHELD" else "NO EVENT"}
     days = (day - event.on).days
     return {"ICEPOS": "BEFORE" if days < 0 else "AFTER" if days else "SAME DAY", "ICEDAYS": days}

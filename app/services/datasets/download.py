@@ -28,6 +28,7 @@ _MEDIA = {
     "ndjson": "application/x-ndjson",
     "json": "application/json",
     "xpt": "application/octet-stream",
+    "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
 }
 

@@ -32,6 +32,7 @@ from app.services.datasets.dataset_stream import (
     stream_datasets,
     tell_nobody,
 )
+from app.services.datasets.parquet import PARQUET, has_parquet, load_parquet_engine, write_parquet
 from app.services.datasets.readers import DataContext, study_scopes
 from app.storage.row_changes import study_chain
 
@@ -114,12 +115,19 @@ def export_cut(
     return exported
 
 
+def list_formats() -> tuple[str, ...]:
+    """The formats that can be written here."""
+    return (*FORMATS, *((PARQUET,) if has_parquet() else ()))
+
+
 def check_export(entry: ExportEntry) -> str:
-    """The purpose as it is recorded. Raises Refused: "unknown_format", "unknown_dataset", or as
-    `check_purpose`.
+    """The purpose as it is recorded. Raises Refused: "unknown_format", "parquet_missing",
+    "unknown_dataset", or as `check_purpose`.
     """
-    if unknown := sorted(set(entry.formats) - FORMATS.keys()):
-        raise Refused("unknown_format", field="format", format=unknown[0], allowed=tuple(FORMATS))
+    if unknown := sorted(set(entry.formats) - FORMATS.keys() - {PARQUET}):
+        raise Refused("unknown_format", field="format", format=unknown[0], allowed=list_formats())
+    if PARQUET in entry.formats:
+        load_parquet_engine()
     if entry.dataset and find_table(entry.dataset) is None:
         allowed = tuple(table.name for table in DATASETS)
         raise Refused("unknown_dataset", field="dataset", allowed=allowed)
@@ -215,20 +223,35 @@ def write_files(
     Of an entry with one `dataset` only that is written.
     """
     tables = [table for table in DATASETS if entry.dataset in ("", table.name)]
-    with ExitStack() as stack:
+    written: list[ExportedFile] = []
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="daybook-parquet-") as lines:
         files: dict[str, list[_OpenFile]] = {table.name: [] for table in DATASETS}
         for table in tables:
             for name in entry.formats:
-                format_ = FORMATS[name]
-                path = folder / f"{table.name.lower()}.{format_.suffix}"
-                handle = stack.enter_context(path.open("wb"))
-                handle.write(format_.head(opened.file, table, opened.columns(table)))
-                files[table.name].append(_OpenFile(path, handle, format_, opened.columns(table)))
+                place = (Path(lines), FORMATS["ndjson"]) if name == PARQUET else (folder, FORMATS[name])
+                opened_file = _open_file(stack, opened, table, *place)
+                files[table.name].append(opened_file)
         for table, row in stream_datasets(context, opened.cut, opened.study, opened.selection, progress):
             for each in files[table.name]:
                 each.add(row)
-        written = [each.finish() for table in tables for each in files[table.name]]
+        for table in tables:
+            for each in files[table.name]:
+                described = each.finish()
+                if each.path.parent != folder:
+                    target = folder / f"{table.name.lower()}.{PARQUET}"
+                    write_parquet(each.path, target, opened.columns(table))
+                    described = describe_file(target, each.records)
+                written.append(described)
     return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
+
+
+def _open_file(
+    stack: ExitStack, opened: OpenedExport, table: DatasetTable, folder: Path, format_: DatasetFormat
+) -> _OpenFile:
+    path = folder / f"{table.name.lower()}.{format_.suffix}"
+    file = stack.enter_context(path.open("wb"))
+    file.write(format_.head(opened.file, table, opened.columns(table)))
+    return _OpenFile(path, file, format_, opened.columns(table))
 
 
 def _write_descriptions(

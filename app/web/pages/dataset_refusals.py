@@ -14,6 +14,9 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("A cut is of the whole study, and your role is at some of its sites alone.")
     ),
     "purpose_needed": invalid(N_("Please say what it is for.")),
+    "parquet_missing": conflict(
+        N_("Parquet needs the package duckdb, which is not installed on this server.")
+    ),
     "unknown_dataset": invalid(N_("There is no such dataset. Allowed: %(allowed)s.")),
     "recheck_needs_all": conflict(
         N_("Only somebody who may see arm, answers, scores and diary can have a cut computed again.")
