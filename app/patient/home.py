@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.i18n import formats
 from app.patient.forms.page_builders import (
     format_optional_day,
-    name_with_day,
+    name_form,
     url_of_form,
 )
 from app.patient.refusals import PatientRoute
@@ -75,7 +75,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
     cards = tuple(
         FormCard(
             status=form.status.value,
-            name=name_with_day(form.name, form.for_day, current.language),
+            name=name_form(current, form.name, form.occasion),
             questions=form.questions,
             minutes=form.minutes,
             answered=form.answered,

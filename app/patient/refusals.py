@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.refusal import Refused
 from app.i18n import formats
 from app.patient.device_cookies import other_tokens, renew_device_cookies
-from app.patient.forms.page_builders import format_optional_day, name_with_day, url_of_form
+from app.patient.forms.page_builders import format_optional_day, name_form, url_of_form
 from app.patient.hand_over import end_idle_hand_over
 from app.patient.request import ParticipantRequest
 from app.patient.second_check_form import CHECK_FIELDS
@@ -172,11 +172,11 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
     spoken, receipt = current.language, ""
     if refused.code == "already_submitted":
         submitted = get_submitted_form(current.context, slot)
-        name, receipt = name_with_day(submitted.name, submitted.for_day, spoken), submitted.receipt
+        name, receipt = name_form(current, submitted.name, submitted.occasion), submitted.receipt
         when = formats.format_local_time(submitted.sent_at, current.participant.zone, spoken)
     else:
         form = get_form_definition(current.context, slot)
-        name = name_with_day(form.name, form.slot.for_day, spoken)
+        name = name_form(current, form.name, form.occasion)
         when = format_optional_day(_date(refused.details.get("day")), spoken)
     next_on = get_home(current.context).next_on if code != "not_open" else None
     return NoticePage(code, name, when, format_optional_day(next_on, spoken), receipt)

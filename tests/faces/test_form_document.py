@@ -47,7 +47,9 @@ class SlotOfForm:
     instrument: str = ""
     instrument_version: str = ""
     begun_at: datetime | None = None
+    visit: str = "BL"
     for_day: date | None = None
+    target_on: date | None = None
 
 
 @pytest.fixture(scope="module")

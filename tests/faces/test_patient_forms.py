@@ -29,7 +29,7 @@ def response(phone: Phone) -> Response:
 def test_a_form_begins_with_who_fills_it_in(phone: Phone) -> None:
     slot = phone.slot()
     seen = phone.client.get(f"/f/{slot}")
-    assert (heading(seen), "checked" in seen.text) == ("Quality of life", False)
+    assert (heading(seen), "checked" in seen.text) == ("Quality of life · At the start", False)
     assert phone.person.slot("BL").begun_at is None
     for fields, words in (
         ({}, "Please answer one question"),

@@ -98,6 +98,7 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     assert len(cards) == 3
     assert [len(card.all("a", class_="btn")) for card in cards] == [1, 1, 1]
     assert ("12 of 30 answered" in shown.text) is (spoken == "en")
+    assert {"en": "Quality of life · At the start", "zh_CN": "生活质量 · 研究开始时"}[spoken] in shown.text
     assert shown.one("div", id="unsent", role="status").text == ""
     links = [each["href"] for each in shown.one("ul", class_="links").all("a")]
     assert links == ["/sent", "/settings", "/help/call"]
@@ -143,7 +144,7 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert phone.client.get(f"/sent/{slot}").status_code == 404
     assert phone.client.get(f"/sent/{slot}/asked").headers["location"] == "/sent"
     asks = page(phone, link_to(shown, f"/sent/{slot}/correction"))
-    assert asks.one("main").one("b").text == "Quality of life"
+    assert asks.one("main").one("b").text == "Quality of life · At the start"
     assert "Sent on 2 March 2026, 09:30" in asks.text
     assert asks.one("form", action=f"/sent/{slot}/correction").one("button").text == "Report a mistake"
     assert asked(phone) == ()

@@ -8,8 +8,10 @@ import pytest
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.duration import estimate_minutes
+from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
+from app.domain.plans.windows import Unit
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import ParticipantContext, StaffContext
@@ -28,6 +30,7 @@ TODAY = date(2026, 3, 2)
 def test_somebody_just_invited_finds_the_baseline(person: Person) -> None:
     found = get_home(ParticipantContext(person.installation, person.participant(START), START))
     (form,) = found.due
+    assert form.occasion == FormOccasion(unit=Unit.days)
     assert (form.slot, form.name, form.for_day) == (person.slot("BL").public_id, "Quality of life", None)
     assert (form.status, form.questions, form.minutes, form.answered) == (Status.due, 30, 10, 0)
     assert (form.until_on, found.next_on) == (date(2026, 3, 30), None)
@@ -90,9 +93,9 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
     baseline = person.submit("BL", at)
     visitor = person.participant(at)
     listed = list_submitted_forms(ParticipantContext(person.installation, visitor, visitor.seen_at))
-    assert [(form.name, form.for_day, form.receipt, form.sent_at) for form in listed] == [
-        ("Quality of life", None, baseline.number, at),
-        ("Symptom diary", TODAY, diary.number, START),
+    assert [(form.name, form.occasion, form.receipt, form.sent_at) for form in listed] == [
+        ("Quality of life", FormOccasion(unit=Unit.days), baseline.number, at),
+        ("Symptom diary", FormOccasion(day=TODAY), diary.number, START),
     ]
     assert not any(form.late for form in listed)
     one = get_submitted_form(

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from string import digits
 
+from app.domain.plans.occasions import NUMBER, share_arm, word_occasion
 from app.domain.plans.plan import ENROLMENT, Anchoring, DiaryPhase, DiaryRule, Plan, VisitRule
 from app.domain.plans.windows import ONE_DAY, Unit, add_units
 from app.domain.refusal import BadDefinition
@@ -54,6 +55,7 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     for place, rule in enumerate(plan.visits):
         yield from _unknown_names(plan, f"visits[{place}]", rule)
         yield from _bad_anchoring(plan, f"visits[{place}]", rule)
+    yield from _bad_occasions(plan, points)
     yield from _unknown_in_diary(plan)
     yield from _bad_alert_rules(plan)
     yield from _beyond(plan, points)
@@ -103,6 +105,20 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
         yield from _one_of(f"{key}.instruments", instrument, [used.id for used in plan.instruments])
     for arm in rule.arms:
         yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
+
+
+def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
+    """What participants are told tells two visits of one instrument apart."""
+    for place, rule in enumerate(plan.visits):
+        for words in rule.occasion.values():
+            if (NUMBER in words) is not (len(rule.offsets) > 1):
+                yield f"visits[{place}].occasion", words, f"{NUMBER} in a repeated visit, and only there"
+    for one, other in combinations([point for point in points if point.rule.occasion], 2):
+        if share_arm(one.rule, other.rule) and set(one.rule.instruments) & set(other.rule.instruments):
+            for language in plan.languages:
+                words = word_occasion(one.rule.occasion, language, one.offset)
+                if words == word_occasion(other.rule.occasion, language, other.offset):
+                    yield f"{other.key}.occasion", words, "words of its own for each visit"
 
 
 def _bad_alert_rules(plan: Plan) -> Iterator[Contradiction]:

@@ -81,7 +81,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         arms=tuple(_arm(each) for each in root.sections("arms")),
         anchors=tuple(_anchor(each, languages) for each in root.sections("anchors")),
         instruments=tuple(_instrument(each, languages) for each in root.sections("instruments")),
-        visits=tuple(_visit(each) for each in root.sections("visits", ())),
+        visits=tuple(_visit(each, languages) for each in root.sections("visits", ())),
         diary=_diary(root.section("diary")) if root.has("diary") else None,
         grace_hours=root.integer("grace_hours", 0, 168, 48),
         follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
@@ -304,7 +304,7 @@ def _mark(at: TomlSection) -> Condition:
     return Condition(at.text("item"), op, at.integer("value", 0, 100_000))
 
 
-def _visit(at: TomlSection) -> VisitRule:
+def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
     on_request = at.flag("on_request", False)
     unit, offsets = (Unit.days, ()) if on_request else _offsets(at)
     return VisitRule(
@@ -323,6 +323,7 @@ def _visit(at: TomlSection) -> VisitRule:
         waits=at.flag("waits", True),
         on_request=on_request,
         repeatable=at.flag("repeatable", False),
+        occasion=_labels(at, "occasion", languages),
     )
 
 

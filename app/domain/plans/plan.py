@@ -133,7 +133,7 @@ class VisitRule:
     `before`, `after` and `overdue_after` are days around the target day. `closes_with` names an
     anchor that ends the window. Empty `arms` means every arm. A rule that does not wait yields
     slots only once its anchor is known. `on_request` visits are made by staff alone, `repeatable`
-    ones also by the schedule.
+    ones also by the schedule. `occasion`, by language, is what participants are told it is.
     """
 
     code: str
@@ -151,6 +151,7 @@ class VisitRule:
     waits: bool
     on_request: bool
     repeatable: bool
+    occasion: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def code_of(self, offset: int) -> str:
         """The visit code at this offset, such as `W12`."""

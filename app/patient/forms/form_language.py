@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, Language, find_language
 from app.i18n.marking import N_
-from app.patient.forms.page_builders import name_with_day, url_of_form
+from app.patient.forms.page_builders import name_form, url_of_form
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, UnlockedRequest
 from app.services.capture.form_languages import switch_form_language
@@ -44,7 +44,7 @@ def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
     language, url = _known(code), url_of_form(slot)
     pages: Pages = current.request.app.state.pages
     page = LanguagePage(
-        name=name_with_day(form.name, form.slot.for_day, current.language),
+        name=name_form(current, form.name, form.occasion),
         language=language.name,
         lang=language.tag,
         told_there=pages.word(STAYS, current.frame.speaking(language)) % {"language": language.name},

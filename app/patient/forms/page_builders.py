@@ -6,9 +6,12 @@ from datetime import date
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer
 from app.domain.instruments.text import print_answer
+from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Appearance
+from app.domain.plans.windows import Unit
 from app.i18n import formats
 from app.i18n.languages import ENGLISH, Language, find_language
+from app.i18n.marking import N_
 from app.patient.forms.assets import FormAssets
 from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
 from app.patient.forms.questions import build_questions, list_recalls
@@ -17,6 +20,7 @@ from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home
 from app.services.patient.submitted_forms import SubmittedFormSummary, has_urgent_answers
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call, is_today
+from app.web.pages.rendering import Pages
 
 
 def url_of_form(slot: str) -> str:
@@ -26,7 +30,7 @@ def url_of_form(slot: str) -> str:
 def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
     count = len(form.instrument.items) - len(form.leave_out)
     return BeginPage(
-        name=name_with_day(form.name, form.slot.for_day, current.language),
+        name=name_form(current, form.name, form.occasion),
         lang=_tag(form),
         instruction=form.text.instruction,
         questions=count,
@@ -108,7 +112,7 @@ def review_page(
 
 def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
     return DonePage(
-        name=name_with_day(form.name, form.for_day, current.language),
+        name=name_form(current, form.name, form.occasion),
         sent_at=formats.format_local_time(form.sent_at, current.participant.zone, current.language),
         receipt=form.receipt,
         next_on=format_optional_day(ahead.next_on, current.language),
@@ -124,9 +128,28 @@ def call_because_of(current: ParticipantRequest, forms: Iterable[SubmittedFormSu
     return get_urgent_call(current.context) if urgent else None
 
 
-def name_with_day(name: str, for_day: date | None, spoken: Language) -> str:
-    """A form's name; a diary entry's with its day."""
-    return f"{name} · {formats.format_short_day(for_day, spoken)}" if for_day else name
+_COUNTED = {
+    Unit.days: N_("Day %(number)s"),
+    Unit.weeks: N_("Week %(number)s"),
+    Unit.months: N_("Month %(number)s"),
+}
+_START = N_("At the start")
+
+
+def name_form(current: ParticipantRequest, name: str, occasion: FormOccasion) -> str:
+    """A form's name with the occasion that tells it from others; a diary entry's is its day."""
+    told = _word(current, occasion)
+    return f"{name} · {told}" if told else name
+
+
+def _word(current: ParticipantRequest, occasion: FormOccasion) -> str:
+    if occasion.day is not None:
+        return formats.format_short_day(occasion.day, current.language)
+    if occasion.unit is None:
+        return occasion.words
+    pages: Pages = current.request.app.state.pages
+    sentence = _COUNTED[occasion.unit] if occasion.number else _START
+    return pages.word(sentence, current.frame) % {"number": occasion.number}
 
 
 def format_optional_day(day: date | None, spoken: Language) -> str:

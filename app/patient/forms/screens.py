@@ -36,7 +36,9 @@ class _ScreenSlot:
     instrument_version: str
     public_id: str = "screen"
     begun_at: datetime | None = None
+    visit: str = ""
     for_day: date | None = None
+    target_on: date | None = None
 
 
 def list_screens(

@@ -13,7 +13,7 @@ from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
-from app.patient.forms.page_builders import call_because_of, name_with_day
+from app.patient.forms.page_builders import call_because_of, name_form
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.patient.correction_news import CorrectionNews, CorrectionState, list_correction_news
@@ -210,7 +210,7 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
     spoken, zone = current.language, current.participant.zone
     moment, news = said.requests.get(form.slot_key), said.news.get(form.slot_key)
     return SubmittedLine(
-        name=name_with_day(form.name, form.for_day, spoken),
+        name=name_form(current, form.name, form.occasion),
         sent_at=formats.format_local_time(form.sent_at, zone, spoken),
         correct_url=f"{HISTORY_URL}/{form.slot}/correction",
         withdraw_url=f"{HISTORY_URL}/{form.slot}/correction/withdrawal",

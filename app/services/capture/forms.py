@@ -14,6 +14,7 @@ from app.domain.capture.slot_view import FormSlot
 from app.domain.instruments.definition import Condition, Instrument, Item
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
+from app.domain.plans.occasions import FormOccasion, find_occasion
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.records.audit import AuditEvent
@@ -60,6 +61,14 @@ class FormDefinition:
     def name(self) -> str:
         """What the form is called in the participant's language: by the plan or the instrument."""
         return self.plan.form_name(self.instrument.id, self.text.lang) or self.text.name
+
+    @property
+    def occasion(self) -> FormOccasion:
+        """Which time in the study the form is for, in the participant's language."""
+        slot, language = self.slot, self.text.lang
+        return find_occasion(
+            self.plan, self.instrument.id, slot.visit, language, slot.target_on, slot.for_day
+        )
 
     @property
     def marks(self) -> tuple[Condition, ...]:

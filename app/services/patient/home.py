@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.instruments.duration import estimate_minutes
+from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
 from app.services.capture.forms import form_definition
 from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.plans import excluded_items
-from app.services.patient.submitted_forms import form_name, has_urgent_answers
+from app.services.patient.submitted_forms import has_urgent_answers
 from app.services.patient.urgent_call import is_today
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
@@ -37,6 +37,7 @@ class DueForm:
     slot: str
     status: Status
     name: str
+    occasion: FormOccasion
     for_day: date | None
     questions: int
     answered: int
@@ -180,15 +181,15 @@ def _completed(session: Session, participant: ParticipantSession) -> bool:
 
 
 def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    form = form_definition(context, slot)
     window = window_of_slot(slot)
     return DueForm(
         slot=slot.public_id,
         status=slot_status(slot, context.at),
-        name=form_name(context, slot),
+        name=form.name,
+        occasion=form.occasion,
         for_day=slot.for_day,
-        questions=len(instrument.items) - len(excluded_items(plan, slot.instrument)),
+        questions=len(form.items),
         answered=answered,
         until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )

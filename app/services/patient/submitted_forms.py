@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
@@ -10,6 +10,7 @@ from sqlmodel.sql.expression import Select
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue, urgent_items
 from app.domain.instruments.text import InstrumentText
+from app.domain.plans.occasions import FormOccasion
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, form_definition
 from app.services.capture.submission import SubmissionReceipt
@@ -30,7 +31,7 @@ class SubmittedFormSummary:
     slot: str
     slot_key: int
     name: str
-    for_day: date | None
+    occasion: FormOccasion
     sent_at: datetime
     receipt: str
     late: bool
@@ -65,7 +66,7 @@ def summarise_submission(
         slot=slot.public_id,
         slot_key=slot.id,
         name=definition.name,
-        for_day=slot.for_day,
+        occasion=definition.occasion,
         sent_at=receipt.received_at,
         receipt=receipt.number,
         late=receipt.out_of_window,
@@ -121,7 +122,7 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
         slot=slot.public_id,
         slot_key=key_of(slot),
         name=definition.name,
-        for_day=slot.for_day,
+        occasion=definition.occasion,
         sent_at=response.submitted_at,
         receipt=response.public_id,
         late=response.out_of_window,
@@ -133,8 +134,3 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
 def has_urgent_answers(definition: FormDefinition, answers: Mapping[str, AnswerValue]) -> bool:
     """Whether instrument or plan call one of these answers urgent."""
     return bool(urgent_items(definition.instrument, answers, definition.marks))
-
-
-def form_name(context: ParticipantContext, slot: Slot) -> str:
-    """What a form is called in the participant's language."""
-    return form_definition(context, slot).name
