@@ -97,6 +97,21 @@ def test_a_browser_without_cookies_is_told_so(guest: Phone) -> None:
         assert heading(guest.client.get(path)) == "Your browser does not keep cookies"
 
 
+@pytest.mark.req("IAM-10")
+def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) -> None:
+    client, typed = guest.client, {"probe": "1", "pin": PIN, "pin_again": PIN}
+    for path, secret in ((f"/a/{guest.link}", {}), ("/code", {"code": guest.code})):
+        assert parsed(client.get(path).text).one("input", name="probe")["value"] == "1"
+        client.cookies.clear()
+        told = client.post(path, data=secret | typed)
+        assert (told.status_code, heading(told)) == (400, "Your browser does not keep cookies")
+        assert "0571\u20115550000" in told.text
+        client.cookies.clear()
+    assert heading(client.get(f"/a/{guest.link}")) == "Is this your link? It was made for one person."
+    done = client.post(f"/a/{guest.link}", data=typed)
+    assert (done.status_code, done.headers["location"]) == (303, "/welcome")
+
+
 @pytest.mark.req("CAP-10")
 def test_a_phone_that_lost_its_cookie_comes_back_with_a_code(phone: Phone) -> None:
     code = parsed(phone.client.post("/settings/devices").text).one("p", class_="code").text
