@@ -14,7 +14,7 @@ from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.device_cookies import other_tokens
 from app.patient.forms.page_builders import url_of_form
 from app.patient.hand_over import bind_tablet
-from app.patient.refusals import PatientRoute, locked_page
+from app.patient.refusals import NoticePage, PatientRoute, locked_page
 from app.patient.request import (
     DeviceRequest,
     ParticipantRequest,
@@ -35,7 +35,7 @@ from app.services.accounts.activation import (
 from app.services.accounts.participant_session import remember_language, unlock_device
 from app.services.accounts.second_check import PIN_DIGITS
 from app.services.core.installation import Installation
-from app.web.cookies import get_cookie
+from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import read_field
@@ -43,7 +43,7 @@ from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, UNLOCK, WAY_IN, WELCOME
+from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, PROBE_COOKIE, UNLOCK, WAY_IN, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class ActivationRequest:
     def show(self, page: Page, status: int = 200) -> Response:
         spoken = self.chosen or find_language(self.invited.language) or ENGLISH
         frame = person_frame(base_frame(self.request).speaking(spoken), self.installation, self.invited)
-        return render(self.request, page, status, frame)
+        return _probing(self.request, render(self.request, page, status, frame))
 
 
 def optional_request(
@@ -161,12 +161,14 @@ def use_link(
 ) -> Response:
     invited = redeem_invitation(installation, link, find_source(request), at, fields.get("pin"))
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
+    if not _keeps_cookies(request, fields):
+        return coming.show(NoticePage("no_cookies"), 400)
     return _enter(coming, link, fields, CheckPage(invited.asks.value, f"{WAY_IN}{link}"))
 
 
 @router.get(CODE)
 def show_code(request: Request) -> Response:
-    return render(request, ActivatePage(CODE, asks_code=True, wechat=_in_wechat(request)))
+    return _probing(request, render(request, ActivatePage(CODE, asks_code=True, wechat=_in_wechat(request))))
 
 
 @router.post(CODE)
@@ -179,7 +181,25 @@ def use_code(request: Request, installation: CurrentInstallation, at: At, fields
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
         return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
+    if not _keeps_cookies(request, fields):
+        return coming.show(NoticePage("no_cookies"), 400)
     return _enter(coming, code, fields, CheckPage(invited.asks.value, CODE, code=code, shared=coming.shared))
+
+
+def _probing(request: Request, response: Response) -> Response:
+    """The page with a cookie by which its form tells whether this browser keeps any."""
+    if not _has_cookie(request):
+        set_cookie(response, PROBE_COOKIE, "1")
+    return response
+
+
+def _keeps_cookies(request: Request, fields: Mapping[str, str]) -> bool:
+    """Whether the cookie that came with the page of this form came back; nothing is spent before."""
+    return PROBE_COOKIE not in fields or _has_cookie(request)
+
+
+def _has_cookie(request: Request) -> bool:
+    return any(get_cookie(request, name) for name in (PROBE_COOKIE, DEVICE_COOKIE, LANGUAGE_COOKIE))
 
 
 def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], page: CheckPage) -> Response:

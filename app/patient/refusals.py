@@ -25,7 +25,7 @@ from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CALL, READY, UNLOCK, WELCOME
+from app.web.urls import CALL, CODE, READY, UNLOCK, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class LockedPage:
 class NoticePage:
     """A stop with its reason and the way on.
 
-    `code` is one of closed, not_open, withdrawn, wrong_link, no_cookies, already_sent, proxy, throttled,
-    not_offered, kept.
+    `code` is one of closed, not_open, withdrawn, wrong_link, not_known, no_cookies, already_sent, proxy,
+    throttled, not_offered, kept. With wrong_link and not_known a code can be entered at `code_url`.
     """
 
     template: ClassVar[str] = "patient/notice.html"
@@ -61,10 +61,11 @@ class NoticePage:
     next_on: str = ""
     receipt: str = ""
     call_url: str = CALL
+    code_url: str = CODE
 
 
 _NOTICES: Mapping[str, tuple[str, int]] = {
-    "not_signed_in": ("wrong_link", 401),
+    "not_signed_in": ("not_known", 401),
     "participation_ended": ("withdrawn", 403),
     "wrong_link": ("wrong_link", 404),
     "throttled": ("throttled", 429),
@@ -159,7 +160,7 @@ def _shown(request: Request, current: ParticipantRequest | None, page: Page, sta
 
 def _notice(request: Request, current: ParticipantRequest | None, refused: Refused) -> tuple[NoticePage, int]:
     code, status = _NOTICES[refused.code]
-    if code == "wrong_link" and request.url.path in _ARRIVALS:
+    if code == "not_known" and request.url.path in _ARRIVALS:
         return NoticePage("no_cookies"), status  # just activated, and the cookie did not come back
     slot = request.path_params.get("slot")
     if current is None or slot is None or refused.code in _NAMELESS:

@@ -217,7 +217,8 @@ def own_pages() -> tuple[Page, ...]:
 
 
 NOTICES = (
-    "closed not_open withdrawn wrong_link no_cookies already_sent proxy throttled not_offered not_now".split()
+    *"closed not_open withdrawn wrong_link not_known no_cookies".split(),
+    *"already_sent proxy throttled not_offered not_now".split(),
 )
 
 

@@ -68,6 +68,7 @@ KEYLESS_FORMS = {
     "patient/form.html",
     "patient/locked.html",
     "patient/new_pin.html",
+    "patient/notice.html",
     "patient/people.html",
     "patient/practice.html",
     "patient/review.html",

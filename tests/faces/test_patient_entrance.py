@@ -11,6 +11,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.statements.throttle import count_try
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, heading
+from tests.markup import parsed
 from tests.services.people import PIN, START
 
 COOKIE = "__Host-device"
@@ -21,7 +22,7 @@ def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> N
     for _ in range(3):
         seen = guest.client.get(f"/a/{guest.link}")
         assert heading(seen) == "Is this your link? It was made for one person."
-        assert "0571-5550000" in seen.text
+        assert "0571\u20115550000" in seen.text
     assert heading(guest.client.post(f"/a/{guest.link}")) == "Choose a PIN"
     done = guest.client.post(f"/a/{guest.link}", data={"pin": PIN, "pin_again": PIN})
     assert (done.status_code, done.headers["location"]) == (303, "/welcome")
@@ -94,7 +95,39 @@ def test_a_browser_without_cookies_is_told_so(guest: Phone) -> None:
     guest.client.cookies.clear()
     for path in ("/welcome", "/home/ready"):
         assert heading(guest.client.get(path)) == "Your browser does not keep cookies"
-    assert heading(guest.client.get("/home")) == "This link does not work"
+
+
+@pytest.mark.req("IAM-10")
+def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) -> None:
+    client, typed = guest.client, {"probe": "1", "pin": PIN, "pin_again": PIN}
+    for path, secret in ((f"/a/{guest.link}", {}), ("/code", {"code": guest.code})):
+        assert parsed(client.get(path).text).one("input", name="probe")["value"] == "1"
+        client.cookies.clear()
+        told = client.post(path, data=secret | typed)
+        assert (told.status_code, heading(told)) == (400, "Your browser does not keep cookies")
+        assert "0571\u20115550000" in told.text
+        client.cookies.clear()
+    assert heading(client.get(f"/a/{guest.link}")) == "Is this your link? It was made for one person."
+    done = client.post(f"/a/{guest.link}", data=typed)
+    assert (done.status_code, done.headers["location"]) == (303, "/welcome")
+
+
+@pytest.mark.req("CAP-10")
+def test_a_phone_that_lost_its_cookie_comes_back_with_a_code(phone: Phone) -> None:
+    code = parsed(phone.client.post("/settings/devices").text).one("p", class_="code").text
+    phone.client.cookies.clear()
+    lost = phone.client.get("/home")
+    assert (lost.status_code, heading(lost)) == (401, "This phone is not logged in")
+    form = parsed(lost.text).one("form", action="/code")
+    came = phone.client.post(str(form["action"]), data={"code": code, "pin": PIN})
+    assert came.headers["location"] == "/welcome"
+    assert phone.client.get("/home").status_code == 200
+
+
+def test_an_old_link_says_what_to_do_and_takes_a_code(app: FastAPI, phone: Phone) -> None:
+    old = parsed(visitor(app).get(f"/a/{phone.link}").text)
+    assert "Each link works once and for a limited time." in old.text
+    assert old.one("form", action="/code").all("input", name="code")
 
 
 def test_every_page_renews_the_cookie(phone: Phone) -> None:
@@ -172,7 +205,7 @@ def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
 
 
 def test_help_is_there_for_everybody(app: FastAPI, phone: Phone) -> None:
-    assert "0571-5550000" in phone.client.get("/help").text
+    assert "0571\u20115550000" in phone.client.get("/help").text
     assert "the number on your sheet" in visitor(app).get("/help").text
 
 

@@ -105,6 +105,15 @@ def test_help_language_and_banner_stand_on_every_page(pages: Pages, code: str) -
         assert 'class="demo"' in html
 
 
+@pytest.mark.parametrize("code", CODES)
+def test_a_telephone_number_is_shown_in_one_piece_and_dialled_as_it_is(pages: Pages, code: str) -> None:
+    """Hyphens and blanks that break would tear a number apart; `tel:` has neither of them."""
+    for page in samples.every_page(code):
+        html = shown(pages, page, code)
+        assert not re.search(r"0571[- ]|0000 0000", html), page
+        assert not re.search(r'href="tel:[^"]*[^0-9+"]', html), page
+
+
 @pytest.mark.parametrize("kind", page_classes(), ids=lambda kind: kind.__name__)
 def test_template_variables_are_the_page_fields(kind: type[Page]) -> None:
     source = (TEMPLATES / kind.template).read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ SAID = {
     "thanks": {"en": "Thank you. We will call you.", "zh_CN": "谢谢您。我们会给您打电话。"},
     "told": {"en": "something is wrong. The team will call you.", "zh_CN": "告诉我们内容有误。"},
     "welcome": {"en": "Welcome", "zh_CN": "欢迎"},
-    "gone": {"en": "This link does not work", "zh_CN": "此链接无法使用"},
+    "gone": {"en": "This phone is not logged in", "zh_CN": "这部手机没有登录"},
 }
 TAGS = {"en": "en", "zh_CN": "zh-Hans"}
 SHOWN = (
