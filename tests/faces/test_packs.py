@@ -109,7 +109,7 @@ def test_a_form_whose_licence_is_over_says_so_kindly(
     refused = phone.client.post(f"/f/{slot}/begin", data={"who": "self"})
     assert (refused.status_code, phone.person.slot("W6").begun_at) == (409, None)
     supply(trial, OVER)
-    assert heading(phone.client.get(f"/f/{slot}")) == "Moonlight"
+    assert heading(phone.client.get(f"/f/{slot}")) == "Moonlight · Week 6"
 
 
 def browser(app: FastAPI, role: Role, clock: Clock) -> TestClient:

@@ -144,7 +144,7 @@ def test_what_was_answered_in_the_window_and_arrives_days_later_is_told_to_be_la
     opened = context.new_page()
     opened.goto(patient.form())
     unlock(opened)
-    expect(opened.locator("main")).to_contain_text("late" if lang == "en" else "逾期")
+    expect(opened.locator("main")).to_contain_text("We noted the date" if lang == "en" else "我们记下了日期")
     assert patient.response().out_of_window
     assert patient.response().answers == qlq(2)
     assert waiting(opened) == 0

@@ -39,6 +39,11 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "health": ("--url", "http://127.0.0.1:9/readyz"),
     "clock": ("confirm", "--reason", "was set right"),
     "restore": ("--mark",),
+    "cut": ("sbrt-nsclc", "IA1", "--purpose", "interim"),
+    "cuts": ("sbrt-nsclc",),
+    "compare-cuts": ("sbrt-nsclc", "IA1", "IA2", "out.csv"),
+    "export": ("sbrt-nsclc", "--cut", "IA1", "--to", "out", "--purpose", "interim"),
+    "recheck": ("sbrt-nsclc", "--cut", "IA1"),
 }
 NO_DATABASE = {"check-questionnaires", "screens"}
 """Commands that look at files alone, and at files that are there."""

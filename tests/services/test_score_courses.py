@@ -153,4 +153,4 @@ def test_the_study_lets_investigators_see_scores_and_nurses_never(alone: Person)
         for role in Role
         if colleague(role, alone.site).may(Permission.SCORES_SEE, row.study_id, row.site_id)
     ]
-    assert allowed == [Role.INVESTIGATOR]
+    assert allowed == [Role.INVESTIGATOR, Role.STATISTICIAN]
