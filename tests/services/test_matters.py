@@ -53,10 +53,12 @@ from tests.services.matter_stage import (
     early_date_of_the_edc,
     keep_apart,
     out_of_order,
+    told_in_two_ways,
     two_dates,
     two_messages,
 )
 from tests.services.people import START, Person, colleague, days, site_entry
+from tests.services.trail_entries import entries_of
 
 
 def decide(trial: TwoSites, draw: Random, person: Person, matter: OpenMatter) -> None:
@@ -202,6 +204,15 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
         assert settled == seen
     entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
     assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
+
+
+def test_the_entry_that_settles_what_the_edc_sent_twice_names_it(lone_sites: TwoSites) -> None:
+    trial = lone_sites
+    person = told_in_two_ways(trial, trial.sites[0])
+    trial.settle(person, trial.only(MatterKind.edc_message).name, "first_stands")
+    (entry,) = entries_of(trial.installation, AuditEvent.MATTER_SETTLED)
+    assert f"participants/{person.subject}/visits/W6" in str(entry.changes)
+    assert trial.open().every == 0
 
 
 def sent_twice_about(trial: TwoSites, person: Person, part: str) -> None:

@@ -116,7 +116,7 @@ def test_rows_of_nobody_are_named(course: Installation, owner: Owner) -> None:
 
 
 def test_responses_without_their_definition_are_counted(course: Installation, owner: Owner) -> None:
-    """The baseline as it was sent, and as it was corrected; and another form, which was entered from paper."""
+    """The baseline as it was sent and as it was corrected, and a form that was entered from paper."""
     owner.run("UPDATE slot SET instrument = 'unknown'")
     assert inspect_trail(course).unscored == 3
     owner.run("UPDATE slot SET instrument = 'qlq-c30' WHERE visit = 'BL'")

@@ -13,7 +13,7 @@ from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
 from app.services.capture.forms import form_definition
 from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.patient.submitted_forms import has_urgent_answers
+from app.services.patient.submitted_forms import has_urgent_answers, is_of_its_day
 from app.services.patient.urgent_call import is_today
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
@@ -147,7 +147,11 @@ def _holds_urgent_answers(
     context: ParticipantContext, rows: Sequence[tuple[Slot, Response | None]], drafts: Mapping[int, Draft]
 ) -> bool:
     """Whether what was sent today, or a draft that was changed today, means "call now"."""
-    sent = [(slot, response.answers) for slot, response in rows if response is not None]
+    sent = [
+        (slot, response.answers)
+        for slot, response in rows
+        if response is not None and is_of_its_day(context, response)
+    ]
     saved = [
         (slot, draft.answers)
         for slot, _ in rows

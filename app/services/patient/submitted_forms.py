@@ -11,6 +11,7 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue, urgent_items
 from app.domain.instruments.text import InstrumentText
 from app.domain.plans.occasions import FormOccasion
+from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, form_definition
 from app.services.capture.submission import SubmissionReceipt
@@ -25,7 +26,7 @@ from app.storage.tables.schedule import Slot
 class SubmittedFormSummary:
     """A form that was sent: which, when, how its receipt reads, and whether its answers may be read.
 
-    `urgent`: what was sent holds an answer that means "call now".
+    `urgent`: what was sent holds an answer of that day which means "call now".
     """
 
     slot: str
@@ -127,8 +128,14 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
         receipt=response.public_id,
         late=response.out_of_window,
         readable=definition.plan.shows_answers,
-        urgent=has_urgent_answers(definition, response.answers),
+        urgent=is_of_its_day(context, response) and has_urgent_answers(definition, response.answers),
     )
+
+
+def is_of_its_day(context: ParticipantContext, response: Response) -> bool:
+    """Whether it was filled in on the day that it came; paper may be entered long after."""
+    sent_on = local_day(response.submitted_at, context.participant.zone)
+    return response.collected_on in (None, sent_on)
 
 
 def has_urgent_answers(definition: FormDefinition, answers: Mapping[str, AnswerValue]) -> bool:

@@ -14,7 +14,7 @@ from app.storage.tables.studies import Site
 class UrgentCall:
     """The number to call now, and the other one, "" where there is none.
 
-    `is_site`: it is the site's own. `words` are the site's own beside it, "" for ours.
+    `is_site`: it is the site's own. `words` are the site's own beside its number, "" for ours.
     """
 
     phone: str
@@ -32,10 +32,10 @@ def get_urgent_call(context: ParticipantContext) -> UrgentCall:
     with context.read() as session:
         site = session.get_one(Site, visitor.site.id)
     emergency = find_emergency_phone(context, site)
-    words, week = urgent_words(site, visitor.language), site.week_hours or {}
+    week = site.week_hours or {}
     if emergency and week and not is_answered(week, context.at.astimezone(load_zone(site.zone))):
-        return UrgentCall(emergency, site.phone, is_site=False, words=words)
-    return UrgentCall(site.phone, emergency, is_site=True, words=words)
+        return UrgentCall(emergency, site.phone, is_site=False, words="")
+    return UrgentCall(site.phone, emergency, is_site=True, words=urgent_words(site, visitor.language))
 
 
 def find_emergency_phone(context: ParticipantContext, site: Site) -> str:
