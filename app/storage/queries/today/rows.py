@@ -110,7 +110,9 @@ def _counts(shape: TodayShape) -> sa.Select[Any]:
     parts = []
     for reason in SOURCES:
         source = _source(reason, shape)
-        some = sa.select(source.c.person).where(*_wanted(source, shape)).limit(COUNTED).subquery()
+        # In the order of the list, so that the same index serves both and counting stops early.
+        wanted = sa.select(source.c.person).where(*_wanted(source, shape))
+        some = wanted.order_by(source.c.at, source.c.person).limit(COUNTED).subquery()
         rank = sa.literal_column(str(RANKS[reason]), sa.Integer).label("rank")
         parts.append(sa.select(rank, some.c.person))
     found = sa.union_all(*parts).cte("found")
