@@ -146,7 +146,7 @@ def test_a_form_is_dated_as_its_window_was_judged() -> None:
         of_paper = "collected_on" in facts
         assert flags(rows, "ABLD0FL") == (baseline if of_paper else [])
         assert ("CHG" in rows["W6"]) is bool(baseline)
-        done = next(row["QSDTC"] for row in build_qs(STUDY, history(*told)).rows)
+        done = str(next(row["QSDTC"] for row in build_qs(STUDY, history(*told)).rows))
         assert len(done) == (10 if of_paper else 19)
         assert precedes_start(done, START) is bool(baseline)
 

@@ -185,10 +185,16 @@ def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry
         "contents": ", ".join(opened.contents),
         "file": ", ".join(entry.formats),
     }
+    enter_export(context, opened.cut.study_id, said, purpose)
+
+
+def enter_export(context: DataContext, study_id: int, said: Mapping[str, str], purpose: str) -> None:
+    """Enter in the study's trail what of it leaves, and what for."""
     changes = [FieldChange("export", name, None, value) for name, value in said.items()]
     with context.unit_of_work() as work:
-        chain = study_chain(opened.cut.study_id)
-        work.record(AuditEvent.DATA_EXPORTED, chain, opened.cut.study_id, reason=purpose, changes=changes)
+        work.record(
+            AuditEvent.DATA_EXPORTED, study_chain(study_id), study_id, reason=purpose, changes=changes
+        )
 
 
 @dataclass(slots=True)
