@@ -159,8 +159,8 @@ class OpenedExport:
 def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedExport:
     """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
     cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
-    selection = DataSelection(frozenset(LEFT_OUT[name] for name in entry.without))
     contents = tuple(each for each in list_contents(context, cut.study_id) if each not in entry.without)
+    selection = DataSelection(frozenset(scope for name, scope in LEFT_OUT.items() if name not in contents))
     installation = context.installation
     return OpenedExport(
         cut=cut,
