@@ -14,7 +14,7 @@ from app.domain.datasets.events import build_ice, build_icepos
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.questionnaires import build_qs
 from app.domain.datasets.study import DatasetStudy, study_day
-from app.domain.datasets.subjects import build_ds, build_sv
+from app.domain.datasets.subjects import build_dm, build_ds, build_sv
 from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.registry import score_answers
@@ -251,6 +251,14 @@ def test_a_death_known_to_the_month_is_told_as_stated() -> None:
     death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
     assert (death["ICEDTC"], str(death["ICEDT"]), death["ICEPREC"]) == ("2026-06", "2026-06-30", "MONTH")
     assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", 119)
+    day = "2026-06-10"
+    earlier = left | {"date": day, "effective_on": day, "recorded_at": "2026-07-01T08:00:00.000Z"}
+    told = history(person(), event("p/status", 4, status={"in_force": [left, earlier]}))
+    death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
+    assert (death["ICEDTC"], death["ICEASOF"]) == (day, "2026-07-01T08:00:00Z")
+    assert [row["DTHDTC"] for row in build_dm(STUDY, told)] == [day]
+    recorded = [row["DSDTC"] for row in build_ds(STUDY, told) if row["DSTERM"] == "death"]
+    assert recorded == ["2026-07-01T08:00:00Z", "2026-03-10T00:00:00Z"]
     assert study_day(None, None) is None
     assert fold_history([], EVERYTHING) is None
 

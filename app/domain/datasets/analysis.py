@@ -232,7 +232,7 @@ def _state(history: SubjectHistory, form: FormFact) -> str:
     if form.state == "open":
         return "IN GRACE"
     opens, closes = form.day("opens_on"), form.day("closes_on")
-    death = next((left for left in history.exits if left.kind == ExitKind.death), None)
+    death = history.find_exit(ExitKind.death)
     if form.state == "not_expected" and death and opens and closes and opens <= death.effective_on <= closes:
         return "DIED IN WINDOW"
     return form.state.upper().replace("_", " ")

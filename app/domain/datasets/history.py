@@ -136,6 +136,11 @@ class SubjectHistory:
     exits: tuple[ExitFact, ...]
     forms: tuple[FormFact, ...]
 
+    def find_exit(self, kind: str) -> ExitFact | None:
+        """The disposition of a kind that counts: the earliest, and the more exact of two of one day."""
+        stated = (each for each in self.exits if each.kind == kind)
+        return min(stated, key=lambda each: (each.effective_on, -len(each.stated)), default=None)
+
     @property
     def consented_on(self) -> date | None:
         """The day of consent."""
@@ -204,7 +209,7 @@ def _exits(status: Mapping[str, Any], event: Event) -> tuple[ExitFact, ...]:
             stated=each["date"],
             effective_on=date.fromisoformat(each["effective_on"]),
             source=each["source"],
-            recorded_at=read_moment(event["recorded_at"]),
+            recorded_at=read_moment(each.get("recorded_at") or event["recorded_at"]),
         )
         for each in status["in_force"]
     )
