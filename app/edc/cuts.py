@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import islice
 from typing import Annotated
 
 import orjson
@@ -85,15 +86,13 @@ def _streamed(
 ) -> Iterator[bytes]:
     if is_bodiless(request):
         return
-    count, lines = 0, list[bytes]()
-    for change in changes:
-        count += 1
-        lines.append(orjson.dumps(asdict(change)) + b"\n")
-        if len(lines) == PIECE:
+    count = 0
+    try:
+        while lines := [orjson.dumps(asdict(each)) + b"\n" for each in islice(changes, PIECE)]:
+            count += len(lines)
             yield b"".join(lines)
-            lines.clear()
-    yield b"".join(lines)
-    log_transfer(replace(context, at=get_now(request)), replace(handed, rows=count))
+    finally:  # also of a transfer that was broken off
+        log_transfer(replace(context, at=get_now(request)), replace(handed, rows=count))
 
 
 def _shown(cut: NamedCut) -> dict[str, object]:

@@ -247,7 +247,9 @@ def _streamed(request: Request, context: EdcContext, through: int) -> Iterator[b
     if is_bodiless(request):
         return
     count = 0
-    for lines in transfers.stream_snapshot(context, through):
-        count += len(lines)
-        yield "".join(f"{line}\n" for line in lines).encode()
-    log_transfer(replace(context, at=get_now(request)), TransferRange("snapshot", 0, through, count))
+    try:
+        for lines in transfers.stream_snapshot(context, through):
+            count += len(lines)
+            yield "".join(f"{line}\n" for line in lines).encode()
+    finally:  # also of a transfer that was broken off
+        log_transfer(replace(context, at=get_now(request)), TransferRange("snapshot", 0, through, count))

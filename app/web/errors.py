@@ -20,6 +20,7 @@ from app.i18n.languages import Language
 from app.i18n.marking import N_
 from app.web.dependencies import get_language, get_now
 from app.web.form_fields import UNWRITABLE
+from app.web.middleware.head import is_bodiless
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
@@ -153,10 +154,10 @@ def http_response(request: Request, error: HTTPException) -> Response:
 
 
 def list_methods(request: Request) -> list[str]:
-    """The methods that any route takes at the address of this request; HEAD goes with GET."""
+    """The methods that any route takes at the address of this request; HEAD goes with GET unless refused."""
     routes = [each for each in request.app.router.routes if each.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in routes for method in route.methods or ()}
-    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+    return sorted(methods | ({"HEAD"} if "GET" in methods and not is_bodiless(request) else set()))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

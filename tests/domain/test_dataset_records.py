@@ -14,12 +14,13 @@ from app.domain.datasets.events import build_ice, build_icepos
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.questionnaires import build_qs
 from app.domain.datasets.study import DatasetStudy, study_day
-from app.domain.datasets.subjects import build_ds, build_sv
+from app.domain.datasets.subjects import build_dm, build_ds, build_sv
 from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 from app.domain.refusal import BadDefinition
+from app.services.datasets.recheck import precedes_start
 from tests.domain.questionnaires import DIARY, QLQ_C30, QUESTIONNAIRES
 from tests.domain.trial import SHIPPED
 
@@ -32,6 +33,7 @@ STUDY = DatasetStudy(
 )  # fmt: skip
 EVERYTHING = ("arm:read", "answers:read", "scores:read", "diary:read")
 Event = dict[str, Any]
+START = ("Asia/Shanghai", "2026-03-04", "2026-03-04T03:00:00.000Z")
 LEFT = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04-30", "source": "site"}
 
 
@@ -65,7 +67,9 @@ def slot(visit: str, state: str, target: str | None, **more: object) -> dict[str
 def form(visit: str, completed_at: str, value: int, **more: object) -> Event:
     answers = {item.code: value for item in QLQ_C30.items}
     response = {
-        "completed_at": completed_at, "mode": "own_device", "originator": "participant", "helped_by": None,
+        "completed_at": completed_at, "received_at": completed_at, "captured_offline": False,
+        "device_skew_seconds": None, "collected_on": None, "mode": "own_device",
+        "originator": "participant", "helped_by": None,
         "language": "en", "text_sha256": "0" * 64, "algorithm": QLQ_C30.algorithm, "response_version": 1,
     }  # fmt: skip
     scores = [spell_score(score) for score in score_answers(QLQ_C30, answers)]
@@ -116,6 +120,35 @@ def test_the_baseline_is_the_last_valid_form_before_the_randomisation() -> None:
     visits = tuple(replace(rule, closes_with=None) for rule in SHIPPED.visits)
     plain = adqs(replace(STUDY, plan=replace(SHIPPED, visits=visits)), person(), *forms[:1])
     assert (flags(plain, "ABLFL"), plain["BL"].get("BASE")) == ([], None)
+
+
+@pytest.mark.req("REP-06", "TIM-05")
+def test_a_form_is_dated_as_its_window_was_judged() -> None:
+    """Paper by the day on it and not by when it was typed; a device's clock only offline, and set right."""
+    typed, randomised = "2026-04-20T02:00:00.000Z", anchor("randomisation", *START[1:])
+    wrong = "2026-03-03T02:00:00.000Z"
+    offline = {
+        "captured_offline": True, "device_skew_seconds": 86400, "received_at": "2026-03-09T02:00:00.000Z",
+    }  # fmt: skip
+    for completed_at, facts, on, baseline in (
+        (typed, {"collected_on": "2026-03-04"}, "2026-03-04", ["BL"]),
+        (typed, {"collected_on": "2026-03-05"}, "2026-03-05", []),
+        (wrong, {"received_at": "2026-03-05T02:00:00.000Z"}, "2026-03-05", []),
+        (wrong, offline, "2026-03-04", ["BL"]),
+        (wrong, offline | {"received_at": "2026-03-02T02:00:00.000Z"}, "2026-03-02", ["BL"]),
+        (wrong, offline | {"device_skew_seconds": 172800}, "2026-03-05", []),
+    ):
+        baseline_form = form("BL", completed_at, 1)
+        baseline_form["data"]["response"] |= facts
+        told = (person(), randomised, baseline_form, form("W6", "2026-04-15T02:00:00.000Z", 2))
+        rows = adqs(STUDY, *told)
+        assert (str(rows["BL"]["ADT"]), flags(rows, "ABLFL")) == (on, baseline), facts
+        of_paper = "collected_on" in facts
+        assert flags(rows, "ABLD0FL") == (baseline if of_paper else [])
+        assert ("CHG" in rows["W6"]) is bool(baseline)
+        done = str(next(row["QSDTC"] for row in build_qs(STUDY, history(*told)).rows))
+        assert len(done) == (10 if of_paper else 19)
+        assert precedes_start(done, START) is bool(baseline)
 
 
 @pytest.mark.req("REP-06")
@@ -218,6 +251,14 @@ def test_a_death_known_to_the_month_is_told_as_stated() -> None:
     death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
     assert (death["ICEDTC"], str(death["ICEDT"]), death["ICEPREC"]) == ("2026-06", "2026-06-30", "MONTH")
     assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", 119)
+    day = "2026-06-10"
+    earlier = left | {"date": day, "effective_on": day, "recorded_at": "2026-07-01T08:00:00.000Z"}
+    told = history(person(), event("p/status", 4, status={"in_force": [left, earlier]}))
+    death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
+    assert (death["ICEDTC"], death["ICEASOF"]) == (day, "2026-07-01T08:00:00Z")
+    assert [row["DTHDTC"] for row in build_dm(STUDY, told)] == [day]
+    recorded = [row["DSDTC"] for row in build_ds(STUDY, told) if row["DSTERM"] == "death"]
+    assert recorded == ["2026-07-01T08:00:00Z", "2026-03-10T00:00:00Z"]
     assert study_day(None, None) is None
     assert fold_history([], EVERYTHING) is None
 

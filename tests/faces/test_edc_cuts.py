@@ -1,11 +1,17 @@
 """Cuts as an EDC makes and reads them."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
+from sqlmodel import select
 
+from app.domain.datasets.changes import DataChange
 from app.domain.records.access import Scope
+from app.services.core.context import EdcContext
+from app.services.datasets.cut_changes import compare_cuts
+from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import BASE, Edc, answered, signed_in
@@ -55,3 +61,23 @@ def test_a_cut_takes_its_scope_and_shows_what_the_scopes_open(
     fields = {line["field"] for line in lines}
     assert {"response", "scores"} <= fields
     assert "answers" not in fields
+
+
+@pytest.mark.req("EDC-05")
+def test_a_transfer_that_breaks_off_is_noted_with_what_was_handed_over(
+    app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edc.post("/cuts", CUT)
+    answered(app, sites[0], "0571-001", clock.at)
+    edc.post("/cuts", CUT | {"name": "IA2"})
+
+    def broken(context: EdcContext, study: str, older: str, newer: str) -> Iterator[DataChange]:
+        yield next(compare_cuts(context, study, older, newer))
+        raise ConnectionError
+
+    monkeypatch.setattr("app.edc.cuts.compare_cuts", broken)
+    monkeypatch.setattr("app.edc.cuts.PIECE", 1)
+    edc.get("/cuts/IA2/changes", since="IA1")
+    with app.state.installation.read() as session:
+        noted = session.exec(select(Transfer).where(Transfer.resource == "cut changes")).one()
+    assert noted.rows == 1

@@ -57,6 +57,8 @@ def test_a_statistician_makes_a_cut_and_downloads_datasets_of_it(clinic: ClinicF
     assert [row.one("th").text for row in shown.one("tbody").all("tr")] == ["IA2", "FINAL", "IA1"]
     assert "Li Na" in shown.one("tbody").text
     assert "Operator" in shown.one("tbody").text
+    refused = statistician.head(urls.EXPORT_FILE, params=ADQS)  # nothing is made or recorded
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
     file = statistician.get(urls.EXPORT_FILE, params=ADQS)
     assert file.headers["content-disposition"] == 'attachment; filename="sbrt-nsclc-FINAL-adqs.csv"'
     assert file.text.startswith("STUDYID,USUBJID,SUBJID,SITEID,TRTP,")

@@ -30,7 +30,11 @@ def test_a_cut_is_made_exported_compared_and_computed_again(
     assert capsys.readouterr().out.count("(made before)") == 1
     assert main(["cuts", STUDY]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(": first interim analysis")
-    assert main(["compare-cuts", STUDY, "IA1", "FINAL", str(tmp_path / "changes.csv")]) == 0
+    compare = ["compare-cuts", STUDY, "IA1", "FINAL", str(tmp_path / "changes.csv"), "--purpose"]
+    assert main([*compare, " "]) != 0
+    assert not (tmp_path / "changes.csv").exists()
+    capsys.readouterr()
+    assert main([*compare, "cleaning"]) == 0
     assert "answers.q9" in (tmp_path / "changes.csv").read_text("utf-8")
     assert capsys.readouterr().err.endswith(" changes after IA1 through FINAL.\n")
     export = ["export", STUDY, "--cut", "FINAL", "--to", str(tmp_path / "out"), "--purpose", "the paper"]

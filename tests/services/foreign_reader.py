@@ -59,7 +59,7 @@ def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
                 if slot["state"] in ("missed", "excused", "not_expected"):
                     found[subject, code, visit] = {"DTYPE": "PHANTOM"}
                 continue
-            value, day = scored[visit], _day(form["data"]["response"]["completed_at"])
+            value, day = scored[visit], _day(form["data"]["response"])
             cells = {"ADT": day.isoformat(), "ADY": _study_day(day, start), "AVAL": value}
             cells |= {"BASE": base} if base else {}
             cells |= {"ABLFL": "Y"} if visit == "BL" and value else {}
@@ -96,8 +96,14 @@ def _printed(value: Fraction) -> str:
     return text or "0"
 
 
-def _day(text: str) -> date:
-    return (datetime.fromisoformat(text).astimezone(UTC) + SHANGHAI).date()
+def _day(response: Mapping[str, Any]) -> date:
+    if response["collected_on"]:
+        return date.fromisoformat(response["collected_on"])
+    at = datetime.fromisoformat(response["received_at"])
+    if response["captured_offline"] and response["completed_at"] != response["received_at"]:
+        sent = datetime.fromisoformat(response["completed_at"])
+        at = min(at, sent + timedelta(seconds=response["device_skew_seconds"] or 0))
+    return (at.astimezone(UTC) + SHANGHAI).date()
 
 
 def _study_day(day: date, start: date | None) -> str:

@@ -1,5 +1,6 @@
 """Named cuts: a number of the feed and an instant, made once; and what changed between two of them."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.datasets.cut_changes import compare_cuts
+from app.services.datasets.cut_changes import compare_cuts, export_changes
 from app.services.datasets.cuts import get_named_cut, list_cuts, make_cut
 from app.storage.queries.feed_pages import read_feed_head
 from app.storage.tables.audit import AuditEntry
@@ -124,6 +125,17 @@ def test_what_changed_is_told_by_field_with_reason_and_author(trial: Installatio
     (later,) = (each for each in changes if each.visit == "W12" and each.field == "answers")
     assert (later.subject, later.old, later.new) == (TREATED, "", "30")
     assert not [each for each in changes if each.subject == DEAD and each.type == "status.recorded"]
+
+
+@pytest.mark.req("AUD-07", "REP-09")
+def test_a_file_of_changes_is_in_the_trail_before_it_has_a_line(trial: Installation) -> None:
+    with pytest.raises(Refused, match=r"^purpose_needed"):
+        export_changes(operator(trial), STUDY, "IA1", "FINAL", " ")
+    export_changes(operator(trial), STUDY, "IA1", "FINAL", "cleaning")
+    with trial.read() as session:
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.DATA_EXPORTED)).one()
+    told = {change["field"]: change["new"] for change in json.loads(entry.changes)}
+    assert (entry.reason, told["cut"], told["dataset"]) == ("cleaning", "IA1, FINAL", "changes")
 
 
 @pytest.mark.req("IAM-02", "REP-08")

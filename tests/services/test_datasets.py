@@ -304,6 +304,17 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
     assert rows_of(tmp_path / "none", "dm") == []
 
 
+@pytest.mark.req("REP-08", "AUD-07")
+def test_what_is_not_seen_at_every_site_is_left_out_of_all(lone_trial: Installation, tmp_path: Path) -> None:
+    """A data manager of the study who is statistician of one site: no row holds more than the trail says."""
+    site = site_of(lone_trial)
+    actor, more = colleague(Role.DATA_MANAGER, site, everywhere=True), colleague(Role.STATISTICIAN, site)
+    both = StaffContext(lone_trial, replace(actor, grants=(*actor.grants, *more.grants)), LATER)
+    contents = export_cut(both, STUDY, ExportEntry("FINAL", PURPOSE, ("csv",)), tmp_path / "out").contents
+    assert "scores" not in contents
+    assert {row["AVAL"] for row in rows_of(tmp_path / "out", "adqs")} == {""}
+
+
 @pytest.mark.req("REP-09", "VAL-07")
 def test_every_figure_is_computed_a_second_time(lone_trial: Installation) -> None:
     for name in ("IA1", "FINAL"):

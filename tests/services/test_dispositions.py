@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import ANSWERABLE, ExitKind, Status, died_in_window
 from app.domain.records.access import Role
+from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
@@ -237,6 +238,7 @@ def test_a_death_to_the_month_and_then_to_the_day_leaves_nothing_missed(person: 
         lines = session.exec(select(FeedEvent.line).where(FeedEvent.type == "status.recorded")).all()
     in_force = [json.loads(line)["data"]["status"]["in_force"] for line in lines]
     assert [len(each) for each in in_force] == [1, 2]
+    assert {each["recorded_at"] for each in in_force[1]} == {format_instant(at)}
 
 
 def test_a_plan_without_the_date_of_a_withdrawal_records_the_withdrawal_alone(person: Person) -> None:

@@ -9,7 +9,7 @@ from app.cli.operator import operator_context
 from app.domain.datasets.changes import DataChange
 from app.domain.records.audit import format_instant
 from app.domain.spreadsheets import MARK, write_lines
-from app.services.datasets.cut_changes import compare_cuts
+from app.services.datasets.cut_changes import export_changes
 from app.services.datasets.cuts import NamedCut, list_cuts, make_cut
 
 
@@ -33,6 +33,7 @@ def declare_compare_cuts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("older")
     parser.add_argument("newer")
     parser.add_argument("target", metavar="OUT.csv", type=Path)
+    parser.add_argument("--purpose", required=True, help="what it is for; it stands in the audit trail")
     parser.set_defaults(run=run_compare_cuts)
 
 
@@ -54,7 +55,9 @@ def run_compare_cuts(arguments: argparse.Namespace) -> int:
     """Write every change after the older cut through the newer one to a CSV file."""
     count = 0
     with operator_context() as context:
-        changes = compare_cuts(context, arguments.study, arguments.older, arguments.newer)
+        changes = export_changes(
+            context, arguments.study, arguments.older, arguments.newer, arguments.purpose
+        )
         with arguments.target.open("w", encoding="utf-8", newline="") as file:
             file.write(MARK + write_lines([[field.name for field in fields(DataChange)]]))
             for change in changes:

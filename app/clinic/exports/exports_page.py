@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from app.clinic.frame.field_names import words_by_label
@@ -20,6 +21,7 @@ from app.services.datasets.download import find_cut_makers, prepare_download
 from app.services.datasets.export import LEFT_OUT, ExportEntry, list_contents, list_formats
 from app.services.datasets.readers import is_within_reach
 from app.web.form_fields import ActCode, ActWords
+from app.web.middleware.head import is_bodiless
 from app.web.urls import EXPORT_FILE, EXPORTS
 
 LABELS = {
@@ -102,6 +104,8 @@ def save_datasets(
     format_: Annotated[str, Query(alias="format", max_length=40)] = "",
     purpose: Annotated[str, Query(max_length=400)] = "",
 ) -> Response:
+    if is_bodiless(desk.request):
+        raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     named = "" if dataset == EVERYTHING else dataset.upper()
     entry = ExportEntry(narrow_text(cut), purpose, (format_,), dataset=named)
     try:

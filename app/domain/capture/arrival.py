@@ -49,7 +49,7 @@ def classify_arrival(
     Begun and received within the grace: accepted. Captured inside the window and received at most 72 hours
     after closing: accepted as out of window. Anything else, or captured after an exit, is quarantined.
     """
-    moment = received_at if captured_at is None else min(captured_at, received_at)
+    moment = completion_instant(captured_at, received_at)
     if is_after_exit(facts.exit, moment):
         return Arrival.quarantined
     if received_at < window.closes_at:
@@ -60,6 +60,11 @@ def classify_arrival(
     if captured_inside and received_at <= window.closes_at + LATE_ARRIVAL:
         return Arrival.out_of_window
     return Arrival.quarantined
+
+
+def completion_instant(captured_at: datetime | None, received_at: datetime) -> datetime:
+    """When a document counts as completed: when it was captured, and never after it arrived."""
+    return received_at if captured_at is None else min(captured_at, received_at)
 
 
 def is_after_exit(ended: Exit | None, moment: datetime) -> bool:

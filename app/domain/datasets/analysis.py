@@ -35,13 +35,13 @@ ADQS = DatasetTable(
         BETTER   | text:6   | P | Better End of the Range | HIGHER or LOWER
         AVISIT   | text:20  | P | Analysis Visit
         AVISITN  | decimal  | P | Analysis Visit (N)
-        ADT      | date     | C | Analysis Date | local day of completion, in the participant's zone
+        ADT      | date     | C | Analysis Date | local day of completion; of a paper form, its day
         ADY      | integer  | D | Analysis Relative Day | from randomisation; there is no day 0
         AVAL     | decimal  | D | Analysis Value | the score with at most 10 decimals, never rounded again
         BASE     | decimal  | D | Baseline Value | AVAL of the record with ABLFL
         CHG      | decimal  | D | Change from Baseline | AVAL - BASE; empty up to the baseline
         ABLFL    | text:1   | D | Baseline Record Flag | last valid form before the anchor of the plan's rule
-        ABLD0FL  | text:1   | D | Baseline on Day of Randomisation Flag | its hour is not known
+        ABLD0FL  | text:1   | D | Baseline on Day of Randomisation Flag | an hour is not known
         ANL01FL  | text:1   | D | Analysis Flag 01 | scored inside the window of a planned visit
         AWTARGET | integer  | P | Analysis Window Target
         AWLO     | integer  | P | Analysis Window Beginning Timepoint
@@ -176,17 +176,18 @@ def _find_baseline(
         visits = (rule.code, rule.code + "-")
         of_rule = form.visit == visits[0] or form.visit.startswith(visits[1])
         if value is not None and of_rule and form.is_in_window and _is_before(form, anchor):
-            on_day = anchor is not None and anchor.at is None and form.completed_on == anchor.on
+            by_day = anchor is not None and (anchor.at is None or form.completed_at is None)
+            on_day = anchor is not None and by_day and form.completed_on == anchor.on
             found = _Baseline(form, value, on_day)
     return found
 
 
 def _is_before(form: FormFact, anchor: AnchorFact | None) -> bool:
-    """Before the anchor's instant; by its day, which counts itself, where no hour is known."""
+    """Before the anchor's instant; by its day, which counts itself, where one of both has no hour."""
     at, on = form.completed_at, form.completed_on
-    if anchor is None or at is None or on is None:
+    if anchor is None or on is None:
         return True
-    return at < anchor.at if anchor.at is not None else on <= anchor.on
+    return on <= anchor.on if at is None or anchor.at is None else at < anchor.at
 
 
 def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[str, Any]:
@@ -231,7 +232,7 @@ def _state(history: SubjectHistory, form: FormFact) -> str:
     if form.state == "open":
         return "IN GRACE"
     opens, closes = form.day("opens_on"), form.day("closes_on")
-    death = next((left for left in history.exits if left.kind == ExitKind.death), None)
+    death = history.find_exit(ExitKind.death)
     if form.state == "not_expected" and death and opens and closes and opens <= death.effective_on <= closes:
         return "DIED IN WINDOW"
     return form.state.upper().replace("_", " ")
@@ -255,7 +256,7 @@ def _value(form: FormFact, scale: Scale, value: Decimal | None, baseline: _Basel
 
 
 def _is_after(form: FormFact, baseline: FormFact) -> bool:
-    return (form.completed_at, form.ref) > (baseline.completed_at, baseline.ref)
+    return (form.completed_local, form.ref) > (baseline.completed_local, baseline.ref)
 
 
 def _is_analysed(study: DatasetStudy, form: FormFact, baseline: _Baseline | None) -> bool:

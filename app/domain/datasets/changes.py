@@ -93,5 +93,6 @@ def _spelled(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(_spelled(each) for each in value)
     if isinstance(value, Mapping):
-        return " ".join(_spelled(each) for each in value.values() if each is not None)
+        stated = (each for name, each in value.items() if name != "recorded_at" and each is not None)
+        return " ".join(map(_spelled, stated))
     return "" if value is None else str(value)

@@ -91,7 +91,7 @@ def list_events(study: DatasetStudy, history: SubjectHistory) -> list[Intercurre
         day = fact.on.isoformat()
         events.append(IntercurrentEvent(kind.kind, name, "OCCURRED", day, fact.on, fact.source, recorded))
     for exit_kind, name in _EXITS:
-        left = next((each for each in history.exits if each.kind == exit_kind), None)
+        left = history.find_exit(exit_kind)
         if left is None:
             events.append(IntercurrentEvent(exit_kind, name, "NONE RECORDED"))
             continue

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from app.domain.capture.arrival import completion_instant
+from app.domain.capture.outbox import credible_capture
 from app.domain.datasets.redaction import Event, redact_event
 from app.domain.plans.windows import load_zone, local_day
 
@@ -72,20 +74,39 @@ class FormFact:
         return self.response is not None and not (self.slot["out_of_window"] or self.slot["out_of_plan"])
 
     @property
+    def collected_on(self) -> date | None:
+        """The day on which it was filled in on paper; None for any other form."""
+        return None if self.response is None else read_day(self.response.get("collected_on"))
+
+    @property
     def completed_at(self) -> datetime | None:
-        """When it was completed; None for one that was not."""
-        return None if self.response is None else read_moment(self.response["completed_at"])
+        """When it was completed, by the server's clock, as its window was judged; None without an instant.
+
+        The device's word counts for a form that could not be sent at once, set right by its skew; any other
+        form counts from when it arrived. Of a paper form the day alone is known.
+        """
+        if self.response is None or self.collected_on is not None:
+            return None
+        received_at, stated = self.response["received_at"], self.response["completed_at"]
+        offline = self.response["captured_offline"] and stated != received_at
+        captured = credible_capture(read_moment(stated), self.response["device_skew_seconds"], offline)
+        return completion_instant(captured, read_moment(received_at))
 
     @property
     def completed_on(self) -> date | None:
-        """The local day on which it was completed."""
+        """The local day on which it was completed; of a paper form, the day that stands on it."""
         at = self.completed_at
-        return None if at is None else local_day(at, self.slot["zone"])
+        return self.collected_on if at is None else local_day(at, self.slot["zone"])
 
     @property
     def completed_local(self) -> str:
-        """When it was completed by the participant's clock, to the second and without an offset."""
-        at = self.completed_at
+        """When it was completed by the participant's clock, to the second and without an offset.
+
+        Of a paper form the day alone, which comes before any hour of it.
+        """
+        at, on = self.completed_at, self.collected_on
+        if on is not None:
+            return on.isoformat()
         if at is None:
             return ""
         return at.astimezone(load_zone(self.slot["zone"])).replace(tzinfo=None).isoformat(timespec="seconds")
@@ -114,6 +135,11 @@ class SubjectHistory:
     anchors: Mapping[str, AnchorFact]
     exits: tuple[ExitFact, ...]
     forms: tuple[FormFact, ...]
+
+    def find_exit(self, kind: str) -> ExitFact | None:
+        """The disposition of a kind that counts: the earliest, and the more exact of two of one day."""
+        stated = (each for each in self.exits if each.kind == kind)
+        return min(stated, key=lambda each: (each.effective_on, -len(each.stated)), default=None)
 
     @property
     def consented_on(self) -> date | None:
@@ -183,7 +209,7 @@ def _exits(status: Mapping[str, Any], event: Event) -> tuple[ExitFact, ...]:
             stated=each["date"],
             effective_on=date.fromisoformat(each["effective_on"]),
             source=each["source"],
-            recorded_at=read_moment(event["recorded_at"]),
+            recorded_at=read_moment(each.get("recorded_at") or event["recorded_at"]),
         )
         for each in status["in_force"]
     )

@@ -38,7 +38,7 @@ QS = DatasetTable(
         QSEVLINT | text:8   | P | Evaluation Interval | recall of the item
         VISITNUM | decimal  | P | Visit Number
         VISIT    | text:20  | P | Visit Name
-        QSDTC    | text:20  | C | Date/Time of Finding | local time of completion, without an offset
+        QSDTC    | text:20  | C | Date/Time of Finding | local time of completion; a paper form's day
         QSDY     | integer  | D | Study Day of Finding | from RFSTDTC; there is no day 0
     """),
 )
@@ -217,6 +217,7 @@ def _qualifiers(
     yield "QSOUTFL", "Sent Outside the Window", "Y" if form.slot["out_of_window"] else None, "Derived"
     yield "QSGRCFL", "Sent Within the Grace", "Y" if response["in_grace"] else None, "Derived"
     yield "QSOFFFL", "Filled In Without a Connection", "Y" if response["captured_offline"] else None, "eDT"
+    yield "QSCOLDTC", "Day It Was Filled In on Paper", response.get("collected_on"), "eDT"
     yield "QSBEGDTC", "Begun at (UTC)", response["begun_at"], "eDT"
     yield "QSRCVDTC", "Received at (UTC)", response["received_at"], "eDT"
 

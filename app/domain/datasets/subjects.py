@@ -94,7 +94,7 @@ _MILESTONE, _EVENT = "PROTOCOL MILESTONE", "DISPOSITION EVENT"
 
 def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
     """The one record of a participant."""
-    death = next((left for left in history.exits if left.kind == DispositionKind.death), None)
+    death = history.find_exit(DispositionKind.death)
     yield {
         "STUDYID": study.study,
         "DOMAIN": "DM",

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from app.domain.datasets.changes import DataChange, list_changes
 from app.domain.datasets.redaction import Event, redact_event
+from app.domain.people.names import check_purpose
 from app.domain.refusal import Refused
 from app.services.datasets.cuts import NamedCut, get_named_cut
+from app.services.datasets.export import enter_export, list_contents
 from app.services.datasets.readers import DataContext, read_scopes
 from app.storage.queries.datasets.histories import (
     PersonKey,
@@ -29,6 +31,22 @@ def compare_cuts(context: DataContext, study: str, older: str, newer: str) -> It
     with context.read() as session:
         people = read_people(session, first.study_id)
     return _changes(context, people, first, last)
+
+
+def export_changes(
+    context: DataContext, study: str, older: str, newer: str, purpose: str
+) -> Iterator[DataChange]:
+    """The same for a file, which stands in the audit trail with its purpose before there is anything in it.
+
+    Raises Refused: as `compare_cuts` and `check_purpose`.
+    """
+    stated = check_purpose(purpose)
+    changes = compare_cuts(context, study, older, newer)
+    study_id = get_named_cut(context, study, newer).study_id
+    contents = ", ".join(list_contents(context, study_id))
+    said = {"cut": f"{older}, {newer}", "dataset": "changes", "contents": contents, "file": "csv"}
+    enter_export(context, study_id, said, stated)
+    return changes
 
 
 def _changes(

@@ -159,8 +159,8 @@ class OpenedExport:
 def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedExport:
     """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
     cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
-    selection = DataSelection(frozenset(LEFT_OUT[name] for name in entry.without))
     contents = tuple(each for each in list_contents(context, cut.study_id) if each not in entry.without)
+    selection = DataSelection(frozenset(scope for name, scope in LEFT_OUT.items() if name not in contents))
     installation = context.installation
     return OpenedExport(
         cut=cut,
@@ -185,10 +185,16 @@ def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry
         "contents": ", ".join(opened.contents),
         "file": ", ".join(entry.formats),
     }
+    enter_export(context, opened.cut.study_id, said, purpose)
+
+
+def enter_export(context: DataContext, study_id: int, said: Mapping[str, str], purpose: str) -> None:
+    """Enter in the study's trail what of it leaves, and what for."""
     changes = [FieldChange("export", name, None, value) for name, value in said.items()]
     with context.unit_of_work() as work:
-        chain = study_chain(opened.cut.study_id)
-        work.record(AuditEvent.DATA_EXPORTED, chain, opened.cut.study_id, reason=purpose, changes=changes)
+        work.record(
+            AuditEvent.DATA_EXPORTED, study_chain(study_id), study_id, reason=purpose, changes=changes
+        )
 
 
 @dataclass(slots=True)

@@ -171,7 +171,7 @@ def _check_course(
     valid = [
         row
         for row in rows
-        if row[2] and row[6] == "Y" and row[1].partition("-")[0] == code and _precedes(row[7], start)
+        if row[2] and row[6] == "Y" and row[1].partition("-")[0] == code and precedes_start(row[7], start)
     ]
     base = valid[-1] if valid else None
     place = " ".join(key)
@@ -184,9 +184,10 @@ def _check_course(
         checked[1].compare(f"{place} {form}", change, computed)
 
 
-def _precedes(done: str, start: tuple[str, str, str]) -> bool:
+def precedes_start(done: str, start: tuple[str, str, str]) -> bool:
+    """Whether a form was done before the randomisation, which is its zone, day and instant."""
     zone, day, instant = start
-    if instant:
+    if instant and "T" in done:  # a paper form has a day alone
         local = datetime.fromisoformat(done).replace(tzinfo=load_zone(zone))
         return local < datetime.fromisoformat(instant)
     return not day or done[:10] <= day

@@ -169,9 +169,10 @@ def disposition_event(
 
 
 def _disposition(disposition: Disposition) -> dict[str, object]:
-    """A disposition with its date as it was stated."""
+    """A disposition with its date as it was stated, and when that was recorded."""
     return {
         "kind": disposition.kind,
+        "recorded_at": format_instant(disposition.recorded_at),
         "date": disposition.stated_date,
         "effective_on": disposition.effective_on.isoformat(),
         "source": disposition.source,
