@@ -149,6 +149,7 @@ def _take_tablet_back(request: Request, installation: Installation, response: Re
     token = get_cookie(request, DEVICE_COOKIE)
     if token is not None and end_hand_over(installation, token, at, HandOverEnd.staff):
         restore_devices(request, response)
+        delete_cookie(response, LANGUAGE_COOKIE)  # the participant's
 
 
 @router.post(SIGN_OUT)

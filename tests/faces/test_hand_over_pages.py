@@ -9,6 +9,7 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role
 from app.web.cookies import PREFIX
+from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
@@ -16,7 +17,7 @@ from tests.faces.desk_pages import page
 from tests.faces.visitors import ANSWERS, heading
 from tests.services.people import PIN, START
 
-DEVICE = f"{PREFIX}{DEVICE_COOKIE}"
+DEVICE, LANGUAGE = f"{PREFIX}{DEVICE_COOKIE}", f"{PREFIX}{LANGUAGE_COOKIE}"
 HOME, BACK, ENTRANCE = "/home", "/handed-back", "/desk/sign-in"
 
 
@@ -108,6 +109,17 @@ def test_participants_who_are_bound_on_the_tablet_wait_aside(clinic: ClinicFixtu
     tablet.sign_in()
     assert tablet.client.cookies[DEVICE] == clinic.person.cookie
     assert clinic.person.participant(clinic.clock.at).locked
+
+
+def test_the_language_of_the_one_before_is_nobody_else_s_choice(clinic: ClinicFixture) -> None:
+    """What the desk or the participant before was read in is not stored as the next one's own."""
+    tablet, own = Tablet(clinic), clinic.person.row().language
+    other = "en" if own != "en" else "zh_CN"
+    tablet.client.cookies.set(LANGUAGE, other, domain="testserver.local", path="/")
+    tablet.hand_over()
+    assert clinic.person.row().language == own
+    tablet.sign_in()
+    assert LANGUAGE not in tablet.client.cookies
 
 
 def test_a_form_that_is_not_open_is_not_handed_over(clinic: ClinicFixture) -> None:

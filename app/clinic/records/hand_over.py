@@ -14,6 +14,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.staff_session import sign_out_staff
 from app.services.clinic.hand_over import begin_hand_over
 from app.web.cookies import delete_cookie, get_cookie
+from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.form_fields import ActCode
 from app.web.urls import HAND_OVER, SESSION_COOKIE, WAY_IN
 
@@ -59,6 +60,7 @@ def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
     sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
     response = RedirectResponse(f"{WAY_IN}{token}", 303)
     delete_cookie(response, SESSION_COOKIE)
+    delete_cookie(response, LANGUAGE_COOKIE)  # no choice of the participant who comes
     return response
 
 
