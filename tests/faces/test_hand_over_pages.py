@@ -111,6 +111,19 @@ def test_participants_who_are_bound_on_the_tablet_wait_aside(clinic: ClinicFixtu
     assert clinic.person.participant(clinic.clock.at).locked
 
 
+def test_nobody_who_is_bound_is_open_before_the_participant_has_confirmed(clinic: ClinicFixture) -> None:
+    """Also when nobody confirms: then the browser is theirs again when staff sign in."""
+    client = visitor(clinic.app)
+    client.cookies.set(DEVICE, clinic.person.cookie, domain="testserver.local", path="/")
+    tablet = Tablet(clinic, client)
+    for _ in range(2):
+        client.post(f"{clinic.url}/hand-over", data={"slot": ""})
+        assert (DEVICE in client.cookies, client.get(HOME).status_code) == (False, 401)
+        assert clinic.person.participant(clinic.clock.at).put_down
+        tablet.sign_in()
+        assert client.cookies[DEVICE] == clinic.person.cookie
+
+
 def test_the_language_of_the_one_before_is_nobody_else_s_choice(clinic: ClinicFixture) -> None:
     """What the desk or the participant before was read in is not stored as the next one's own."""
     tablet, own = Tablet(clinic), clinic.person.row().language
