@@ -15,6 +15,7 @@ from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import page
 from tests.faces.visitors import ANSWERS, heading
+from tests.markup import parsed
 from tests.services.people import PIN, START
 
 DEVICE, LANGUAGE = f"{PREFIX}{DEVICE_COOKIE}", f"{PREFIX}{LANGUAGE_COOKIE}"
@@ -88,6 +89,23 @@ def test_an_idle_tablet_and_one_that_is_given_back_show_nothing(clinic: ClinicFi
     assert tablet.hand_over() == HOME
     assert tablet.client.post("/settings/leave").headers["location"] == BACK
     assert tablet.leads_to(HOME) == BACK
+
+
+def test_answers_that_arrive_on_an_idle_tablet_wait_for_the_second_check(clinic: ClinicFixture) -> None:
+    """Without the runner they are carried along; the runner's page asks for the PIN beside itself."""
+    tablet, slot = Tablet(clinic), clinic.person.slot("BL").public_id
+    tablet.hand_over(slot)
+    tablet.client.post(f"/f/{slot}/begin", data={"who": "self"})
+    clinic.clock.forward(minutes=16)
+    assert heading(tablet.client.get(f"/f/{slot}?confirm")) == "You were away for a while"
+    confirmed = tablet.client.post("/unlock", data={"pin": PIN, "back": f"/f/{slot}"})
+    assert confirmed.headers["location"] == f"/f/{slot}"
+    clinic.clock.forward(minutes=16)
+    sending = {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"}
+    late = tablet.client.post(f"/f/{slot}/submit", data=sending)
+    assert (late.status_code, parsed(late.text).one("input", name="q1")["value"]) == (401, ANSWERS["q1"])
+    assert tablet.client.post(f"/f/{slot}/submit", data={**sending, "pin": PIN}).headers["location"] == BACK
+    assert clinic.person.slot("BL").submitted_at == clinic.clock.at
 
 
 def test_the_runner_is_told_to_give_the_tablet_back(clinic: ClinicFixture) -> None:
