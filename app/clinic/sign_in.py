@@ -24,7 +24,14 @@ from app.services.accounts.staff_session import (
     sign_out_staff,
 )
 from app.services.core.installation import Installation
-from app.web.cookies import delete_cookie, get_cookie, restore_devices, set_cookie
+from app.web.cookies import (
+    bound_tokens,
+    delete_cookie,
+    get_cookie,
+    has_devices_aside,
+    restore_devices,
+    set_cookie,
+)
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed
@@ -145,10 +152,12 @@ def take_code(
 
 
 def _take_tablet_back(request: Request, installation: Installation, response: Response, at: datetime) -> None:
-    """End the hand-over of this browser, if it was handed over."""
+    """End the hand-over of this browser, if it was handed over, also to somebody who never confirmed it."""
     token = get_cookie(request, DEVICE_COOKIE)
-    if token is not None and end_hand_over(installation, token, at, HandOverEnd.staff):
-        restore_devices(request, response)
+    handed = token is not None and end_hand_over(installation, token, at, HandOverEnd.staff)
+    if handed or has_devices_aside(request):
+        restore_devices(request, response, () if handed else bound_tokens(request))
+        delete_cookie(response, LANGUAGE_COOKIE)  # the participant's
 
 
 @router.post(SIGN_OUT)

@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
-from app.patient.device_cookies import other_tokens
 from app.patient.forms.page_builders import url_of_form
 from app.patient.hand_over import bind_tablet
 from app.patient.refusals import NoticePage, PatientRoute, locked_page
@@ -35,7 +34,7 @@ from app.services.accounts.activation import (
 from app.services.accounts.participant_session import remember_language, unlock_device
 from app.services.accounts.second_check import PIN_DIGITS
 from app.services.core.installation import Installation
-from app.web.cookies import get_cookie, set_cookie
+from app.web.cookies import get_cookie, other_tokens, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import read_field

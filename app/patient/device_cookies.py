@@ -2,19 +2,10 @@
 
 from collections.abc import Sequence
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.cookies import DEVICE_SECONDS, delete_cookie, get_cookie, set_cookie
+from app.web.cookies import DEVICE_SECONDS, MOST_OTHERS, delete_cookie, set_cookie
 from app.web.urls import DEVICE_COOKIE, OTHERS_COOKIE
-
-MOST_OTHERS = 4
-"""How many participants stay bound in one browser beside the active one."""
-
-
-def other_tokens(request: Request) -> tuple[str, ...]:
-    """The tokens of those who are bound in this browser beside the active one, the last one first."""
-    return tuple(filter(None, (get_cookie(request, OTHERS_COOKIE) or "").split(".")))[:MOST_OTHERS]
 
 
 def set_device_cookies(response: Response, tokens: Sequence[str]) -> None:

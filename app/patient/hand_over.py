@@ -8,15 +8,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.records.participants import HandOverEnd
-from app.patient.device_cookies import MOST_OTHERS, other_tokens
 from app.patient.request import ParticipantRequest
-from app.services.accounts.participant_session import lock_device
-from app.services.accounts.shared_device import end_hand_over, list_bound_participants
-from app.services.core.context import ParticipantContext
-from app.web.cookies import DEVICE_SECONDS, delete_cookie, get_cookie, set_cookie
+from app.services.accounts.shared_device import end_hand_over, lock_bound_participants
+from app.web.cookies import DEVICE_SECONDS, bound_tokens, get_cookie, set_cookie, set_devices_aside
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.pages.rendering import render
-from app.web.urls import ASIDE_COOKIE, DEVICE_COOKIE, HANDED_BACK, OTHERS_COOKIE, SIGN_IN
+from app.web.urls import DEVICE_COOKIE, HANDED_BACK, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +34,8 @@ def show_handed_back(request: Request) -> Response:
 
 def bind_tablet(request: Request, response: Response, newcomer: ParticipantRequest) -> None:
     """Make the participant the only one of this browser; others bound in it are locked and wait aside."""
-    tokens = [get_cookie(request, DEVICE_COOKIE) or "", *other_tokens(request)]
-    here = list_bound_participants(newcomer.installation, tokens, newcomer.at)
-    others = [each for each in here if not each.participant.handed_over]
-    for other in others:
-        lock_device(ParticipantContext(newcomer.installation, other.participant, newcomer.at))
-    if others:
-        aside = ".".join(each.token for each in others[: MOST_OTHERS + 1])
-        set_cookie(response, ASIDE_COOKIE, aside, DEVICE_SECONDS)
-    delete_cookie(response, OTHERS_COOKIE)
-    set_cookie(response, DEVICE_COOKIE, newcomer.cookie, DEVICE_SECONDS)
+    tokens = lock_bound_participants(newcomer.installation, bound_tokens(request), newcomer.at)
+    set_devices_aside(request, response, tokens, newcomer.cookie)
     set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, DEVICE_SECONDS)
 
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.device_cookies import other_tokens, renew_device_cookies
+from app.patient.device_cookies import renew_device_cookies
 from app.patient.forms.page_builders import format_optional_day, name_form, url_of_form
 from app.patient.hand_over import end_idle_hand_over
 from app.patient.request import ParticipantRequest
@@ -21,6 +21,7 @@ from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
+from app.web.cookies import other_tokens
 from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render

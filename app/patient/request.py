@@ -33,10 +33,13 @@ from app.web.dependencies import At, CurrentInstallation, get_installation, get_
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, render
 from app.web.permissions import CallerKind, guards
-from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
+from app.web.urls import DEVICE_COOKIE, PATIENT_HOME, UNLOCK
 
 _PLAIN_FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
+FORMS = "/f/"
+CONFIRMING = "confirm"
+"""In the address of a form to which the runner sends those who are to confirm who they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +142,19 @@ def person_frame(
     )
 
 
+def _brings_answers(request: Request) -> bool:
+    """Whether answers come along, or wait in another tab for the second check (`CONFIRMING`)."""
+    path, posts = request.url.path, request.method == "POST"
+    return (posts and path == UNLOCK) or (
+        path.startswith(FORMS) and (posts or CONFIRMING in request.query_params)
+    )
+
+
 def request_with(
     request: Request, installation: Installation, cookie: str, at: datetime
 ) -> ParticipantRequest:
     """The request of whoever this token binds. Raises Refused("not_signed_in")."""
-    participant = authenticate_device(installation, cookie, at)
+    participant = authenticate_device(installation, cookie, at, bringing=_brings_answers(request))
     return ParticipantRequest(request, ParticipantContext(installation, participant, at), cookie)
 
 
@@ -210,7 +221,7 @@ def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormA
     """
     installation, at = get_installation(request), get_now(request)
     cookie = get_cookie(request, DEVICE_COOKIE) or ""
-    access = find_form(installation, cookie, slot, at)
+    access = find_form(installation, cookie, slot, at, bringing=_brings_answers(request))
     if access is None:
         return identify_device(request, installation, at), None
     current = ParticipantRequest(request, ParticipantContext(installation, access.participant, at), cookie)

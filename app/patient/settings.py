@@ -12,7 +12,6 @@ from app.domain.plans.plan import SecondCheck
 from app.domain.refusal import Refused
 from app.domain.typed_text import parse_day
 from app.i18n import formats
-from app.patient.device_cookies import other_tokens
 from app.patient.refusals import PatientRoute
 from app.patient.request import FormPost, ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.core.acts import get_newest_entry
@@ -26,6 +25,7 @@ from app.services.reminders.reminder_settings import (
     pause_reminders,
 )
 from app.web.acts import STALE
+from app.web.cookies import other_tokens
 from app.web.form_fields import read_field
 from app.web.refusal_messages import message_of
 from app.web.urls import (

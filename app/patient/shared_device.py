@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.device_cookies import MOST_OTHERS, other_tokens, set_device_cookies
+from app.patient.device_cookies import set_device_cookies
 from app.patient.hand_over import take_back
 from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields, UnlockedRequest
@@ -18,7 +18,14 @@ from app.services.accounts.devices import list_own_devices
 from app.services.accounts.participant_session import lock_device, sign_out_device
 from app.services.accounts.shared_device import BoundParticipant, list_bound_participants
 from app.services.core.context import ParticipantContext
-from app.web.cookies import DEVICE_SECONDS, delete_cookie, get_cookie, set_cookie
+from app.web.cookies import (
+    DEVICE_SECONDS,
+    MOST_OTHERS,
+    bound_tokens,
+    delete_cookie,
+    other_tokens,
+    set_cookie,
+)
 from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE, SETTINGS
 
@@ -58,8 +65,7 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
 
     A browser of the same person is replaced, and whoever would be a sixth has to be let in again.
     """
-    tokens = (get_cookie(request, DEVICE_COOKIE) or "", *other_tokens(request))
-    here = _bound_participants(newcomer, tokens)
+    here = _bound_participants(newcomer, bound_tokens(request))
     own = [each for each in here if each.participant.participant_id == newcomer.participant.participant_id]
     others = [each for each in here if each not in own]
     for gone in (*own, *others[MOST_OTHERS:]):

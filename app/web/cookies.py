@@ -6,6 +6,7 @@ send a Secure cookie back: a phone on the same network, Safari, a script. There,
 """
 
 import re
+from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -17,6 +18,8 @@ from app.web.urls import ASIDE_COOKIE, DEVICE_COOKIE, OTHERS_COOKIE
 PREFIX = "__Host-"
 DEVICE_SECONDS = 400 * 86_400
 """Seconds: 400 days, the longest that browsers keep a cookie."""
+MOST_OTHERS = 4
+"""How many participants stay bound in one browser beside the active one."""
 _OURS = re.compile(r"[A-Za-z0-9_.-]{1,512}")
 
 
@@ -39,15 +42,49 @@ def delete_cookie(response: Response, name: str) -> None:
     response.delete_cookie(PREFIX + name, path="/", secure=True, httponly=True, samesite="lax")
 
 
-def restore_devices(request: HTTPConnection, response: Response) -> None:
-    """Give a browser that was handed over back to those participants who are bound in it, if any."""
-    active, *others = [*filter(None, (get_cookie(request, ASIDE_COOKIE) or "").split(".")), ""]
-    bound = {DEVICE_COOKIE: active, OTHERS_COOKIE: ".".join(filter(None, others)), ASIDE_COOKIE: ""}
-    for name, value in bound.items():
-        if value:
-            set_cookie(response, name, value, DEVICE_SECONDS)
-        else:
-            delete_cookie(response, name)
+def other_tokens(request: HTTPConnection) -> tuple[str, ...]:
+    """The tokens of those who are bound in this browser beside the active one, the last one first."""
+    return _tokens(request, OTHERS_COOKIE)[:MOST_OTHERS]
+
+
+def bound_tokens(request: HTTPConnection) -> tuple[str, ...]:
+    """The tokens of everybody who is bound in this browser, the active one first."""
+    return (*_tokens(request, DEVICE_COOKIE), *other_tokens(request))
+
+
+def set_devices_aside(
+    request: HTTPConnection, response: Response, tokens: Collection[str], active: str = ""
+) -> None:
+    """Keep these beside those who wait aside already; bound in the browser is `active` alone, or nobody."""
+    waiting = tuple(dict.fromkeys((*tokens, *_tokens(request, ASIDE_COOKIE))))[: MOST_OTHERS + 1]
+    if waiting:
+        set_cookie(response, ASIDE_COOKIE, ".".join(waiting), DEVICE_SECONDS)
+    _keep(response, DEVICE_COOKIE, active)
+    delete_cookie(response, OTHERS_COOKIE)
+
+
+def has_devices_aside(request: HTTPConnection) -> bool:
+    """Whether participants who are bound in this browser wait aside."""
+    return get_cookie(request, ASIDE_COOKIE) is not None
+
+
+def restore_devices(request: HTTPConnection, response: Response, bound: Collection[str] = ()) -> None:
+    """Give a browser that was handed over back to those who wait aside, after those who are `bound`."""
+    tokens = tuple(dict.fromkeys((*bound, *_tokens(request, ASIDE_COOKIE))))[: MOST_OTHERS + 1]
+    _keep(response, DEVICE_COOKIE, ".".join(tokens[:1]))
+    _keep(response, OTHERS_COOKIE, ".".join(tokens[1:]))
+    delete_cookie(response, ASIDE_COOKIE)
+
+
+def _keep(response: Response, name: str, value: str) -> None:
+    if value:
+        set_cookie(response, name, value, DEVICE_SECONDS)
+    else:
+        delete_cookie(response, name)
+
+
+def _tokens(request: HTTPConnection, name: str) -> tuple[str, ...]:
+    return tuple(filter(None, (get_cookie(request, name) or "").split(".")))
 
 
 class PlainCookies:

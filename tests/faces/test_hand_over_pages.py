@@ -9,14 +9,16 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role
 from app.web.cookies import PREFIX
+from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import page
 from tests.faces.visitors import ANSWERS, heading
+from tests.markup import parsed
 from tests.services.people import PIN, START
 
-DEVICE = f"{PREFIX}{DEVICE_COOKIE}"
+DEVICE, LANGUAGE = f"{PREFIX}{DEVICE_COOKIE}", f"{PREFIX}{LANGUAGE_COOKIE}"
 HOME, BACK, ENTRANCE = "/home", "/handed-back", "/desk/sign-in"
 
 
@@ -89,6 +91,23 @@ def test_an_idle_tablet_and_one_that_is_given_back_show_nothing(clinic: ClinicFi
     assert tablet.leads_to(HOME) == BACK
 
 
+def test_answers_that_arrive_on_an_idle_tablet_wait_for_the_second_check(clinic: ClinicFixture) -> None:
+    """Without the runner they are carried along; the runner's page asks for the PIN beside itself."""
+    tablet, slot = Tablet(clinic), clinic.person.slot("BL").public_id
+    tablet.hand_over(slot)
+    tablet.client.post(f"/f/{slot}/begin", data={"who": "self"})
+    clinic.clock.forward(minutes=16)
+    assert heading(tablet.client.get(f"/f/{slot}?confirm")) == "You were away for a while"
+    confirmed = tablet.client.post("/unlock", data={"pin": PIN, "back": f"/f/{slot}"})
+    assert confirmed.headers["location"] == f"/f/{slot}"
+    clinic.clock.forward(minutes=16)
+    sending = {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"}
+    late = tablet.client.post(f"/f/{slot}/submit", data=sending)
+    assert (late.status_code, parsed(late.text).one("input", name="q1")["value"]) == (401, ANSWERS["q1"])
+    assert tablet.client.post(f"/f/{slot}/submit", data={**sending, "pin": PIN}).headers["location"] == BACK
+    assert clinic.person.slot("BL").submitted_at == clinic.clock.at
+
+
 def test_the_runner_is_told_to_give_the_tablet_back(clinic: ClinicFixture) -> None:
     tablet, slot = Tablet(clinic), clinic.person.slot("BL").public_id
     tablet.hand_over()
@@ -108,6 +127,30 @@ def test_participants_who_are_bound_on_the_tablet_wait_aside(clinic: ClinicFixtu
     tablet.sign_in()
     assert tablet.client.cookies[DEVICE] == clinic.person.cookie
     assert clinic.person.participant(clinic.clock.at).locked
+
+
+def test_nobody_who_is_bound_is_open_before_the_participant_has_confirmed(clinic: ClinicFixture) -> None:
+    """Also when nobody confirms: then the browser is theirs again when staff sign in."""
+    client = visitor(clinic.app)
+    client.cookies.set(DEVICE, clinic.person.cookie, domain="testserver.local", path="/")
+    tablet = Tablet(clinic, client)
+    for _ in range(2):
+        client.post(f"{clinic.url}/hand-over", data={"slot": ""})
+        assert (DEVICE in client.cookies, client.get(HOME).status_code) == (False, 401)
+        assert clinic.person.participant(clinic.clock.at).put_down
+        tablet.sign_in()
+        assert client.cookies[DEVICE] == clinic.person.cookie
+
+
+def test_the_language_of_the_one_before_is_nobody_else_s_choice(clinic: ClinicFixture) -> None:
+    """What the desk or the participant before was read in is not stored as the next one's own."""
+    tablet, own = Tablet(clinic), clinic.person.row().language
+    other = "en" if own != "en" else "zh_CN"
+    tablet.client.cookies.set(LANGUAGE, other, domain="testserver.local", path="/")
+    tablet.hand_over()
+    assert clinic.person.row().language == own
+    tablet.sign_in()
+    assert LANGUAGE not in tablet.client.cookies
 
 
 def test_a_form_that_is_not_open_is_not_handed_over(clinic: ClinicFixture) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
-from app.patient.device_cookies import MOST_OTHERS
+from app.web.cookies import MOST_OTHERS
 from tests.faces.visitors import Phone, heading, invited, newcomer
 from tests.markup import parsed
 from tests.services.people import PIN, Person

@@ -19,6 +19,7 @@ from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.paper.entries import (
+    BLANK,
     TypedAnswer,
     get_paper_form,
     get_typed_paper_form,
@@ -141,6 +142,34 @@ def test_a_paper_diary_that_was_late_takes_its_reason(lone: Person) -> None:
     enter(lone, replace(well, late_reason="too_ill"), visit="D0")
     (response,) = responses(lone.installation)
     assert (response.late_reason, response.helped_by, response.out_of_window) == ("too_ill", "family", False)
+
+
+def in_full(person: Person) -> Person:
+    """The same person in a plan that leaves no question out."""
+    library = person.installation.library
+    plans = {
+        key: replace(
+            plan, instruments=tuple(replace(used, leave_out=frozenset()) for used in plan.instruments)
+        )
+        for key, plan in library.plans.items()
+    }
+    return replace(person, installation=replace(person.installation, library=replace(library, plans=plans)))
+
+
+def test_what_is_typed_and_marked_as_left_blank_is_refused_and_the_word_blank_is_a_word(lone: Person) -> None:
+    lone.randomise(TODAY, LATER)
+    lone = in_full(lone)
+    nurse, day = StaffContext(lone.installation, lone.nurse, LATER), lone.slot("D0").public_id
+    codes = [item.code for item in get_paper_form(nurse, lone.row().id or 0, day).definition.items]
+    blank = [TypedAnswer(code, BLANK) for code in codes if code not in ("any_symptom", "temperature")]
+    ill = [TypedAnswer("any_symptom", "1"), TypedAnswer("temperature", "", blank=True), *blank]
+    for wrong in (TypedAnswer("other", "sore knee", blank=True), TypedAnswer("fever", "1", blank=True)):
+        with pytest.raises(Refused) as refused:
+            enter(lone, paper(answers=[*ill, wrong]), visit="D0")
+        assert (refused.value.code, refused.value.details["item"]) == ("blank_and_typed", wrong.item)
+    enter(lone, paper(answers=ill), visit="D0")
+    (response,) = responses(lone.installation)
+    assert (response.answers["other"], response.answers["fever"]) == (BLANK, None)
 
 
 def test_what_is_missing_or_impossible_on_a_paper_form_is_named(lone: Person) -> None:

@@ -121,7 +121,7 @@ def answer_words(definition: FormDefinition, item: str, value: AnswerValue) -> s
 
 def list_choices(item: Item, text: InstrumentText) -> tuple[tuple[str, str], ...]:
     """The answers among which staff choose, each with its words; none where a number or words are typed."""
-    if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE) or item.typed_number:
+    if not item.has_choices:
         return ()
     labels = text.labels.get(item.labels, {})
     return tuple(

@@ -24,6 +24,7 @@ from app.domain.refusal import Refused
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
 from app.services.clinic.paper.entries import (
+    BLANK,
     LONGEST_PAPER,
     TypedAnswer,
     TypedPaper,
@@ -38,7 +39,6 @@ from app.web.acts import STALE
 from app.web.form_fields import ActCode, ActWords, read_day_parts
 from app.web.urls import PAPER_ENTRY, PAPER_FORMS
 
-BLANK = "blank"
 COLLECTED_ON = "collected_on"
 
 
@@ -194,7 +194,7 @@ def _read_answers(fields: Mapping[str, str]) -> Sequence[TypedAnswer]:
 
 def _read_answer(code: str, fields: Mapping[str, str]) -> TypedAnswer:
     typed = drop_unwritable(fields.get(f"a_{code}", ""))
-    return TypedAnswer(code, typed, blank=typed == BLANK or f"blank_{code}" in fields)
+    return TypedAnswer(code, typed, blank=f"blank_{code}" in fields)
 
 
 def _page(
@@ -239,8 +239,8 @@ def _item(form: PaperForm, item: Item, fields: Mapping[str, str], wrong: bool) -
         skippable=item.skippable,
         when=_rule(item.condition),
         follows=instrument.item(item.condition.item).number if item.condition else 0,
-        typed=BLANK if choices and typed.blank else typed.typed,
-        blank=typed.blank,
+        typed=typed.typed,
+        blank=typed.blank or bool(choices and typed.typed == BLANK),
         wrong=wrong,
     )
 

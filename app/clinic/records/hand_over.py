@@ -11,9 +11,11 @@ from app.clinic.records.participant_rows import instrument_name, participant_url
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
 from app.domain.plans.status import ANSWERABLE
 from app.domain.refusal import Refused
+from app.services.accounts.shared_device import lock_bound_participants
 from app.services.accounts.staff_session import sign_out_staff
 from app.services.clinic.hand_over import begin_hand_over
-from app.web.cookies import delete_cookie, get_cookie
+from app.web.cookies import bound_tokens, delete_cookie, get_cookie, set_devices_aside
+from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.form_fields import ActCode
 from app.web.urls import HAND_OVER, SESSION_COOKIE, WAY_IN
 
@@ -51,14 +53,20 @@ def ask_hand_over(desk: PermittedRequest, form: str = "") -> Response:
 
 @router.post(HAND_OVER)
 def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
-    """The invitation first: if the session then could not be ended, nobody would have the tablet yet."""
+    """The invitation first: if the session then could not be ended, nobody would have the tablet yet.
+
+    Participants who are bound in this browser are locked and wait aside from here on.
+    """
     try:
         token = begin_hand_over(desk.context, desk.participant.participant_id, slot)
     except Refused as refused:
         return desk.show(_page(desk, slot, desk.words(refused)), refused)
+    bound = lock_bound_participants(desk.installation, bound_tokens(desk.request), desk.at)
     sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
     response = RedirectResponse(f"{WAY_IN}{token}", 303)
     delete_cookie(response, SESSION_COOKIE)
+    set_devices_aside(desk.request, response, bound)
+    delete_cookie(response, LANGUAGE_COOKIE)  # no choice of the participant who comes
     return response
 
 

@@ -118,6 +118,11 @@ class Item:
         return self.kind is ItemKind.DECIMAL
 
     @property
+    def has_choices(self) -> bool:
+        """Whether it is answered by choosing, and not by typing a number or words."""
+        return self.kind in (ItemKind.CHOICE, ItemKind.SCALE) and not self.typed_number
+
+    @property
     def free_text(self) -> bool:
         """Whether the answer is the person's own words."""
         return self.kind is ItemKind.TEXT

@@ -22,11 +22,12 @@ _SEEN_EVERY = timedelta(seconds=60)
 
 
 def authenticate(
-    installation: Installation, session: Session, cookie: str | None, at: datetime
+    installation: Installation, session: Session, cookie: str | None, at: datetime, *, bringing: bool = False
 ) -> ParticipantSession:
     """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked.
 
-    Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer.
+    Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer;
+    `bringing` as in `build_session`.
     """
     token_hash = token_digest(cookie or "")
     rows = read_session_by_token(session.connection(), token_hash)
@@ -35,24 +36,29 @@ def authenticate(
             Device.token_hash == token_hash, col(Device.handed_over_by).is_not(None)
         )
         raise Refused("not_signed_in" if session.exec(handed).first() is None else "hand_over_ended")
-    return build_session(installation, rows, at)
+    return build_session(installation, rows, at, bringing=bringing)
 
 
-def authenticate_device(installation: Installation, cookie: str, at: datetime) -> ParticipantSession:
+def authenticate_device(
+    installation: Installation, cookie: str, at: datetime, *, bringing: bool = False
+) -> ParticipantSession:
     """The same in a read of its own, for a request that brings a cookie."""
     with installation.read() as session:
-        return authenticate(installation, session, cookie, at)
+        return authenticate(installation, session, cookie, at, bringing=bringing)
 
 
-def build_session(installation: Installation, rows: SessionRows, at: datetime) -> ParticipantSession:
+def build_session(
+    installation: Installation, rows: SessionRows, at: datetime, *, bringing: bool = False
+) -> ParticipantSession:
     """The participant behind a bound browser whose rows were read.
 
-    Raises Refused("hand_over_ended") for the clinic's tablet that nobody has used for too long.
+    Raises Refused("hand_over_ended") for the clinic's tablet that nobody has used for too long; where the
+    request is `bringing` answers it is locked instead, so that they wait for the second check.
     """
     device, participant, study = rows.device, rows.participant, rows.study
     plan = installation.library.plan(study.code, study.plan_version)
     idle = is_idle(device.seen_at, at, plan.idle_minutes)
-    if idle and device.handed_over_by is not None:
+    if idle and device.handed_over_by is not None and not bringing:
         raise Refused("hand_over_ended")
     return ParticipantSession(
         device_id=device.id,

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import authenticate
-from app.services.core.context import ParticipantSession, participant_actor
+from app.services.accounts.participant_session import authenticate, lock_device
+from app.services.core.context import ParticipantContext, ParticipantSession, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
@@ -42,6 +42,17 @@ def _bound_participant(
         return BoundParticipant(token, authenticate(installation, session, token, at))
     except Refused:
         return None
+
+
+def lock_bound_participants(
+    installation: Installation, tokens: Collection[str], at: datetime
+) -> tuple[str, ...]:
+    """Lock everybody whom these tokens still bind, and return their tokens; not a tablet handed over."""
+    bound = list_bound_participants(installation, tokens, at)
+    own = [each for each in bound if not each.participant.handed_over]
+    for each in own:
+        lock_device(ParticipantContext(installation, each.participant, at))
+    return tuple(each.token for each in own)
 
 
 def end_hand_over(installation: Installation, token: str, at: datetime, why: HandOverEnd) -> bool:

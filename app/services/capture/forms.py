@@ -100,10 +100,17 @@ class FormAccess:
     rows: OwnFormRows
 
 
-def find_form(installation: Installation, cookie: str, slot_id: str, at: datetime) -> FormAccess | None:
-    """The form that this cookie's participant asks for; None where cookie or slot is not known."""
+def find_form(
+    installation: Installation, cookie: str, slot_id: str, at: datetime, *, bringing: bool = False
+) -> FormAccess | None:
+    """The form that this cookie's participant asks for; None where cookie or slot is not known.
+
+    `bringing` as in `build_session`.
+    """
     rows = read_form_by_token(installation.engine, token_digest(cookie), slot_id)
-    return None if rows is None else FormAccess(build_session(installation, rows.person, at), rows)
+    if rows is None:
+        return None
+    return FormAccess(build_session(installation, rows.person, at, bringing=bringing), rows)
 
 
 def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:

@@ -97,6 +97,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     ),
     "choice_needed": invalid(N_("Please choose one of the two entries wherever they differ.")),
     "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
+    "blank_and_typed": invalid(
+        N_("%(item)s: there is an answer, and it is marked as left blank. Please keep one of the two.")
+    ),
     "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
     "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),
     "outside_reason_needed": invalid(

@@ -45,13 +45,17 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
 
+BLANK = "blank"
 LONGEST_PAPER = 80
 """Characters by which a sheet of paper is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypedAnswer:
-    """What somebody typed as the answer to an item; `blank`: it was left blank on the paper."""
+    """What somebody typed as the answer to an item.
+
+    `blank`, or `BLANK` as the choice of an item that has choices: it was left blank on the paper.
+    """
 
     item: str
     typed: str
@@ -107,8 +111,8 @@ def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed:
     conflict. Raises Refused: "unknown_slot" (also for one that tells this reader the arm), "not_yet_open",
     "not_expected", "same_answers_sent", "no_translation", "date_in_future", "before_enrolment",
     "paper_needed", "words_too_long", "identifying_words", "paper_reason_needed", "unknown_choice",
-    "outside_reason_needed", "late_reason_needed", "second_by_another", "paper_unsettled", "unanswered" naming
-    the items, and as `parse_typed_answer` and `check_form_wording`.
+    "outside_reason_needed", "late_reason_needed", "second_by_another", "paper_unsettled", "blank_and_typed"
+    naming the item, "unanswered" naming the items, and as `parse_typed_answer` and `check_form_wording`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
@@ -229,9 +233,13 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
     answers: dict[str, AnswerValue] = {}
     for each in typed:
         item = definition.instrument.item(each.item)
-        if each.blank:
+        left_blank = item.has_choices and each.typed == BLANK
+        given = bool(trim_text(each.typed)) and not left_blank
+        if given and each.blank:
+            raise Refused("blank_and_typed", item=item.code)
+        if each.blank or left_blank:
             answers[item.code] = validate_answer(item, None)
-        elif trim_text(each.typed):
+        elif given:
             answers[item.code] = parse_typed_answer(item, each.typed)
     instrument, leave_out = definition.instrument, definition.leave_out
     asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
