@@ -41,7 +41,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "restore": ("--mark",),
     "cut": ("sbrt-nsclc", "IA1", "--purpose", "interim"),
     "cuts": ("sbrt-nsclc",),
-    "compare-cuts": ("sbrt-nsclc", "IA1", "IA2", "out.csv"),
+    "compare-cuts": ("sbrt-nsclc", "IA1", "IA2", "out.csv", "--purpose", "interim"),
     "export": ("sbrt-nsclc", "--cut", "IA1", "--to", "out", "--purpose", "interim"),
     "recheck": ("sbrt-nsclc", "--cut", "IA1"),
 }
