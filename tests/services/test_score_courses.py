@@ -1,9 +1,9 @@
 """Scores and diary over time as a use case gives them: exact, newest, and without what reveals the arm."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from sqlmodel import select
@@ -11,8 +11,10 @@ from sqlmodel import select
 from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.capture.submission import submit_form
+from app.services.capture.submission_builder import SubmittedForm
 from app.services.clinic.participants.score_courses import ParticipantScores, get_participant_scores
-from app.services.core.context import StaffContext
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Anchor
@@ -23,6 +25,7 @@ from tests.services.people import START, Person, bound, colleague, days, enrolle
 
 WEEK_6 = START + days(42)
 HOUR = timedelta(hours=1)
+LATER = START + days(1)
 
 
 @pytest.fixture
@@ -101,6 +104,32 @@ def test_a_form_sent_after_the_moment_of_randomisation_is_no_baseline(alone: Per
     (course,) = seen(alone, START + 3 * HOUR).instruments
     assert course.courses[0].baseline is None
     assert course.courses[0].latest is None or course.courses[0].latest.visit == "BL"
+
+
+@pytest.mark.req("CAP-18", "TIM-05")
+@pytest.mark.parametrize(
+    ("facts", "completed_on", "is_baseline"),
+    [
+        ({}, LATER.date(), False),
+        ({"device_at": START, "skew": 0}, LATER.date(), False),
+        ({"device_at": START, "skew": 0, "offline": True}, START.date(), True),
+        ({"device_at": START, "skew": 86400, "offline": True}, LATER.date(), False),
+        ({"collected_on": START.date()}, START.date(), True),
+    ],
+)
+def test_a_form_is_dated_as_datasets_date_it(
+    alone: Person, facts: dict[str, Any], completed_on: date, is_baseline: bool
+) -> None:
+    """By the day on the paper, or by the device's clock set right where it could not be sent at once."""
+    alone.cookie = bound(alone, START)
+    slot = alone.begin("BL", START)
+    alone.randomise(START.date(), START + HOUR)
+    sending = SubmittedForm(qlq(2), submission="s1", reviewed=True, **facts)
+    context = ParticipantContext(alone.installation, alone.participant(LATER), LATER)
+    submit_form(context, slot, sending)
+    (course,) = seen(alone, LATER + HOUR).instruments
+    point = course.courses[0].points[0]
+    assert (point.completed_on, point.may_be_baseline) == (completed_on, is_baseline)
 
 
 def test_thresholds_are_there_where_the_plan_names_a_set_and_say_their_source(alone: Person) -> None:

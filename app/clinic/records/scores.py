@@ -139,7 +139,7 @@ def _plots(
     return InstrumentPlots(
         name=_form_name(installation, view, course.instrument, code),
         algorithm=course.instrument.algorithm,
-        visits=tuple((point.visit, point.submitted_on) for point in points),
+        visits=tuple((point.visit, point.completed_on) for point in points),
         functional=tuple(plot for kind, plot in plots if kind is not ScaleKind.SYMPTOM),
         symptoms=tuple(plot for kind, plot in plots if kind is ScaleKind.SYMPTOM),
         source=course.thresholds.source if course.thresholds else "",

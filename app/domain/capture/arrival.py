@@ -1,7 +1,7 @@
 """Whether a form may be opened, answered and submitted, and how a late answer is classified."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from app.domain.plans.status import ANSWERABLE, Exit, SlotFacts, Status, derive_status
@@ -65,6 +65,11 @@ def classify_arrival(
 def completion_instant(captured_at: datetime | None, received_at: datetime) -> datetime:
     """When a document counts as completed: when it was captured, and never after it arrived."""
     return received_at if captured_at is None else min(captured_at, received_at)
+
+
+def is_completed_before(at: datetime | None, on: date, anchor_at: datetime | None, anchor_on: date) -> bool:
+    """Before the anchor's instant; by its day, which counts itself, where one of both has no hour."""
+    return on <= anchor_on if at is None or anchor_at is None else at < anchor_at
 
 
 def is_after_exit(ended: Exit | None, moment: datetime) -> bool:

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from app.domain.capture.arrival import is_completed_before
 from app.domain.datasets.history import AnchorFact, FormFact, SubjectHistory
 from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import missing_reason, randomised_on
@@ -183,11 +184,8 @@ def _find_baseline(
 
 
 def _is_before(form: FormFact, anchor: AnchorFact | None) -> bool:
-    """Before the anchor's instant; by its day, which counts itself, where one of both has no hour."""
-    at, on = form.completed_at, form.completed_on
-    if anchor is None or on is None:
-        return True
-    return on <= anchor.on if at is None or anchor.at is None else at < anchor.at
+    on = form.completed_on
+    return anchor is None or on is None or is_completed_before(form.completed_at, on, anchor.at, anchor.on)
 
 
 def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[str, Any]:

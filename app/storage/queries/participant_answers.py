@@ -1,7 +1,7 @@
 """The answers of one participant as they stand: of forms that were sent, and of drafts."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +15,15 @@ from app.storage.tables.schedule import Slot
 _RESPONSE = table_of(Response)
 _LATER = _RESPONSE.alias("later")
 _NEWEST = (
-    sa.select(_RESPONSE.c.slot_id, _RESPONSE.c.answers)
+    sa.select(
+        _RESPONSE.c.slot_id,
+        _RESPONSE.c.answers,
+        _RESPONSE.c.submitted_at,
+        _RESPONSE.c.device_at,
+        _RESPONSE.c.device_skew,
+        _RESPONSE.c.captured_offline,
+        _RESPONSE.c.collected_on,
+    )
     .join(Slot, col(Slot.id) == _RESPONSE.c.slot_id)
     .where(
         col(Slot.participant_id) == sa.bindparam("participant"),
@@ -32,15 +40,28 @@ _SAVED = sa.select(
 _OF_INSTRUMENT = _NEWEST.where(col(Slot.instrument) == sa.bindparam("instrument"))
 
 
+class AnsweredForm(NamedTuple):
+    """What the newest version of a form says, and all that tells when it was completed."""
+
+    answers: Mapping[str, Any]
+    received_at: datetime
+    device_at: datetime | None
+    device_skew: int | None
+    captured_offline: bool
+    collected_on: date | None
+
+
+def read_newest_forms(session: Session, participant_id: int) -> Mapping[int, AnsweredForm]:
+    """The forms that were sent, by the slot's key, of all instruments."""
+    rows = session.execute(_NEWEST, {"participant": participant_id})
+    return {slot: AnsweredForm(*said) for slot, *said in rows}
+
+
 def read_newest_answers(
-    session: Session, participant_id: int, instrument: str | None = None
+    session: Session, participant_id: int, instrument: str
 ) -> Mapping[int, Mapping[str, Any]]:
-    """By the slot's key what the newest version of its form says, of all instruments or of one."""
-    values = {"participant": participant_id}
-    if instrument is None:
-        rows = session.execute(_NEWEST, values)
-    else:
-        rows = session.execute(_OF_INSTRUMENT, values | {"instrument": instrument})
+    """By the slot's key what the newest version of its form says, of one instrument."""
+    rows = session.execute(_OF_INSTRUMENT, {"participant": participant_id, "instrument": instrument})
     return {row.slot_id: row.answers for row in rows}
 
 

@@ -11,14 +11,14 @@ from app.domain.instruments.scoring.score import Score, change_from_baseline
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """One visit: its target day, when a form was sent, and its score, if any.
+    """One visit: its target day, the day on which a form was completed, and its score, if any.
 
-    `may_be_baseline`: it was sent in the baseline's series and before the anchor that ends it.
+    `may_be_baseline`: it was completed in the baseline's series and before the anchor that ends it.
     """
 
     visit: str
     target_on: date
-    submitted_on: date | None
+    completed_on: date | None
     score: Score | None
     missed: bool = False
     may_be_baseline: bool = False
@@ -42,13 +42,13 @@ class ScaleCourse:
     def baseline(self) -> CoursePoint | None:
         """The last valid form before the anchor that ends the baseline."""
         valid = (point for point in self.points if point.may_be_baseline and point.value is not None)
-        return max(valid, key=_sent_on, default=None)
+        return max(valid, key=_completed_on, default=None)
 
     @property
     def latest(self) -> CoursePoint | None:
         """The newest score of another form than the baseline's."""
         later = (point for point in self.points if point.value is not None and not point.may_be_baseline)
-        return max(later, key=_sent_on, default=None)
+        return max(later, key=_completed_on, default=None)
 
     @property
     def change(self) -> Fraction | None:
@@ -59,8 +59,8 @@ class ScaleCourse:
         return change_from_baseline(latest.score, baseline.score)
 
 
-def _sent_on(point: CoursePoint) -> date:
-    return point.submitted_on or point.target_on
+def _completed_on(point: CoursePoint) -> date:
+    return point.completed_on or point.target_on
 
 
 def round_score(value: Fraction) -> int:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlmodel import Session, col, select
 
+from app.domain.capture.arrival import completion_instant, is_completed_before
+from app.domain.capture.outbox import credible_capture
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import ValidAnswers
 from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse
@@ -22,7 +23,7 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan
-from app.storage.queries.participant_answers import read_newest_answers
+from app.storage.queries.participant_answers import AnsweredForm, read_newest_forms
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_status
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -97,7 +98,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         )
         slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
         anchors = _list_anchors(session, participant_id)
-        answers = read_newest_answers(session, participant_id)
+        forms = read_newest_forms(session, participant_id)
     shown = _list_shown(slots, context.at)
     scored = [slot for slot in shown if not is_diary_slot(plan, slot)]
     instruments = dict.fromkeys((slot.instrument, slot.instrument_version) for slot in scored)
@@ -106,7 +107,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
             plan,
             context.installation.library.instrument(*named),
             [slot for slot in scored if (slot.instrument, slot.instrument_version) == named],
-            answers,
+            forms,
             anchors,
             context.at,
         )
@@ -118,7 +119,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         zone=participant.zone,
         plan=plan,
         instruments=tuple(each for each in courses if each.courses),
-        diary=_diary_course(context, plan, [slot for slot in shown if is_diary_slot(plan, slot)], answers),
+        diary=_diary_course(context, plan, [slot for slot in shown if is_diary_slot(plan, slot)], forms),
         events=tuple(
             DatedEvent(kind, anchor.dated_on)
             for kind, anchor in anchors.items()
@@ -152,7 +153,7 @@ def _instrument_course(
     plan: Plan,
     instrument: Instrument,
     slots: Sequence[Slot],
-    answers: Mapping[int, Mapping[str, Any]],
+    forms: Mapping[int, AnsweredForm],
     anchors: Mapping[str, Anchor],
     at: datetime,
 ) -> InstrumentCourse:
@@ -160,16 +161,17 @@ def _instrument_course(
     scores = {
         slot.id: {
             score.scale: score
-            for score in score_answers(instrument, ValidAnswers(answers[key_of(slot)]), leave_out)
+            for score in score_answers(instrument, ValidAnswers(forms[key_of(slot)].answers), leave_out)
         }
         for slot in slots
-        if key_of(slot) in answers
+        if key_of(slot) in forms
     }
     courses = []
     for scale in instrument.scales:
         low, high = find_algorithm(instrument.algorithm).score_range(scale)
         points = tuple(
-            _point(plan, slot, scores.get(slot.id, {}).get(scale.code), anchors, at) for slot in slots
+            _point(plan, slot, forms.get(key_of(slot)), scores.get(slot.id, {}).get(scale.code), anchors, at)
+            for slot in slots
         )
         courses.append(ScaleCourse(scale, low, high, points))
     thresholds = THRESHOLD_SETS.get(plan.thresholds_of(instrument.id))
@@ -177,34 +179,47 @@ def _instrument_course(
 
 
 def _point(
-    plan: Plan, slot: Slot, score: Score | None, anchors: Mapping[str, Anchor], at: datetime
+    plan: Plan,
+    slot: Slot,
+    form: AnsweredForm | None,
+    score: Score | None,
+    anchors: Mapping[str, Anchor],
+    at: datetime,
 ) -> CoursePoint:
-    sent_at = slot.submitted_at
+    completed_at = _completed_at(form) if form else None
+    completed_on = local_day(completed_at, slot.zone) if completed_at else form.collected_on if form else None
     return CoursePoint(
         visit=slot.visit,
         target_on=slot.target_on or date.max,
-        submitted_on=local_day(sent_at, slot.zone) if sent_at else None,
+        completed_on=completed_on,
         score=score,
         missed=slot_status(slot, at) is Status.missed,
-        may_be_baseline=sent_at is not None and _is_before_anchor(plan, slot, sent_at, anchors),
+        may_be_baseline=completed_on is not None
+        and _is_before_anchor(plan, slot, completed_at, completed_on, anchors),
     )
 
 
-def _is_before_anchor(plan: Plan, slot: Slot, sent_at: datetime, anchors: Mapping[str, Anchor]) -> bool:
-    """Whether a form of the baseline was sent before its anchor, or on the day of one without an hour."""
+def _completed_at(form: AnsweredForm) -> datetime | None:
+    """When a form counts as completed, as datasets say it; of a paper form the day alone is known."""
+    if form.collected_on is not None:
+        return None
+    captured = credible_capture(form.device_at, form.device_skew, form.captured_offline)
+    return completion_instant(captured, form.received_at)
+
+
+def _is_before_anchor(
+    plan: Plan, slot: Slot, at: datetime | None, on: date, anchors: Mapping[str, Anchor]
+) -> bool:
+    """Whether a form of the baseline was completed inside its window and before the anchor that ends it."""
     rule = plan.baseline_rule
-    if rule is None or slot.series != rule.series:
+    if rule is None or slot.series != rule.series or slot.out_of_window or slot.out_of_plan:
         return False
     anchor = anchors.get(rule.closes_with or "")
-    if anchor is None:
-        return True
-    if anchor.dated_at is not None:
-        return sent_at < anchor.dated_at
-    return local_day(sent_at, slot.zone) <= anchor.dated_on
+    return anchor is None or is_completed_before(at, on, anchor.dated_at, anchor.dated_on)
 
 
 def _diary_course(
-    context: StaffContext, plan: Plan, slots: Sequence[Slot], answers: Mapping[int, Mapping[str, Any]]
+    context: StaffContext, plan: Plan, slots: Sequence[Slot], forms: Mapping[int, AnsweredForm]
 ) -> DiaryCourse | None:
     if plan.diary is None or not slots:
         return None
@@ -216,7 +231,7 @@ def _diary_course(
             day=slot.for_day,
             entered=slot.submitted_at is not None,
             missed=slot_status(slot, context.at) is Status.missed,
-            severities=read_severities(context, plan, slot, answers.get(key_of(slot))),
+            severities=read_severities(context, plan, slot, forms.get(key_of(slot))),
         )
         for slot in slots
         if slot.for_day is not None
@@ -226,10 +241,10 @@ def _diary_course(
 
 
 def read_severities(
-    context: StaffContext, plan: Plan, slot: Slot, answers: Mapping[str, Any] | None
+    context: StaffContext, plan: Plan, slot: Slot, form: AnsweredForm | None
 ) -> Mapping[str, Severity]:
     """What a diary entry says of each symptom; nothing for one that was not sent."""
-    if answers is None:
+    if form is None:
         return {}
     instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    return list_severities(instrument, ValidAnswers(answers), excluded_items(plan, slot.instrument))
+    return list_severities(instrument, ValidAnswers(form.answers), excluded_items(plan, slot.instrument))
