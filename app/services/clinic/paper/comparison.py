@@ -100,7 +100,10 @@ def settle_paper(
         dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
         document = _chosen_document(found, choices.chosen)
         checked = _checked(found, dated, document, reason)
-        return store_paper(context, work, found.form, checked, PaperOutcome.settled)
+        became = store_paper(context, work, found.form, checked, PaperOutcome.settled)
+        if became is PaperOutcome.kept_apart:  # the two entries wait no more all the same
+            record_entry(context, work, found.form, checked, PaperOutcome.discarded)
+        return became
 
 
 def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
@@ -108,7 +111,11 @@ def _read(context: StaffContext, session: Session, participant_id: int, slot_id:
     second = find_waiting_entry(session, form.slot)
     if second is None or second.outcome is not PaperOutcome.differs or form.slot.submitted_at is not None:
         raise Refused("matter_closed")
-    before = select(PaperEntry).where(PaperEntry.slot_id == form.slot.id, col(PaperEntry.id) < key_of(second))
+    before = select(PaperEntry).where(
+        PaperEntry.slot_id == form.slot.id,
+        PaperEntry.outcome == PaperOutcome.first,
+        col(PaperEntry.id) < key_of(second),
+    )
     first = session.exec(before.order_by(col(PaperEntry.id).desc()).limit(1)).one()
     items = find_changed_items(first.answers, second.answers)
     days = () if first.collected_on == second.collected_on else (COLLECTED_ON,)
