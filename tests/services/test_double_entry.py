@@ -25,7 +25,7 @@ from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import PaperEntry, Response
+from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
 from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import Person, colleague
@@ -150,6 +150,20 @@ def test_what_lies_apart_ends_no_wait_of_the_two_entries(lone: Person) -> None:
     assert refused(lambda: enter(person, late, role=Role.MONITOR)) == "paper_unsettled"
     assert open_paper(person) == 1
     assert settle(person) is PaperOutcome.settled
+
+
+def test_two_entries_that_differ_are_settled_also_when_the_phone_has_sent_meanwhile(lone: Person) -> None:
+    """What was entered from paper is not lost: it lies apart, beside what the phone sent."""
+    person = twice(lone)
+    first_and_second(person)
+    person.begin("BL", LATER)
+    person.submit("BL", LATER)
+    assert open_paper(person) == 1
+    assert settle(person) is PaperOutcome.kept_apart
+    assert open_paper(person) == 0
+    with person.installation.read() as session:
+        assert session.exec(select(Quarantine.reason)).all() == ["already_submitted"]
+        assert session.exec(select(Response.mode)).all() == ["own_device"]
 
 
 def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person) -> None:

@@ -78,6 +78,8 @@ def settle_paper(
 ) -> PaperOutcome:
     """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
 
+    Of a form that was sent meanwhile the choice lies apart, beside what was sent.
+
     Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
     "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
     asks, and as `check_reason` and `store_paper`.
@@ -109,7 +111,7 @@ def settle_paper(
 def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
     form = read_paper_form(context, session, participant_id, slot_id)
     second = find_waiting_entry(session, form.slot)
-    if second is None or second.outcome is not PaperOutcome.differs or form.slot.submitted_at is not None:
+    if second is None or second.outcome is not PaperOutcome.differs:
         raise Refused("matter_closed")
     before = select(PaperEntry).where(
         PaperEntry.slot_id == form.slot.id,
