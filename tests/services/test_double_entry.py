@@ -25,7 +25,7 @@ from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import PaperEntry, Response
+from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
 from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import Person, colleague
@@ -132,10 +132,43 @@ def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Per
         assert session.exec(select(Response.answers)).one() == {"any_symptom": 0}
 
 
+def leave(person: Person, days: int) -> None:
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    left_on = (TODAY + timedelta(days=days)).isoformat()
+    left = DispositionEntry(DispositionKind.withdrew_study, left_on, Owner.site, "moved away")
+    record_disposition(nurse, person.site.study_id, person.subject, left)
+
+
+def test_what_lies_apart_ends_no_wait_of_the_two_entries(lone: Person) -> None:
+    person = twice(lone)
+    assert enter(person, paper()) is PaperOutcome.first
+    leave(person, 3)
+    late = paper(TODAY + timedelta(days=4), note="found at home")
+    assert refused(lambda: enter(person, late)) == "second_by_another"
+    assert enter(person, late, role=Role.INVESTIGATOR) is PaperOutcome.kept_apart
+    assert enter(person, paper(OTHER), role=Role.INVESTIGATOR) is PaperOutcome.differs
+    assert refused(lambda: enter(person, late, role=Role.MONITOR)) == "paper_unsettled"
+    assert open_paper(person) == 1
+    assert settle(person) is PaperOutcome.settled
+
+
+def test_two_entries_that_differ_are_settled_also_when_the_phone_has_sent_meanwhile(lone: Person) -> None:
+    """What was entered from paper is not lost: it lies apart, beside what the phone sent."""
+    person = twice(lone)
+    first_and_second(person)
+    person.begin("BL", LATER)
+    person.submit("BL", LATER)
+    assert open_paper(person) == 1
+    assert settle(person) is PaperOutcome.kept_apart
+    assert open_paper(person) == 0
+    with person.installation.read() as session:
+        assert session.exec(select(Quarantine.reason)).all() == ["already_submitted"]
+        assert session.exec(select(Response.mode)).all() == ["own_device"]
+
+
 def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person) -> None:
     person = twice(lone)
     first_and_second(person)
-    nurse = StaffContext(person.installation, person.nurse, LATER)
-    left = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
-    record_disposition(nurse, person.site.study_id, person.subject, left)
+    leave(person, 0)
     assert settle(person) is PaperOutcome.kept_apart
+    assert (open_paper(person), outcomes(person)[2:]) == (0, ["kept_apart", "discarded"])

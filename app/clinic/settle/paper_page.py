@@ -57,6 +57,7 @@ class PaperDifferencePage:
     second_by: str
     rows: tuple[PaperChoice, ...]
     own: bool
+    sent: bool = False  # by the participant, meanwhile
     reason: str = ""
     discard: bool = False
     error: str = ""
@@ -140,6 +141,7 @@ def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -
         second_by=found.names.get(found.second.entered_by, found.second.entered_by),
         rows=tuple(_row(found, name, chosen.get(name, "")) for name in found.differing),
         own=found.own,
+        sent=form.slot.submitted_at is not None,
     )
 
 

@@ -78,6 +78,8 @@ def settle_paper(
 ) -> PaperOutcome:
     """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
 
+    Of a form that was sent meanwhile the choice lies apart, beside what was sent.
+
     Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
     "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
     asks, and as `check_reason` and `store_paper`.
@@ -100,15 +102,22 @@ def settle_paper(
         dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
         document = _chosen_document(found, choices.chosen)
         checked = _checked(found, dated, document, reason)
-        return store_paper(context, work, found.form, checked, PaperOutcome.settled)
+        became = store_paper(context, work, found.form, checked, PaperOutcome.settled)
+        if became is PaperOutcome.kept_apart:  # the two entries wait no more all the same
+            record_entry(context, work, found.form, checked, PaperOutcome.discarded)
+        return became
 
 
 def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
     form = read_paper_form(context, session, participant_id, slot_id)
     second = find_waiting_entry(session, form.slot)
-    if second is None or second.outcome is not PaperOutcome.differs or form.slot.submitted_at is not None:
+    if second is None or second.outcome is not PaperOutcome.differs:
         raise Refused("matter_closed")
-    before = select(PaperEntry).where(PaperEntry.slot_id == form.slot.id, col(PaperEntry.id) < key_of(second))
+    before = select(PaperEntry).where(
+        PaperEntry.slot_id == form.slot.id,
+        PaperEntry.outcome == PaperOutcome.first,
+        col(PaperEntry.id) < key_of(second),
+    )
     first = session.exec(before.order_by(col(PaperEntry.id).desc()).limit(1)).one()
     items = find_changed_items(first.answers, second.answers)
     days = () if first.collected_on == second.collected_on else (COLLECTED_ON,)

@@ -121,6 +121,8 @@ def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed:
         if not sent:
             _check_possible(form.slot, context.at)
         checked = _check_paper(context, work.session, form, typed)
+        if form.waiting is not None and not sent:
+            _check_turn(context, form.waiting)
         if sent or checked.arrival is Arrival.quarantined or not form.definition.plan.double_paper_entry:
             return store_paper(context, work, form, checked, PaperOutcome.submitted)
         return _enter_twice(context, work, form, checked)
@@ -130,12 +132,10 @@ def _enter_twice(
     context: StaffContext, work: UnitOfWork, form: PaperForm, checked: CheckedPaper
 ) -> PaperOutcome:
     """The first of two entries waits for another person; the second is compared with it."""
-    waiting = find_waiting_entry(work.session, form.slot)
-    if waiting is None:
+    if form.waiting is None:
         record_entry(context, work, form, checked, PaperOutcome.first)
         return PaperOutcome.first
-    _check_turn(context, waiting)
-    if is_same_sheet(waiting, checked):
+    if is_same_sheet(form.waiting, checked):
         return store_paper(context, work, form, checked, PaperOutcome.submitted)
     record_entry(context, work, form, checked, PaperOutcome.differs)
     return PaperOutcome.differs

@@ -59,9 +59,14 @@ class CheckedPaper:
 
 
 def find_waiting_entry(session: Session, slot: Slot) -> PaperEntry | None:
-    """The newest entry of a form, if it waits for a second one or for the data manager."""
-    newest = select(PaperEntry).where(PaperEntry.slot_id == slot.id).order_by(col(PaperEntry.id).desc())
-    entry = session.exec(newest.limit(1)).first()
+    """The newest entry of a form, if it waits for a second one or for the data manager.
+
+    What lies apart is none of the two entries, and nothing waits the less for it.
+    """
+    entries = select(PaperEntry).where(
+        PaperEntry.slot_id == slot.id, PaperEntry.outcome != PaperOutcome.kept_apart
+    )
+    entry = session.exec(entries.order_by(col(PaperEntry.id).desc()).limit(1)).first()
     waits = entry is not None and entry.outcome in (PaperOutcome.first, PaperOutcome.differs)
     return entry if waits else None
 

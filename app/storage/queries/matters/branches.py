@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.domain.capture.paper import PaperOutcome
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
@@ -235,10 +236,12 @@ def _conflicting(shape: MatterShape) -> list[Branch]:
 
 
 def _on_paper(shape: MatterShape) -> list[Branch]:
-    """Two entries of a sheet of paper that differ, until a newer one settles them or the form was sent."""
+    """Two entries of a sheet of paper that differ, until a newer one settles them; also of a sent form."""
     newer = sa.orm.aliased(PaperEntry)
     later = sa.exists().where(
-        col(newer.slot_id) == col(PaperEntry.slot_id), col(newer.id) > col(PaperEntry.id)
+        col(newer.slot_id) == col(PaperEntry.slot_id),
+        col(newer.id) > col(PaperEntry.id),
+        col(newer.outcome) != code_literal(PaperOutcome.kept_apart),
     )
     branch = _part(
         MatterKind.paper,
@@ -252,7 +255,7 @@ def _on_paper(shape: MatterShape) -> list[Branch]:
     differing = _of_forms(branch, PaperEntry).where(
         sa.literal_column("paper_entry.outcome = 'differs'"), col(PaperEntry.study_id) == _STUDY
     )
-    return [differing.where(~later, col(Slot.submitted_at).is_(None))]
+    return [differing.where(~later)]
 
 
 def _unexplained(shape: MatterShape) -> list[Branch]:
