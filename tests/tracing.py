@@ -43,7 +43,7 @@ DRAWN = frozenset(
     }
 )
 """Modules and tests that draw their cases, beside which others hold each line by an example."""
-STATEMENT_PACKAGES = ("app.storage.queries.", "app.services.clinic.")
+STATEMENT_PACKAGES = ("app.storage.", "app.services.clinic.")
 """Where statements are built once for each shape of a question."""
 _SUBPROCESSES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """Where the tracer of a program that a test starts finds its settings."""

@@ -69,6 +69,13 @@ def test_after_the_changes_the_feed_says_what_is_true(
         assert [each.at for each in told] == sorted(each.at for each in told)
 
 
+def test_an_open_form_is_told_as_opened_whatever_was_offered_before() -> None:
+    """Drawn once: only what closed before its date was recorded goes without it."""
+    known = PublishedSlot(FeedState.not_opened, is_current=False)
+    (told,) = pending_changes(known, WINDOW, SlotFacts(), WINDOW.opens_at, offered=False, in_plan=False)
+    assert told.change is SlotChange.opened
+
+
 def test_time_alone_opens_and_ends_a_form() -> None:
     assert changes(NEVER, WINDOW.opens_at - SECOND) == []
     assert changes(NEVER, WINDOW.opens_at) == [SlotChange.opened]

@@ -23,7 +23,8 @@ KEPT = """async () => {
   for (const name of await caches.keys()) {
     const cache = await caches.open(name);
     for (const request of await cache.keys()) {
-      kept[new URL(request.url).pathname] = await (await cache.match(request)).text();
+      const page = await cache.match(request);  // what was thrown away since the keys were read is not there
+      if (page) kept[new URL(request.url).pathname] = await page.text();
     }
   }
   return kept;

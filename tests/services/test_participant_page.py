@@ -1,5 +1,6 @@
 """What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from app.services.clinic.participant_overview import (
     get_form_state,
     get_participant_overview,
 )
+from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
 from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import StaffContext
@@ -107,6 +109,14 @@ def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installat
 
 def test_before_randomisation_no_diary_has_a_worst_answer(installation: Installation, person: Person) -> None:
     assert viewed(installation, colleague(Role.INVESTIGATOR, person.site), person, START).worst == {}
+
+
+def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installation, lone_site: Site) -> None:
+    context = StaffContext(lone_installation, colleague(Role.INVESTIGATOR, lone_site), START)
+    plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
+    with lone_installation.read() as session:
+        for studied in (plan, replace(plan, diary=None)):
+            assert read_worst_severities(context, session, studied, []) == {}
 
 
 @pytest.mark.req("CAP-14")

@@ -108,7 +108,7 @@ def pending_changes(
         return (PendingChange(now, _change_to(state), state, by_time=False),)
     changes = []
     unopened = published.state in (None, FeedState.not_opened)
-    if unopened and offered:
+    if unopened and (offered or state is FeedState.open):
         changes.append(PendingChange(window.opens_at, SlotChange.opened, FeedState.open, by_time=True))
     if state is FeedState.missed:
         over = answerable_until(window, facts)
