@@ -24,6 +24,7 @@ from app.services.clinic.matters.late_answers import Obstacle
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.core.context import ParticipantContext, StaffContext
+from app.services.patient.submitted_forms import is_of_its_day
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
@@ -86,6 +87,8 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     assert (stored.answers, stored.submission) == (qlq(3), f"quarantine:{name.ref}")
     assert stored.scores
     assert stored.language == "en", "the one in which they were given"
+    today = ParticipantContext(two_sites.installation, person.participant(later), later)
+    assert not is_of_its_day(today, stored), "they call nobody on the day on which they are accepted"
     with two_sites.installation.read() as session:
         newest = session.exec(select(FeedEvent.type).order_by(sa.desc("seq"))).first()
     assert newest == "assessment.completed"

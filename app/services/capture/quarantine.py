@@ -14,6 +14,9 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
 
+ACCEPTED_LATE = "quarantine:"
+"""How the submission of a response begins that came too late and was accepted by an investigator."""
+
 
 def quarantine_answers(
     work: UnitOfWork,

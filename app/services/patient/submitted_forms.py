@@ -14,6 +14,7 @@ from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, form_definition
+from app.services.capture.quarantine import ACCEPTED_LATE
 from app.services.capture.submission import SubmissionReceipt
 from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext, ParticipantSession
@@ -133,9 +134,9 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
 
 
 def is_of_its_day(context: ParticipantContext, response: Response) -> bool:
-    """Whether it was filled in on the day that it came; paper may be entered long after."""
+    """Whether its answers came on that day; paper may be entered, late answers accepted, long after."""
     sent_on = local_day(response.submitted_at, context.participant.zone)
-    return response.collected_on in (None, sent_on)
+    return response.collected_on in (None, sent_on) and not response.submission.startswith(ACCEPTED_LATE)
 
 
 def has_urgent_answers(definition: FormDefinition, answers: Mapping[str, AnswerValue]) -> bool:

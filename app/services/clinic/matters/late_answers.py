@@ -15,6 +15,7 @@ from app.domain.refusal import Refused
 from app.services.capture.alerting import raise_alerts
 from app.services.capture.answer_events import spell_answer
 from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.quarantine import ACCEPTED_LATE
 from app.services.capture.submission_builder import ResponseOrigin, build_response
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
@@ -96,7 +97,7 @@ def accept_late_answers(
     slot, quarantine = late.slot, late.quarantine
     origin = ResponseOrigin(
         public_id=new_public_id(),
-        submission=f"quarantine:{quarantine.id}",
+        submission=f"{ACCEPTED_LATE}{quarantine.id}",
         language=late.definition.text.lang,
         presentation={},
         app_version=context.installation.app_version,
