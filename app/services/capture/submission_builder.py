@@ -224,6 +224,7 @@ def build_response(
     answers: ValidAnswers,
 ) -> ResponseRecord:
     """One version of a slot's response, scored; versions are added, and earlier ones stay as they are."""
+    scores = score_answers(definition.instrument, answers, definition.leave_out)
     return ResponseRecord(
         public_id=origin.public_id,
         slot_id=slot.id,
@@ -232,10 +233,7 @@ def build_response(
         submission=origin.submission,
         content_sha256=content_digest(answers),
         answers=dict(answers),
-        scores=[
-            spell_score(score)
-            for score in score_answers(definition.instrument, answers, definition.leave_out)
-        ],
+        scores=[spell_score(score) for score in scores],
         instrument_sha256=definition.instrument.sha256,
         text_sha256=definition.text.sha256,
         algorithm=definition.instrument.algorithm,
