@@ -3,7 +3,6 @@
 import gc
 import shutil
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
-from tests import distribution, postgres, servers, stages, statements, tracing
+from tests import distribution, measuring, postgres, servers, stages, statements
 from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is.
@@ -35,22 +34,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_unconfigure() -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
     close_portal()
+    measuring.write()
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("cov_context", None):
-        items[:] = [item for item in items if not tracing.is_untraced_by_kind(item)]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     distribution.slow_first(items)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    measured_anew = item.config.getoption("cov_context", None)
-    with tracing.paused() if tracing.is_untraced(item) and not measured_anew else nullcontext():
-        return (yield)
 
 
 @pytest.fixture(scope="session")

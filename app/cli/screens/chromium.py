@@ -8,7 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAMS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = (
+    "chromium",
+    "chromium-headless-shell",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 SECONDS = 60
 _QUIET = (
     "--headless",
