@@ -1,6 +1,6 @@
 """Which lines and branches of the program the tests reach, measured by SlipCover.
 
-`DAYBOOK_REACHED=FOLDER pytest -n 2` writes one JSON file for each test process. SlipCover compiles a probe
+`TESTS_REACHED=FOLDER pytest -n 2` writes one JSON file for each test process. SlipCover compiles a probe
 into each line and takes it out once it was passed. That costs a process a few seconds; a tracer, which is
 called for each line again and again, took a quarter of the whole run. Programs that a test starts are not
 measured.
@@ -21,9 +21,9 @@ from typing import Any
 from slipcover import Slipcover
 from slipcover.importer import SlipcoverLoader
 
-NOT_COUNTED = ("@overload", "if TYPE_CHECKING:", r":\s*\.\.\.$")
+NOT_COUNTED = ("@overload", "if TYPE_CHECKING:", r"^\s*\.\.\.$", r":\s*\.\.\.$")
 """Lines that nobody can reach, with what they begin; the last is the body of a method of a protocol."""
-FOLDER = "DAYBOOK_REACHED"
+FOLDER = "TESTS_REACHED"
 _WORKER = "PYTEST_XDIST_WORKER"
 _measuring: list[Slipcover] = []
 

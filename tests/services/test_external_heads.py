@@ -1,6 +1,8 @@
 """Heads that were kept elsewhere show what no look at the database alone can show (AUD-04)."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -32,6 +34,19 @@ def test_heads_of_now_agree(course: Installation) -> None:
     assert [kind for kind in kinds if "chain" in kind][:1] == [["chain", "hash", "seq"]]
     assert kinds[-2:] == [["feed", "hash", "seq"], ["chains", "day", "feed", "hash"]]
     assert inspect_trail(course, parse_heads("\n".join(lines))).faults == []
+
+
+def test_who_has_said_nothing_has_no_head(lone_installation: Installation) -> None:
+    """A study before its first event and its first seal, and a chain before its first entry."""
+    kinds = [sorted(json.loads(line)) for line in list_heads(lone_installation)]
+    assert kinds
+    assert all("chain" in kind for kind in kinds)
+    with closing(sqlite3.connect(str(lone_installation.engine.url.database))) as connection:
+        connection.execute(
+            "INSERT INTO audit_chain (chain, seq, hash) VALUES ('participant:none', 0, 'none')"
+        )
+        connection.commit()
+    assert [sorted(json.loads(line)) for line in list_heads(lone_installation)] == kinds
 
 
 @pytest.mark.req("AUD-04")

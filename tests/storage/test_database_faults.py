@@ -18,7 +18,7 @@ from app.storage.database.limits import (
     count_available_connections,
     require_encryption,
 )
-from app.storage.database.sqlite_file import prepare_sqlite_file, sqlite_file
+from app.storage.database.sqlite_file import prepare_sqlite_file, serving_lock, sqlite_file
 from app.storage.engine import allow_writes, autocommit_engine, open_engine, write_engine
 from app.storage.migrations import migrate
 from tests import postgres
@@ -280,6 +280,21 @@ def test_a_plain_connection_over_tcp_is_refused_where_encryption_is_asked() -> N
         migrate(network)
     finally:
         cluster.stop()
+
+
+def test_a_sqlite_file_is_served_by_one_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'daybook.sqlite3'}"
+    with serving_lock(url), pytest.raises(DatabaseUnavailable) as taken, serving_lock(url):
+        pass
+    assert "another process serves this file" in taken.value.reason
+    server = "postgresql+psycopg://x/y"
+    with serving_lock(url), serving_lock(server), serving_lock(server):
+        assert (tmp_path / "daybook.sqlite3.serving").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_migration_of_a_database_that_is_away_says_so() -> None:
+    with pytest.raises(DatabaseUnavailable):
+        migrate("postgresql+psycopg://nobody@127.0.0.1:9/nowhere")
 
 
 @pytest.mark.parametrize("name", ["", ":memory:"])
