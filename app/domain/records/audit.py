@@ -309,7 +309,7 @@ def _spell(value: object) -> str:
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell)
-_spell_text = _CANONICAL.encode
+_spell_text = json.encoder.encode_basestring
 
 
 def format_instant(at: datetime) -> str:

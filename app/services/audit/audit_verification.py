@@ -145,8 +145,8 @@ class _Inspection:
         yield from self._headless_faults()
         for proven, rows in stream_shared_rows(self._connection):
             yield from self._shared.compare_rows(proven, rows)
-        for proven, keys in stream_lost_keys(self._connection):
-            yield from (unknown_row(proven, key[0] if len(key) == 1 else tuple(key)) for key in keys)
+        for table, key in stream_lost_keys(self._connection):
+            yield unknown_row(table, key)
         self._count(self._shared)
         self.report.unscored = self._scores.unscored
 

@@ -108,8 +108,10 @@ class Replay:
         layout = _find_layout(table, act, tuple(columns))
         if layout is None:
             return  # a table that this version no longer has
-        if any(len(values) != len(columns) for values in rows):
-            raise ValueError(table)
+        width = len(columns)
+        for values in rows:
+            if len(values) != width:
+                raise ValueError(table)
         records, find_key = self.records[table], layout.find_key
         if layout.act is RowAct.NEW:
             for values in rows:
@@ -155,14 +157,12 @@ class Replay:
         if self.incomplete:
             self.unproven += 1
         else:
-            yield unknown_row(proven, key)
+            yield unknown_row(proven.table.name, spell_key(key))
 
 
-def unknown_row(proven: ProvenTable, key: Hashable) -> IntegrityFault:
+def unknown_row(table: str, key: str) -> IntegrityFault:
     """The fault of a stored row that nobody ever made."""
-    return IntegrityFault(
-        "records", 0, "no entry tells of it", f"{proven.table.name}:{spell_key(key)}", "row"
-    )
+    return IntegrityFault("records", 0, "no entry tells of it", f"{table}:{key}", "row")
 
 
 def split_facts(facts: str) -> list[Sequence[Any]]:

@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.storage.proof.row_facts import ProvenTable, plain_type, proven_tables
-from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -20,19 +19,26 @@ from app.storage.tables.studies import Study
 _SLOT, _PARTICIPANT = table_of(Slot), table_of(Participant)
 _PAGE = 1000
 _OWNERS = "owners"
+_WITH_CHAIN = (
+    "SELECT participant.id FROM participant"
+    " WHERE 'participant:' || CAST(participant.id AS VARCHAR) IN (SELECT chain FROM audit_chain)"
+)
+"""The participants of whom any entry tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
     """How the rows of a table are read. `of_owners` None: they belong to no participant.
 
-    Behind the columns of the table stands the number of the participant; of lost rows the key is read.
+    Behind the columns of the table stands the number of the participant; `lost` reads table and key of rows
+    of which no entry can tell. These statements are plain text, made of names of tables alone: to have some
+    seventy of them compiled would cost a short trail more than all its rows.
     """
 
     proven: ProvenTable
-    all_rows: sa.Select[Any]
-    of_owners: sa.Select[Any] | None = None
-    lost: sa.Select[Any] | None = None
+    all_rows: sa.TextClause
+    of_owners: sa.TextClause | None
+    lost: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +51,16 @@ class SlotDefinition:
     instrument_version: str
 
 
-def _as_stored(column: sa.Column[Any], postgresql: bool) -> sa.ColumnElement[Any]:
+def _as_stored(column: sa.Column[Any], postgresql: bool) -> str:
     """A column as the database has it: what an owner wrote there may be no date, code or document at all.
 
-    Days, instants (in UTC) and codes are read as text. PostgreSQL's own types see to the rest.
+    Days and instants (in UTC) are read as text, as SQLite has them anyway.
     """
-    kind = plain_type(column)
-    if isinstance(kind, (sa.Date, sa.DateTime)) and postgresql:
-        utc = sa.func.timezone("UTC", column) if isinstance(kind, sa.DateTime) else column
-        return sa.cast(utc, sa.String).label(column.name)
-    if isinstance(kind, (sa.Date, sa.DateTime, sa.Enum)) or (isinstance(kind, sa.JSON) and not postgresql):
-        return sa.type_coerce(column, sa.String).label(column.name)
-    return column
+    named, kind = f"{column.table.name}.{column.name}", plain_type(column)
+    if postgresql and isinstance(kind, (sa.Date, sa.DateTime)):
+        utc = f"timezone('UTC', {named})" if isinstance(kind, sa.DateTime) else named
+        return f"CAST({utc} AS VARCHAR) AS {column.name}"
+    return named
 
 
 @cache
@@ -69,29 +73,36 @@ def _sources_of(connection: Connection) -> tuple[RowSource, ...]:
     return _sources(connection.dialect.name == "postgresql")
 
 
+@cache
+def _lost_rows(postgresql: bool) -> sa.TextClause:
+    return sa.text(" UNION ALL ".join(source.lost for source in _sources(postgresql) if source.lost))
+
+
 def _source(proven: ProvenTable, postgresql: bool) -> RowSource:
     table = proven.table
-    rows = sa.select(*(_as_stored(table.c[name], postgresql) for name in proven.columns))
-    keys = sa.select(*(table.c[name] for name in proven.key))
-    whose = table.c.get("id" if table is _PARTICIPANT else "participant_id")
-    if whose is not None:
-        return RowSource(proven, rows, _of_owners(rows, whose), keys.where(whose.not_in(_with_chain())))
+    name, columns = table.name, ", ".join(_as_stored(table.c[name], postgresql) for name in proven.columns)
+    key = " || '/' || ".join(f"CAST({name}.{each} AS VARCHAR)" for each in proven.key)
+    lost = f"SELECT '{name}' AS of_table, {key} AS row_key FROM {name} WHERE {name}"
+    if table is _PARTICIPANT or "participant_id" in table.c:
+        owner = "id" if table is _PARTICIPANT else "participant_id"
+        theirs = _of_owners(f"{columns}, {name}.{owner} AS owner FROM {name}", f"{name}.{owner}")
+        return RowSource(proven, _rows(columns, name), theirs, f"{lost}.{owner} NOT IN ({_WITH_CHAIN})")
     if "slot_id" in table.c:
-        theirs = _of_owners(rows.join(_SLOT, _SLOT.c.id == table.c.slot_id), _SLOT.c.participant_id)
-        kept = sa.select(_SLOT.c.id).where(_SLOT.c.participant_id.in_(_with_chain()))
-        return RowSource(proven, rows, theirs, keys.where(table.c.slot_id.not_in(kept)))
-    return RowSource(proven, rows)
+        joined = f"{columns}, slot.participant_id AS owner FROM {name} JOIN slot ON slot.id = {name}.slot_id"
+        kept = f"SELECT slot.id FROM slot WHERE slot.participant_id IN ({_WITH_CHAIN})"
+        theirs = _of_owners(joined, "slot.participant_id")
+        return RowSource(proven, _rows(columns, name), theirs, f"{lost}.slot_id NOT IN ({kept})")
+    return RowSource(proven, _rows(columns, name), None, None)
 
 
-def _with_chain() -> sa.Select[tuple[int]]:
-    """The participants of whom any entry tells."""
-    chain = sa.literal("participant:").concat(sa.cast(_PARTICIPANT.c.id, sa.String))
-    return sa.select(_PARTICIPANT.c.id).where(chain.in_(sa.select(col(AuditChain.chain))))
+def _rows(columns: str, table: str) -> sa.TextClause:
+    return sa.text(f"SELECT {columns} FROM {table}")
 
 
-def _of_owners(rows: sa.Select[Any], owner: sa.ColumnElement[int]) -> sa.Select[Any]:
+def _of_owners(rows: str, owner: str) -> sa.TextClause:
     """Of the rows those of some participants, each followed by the number of its participant."""
-    return rows.add_columns(owner.label("owner")).where(owner.in_(sa.bindparam(_OWNERS, expanding=True)))
+    some = sa.bindparam(_OWNERS, expanding=True)
+    return sa.text(f"SELECT {rows} WHERE {owner} IN :{_OWNERS}").bindparams(some)
 
 
 SHARED = frozenset(
@@ -128,11 +139,10 @@ def stream_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, It
             yield source.proven, _stream(connection, source.all_rows)
 
 
-def stream_lost_keys(connection: Connection) -> Iterator[tuple[ProvenTable, Iterator[sa.Row[Any]]]]:
-    """The keys of rows whose participant or slot is not there, or has no chain: no entry can tell of them."""
-    for source in _sources_of(connection):
-        if source.lost is not None:
-            yield source.proven, _stream(connection, source.lost)
+def stream_lost_keys(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Table and key of rows whose participant or slot is not there, or has no chain: no entry can tell of them."""
+    for row in _stream(connection, _lost_rows(connection.dialect.name == "postgresql")):
+        yield row.of_table, row.row_key
 
 
 def read_slot_definitions(connection: Connection, participants: Sequence[int]) -> dict[int, SlotDefinition]:
@@ -146,6 +156,6 @@ def read_study_codes(connection: Connection) -> dict[int, str]:
     return {row.id: row.code for row in connection.execute(_CODES)}
 
 
-def _stream(connection: Connection, statement: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+def _stream(connection: Connection, statement: sa.TextClause) -> Iterator[sa.Row[Any]]:
     for page in connection.execute(statement.execution_options(yield_per=_PAGE)).partitions():
         yield from page
