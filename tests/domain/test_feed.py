@@ -9,8 +9,10 @@ from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_
 from app.domain.records.feed import (
     EventSection,
     FeedEventDraft,
+    StoredEvent,
     event_envelope,
     finalise_event,
+    find_feed_faults,
     redact_line,
     sees_all_lines,
 )
@@ -99,3 +101,24 @@ def test_another_site_s_or_a_withheld_event_is_a_stub_that_verifies(
 def test_a_digest_without_its_salt_tells_nothing() -> None:
     arm = canonical_json({"arm": "SOC"})
     assert EventSection(arm, "s1").digest(arm) != EventSection(arm, "s2").digest(arm)
+
+
+@pytest.mark.req("AUD-04", "EDC-04")
+def test_whatever_of_a_stored_event_changes_is_found() -> None:
+    line, current = finalise_event(draft(), 1, GENESIS, AT)
+    whole = StoredEvent(1, line, current, "assessment.completed", "slot1", 2, "0571", AT)
+    altered = [
+        whole._replace(seq=2),
+        whole._replace(hash="x"),
+        whole._replace(type="x"),
+        whole._replace(ref="x"),
+        whole._replace(version=3),
+        whole._replace(site="0572"),
+        whole._replace(recorded_at=AT.replace(year=2027)),
+        *(
+            whole._replace(line=canonical_json(json.loads(line) | {name: "x"}))
+            for name in ("hash", "envelope_sha256", "prev_hash")
+        ),
+    ]
+    assert list(find_feed_faults([whole], (1, current), "feed")) == []
+    assert all(list(find_feed_faults([event], (1, current), "feed")) for event in altered)

@@ -114,6 +114,30 @@ def test_tampering_is_found(installation: Installation, tamper: Tamper, statemen
 
 @pytest.mark.req("AUD-04")
 @pytest.mark.usefixtures("history")
+def test_what_stands_beside_lines_heads_and_seals_is_proven(
+    installation: Installation, tamper: Tamper
+) -> None:
+    """By these columns an event is found and withheld, and a chain is sealed."""
+    later = "'2026-03-05 02:00:00+00:00'"
+    beside = ("type = 'x'", "version = 99", f"recorded_at = {later}")
+    for seq, changed in enumerate(beside, start=1):
+        tamper(f"UPDATE feed_event SET {changed} WHERE seq = {seq}")
+    tamper("UPDATE audit_chain SET study_id = NULL WHERE chain <> 'installation'")
+    tamper(f"UPDATE day_seal SET sealed_at = {later}")
+    faults = {(fault.chain, fault.seq, fault.what) for fault in verify_trail(installation)}
+    assert {("feed:1", seq, "was altered") for seq in (1, 2, 3)} <= faults
+    whats = {(chain, what) for chain, _, what in faults}
+    assert {
+        ("participant:1", "is not sealed with its own study"),
+        ("study:1", "is not sealed with its own study"),
+        ("seal:1", "2026-03-02 is not the seal that the trail tells of"),
+    } <= whats
+    tamper("DELETE FROM feed_head")
+    assert "has no head" in {fault.what for fault in verify_trail(installation)}
+
+
+@pytest.mark.req("AUD-04")
+@pytest.mark.usefixtures("history")
 def test_swapped_entries_are_found(installation: Installation, tamper: Tamper) -> None:
     for before, after in ((2, 99), (3, 2), (99, 3)):
         tamper(f"UPDATE audit_entry SET seq = {after} WHERE {CHAIN} AND seq = {before}")

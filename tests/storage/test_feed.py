@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.domain.records.feed import EventSection, FeedEventDraft, find_feed_faults
+from app.domain.records.feed import EventSection, FeedEventDraft, StoredEvent, find_feed_faults
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page
 from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent, FeedHead
@@ -31,10 +31,13 @@ def publish(engine: Engine, trial: Trial, at: datetime, note: int = 0) -> None:
         work.publish(trial.study, draft(trial, note))
 
 
-def lines_of(engine: Engine, trial: Trial) -> list[tuple[int, str, str]]:
+def lines_of(engine: Engine, trial: Trial) -> list[StoredEvent]:
     with Session(engine) as session:
         rows = select(FeedEvent).where(FeedEvent.study_id == trial.study).order_by(col(FeedEvent.seq))
-        return [(row.seq, row.line, row.hash) for row in session.exec(rows)]
+        return [
+            StoredEvent(row.seq, row.line, row.hash, row.type, row.ref, row.version, "", row.recorded_at)
+            for row in session.exec(rows)
+        ]
 
 
 def head_and_hash(engine: Engine, trial: Trial) -> tuple[int, str]:
@@ -67,7 +70,7 @@ def test_a_rollback_leaves_no_gap(engine: Engine, trial: Trial, at: datetime) ->
     with pytest.raises(RuntimeError, match="without an event"):
         fail()
     publish(engine, trial, at)
-    assert [seq for seq, _line, _hash in lines_of(engine, trial)] == [1, 2]
+    assert [event.seq for event in lines_of(engine, trial)] == [1, 2]
 
 
 @pytest.mark.req("EDC-02")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from app.domain.records.audit import (
     GENESIS,
@@ -143,37 +144,50 @@ def event_envelope(event: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in event.items() if key not in outside}
 
 
+class StoredEvent(NamedTuple):
+    """An event as it is stored: the line that is served, and beside it by what it is found and withheld."""
+
+    seq: int
+    line: str
+    hash: str
+    type: str
+    ref: str
+    version: int
+    site: str
+    recorded_at: datetime
+
+
 def find_feed_faults(
-    lines: Iterable[tuple[int, str, str]], head: tuple[int, str], feed: str
+    events: Iterable[StoredEvent], head: tuple[int, str], feed: str
 ) -> Iterator[IntegrityFault]:
     """Every place where a feed does not hold; nothing when it is whole.
 
-    `lines` are number, stored line and stored hash in order of number; `head` is the number and hash
-    that the feed should end with; `feed` is how faults name it. Source: AUD-04, EDC-04.
+    `events` come in order of number; `head` is the number and hash that the feed should end with; `feed` is
+    how faults name it. Source: AUD-04, EDC-04.
     """
     last, prev = 0, GENESIS
-    for seq, line, stored in lines:
-        if seq != last + 1:
-            yield IntegrityFault(feed, seq, f"expected number {last + 1}")
-        if not _holds(seq, line, stored, prev):
-            yield IntegrityFault(feed, seq, "was altered")
-        last, prev = seq, stored
+    for event in events:
+        if event.seq != last + 1:
+            yield IntegrityFault(feed, event.seq, f"expected number {last + 1}")
+        if not _holds(event, prev):
+            yield IntegrityFault(feed, event.seq, "was altered")
+        last, prev = event.seq, event.hash
     if (last, prev) != head:
         yield IntegrityFault(feed, last, "does not end at its head")
 
 
-def _holds(seq: int, line: str, stored: str, prev: str) -> bool:
+def _holds(stored: StoredEvent, prev: str) -> bool:
     try:
-        event = json.loads(line)
+        event = json.loads(stored.line)
         digests = {
             name: sha256_hex(f"{event['salts'][name]}:{canonical_json(data)}")
             for name, data in event["data"].items()
         }
-        linked = link_hash(event["prev_hash"], sha256_hex(canonical_json(event_envelope(event))))
-        return (seq, prev, digests) == (
-            event["seq"],
-            event["prev_hash"],
-            event["digests"],
-        ) and linked == stored
+        envelope = sha256_hex(canonical_json(event_envelope(event)))
+        told = tuple(event[name] for name in ("seq", "hash", "type", "ref", "version", "site", "recorded_at"))
+        links = event["prev_hash"], event["envelope_sha256"], link_hash(prev, envelope)
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
+    _, _, *beside, recorded_at = stored
+    shown = stored.seq, *beside, format_instant(recorded_at)
+    return (told, links, event["digests"]) == (shown, (prev, envelope, stored.hash), digests)

@@ -70,10 +70,11 @@ def seal_day(context: ClockContext, study: Study, day: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSeal:
-    """A seal as the trail tells of it: its day and hash, and the key of the entry."""
+    """A seal as the trail tells of it: its day and hash, when it was made, and the key of the entry."""
 
     day: str
     hash: object
+    at: datetime
     entry_id: int
 
 
@@ -92,14 +93,14 @@ def _last_seal(session: Session, study_id: int) -> DaySeal | None:
 
 def _sealing_entries(study_id: int) -> sa.Select[*tuple[Any, ...]]:
     chain, event = study_chain(study_id), AuditEvent.TRAIL_SEALED.value
-    return sa.select(col(AuditEntry.id), col(AuditEntry.changes)).where(
+    return sa.select(col(AuditEntry.id), col(AuditEntry.at), col(AuditEntry.changes)).where(
         col(AuditEntry.chain) == chain, col(AuditEntry.event) == event
     )
 
 
 def _recorded_seal(row: sa.Row[Any]) -> RecordedSeal:
     change = json.loads(row.changes)[0]
-    return RecordedSeal(change["record"].removeprefix("day_seal:"), change["new"], row.id)
+    return RecordedSeal(change["record"].removeprefix("day_seal:"), change["new"], row.at, row.id)
 
 
 def list_clock_confirmations(session: Session) -> list[tuple[int, datetime]]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -23,7 +24,7 @@ from app.domain.records.audit import (
     find_chain_faults,
     link_hash,
 )
-from app.domain.records.feed import find_feed_faults as feed_faults
+from app.domain.records.feed import StoredEvent, find_feed_faults
 from app.services.audit.audit_seals import (
     digest_heads,
     list_clock_confirmations,
@@ -49,10 +50,10 @@ from app.storage.proof.record_rows import (
 )
 from app.storage.proof.row_facts import ProvenTable, spell_key
 from app.storage.proof.trail_entries import stream_entries
-from app.storage.row_changes import is_participant_chain
+from app.storage.row_changes import INSTALLATION_CHAIN, is_participant_chain, study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.feed import FeedEvent, FeedHead
-from app.storage.tables.studies import Study
+from app.storage.tables.studies import Site, Study
 
 FACTS_SINCE = "0.2"
 """The version whose entries were the first to state what rows hold."""
@@ -64,6 +65,10 @@ _YOUNG_OBJECTS = 100_000
 """More than a page of entries and the records of so many chains are."""
 _PARTICIPANT = re.compile(r"participant:([0-9]{1,9})")
 _CHANGING = frozenset(event.value for event in COVERS)
+_STORED = (FeedEvent.seq, FeedEvent.line, FeedEvent.hash, FeedEvent.type, FeedEvent.ref, FeedEvent.version)
+_EVENTS = sa.select(*map(col, _STORED), col(Site.code), col(FeedEvent.recorded_at)).join_from(
+    FeedEvent, Site, isouter=True
+)
 
 Progress = Callable[[int], None]
 """Is told now and then how many entries were read so far."""
@@ -107,7 +112,7 @@ def inspect_trail(
         found += (IntegrityFault("guards", 0, what) for what in find_guard_faults(session.connection()))
         found += inspection.find_faults()
         found += _feed_faults(session)
-        found += _seal_faults(session)
+        found += _readable("seals", _seal_faults(session))
         found += find_head_faults(session, heads)
         return inspection.report
 
@@ -126,6 +131,18 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class _Head(NamedTuple):
+    """Where a chain ends, and whose seals hold it."""
+
+    chain: str
+    seq: int
+    hash: str
+    study_id: int | None
+
+    def of_another_study(self) -> IntegrityFault:
+        return IntegrityFault(self.chain, self.seq, "is not sealed with its own study")
+
+
 class _Inspection:
     """One walk along all chains. `_shared` replays the records that belong to no participant."""
 
@@ -139,7 +156,7 @@ class _Inspection:
 
     def find_faults(self) -> Iterator[IntegrityFault]:
         heads = self._session.exec(select(AuditChain).order_by(col(AuditChain.chain)))
-        chains = iter([(row.chain, row.seq, row.hash) for row in heads])
+        chains = iter([_Head(row.chain, row.seq, row.hash, row.study_id) for row in heads])
         while some := list(islice(chains, _TOGETHER)):
             yield from self._faults_of_chains(some)
         yield from self._headless_faults()
@@ -150,25 +167,25 @@ class _Inspection:
         self._count(self._shared)
         self.report.unscored = self._scores.unscored
 
-    def _faults_of_chains(self, heads: Iterable[tuple[str, int, str]]) -> Iterator[IntegrityFault]:
-        replays: list[tuple[int, Replay]] = []
-        for chain, seq, digest in heads:
-            replay = Replay(self._fact_key) if is_participant_chain(chain) else self._shared
-            yield from self._chain_faults(chain, seq, digest, replay)
+    def _faults_of_chains(self, heads: Iterable[_Head]) -> Iterator[IntegrityFault]:
+        replays: list[tuple[int, _Head, Replay]] = []
+        for head in heads:
+            replay = Replay(self._fact_key) if is_participant_chain(head.chain) else self._shared
+            yield from self._chain_faults(head, replay)
             if replay is not self._shared:
-                number = _PARTICIPANT.fullmatch(chain)
+                number = _PARTICIPANT.fullmatch(head.chain)
                 if number is None:
-                    yield IntegrityFault(chain, seq, "names no participant")
+                    yield IntegrityFault(head.chain, head.seq, "names no participant")
                 else:
-                    replays.append((int(number[1]), replay))
+                    replays.append((int(number[1]), head, replay))
+            elif head.chain != (INSTALLATION_CHAIN if head.study_id is None else study_chain(head.study_id)):
+                yield head.of_another_study()
         yield from self._participant_faults(replays)
 
-    def _chain_faults(self, chain: str, seq: int, digest: str, replay: Replay) -> Iterator[IntegrityFault]:
-        heads = {chain: (seq, digest)} if seq else {}
-        try:
-            yield from find_chain_faults(self._replayed(chain, replay), heads)
-        except (ValueError, TypeError, LookupError):
-            yield IntegrityFault(chain, seq, "cannot be read to its end")
+    def _chain_faults(self, head: _Head, replay: Replay) -> Iterator[IntegrityFault]:
+        heads = {head.chain: (head.seq, head.hash)} if head.seq else {}
+        faults = find_chain_faults(self._replayed(head.chain, replay), heads)
+        yield from _readable(head.chain, faults, head.seq)
 
     def _replayed(self, chain: str, replay: Replay) -> Iterator[ChainEntry]:
         """The entries of a chain, each of which is replayed as it passes."""
@@ -191,13 +208,15 @@ class _Inspection:
         replay.incomplete |= changing
         self._shared.incomplete |= changing
 
-    def _participant_faults(self, replays: Sequence[tuple[int, Replay]]) -> Iterator[IntegrityFault]:
-        participants = [participant for participant, _ in replays]
+    def _participant_faults(self, replays: Sequence[tuple[int, _Head, Replay]]) -> Iterator[IntegrityFault]:
+        participants = [participant for participant, _, _ in replays]
         slots = read_slot_definitions(self._connection, participants)
         tables = read_rows_of_participants(self._connection, participants)
-        for participant, replay in replays:
+        for participant, head, replay in replays:
             for proven, rows_by_participant in tables:
                 rows = rows_by_participant.get(participant, ())
+                if proven.table.name == "participant" and any(row.study_id != head.study_id for row in rows):
+                    yield head.of_another_study()
                 if proven.table.name == "response":
                     yield from self._response_faults(proven, rows, slots, replay)
                 yield from replay.compare_rows(proven, rows)
@@ -230,12 +249,24 @@ class _Inspection:
         self.report.unproven += replay.unproven
 
 
+def _readable(name: str, faults: Iterable[IntegrityFault], last: int = 0) -> Iterator[IntegrityFault]:
+    """The faults of a sequence, and one more where an owner wrote there what nobody can read."""
+    try:
+        yield from faults
+    except (ValueError, TypeError, LookupError):
+        yield IntegrityFault(name, last, "cannot be read to its end")
+
+
 def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
-    for head in session.exec(select(FeedHead)).all():
-        statement = sa.select(col(FeedEvent.seq), col(FeedEvent.line), col(FeedEvent.hash))
-        statement = statement.where(col(FeedEvent.study_id) == head.study_id).order_by(col(FeedEvent.seq))
-        lines = ((row.seq, row.line, row.hash) for row in stream_rows(session, statement))
-        yield from feed_faults(lines, (head.seq, head.hash), f"feed:{head.study_id}")
+    heads = {head.study_id: (head.seq, head.hash) for head in session.exec(select(FeedHead))}
+    for study_id in session.scalars(sa.union(sa.select(col(Study.id)), sa.select(col(FeedEvent.study_id)))):
+        name, head = f"feed:{study_id}", heads.get(study_id)
+        if head is None:
+            yield IntegrityFault(name, 0, "has no head")
+            continue
+        events = _EVENTS.where(FeedEvent.study_id == study_id).order_by(col(FeedEvent.seq))
+        stored = map(StoredEvent._make, stream_rows(session, events))
+        yield from _readable(name, find_feed_faults(stored, head, name), head[0])
 
 
 def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
@@ -250,7 +281,7 @@ def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
             chains, digest = digest_heads(stream_heads_before(session, study_id or 0, day, before))
             if (seal.chains, seal.hash) != (chains, link_hash(prev, digest)):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} does not hold")
-            if told is None or told.hash != seal.hash:
+            if told is None or (told.hash, told.at) != (seal.hash, seal.sealed_at):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} is not the seal that the trail tells of")
             prev = seal.hash
         for missing in recorded:

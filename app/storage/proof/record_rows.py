@@ -82,26 +82,26 @@ def _source(proven: ProvenTable, postgresql: bool) -> RowSource:
     table = proven.table
     name, columns = table.name, ", ".join(_as_stored(table.c[name], postgresql) for name in proven.columns)
     key = " || '/' || ".join(f"CAST({name}.{each} AS VARCHAR)" for each in proven.key)
-    lost = f"SELECT '{name}' AS of_table, {key} AS row_key FROM {name} WHERE {name}"
+    lost = f"SELECT '{name}' AS of_table, {key} AS row_key FROM {name} WHERE {name}"  # noqa: S608 - names of tables
     if table is _PARTICIPANT or "participant_id" in table.c:
         owner = "id" if table is _PARTICIPANT else "participant_id"
         theirs = _of_owners(f"{columns}, {name}.{owner} AS owner FROM {name}", f"{name}.{owner}")
         return RowSource(proven, _rows(columns, name), theirs, f"{lost}.{owner} NOT IN ({_WITH_CHAIN})")
     if "slot_id" in table.c:
         joined = f"{columns}, slot.participant_id AS owner FROM {name} JOIN slot ON slot.id = {name}.slot_id"
-        kept = f"SELECT slot.id FROM slot WHERE slot.participant_id IN ({_WITH_CHAIN})"
+        kept = f"SELECT slot.id FROM slot WHERE slot.participant_id IN ({_WITH_CHAIN})"  # noqa: S608 - names of tables
         theirs = _of_owners(joined, "slot.participant_id")
         return RowSource(proven, _rows(columns, name), theirs, f"{lost}.slot_id NOT IN ({kept})")
     return RowSource(proven, _rows(columns, name), None, None)
 
 
 def _rows(columns: str, table: str) -> sa.TextClause:
-    return sa.text(f"SELECT {columns} FROM {table}")
+    return sa.text(f"SELECT {columns} FROM {table}")  # noqa: S608 - names of tables
 
 
 def _of_owners(rows: str, owner: str) -> sa.TextClause:
     """Of the rows those of some participants, each followed by the number of its participant."""
-    some = sa.bindparam(_OWNERS, expanding=True)
+    some = sa.bindparam(_OWNERS, expanding=True, type_=sa.Integer())
     return sa.text(f"SELECT {rows} WHERE {owner} IN :{_OWNERS}").bindparams(some)
 
 
@@ -140,7 +140,7 @@ def stream_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, It
 
 
 def stream_lost_keys(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Table and key of rows whose participant or slot is not there, or has no chain: no entry can tell of them."""
+    """Table and key of each row whose participant or slot is missing, or has no chain to tell of it."""
     for row in _stream(connection, _lost_rows(connection.dialect.name == "postgresql")):
         yield row.of_table, row.row_key
 
@@ -157,5 +157,6 @@ def read_study_codes(connection: Connection) -> dict[int, str]:
 
 
 def _stream(connection: Connection, statement: sa.TextClause) -> Iterator[sa.Row[Any]]:
-    for page in connection.execute(statement.execution_options(yield_per=_PAGE)).partitions():
-        yield from page
+    with connection.execute(statement.execution_options(yield_per=_PAGE)) as rows:
+        for page in rows.partitions():
+            yield from page

@@ -21,5 +21,6 @@ _OF_CHAIN = (
 
 def stream_entries(connection: Connection, chain: str) -> Iterator[ChainEntry]:
     """The entries of a chain in order of number, a page of them in memory at a time."""
-    for page in connection.execute(_OF_CHAIN, {"chain": chain}).partitions():
-        yield from map(ChainEntry._make, page)
+    with connection.execute(_OF_CHAIN, {"chain": chain}) as entries:
+        for page in entries.partitions():
+            yield from map(ChainEntry._make, page)
