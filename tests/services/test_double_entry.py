@@ -24,6 +24,7 @@ from app.services.clinic.paper.comparison import (
 from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
@@ -52,8 +53,10 @@ def manager(person: Person, role: Role = Role.DATA_MANAGER) -> StaffContext:
     return StaffContext(person.installation, colleague(role, person.site, role is Role.DATA_MANAGER), LATER)
 
 
-def settle(person: Person, role: Role = Role.DATA_MANAGER, **changed: object) -> PaperOutcome:
-    context, key, slot = manager(person, role), person.row().id or 0, person.slot("BL").public_id
+def settle(
+    person: Person, role: Role = Role.DATA_MANAGER, visit: str = "BL", **changed: object
+) -> PaperOutcome:
+    context, key, slot = manager(person, role), person.row().id or 0, person.slot(visit).public_id
     second = view_paper_difference(context, key, slot).second.public_id
     usual = PaperChoices(second, {"q5": "second", COLLECTED_ON: "first"}, "as the sheet has it")
     return settle_paper(context, key, slot, replace(usual, **changed))  # type: ignore[arg-type]  # by name
@@ -172,3 +175,16 @@ def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person
     leave(person, 0)
     assert settle(person) is PaperOutcome.kept_apart
     assert (open_paper(person), outcomes(person)[2:]) == (0, ["kept_apart", "discarded"])
+
+
+def test_what_is_chosen_of_a_form_that_nobody_expects_any_more_is_refused(lone: Person) -> None:
+    """The visit was made by mistake and taken back: as nobody could enter its paper, nobody can send it."""
+    person, nurse = twice(lone), StaffContext(lone.installation, lone.nurse, LATER)
+    request_visit(nurse, lone.site.study_id, lone.subject, "UNS", TODAY)
+    enter(person, paper(), visit="UNS-1")
+    enter(person, paper(OTHER), visit="UNS-1", role=Role.INVESTIGATOR)
+    cancel_visit(nurse, lone.site.study_id, lone.subject, "UNS-1", "made by mistake")
+    chosen = {COLLECTED_ON: "first"}
+    assert refused(lambda: settle(person, visit="UNS-1", chosen=chosen)) == "not_expected"
+    assert settle(person, visit="UNS-1", discard=True) is PaperOutcome.discarded
+    assert open_paper(person) == 0

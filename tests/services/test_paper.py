@@ -10,14 +10,16 @@ from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.paper import PaperOutcome
-from app.domain.desk.matters import MatterKind
+from app.domain.desk.matters import MatterKind, MatterName
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.clinic.paper.entries import (
     BLANK,
     TypedAnswer,
@@ -30,7 +32,7 @@ from app.services.clinic.report.report import get_report
 from app.services.clinic.report.scope import ReportFilter
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.exemptions import excuse_form
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
@@ -133,6 +135,25 @@ def test_paper_from_before_a_withdrawal_counts_and_from_after_it_lies_apart(lone
     assert enter(lone, paper(TODAY)) is PaperOutcome.submitted
     with lone.installation.read() as session:
         assert session.exec(select(Quarantine.reason)).all() == ["arrived_too_late"]
+
+
+def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person) -> None:
+    """The exit was a mistake, and by the time that it is taken back the window has closed."""
+    nurse = StaffContext(lone.installation, lone.nurse, LATER)
+    doctor = StaffContext(
+        lone.installation, colleague(Role.INVESTIGATOR, lone.site), lone.slot("BL").grace_until or LATER
+    )
+    left = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
+    record_disposition(nurse, lone.site.study_id, lone.subject, left)
+    assert enter(lone, paper(helped_by="family")) is PaperOutcome.kept_apart
+    undo_disposition(doctor, lone.site.study_id, lone.subject, "mixed up with somebody else")
+    number, name = lone.row().id or 0, MatterName(MatterKind.quarantine, "1")
+    shown = get_matter(doctor, number, name).shown
+    settle_matter(doctor, number, name, SettlementEntry("accepted", "it is their sheet", shown))
+    (response,) = responses(lone.installation)
+    assert (response.mode, response.originator, response.collected_on) == ("paper", "nurse@0571", TODAY)
+    assert (response.helped_by, response.submitted_at, response.out_of_window) == ("family", LATER, True)
+    assert verify_trail(lone.installation) == []
 
 
 def test_a_paper_diary_that_was_late_takes_its_reason(lone: Person) -> None:

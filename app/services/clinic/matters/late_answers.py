@@ -1,13 +1,15 @@
 """Answers that lie apart from their form: what they are, and making them its response."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from app.domain.capture.answers import CollectionMode
 from app.domain.capture.document import complete_document, content_digest
+from app.domain.capture.paper import PaperOutcome
 from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_unasked
 from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent, FieldChange
@@ -25,7 +27,7 @@ from app.storage.queries.participant_answers import read_drafts
 from app.storage.queries.slots import slot_facts, slot_status
 from app.storage.queries.trail.participant_history import read_language_at
 from app.storage.row_changes import participant_chain, record_name
-from app.storage.tables.capture import Quarantine, Response
+from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -47,10 +49,12 @@ class Obstacle(StrEnum):
 class LateAnswers:
     """Answers that lie apart, and the form as it would be with them over what was saved in time.
 
-    `document` are all its answers; with the `obstacle` "incomplete" those that there are.
+    `document` are all its answers; with the `obstacle` "incomplete" those that there are. `paper` is the
+    sheet from which staff entered them, if they came on paper.
     """
 
     quarantine: Quarantine
+    paper: PaperEntry | None
     slot: Slot
     definition: FormDefinition
     saved: Mapping[str, AnswerValue]
@@ -70,13 +74,14 @@ def read_late_answers(
     saved = read_drafts(session, [slot_key := key_of(slot)])[slot_key].answers
     instrument, leave_out = definition.instrument, definition.leave_out
     merged = ValidAnswers(without_unasked(instrument, {**saved, **quarantine.answers}, leave_out))
+    paper = _find_sheet(session, quarantine)
     obstacle = _find_obstacle(slot, quarantine, context.at)
     document = merged
     try:
         document = complete_document(instrument, merged, leave_out, reviewed=True)
     except Refused:
         obstacle = obstacle or Obstacle.incomplete
-    return LateAnswers(quarantine, slot, definition, saved, document, obstacle)
+    return LateAnswers(quarantine, paper, slot, definition, saved, document, obstacle)
 
 
 def fingerprint_answers(context: StaffContext, late: LateAnswers) -> str:
@@ -89,12 +94,29 @@ def accept_late_answers(
 ) -> None:
     """Make them the form's response, out of its window and scored, and tell the EDC.
 
-    It counts as sent when the answers arrived, in the participant's language of then. Raises
-    Refused("not_acceptable") naming the obstacle.
+    It counts as sent when the answers arrived, in the participant's language of then; what came on paper says
+    so, and who entered it. Raises Refused("not_acceptable") naming the obstacle.
     """
     if late.obstacle is not None:
         raise Refused("not_acceptable", field="decision", obstacle=late.obstacle.value)
-    slot, quarantine = late.slot, late.quarantine
+    slot, origin = late.slot, _describe_origin(context, late)
+    if late.paper is not None:
+        slot.helped_by, slot.late_reason = late.paper.helped_by, late.paper.late_reason
+    slot.submitted_at, slot.out_of_window = origin.submitted_at, True
+    slot.missed_reason, slot.missed_note = None, None
+    record = SlotRecord(**{name: getattr(slot, name) for name in SlotRecord._fields})
+    document = ValidAnswers(dict(late.document))
+    response = build_response(late.definition, record, origin, version=1, answers=document)
+    work.session.add(Response(**response._asdict()))
+    changes = [FieldChange(record_name(slot), "quarantine", None, late.quarantine.id), *_answer_changes(late)]
+    chain = participant_chain(key_of(participant))
+    work.record(AuditEvent.ANSWERS_ACCEPTED, chain, reason=reason, changes=changes)
+    raise_alerts(work, late.definition.plan, slot, response)
+    publish_acts_of(context.installation, work, key_of(participant))
+
+
+def _describe_origin(context: StaffContext, late: LateAnswers) -> ResponseOrigin:
+    quarantine, paper = late.quarantine, late.paper
     origin = ResponseOrigin(
         public_id=new_public_id(),
         submission=f"{ACCEPTED_LATE}{quarantine.id}",
@@ -107,17 +129,25 @@ def accept_late_answers(
         device_at=quarantine.device_at,
         clock_untrusted=quarantine.clock_untrusted,
     )
-    slot.submitted_at, slot.out_of_window = quarantine.received_at, True
-    slot.missed_reason, slot.missed_note = None, None
-    record = SlotRecord(**{name: getattr(slot, name) for name in SlotRecord._fields})
-    document = ValidAnswers(dict(late.document))
-    response = build_response(late.definition, record, origin, version=1, answers=document)
-    work.session.add(Response(**response._asdict()))
-    changes = [FieldChange(record_name(slot), "quarantine", None, quarantine.id), *_answer_changes(late)]
-    chain = participant_chain(key_of(participant))
-    work.record(AuditEvent.ANSWERS_ACCEPTED, chain, reason=reason, changes=changes)
-    raise_alerts(work, late.definition.plan, slot, response)
-    publish_acts_of(context.installation, work, key_of(participant))
+    if paper is None:
+        return origin
+    return replace(
+        origin,
+        originator=paper.entered_by,
+        mode=CollectionMode.paper,
+        collected_on=paper.collected_on,
+        presentation={"layout": "paper"},
+    )
+
+
+def _find_sheet(session: Session, quarantine: Quarantine) -> PaperEntry | None:
+    """The paper entry with which these answers were laid apart."""
+    kept = select(PaperEntry).where(
+        PaperEntry.slot_id == quarantine.slot_id,
+        PaperEntry.outcome == PaperOutcome.kept_apart,
+        PaperEntry.entered_at == quarantine.received_at,
+    )
+    return session.exec(kept).first()
 
 
 def _find_obstacle(slot: Slot, quarantine: Quarantine, at: datetime) -> Obstacle | None:

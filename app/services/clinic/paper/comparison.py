@@ -13,7 +13,7 @@ from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_
 from app.domain.people.names import check_reason
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
-from app.services.clinic.paper.entries import read_paper_form
+from app.services.clinic.paper.entries import check_takes_paper, read_paper_form
 from app.services.clinic.paper.storing import (
     CheckedPaper,
     PaperForm,
@@ -78,11 +78,12 @@ def settle_paper(
 ) -> PaperOutcome:
     """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
 
-    Of a form that was sent meanwhile the choice lies apart, beside what was sent.
+    Of a form that was sent meanwhile the choice lies apart, beside what was sent; of one that takes no paper
+    any more, because nobody expects it, both entries can only be set aside.
 
     Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
     "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
-    asks, and as `check_reason` and `store_paper`.
+    asks, and as `check_reason`, `check_takes_paper` and `store_paper`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
@@ -96,6 +97,8 @@ def settle_paper(
             second = _checked(found, found.second, ValidAnswers(found.second.answers), reason)
             record_entry(context, work, found.form, second, PaperOutcome.discarded)
             return PaperOutcome.discarded
+        if found.form.slot.submitted_at is None:
+            check_takes_paper(found.form.slot, context.at)
         for name in found.differing:
             if choices.chosen.get(name) not in CHOICES:
                 raise Refused("choice_needed", field=name)

@@ -91,7 +91,7 @@ def get_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> 
     """A form to be entered from paper. Raises Refused: as `enter_paper` before anything was typed."""
     with context.read() as session:
         form = read_paper_form(context, session, participant_id, slot_id)
-        _check_possible(form.slot, context.at)
+        check_takes_paper(form.slot, context.at)
         if form.waiting is not None:
             _check_turn(context, form.waiting)
         return form
@@ -119,7 +119,7 @@ def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed:
         form = read_paper_form(context, work.session, participant_id, slot_id)
         sent = form.slot.submitted_at is not None
         if not sent:
-            _check_possible(form.slot, context.at)
+            check_takes_paper(form.slot, context.at)
         checked = _check_paper(context, work.session, form, typed)
         if form.waiting is not None and not sent:
             _check_turn(context, form.waiting)
@@ -163,7 +163,8 @@ def read_paper_form(context: StaffContext, session: Session, participant_id: int
     return PaperForm(participant, slot, window, definition, late, waiting)
 
 
-def _check_possible(slot: Slot, at: datetime) -> None:
+def check_takes_paper(slot: Slot, at: datetime) -> None:
+    """Refuse a form that takes no paper (any more). Raises Refused with the code of its state."""
     if takes_paper(slot, at):
         return
     status = slot_status(slot, at)
