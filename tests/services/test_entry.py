@@ -189,8 +189,11 @@ def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
 
 
 @pytest.mark.req("IAM-06")
-def test_leaving_unbinds_at_once(person: Person) -> None:
-    sign_out_device(ParticipantContext(person.installation, person.participant(START), START))
+def test_leaving_unbinds_at_once_and_once(person: Person) -> None:
+    """Two presses that arrive together are both of somebody who is still signed in."""
+    leaving = ParticipantContext(person.installation, person.participant(START), START)
+    sign_out_device(leaving)
+    sign_out_device(replace(leaving, at=START + days(1)))
     assert refused(lambda: person.participant(START)) == "not_signed_in"
     assert len(entries_of(person.installation, AuditEvent.DEVICE_SIGNED_OUT)) == 1
 

@@ -9,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE
+from app.services.accounts.participant_session import unbind_device
 from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.identifiers import new_short_code, new_token, token_digest
 from app.storage.row_changes import participant_chain
@@ -42,14 +43,10 @@ def revoke_device(context: StaffContext, participant_id: int, device_id: int, re
     Raises Refused: "unknown_device", "reason_needed".
     """
     with context.unit_of_work() as work:
-        chain = participant_chain(participant_id)
-        work.lock(chain)
-        device = _device(work.session, participant_id, device_id)
+        _check_owner(work.session, participant_id, device_id)
         if not reason.strip():
             raise Refused("reason_needed", field="reason")
-        if device.revoked_at is None:
-            device.revoked_at = context.at
-            work.record(AuditEvent.DEVICE_REVOKED, chain, reason=reason.strip())
+        unbind_device(work, participant_id, device_id, AuditEvent.DEVICE_REVOKED, reason.strip())
 
 
 def list_own_devices(context: ParticipantContext) -> tuple[BoundDevice, ...]:
@@ -75,14 +72,10 @@ def remove_own_device(context: ParticipantContext, device_id: int) -> None:
     Raises Refused: "unknown_device", "this_device" (that is what logging out is for).
     """
     with context.unit_of_work() as work:
-        chain = participant_chain(context.participant.participant_id)
-        work.lock(chain)
-        device = _device(work.session, context.participant.participant_id, device_id)
+        _check_owner(work.session, context.participant.participant_id, device_id)
         if device_id == context.participant.device_id:
             raise Refused("this_device")
-        if device.revoked_at is None:
-            device.revoked_at = context.at
-            work.record(AuditEvent.DEVICE_REMOVED, chain)
+        unbind_device(work, context.participant.participant_id, device_id, AuditEvent.DEVICE_REMOVED)
 
 
 def issue_own_code(context: ParticipantContext) -> OwnCode:
@@ -118,9 +111,7 @@ def _own_codes(owner: ParticipantSession) -> SelectOfScalar[Activation]:
     )
 
 
-def _device(session: Session, participant_id: int, device_id: int) -> Device:
-    statement = select(Device).where(Device.id == device_id, Device.participant_id == participant_id)
-    device = session.exec(statement).one_or_none()
-    if device is None:
+def _check_owner(session: Session, participant_id: int, device_id: int) -> None:
+    statement = select(Device.id).where(Device.id == device_id, Device.participant_id == participant_id)
+    if session.exec(statement).first() is None:
         raise Refused("unknown_device")
-    return device

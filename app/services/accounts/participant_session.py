@@ -17,6 +17,7 @@ from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import renew_device_lease
 from app.storage.tables.participants import Device, Participant
+from app.storage.unit_of_work import UnitOfWork
 
 _SEEN_EVERY = timedelta(seconds=60)
 
@@ -151,10 +152,22 @@ def lock_device(context: ParticipantContext) -> None:
 
 
 def sign_out_device(context: ParticipantContext) -> None:
-    """Unbind this browser; a fresh link binds it again."""
+    """Unbind this browser (idempotent); a fresh link binds it again."""
+    who = context.participant
     with context.unit_of_work() as work:
-        work.session.get_one(Device, context.participant.device_id).revoked_at = context.at
-        work.record(AuditEvent.DEVICE_SIGNED_OUT, participant_chain(context.participant.participant_id))
+        unbind_device(work, who.participant_id, who.device_id, AuditEvent.DEVICE_SIGNED_OUT)
+
+
+def unbind_device(
+    work: UnitOfWork, participant_id: int, device_id: int, event: AuditEvent, reason: str | None = None
+) -> None:
+    """Unbind a browser with this event; one that was unbound meanwhile, by whomever, stays as it is."""
+    chain = participant_chain(participant_id)
+    work.lock(chain)
+    device = work.session.get_one(Device, device_id)
+    if device.revoked_at is None:
+        device.revoked_at = work.at
+        work.record(event, chain, reason=reason)
 
 
 def change_language(context: ParticipantContext, language: str) -> None:

@@ -9,11 +9,10 @@ from sqlmodel import Session, col, select
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import authenticate, lock_device
+from app.services.accounts.participant_session import authenticate, lock_device, unbind_device
 from app.services.core.context import ParticipantContext, ParticipantSession, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 
@@ -66,8 +65,5 @@ def end_hand_over(installation: Installation, token: str, at: datetime, why: Han
     device, participant = row
     if device.revoked_at is None:
         with installation.work(participant_actor(participant.public_id), at) as work:
-            chain = participant_chain(key_of(participant))
-            work.lock(chain)
-            work.session.get_one(Device, key_of(device)).revoked_at = at
-            work.record(AuditEvent.HAND_OVER_ENDED, chain, reason=why.value)
+            unbind_device(work, key_of(participant), key_of(device), AuditEvent.HAND_OVER_ENDED, why.value)
     return True
