@@ -108,6 +108,11 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(course: Installation,
     assert unread == {"participant:1", "feed:1", "seals"}
 
 
+def test_a_feed_that_was_written_anew_is_not_the_one_of_its_cuts(course: Installation, owner: Owner) -> None:
+    owner.run("UPDATE feed_event SET hash = 'x' WHERE seq = (SELECT seq FROM data_cut WHERE id = 1)")
+    assert ("data_cut:1", "feed_hash") in {(fault.record, fault.field) for fault in verify_trail(course)}
+
+
 def test_rows_of_nobody_are_named(course: Installation, owner: Owner) -> None:
     columns = "id, participant_id, token_hash, label, bound_at, seen_at"
     row = "99, 77, 'x', label, bound_at, seen_at"

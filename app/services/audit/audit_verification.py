@@ -52,7 +52,7 @@ from app.storage.proof.row_facts import ProvenTable, spell_key
 from app.storage.proof.trail_entries import stream_entries
 from app.storage.row_changes import INSTALLATION_CHAIN, is_participant_chain, study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
-from app.storage.tables.feed import FeedEvent, FeedHead
+from app.storage.tables.feed import DataCut, FeedEvent, FeedHead
 from app.storage.tables.studies import Site, Study
 
 FACTS_SINCE = "0.2"
@@ -68,6 +68,13 @@ _CHANGING = frozenset(event.value for event in COVERS)
 _STORED = (FeedEvent.seq, FeedEvent.line, FeedEvent.hash, FeedEvent.type, FeedEvent.ref, FeedEvent.version)
 _EVENTS = sa.select(*map(col, _STORED), col(Site.code), col(FeedEvent.recorded_at)).join_from(
     FeedEvent, Site, isouter=True
+)
+
+_SEVERED_CUTS = (
+    sa.select(col(DataCut.id), col(DataCut.study_id), col(DataCut.seq))
+    .outerjoin(FeedEvent, sa.and_(DataCut.study_id == FeedEvent.study_id, DataCut.seq == FeedEvent.seq))
+    .where(DataCut.seq > 0, col(FeedEvent.hash).is_distinct_from(col(DataCut.feed_hash)))
+    .order_by(col(DataCut.id))
 )
 
 Progress = Callable[[int], None]
@@ -267,6 +274,9 @@ def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
         events = _EVENTS.where(FeedEvent.study_id == study_id).order_by(col(FeedEvent.seq))
         stored = map(StoredEvent._make, stream_rows(session, events))
         yield from _readable(name, find_feed_faults(stored, head, name), head[0])
+    for cut in session.execute(_SEVERED_CUTS):
+        name = f"feed:{cut.study_id}"
+        yield IntegrityFault(name, cut.seq, "is not the one of the cut", f"data_cut:{cut.id}", "feed_hash")
 
 
 def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
