@@ -5,12 +5,10 @@ on SQLite some five minutes of CPU.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,10 +20,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlmodel import select
 
+from app.domain.desk.matters import DECISIONS
 from app.domain.plans.plan import Owner
-from app.domain.plans.publication import feed_state
+from app.domain.plans.publication import FeedState, feed_state
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Role
 from app.domain.records.dispositions import DispositionKind
@@ -39,6 +37,9 @@ from app.services.clinic.corrections.proposals import (
     get_correctable_form,
     propose_correction,
 )
+from app.services.clinic.matters.matter_details import get_matter
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.clinic.paper.entries import enter_paper, takes_paper
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.installation import Installation
@@ -51,7 +52,6 @@ from app.services.reminders.due_slots import process_due_slots
 from app.services.reminders.next_due_check import find_stale_slots
 from app.services.schedule.dispositions import (
     DispositionEntry,
-    dispositions_in_force,
     record_disposition,
     undo_disposition,
 )
@@ -59,18 +59,17 @@ from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.services.schedule.schedule_check import MENDABLE, list_schedule_faults
-from app.services.schedule.slots import current_anchors
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page, read_latest_events
 from app.storage.queries.slots import list_slots, slot_status
-from app.storage.tables.schedule import Slot, VisitRecord
+from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.edc_session import caller_of
+from tests.services.feed_checks import Event, check_facts, check_snapshots_of_everybody, check_versions
 from tests.services.paper_forms import whole_sheet
 from tests.services.people import START, Person, colleague
 from tests.services.signer import Signer
 
 DAY0 = START.date()
-Event = dict[str, Any]
 shifts = st.integers(-20, 45)
 visits = st.sampled_from(["BL", "W6", "W12", "EOT", "ET", "D0", "D1", "D5", "DW12", "UNS-1", "BL-2"])
 _numbers = count(1)
@@ -231,6 +230,33 @@ class EverybodyActs(RuleBasedStateMachine):
             correction = propose_correction(nurse, slot.participant_id, slot.public_id, entry)
             self.signer.decide(self.person, correction, self.now, DecisionEntry("approved", "", "late"))
 
+    @rule(place=st.integers(0, 300))
+    def participant_sends_too_late(self, place: int) -> None:
+        self.ticked = False
+        late = [
+            slot
+            for slot in self.slots()
+            if slot.begun_at and feed_state(slot_status(slot, self.now)) is FeedState.missed
+        ]
+        if late:
+            visit = late[place % len(late)].visit
+            with suppress(Refused):
+                answers = {"any_symptom": 0} if visit.startswith("D") else None
+                self.person.submit(visit, self.now, answers)
+
+    @rule(place=st.integers(0, 300), choice=st.integers(0, 1))
+    def investigator_settles(self, place: int, choice: int) -> None:
+        self.ticked = False
+        context = self.staff(Role.INVESTIGATOR)
+        open_matters = get_open_matters(context, MatterFilter(search=self.person.subject)).rows
+        if names := [each.name for each in open_matters if each.name.kind in DECISIONS]:
+            name = names[place % len(names)]
+            with suppress(Refused):
+                number, decisions = self.person.row().id or 0, DECISIONS[name.kind]
+                shown = get_matter(context, number, name).shown
+                entry = SettlementEntry(decisions[choice % len(decisions)], "looked up in the file", shown)
+                settle_matter(context, number, name, entry)
+
     @rule()
     def clock_ticks(self) -> None:
         process_due_slots(ClockContext(self.installation, self.now), self.person.row().id or 0)
@@ -242,7 +268,7 @@ class EverybodyActs(RuleBasedStateMachine):
     @precondition(lambda self: self.ticked)
     def feed_and_live_state_are_the_same(self) -> None:
         events = self._events()
-        self._check_versions(events)
+        check_versions(events)
         told = {str(event["ref"]): event for event in events}
         self._check_snapshot(told)
         for slot in self.slots():
@@ -259,10 +285,10 @@ class EverybodyActs(RuleBasedStateMachine):
                 assert (live == "submitted") == ("answers" in told[slot.public_id]["data"])
             else:
                 assert live in ("not_opened", "not_expected", "excused")
-        self._check_facts(told)
         self._check_windows()
         clock = ClockContext(self.installation, self.now)
         with self.installation.read() as session:
+            check_facts(session, self.person.row(), told)
             assert list(find_stale_slots(clock, session, self.person.row().id or 0)) == []
 
     def _feed_head(self) -> int:
@@ -274,13 +300,6 @@ class EverybodyActs(RuleBasedStateMachine):
         with self.installation.read() as session:
             rows = read_feed_page(session, self.site.study_id, self.first, 100_000)
         return [json.loads(row.line) for row in rows]
-
-    def _check_versions(self, events: list[Event]) -> None:
-        versions: dict[object, list[object]] = defaultdict(list)
-        for event in events:
-            versions[event["ref"]].append(event["version"])
-        for ref, numbers in versions.items():
-            assert numbers == list(range(1, len(numbers) + 1)), ref
 
     def _check_snapshot(self, told: dict[str, Event]) -> None:
         head = self._feed_head()
@@ -295,28 +314,6 @@ class EverybodyActs(RuleBasedStateMachine):
             plan = get_plan(self.installation, session, self.site.study_id)
             faults = list_schedule_faults(session, plan, self.person.row(), self.now)
         assert MENDABLE.isdisjoint(fault.kind for fault in faults), faults
-
-    def _check_facts(self, told: dict[str, Event]) -> None:
-        row = self.person.row()
-        with self.installation.read() as session:
-            anchors = current_anchors(session, row.id or 0)
-            standing = dispositions_in_force(session, row.id or 0)
-            records = session.exec(select(VisitRecord).where(VisitRecord.participant_id == row.id)).all()
-        said = {ref.rsplit("/", 1)[1]: event for ref, event in told.items() if "anchor" in event["data"]}
-        dates = {kind: event["data"]["anchor"]["date"] for kind, event in said.items()}
-        assert {kind: on for kind, on in dates.items() if on} == {
-            kind: anchor.on.isoformat() for kind, anchor in anchors.items() if ":" not in kind
-        }
-        status = told.get(f"{row.public_id}/status")
-        in_force = [each["kind"] for each in status["data"]["status"]["in_force"]] if status else []
-        assert in_force == [each.kind for each in standing]
-        for record in records:
-            visit = told[f"{row.public_id}/visits/{record.visit}"]["data"]["visit"]
-            assert (visit["state"], visit["date"]) == (
-                record.state,
-                record.dated_on.isoformat() if record.dated_on else None,
-            )
-        assert told[row.public_id]["data"]["arm"]["arm"] == row.arm
 
 
 def acting_on(installation: Installation, site: Site, people: Callable[[int], Person]) -> type[EverybodyActs]:
@@ -345,18 +342,6 @@ def test_the_feed_is_the_live_state_whatever_anybody_does(
     run_state_machine_as_test(acting_on(installation, site, people), settings=own)
     check_snapshots_of_everybody(installation, site)
     assert verify_trail(installation) == []
-
-
-def check_snapshots_of_everybody(installation: Installation, site: Site) -> None:
-    """At some numbers of the feed the snapshot of the study is the fold of all events up to it."""
-    with installation.read() as session:
-        head = read_feed_head(session, site.study_id)
-        events = [(row.seq, json.loads(row.line)) for row in read_feed_page(session, site.study_id, 0, head)]
-        for through in range(head, 0, -max(1, head // 4)):
-            rows = read_latest_events(session, site.study_id, 0, through, head)
-            latest = [json.loads(row.line) for row in rows]
-            folded = {event["ref"]: event for seq, event in events if seq <= through}
-            assert {event["ref"]: event for event in latest} == folded
 
 
 def tick_and_compare(acts: EverybodyActs) -> None:

@@ -108,6 +108,13 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(course: Installation,
     assert unread == {"participant:1", "feed:1", "seals"}
 
 
+def test_a_first_visit_is_proven_by_the_browsers(course: Installation, owner: Owner) -> None:
+    """No entry states it: it is the moment at which the first of them was bound."""
+    owner.run("UPDATE participant SET activated_at = '2026-03-01 00:00:00.000000' WHERE id = 1")
+    faults = {(fault.record, fault.field) for fault in verify_trail(course)}
+    assert ("participant:1", "activated_at") in faults
+
+
 def test_a_feed_that_was_written_anew_is_not_the_one_of_its_cuts(course: Installation, owner: Owner) -> None:
     owner.run("UPDATE feed_event SET hash = 'x' WHERE seq = (SELECT seq FROM data_cut WHERE id = 1)")
     assert ("data_cut:1", "feed_hash") in {(fault.record, fault.field) for fault in verify_trail(course)}

@@ -50,9 +50,15 @@ from app.storage.proof.record_rows import (
 )
 from app.storage.proof.row_facts import ProvenTable, spell_key
 from app.storage.proof.trail_entries import stream_entries
-from app.storage.row_changes import INSTALLATION_CHAIN, is_participant_chain, study_chain
+from app.storage.row_changes import (
+    INSTALLATION_CHAIN,
+    is_participant_chain,
+    participant_chain,
+    study_chain,
+)
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
 from app.storage.tables.feed import DataCut, FeedEvent, FeedHead
+from app.storage.tables.participants import Device, Participant
 from app.storage.tables.studies import Site, Study
 
 FACTS_SINCE = "0.2"
@@ -70,6 +76,10 @@ _EVENTS = sa.select(*map(col, _STORED), col(Site.code), col(FeedEvent.recorded_a
     FeedEvent, Site, isouter=True
 )
 
+_FIRST_BOUND = sa.select(sa.func.min(col(Device.bound_at))).where(Device.participant_id == Participant.id)
+_MISDATED_ACTIVATIONS = sa.select(col(Participant.id)).where(
+    col(Participant.activated_at).is_distinct_from(_FIRST_BOUND.scalar_subquery())
+)
 _SEVERED_CUTS = (
     sa.select(col(DataCut.id), col(DataCut.study_id), col(DataCut.seq))
     .outerjoin(FeedEvent, sa.and_(DataCut.study_id == FeedEvent.study_id, DataCut.seq == FeedEvent.seq))
@@ -171,6 +181,9 @@ class _Inspection:
             yield from self._shared.compare_rows(proven, rows)
         for table, key in stream_lost_keys(self._connection):
             yield unknown_row(table, key)
+        for row in self._session.execute(_MISDATED_ACTIVATIONS):
+            what, chain = "is not when the first browser was bound", participant_chain(row.id)
+            yield IntegrityFault(chain, 0, what, chain, "activated_at")
         self._count(self._shared)
         self.report.unscored = self._scores.unscored
 
