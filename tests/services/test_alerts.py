@@ -28,9 +28,10 @@ from app.services.reminders.alert_escalation import DueAlert, process_due_alert
 from app.services.reminders.due_slots import find_due_work
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.setup.studies import disable_staff, open_site
-from app.storage.row_changes import participant_chain
+from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.schedule import Slot
+from app.storage.tables.staff import RoleGrant
 from app.web.urls import ALERT
 from tests.services.alerted import SLEEP, raised, run_clock, send_in_pain, watched, watching
 from tests.services.people import START, Person, colleague, days, qlq, site_entry
@@ -280,6 +281,24 @@ def test_whom_no_message_reaches_is_shown(person: Person) -> None:
     # Nobody is left to be escalated to; the alert says so, and stands on the list of today.
     assert run_clock(here, outbox(MailServer()), at + days(3)) == 0
     assert first(person, days(3)).escalated_at == at + days(3)
+
+
+@pytest.mark.req("ALR-07", "IAM-06")
+@pytest.mark.usefixtures("nurse", "doctor")
+def test_who_lost_the_role_before_the_message_left_is_not_told(person: Person) -> None:
+    """The mail server was silent meanwhile; the doctor, to whom it is escalated, is still in charge."""
+    send_in_pain(person, SENT)
+    mail, here = MailServer(), person.installation
+    process_due_alert(ClockContext(here, SENT), due_alert(person))
+    with here.work(SYSTEM, SENT) as work:
+        work.session.exec(select(RoleGrant).where(RoleGrant.role == Role.NURSE)).one().revoked_at = SENT
+        work.record(AuditEvent.ROLE_REVOKED, INSTALLATION_CHAIN, reason="left the ward")
+    run_clock(here, outbox(mail), SENT + timedelta(hours=48))
+    assert [each.to for each in mail.letters] == ["zhang@example.org"]
+    assert [(each.state, each.failure) for each in first(person).notices] == [
+        ("dropped", "not_in_charge"),
+        ("sent", ""),
+    ]
 
 
 @pytest.mark.usefixtures("nurse")

@@ -1,6 +1,10 @@
 """Messages to staff about alerts: that one waits, where and until when, and nothing of what it says."""
 
+from collections.abc import Collection
+
 from app.domain.alerts.handling import deadline_of
+from app.domain.alerts.rules import AlertRule
+from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.notify.channel import MessageText
@@ -8,6 +12,7 @@ from app.services.core.context import ClockContext
 from app.services.reminders.reminder_delivery import MessageQueue, MessageSender, ReadyMessage
 from app.services.reminders.reminder_texts import AlertContent
 from app.storage.queries.participants import get_site
+from app.storage.queries.staff import list_site_staff
 from app.storage.tables.capture import Alert
 from app.storage.tables.messages import AlertMessage
 from app.storage.tables.participants import Participant
@@ -25,14 +30,21 @@ PATH = "/desk/participants/{participant}/alerts/{alert}"
 def _judge_notice(
     context: ClockContext, outbox: MessageSender, work: UnitOfWork, message: AlertMessage
 ) -> ReadyMessage | str:
-    """The letter to a member of staff, or why it is owed no more: somebody looks after the alert."""
+    """The letter to a member of staff, or why it is owed no more: somebody looks after the alert, or they
+    lost the role for which it was queued.
+    """
     alert = work.session.get_one(Alert, message.alert_id)
     staff = work.session.get_one(Staff, message.staff_id)
+    who = work.session.get_one(Participant, alert.participant_id)
+    rule = _find_rule(context, work, alert)
     channel = outbox.channels.get(CHANNEL)
     if alert.acknowledged_at is not None:
         return "acknowledged"
     if staff.disabled_at is not None:
         return "account_disabled"
+    roles = _roles_told(rule, message)
+    if staff.id not in list_site_staff(work.session, who.study_id, who.site_id, roles, context.at):
+        return "not_in_charge"
     if channel is None:
         return "no_channel"
     subject, text = outbox.words.alert(_content(context, work, alert, message), staff.language)
@@ -40,11 +52,23 @@ def _judge_notice(
     return ReadyMessage(channel, letter)
 
 
-def _content(context: ClockContext, work: UnitOfWork, alert: Alert, message: AlertMessage) -> AlertContent:
+def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRule | None:
+    """The rule of an alert; None: a draft of the plan that lost it."""
     slot = work.session.get_one(Slot, alert.slot_id)
+    study = work.session.get_one(Study, alert.study_id).code
+    return context.installation.library.plan(study, slot.plan_version).find_alert_rule(alert.rule)
+
+
+def _roles_told(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:
+    """Those for which a message was queued; of a rule that is lost it is not known any more."""
+    told = (tuple(Role), tuple(Role)) if rule is None else (rule.tell, rule.escalate_to)
+    return told[message.escalation]
+
+
+def _content(context: ClockContext, work: UnitOfWork, alert: Alert, message: AlertMessage) -> AlertContent:
     who = work.session.get_one(Participant, alert.participant_id)
     study = work.session.get_one(Study, alert.study_id).code
-    rule = context.installation.library.plan(study, slot.plan_version).find_alert_rule(alert.rule)
+    rule = _find_rule(context, work, alert)
     due_at = deadline_of(rule, alert.raised_at) if rule else alert.raised_at
     path = PATH.format(participant=who.public_id, alert=alert.public_id)
     return AlertContent(
