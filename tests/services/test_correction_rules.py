@@ -9,8 +9,10 @@ from sqlmodel import select
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.desk.history import HistoryKind
 from app.domain.instruments.responses import AnswerValue
+from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import get_correction, list_corrections
@@ -23,6 +25,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import TRIES
 from app.services.patient.team_requests import pending_corrections, request_correction
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
@@ -182,6 +185,18 @@ TOO_LITTLE = [
 def test_a_proposal_that_says_too_little_is_refused(sent: Person, investigator: Signer) -> None:
     for proposal, code in TOO_LITTLE:
         assert refused(lambda: propose(sent, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
+
+
+def test_nobody_said_what_they_meant_after_their_death(sent: Person) -> None:
+    """Known to the day; whatever day it is on which the correction is proposed."""
+    nurse = StaffContext(sent.installation, sent.nurse, SENT + days(3))
+    died = DispositionEntry(
+        DispositionKind.death, (TODAY + days(1)).isoformat(), Owner.site, "told by family"
+    )
+    record_disposition(nurse, sent.site.study_id, sent.subject, died)
+    late = replace(entry(), told_on=TODAY + days(2))
+    assert refused(lambda: propose(sent, late, at=SENT + days(4))) == "date_out_of_range"
+    assert propose(sent, replace(entry(), told_on=TODAY + days(1)), at=SENT + days(4))
 
 
 def test_a_nurse_learns_no_answer_by_proposing_it(

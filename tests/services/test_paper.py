@@ -17,6 +17,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.corrections.proposals import get_correctable_form
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
@@ -73,7 +74,12 @@ def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(p
         line = session.exec(select(FeedEvent.line).where(FeedEvent.type == "assessment.completed")).one()
         told = json.loads(line)
         events = list(session.exec(select(AuditEntry.event).where(AuditEntry.actor_id == "nurse@0571")))
-    (entry,) = get_paper_entries(StaffContext(installation, person.nurse, LATER), slot)
+    nurse = StaffContext(installation, person.nurse, LATER)
+    (entry,) = get_paper_entries(nurse, slot)
+    form = get_correctable_form(nurse, person.row().id or 0, slot.public_id)
+    assert (form.first_day, form.last_day) == (TODAY, LATER.date()), (
+        "they may have said so before it was entered"
+    )
     assert told["actor"] == {"kind": "staff", "id": "nurse@0571"}
     said = told["data"]["response"]
     assert (said["mode"], said["collected_on"]) == ("paper", TODAY.isoformat())

@@ -18,7 +18,6 @@ from app.clinic.forms.answer_rows import (
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
 from app.domain.instruments.definition import Item
-from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.domain.typed_text import drop_unwritable, parse_day
@@ -72,7 +71,7 @@ class ProposalPage:
     ways: tuple[str, ...]
     version: int
     first_day: date
-    today: date
+    last_day: date
     sees_answers: bool
     words: str = ""
     told_on: str = ""
@@ -183,7 +182,7 @@ def _sees_answers(desk: ParticipantStaffRequest, form: CorrectableForm) -> bool:
 def _page(
     desk: ParticipantStaffRequest, form: CorrectableForm, items: tuple[ChosenItem, ...]
 ) -> ProposalPage:
-    definition, zone = form.definition, form.participant.zone
+    definition = form.definition
     back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
     spoken = find_language(definition.text.lang)
     return ProposalPage(
@@ -200,7 +199,7 @@ def _page(
         reasons=tuple(each.value for each in CorrectionReason),
         ways=tuple(each.value for each in CorrectionEvidence),
         version=form.response.version,
-        first_day=local_day(form.response.submitted_at, zone),
-        today=local_day(desk.at, zone),
+        first_day=form.first_day,
+        last_day=form.last_day,
         sees_answers=_sees_answers(desk, form),
     )

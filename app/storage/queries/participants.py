@@ -74,17 +74,28 @@ def find_enrolment_days(session: Session, rows: Collection[Participant]) -> dict
     return {row.participant_id: row.dated_on for row in session.execute(dated)} if keys else {}
 
 
+_DEATH = sa.orm.aliased(Disposition)
+_IN_FORCE = (
+    col(_DEATH.kind) == DispositionKind.death.value,
+    col(_DEATH.undoes_id).is_(None),
+    ~sa.exists().where(col(Disposition.undoes_id) == col(_DEATH.id)),
+)
+
+
 def find_deceased(session: Session, participant_ids: Collection[int | None]) -> frozenset[int]:
     """Those of the participants of whom a death is in force, whatever else was recorded of them."""
-    death = sa.orm.aliased(Disposition)
-    undone = sa.exists().where(col(Disposition.undoes_id) == col(death.id))
-    dead = sa.select(col(death.participant_id)).where(
-        col(death.participant_id).in_(participant_ids),
-        col(death.kind) == DispositionKind.death.value,
-        col(death.undoes_id).is_(None),
-        ~undone,
+    dead = sa.select(col(_DEATH.participant_id)).where(
+        col(_DEATH.participant_id).in_(participant_ids), *_IN_FORCE
     )
     return frozenset(session.execute(dead).scalars()) if participant_ids else frozenset()
+
+
+def find_death_day(session: Session, participant_id: int) -> date | None:
+    """The day from which a participant's death counts, if one is in force; of two the earlier."""
+    theirs = col(_DEATH.participant_id) == participant_id
+    earliest = sa.select(sa.func.min(col(_DEATH.effective_on))).where(theirs, *_IN_FORCE)
+    day: date | None = session.execute(earliest).scalar_one()
+    return day
 
 
 def get_site(session: Session, participant: Participant) -> Site:

@@ -35,7 +35,7 @@ from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan
 from app.storage.queries.corrections import list_response_versions
-from app.storage.queries.participants import get_readable_slot
+from app.storage.queries.participants import find_death_day, get_readable_slot
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Correction, Response
 from app.storage.tables.columns import key_of
@@ -67,12 +67,18 @@ class ProposalEntry:
 
 @dataclass(frozen=True, slots=True)
 class CorrectableForm:
-    """A submitted form with its newest response, in the words that the participant read."""
+    """A submitted form with its newest response, in the words that the participant read.
+
+    The participant can have said what they meant from `first_day` to `last_day`: since they filled it in, and
+    while they lived.
+    """
 
     participant: Participant
     slot: Slot
     response: Response
     definition: FormDefinition
+    first_day: date
+    last_day: date
 
 
 def get_correctable_form(context: StaffContext, participant_id: int, slot_id: str) -> CorrectableForm:
@@ -105,7 +111,10 @@ def read_correctable_form(
         raise Refused("unknown_slot")
     study = session.get_one(Study, participant.study_id)
     definition = define_form(context.installation, study.code, slot, versions[-1].language)
-    return CorrectableForm(participant, slot, versions[-1], definition)
+    response, today = versions[-1], local_day(context.at, participant.zone)
+    first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
+    last_day = min(find_death_day(session, participant_id) or today, today)
+    return CorrectableForm(participant, slot, response, definition, first_day, last_day)
 
 
 def propose_correction(context: StaffContext, participant_id: int, slot_id: str, entry: ProposalEntry) -> str:
@@ -124,7 +133,7 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
             raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
-        _check_evidence(form, entry, local_day(context.at, form.participant.zone))
+        _check_evidence(form, entry)
         corrections = _read_corrections(form.definition.instrument, entry.answers)
         _check_dependents(context, form, corrections)
         document = corrected_document(form.definition, form.response.answers, corrections)
@@ -216,13 +225,12 @@ def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
     return context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
 
 
-def _check_evidence(form: CorrectableForm, entry: ProposalEntry, today: date) -> None:
+def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:
     if not trim_text(entry.words):
         raise Refused("words_needed", field="words")
     if names_somebody(entry.words):
         raise Refused("identifying_words", field="words")
     if entry.evidence not in tuple(CorrectionEvidence):
         raise Refused("evidence_needed", field="evidence", allowed=tuple(CorrectionEvidence))
-    first = local_day(form.response.submitted_at, form.participant.zone)
-    if not first <= entry.told_on <= today:
-        raise Refused("date_out_of_range", field="told_on", low=first, high=today)
+    if not form.first_day <= entry.told_on <= form.last_day:
+        raise Refused("date_out_of_range", field="told_on", low=form.first_day, high=form.last_day)
