@@ -7,7 +7,7 @@ computed again from the entries alone at any time.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -32,9 +32,11 @@ SETTLING = timedelta(minutes=15)
 _PAGE = 1000
 
 
-def stream_rows(session: Session, statement: sa.Executable) -> Iterable[sa.Row[Any]]:
+def stream_rows(
+    session: Session, statement: sa.Executable, bounds: Mapping[str, object] | None = None
+) -> Iterable[sa.Row[Any]]:
     """The rows of a statement, a thousand at a time."""
-    return session.execute(statement.execution_options(yield_per=_PAGE))
+    return session.execute(statement.execution_options(yield_per=_PAGE), bounds)
 
 
 def day_to_seal(at: datetime) -> date:

@@ -6,7 +6,7 @@ that belong to nobody, are in memory at a time.
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -41,12 +41,10 @@ from app.services.core.installation import Installation
 from app.storage.proof.database_guards import find_guard_faults
 from app.storage.proof.record_rows import (
     SHARED,
-    SlotDefinition,
+    list_shared_rows,
     read_rows_of_participants,
-    read_slot_definitions,
     read_study_codes,
     stream_lost_keys,
-    stream_shared_rows,
 )
 from app.storage.proof.row_facts import ProvenTable, spell_key
 from app.storage.proof.trail_entries import stream_entries
@@ -57,9 +55,23 @@ from app.storage.row_changes import (
     study_chain,
 )
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
+from app.storage.tables.columns import table_of
 from app.storage.tables.feed import DataCut, FeedEvent, FeedHead
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.studies import Site, Study
+
+
+class _Head(NamedTuple):
+    """Where a chain ends, and whose seals hold it."""
+
+    chain: str
+    seq: int
+    hash: str
+    study_id: int | None
+
+    def of_another_study(self) -> IntegrityFault:
+        return IntegrityFault(self.chain, self.seq, "is not sealed with its own study")
+
 
 FACTS_SINCE = "0.2"
 """The version whose entries were the first to state what rows hold."""
@@ -71,20 +83,27 @@ _YOUNG_OBJECTS = 100_000
 """More than a page of entries and the records of so many chains are."""
 _PARTICIPANT = re.compile(r"participant:([0-9]{1,9})")
 _CHANGING = frozenset(event.value for event in COVERS)
-_STORED = (FeedEvent.seq, FeedEvent.line, FeedEvent.hash, FeedEvent.type, FeedEvent.ref, FeedEvent.version)
-_EVENTS = sa.select(*map(col, _STORED), col(Site.code), col(FeedEvent.recorded_at)).join_from(
-    FeedEvent, Site, isouter=True
+_CHAIN, _EVENT, _CUT = table_of(AuditChain), table_of(FeedEvent), table_of(DataCut)
+_SITE, _PERSON, _DEVICE = table_of(Site), table_of(Participant), table_of(Device)
+_ENTRY = table_of(AuditEntry)
+_HEADS = sa.select(*(_CHAIN.c[name] for name in _Head._fields)).order_by(_CHAIN.c.chain)
+_EVENTS = (
+    sa.select(*(_SITE.c.code if name == "site" else _EVENT.c[name] for name in StoredEvent._fields))
+    .select_from(_EVENT.outerjoin(_SITE, _SITE.c.id == _EVENT.c.site_id))
+    .where(_EVENT.c.study_id == sa.bindparam("study"))
+    .order_by(_EVENT.c.seq)
 )
-
-_FIRST_BOUND = sa.select(sa.func.min(col(Device.bound_at))).where(Device.participant_id == Participant.id)
-_MISDATED_ACTIVATIONS = sa.select(col(Participant.id)).where(
-    col(Participant.activated_at).is_distinct_from(_FIRST_BOUND.scalar_subquery())
+_HEADLESS = sa.select(_ENTRY.c.chain, _ENTRY.c.seq).where(_ENTRY.c.chain.not_in(sa.select(_CHAIN.c.chain)))
+_FEEDS = sa.union(sa.select(table_of(Study).c.id), sa.select(_EVENT.c.study_id))
+_FIRST_BOUND = sa.select(sa.func.min(_DEVICE.c.bound_at)).where(_DEVICE.c.participant_id == _PERSON.c.id)
+_MISDATED_ACTIVATIONS = sa.select(_PERSON.c.id).where(
+    _PERSON.c.activated_at.is_distinct_from(_FIRST_BOUND.scalar_subquery())
 )
 _SEVERED_CUTS = (
-    sa.select(col(DataCut.id), col(DataCut.study_id), col(DataCut.seq))
-    .outerjoin(FeedEvent, sa.and_(DataCut.study_id == FeedEvent.study_id, DataCut.seq == FeedEvent.seq))
-    .where(DataCut.seq > 0, col(FeedEvent.hash).is_distinct_from(col(DataCut.feed_hash)))
-    .order_by(col(DataCut.id))
+    sa.select(_CUT.c.id, _CUT.c.study_id, _CUT.c.seq)
+    .outerjoin(_EVENT, sa.and_(_CUT.c.study_id == _EVENT.c.study_id, _CUT.c.seq == _EVENT.c.seq))
+    .where(_CUT.c.seq > 0, _EVENT.c.hash.is_distinct_from(_CUT.c.feed_hash))
+    .order_by(_CUT.c.id)
 )
 
 Progress = Callable[[int], None]
@@ -148,18 +167,6 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-class _Head(NamedTuple):
-    """Where a chain ends, and whose seals hold it."""
-
-    chain: str
-    seq: int
-    hash: str
-    study_id: int | None
-
-    def of_another_study(self) -> IntegrityFault:
-        return IntegrityFault(self.chain, self.seq, "is not sealed with its own study")
-
-
 class _Inspection:
     """One walk along all chains. `_shared` replays the records that belong to no participant."""
 
@@ -172,12 +179,11 @@ class _Inspection:
         self._scores = ScoreCheck(installation.library, read_study_codes(self._connection))
 
     def find_faults(self) -> Iterator[IntegrityFault]:
-        heads = self._session.exec(select(AuditChain).order_by(col(AuditChain.chain)))
-        chains = iter([_Head(row.chain, row.seq, row.hash, row.study_id) for row in heads])
+        chains = iter([_Head._make(row) for row in self._connection.execute(_HEADS)])
         while some := list(islice(chains, _TOGETHER)):
             yield from self._faults_of_chains(some)
         yield from self._headless_faults()
-        for proven, rows in stream_shared_rows(self._connection):
+        for proven, rows in list_shared_rows(self._connection):
             yield from self._shared.compare_rows(proven, rows)
         for table, key in stream_lost_keys(self._connection):
             yield unknown_row(table, key)
@@ -204,12 +210,12 @@ class _Inspection:
 
     def _chain_faults(self, head: _Head, replay: Replay) -> Iterator[IntegrityFault]:
         heads = {head.chain: (head.seq, head.hash)} if head.seq else {}
-        faults = find_chain_faults(self._replayed(head.chain, replay), heads)
+        faults = find_chain_faults(self._replayed(head, replay), heads)
         yield from _readable(head.chain, faults, head.seq)
 
-    def _replayed(self, chain: str, replay: Replay) -> Iterator[ChainEntry]:
+    def _replayed(self, head: _Head, replay: Replay) -> Iterator[ChainEntry]:
         """The entries of a chain, each of which is replayed as it passes."""
-        for entry in stream_entries(self._connection, chain):
+        for entry in stream_entries(self._connection, head.chain, head.seq):
             self.report.entries += 1
             if self._progress is not None and self.report.entries % _STRIDE == 0:
                 self._progress(self.report.entries)
@@ -219,7 +225,7 @@ class _Inspection:
             elif entry.facts != "[]":
                 for group in split_facts(entry.facts):
                     shared = group[0] in SHARED
-                    (self._shared if shared else replay).replay_group(chain, entry.seq, group)
+                    (self._shared if shared else replay).replay_group(head.chain, entry.seq, group)
             yield entry
 
     def _pass_old_entry(self, entry: ChainEntry, replay: Replay) -> None:
@@ -230,14 +236,15 @@ class _Inspection:
 
     def _participant_faults(self, replays: Sequence[tuple[int, _Head, Replay]]) -> Iterator[IntegrityFault]:
         participants = [participant for participant, _, _ in replays]
-        slots = read_slot_definitions(self._connection, participants)
         tables = read_rows_of_participants(self._connection, participants)
+        slots_of = next(rows for proven, rows in tables if proven.table.name == "slot")
         for participant, head, replay in replays:
             for proven, rows_by_participant in tables:
                 rows = rows_by_participant.get(participant, ())
                 if proven.table.name == "participant" and any(row.study_id != head.study_id for row in rows):
                     yield head.of_another_study()
                 if proven.table.name == "response":
+                    slots = {slot.id: slot for slot in slots_of.get(participant, ())} if rows else {}
                     yield from self._response_faults(proven, rows, slots, replay)
                 yield from replay.compare_rows(proven, rows)
             self._count(replay)
@@ -246,7 +253,7 @@ class _Inspection:
         self,
         proven: ProvenTable,
         rows: Sequence[sa.Row[tuple[object, ...]]],
-        slots: dict[int, SlotDefinition],
+        slots: Mapping[int, sa.Row[tuple[object, ...]]],
         replay: Replay,
     ) -> Iterator[IntegrityFault]:
         for row in rows:
@@ -258,10 +265,7 @@ class _Inspection:
                 )
 
     def _headless_faults(self) -> Iterator[IntegrityFault]:
-        headless = sa.select(col(AuditEntry.chain), col(AuditEntry.seq)).where(
-            ~sa.exists().where(col(AuditChain.chain) == col(AuditEntry.chain))
-        )
-        for row in stream_rows(self._session, headless):
+        for row in stream_rows(self._session, _HEADLESS):
             yield IntegrityFault(row.chain, row.seq, "belongs to no chain")
 
     def _count(self, replay: Replay) -> None:
@@ -279,13 +283,12 @@ def _readable(name: str, faults: Iterable[IntegrityFault], last: int = 0) -> Ite
 
 def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
     heads = {head.study_id: (head.seq, head.hash) for head in session.exec(select(FeedHead))}
-    for study_id in session.scalars(sa.union(sa.select(col(Study.id)), sa.select(col(FeedEvent.study_id)))):
+    for study_id in session.scalars(_FEEDS).all():
         name, head = f"feed:{study_id}", heads.get(study_id)
         if head is None:
             yield IntegrityFault(name, 0, "has no head")
             continue
-        events = _EVENTS.where(FeedEvent.study_id == study_id).order_by(col(FeedEvent.seq))
-        stored = map(StoredEvent._make, stream_rows(session, events))
+        stored = map(StoredEvent._make, stream_rows(session, _EVENTS, {"study": study_id}))
         yield from _readable(name, find_feed_faults(stored, head, name), head[0])
     for cut in session.execute(_SEVERED_CUTS):
         name = f"feed:{cut.study_id}"

@@ -13,19 +13,21 @@ from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 from app.domain.refusal import Refused
 from app.services.core.plans import excluded_items
-from app.storage.proof.record_rows import SlotDefinition
 from app.storage.proof.row_facts import read_document
 
 
 @dataclass(slots=True)
 class ScoreCheck:
-    """Compares responses with their own answers. `unscored`: of which this version lacks the definition."""
+    """Compares responses with their own answers. `unscored`: of which this version lacks the definition.
+
+    `slots` are the stored rows of slots by their number.
+    """
 
     library: Library
     studies: Mapping[int, str]
     unscored: int = 0
 
-    def find_wrong_fields(self, response: sa.Row[Any], slots: Mapping[int, SlotDefinition]) -> Iterator[str]:
+    def find_wrong_fields(self, response: sa.Row[Any], slots: Mapping[int, sa.Row[Any]]) -> Iterator[str]:
         """The fields of a stored response that do not follow from its answers."""
         answers = read_document(response.answers)
         if not isinstance(answers, dict) or content_digest(answers) != response.content_sha256:
@@ -36,7 +38,7 @@ class ScoreCheck:
             yield "scores"
 
     def _score(
-        self, response: sa.Row[Any], answers: dict[str, Any], slots: Mapping[int, SlotDefinition]
+        self, response: sa.Row[Any], answers: dict[str, Any], slots: Mapping[int, sa.Row[Any]]
     ) -> list[dict[str, Any]] | None:
         """The scores of the response's answers; None if this version cannot compute them."""
         try:

@@ -13,10 +13,9 @@ from sqlmodel import col
 from app.storage.proof.row_facts import ProvenTable, plain_type, proven_tables
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
-_SLOT, _PARTICIPANT = table_of(Slot), table_of(Participant)
+_PARTICIPANT = table_of(Participant)
 _PAGE = 1000
 _OWNERS = "owners"
 _WITH_CHAIN = (
@@ -39,16 +38,6 @@ class RowSource:
     all_rows: sa.TextClause
     of_owners: sa.TextClause | None
     lost: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotDefinition:
-    """By which plan and instrument a slot's response is scored."""
-
-    study_id: int
-    plan_version: str
-    instrument: str
-    instrument_version: str
 
 
 def _as_stored(column: sa.Column[Any], postgresql: bool) -> str:
@@ -113,9 +102,6 @@ SHARED = frozenset(
 """Tables whose rows belong to no participant: an entry of any chain may tell of them."""
 
 _CODES = sa.select(col(Study.id), col(Study.code))
-_DEFINITIONS = sa.select(_SLOT.c.id, *(_SLOT.c[name] for name in SlotDefinition.__slots__)).where(
-    _SLOT.c.participant_id.in_(sa.bindparam(_OWNERS, expanding=True))
-)
 
 
 def read_rows_of_participants(
@@ -132,31 +118,21 @@ def read_rows_of_participants(
     return found
 
 
-def stream_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, Iterator[sa.Row[Any]]]]:
-    """The rows that belong to no participant, table by table."""
+def list_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, Sequence[sa.Row[Any]]]]:
+    """The rows that belong to no participant, table by table; what entries tell of them is in memory, too."""
     for source in _sources_of(connection):
         if source.of_owners is None:
-            yield source.proven, _stream(connection, source.all_rows)
+            yield source.proven, connection.execute(source.all_rows).all()
 
 
 def stream_lost_keys(connection: Connection) -> Iterator[tuple[str, str]]:
     """Table and key of each row whose participant or slot is missing, or has no chain to tell of it."""
-    for row in _stream(connection, _lost_rows(connection.dialect.name == "postgresql")):
-        yield row.of_table, row.row_key
-
-
-def read_slot_definitions(connection: Connection, participants: Sequence[int]) -> dict[int, SlotDefinition]:
-    """By the number of each slot of some participants."""
-    rows = connection.execute(_DEFINITIONS, {_OWNERS: participants})
-    return {row[0]: SlotDefinition(*row[1:]) for row in rows}
+    lost = _lost_rows(connection.dialect.name == "postgresql").execution_options(yield_per=_PAGE)
+    with connection.execute(lost) as rows:
+        for row in rows:
+            yield row.of_table, row.row_key
 
 
 def read_study_codes(connection: Connection) -> dict[int, str]:
     """The code of each study."""
     return {row.id: row.code for row in connection.execute(_CODES)}
-
-
-def _stream(connection: Connection, statement: sa.TextClause) -> Iterator[sa.Row[Any]]:
-    with connection.execute(statement.execution_options(yield_per=_PAGE)) as rows:
-        for page in rows.partitions():
-            yield from page

@@ -15,12 +15,15 @@ _OF_CHAIN = (
     sa.select(*(_ENTRY.c[name] for name in ChainEntry._fields))
     .where(_ENTRY.c.chain == sa.bindparam("chain"))
     .order_by(_ENTRY.c.seq)
-    .execution_options(yield_per=_PAGE)
 )
+_BY_PAGE = _OF_CHAIN.execution_options(yield_per=_PAGE)
 
 
-def stream_entries(connection: Connection, chain: str) -> Iterator[ChainEntry]:
-    """The entries of a chain in order of number, a page of them in memory at a time."""
-    with connection.execute(_OF_CHAIN, {"chain": chain}) as entries:
-        for page in entries.partitions():
+def stream_entries(connection: Connection, chain: str, length: int) -> Iterator[ChainEntry]:
+    """The entries of a chain in order of number, a page of them in memory at a time.
+
+    One that should be shorter than a page is read at once, without a cursor in the server.
+    """
+    with connection.execute(_OF_CHAIN if length < _PAGE else _BY_PAGE, {"chain": chain}) as entries:
+        for page in entries.partitions(_PAGE):
             yield from map(ChainEntry._make, page)
