@@ -241,8 +241,7 @@ class EverybodyActs(RuleBasedStateMachine):
         if late:
             visit = late[place % len(late)].visit
             with suppress(Refused):
-                answers = {"any_symptom": 0} if visit.startswith("D") else None
-                self.person.submit(visit, self.now, answers)
+                self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
 
     @rule(place=st.integers(0, 300), choice=st.integers(0, 1))
     def investigator_settles(self, place: int, choice: int) -> None:
