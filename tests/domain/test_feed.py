@@ -9,7 +9,7 @@ from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_
 from app.domain.records.feed import (
     EventSection,
     FeedEventDraft,
-    StoredEvent,
+    FeedRow,
     event_envelope,
     finalise_event,
     find_feed_faults,
@@ -106,7 +106,7 @@ def test_a_digest_without_its_salt_tells_nothing() -> None:
 @pytest.mark.req("AUD-04", "EDC-04")
 def test_whatever_of_a_stored_event_changes_is_found() -> None:
     line, current = finalise_event(draft(), 1, GENESIS, AT)
-    whole = StoredEvent(1, line, current, "assessment.completed", "slot1", 2, "0571", AT)
+    whole = FeedRow(1, line, current, "assessment.completed", "slot1", 2, "0571", AT)
     altered = [
         whole._replace(seq=2),
         whole._replace(hash="x"),

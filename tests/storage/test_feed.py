@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.domain.records.feed import EventSection, FeedEventDraft, StoredEvent, find_feed_faults
+from app.domain.records.feed import EventSection, FeedEventDraft, FeedRow, find_feed_faults
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page
 from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent, FeedHead
@@ -31,11 +31,11 @@ def publish(engine: Engine, trial: Trial, at: datetime, note: int = 0) -> None:
         work.publish(trial.study, draft(trial, note))
 
 
-def lines_of(engine: Engine, trial: Trial) -> list[StoredEvent]:
+def lines_of(engine: Engine, trial: Trial) -> list[FeedRow]:
     with Session(engine) as session:
         rows = select(FeedEvent).where(FeedEvent.study_id == trial.study).order_by(col(FeedEvent.seq))
         return [
-            StoredEvent(row.seq, row.line, row.hash, row.type, row.ref, row.version, "", row.recorded_at)
+            FeedRow(row.seq, row.line, row.hash, row.type, row.ref, row.version, "", row.recorded_at)
             for row in session.exec(rows)
         ]
 

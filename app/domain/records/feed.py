@@ -144,7 +144,7 @@ def event_envelope(event: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in event.items() if key not in outside}
 
 
-class StoredEvent(NamedTuple):
+class FeedRow(NamedTuple):
     """An event as it is stored: the line that is served, and beside it by what it is found and withheld."""
 
     seq: int
@@ -157,9 +157,7 @@ class StoredEvent(NamedTuple):
     recorded_at: datetime
 
 
-def find_feed_faults(
-    events: Iterable[StoredEvent], head: tuple[int, str], feed: str
-) -> Iterator[IntegrityFault]:
+def find_feed_faults(events: Iterable[FeedRow], head: tuple[int, str], feed: str) -> Iterator[IntegrityFault]:
     """Every place where a feed does not hold; nothing when it is whole.
 
     `events` come in order of number; `head` is the number and hash that the feed should end with; `feed` is
@@ -176,7 +174,7 @@ def find_feed_faults(
         yield IntegrityFault(feed, last, "does not end at its head")
 
 
-def _holds(stored: StoredEvent, prev: str) -> bool:
+def _holds(stored: FeedRow, prev: str) -> bool:
     try:
         event = json.loads(stored.line)
         digests = {

@@ -24,7 +24,7 @@ from app.domain.records.audit import (
     find_chain_faults,
     link_hash,
 )
-from app.domain.records.feed import StoredEvent, find_feed_faults
+from app.domain.records.feed import FeedRow, find_feed_faults
 from app.services.audit.audit_seals import (
     digest_heads,
     list_clock_confirmations,
@@ -88,7 +88,7 @@ _SITE, _PERSON, _DEVICE = table_of(Site), table_of(Participant), table_of(Device
 _ENTRY = table_of(AuditEntry)
 _HEADS = sa.select(*(_CHAIN.c[name] for name in _Head._fields)).order_by(_CHAIN.c.chain)
 _EVENTS = (
-    sa.select(*(_SITE.c.code if name == "site" else _EVENT.c[name] for name in StoredEvent._fields))
+    sa.select(*(_SITE.c.code if name == "site" else _EVENT.c[name] for name in FeedRow._fields))
     .select_from(_EVENT.outerjoin(_SITE, _SITE.c.id == _EVENT.c.site_id))
     .where(_EVENT.c.study_id == sa.bindparam("study"))
     .order_by(_EVENT.c.seq)
@@ -288,7 +288,7 @@ def _feed_faults(session: Session) -> Iterator[IntegrityFault]:
         if head is None:
             yield IntegrityFault(name, 0, "has no head")
             continue
-        stored = map(StoredEvent._make, stream_rows(session, _EVENTS, {"study": study_id}))
+        stored = map(FeedRow._make, stream_rows(session, _EVENTS, {"study": study_id}))
         yield from _readable(name, find_feed_faults(stored, head, name), head[0])
     for cut in session.execute(_SEVERED_CUTS):
         name = f"feed:{cut.study_id}"
