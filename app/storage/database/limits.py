@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from app.domain.refusal import DatabaseFault, DatabaseUnavailable
+from app.storage.database.long_statements import LongStatementCursor
 
 POOL_SIZE = 8
 """Connections that a pool of PostgreSQL keeps open."""
@@ -61,6 +62,7 @@ def postgresql_arguments(statement_seconds: int, *options: str) -> dict[str, Any
         "keepalives_count": 3,
         "tcp_user_timeout": _SILENCE_SECONDS * 1000,
         "options": " ".join(f"-c {setting}" for setting in settings),
+        "cursor_factory": LongStatementCursor,
     }
 
 
