@@ -54,7 +54,8 @@ def postgresql_arguments(statement_seconds: int, *options: str) -> dict[str, Any
         "statement_timeout": statement_seconds,
         "idle_in_transaction_session_timeout": IDLE_SECONDS,
     }
-    settings = [*options, *(f"{name}={seconds}s" for name, seconds in limits.items())]
+    # In UTC, so that moments come as they are stored: `app.storage.tables.columns.Moment` relies on it.
+    settings = ["timezone=UTC", *options, *(f"{name}={seconds}s" for name, seconds in limits.items())]
     return {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": _SILENCE_SECONDS,

@@ -1,5 +1,7 @@
 """Every table, so that migrations and tests see all of them."""
 
+from sqlmodel.sql.sqltypes import UTCDateTime
+
 from app.storage.tables import (
     acts,
     audit,
@@ -13,7 +15,7 @@ from app.storage.tables import (
     staff,
     studies,
 )
-from app.storage.tables.columns import metadata
+from app.storage.tables.columns import Moment, metadata
 
 __all__ = [
     "acts",
@@ -60,3 +62,6 @@ PURGED = ("act_key",)
 for _table in metadata.tables.values():
     # A strict table refuses text in a number's place instead of storing it.
     _table.dialect_options["sqlite"]["strict"] = True
+    for _column in _table.columns:
+        if isinstance(_column.type, UTCDateTime):
+            _column.type = Moment()

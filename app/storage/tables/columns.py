@@ -1,5 +1,7 @@
 """Column types and naming shared by every table, the same on SQLite and PostgreSQL."""
 
+from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -7,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -37,6 +40,20 @@ def key_of(row: _Numbered) -> int:
     if row.id is None:
         raise ValueError("a row that was not saved has no key")
     return row.id
+
+
+class Moment(UTCDateTime):
+    """A moment in UTC. The driver of PostgreSQL returns it as it is: its connections are in UTC.
+
+    To make each value once more what it is already was a tenth of a long list's time.
+    """
+
+    cache_ok = True
+
+    def result_processor(
+        self, dialect: sa.engine.Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
 def json_type() -> sa.types.TypeEngine[Any]:
