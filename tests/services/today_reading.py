@@ -9,7 +9,8 @@ from app.domain.today.reasons import RANKS, ParticipantFacts, Reason, find_reaso
 from app.services.clinic.today.rows import participant_facts
 from app.services.core.installation import Installation
 from app.storage.queries.today.branches import SOURCES
-from app.storage.queries.today.rows import TodaySearch, list_entries, list_forms, read_people
+from app.storage.queries.today.people import list_forms, read_people
+from app.storage.queries.today.rows import TodaySearch, list_entries
 from app.storage.tables.participants import Participant
 
 

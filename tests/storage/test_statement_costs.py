@@ -4,6 +4,9 @@ import sqlalchemy as sa
 from psycopg import _queries
 from sqlalchemy.engine import Engine
 
+from app.storage.database.query_plans import reuse_query_plans
+
+SETTINGS = sa.text("SELECT current_setting('plan_cache_mode'), current_setting('jit')")
 LONG = sa.text("SELECT :number + 0 " + "+ 0 " * 2000)
 
 
@@ -18,3 +21,12 @@ def test_a_long_statement_is_taken_apart_once(postgres_engine: Engine) -> None:
         now = _queries._query2pg.cache_info()
         assert now.hits >= known.hits + 2
         assert connection.exec_driver_sql("SELECT 7").scalar_one() == 7
+
+
+def test_plans_are_reused_in_the_transaction_alone(postgres_engine: Engine) -> None:
+    with postgres_engine.connect() as connection:
+        before = connection.execute(SETTINGS).one()
+        reuse_query_plans(connection)
+        assert tuple(connection.execute(SETTINGS).one()) == ("force_generic_plan", "off")
+        connection.commit()
+        assert connection.execute(SETTINGS).one() == before

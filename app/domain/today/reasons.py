@@ -119,14 +119,19 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
     reasons = [
         WorkReason(reason, at, snoozed=_rests(facts, reason, at)) for reason, at in people if at is not None
     ]
+    possible = [form for form in facts.forms if form.opens_at < form.closes_at]
     for reason, (applies, moment) in _FORM_RULES.items():
-        forms = [form for form in facts.forms if form.opens_at < form.closes_at and applies(form, rule, now)]
+        forms = [form for form in possible if applies(form, rule, now)]
+        if not forms:
+            continue
         then = facts.snoozed_at if reason in facts.snoozed else None
-        known = {form.key for form in forms if then is not None and applies(form, rule, then)}
-        for snoozed in (False, True):
-            some = sorted((moment(form), form.key) for form in forms if (form.key in known) is snoozed)
+        resting = [form for form in forms if then is not None and applies(form, rule, then)]
+        awake = [form for form in forms if form not in resting] if resting else forms
+        for snoozed, some in ((False, awake), (True, resting)):
             if some:
-                reasons.append(WorkReason(reason, some[0][0], tuple(key for _at, key in some), snoozed))
+                in_order = sorted((moment(form), form.key) for form in some)
+                keys = tuple(key for _at, key in in_order)
+                reasons.append(WorkReason(reason, in_order[0][0], keys, snoozed))
     return tuple(sorted(reasons, key=lambda each: (each.snoozed, RANKS[each.reason])))
 
 
@@ -165,8 +170,10 @@ def _is_closing(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> boo
 def _is_half_gone(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
     later = form.closes_at > now + timedelta(days=rule.closing_days)
     untouched = form.visit and form.begun_at is None and form.opens_at <= now
+    if not (untouched and later):
+        return False
     second = now.replace(microsecond=0)  # windows begin and end on whole seconds, and databases count them so
-    return untouched and later and second - form.opens_at >= form.closes_at - second
+    return second - form.opens_at >= form.closes_at - second
 
 
 def _is_idle(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:

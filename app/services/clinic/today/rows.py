@@ -92,22 +92,32 @@ def participant_facts(person: RowMapping, forms: Sequence[RowMapping], locked: b
         called_at=person["called_at"],
         undelivered_at=person["undelivered_at"],
         forms=tuple(_form_facts(form) for form in forms),
-        diary=DiaryFacts(*(person.get(name, 0) for name in DiaryFacts.__slots__)),
+        diary=_diary_facts(person),
         snoozed=split_reasons(person["snoozed"]) if person["snoozed"] else frozenset(),
         snoozed_at=person["snoozed_at"],
     )
 
 
+def _diary_facts(person: RowMapping) -> DiaryFacts:
+    """The counts of the diary's entries, which are read only where the plan has a diary."""
+    if "daily_missed" not in person:
+        return _NO_DIARY
+    return DiaryFacts(*(person[name] for name in DiaryFacts.__slots__))
+
+
+_NO_DIARY = DiaryFacts()
+
+
 def _form_facts(form: RowMapping) -> UnsubmittedForm:
     return UnsubmittedForm(
-        key=form["key"],
-        visit=form["for_day"] is None,
-        opens_at=form["opens_at"],
-        closes_at=form["closes_at"],
-        grace_until=form["grace_until"],
-        begun_at=form["begun_at"],
-        answered_at=form["answered_at"],
-        explained=form["missed_reason"] is not None,
+        form["key"],
+        form["for_day"] is None,
+        form["opens_at"],
+        form["closes_at"],
+        form["grace_until"],
+        form["begun_at"],
+        form["answered_at"],
+        form["missed_reason"] is not None,
     )
 
 
@@ -120,26 +130,32 @@ def is_open(form: RowMapping, at: datetime) -> bool:
 
 def may_be_reminded(person: RowMapping, form: TodayForm, at: datetime) -> bool:
     """Whether staff may have a reminder of this form sent now, by the rule that judges it at the press."""
+    if not (person["reachable"] and form.is_open):
+        return False
     wishes = ReminderWishes(**{name: person[name] for name in ReminderWishes.__slots__})
     refusal = check_staff_reminder(
-        Status.open if form.is_open else Status.missed,
+        Status.open,
         reminder_preference(wishes),
         FormReminders(form.reminded, form.planned),
         at,
         wishes.zone,
         sent_today=person["staff_reminder"] == staff_reminder_kind(at, wishes.zone),
     )
-    return bool(person["reachable"]) and refusal is None
+    return refusal is None
 
 
 def choose_form(
-    forms: Sequence[RowMapping], reasons: Collection[WorkReason], at: datetime
+    forms: Mapping[str, RowMapping], reasons: Collection[WorkReason], at: datetime
 ) -> RowMapping | None:
-    """The form of the most urgent reason that has one; else the visit's open form that closes first."""
-    by_key = {form["key"]: form for form in forms}
-    named = (by_key[each.forms[0]] for each in reasons if each.forms)
-    others = (form for form in forms if form["for_day"] is None and is_open(form, at))
-    return next(named, None) or next(others, None)
+    """The form of the most urgent reason that has one; else the visit's open form that closes first.
+
+    `forms` are by their keys, in the order in which they close.
+    """
+    for each in reasons:
+        if each.forms:
+            return forms[each.forms[0]]
+    others = (form for form in forms.values() if form["for_day"] is None and is_open(form, at))
+    return next(others, None)
 
 
 def describe_reason(

@@ -6,8 +6,9 @@ that neither closed nor future forms cost anything however old the trial is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import RowMapping
@@ -43,16 +44,16 @@ from app.services.clinic.today.staff_views import TODAY, find_view, remember_vie
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan
 from app.services.core.throttling import find_throttled_participants
+from app.storage.database.query_plans import reuse_query_plans
+from app.storage.queries.today.people import list_forms, read_people
 from app.storage.queries.today.rows import (
     COUNTED,
     TodayCounts,
     TodaySearch,
     count_reasons,
     list_entries,
-    list_forms,
     list_resting,
     next_opening,
-    read_people,
 )
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -60,10 +61,12 @@ from app.storage.tables.participants import Participant
 PAGE = 50
 SHEET = 500
 """Rows of a sheet to print, at most: ten pages of the list."""
-_ENTRIES = 4 * PAGE
+_ENTRIES = COUNTED
 """Entries read for a page: somebody with several reasons has several, of which one is shown."""
 _ROUNDS = 4
 """How often a page that came out empty, because its entries stood on earlier pages, is read on."""
+
+_local_day = lru_cache(maxsize=64)(local_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ def _read_today(
     if not chosen:
         return Today((), NOTHING, sites, criteria)
     connection, search = session.connection(), _search(context, session, criteria, chosen)
+    reuse_query_plans(connection)
     counts = count_reasons(connection, search)
     reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
     rows, after = reader.read(criteria, counts)
@@ -240,12 +244,18 @@ def _search(
 
 @dataclass(frozen=True, slots=True)
 class _RowReader:
-    """Makes rows of entries: reads what is known of their participants and lets the rule decide."""
+    """Makes rows of entries: reads what is known of their participants and lets the rule decide.
+
+    What is the same in many rows is worked out once: `permissions` by site, and how many questions are
+    `asked` by instrument and version.
+    """
 
     context: StaffContext
     connection: Connection
     search: TodaySearch
     sites: Mapping[int, StaffSite]
+    permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+    asked: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def read(
         self, criteria: TodayFilter, counts: TodayCounts
@@ -269,8 +279,9 @@ class _RowReader:
         listed = tuple(reason for reason, count in counts.by_reason.items() if count)
         if criteria.reason is not None:
             listed = tuple(each for each in listed if each is criteria.reason)
-        needed = listed if after else _until_full(listed, counts)
-        return list_entries(self.connection, self.search, needed, after, _ENTRIES)
+        elif after is None:
+            return list(counts.first[:_ENTRIES])
+        return list_entries(self.connection, self.search, listed, after, _ENTRIES)
 
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
         people = [entry.person for entry in page]
@@ -292,37 +303,50 @@ class _RowReader:
         reasons: Sequence[WorkReason],
         facts: ParticipantFacts,
     ) -> TodayRow:
-        site = self.sites[person["site_id"]]
-        today = local_day(self.search.at, person["zone"])
-        shown = choose_form(forms, reasons, self.search.at)
+        site, zone = self.sites[person["site_id"]], person["zone"]
+        today = _local_day(self.search.at, zone)
         by_key = {form["key"]: form for form in forms}
-        others = {key for each in reasons for key in each.forms} - {shown["key"] if shown else ""}
-        may = {
-            permission: self.context.actor.may(permission, site.study_id, site.site_id)
-            for permission in (Permission.CONTACT_LOG, Permission.REMINDER_SEND)
-        }
+        shown = choose_form(by_key, reasons, self.search.at)
+        others = {key for each in reasons for key in each.forms}
+        if shown:
+            others.discard(shown["key"])
+        may_log, may_remind = self._allowed(site)
         form = self._form(shown, today) if shown else None
-        reminds = form is not None and may_be_reminded(person, form, self.search.at)
+        reminds = may_remind and form is not None and may_be_reminded(person, form, self.search.at)
         return TodayRow(
             participant=person["public_id"],
             subject=person["subject"],
             language=person["language"],
             site=site,
-            zone=person["zone"],
-            reasons=tuple(describe_reason(each, by_key, facts, today, person["zone"]) for each in reasons),
+            zone=zone,
+            reasons=tuple([describe_reason(each, by_key, facts, today, zone) for each in reasons]),
             form=form,
             more_forms=len(others),
             contact=latest_contact(person),
             snooze=find_snooze(person),
-            may_log=may[Permission.CONTACT_LOG],
-            may_remind=may[Permission.REMINDER_SEND] and reminds,
+            may_log=may_log,
+            may_remind=reminds,
         )
 
+    def _allowed(self, site: StaffSite) -> tuple[bool, bool]:
+        """Whether this colleague may log contacts, and have reminders sent, at a site."""
+        if site.site_id not in self.permissions:
+            may = self.context.actor.may
+            self.permissions[site.site_id] = (
+                may(Permission.CONTACT_LOG, site.study_id, site.site_id),
+                may(Permission.REMINDER_SEND, site.study_id, site.site_id),
+            )
+        return self.permissions[site.site_id]
+
+    def _asked(self, form: RowMapping) -> int:
+        """How many questions the plan has in a form."""
+        name, version = form["instrument"], form["instrument_version"]
+        if (name, version) not in self.asked:
+            instrument = self.context.installation.library.instrument(name, version)
+            self.asked[name, version] = len(instrument.items) - len(excluded_items(self.search.plan, name))
+        return self.asked[name, version]
+
     def _form(self, form: RowMapping, today: date) -> TodayForm:
-        plan = self.search.plan
-        instrument = self.context.installation.library.instrument(
-            form["instrument"], form["instrument_version"]
-        )
         days = (form["closes_on"] - form["opens_on"]).days + 1
         return TodayForm(
             key=form["key"],
@@ -330,26 +354,16 @@ class _RowReader:
             instrument=form["instrument"],
             instrument_version=form["instrument_version"],
             answered=form["answered"],
-            asked=len(instrument.items) - len(excluded_items(plan, form["instrument"])),
+            asked=self._asked(form),
             closes_on=form["closes_on"],
             days_left=(form["closes_on"] - today).days,
             day=min(max((today - form["opens_on"]).days + 1, 0), days),
             days=days,
             target_day=(form["target_on"] - form["opens_on"]).days + 1,
             reminded=form["reminded"],
-            planned=1 if form["for_day"] else len(plan.reminders.moments),
+            planned=1 if form["for_day"] else len(self.search.plan.reminders.moments),
             is_open=is_open(form, self.search.at),
         )
-
-
-def _until_full(reasons: Sequence[Reason], counts: TodayCounts) -> tuple[Reason, ...]:
-    """As many reasons, in order, as are sure to fill the first page: the others need not be sorted."""
-    needed: list[Reason] = []
-    for reason in reasons:
-        needed.append(reason)
-        if counts.by_reason[reason] > PAGE:
-            break
-    return tuple(needed)
 
 
 def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:

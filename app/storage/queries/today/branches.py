@@ -145,7 +145,7 @@ def _awake(
     rests = sa.exists().where(
         col(Snooze.participant_id) == person,
         col(Snooze.until_at) > _NOW,
-        col(Snooze.reasons).contains(f" {reason.value} "),
+        col(Snooze.reasons).like(sa.literal_column(f"'% {reason.value} %'")),
         *known,
     )
     return ~rests
@@ -223,9 +223,9 @@ def _idle(shape: TodayShape) -> Source:
 def _missed(shape: TodayShape) -> Source:
     """The earliest such form of each participant alone: over the years there may be several."""
     earlier = sa.orm.aliased(Slot)
-    before = sa.or_(
-        col(earlier.closes_at) < col(Slot.closes_at),
-        sa.and_(col(earlier.closes_at) == col(Slot.closes_at), col(earlier.id) < col(Slot.id)),
+    before = sa.and_(
+        col(earlier.closes_at) <= col(Slot.closes_at),  # by which the index is read up to it alone
+        sa.or_(col(earlier.closes_at) < col(Slot.closes_at), col(earlier.id) < col(Slot.id)),
     )
     shown = (col(earlier.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
     another = sa.exists().where(

@@ -1,6 +1,6 @@
-"""The work list in four statements: counts by reason, whom to show, what is known of them, their forms."""
+"""Whom the work list shows: counts of its reasons with its beginning, and entries from a cursor on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,8 +11,6 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.plans.plan import Plan
-from app.domain.plans.reminders import BY_STAFF
-from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.queries.slots import code_literal
@@ -22,16 +20,11 @@ from app.storage.queries.today.branches import (
     SITES,
     SOURCES,
     TodayShape,
-    closed_diary,
-    diary_counts,
     moment,
     rule_moments,
     shape_of,
-    undelivered,
 )
-from app.storage.tables.capture import Alert, AnswerEvent
-from app.storage.tables.messages import Message
-from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
+from app.storage.tables.participants import Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
 COUNTED = 200
@@ -73,7 +66,7 @@ class TodayCounts:
     """How many participants there are for each reason, in all, and resting; `COUNTED` is so many or more.
 
     `corrections` are requests of participants to have a form corrected, and `left_alerts` open alerts of
-    participants who left; both are dealt with elsewhere.
+    participants who left; both are dealt with elsewhere. `first` are the first `COUNTED` entries of the list.
     """
 
     by_reason: Mapping[Reason, int]
@@ -81,6 +74,7 @@ class TodayCounts:
     resting: int
     corrections: int
     left_alerts: int = 0
+    first: tuple[TodayCursor, ...] = ()
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
@@ -105,26 +99,53 @@ def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bo
 
 
 @lru_cache(maxsize=64)
-def _counts(shape: TodayShape) -> sa.Select[Any]:
-    """Each reason counts at most `COUNTED` rows; a participant counts once for each, and once in all."""
+def _counts(shape: TodayShape) -> sa.CompoundSelect[Any]:
+    """The first entries of the list, and below them how many there are of each kind.
+
+    Each reason counts at most `COUNTED` rows; a participant counts once for each, and once in all.
+    """
     parts = []
     for reason in SOURCES:
         source = _source(reason, shape)
         # In the order of the list, so that the same index serves both and counting stops early.
-        wanted = sa.select(source.c.person).where(*_wanted(source, shape))
-        some = wanted.order_by(source.c.at, source.c.person).limit(COUNTED).subquery()
-        rank = sa.literal_column(str(RANKS[reason]), sa.Integer).label("rank")
-        parts.append(sa.select(rank, some.c.person))
+        wanted = sa.select(_rank(reason), source.c.at, source.c.person).where(*_wanted(source, shape))
+        some = wanted.order_by(source.c.at, source.c.person).limit(_COUNTED).subquery()
+        parts.append(sa.select(some))
     found = sa.union_all(*parts).cte("found")
-    each = [
-        sa.func.count(sa.distinct(sa.case((found.c.rank == RANKS[reason], found.c.person)))).label(
-            reason.value
-        )
-        for reason in SOURCES
-    ]
-    resting = sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery()
-    every = sa.func.count(sa.distinct(found.c.person)).label("every")
-    asked = (
+    in_order = sa.select(found).order_by(found.c.rank, found.c.at, found.c.person).limit(_COUNTED).subquery()
+    each = sa.select(found.c.rank, *_tally(sa.func.count(sa.distinct(found.c.person)))).group_by(found.c.rank)
+    others = {
+        _EVERY: sa.select(sa.func.count(sa.distinct(found.c.person))).scalar_subquery(),
+        _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
+        _CORRECTIONS: _count_corrections(),
+        _LEFT_ALERTS: count_alerts_of_leavers(),
+    }
+    lines = [sa.select(_number(kind), *_tally(count)) for kind, count in others.items()]
+    return sa.union_all(sa.select(in_order, _number(0).label("number")), each, *lines)
+
+
+_EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
+"""What stands for a rank in the lines of other counts."""
+
+
+def _number(value: int) -> sa.ColumnElement[int]:
+    return sa.literal_column(str(value), sa.Integer)
+
+
+_COUNTED = _number(COUNTED)
+
+
+def _rank(reason: Reason) -> sa.ColumnElement[int]:
+    return _number(RANKS[reason]).label("rank")
+
+
+def _tally(count: sa.ColumnElement[int]) -> tuple[sa.ColumnElement[Any], ...]:
+    """The columns of a line that counts: no entry, and the count."""
+    return sa.null().label("at"), sa.null().label("person"), count.label("number")
+
+
+def _count_corrections() -> sa.ScalarSelect[int]:
+    return (
         sa.select(sa.func.count())
         .select_from(TeamRequest)
         .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
@@ -135,13 +156,6 @@ def _counts(shape: TodayShape) -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    others = (
-        resting.label("resting"),
-        asked.label("corrections"),
-        count_alerts_of_leavers().label("left_alerts"),
-    )
-    columns: list[Any] = [*each, every, *others]
-    return sa.select(*columns)
 
 
 def _resting(shape: TodayShape) -> sa.Select[Any]:
@@ -160,11 +174,22 @@ def _resting(shape: TodayShape) -> sa.Select[Any]:
 
 
 def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
-    """How many participants stand on the list for each reason."""
-    row = connection.execute(_counts(search.shape), search.values()).mappings().one()
-    counts = {reason: min(int(row[reason.value]), COUNTED) for reason in SOURCES}
-    others = (int(row[name]) for name in ("every", "resting", "corrections", "left_alerts"))
-    return TodayCounts(counts, *others)
+    """How many participants stand on the list for each reason, and with whom it begins."""
+    numbers: dict[int, int] = {}
+    first: list[TodayCursor] = []
+    for rank, at, person, number in connection.execute(_counts(search.shape), search.values()).all():
+        if person is None:
+            numbers[rank] = number
+        else:
+            first.append(TodayCursor(rank, at, person))
+    return TodayCounts(
+        by_reason={reason: numbers.get(RANKS[reason], 0) for reason in SOURCES},
+        every=numbers[_EVERY],
+        resting=numbers[_RESTING],
+        corrections=numbers[_CORRECTIONS],
+        left_alerts=numbers[_LEFT_ALERTS],
+        first=tuple(sorted(first, key=lambda entry: (entry.rank, entry.at, entry.person))),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -180,8 +205,7 @@ def _entries(shape: TodayShape, reasons: tuple[Reason, ...], first_is_cut: bool)
                 at > moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
             )
             cut = (at >= moment("after_at"), later)
-        rank = sa.literal_column(str(RANKS[reason]), sa.Integer).label("rank")
-        part = sa.select(rank, at.label("at"), person.label("person"))
+        part = sa.select(_rank(reason), at.label("at"), person.label("person"))
         part = part.where(*_wanted(source, shape), *cut).order_by(at, person)
         parts.append(sa.select(part.limit(sa.bindparam("most", type_=sa.Integer)).subquery()))
     found = sa.union_all(*parts).subquery()
@@ -219,170 +243,6 @@ def list_resting(
         later = sa.or_(at > after.at, sa.and_(at == after.at, person > after.person))
         statement = statement.where(later)
     return [TodayCursor(0, row.at, row.person) for row in connection.execute(statement, search.values())]
-
-
-_KEYS = sa.bindparam("people", type_=sa.BigInteger, expanding=True)
-
-
-_PERSON = col(Participant.id)
-
-
-def _newest_contact() -> sa.ScalarSelect[Any]:
-    """The entry of a participant's newest try that no other corrects."""
-    entry, correction = sa.orm.aliased(ContactEntry), sa.orm.aliased(ContactEntry)
-    corrected = sa.exists().where(col(correction.corrects_id) == col(entry.id))
-    newest = sa.select(col(entry.id)).where(col(entry.participant_id) == _PERSON, ~corrected)
-    return newest.order_by(col(entry.contacted_at).desc(), col(entry.id).desc()).limit(1).scalar_subquery()
-
-
-def _open_alert() -> sa.ScalarSelect[Any]:
-    """Since when the oldest open alert of a participant waits to be closed."""
-    oldest = sa.select(sa.func.min(col(Alert.raised_at)))
-    return oldest.where(
-        col(Alert.participant_id) == _PERSON, col(Alert.closed_at).is_(None)
-    ).scalar_subquery()
-
-
-def _open_call() -> sa.ScalarSelect[Any]:
-    """Since when a participant waits for a call."""
-    return (
-        sa.select(sa.func.min(col(TeamRequest.asked_at)))
-        .where(
-            col(TeamRequest.participant_id) == _PERSON,
-            col(TeamRequest.kind) == code_literal(TeamRequestKind.call),
-            col(TeamRequest.closed_at).is_(None),
-        )
-        .scalar_subquery()
-    )
-
-
-def _lost_message() -> sa.ScalarSelect[Any]:
-    """When a participant's newest message reached nobody."""
-    lost = sa.select(sa.func.max(col(Message.settled_at)))
-    return lost.where(col(Message.participant_id) == _PERSON, *undelivered()).scalar_subquery()
-
-
-def _newest_staff_reminder() -> sa.ScalarSelect[Any]:
-    """The kind of the newest reminder that staff had sent, which names its day; one that moved was none."""
-    newest = sa.select(sa.func.max(col(Message.kind)))
-    return newest.where(
-        col(Message.participant_id) == _PERSON,
-        col(Message.kind).startswith(BY_STAFF, autoescape=True),
-        col(Message.failure).is_distinct_from(WINDOW_MOVED),
-    ).scalar_subquery()
-
-
-_REACHABLE = sa.exists().where(col(Contact.participant_id) == _PERSON)
-_KNOWN: tuple[Any, ...] = (
-    _PERSON.label("person"),
-    col(Participant.public_id),
-    col(Participant.subject),
-    col(Participant.site_id),
-    col(Participant.language),
-    col(Participant.zone),
-    col(Participant.enrolled_at),
-    col(Participant.consent_version),
-    col(Participant.activated_at),
-    col(Participant.reminders_wanted),
-    col(Participant.remind_at),
-    col(Participant.reminders_paused_until),
-    _REACHABLE.label("reachable"),
-    _newest_staff_reminder().label("staff_reminder"),
-    _open_alert().label("alerted_at"),
-    _open_call().label("called_at"),
-    _lost_message().label("undelivered_at"),
-    col(Snooze.reasons).label("snoozed"),
-    col(Snooze.recorded_at).label("snoozed_at"),
-    col(Snooze.until_at),
-    col(Snooze.reason).label("snooze_reason"),
-    col(ContactEntry.outcome),
-    col(ContactEntry.next_try_on),
-    col(ContactEntry.contacted_at),
-)
-
-
-@lru_cache(maxsize=64)
-def people_statement(shape: TodayShape) -> sa.Select[Any]:
-    """What is known of these participants beside their forms."""
-    resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
-    statement = (
-        sa.select(*_KNOWN)
-        .outerjoin(Snooze, resting)
-        .outerjoin(ContactEntry, col(ContactEntry.id) == _newest_contact())
-        .where(_PERSON.in_(_KEYS))
-    )
-    if not shape.phases:
-        return statement
-    whose = (col(Slot.participant_id) == _PERSON, *closed_diary())
-    sums = [
-        sa.select(sum_).where(*whose).scalar_subquery().label(name)
-        for name, sum_ in diary_counts(shape).items()
-    ]
-    return statement.add_columns(*sums)
-
-
-def read_people(
-    connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, sa.RowMapping]:
-    """What is known of these participants, by their keys."""
-    values = search.values() | {"people": list(people)}
-    rows = connection.execute(people_statement(search.shape), values).mappings()
-    return {row["person"]: row for row in rows}
-
-
-@lru_cache(maxsize=2)
-def _forms(hides_arm: bool) -> sa.Select[Any]:
-    """The forms of these participants that are wanted, were missed without a reason, or open soon."""
-    answers = col(AnswerEvent.slot_id) == col(Slot.id)
-    begun = col(Slot.begun_at).is_not(None)
-    answered = sa.select(sa.func.count(sa.distinct(col(AnswerEvent.item)))).where(answers, begun)
-    last = sa.select(sa.func.max(col(AnswerEvent.received_at))).where(answers, begun)
-    sent = sa.select(sa.func.count()).where(
-        col(Message.slot_id) == col(Slot.id), col(Message.state) == code_literal(MessageState.sent)
-    )
-    wanted = sa.or_(
-        col(Slot.closes_at) > _NOW,
-        sa.and_(begun, col(Slot.grace_until) > _NOW),
-        sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None)),
-    )
-    columns: list[Any] = [
-        col(Slot.participant_id).label("person"),
-        col(Slot.public_id).label("key"),
-        col(Slot.visit),
-        col(Slot.instrument),
-        col(Slot.instrument_version),
-        col(Slot.plan_version),
-        col(Slot.for_day),
-        col(Slot.target_on),
-        col(Slot.opens_on),
-        col(Slot.closes_on),
-        col(Slot.opens_at),
-        col(Slot.due_at),
-        col(Slot.closes_at),
-        col(Slot.grace_until),
-        col(Slot.begun_at),
-        col(Slot.missed_reason),
-        answered.scalar_subquery().label("answered"),
-        last.scalar_subquery().label("answered_at"),
-        sent.scalar_subquery().label("reminded"),
-    ]
-    shown = (col(Slot.arm_revealing).is_(sa.false()),) if hides_arm else ()
-    statement = sa.select(*columns).where(col(Slot.participant_id).in_(_KEYS), *LIVE, *shown)
-    return statement.where(wanted, col(Slot.opens_at) <= moment("opening")).order_by(
-        col(Slot.participant_id), col(Slot.closes_at), col(Slot.id)
-    )
-
-
-def list_forms(
-    connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, list[sa.RowMapping]]:
-    """The forms that matter of these participants, by their keys, those that close first first."""
-    forms: dict[int, list[sa.RowMapping]] = {person: [] for person in people}
-    for row in connection.execute(
-        _forms(search.hides_arm), search.values() | {"people": list(people)}
-    ).mappings():
-        forms[row["person"]].append(row)
-    return forms
 
 
 def next_opening(connection: Connection, search: TodaySearch) -> datetime | None:

@@ -1,0 +1,52 @@
+"""A list of keys as one parameter, so that a statement is the same however many keys it is given."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class _KeyList(sa.TypeDecorator[Sequence[int]]):
+    """Keys of rows: an array in PostgreSQL, a JSON document in SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        kind = ARRAY(sa.BigInteger()) if dialect.name == "postgresql" else sa.Text()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> object:
+        keys = list(value or ())
+        return keys if dialect.name == "postgresql" else json.dumps(keys)
+
+
+class _Among(sa.sql.functions.FunctionElement[bool]):
+    """Whether a column is one of the keys of a list."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "among"
+
+
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **options: object) -> str:
+    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY ({keys})"
+
+
+@compiles(_Among, "sqlite")
+def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **options: object) -> str:
+    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - a column and a parameter
+
+
+def is_among(column: sa.orm.Mapped[Any], name: str) -> sa.ColumnElement[bool]:
+    """That this column is one of the keys in the parameter of this name."""
+    among: sa.ColumnElement[bool] = _Among(column, sa.bindparam(name, type_=_KeyList()))
+    return among

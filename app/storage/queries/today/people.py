@@ -1,0 +1,188 @@
+"""What is known of participants of the work list, and the forms that matter of theirs."""
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.domain.plans.reminders import BY_STAFF
+from app.domain.records.messages import WINDOW_MOVED, MessageState
+from app.domain.records.participants import TeamRequestKind
+from app.storage.queries.key_lists import is_among
+from app.storage.queries.slots import code_literal
+from app.storage.queries.today.branches import (
+    LIVE,
+    TodayShape,
+    closed_diary,
+    diary_counts,
+    moment,
+    undelivered,
+)
+from app.storage.queries.today.rows import TodaySearch
+from app.storage.tables.capture import Alert, AnswerEvent
+from app.storage.tables.messages import Message
+from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
+from app.storage.tables.schedule import Slot
+
+_PERSON = col(Participant.id)
+_NOW = moment("now")
+
+
+def _newest_contact() -> sa.ScalarSelect[Any]:
+    """The entry of a participant's newest try that no other corrects."""
+    entry, correction = sa.orm.aliased(ContactEntry), sa.orm.aliased(ContactEntry)
+    corrected = sa.exists().where(col(correction.corrects_id) == col(entry.id))
+    newest = sa.select(col(entry.id)).where(col(entry.participant_id) == _PERSON, ~corrected)
+    return newest.order_by(col(entry.contacted_at).desc(), col(entry.id).desc()).limit(1).scalar_subquery()
+
+
+def _open_alert() -> sa.ScalarSelect[Any]:
+    """Since when the oldest open alert of a participant waits to be closed."""
+    oldest = sa.select(sa.func.min(col(Alert.raised_at)))
+    return oldest.where(
+        col(Alert.participant_id) == _PERSON, col(Alert.closed_at).is_(None)
+    ).scalar_subquery()
+
+
+def _open_call() -> sa.ScalarSelect[Any]:
+    """Since when a participant waits for a call."""
+    return (
+        sa.select(sa.func.min(col(TeamRequest.asked_at)))
+        .where(
+            col(TeamRequest.participant_id) == _PERSON,
+            col(TeamRequest.kind) == code_literal(TeamRequestKind.call),
+            col(TeamRequest.closed_at).is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
+def _lost_message() -> sa.ScalarSelect[Any]:
+    """When a participant's newest message reached nobody."""
+    lost = sa.select(sa.func.max(col(Message.settled_at)))
+    return lost.where(col(Message.participant_id) == _PERSON, *undelivered()).scalar_subquery()
+
+
+def _newest_staff_reminder() -> sa.ScalarSelect[Any]:
+    """The kind of the newest reminder that staff had sent, which names its day; one that moved was none."""
+    newest = sa.select(sa.func.max(col(Message.kind)))
+    return newest.where(
+        col(Message.participant_id) == _PERSON,
+        col(Message.kind).startswith(BY_STAFF, autoescape=True),
+        col(Message.failure).is_distinct_from(WINDOW_MOVED),
+    ).scalar_subquery()
+
+
+_REACHABLE = sa.exists().where(col(Contact.participant_id) == _PERSON)
+_KNOWN: tuple[Any, ...] = (
+    _PERSON.label("person"),
+    col(Participant.public_id),
+    col(Participant.subject),
+    col(Participant.site_id),
+    col(Participant.language),
+    col(Participant.zone),
+    col(Participant.enrolled_at),
+    col(Participant.consent_version),
+    col(Participant.activated_at),
+    col(Participant.reminders_wanted),
+    col(Participant.remind_at),
+    col(Participant.reminders_paused_until),
+    _REACHABLE.label("reachable"),
+    _newest_staff_reminder().label("staff_reminder"),
+    _open_alert().label("alerted_at"),
+    _open_call().label("called_at"),
+    _lost_message().label("undelivered_at"),
+    col(Snooze.reasons).label("snoozed"),
+    col(Snooze.recorded_at).label("snoozed_at"),
+    col(Snooze.until_at),
+    col(Snooze.reason).label("snooze_reason"),
+    col(ContactEntry.outcome),
+    col(ContactEntry.next_try_on),
+    col(ContactEntry.contacted_at),
+)
+
+
+@lru_cache(maxsize=64)
+def people_statement(shape: TodayShape) -> sa.Select[Any]:
+    """What is known of these participants beside their forms."""
+    resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
+    statement = (
+        sa.select(*_KNOWN)
+        .outerjoin(Snooze, resting)
+        .outerjoin(ContactEntry, col(ContactEntry.id) == _newest_contact())
+        .where(is_among(_PERSON, "people"))
+    )
+    if not shape.phases:
+        return statement
+    whose = (col(Slot.participant_id) == _PERSON, *closed_diary())
+    sums = [
+        sa.select(sum_).where(*whose).scalar_subquery().label(name)
+        for name, sum_ in diary_counts(shape).items()
+    ]
+    return statement.add_columns(*sums)
+
+
+def read_people(
+    connection: Connection, search: TodaySearch, people: Collection[int]
+) -> Mapping[int, sa.RowMapping]:
+    """What is known of these participants, by their keys."""
+    values = search.values() | {"people": list(people)}
+    rows = connection.execute(people_statement(search.shape), values).mappings().all()
+    return {row["person"]: row for row in rows}
+
+
+@lru_cache(maxsize=2)
+def _forms(hides_arm: bool) -> sa.Select[Any]:
+    """The forms of these participants that are wanted, were missed without a reason, or open soon."""
+    answers = col(AnswerEvent.slot_id) == col(Slot.id)
+    begun = col(Slot.begun_at).is_not(None)
+    answered = sa.select(sa.func.count(sa.distinct(col(AnswerEvent.item)))).where(answers, begun)
+    last = sa.select(sa.func.max(col(AnswerEvent.received_at))).where(answers, begun)
+    sent = sa.select(sa.func.count()).where(
+        col(Message.slot_id) == col(Slot.id), col(Message.state) == code_literal(MessageState.sent)
+    )
+    wanted = sa.or_(
+        col(Slot.closes_at) > _NOW,
+        sa.and_(begun, col(Slot.grace_until) > _NOW),
+        sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None)),
+    )
+    columns: list[Any] = [
+        col(Slot.participant_id).label("person"),
+        col(Slot.public_id).label("key"),
+        col(Slot.visit),
+        col(Slot.instrument),
+        col(Slot.instrument_version),
+        col(Slot.plan_version),
+        col(Slot.for_day),
+        col(Slot.target_on),
+        col(Slot.opens_on),
+        col(Slot.closes_on),
+        col(Slot.opens_at),
+        col(Slot.due_at),
+        col(Slot.closes_at),
+        col(Slot.grace_until),
+        col(Slot.begun_at),
+        col(Slot.missed_reason),
+        answered.scalar_subquery().label("answered"),
+        last.scalar_subquery().label("answered_at"),
+        sent.scalar_subquery().label("reminded"),
+    ]
+    shown = (col(Slot.arm_revealing).is_(sa.false()),) if hides_arm else ()
+    statement = sa.select(*columns).where(is_among(col(Slot.participant_id), "people"), *LIVE, *shown)
+    return statement.where(wanted, col(Slot.opens_at) <= moment("opening")).order_by(
+        col(Slot.participant_id), col(Slot.closes_at), col(Slot.id)
+    )
+
+
+def list_forms(
+    connection: Connection, search: TodaySearch, people: Collection[int]
+) -> Mapping[int, list[sa.RowMapping]]:
+    """The forms that matter of these participants, by their keys, those that close first first."""
+    forms: dict[int, list[sa.RowMapping]] = {person: [] for person in people}
+    values = search.values() | {"people": list(people)}
+    for row in connection.execute(_forms(search.hides_arm), values).mappings().all():
+        forms[row["person"]].append(row)
+    return forms
