@@ -7,8 +7,9 @@ hashed, by one statement that counts and decides, in the database that all proce
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, or_, select
 
 from app.domain.refusal import Refused
@@ -21,6 +22,7 @@ from app.storage.statements.throttle import (
     settle_success,
     take_back_try,
 )
+from app.storage.tables.columns import table_of
 from app.storage.tables.staff import Throttle
 from app.storage.unit_of_work import UnitOfWork
 
@@ -128,19 +130,23 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
+_FULL: sa.Select[*tuple[Any, ...]] = sa.select(
+    col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)
+).where(
+    col(Throttle.failures) >= TRIES,
+    col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
+    sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
+)
+
+
 def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
-    full = select(Throttle).where(
-        col(Throttle.failures) >= TRIES,
-        col(Throttle.since_at) > at - BRAKE_SPAN,
-        or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
-    )
     until: dict[int, datetime] = {}
-    for row in session.exec(full):
-        kind, who = row.subject.split(":")[:2]
+    for subject, failures, since_at in session.connection().execute(_FULL, {"since": at - BRAKE_SPAN}):
+        kind, who = subject.split(":")[:2]
         tries, span = _PARTICIPANT_LIMITS[kind]
-        ends = min(row.since_at, at) + span  # one from the future runs out as if it began now
-        if row.failures >= tries and ends > at:
+        ends = min(since_at, at) + span  # one from the future runs out as if it began now
+        if failures >= tries and ends > at:
             until[int(who)] = max(ends, until.get(int(who), at))
     return until
 

@@ -1,6 +1,7 @@
 """How a member of staff last filtered a page: kept for each person, so that it opens so on any computer."""
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.services.core.installation import Installation
 from app.storage.statements.staff_views import keep_staff_view
@@ -8,12 +9,16 @@ from app.storage.tables.staff import StaffView
 
 TODAY = "today"
 LONGEST = 400
+_QUERY = sa.select(col(StaffView.query)).where(
+    col(StaffView.staff_id) == sa.bindparam("staff"), col(StaffView.page) == sa.bindparam("page")
+)
 
 
 def find_view(session: Session, staff_id: int, page: str) -> str:
     """How this person last filtered a page; "" where nothing is remembered."""
-    row = session.get(StaffView, (staff_id, page))
-    return row.query if row else ""
+    asked = {"staff": staff_id, "page": page}
+    query: str | None = session.connection().execute(_QUERY, asked).scalar_one_or_none()
+    return query or ""
 
 
 def remember_view(installation: Installation, staff_id: int, page: str, query: str) -> None:
