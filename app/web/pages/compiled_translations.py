@@ -1,17 +1,24 @@
 """Words are put into a template when it is compiled, for each language its own; only what varies is left.
 
-Asking the catalogue for every word of every row took about a third of the time of a long list.
+Asking the catalogue for every word of every row took about a third of the time of a long list, and filling
+values into sentences as much again: a sentence that is shown at once is its pieces with the values between.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from gettext import NullTranslations
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]  # not in its __all__
 
 POLICY = "daybook.words"
 """Where an environment keeps its catalogue for its compiler."""
+_VALUE = re.compile(r"%\((\w+)\)s")
+_TRIED = 101
+"""Numbers for which a sentence with a number is looked up, to see on what its form depends."""
 
 
 class CompiledTranslations(CodeGenerator):
@@ -19,33 +26,147 @@ class CompiledTranslations(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
         words: NullTranslations = self.environment.policies[POLICY]
+        self.writeline(f"from {__name__} import escape_value")
         super().visit_Template(_Folding(words).visit(node), frame)
+
+    def blockvisit(self, body: Iterable[nodes.Node], frame: Frame) -> None:
+        """A block's text in one piece: each piece would go through the generators of all blocks around it."""
+        if not frame.block_frame or frame.buffer is not None:
+            super().blockvisit(body, frame)
+            return
+        self.buffer(frame)
+        super().blockvisit(body, frame)
+        self.writeline(f"yield concat({frame.buffer})")
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """An attribute, which every page is made of; a key of a mapping is written in brackets."""
+        self.visit(node.node, frame)
+        self.write(f".{node.attr}")
+
+    def _output_child_pre(
+        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
+        if frame.eval_ctx.autoescape and not frame.eval_ctx.volatile and finalize.src is None:
+            self.write("escape_value(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+
+def escape_value(value: object) -> str:
+    """A value as it stands in a page; numbers and what is safe already need no look at their characters."""
+    if isinstance(value, str) and type(value) is str:
+        return _escape_inner(value)
+    if isinstance(value, Markup):
+        return value
+    return str(value) if type(value) is int else escape(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """What a call says: with one, with another `number` of something, and the values in it."""
+
+    one: str
+    other: str
+    number: nodes.Expr
+    values: Mapping[str, nodes.Expr]
+    line: int
+
+    @property
+    def is_one(self) -> nodes.Expr:
+        """Whether the number is one."""
+        operand = nodes.Operand("eq", nodes.Const(1, lineno=self.line), lineno=self.line)
+        return nodes.Compare(self.number, [operand], lineno=self.line)
+
+    def as_value(self, text: str) -> nodes.Expr:
+        """One of its forms as a value."""
+        if not self.values:
+            return nodes.MarkSafe(nodes.Const(text % {}, lineno=self.line), lineno=self.line)
+        # Filled in as what is safe already, so that the values are escaped.
+        safe = nodes.MarkSafe(nodes.Const(text, lineno=self.line), lineno=self.line)
+        pairs = [
+            nodes.Pair(nodes.Const(name), value, lineno=self.line) for name, value in self.values.items()
+        ]
+        return nodes.Mod(safe, nodes.Dict(pairs, lineno=self.line), lineno=self.line)
+
+    def as_output(self, text: str) -> nodes.Output:
+        """One of its forms as it is shown: its pieces with the values between."""
+        pieces = _VALUE.split(text)  # text and names in turns
+        parts: list[nodes.Expr] = [
+            self.values[piece] if place % 2 else nodes.TemplateData(piece % {}, lineno=self.line)
+            for place, piece in enumerate(pieces)
+            if piece
+        ]
+        return nodes.Output(parts, lineno=self.line)
 
 
 class _Folding(NodeTransformer):
-    """Replaces `_("…")` by what it says, and `_("…", name=value)` by that with the value in its place."""
+    """Replaces `_("…")` by what it says, and `_("…", name=value)` by that with the value in its place.
+
+    Likewise `ngettext("…", "…", number)` where the form depends on whether the number is one, or on nothing.
+    """
 
     def __init__(self, words: NullTranslations) -> None:
         self.words = words
 
+    def visit_Output(self, node: nodes.Output) -> Sequence[nodes.Stmt]:  # noqa: N802 - jinja2's name
+        shown: list[nodes.Stmt] = []
+        for child in node.nodes:
+            sentence = self._read(child)
+            if sentence is None:
+                shown.append(nodes.Output([self.visit(child)], lineno=node.lineno))
+            elif sentence.one == sentence.other:
+                shown.append(sentence.as_output(sentence.one))
+            else:
+                one, other = sentence.as_output(sentence.one), sentence.as_output(sentence.other)
+                shown.append(nodes.If(sentence.is_one, [one], [], [other], lineno=node.lineno))
+        return _join(shown)
+
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - jinja2's name
-        self.generic_visit(node)
+        sentence = self._read(node)
+        if sentence is None:
+            return self.generic_visit(node)
+        one, other = sentence.as_value(sentence.one), sentence.as_value(sentence.other)
+        same = sentence.one == sentence.other
+        return one if same else nodes.CondExpr(sentence.is_one, one, other, lineno=node.lineno)
+
+    def _read(self, node: nodes.Expr) -> _Sentence | None:
+        """The sentence that this is; None for what is none, or has forms by more than one and other."""
         match node:
             case nodes.Call(
                 node=nodes.Name(name="_" | "gettext"),
-                args=[nodes.Const(value=str(sentence))],
+                args=[nodes.Const(value=str(text))],
                 kwargs=variables,
                 dyn_args=None,
                 dyn_kwargs=None,
             ):
-                return self._translate(sentence, variables, node.lineno)
-        return node
+                said = self.words.gettext(text)
+                return _Sentence(said, said, nodes.Const(1), self._values(variables), node.lineno)
+            case nodes.Call(
+                node=nodes.Name(name="ngettext"),
+                args=[nodes.Const(value=str(one)), nodes.Const(value=str(other)), counted],
+                kwargs=variables,
+                dyn_args=None,
+                dyn_kwargs=None,
+            ):
+                forms = [self.words.ngettext(one, other, number) for number in range(_TRIED)]
+                if any(form != forms[0] for number, form in enumerate(forms) if number != 1):
+                    return None
+                number = self.visit(counted)
+                values = {"num": number, **self._values(variables)}
+                return _Sentence(forms[1], forms[0], number, values, node.lineno)
+        return None
 
-    def _translate(self, sentence: str, variables: Sequence[nodes.Keyword], line: int) -> nodes.Expr:
-        translation = self.words.gettext(sentence)
-        if not variables:
-            return nodes.MarkSafe(nodes.Const(translation % {}, lineno=line), lineno=line)
-        # Filled in as what is safe already, so that the values are escaped.
-        safe = nodes.MarkSafe(nodes.Const(translation, lineno=line), lineno=line)
-        pairs = [nodes.Pair(nodes.Const(each.key), each.value, lineno=line) for each in variables]
-        return nodes.Mod(safe, nodes.Dict(pairs, lineno=line), lineno=line)
+    def _values(self, variables: Sequence[nodes.Keyword]) -> Mapping[str, nodes.Expr]:
+        return {each.key: self.visit(each.value) for each in variables}
+
+
+def _join(shown: Sequence[nodes.Stmt]) -> Sequence[nodes.Stmt]:
+    """The same with outputs that follow each other as one."""
+    joined: list[nodes.Stmt] = []
+    for each in shown:
+        last = joined[-1] if joined else None
+        if isinstance(each, nodes.Output) and isinstance(last, nodes.Output):
+            last.nodes.extend(each.nodes)
+        else:
+            joined.append(each)
+    return joined
