@@ -54,8 +54,11 @@ def scale_step(step: Number, steps: int, box: Box) -> float:
 
 def scale_day(day: date, first: date, last: date, box: Box) -> float:
     """How far along a day stands between two days; days beyond them are at the edges."""
-    share = Fraction((day - first).days, max((last - first).days, 1))
-    return round_position(box.left + min(max(share, Fraction(0)), Fraction(1)) * box.width)
+    days = max((last - first).days, 1)
+    along = min(max((day - first).days, 0), days)
+    # As `round_position` rounds, in whole numbers: a page has a hundred of these.
+    tenths, rest = divmod((box.left * days + along * box.width) * 10, days)
+    return (tenths + (2 * rest + tenths % 2 > days)) / 10
 
 
 def choose_ticks(low: int, high: int, most: int = 3) -> tuple[int, ...]:
