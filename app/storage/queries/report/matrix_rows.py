@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.report.ledger import MatrixCell
+from app.storage.queries.key_lists import is_among
 from app.storage.queries.report.form_figures import FormSelection
 from app.storage.queries.report.people_figures import PeopleSelection
 from app.storage.queries.slots import status_expression
@@ -32,13 +33,13 @@ def read_participants(
     """The next participants of a study after this code, at these sites."""
     values = {"study": chosen.study_id, "after": after, "limit": limit, "sites": list(chosen.sites or ())}
     rows = connection.execute(_people(chosen.sites is None), values)
-    return [MatrixPerson(*row) for row in rows]
+    return [MatrixPerson._make(row) for row in rows.all()]
 
 
 def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
     """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
-    return [MatrixCell(*row) for row in connection.execute(_cells(chosen.shows_arm), values)]
+    return [MatrixCell._make(row) for row in connection.execute(_cells(chosen.shows_arm), values).all()]
 
 
 @cache
@@ -67,7 +68,7 @@ def _cells(shows_arm: bool) -> sa.Select[Any]:
         col(Slot.public_id), status_expression(now), col(Slot.out_of_window),
     )  # fmt: skip
     return sa.select(*columns).where(
-        col(Slot.participant_id).in_(sa.bindparam("people", expanding=True)),
+        is_among(col(Slot.participant_id), "people"),
         col(Slot.for_day).is_(None),
         col(Slot.out_of_plan).is_(False),
         col(Slot.series) != sa.bindparam("diary"),
