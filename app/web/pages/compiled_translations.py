@@ -38,6 +38,15 @@ class CompiledTranslations(CodeGenerator):
         super().blockvisit(body, frame)
         self.writeline(f"yield concat({frame.buffer})")
 
+    def _import_common(self, node: nodes.Import | nodes.FromImport, frame: Frame) -> None:
+        """A module of macros, made once: no page has globals of its own, for which to make another."""
+        if node.with_context:
+            super()._import_common(node, frame)
+            return
+        self.write("environment.get_template(")
+        self.visit(node.template, frame)
+        self.write(f", {self.name!r})._get_default_module()")
+
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's name
         """An attribute, which every page is made of; a key of a mapping is written in brackets."""
         self.visit(node.node, frame)
