@@ -1,55 +1,151 @@
-"""The nurse's pass: the work list of one site and of all, in a trial that has grown for years."""
+"""The desk's pass: work list, participant page, matrix and report of a trial that has grown for years."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
+from app.services.clinic.participant_overview import get_participant_overview
+from app.services.clinic.report.figures import ReportPart
+from app.services.clinic.report.report import get_report
+from app.services.clinic.report.scope import ReportFilter
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import StaffContext
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
-from bench.grown import add_closed, add_live, add_participants
-from bench.load import repeating, request
+from bench.grown import add_anchors, add_closed, add_diary, add_live, add_participants
+from bench.load import Connection, drive, repeating, request
 from bench.run import Run, listening
-from bench.serving import daybook
-from bench.trial import ALL_SITES, ONE_SITE, Trial, trial
+from bench.serving import Served, daybook
+from bench.trial import ALL_SITES, ONE_SITE, STUDY, Trial, trial
 
 SITES = 40
 PEOPLE = 100_000
 LIVE_EACH = 10
 CLOSED_EACH = 10
+DIARY_EACH, TINY_DIARY_EACH = 90, 3
+"""Entries of the diary, all of them closed long ago."""
 LOOKS = 100
-PAGE = "/desk?reason="
+WARM = 10
+"""Looks before any is counted: the first ones make statements, templates and plans."""
+REPORTED = 5000
+"""Participants of the study whose report is read."""
+PAGES = (
+    ("work list", "/desk?reason=", {"one site": 30, "all sites": 45}),
+    ("participant page", "/desk/participants/P{person}", {"one site": 30, "all sites": 45}),
+    ("matrix, 50 participants", "/desk/matrix", {"all sites": 45}),
+)
+"""Each page with its limits, in H, for those who may open it."""
+_COOKIES = {"one site": ONE_SITE, "all sites": ALL_SITES}
+_PAGE_BYTES = 30_000
+_QUERIES = 8
+
+Look = Callable[[StaffContext], object]
 
 
 def desk(run: Run) -> Iterator[Figure]:
-    """SQL alone before and after the closed slots are there, then the whole page over HTTP."""
+    """SQL alone before and after the closed slots are there, then the pages over HTTP, then the report."""
     people = run.scale.of(PEOPLE, 400)
+    entries = TINY_DIARY_EACH if run.scale.tiny else DIARY_EACH
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         add_participants(made, people)
+        add_anchors(made, people)
         add_live(made, people, LIVE_EACH)
-        looks = run.scale.of(LOOKS, 20)
-        young = _looks(made, None, looks)
+        young = _looks(run, made, None, _today)
         add_closed(made, people, CLOSED_EACH)
-        one, every = _looks(made, made.sites[0].id, looks), _looks(made, None, looks)
-        yield at_most("work list of one site, SQL p95", one, 5, milliseconds)
-        yield at_most("work list of all sites, SQL p95", every, 5, milliseconds)
-        yield Figure(
-            f"... the same with {people * CLOSED_EACH:,} closed slots fewer",
-            milliseconds(young),
-            ratio=f"{every / young:.1f} x",
-        )
+        add_diary(made, people, entries)
+        yield from _statements(run, made, people * (CLOSED_EACH + entries), young)
         with daybook(made.url, workers=run.scale.workers) as served:
-            for name, cookie, most in (("one site", ONE_SITE, 20), ("all sites", ALL_SITES, 45)):
-                told = {"Cookie": f"__Host-staff={cookie}", "Accept-Encoding": "gzip"}
-                found = run.driven(served, repeating(request("GET", PAGE, told)))
-                yield at_most_hellos(f"work list of {name}, CPU", found.load.cpu_each, found.hello, most)
+            yield from _pages(run, served, made)
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
+        reported = min(REPORTED, people)
+        add_participants(made, reported)
+        add_anchors(made, reported)
+        add_closed(made, reported, CLOSED_EACH)
+        add_diary(made, reported, entries)
+        yield from _reports(made, reported)
 
 
-def _looks(made: Trial, site_id: int | None, looks: int) -> float:
-    """Milliseconds of SQL of a page of 50 rows and all counts that 95 in 100 do not exceed."""
-    actor = Actor(ActorKind.STAFF, "bench", "nurse", (Grant(Role.NURSE, made.study.id or 0, site_id),))
+def _statements(run: Run, made: Trial, closed: int, young: "_Looks") -> Iterator[Figure]:
+    site, person = made.sites[0].id, len(made.sites)
+    one, every = _looks(run, made, site, _today), _looks(run, made, None, _today)
+    yield from one.figures("work list of one site")
+    yield from every.figures("work list of all sites")
+    yield Figure(
+        f"... median with {closed:,} closed slots fewer",
+        milliseconds(young.median),
+        ratio=f"{every.median / young.median:.1f} x",
+    )
+    page = _looks(run, made, site, lambda context: get_participant_overview(context, person), 3)
+    yield from page.figures("participant page")
+
+
+def _pages(run: Run, served: Served, made: Trial) -> Iterator[Figure]:
+    for page, address, limits in PAGES:
+        messages = {
+            name: request(
+                "GET",
+                address.format(person=len(made.sites)),
+                {"Cookie": f"__Host-staff={_COOKIES[name]}", "Accept-Encoding": "gzip"},
+            )
+            for name in limits
+        }
+        for name, message in messages.items():
+            drive(served, repeating(message), run.scale.seconds / 3)
+            found = run.driven(served, repeating(message))
+            yield at_most_hellos(f"{page} of {name}, CPU", found.load.cpu_each, found.hello, limits[name])
+        connection = Connection(served.port)
+        body = connection.ask(messages["all sites"]).body
+        connection.close()
+        yield at_most(f"{page}, gzip", len(body), _PAGE_BYTES, lambda size: f"{size:,.0f} B")
+
+
+def _reports(made: Trial, people: int) -> Iterator[Figure]:
+    for part in ReportPart:
+        taken = []
+        for _look in range(3):
+            with listening(made.installation.engine) as heard:
+                get_report(_context(made, None), ReportFilter(STUDY), part)
+            taken.append(heard.seconds)
+        name = f"report of {people:,} participants, {part.value}, SQL"
+        yield at_most(name, median(taken) * 1000, 2000, milliseconds)
+
+
+def _today(context: StaffContext) -> object:
+    return get_today(context, TodayFilter())
+
+
+def _context(made: Trial, site_id: int | None) -> StaffContext:
+    grant = Grant(Role.NURSE, made.study.id or 0, site_id)
+    return StaffContext(made.installation, Actor(ActorKind.STAFF, "bench", "nurse", (grant,)), made.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Milliseconds of SQL of each of many looks at a page, and the most queries of one.
+
+    `before` are the queries by which its request learns who asks, about whom, and how they filtered it last.
+    """
+
+    taken: Sequence[float]
+    queries: int
+    before: int
+
+    @property
+    def median(self) -> float:
+        return median(self.taken)
+
+    def figures(self, page: str) -> Iterator[Figure]:
+        yield at_most(f"{page}, SQL p95", p95(self.taken), 5, milliseconds)
+        yield Figure("... median", milliseconds(self.median))
+        yield at_most("... queries", self.queries + self.before, _QUERIES, lambda count: f"{count:.0f}")
+
+
+def _looks(run: Run, made: Trial, site_id: int | None, look: Look, before: int = 2) -> _Looks:
     taken: list[float] = []
-    for _look in range(looks):
+    queries = 0
+    for _look in range(WARM + run.scale.of(LOOKS, 20)):
         with listening(made.installation.engine) as heard:
-            get_today(StaffContext(made.installation, actor, made.at), TodayFilter())
+            look(_context(made, site_id))
         taken.append(heard.seconds * 1000)
-    return p95(taken[10:])
+        queries = max(queries, heard.count)
+    return _Looks(taken[WARM:], queries, before)

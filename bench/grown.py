@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from app.domain.plans.windows import build_window, local_day
+from app.domain.plans.windows import Window, build_window, local_day
 from app.domain.records.audit import GENESIS
 from app.services.core.identifiers import token_digest
 from bench.trial import PLAN_VERSION, ZONE, Trial
@@ -58,6 +58,21 @@ def add_participants(made: Trial, count: int) -> None:
     )
 
 
+def add_anchors(made: Trial, people: int) -> None:
+    """The days on which they were enrolled and randomised: long before the oldest form."""
+    day, moment = local_day(made.at, ZONE) - timedelta(days=EVERY * 12), made.at.isoformat()
+    made.copy(
+        "anchor",
+        "participant_id,kind,dated_on,standing,source,recorded_at,recorded_by",
+        (
+            f"{number}\t{kind}\t{day}\tcurrent\tsite\t{moment}\tbench\n"
+            for number in range(1, people + 1)
+            for kind in ("enrolment", "randomisation")
+        ),
+    )
+    made.execute("ANALYZE anchor")
+
+
 def cookie(number: int) -> str:
     """What the browser of this participant keeps."""
     return f"browser-of-{number}"
@@ -96,6 +111,34 @@ def add_closed(made: Trial, people: int, each: int) -> None:
     made.execute("ANALYZE slot")
 
 
+def add_diary(made: Trial, people: int, each: int) -> None:
+    """Entries of a diary that ended long ago, one a day: three in four submitted, the rest missed."""
+    last = local_day(made.at, ZONE) - timedelta(days=EVERY)
+    made.copy("slot", f"{_SLOT_COLUMNS},for_day", _entries(made, people, each, last))
+    made.execute("ANALYZE slot")
+
+
+def _entries(made: Trial, people: int, each: int, last: date) -> Iterator[str]:
+    middle = f"\tdiary\tsymptom-diary\t1.0\t{PLAN_VERSION}\trandomisation\tf\t"
+    for number in range(1, people + 1):
+        site = made.sites[number % len(made.sites)].id
+        for place in range(each):
+            day = last - timedelta(days=each - place)
+            moment = f"{day}T12:00:00+00:00"
+            sent = moment if (number * 31 + place * 7) % 4 else _NULL
+            yield (
+                f"D{number}x{place}\t{made.study.id}\t{number}\t{site}\tD{place:03d}{middle}{place}"
+                f"\t{_entry_window(day)}\t1\tf\t1\t{sent}\t{sent}\t{_NULL}\t{day}\n"
+            )
+
+
+@cache
+def _entry_window(day: date) -> str:
+    return _write_window(
+        build_window(day, day, day + timedelta(days=1), ZONE, overdue_after=1, grace_hours=48)
+    )
+
+
 def _visits(made: Trial, people: int, places: range, today: date) -> Iterator[str]:
     sites = len(made.sites)
     for number in range(1, people + 1):
@@ -131,6 +174,10 @@ def _window(due_on: date) -> str:
     """Zone, days and moments of the window around this day, as the domain places them."""
     around = timedelta(days=_AROUND)
     window = build_window(due_on - around, due_on, due_on + around, ZONE, overdue_after=1, grace_hours=48)
+    return _write_window(window)
+
+
+def _write_window(window: Window) -> str:
     days = (window.opens_on, window.target_on, window.closes_on)
     moments = (window.opens_at, window.due_at, window.overdue_at, window.closes_at, window.grace_until)
     return "\t".join([ZONE, *(day.isoformat() for day in days), *(at.isoformat() for at in moments)])
