@@ -26,6 +26,7 @@ from app.clinic.people import access, joining, own_account, people_list, person,
 from app.clinic.records import diary_gaps, hand_over, history, participant_acts, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, paper_page, settle_list
+from app.clinic.study import plan_page, simulation_page, versions_page
 from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
@@ -66,6 +67,9 @@ for part in (
     own_account,
     access,
     sites,
+    plan_page,
+    versions_page,
+    simulation_page,
     code_search,
     report_page,
     figure_rows,

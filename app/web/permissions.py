@@ -229,6 +229,10 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.SITE): staff_access(Permission.SITE_MANAGE),
     ("POST", urls.SITE_CLOSING): staff_access(Permission.SITE_MANAGE),
     ("POST", urls.SITE_REOPENING): staff_access(Permission.SITE_MANAGE),
+    # the study plan
+    ("GET", urls.STUDY_PLAN): staff_access(Permission.PLAN_SEE),
+    ("GET", urls.PLAN_VERSIONS): staff_access(Permission.PLAN_SEE),
+    ("GET", urls.SIMULATION): staff_access(Permission.PLAN_SEE),
     # EDC clients
     ("POST", f"{urls.EDC}/oauth/token"): PUBLIC,
     ("GET", f"{urls.EDC}/openapi.json"): PUBLIC,

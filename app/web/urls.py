@@ -97,6 +97,10 @@ SITE = f"{SITES}/{{site}}"
 SITE_CLOSING = f"{SITE}/close"
 SITE_REOPENING = f"{SITE}/reopen"
 
+STUDY_PLAN = f"{DESK}/plan"
+PLAN_VERSIONS = f"{STUDY_PLAN}/versions"
+SIMULATION = f"{STUDY_PLAN}/simulation"
+
 REPORT = f"{DESK}/report"
 REPORT_TABLE = f"{REPORT}/table.csv"
 REPORT_ROWS = f"{REPORT}/rows"

@@ -13,10 +13,11 @@ def test_every_role_has_its_own_rights() -> None:
         Permission.STAFF_MANAGE,
         Permission.SITE_MANAGE,
         Permission.ACCESS_SEE,
+        Permission.PLAN_SEE,
     }
     reading = {Permission.PARTICIPANT_SEE, Permission.TRAIL_SEE, Permission.REPORT_SEE}
     exporting = {Permission.CUT_MAKE, Permission.EXPORT_RUN}
-    reading |= {Permission.ANSWERS_SEE, Permission.ALERT_SEE}
+    reading |= {Permission.ANSWERS_SEE, Permission.ALERT_SEE, Permission.PLAN_SEE}
     assert ROLE_PERMISSIONS[Role.DATA_MANAGER] == reading | exporting | {Permission.MATTER_SETTLE}
     assert ROLE_PERMISSIONS[Role.MONITOR] == reading | {Permission.ACCESS_SEE}
     assert ROLE_PERMISSIONS[Role.STATISTICIAN] == exporting | {
@@ -29,7 +30,7 @@ def test_every_role_has_its_own_rights() -> None:
     assert not {Permission.ANSWERS_SEE, Permission.SCORES_SEE} & ROLE_PERMISSIONS[Role.NURSE]
     deciders = {role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may}
     assert deciders == {Role.INVESTIGATOR}
-    assert Permission.DISPOSITION_UNDO in ROLE_PERMISSIONS[Role.INVESTIGATOR]
+    assert {Permission.DISPOSITION_UNDO, Permission.PLAN_SEE} <= ROLE_PERMISSIONS[Role.INVESTIGATOR]
 
 
 @pytest.mark.req("IAM-03")

@@ -79,17 +79,19 @@ def _allowed(who: Who) -> frozenset[Permission]:
     deciding = {Permission.CORRECTION_DECIDE, Permission.MATTER_SETTLE}
     exporting, reports = {Permission.CUT_MAKE, Permission.EXPORT_RUN}, {Permission.REPORT_SEE}
     reading = {Permission.PARTICIPANT_SEE, Permission.ANSWERS_SEE, Permission.TRAIL_SEE, Permission.ALERT_SEE}
-    reading |= reports
+    reading |= {*reports, Permission.PLAN_SEE}
     return {
         Who.nurse: frozenset(conduct),
         Who.investigator: frozenset(
             conduct
             | {Permission.DISPOSITION_UNDO, Permission.ACCESS_SEE, Permission.TRAIL_SEE, *deciding}
-            | {Permission.ANSWERS_SEE, Permission.SCORES_SEE}
+            | {Permission.ANSWERS_SEE, Permission.SCORES_SEE, Permission.PLAN_SEE}
         ),
         Who.monitor: frozenset(reading | {Permission.ACCESS_SEE}),
         Who.data_manager: frozenset(reading | exporting | {Permission.MATTER_SETTLE}),
-        Who.admin: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
+        Who.admin: frozenset(
+            {Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE, Permission.PLAN_SEE}
+        ),
         Who.statistician: frozenset(exporting | {Permission.SCORES_SEE, Permission.ANSWERS_SEE} | reports),
         Who.sponsor_viewer: frozenset(reports | {Permission.EXPORT_RUN}),
     }[who]

@@ -16,6 +16,7 @@ from app.web.charts.bar_chart import draw_bars
 from app.web.charts.day_strip import DAY_PITCH, StripDay, draw_strip
 from app.web.charts.heat_grid import HeatEntry, draw_heat
 from app.web.charts.line_chart import LineChart, Reading, draw_line
+from app.web.charts.plan_chart import DrawnGroup, DrawnLane, DrawnSpan, draw_plan
 from app.web.charts.scales import choose_ticks, find_step_of_day
 from app.web.charts.window_timeline import DrawnWindow, draw_windows
 from app.web.pages.rendering import Pages
@@ -196,3 +197,29 @@ def test_fifteen_charts_are_light() -> None:
     charts = [line(*((number * 7 + place * 13) % 100 for place in range(12))) for number in range(15)]
     page = "".join(drawn("line_chart", chart) for chart in charts).encode()
     assert len(gzip.compress(page)) <= 15 * 300
+
+
+def test_a_plan_stands_on_one_axis_of_weeks_with_marks_that_can_be_told_apart() -> None:
+    visits = DrawnLane("W6", (DrawnSpan(35, 42, 49, (35, 42, 48)), DrawnSpan(77, 84, 91)))
+    diary = DrawnLane("D0 – D83", tuple(DrawnSpan(day, day, day + 2, (day,)) for day in range(84)))
+    early = DrawnLane("BL", (DrawnSpan(-14, 0, 0),))
+    chart = draw_plan([DrawnGroup("Enrolment", (early,)), DrawnGroup("Randomisation", (visits, diary))])
+    assert chart is not None
+    assert [mark.week for mark in chart.weeks] == list(range(-2, 15))
+    assert chart.zero == next(mark.x for mark in chart.weeks if mark.week == 0)
+    first, second = chart.groups
+    assert (first.top + first.height, second.top + second.height) == (second.top, chart.height)
+    six, days = second.lanes
+    assert (six.bars.count("z"), six.targets.count("M"), six.reminders.count("M")) == (2, 2, 3)
+    assert (days.bars.count("z"), days.targets.count("M"), days.reminders.count("M")) == (1, 84, 84)
+    places = [float(x) for x in re.findall(r"M([\d.]+)", f"{six.bars}{days.bars}{first.lanes[0].bars}")]
+    assert all(chart.label <= x < chart.width for x in places)
+    wide = draw_plan(
+        [DrawnGroup("Randomisation", (diary, DrawnLane("W156", (DrawnSpan(1085, 1092, 1099),))))]
+    )
+    assert wide is not None
+    assert wide.groups[0].lanes[0].targets.count("M") == 2
+    svg = drawn("plan_chart", wide)
+    assert 'role="img" aria-label="Words."' in svg
+    assert "style" not in svg
+    assert draw_plan([DrawnGroup("Enrolment", (DrawnLane("UNS", ()),))]) is None

@@ -38,6 +38,11 @@ BOTH = {HERE: Role.INVESTIGATOR, OTHER: Role.INVESTIGATOR}
 OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind.STAFF]
 OF_NONE = (urls.ACCOUNT_SESSION,)
 """One's own browsers are of no study."""
+FORMS = {
+    *(urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX, urls.TRAIL, urls.SETTLE),
+    *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION),
+}
+"""Addresses of forms, which carry the study in a field of their own."""
 LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
 ON_BOTH = pytest.mark.parametrize("migrated_url", ["sqlite", "postgresql"], indirect=True)
 
@@ -119,21 +124,7 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
             strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in main_of(answer)]
             local = re.findall(r'(?:href|action|hx-get)="(/desk[^"#]*)', answer.text)
             bare = [each for each in local if each.partition("?")[0] in LISTS and "study=" not in each]
-            carried = [
-                each
-                for each in bare
-                if each.partition("?")[0]
-                in (
-                    urls.FIND,
-                    urls.PARTICIPANTS,
-                    urls.DESK,
-                    urls.ENROL,
-                    urls.REPORT,
-                    urls.MATRIX,
-                    urls.TRAIL,
-                    urls.SETTLE,
-                )
-            ]
+            carried = [each for each in bare if each.partition("?")[0] in FORMS]
             assert set(bare) <= set(carried), (url, bare)
             assert answer.text.count(f'name="study" value="{study}"') >= len({*carried} - {urls.DESK}), url
     assert strangers == []

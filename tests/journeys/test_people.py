@@ -53,6 +53,9 @@ def test_the_administrator_s_pages_are_sound(
             page.goto(f"{served.address}/desk/{path}")
             page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
             check_page(page, f"{look}-{path.replace('/', '-')}")
+        for path in ("plan", "plan/versions", "plan/simulation"):
+            page.goto(f"{served.address}/desk/{path}")
+            check_page(page, f"{look}-{path.replace('/', '-')}")
         link = invite_by_page(page, f"{served.address}/desk/people/invite", look)
     with chromium.new_context(viewport=size, java_script_enabled=False, locale="en-GB") as invited:
         set_up_sign_in(invited.new_page(), link, served.clock.at, look)

@@ -24,6 +24,7 @@ from app.web.urls import (
     SETTLE,
     SITES,
     STAFF,
+    STUDY_PLAN,
     TRAIL,
 )
 
@@ -56,6 +57,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(ENROL, N_("Enrol")),
     MenuEntry(STAFF, N_("People")),
     MenuEntry(SITES, N_("Sites")),
+    MenuEntry(STUDY_PLAN, N_("Study plan")),
     MenuEntry(ACCESS_REVIEW, N_("Access review")),
 )
 """In the order of the menu. The first entry that somebody sees is where `/desk` leads them."""

@@ -22,6 +22,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.STAFF_MANAGE: N_("invite staff, give and revoke roles"),
     Permission.SITE_MANAGE: N_("open, change and close sites"),
     Permission.ACCESS_SEE: N_("read who has access"),
+    Permission.PLAN_SEE: N_("see the study plan"),
     Permission.REPORT_SEE: N_("read the report"),
     Permission.ANSWERS_SEE: N_("see participants' answers"),
     Permission.SCORES_SEE: N_("see scores and diary plots"),

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     STAFF_MANAGE = "staff:manage"
     SITE_MANAGE = "site:manage"
     ACCESS_SEE = "access:see"
+    PLAN_SEE = "plan:see"
     REPORT_SEE = "report:see"
     ANSWERS_SEE = "answers:see"
     SCORES_SEE = "scores:see"
@@ -77,6 +78,7 @@ _READING = frozenset(
         Permission.ANSWERS_SEE,
         Permission.REPORT_SEE,
         Permission.ALERT_SEE,
+        Permission.PLAN_SEE,
     }
 )
 
@@ -92,10 +94,13 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.SCORES_SEE,
         Permission.CORRECTION_DECIDE,
         Permission.MATTER_SETTLE,
+        Permission.PLAN_SEE,
     },
     Role.MONITOR: _READING | {Permission.ACCESS_SEE},
     Role.DATA_MANAGER: _READING | {Permission.MATTER_SETTLE, Permission.CUT_MAKE, Permission.EXPORT_RUN},
-    Role.ADMIN: frozenset({Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE}),
+    Role.ADMIN: frozenset(
+        {Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.ACCESS_SEE, Permission.PLAN_SEE}
+    ),
     Role.STATISTICIAN: frozenset(
         {
             Permission.REPORT_SEE,

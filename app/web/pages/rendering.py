@@ -103,6 +103,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
     environment.filters["stated"] = partial(formats.format_stated, language=spoken)
     environment.filters["moment"] = partial(formats.format_moment, language=spoken)
+    environment.filters["local_time"] = partial(formats.format_local_time, language=spoken)
     environment.filters["clock"] = partial(formats.format_clock, language=spoken)
     environment.filters["number"] = partial(formats.format_number, language=spoken)
     return environment

@@ -1,0 +1,130 @@
+"""What the facts of a plan are called and how their values read, where two versions are compared."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, time
+from itertools import pairwise
+
+from app.clinic.request import StaffRequest
+from app.clinic.study.aspect_words import ASPECTS, CODES, OPEN_AFTER, PARTS
+from app.domain.instruments.definition import Condition
+from app.domain.plans.outline.changes import NOTHING, PlanChange, PlanFact
+from app.domain.plans.plan import DiaryPhase, Plan
+from app.i18n.formats import format_short_day
+from app.i18n.languages import ENGLISH, find_language, language_name
+from app.i18n.marking import N_
+from app.web.refusal_messages import COMMA
+
+_DATES = frozenset({"anchor", "closes_with", "after"})
+"""Aspects whose values are kinds of date; of a plan's visits `after` is a number."""
+_CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to"})
+"""Aspects whose values are codes of the program; "" is a fact of the plan itself."""
+_FORMS = frozenset({"instrument", "instruments"})
+_SERIES = 4
+"""So many numbers at equal distances are told by their ends."""
+_NOT_SAID = "–"
+_COLON = N_(": ")
+
+
+@dataclass(frozen=True, slots=True)
+class FactWords:
+    """The words of two versions of one plan in the reader's language."""
+
+    desk: StaffRequest
+    plan: Plan
+    forms: Mapping[str, str]
+
+    def part(self, change: PlanChange) -> str:
+        """What kind of thing differs; of a fact of the plan itself, which fact."""
+        return self.desk.word(PARTS[change.part])
+
+    def name(self, change: PlanChange) -> str:
+        """The thing that differs, as staff call it."""
+        match change.part:
+            case "anchors":
+                return self.plan.anchor_label(change.name, self._code)
+            case "instruments":
+                return self.forms.get(change.name, change.name)
+            case "alert_rules":
+                return self.plan.alert_label(change.name, self._code)
+            case "exemption_labels":
+                return self.plan.exemption_label(change.name, self._code)
+        return change.name
+
+    def aspect(self, change: PlanChange) -> str:
+        """What of the thing differs; "" for all of it."""
+        return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
+
+    def lines(self, aspect: str, value: PlanFact) -> tuple[str, ...]:
+        """A value as it reads, a line for each part of it."""
+        if value in NOTHING:
+            return (_NOT_SAID,)
+        match value:
+            case Mapping():
+                return tuple(self._line(language_name(str(key)), str(words)) for key, words in value.items())
+            case tuple() | frozenset():
+                return self._list(aspect, value)
+        if is_dataclass(value) and not isinstance(value, Condition | DiaryPhase | type):
+            return tuple(
+                self._line(self._label(each.name, fact), self._comma.join(self.lines(each.name, fact)))
+                for each in fields(value)
+                if each.name in ASPECTS and (fact := getattr(value, each.name)) not in NOTHING
+            )
+        return (self._text(aspect, value),)
+
+    @property
+    def _code(self) -> str:
+        return self.desk.frame.code
+
+    @property
+    def _comma(self) -> str:
+        return self.desk.word(COMMA)
+
+    def _label(self, aspect: str, value: PlanFact) -> str:
+        days_after = aspect == "after" and isinstance(value, int)
+        return self.desk.word(OPEN_AFTER if days_after else ASPECTS[aspect])
+
+    def _line(self, label: str, text: str) -> str:
+        return f"{label}{self.desk.word(_COLON)}{text}"
+
+    def _list(self, aspect: str, values: Collection[PlanFact]) -> tuple[str, ...]:
+        numbers = [each for each in values if isinstance(each, int)]
+        if numbers and len(numbers) == len(values):
+            return (join_numbers(numbers, self._comma),)
+        ordered = sorted(map(str, values)) if isinstance(values, frozenset) else values
+        return tuple(self._text(aspect, each) for each in ordered)
+
+    def _text(self, aspect: str, value: PlanFact) -> str:
+        match value:
+            case bool():
+                return self.desk.word(CODES["yes" if value else "no"])
+            case date():
+                return format_short_day(value, find_language(self._code) or ENGLISH)
+            case time():
+                return f"{value:%H:%M}"
+            case Condition():
+                return f"{value.item} {value.op} {value.value}"
+            case DiaryPhase():
+                unit = self.desk.word(CODES[value.unit])
+                return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")
+            case int():
+                return str(value)
+        return self._text_of_code(aspect, str(value))
+
+    def _text_of_code(self, aspect: str, text: str) -> str:
+        if aspect in _DATES:
+            return self.plan.anchor_label(text, self._code)
+        if aspect in _FORMS:
+            return self.forms.get(text, text)
+        if aspect in _CODED and text in CODES:
+            return self.desk.word(CODES[text])
+        return text if aspect else language_name(text)
+
+
+def join_numbers(numbers: Collection[int], comma: str) -> str:
+    """Numbers in a line: 0, 1, … 83 where they are many at equal distances."""
+    listed = list(numbers)
+    steps = {later - earlier for earlier, later in pairwise(listed)}
+    if len(listed) >= _SERIES and len(steps) == 1:
+        return comma.join(map(str, (*listed[:2], f"… {listed[-1]}")))
+    return comma.join(map(str, listed))

@@ -1,0 +1,59 @@
+"""What the pages of a study plan share: the version that is shown, the way to each page, and names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.clinic.frame.addresses import build_address
+from app.clinic.request import StaffRequest
+from app.domain.plans.plan import Plan
+from app.i18n.marking import N_
+from app.services.clinic.study.plan_reading import ReadablePlans
+from app.web.urls import PLAN_VERSIONS, SIMULATION, STUDY_PLAN
+
+_PAGES = (
+    (STUDY_PLAN, N_("Plan")),
+    (PLAN_VERSIONS, N_("Differences between versions")),
+    (SIMULATION, N_("Simulator")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTab:
+    """One of the pages about a plan, to be chosen."""
+
+    url: str
+    label: str
+    current: bool
+
+
+def list_tabs(desk: StaffRequest, version: str) -> tuple[PlanTab, ...]:
+    """The pages about the study's plan; the version goes along where one was chosen."""
+    path = desk.request.url.path
+    return tuple(
+        PlanTab(
+            desk.frame.within(build_address(address, {"version": version})), desk.word(label), path == address
+        )
+        for address, label in _PAGES
+    )
+
+
+def version_choices(plans: ReadablePlans, desk: StaffRequest) -> tuple[tuple[str, str], ...]:
+    """The versions of a plan, with what is to be known of each."""
+    return tuple(
+        (number, " · ".join((number, *_marks(plans, plan, desk)))) for number, plan in plans.versions.items()
+    )
+
+
+def _marks(plans: ReadablePlans, plan: Plan, desk: StaffRequest) -> tuple[str, ...]:
+    marks = {N_("for new participants"): plan.version == plans.current, N_("draft"): plan.draft}
+    return tuple(desk.word(mark) for mark, holds in marks.items() if holds)
+
+
+def name_forms(desk: StaffRequest, plans: ReadablePlans, plan: Plan) -> Mapping[str, str]:
+    """What staff call each questionnaire of a plan."""
+    library, language = desk.installation.library, desk.frame.code
+    return {
+        used.id: plan.form_name(used.id, language)
+        or desk.installation.name(plans.study, library.instrument(used.id, used.version), language)
+        for used in plan.instruments
+    }

@@ -1,0 +1,79 @@
+"""What differs between two versions of a study's plan, as a table in words."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.clinic.request import SignedInRequest
+from app.clinic.study.fact_words import FactWords
+from app.clinic.study.plan_tabs import PlanTab, list_tabs, name_forms, version_choices
+from app.domain.plans.outline.changes import PlanChange, compare_plans
+from app.domain.typed_text import narrow_text
+from app.services.clinic.study.plan_reading import read_plans
+from app.web.urls import PLAN_VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One difference in words; `kind` is a code: added, removed, changed."""
+
+    part: str
+    name: str
+    aspect: str
+    kind: str
+    older: tuple[str, ...]
+    newer: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """Two versions of a plan and what differs; no rows where there is one version alone."""
+
+    template: ClassVar[str] = "clinic/study/versions.html"
+    tabs: tuple[PlanTab, ...]
+    choices: tuple[tuple[str, str], ...]
+    older: str
+    newer: str
+    rows: tuple[ChangeRow, ...]
+    hides_arms: bool
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(PLAN_VERSIONS)
+def compare_versions(
+    desk: SignedInRequest,
+    older: Annotated[str, Query(alias="from", max_length=40)] = "",
+    newer: Annotated[str, Query(alias="to", max_length=40)] = "",
+    version: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    plans = read_plans(desk.context, desk.study_code)
+    numbers = list(plans.versions)
+    after = plans.version(narrow_text(newer) or numbers[-1])
+    place = numbers.index(after.version)
+    before = plans.version(narrow_text(older) or numbers[max(place - 1, 0)])
+    words = FactWords(desk, after, {**name_forms(desk, plans, before), **name_forms(desk, plans, after)})
+    return desk.show(
+        VersionsPage(
+            tabs=list_tabs(desk, version),
+            choices=version_choices(plans, desk),
+            older=before.version,
+            newer=after.version,
+            rows=tuple(_row(words, change) for change in compare_plans(before, after)),
+            hides_arms=plans.hides_arms,
+        )
+    )
+
+
+def _row(words: FactWords, change: PlanChange) -> ChangeRow:
+    return ChangeRow(
+        part=words.part(change),
+        name=words.name(change),
+        aspect=words.aspect(change),
+        kind=change.kind.value,
+        older=words.lines(change.aspect, change.older),
+        newer=words.lines(change.aspect, change.newer),
+    )

@@ -1,0 +1,31 @@
+"""A blinded plan as it is shown to those who may not know what each arm has."""
+
+from dataclasses import replace
+
+from app.domain.plans.plan import Plan, VisitRule
+
+
+def hide_arms(plan: Plan) -> Plan:
+    """The same plan without its arms, and without the visits, dates and diary that only one arm has."""
+    hidden = {anchor.kind for anchor in plan.anchors if anchor.arm_revealing}
+    revealing = plan.arm_revealing_rules
+    return replace(
+        plan,
+        arms=(),
+        anchors=tuple(
+            replace(anchor, after=tuple(kind for kind in anchor.after if kind not in hidden))
+            for anchor in plan.anchors
+            if anchor.kind not in hidden
+        ),
+        visits=tuple(
+            replace(rule, closes_with=None if rule.closes_with in hidden else rule.closes_with)
+            for rule in plan.visits
+            if rule not in revealing
+        ),
+        diary=None if plan.diary is None or plan.diary.anchor in hidden else plan.diary,
+    )
+
+
+def shown_arms(rule: VisitRule, plan: Plan) -> tuple[str, ...]:
+    """The names of the arms that alone have this visit, in the plan's order; none where every arm has it."""
+    return tuple(arm.name for arm in plan.arms if arm.code in rule.arms)
