@@ -44,7 +44,7 @@ def save(run: Run) -> Iterator[Figure]:
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(80_000, 4000))
+        forms = add_begun(made, run.scale.of(80_000, 800))
         fresh, idle = forms[: len(forms) // 2], forms[len(forms) // 2 :]
         limit, found = _beside_floor(run, "submit", made.url, sending_requests(fresh))
         made.execute(_SEEN_TWO_MINUTES_AGO)
@@ -59,7 +59,7 @@ def submit(run: Run) -> Iterator[Figure]:
 def form(run: Run) -> Iterator[Figure]:
     """The form document of 30 items, as a browser gets it: empty, with a draft, and after two minutes."""
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(320_000, 4000))
+        forms = add_begun(made, run.scale.of(320_000, 800))
         empty, filled, idle = forms[:200], forms[200:400], forms[400:]
         made.execute(_DRAFTS.format(first=201, last=400))
         with daybook(made.url, workers=run.scale.workers) as served:
