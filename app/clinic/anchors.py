@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.records.participant_rows import instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -17,10 +18,9 @@ from app.clinic.request import (
 )
 from app.domain.plans.plan import TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.rescheduling import WindowMove
-from app.domain.plans.windows import Window, local_day
+from app.domain.plans.windows import Window
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.refusal import Refused
-from app.domain.typed_text import parse_day
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_anchor_entry, record_shown_anchor
 from app.services.schedule.anchors import AnchorEntry
@@ -52,9 +52,8 @@ class AnchorPage:
     action_url: str
     kinds: tuple[tuple[str, str, str], ...]  # code, label, owner
     kind: str
-    on: str
+    on: TypedDay
     reason: str
-    today: str
     step: str  # "enter" | "confirm"
     label: str = ""
     moves: tuple[MoveRow, ...] = ()
@@ -73,14 +72,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(DATES)
 def show_anchor_form(desk: PermittedRequest, kind: str = "") -> Response:
-    return desk.show(_dates_page(desk, get_overview(desk), kind, "", ""))
+    return desk.show(_dates_page(desk, get_overview(desk), kind, NOTHING_TYPED, ""))
 
 
 @router.post(DATES)
 def take_anchor(
     desk: PermittedRequest,
+    on: Annotated[TypedDay, Depends(day_of_form("on"))],
     kind: ActCode = "",
-    on: ActCode = "",
     reason: ActWords = "",
     step: ActCode = "",
     shown: ActCode = "",
@@ -133,7 +132,7 @@ def _words(desk: ParticipantStaffRequest, view: ParticipantOverview, refused: Re
 def _entry(view: ParticipantOverview, page: AnchorPage) -> AnchorEntry:
     if page.kind not in [dated.kind.kind for dated in view.dates] or page.kind == TREATMENT_WITHDRAWAL:
         raise Refused("unknown_anchor", kind=page.kind, allowed=_kinds(view))
-    day, reason = parse_day(page.on, "on"), page.reason.strip() or None
+    day, reason = page.on.parse("on"), page.reason.strip() or None
     return AnchorEntry(page.kind, day, Owner.site, reason, against_order=page.against == "yes")
 
 
@@ -142,7 +141,9 @@ def _kinds(view: ParticipantOverview) -> tuple[str, ...]:
     return tuple(dated.kind.kind for dated in view.dates if dated.kind.kind != TREATMENT_WITHDRAWAL)
 
 
-def _dates_page(desk: StaffRequest, view: ParticipantOverview, kind: str, on: str, reason: str) -> AnchorPage:
+def _dates_page(
+    desk: StaffRequest, view: ParticipantOverview, kind: str, on: TypedDay, reason: str
+) -> AnchorPage:
     owners = {dated.kind.kind: dated.kind.owner.value for dated in view.dates}
     return AnchorPage(
         subject=view.participant.subject,
@@ -154,7 +155,6 @@ def _dates_page(desk: StaffRequest, view: ParticipantOverview, kind: str, on: st
         kind=kind,
         on=on,
         reason=reason,
-        today=local_day(desk.at, view.participant.zone).isoformat(),
         step="enter",
     )
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.records.participant_rows import participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -20,6 +21,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry, record_shown_disposition
 from app.services.schedule.dispositions import DispositionEntry
@@ -38,9 +40,8 @@ class DispositionPage:
     action_url: str
     kinds: tuple[str, ...]
     kind: str
-    stated: str
+    stated: TypedDay
     reason: str
-    today: str
     step: str  # "enter" | "confirm"
     effective_on: date | None = None
     ends: bool = False
@@ -57,14 +58,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(DISPOSITION)
 def show_disposition_form(desk: PermittedRequest) -> Response:
-    return desk.show(_disposition_page(desk, get_overview(desk), "", "", ""))
+    return desk.show(_disposition_page(desk, get_overview(desk), "", NOTHING_TYPED, ""))
 
 
 @router.post(DISPOSITION)
 def take_disposition(
     desk: PermittedRequest,
+    stated: Annotated[TypedDay, Depends(day_of_form("stated"))],
     kind: ActCode = "",
-    stated: ActCode = "",
     reason: ActWords = "",
     step: ActCode = "",
     shown: ActCode = "",
@@ -82,10 +83,18 @@ def take_disposition(
     return desk.finish()
 
 
-def _entry(kind: str, stated: str, reason: str) -> DispositionEntry:
+def _entry(kind: str, stated: TypedDay, reason: str) -> DispositionEntry:
     if kind not in set(DispositionKind):
         raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
-    return DispositionEntry(DispositionKind(kind), stated, Owner.site, reason.strip() or None)
+    chosen = DispositionKind(kind)
+    return DispositionEntry(chosen, _read_stated(chosen, stated), Owner.site, reason.strip() or None)
+
+
+def _read_stated(kind: DispositionKind, typed: TypedDay) -> str:
+    """The date as it is stated: a day, or of a death a month alone. Raises as `TypedDay.parse`."""
+    if kind is DispositionKind.death and not narrow_text(typed.day):
+        return f"{replace(typed, day='1').parse('stated'):%Y-%m}"
+    return typed.parse("stated").isoformat()
 
 
 def _preview(
@@ -96,7 +105,6 @@ def _preview(
     return replace(
         page,
         step=CONFIRM,
-        stated=entry.stated,
         effective_on=preview.effective_on,
         ends=preview.ends,
         forms=preview.forms,
@@ -120,7 +128,7 @@ def _show_refused(desk: ParticipantStaffRequest, page: DispositionPage, refused:
 
 
 def _disposition_page(
-    desk: StaffRequest, view: ParticipantOverview, kind: str, stated: str, reason: str
+    desk: StaffRequest, view: ParticipantOverview, kind: str, stated: TypedDay, reason: str
 ) -> DispositionPage:
     return DispositionPage(
         subject=view.participant.subject,
@@ -128,8 +136,7 @@ def _disposition_page(
         action_url=f"{participant_url(view)}/disposition",
         kinds=tuple(each.value for each in DispositionKind),
         kind=kind,
-        stated=stated,
+        stated=stated or TypedDay.of(local_day(desk.at, view.participant.zone)),
         reason=reason,
-        today=local_day(desk.at, view.participant.zone).isoformat(),
         step="enter",
     )

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.frame.studies import STUDY
+from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.participant_acts import show_refused
 from app.clinic.request import (
     ParticipantStaffRequest,
@@ -26,7 +27,6 @@ from app.clinic.request import (
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
-from app.domain.typed_text import parse_day
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
@@ -59,8 +59,10 @@ class EnrolPage:
     sites: tuple[tuple[str, str], ...]
     languages: tuple[tuple[str, str], ...]
     shape: str  # the pattern for people
-    today: str
     values: dict[str, str]
+    enrolled_on: TypedDay
+    consented_on: TypedDay
+    born_on: TypedDay
     field: str = ""
     error: str = ""
     existing_url: str = ""
@@ -97,7 +99,7 @@ class BirthDatePage:
     subject: str
     url: str
     back_url: str
-    values: dict[str, str]
+    born_on: TypedDay
     reason: str = ""
     field: str = ""
     error: str = ""
@@ -105,6 +107,7 @@ class BirthDatePage:
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
 Text = Annotated[str, Field(max_length=200), NarrowedAct]
+Box = Annotated[str, Field(max_length=200), VerbatimAct]
 
 router = APIRouter(include_in_schema=False)
 
@@ -117,14 +120,20 @@ class EnrolmentForm(BaseModel):
     subject: Text = ""
     language: Text = ""
     enrolled_on: Text = ""
+    enrolled_on_year: Box = ""
+    enrolled_on_month: Box = ""
+    enrolled_on_day: Box = ""
     consent_version: Text = ""
     consented_on: Text = ""
+    consented_on_year: Box = ""
+    consented_on_month: Box = ""
+    consented_on_day: Box = ""
     identity_check: Text = ""
     channel: Text = ""
     address: Text = ""
-    birth_year: Text = ""
-    birth_month: Text = ""
-    birth_day: Text = ""
+    birth_year: Box = ""
+    birth_month: Box = ""
+    birth_day: Box = ""
     accepts_missed: Text = ""
     study: Text = ""
     act: Text = ""
@@ -204,9 +213,9 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
     return EnrolmentEntry(
         subject=values["subject"],
         language=values["language"],
-        enrolled_on=parse_day(values["enrolled_on"], "enrolled_on"),
+        enrolled_on=read_typed_day(values, "enrolled_on").parse("enrolled_on"),
         consent_version=values["consent_version"],
-        consented_on=parse_day(values["consented_on"], "consented_on"),
+        consented_on=read_typed_day(values, "consented_on").parse("consented_on"),
         identity_check=IdentityCheck(check),
         channel=ContactChannel(channel) if channel else None,
         address=values["address"] if channel else None,
@@ -221,14 +230,16 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
         raise HTTPException(404)
     named = next((site for site in sites if _name(site) == values.get("site")), sites[0])
     plan = desk.installation.library.plan(named.study, named.plan_version)
-    today = _today(desk.at, named.zone)
+    today = TypedDay.of(local_day(desk.at, named.zone))
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
         sites=tuple((_name(site), f"{site.code} {site.name}") for site in sites),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         shape=_shape(plan),
-        today=max(_today(desk.at, site.zone) for site in sites),
-        values=dict.fromkeys(FIELDS, "") | {"enrolled_on": today, "consented_on": today} | values,
+        values=dict.fromkeys(FIELDS, "") | values,
+        enrolled_on=read_typed_day(values, "enrolled_on") if values else today,
+        consented_on=read_typed_day(values, "consented_on") if values else today,
+        born_on=read_typed_day(values, "birth"),
         asks_birth_date=plan.second_check is SecondCheck.birth_date,
     )
 
@@ -242,10 +253,6 @@ def _shape(plan: Plan) -> str:
     """The form of a participant's code for people: 0000-000 where the plan says [0-9]{4}-[0-9]{3}."""
     shape = re.sub(r"(?:\[0-9\]|\\d)\{(\d+)\}", lambda digits: "0" * int(digits[1]), plan.subject_pattern)
     return shape if plan.names_subject(shape) else plan.subject_pattern
-
-
-def _today(at: datetime, zone: str) -> str:
-    return local_day(at, zone).isoformat()
 
 
 _FIELD_OF = {
@@ -276,16 +283,13 @@ def _existing(desk: StaffRequest, subject: str) -> str:
     return url_of_participant(public_id) if public_id else ""
 
 
-Short = Annotated[str, Field(max_length=10), NarrowedAct]
-
-
 class BirthDateForm(BaseModel):
     """The form as it is typed; nothing else is taken."""
 
     model_config = ConfigDict(extra="forbid")
-    birth_year: Short = ""
-    birth_month: Short = ""
-    birth_day: Short = ""
+    birth_year: Box = ""
+    birth_month: Box = ""
+    birth_day: Box = ""
     reason: Annotated[str, Field(max_length=400), VerbatimAct] = ""
     act: Text = ""
 
@@ -318,7 +322,7 @@ def _birth_date_page(
         subject=participant.subject,
         url=BIRTH_DATE.format(participant=participant.public_id),
         back_url=url_of_participant(participant.public_id),
-        values=fields,
+        born_on=read_typed_day(fields, "birth"),
         reason=fields.get("reason", ""),
         field=str(refused.details.get("field", "")) if refused else "",
         error=desk.words(refused) if refused else "",

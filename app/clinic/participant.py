@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
@@ -45,7 +46,7 @@ class ParticipantPage:
     may: frozenset[str]
     on_request: tuple[str, ...]
     cancellable: tuple[str, ...]
-    today: str
+    visit_on: TypedDay
     notice: str
     error: str
     asks_birth_date: bool = False
@@ -91,7 +92,7 @@ def build_participant_page(
         may=frozenset(each.value for each in view.may),
         on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
         cancellable=list_cancellable_visits(view),
-        today=today.isoformat(),
+        visit_on=read_typed_day(typed or {}, "on") or TypedDay.of(today),
         notice=notice,
         error=error,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,

@@ -13,6 +13,7 @@ from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.return_address import find_return_address, with_return_address
+from app.clinic.frame.signed_out import keep_typed
 from app.clinic.frame.studies import (
     STUDY,
     StaffStudy,
@@ -35,6 +36,7 @@ from app.services.people.site_desk import find_desk_zone
 from app.web.acts import SIGNING, read_act
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import At, CurrentInstallation, get_language
+from app.web.errors import ShownInstead
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_block
@@ -157,9 +159,8 @@ class StaffRequest:
         return self.context.act
 
     def require_writable(self) -> None:
-        """Refuse before a preview what the act would be refused for; Refused("control_characters")."""
-        if self.act.unwritable:
-            raise Refused("control_characters", field=self.act.unwritable)
+        """Refuse before a preview what the act would be refused for, as `KeyedAct.check_texts`."""
+        self.act.check_texts()
 
     def acting(self, result: str = "", about: str = "") -> Self:
         """The same request, with another address of its result, or an act about this one record alone."""
@@ -200,7 +201,7 @@ def require_staff(
     try:
         admission = admit_staff(installation, cookie, at, access.permission, public_id)
     except Refused as refused:
-        raise _to_sign_in(request) from refused
+        raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
     frame = _frame(request, installation, admission, at)
     request.state.frame = frame
@@ -304,11 +305,13 @@ def _refuse_permission(request: Request, permission: Permission, frame: DeskFram
     return Refused("permission_missing", permission=words, study=study)
 
 
-def _to_sign_in(request: Request) -> HTTPException:
+def _to_sign_in(request: Request, fields: Mapping[str, str]) -> Exception:
+    """To the sign-in page, from where it goes on; or the page that keeps what was typed meanwhile."""
     url = with_return_address(SIGN_IN, find_return_address(request))
     if request.headers.get("hx-request"):
         return HTTPException(401, headers={"HX-Redirect": url})
-    return HTTPException(303, headers={"Location": url})
+    typed = keep_typed(request, fields)
+    return ShownInstead(typed, 401) if typed else HTTPException(303, headers={"Location": url})
 
 
 def get_overview(desk: ParticipantStaffRequest) -> ParticipantOverview:

@@ -44,11 +44,10 @@ def claim_act(connection: Connection, act: KeyedAct, at: datetime) -> None:
     """Store the act's key; whoever claims the same key at the same time waits until this one has ended.
 
     The participant's chain must be locked. Raises ActRepeated for the same words once more, and Refused:
-    "control_characters", "page_outdated" without a key of one's own or from a page too old, "page_used" for
-    other words, "state_changed" when an entry newer than the page spoils the act.
+    "page_outdated" without a key of one's own or from a page too old, "page_used" for other words,
+    "state_changed" when an entry newer than the page spoils the act; and as `KeyedAct.check_texts`.
     """
-    if act.unwritable:
-        raise Refused("control_characters", field=act.unwritable)
+    act.check_texts()
     if not act.own:
         raise Refused("page_outdated")
     values: dict[str, object] = {"key": act.key, "actor": act.actor, "body": act.body, "result": act.result}

@@ -18,7 +18,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.core.acts import check_repeated
 from app.services.core.installation import Installation
 from app.web import urls
-from app.web.form_fields import find_unwritable_field
+from app.web.form_fields import find_long_field, find_unwritable_field
 from app.web.permissions import RouteMismatch
 
 FIELD = "act"
@@ -238,6 +238,7 @@ def read_act(
         epoch=key.epoch if key else 0,
         spoiled_by=rule.spoiled_by,
         unwritable=find_unwritable_field(dict(typed)),
+        too_long=find_long_field(dict(typed)),
     )
     check_repeated(installation, act)
     return act

@@ -24,7 +24,7 @@ from app.web.middleware.head import is_bodiless
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
-from app.web.pages.rendering import Pages, frame_for, render
+from app.web.pages.rendering import Page, Pages, frame_for, render
 from app.web.problems import json_pointer, problem_response
 from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK
@@ -105,11 +105,21 @@ def _frame_of(request: Request) -> PageFrame:
     return replace(frame_for(request), home_url=DESK) if of_desk else frame_for(request)
 
 
+class ShownInstead(Exception):
+    """A page takes the place of what was asked for, before any route answers."""
+
+    def __init__(self, page: Page, status: int) -> None:
+        super().__init__(page.template)
+        self.page = page
+        self.status = status
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer with these."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(ActRepeated, _repeated)
+    app.add_exception_handler(ShownInstead, _shown)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
@@ -133,6 +143,11 @@ async def _repeated(_request: Request, error: Exception) -> Response:
     """The act was done already: its first result again."""
     assert isinstance(error, ActRepeated)  # noqa: S101 - registered for this kind; mypy wants it said
     return RedirectResponse(error.result, 303)
+
+
+async def _shown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ShownInstead)  # noqa: S101 - registered for this kind; mypy wants it said
+    return render(request, error.page, error.status, _frame_of(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
+from app.domain.records.acts import LONGEST_TEXT
 from app.domain.refusal import Refused
 from app.domain.typed_text import drop_unwritable, is_writable, narrow_text
 
@@ -17,6 +18,7 @@ BIRTH_FIELDS = ("birth_year", "birth_month", "birth_day")
 UNWRITABLE = "control_characters"
 """The kind of fault of a text that cannot be stored."""
 
+_LINES = re.compile("[\\t\\r\\n]+")
 _DIGITS = re.compile("[0-9]{1,19}")
 _LARGEST = 2**63 - 1
 
@@ -38,13 +40,23 @@ def _check_writable(text: str, *, lines: bool) -> str:
 
 
 def narrow_act_code(typed: str) -> str:
-    """The same in a field of an act, without the control characters for which the act itself is refused."""
-    return narrow_code(drop_unwritable(typed))
+    """The same in a field of an act, without the control characters for which the act itself is refused.
+
+    Line ends and tabs, which no box for a code takes, are spaces.
+    """
+    return narrow_text(_LINES.sub(" ", drop_unwritable(typed)))
 
 
 def find_unwritable_field(fields: Mapping[str, str]) -> str:
     """The first of these fields whose text cannot be stored; "" for none."""
     return next((name for name, typed in fields.items() if not is_writable(typed)), "")
+
+
+def find_long_field(fields: Mapping[str, str]) -> str:
+    """The first of these fields whose text is longer than may be stored; "" for none."""
+    return next(
+        (name for name, typed in fields.items() if len(typed.replace("\r\n", "\n")) > LONGEST_TEXT), ""
+    )
 
 
 def strict_digits(value: object) -> object:
@@ -60,10 +72,10 @@ NarrowedAct = AfterValidator(narrow_act_code)
 VerbatimAct = AfterValidator(drop_unwritable)
 TypedCode = Annotated[str, Form(max_length=400), Narrowed]
 TypedWords = Annotated[str, Form(max_length=400), Verbatim]
-ActCode = Annotated[str, Form(max_length=400), NarrowedAct]
-ActWords = Annotated[str, Form(max_length=400), VerbatimAct]
-"""Fields of an act at the desk. What cannot be stored in them refuses the act (`app/web/acts.py` `read_act`),
-so that the page of its form says so and keeps the rest."""
+ActCode = Annotated[str, Form(max_length=4_000), NarrowedAct]
+ActWords = Annotated[str, Form(max_length=4_000), VerbatimAct]
+"""Fields of an act at the desk. What cannot be stored in them, or is too long, refuses the act
+(`app/web/acts.py` `read_act`), so that the page of its form says so and keeps all that was typed."""
 RowNumber = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(strict_digits)]
 """The number of a row in an address."""
 MOST_DIGITS = 9
@@ -89,15 +101,6 @@ def parse_number(text: str, field: str) -> int:
     if not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS):
         raise Refused("bad_field", field=field, allowed="0-9")
     return int(number)
-
-
-def read_day_parts(fields: Mapping[str, str], name: str) -> date:
-    """The day in the three boxes of this name; a year has four digits. Raises Refused("bad_day")."""
-    year, month, day = (read_field(fields, f"{name}_{part}") for part in ("year", "month", "day"))
-    try:
-        return date.fromisoformat(f"{year}-{month:0>2}-{day:0>2}")
-    except ValueError as bad:
-        raise Refused("bad_day", field=name) from bad
 
 
 def read_birth_date(fields: Mapping[str, str]) -> date | None:

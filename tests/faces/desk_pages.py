@@ -13,6 +13,11 @@ def page(client: TestClient, url: str, status: int = 200) -> Element:
     return parsed(answer.text)
 
 
+def day_in(form: Element, name: str) -> str:
+    """What stands in the three boxes of a day, year first."""
+    return "-".join(form.one("input", name=f"{name}_{part}")["value"] for part in ("year", "month", "day"))
+
+
 def hidden_of(answer: Response) -> dict[str, str]:
     """What the forms of a page carry along unseen."""
     fields = parsed(answer.text).all("input", type="hidden")

@@ -63,6 +63,7 @@ KEYLESS_FORMS = {
     "clinic/people/account.html",
     "clinic/people/join.html",
     "clinic/sign_in.html",
+    "clinic/signed_out.html",  # carries the key of the page on which the act was pressed
     "patient/activate.html",
     "patient/check.html",
     "patient/form.html",

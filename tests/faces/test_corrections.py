@@ -218,7 +218,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"reason_q6": ""}, "Question 6: please say why", "reason_q6"),
     ({"words": " "}, "Please write what the participant said", "words"),
     ({"words": "ring 138 0000 1234"}, "telephone number", "words"),
-    ({"told_on": "soon"}, "please write a date", "told_on"),
+    ({"told_on": "soon"}, "Please check the date", "told_on"),
     ({"told_on": "2026-03-09"}, "This date must lie between", "told_on"),
     ({"evidence": ""}, "how the participant confirmed it", "evidence"),
     ({"items": ""}, "Please choose at least one question", "main"),

@@ -37,7 +37,7 @@ def test_what_is_wrong_is_named_and_everything_else_stays_as_it_was_typed(here: 
     assert page.one("input", id="paper")["value"] == "binder 2, p. 9"
     assert page.one("fieldset", id="item_q7")["class"] == "bad"
     status, page = send(press, collected_on_day="31", collected_on_month="2")
-    assert (status, page.one("div", role="alert").one("a")["href"]) == (422, "#collected_on_day")
+    assert (status, page.one("div", role="alert").one("a")["href"]) == (422, "#collected_on")
     assert page.one("input", id="collected_on_day")["value"] == "31"
 
 

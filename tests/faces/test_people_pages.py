@@ -121,7 +121,7 @@ def test_what_cannot_be_stored_is_named_in_the_form_that_keeps_the_rest(admin: T
     assert (pasted.status_code, 'value="ab"' in pasted.text) == (422, True)  # the form, not a bare page
     assert "Why: this contains characters that" in pasted.text
     later = admin.post("/desk/people/invite", data=NEW | {"name": "Zhao", "ends_on": "soon"})
-    assert "Last day (optional): please write a date as" in later.text
+    assert "Please check the date" in later.text
     for form in (f"{zhao}/reset", f"{zhao}/disable", "/desk/access-review", "/desk/sites"):
         typed = {"study": "sbrt-nsclc", "reason": "a\u0007b", "notes": "a\u0007b", "name": "a\u0007b"}
         refused = admin.post(form, data=typed)

@@ -169,13 +169,13 @@ def test_shares_are_rounded_from_exact_counts() -> None:
 
 def test_a_wrong_choice_is_named_and_what_was_typed_stays(monitor: TestClient) -> None:
     wrong = page(monitor, "/desk/report?from=soon&rules=2", 422)
-    assert "Target day from: please write a date as YYYY-MM-DD." in wrong.text
-    assert wrong.one("input", id="from")["value"] == "soon"
+    assert "Please check the date: day, month, and the year with four digits." in wrong.text
+    assert wrong.one("input", id="from_year")["value"] == "soon"
     assert "soon" not in wrong.text
     wrong = page(monitor, "/desk/report?to=2600-01-01&part=recruitment", 422)
     assert "to: a date must lie between" in wrong.text
     wrong = page(monitor, "/desk/report?from=soon&part=recruitment", 422)
-    assert "Enrolled from: please write a date" in wrong.text
+    assert "Please check the date" in wrong.text
     assert page(monitor, "/desk/report?site=9999", 422).all("dl", class_="rates")
     empty = page(monitor, "/desk/report?from=2030-01-01&part=elsewhere")
     assert "There is nothing to count yet with this choice." in empty.text
@@ -232,4 +232,4 @@ def test_files_name_their_columns_and_wrong_choices_are_refused_in_words(monitor
     reversed_days = page(monitor, "/desk/report?from=2026-05-01&to=2026-04-01", 422)
     assert "to: this day is before the first one." in reversed_days.text
     rows = page(monitor, "/desk/report/rows?from=soon", 422)
-    assert "Target day from: please write a date" in rows.text
+    assert "Please check the date" in rows.text

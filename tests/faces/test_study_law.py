@@ -16,6 +16,7 @@ from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Browser
+from tests.faces.desk_pages import day_in
 from tests.faces.two_studies import (
     CODE,
     HERE,
@@ -247,7 +248,7 @@ def test_enrolment_takes_everything_from_the_chosen_study(two: TwoStudies) -> No
         assert f"As {pattern}" in form.text
         options = form.one("select", name="language").all("option")
         assert {each["value"] for each in options} == languages
-        assert form.one("input", name="enrolled_on")["value"] == today
+        assert day_in(form, "enrolled_on") == today
         assert [each["value"] for each in form.one("select", name="site").all("option")] == [
             f"{study}:{CODE}"
         ]

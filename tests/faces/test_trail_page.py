@@ -107,7 +107,7 @@ def test_filters_are_kept_and_a_wrong_one_is_named(clinic: ClinicFixture) -> Non
     assert "Form sent" not in everything
     for wrong, words in (
         ("participant=0021-001", "No participant at your sites has this code."),
-        ("from=x&participant=0571-001", "YYYY-MM-DD"),
+        ("from=x&participant=0571-001", "Please check the date"),
         ("from=2026-03-02&to=2026-03-01", "Until: this day is before the first one."),
         ("site=0021", "This isn't one of your sites."),
     ):

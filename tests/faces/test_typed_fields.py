@@ -24,13 +24,10 @@ from app.storage.tables.staff import Staff
 from app.web import urls
 from app.web.form_fields import Narrowed, NarrowedAct, Verbatim, VerbatimAct
 from tests.applications import Clock, visitor
-from tests.faces.acting import PRESSES
 from tests.faces.callers import PASSWORD, SiteFixture, caller
 from tests.faces.desk_pages import wide
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc
-from tests.faces.pressing import all_rows
 from tests.faces.rights import Who
-from tests.markup import parsed
 from tests.services.people import START
 
 READERS = {Narrowed, NarrowedAct, Verbatim, VerbatimAct}
@@ -104,47 +101,6 @@ def test_words_with_control_characters_are_refused_in_words(
     refused = desk.post(f"/desk/requests/{request}", data={"outcome": f"called{sign}back"})
     assert refused.status_code == 422
     assert "outcome: this contains characters that" in refused.text
-
-
-DESK_FIELDS = [
-    (row, name)
-    for row, names in {
-        urls.REQUEST: ("outcome",),
-        urls.ENROL: ("subject", "consent_version", "address"),
-        urls.PARTICIPANT_DEVICE: ("reason",),
-        urls.BIRTH_DATE: ("birth_year", "reason"),
-        urls.VISITS: ("visit", "on"),
-        urls.CANCELLED_VISIT: ("reason",),
-        urls.DATES: ("on", "reason"),
-        urls.DISPOSITION: ("stated", "reason"),
-        urls.UNDO_DISPOSITION: ("reason",),
-        urls.PARTICIPANT_FORM: ("note",),
-        urls.EXEMPTION: ("exemption",),
-        urls.FORM_CORRECTION: ("words", "told_on", "evidence", "new_q6"),
-        urls.CORRECTION: ("note",),
-    }.items()
-    for name in names
-]
-
-
-@pytest.mark.parametrize(("path", "name"), DESK_FIELDS)
-@pytest.mark.parametrize("step", ["confirm", ""])
-def test_a_field_of_the_desk_that_cannot_be_stored_is_named_in_its_form(
-    here: SiteFixture, path: str, name: str, step: str
-) -> None:
-    """Nothing happens, and what was typed stands in the form again without what cannot be stored."""
-    press = PRESSES["POST", path](here)
-    typed = dict(press.body) if step or "step" not in press.body else {**press.body, "step": ""}
-    before = all_rows(here.installation)
-    refused = press.post(press.key(), {**typed, name: f"{typed.get(name, '')}\x0b"})
-    assert refused.status_code == 422, refused.text[:2000]
-    assert all_rows(here.installation) == before
-    assert f"{name}: this contains characters that" in refused.text
-    (form,) = parsed(refused.text).all("form", action=press.address)[:1]
-    boxes = [each for each in form.all("input") if each.attributes.get("type") != "radio"]
-    values = {str(each["name"]): str(each.attributes.get("value", "")) for each in boxes}
-    for each in ("subject", "reason", "outcome", "on", "stated", "birth_year"):
-        assert values.get(each, typed.get(each, "")) == typed.get(each, "")
 
 
 @pytest.mark.parametrize("number", [FAR, "１", "+1", "1.0", "0", "1_0", "²"])

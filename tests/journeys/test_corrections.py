@@ -43,7 +43,9 @@ def propose_by_page(page: Page, day: str) -> None:
     page.select_option("#new_q5", "3")
     page.select_option("#reason_q5", "wrong_tap")
     page.fill("#words", "I meant quite a bit")
-    page.fill("#told_on", day)
+    for part, typed in zip(("year", "month", "day"), day.split("-"), strict=True):
+        page.fill(f"#told_on_{part}", typed)
+    expect(page.locator("output.echo")).to_contain_text("2 March 2026")
     page.check("[name=evidence][value=telephone]")
     page.click("main button.btn")
     expect(page.locator("[role=status]")).to_contain_text(

@@ -61,7 +61,7 @@ def test_thirty_answers_take_thirty_keys(chromium: Browser, desk: PaperDesk) -> 
     page.click("a:has-text('Enter from paper')")
     for part, typed in (("day", "2"), ("month", "3"), ("year", "2026")):
         page.fill(f"#collected_on_{part}", typed)
-    expect(page.locator("[data-echo]")).to_contain_text("2 March 2026")
+    expect(page.locator("output.echo")).to_contain_text("2 March 2026")
     page.fill("#paper", "binder 2")
     page.check("[name=reason][value=prefers_paper]")
     page.focus("[name=a_q1]")

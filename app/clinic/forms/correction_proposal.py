@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import (
@@ -15,12 +15,13 @@ from app.clinic.forms.answer_rows import (
     name_form,
     name_questions,
 )
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
 from app.domain.instruments.definition import Item
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
-from app.domain.typed_text import drop_unwritable, parse_day
+from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
 from app.services.clinic.corrections.proposals import (
     CorrectableForm,
@@ -74,7 +75,7 @@ class ProposalPage:
     last_day: date
     sees_answers: bool
     words: str = ""
-    told_on: str = ""
+    told_on: TypedDay = NOTHING_TYPED
     evidence: str = ""
     error: str = ""
     error_field: str = ""
@@ -97,10 +98,10 @@ def propose_form_correction(
     desk: PermittedRequest,
     slot: str,
     fields: PostedFields,
+    told_on: Annotated[TypedDay, Depends(day_of_form("told_on"))],
     items: ActCode = "",
     version: ActCode = "",
     words: ActWords = "",
-    told_on: ActCode = "",
     evidence: ActCode = "",
 ) -> Response:
     codes = [code for code in items.split(",") if code]
@@ -109,7 +110,7 @@ def propose_form_correction(
             response_version=parse_number(version, "version"),
             answers=[_read_answer(code, fields) for code in codes],
             words=words,
-            told_on=parse_day(told_on, "told_on"),
+            told_on=told_on.parse("told_on"),
             evidence=evidence,
         )
         propose_correction(desk.context, desk.participant.participant_id, slot, entry)

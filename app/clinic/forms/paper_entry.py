@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import find_item_field, list_choices, name_form, name_questions
+from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     ParticipantStaffRequest,
@@ -36,7 +37,7 @@ from app.services.clinic.paper.entries import (
 from app.services.clinic.paper.storing import PaperForm
 from app.services.clinic.participant_overview import FormState
 from app.web.acts import STALE
-from app.web.form_fields import ActCode, ActWords, read_day_parts
+from app.web.form_fields import ActCode, ActWords
 from app.web.urls import PAPER_ENTRY, PAPER_FORMS
 
 COLLECTED_ON = "collected_on"
@@ -82,6 +83,7 @@ class PaperPage:
     helpers: tuple[str, ...]
     late_reasons: tuple[str, ...]
     longest: int
+    collected_on: TypedDay
     values: Mapping[str, str]
     twice: bool = False  # two people enter it
     again: bool = False  # somebody else has entered it once
@@ -150,7 +152,7 @@ def take_paper(
         desk.require_writable()
         typed = TypedPaper(
             answers=_read_answers(fields),
-            collected_on=read_day_parts(fields, COLLECTED_ON),
+            collected_on=read_typed_day(fields, COLLECTED_ON).parse(COLLECTED_ON),
             paper=paper,
             reason=reason,
             helped_by=helped_by,
@@ -170,13 +172,9 @@ def _show_refused(
     form = get_typed_paper_form(desk.context, desk.participant.participant_id, slot)
     named = name_questions(refused, form.definition)
     page = _page(desk, form, fields, _wrong_items(refused))
-    field = "main" if refused.code in STALE else find_item_field(refused, "item") or _field_of(desk, refused)
+    field = "main" if refused.code in STALE else find_item_field(refused, "item")
+    field = field or str(refused.details.get("field", "main"))
     return desk.show(replace(page, error=desk.words(named), error_field=field), named)
-
-
-def _field_of(desk: ParticipantStaffRequest, refused: Refused) -> str:
-    field = str(refused.details.get("field", "main"))
-    return f"{COLLECTED_ON}_{desk.frame.date_order[0]}" if field == COLLECTED_ON else field
 
 
 def _wrong_items(refused: Refused) -> frozenset[str]:
@@ -221,6 +219,7 @@ def _page(
         helpers=tuple(each.value for each in HelpedBy),
         late_reasons=tuple(each.value for each in LateReason) if form.asks_late_reason else (),
         longest=LONGEST_PAPER,
+        collected_on=read_typed_day(fields, COLLECTED_ON),
         values={name: drop_unwritable(typed) for name, typed in fields.items()},
         twice=definition.plan.double_paper_entry,
         again=form.waiting is not None,

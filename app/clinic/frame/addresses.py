@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
-
-from app.domain.typed_text import narrow_text, parse_day
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -16,11 +14,6 @@ def build_address(path: str, choices: Mapping[str, str]) -> str:
     """The address with those choices that say something."""
     chosen = urlencode({name: value for name, value in choices.items() if value})
     return f"{path}?{chosen}" if chosen else path
-
-
-def parse_chosen_day(typed: str, field: str) -> date | None:
-    """A day of an address; None where none was typed. Raises Refused: "bad_date", "impossible_date"."""
-    return parse_day(typed, field) if narrow_text(typed) else None
 
 
 def format_cursor_moment(at: datetime) -> str:

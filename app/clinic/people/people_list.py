@@ -9,13 +9,14 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app.clinic.enrolment import draw_qr
+from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.people.field_words import explain
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.records.access import Role
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
 from app.domain.refusal import Refused
-from app.domain.typed_text import drop_unwritable, parse_day
-from app.i18n.languages import LANGUAGES
+from app.domain.typed_text import drop_unwritable
+from app.i18n.languages import ENGLISH, LANGUAGES
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import StaffPerson, list_study_people
 from app.services.people.role_grants import grant_to_address
@@ -24,6 +25,9 @@ from app.services.people.staff_links import InvitationEntry, IssuedLink, invite_
 from app.services.people.staff_mail import StaffMail
 from app.web.form_fields import narrow_act_code
 from app.web.urls import STAFF, STAFF_EXISTING, STAFF_INVITATION, STAFF_PERSON
+
+_AS_TYPED = ("name", "reason", *(f"_{part}" for part in ENGLISH.date_order))
+"""How the names of fields end that hold words, or a box of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class Typed(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return ""
+
+    def day(self, name: str) -> TypedDay:
+        """The day that stands in the boxes of this name."""
+        return read_typed_day(self, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
             sites=tuple(
                 name.removeprefix("site_") for name, value in values.items() if name[:5] == "site_" and value
             ),
-            ends_on=parse_day(values["ends_on"], "ends_on") if values["ends_on"] else None,
+            ends_on=values.day("ends_on").parse("ends_on") if values.day("ends_on") else None,
             reason=values["reason"],
         )
         issued = invite_person(desk.context, entry)
@@ -183,18 +191,18 @@ def read_typed(fields: PostedFields) -> Typed:
     For that the act itself is refused (`app/web/acts.py` `read_act`), on the page of the form.
     """
     return Typed(
-        (name, drop_unwritable(value) if name in ("name", "reason") else narrow_act_code(value))
+        (name, drop_unwritable(value) if name.endswith(_AS_TYPED) else narrow_act_code(value))
         for name, value in fields.items()
         if name != "act"
     )
 
 
 def read_role(values: Typed) -> tuple[Role, date | None]:
-    """The role and the last day that a form names. Raises Refused: "role_needed", as `parse_day`."""
+    """The role and the last day that a form names. Raises Refused: "role_needed", as `TypedDay.parse`."""
     role = values["role"]
     if role not in set(Role):
         raise Refused("role_needed", field="role")
-    ends_on = parse_day(values["ends_on"], "ends_on") if values["ends_on"] else None
+    ends_on = values.day("ends_on").parse("ends_on") if values.day("ends_on") else None
     return Role(role), ends_on
 
 

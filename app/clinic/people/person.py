@@ -59,6 +59,7 @@ class StaffPersonPage:
     sessions: tuple[OpenSession, ...]
     zone: str
     values: Typed
+    untyped: Typed
     done: str = ""
     failed: str = ""
     field: str = ""
@@ -172,6 +173,7 @@ def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
         sessions=list_sessions(in_every_study(desk), staff),
         zone=desk.zone,
         values=Typed(),
+        untyped=Typed(),
         done=done,
     )
 

@@ -4,14 +4,15 @@ What is refused is shown on the page as it is now, with the words that were type
 """
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.typed_day import TypedDay, day_of_form
 from app.clinic.participant import build_participant_page
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
 from app.domain.refusal import Refused
-from app.domain.typed_text import parse_day
 from app.services.accounts.contacts import reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.schedule.dispositions import undo_disposition
@@ -57,12 +58,14 @@ def undo_named_disposition(desk: PermittedRequest, entry: ActCode = "", reason: 
 
 
 @router.post(VISITS)
-def add_visit(desk: PermittedRequest, visit: ActCode = "", on: ActCode = "") -> Response:
+def add_visit(
+    desk: PermittedRequest, on: Annotated[TypedDay, Depends(day_of_form("on"))], visit: ActCode = ""
+) -> Response:
     try:
-        day = parse_day(on, "on")
+        day = on.parse("on")
         request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
     except Refused as refused:
-        return show_refused(desk, refused, {"form": "visit", "visit": visit, "on": on})
+        return show_refused(desk, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
     return desk.finish()
 
 

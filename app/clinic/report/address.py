@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 
-from app.clinic.frame.addresses import build_address, parse_chosen_day
+from app.clinic.frame.addresses import build_address
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
 from app.domain.refusal import Refused
 from app.domain.report.completeness import RateRules, RuleSet
 from app.domain.typed_text import narrow_text
@@ -28,8 +29,8 @@ class ReportQuery:
     part: str = ""
     site: str = ""
     visit: str = ""
-    first: str = ""
-    last: str = ""
+    first: TypedDay = NOTHING_TYPED
+    last: TypedDay = NOTHING_TYPED
     rules: str = ""
     late: str = ""
 
@@ -43,14 +44,14 @@ class ReportQuery:
         return RateRules(rule_set, self.late == _LATE)
 
     def choices(self, study: str) -> ReportFilter:
-        """The filter. Raises Refused: "bad_date", "impossible_date"."""
+        """The filter. Raises Refused: "bad_day", "impossible_date"."""
         site, visit = narrow_text(self.site), narrow_text(self.visit)
         return ReportFilter(study, site, visit, self.first_day, self.last_day, self.rate_rules)
 
     @property
     def parameters(self) -> dict[str, str]:
         rules, late = self.rate_rules, self.late if self.late == _LATE else ""
-        chosen = {"site": self.site, "visit": self.visit, "from": self.first, "to": self.last}
+        chosen = {"site": self.site, "visit": self.visit, "from": self.first.text, "to": self.last.text}
         rule_set = "" if rules.rule_set is RuleSet.first else rules.rule_set.value
         return {**chosen, "rules": rule_set, "late": late}
 
@@ -78,8 +79,8 @@ class ReportQuery:
             self,
             part=part.value,
             visit=self.visit if part in OF_VISITS else "",
-            first=self.first if same_days else "",
-            last=self.last if same_days else "",
+            first=self.first if same_days else NOTHING_TYPED,
+            last=self.last if same_days else NOTHING_TYPED,
         )
 
     @property
@@ -89,19 +90,19 @@ class ReportQuery:
 
     @property
     def first_day(self) -> date | None:
-        return parse_chosen_day(self.first, "from")
+        return self.first.parse("from") if self.first else None
 
     @property
     def last_day(self) -> date | None:
-        return parse_chosen_day(self.last, "to")
+        return self.last.parse("to") if self.last else None
 
 
 def read_report_query(
+    first: Annotated[TypedDay, Depends(day_of_address("from"))],
+    last: Annotated[TypedDay, Depends(day_of_address("to"))],
     part: _Short = "",
     site: _Short = "",
     visit: _Short = "",
-    first: Annotated[str, Query(alias="from", max_length=40)] = "",
-    last: Annotated[str, Query(alias="to", max_length=40)] = "",
     rules: _Short = "",
     late: _Short = "",
 ) -> ReportQuery:

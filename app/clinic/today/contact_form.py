@@ -1,18 +1,17 @@
 """Logging a contact, and correcting an entry of the log: a page of its own, or a form under a row."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from typing import ClassVar
+from datetime import datetime
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
-from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
-from app.domain.typed_text import parse_day
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import (
     LoggedContact,
@@ -43,12 +42,11 @@ class ContactFormPage:
     reveal_url: str
     called_at: datetime | None
     zone: str
-    today: date
     log: tuple[LoggedContact, ...]
     entry: LoggedContact | None = None
     outcome: str = ""
     note: str = ""
-    next_try: str = ""
+    next_try: TypedDay = NOTHING_TYPED
     reason: str = ""
     answers_call: bool = False
     error: str = ""
@@ -68,6 +66,7 @@ LABELS = {
     "reason": N_("Reason for the correction"),
 }
 
+NextTry = Annotated[TypedDay, Depends(day_of_form("next_try"))]
 FROM_PARTICIPANT = "participant"
 _SHOWN = 5
 """Entries that stand beside the form."""
@@ -86,16 +85,16 @@ def show_contact_form(desk: PermittedRequest, back: str = "") -> Response:
 @router.post(CONTACT_LOG)
 def add_contact(
     desk: PermittedRequest,
+    next_try: NextTry,
     outcome: ActCode = "",
     note: ActWords = "",
-    next_try: ActCode = "",
     answers_call: ActCode = "",
     back: ActCode = "",
 ) -> Response:
     """Record a contact, and lead back to where it was logged."""
     participant = desk.participant.participant_id
     try:
-        day = parse_day(next_try, "next_try") if next_try else None
+        day = next_try.parse("next_try") if next_try else None
         log_contact(
             _towards(desk, back).context, participant, outcome, note, day, answers_call=bool(answers_call)
         )
@@ -114,15 +113,15 @@ def show_contact_correction(desk: PermittedRequest, entry: RowNumber) -> Respons
 def add_contact_correction(
     desk: PermittedRequest,
     entry: RowNumber,
+    next_try: NextTry,
     outcome: ActCode = "",
     note: ActWords = "",
-    next_try: ActCode = "",
     reason: ActWords = "",
 ) -> Response:
     """Record how an entry should have read; what it said stays in the log."""
     participant = desk.participant.participant_id
     try:
-        day = parse_day(next_try, "next_try") if next_try else None
+        day = next_try.parse("next_try") if next_try else None
         correct_contact(desk.context, participant, entry, outcome, note, day, reason)
     except Refused as refused:
         if refused.code == "unknown_contact":
@@ -160,7 +159,6 @@ def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
         reveal_url=CONTACT.format(participant=public_id),
         called_at=about.called_at,
         zone=about.zone,
-        today=local_day(desk.at, about.zone),
         log=about.log[:_SHOWN],
     )
 
@@ -182,5 +180,5 @@ def _correction_page(desk: ParticipantStaffRequest, entry_id: int) -> ContactFor
         entry=entry,
         outcome=entry.outcome,
         note=entry.note,
-        next_try=entry.next_try_on.isoformat() if entry.next_try_on else "",
+        next_try=TypedDay.of(entry.next_try_on) if entry.next_try_on else NOTHING_TYPED,
     )

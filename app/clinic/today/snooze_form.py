@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, split_reasons
-from app.domain.typed_text import parse_day
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
@@ -35,7 +35,7 @@ class SnoozePage:
     last_day: date
     rests: bool
     reason: str = ""
-    until: str = ""
+    until: TypedDay = NOTHING_TYPED
     error: str = ""
     field: str = ""
 
@@ -60,11 +60,14 @@ def show_snooze(desk: PermittedRequest) -> Response:
 
 @router.post(SNOOZE)
 def snooze_row(
-    desk: PermittedRequest, reasons: ActCode = "", reason: ActWords = "", until: ActCode = ""
+    desk: PermittedRequest,
+    until: Annotated[TypedDay, Depends(day_of_form("until"))],
+    reasons: ActCode = "",
+    reason: ActWords = "",
 ) -> Response:
     """Let the row rest for the reasons that the page showed."""
     try:
-        day = parse_day(until, "until") if until else None
+        day = until.parse("until") if until else None
         shown = split_reasons(reasons)
         acting = desk.acting(result=desk.frame.within(f"{DESK}?done=snoozed"))
         snooze_participant(acting.context, desk.participant.participant_id, shown, reason, day)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 
-from app.clinic.frame.addresses import build_address, parse_chosen_day
+from app.clinic.frame.addresses import build_address
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
 from app.domain.desk.trail import TrailKind
 from app.domain.typed_text import narrow_text
 from app.services.clinic.trail.scope import TrailFilter
@@ -22,13 +23,13 @@ class TrailQuery:
     site: str = ""
     kind: str = ""
     by: str = ""
-    first: str = ""
-    last: str = ""
+    first: TypedDay = NOTHING_TYPED
+    last: TypedDay = NOTHING_TYPED
     visit: str = ""
     item: str = ""
 
     def filter(self, study: str) -> TrailFilter:
-        """The filter. Raises Refused: "bad_date", "impossible_date"."""
+        """The filter. Raises Refused: "bad_day", "impossible_date"."""
         instrument, _, item = narrow_text(self.item).partition("/")
         return TrailFilter(
             study=study,
@@ -36,8 +37,8 @@ class TrailQuery:
             site=narrow_text(self.site),
             kind=TrailKind(self.kind) if self.kind in tuple(TrailKind) else None,
             by=narrow_text(self.by),
-            first=parse_chosen_day(self.first, "from"),
-            last=parse_chosen_day(self.last, "to"),
+            first=self.first.parse("from") if self.first else None,
+            last=self.last.parse("to") if self.last else None,
             visit=narrow_text(self.visit),
             item=(instrument, item) if item else ("", ""),
         )
@@ -51,23 +52,23 @@ class TrailQuery:
         """The address of these choices, from an entry on."""
         chosen = {
             "participant": self.participant, "site": self.site, "kind": self.kind, "by": self.by,
-            "from": self.first, "to": self.last, "visit": self.visit, "item": self.item,
+            "from": self.first.text, "to": self.last.text, "visit": self.visit, "item": self.item,
             "before": "" if before is None else str(before),
         }  # fmt: skip
         return build_address(path, chosen)
 
-    def narrowed(self, **choices: str) -> "TrailQuery":
-        """These choices and further ones."""
-        return replace(self, **choices)
+    def narrowed(self, participant: str, visit: str, item: str) -> "TrailQuery":
+        """These choices, about one question of one form alone."""
+        return replace(self, participant=participant, visit=visit, item=item)
 
 
 def read_trail_query(
+    first: Annotated[TypedDay, Depends(day_of_address("from"))],
+    last: Annotated[TypedDay, Depends(day_of_address("to"))],
     participant: _Short = "",
     site: _Short = "",
     kind: _Short = "",
     by: _Short = "",
-    first: Annotated[str, Query(alias="from", max_length=40)] = "",
-    last: Annotated[str, Query(alias="to", max_length=40)] = "",
     visit: _Short = "",
     item: _Short = "",
 ) -> TrailQuery:

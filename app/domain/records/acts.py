@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
 
 _KEY = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{0,9})\.([0-9]{1,9})")
 EPOCH_LENGTH = timedelta(days=1)
 """How long an epoch of pages lasts at least."""
+LONGEST_TEXT = 400
+"""Characters of a text of an act, a line end counted as one, as a browser counts it."""
 EPOCHS_KEPT = 30
 """So many epochs a page can be used and the keys of its acts are kept: longer than any session lives."""
 
@@ -42,7 +45,8 @@ class KeyedAct:
     `key` and `body` are its idempotency key and the digest of what was typed ("" and False for `own`
     where the page has no key, or another person's). `result` is the address of its first result. Entries of
     `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
-    `unwritable` names a field with text that cannot be stored. `epoch` is that of the page.
+    `unwritable` names a field with text that cannot be stored, `too_long` one whose text is too long. `epoch`
+    is that of the page.
     """
 
     key: str
@@ -55,7 +59,15 @@ class KeyedAct:
     spoiled_by: frozenset[AuditEvent] = frozenset()
     about: str = ""
     unwritable: str = ""
+    too_long: str = ""
     epoch: int = 0
+
+    def check_texts(self) -> None:
+        """Refuse what cannot be stored. Raises Refused: "control_characters", "words_too_long"."""
+        if self.unwritable:
+            raise Refused("control_characters", field=self.unwritable)
+        if self.too_long:
+            raise Refused("words_too_long", field=self.too_long, most=LONGEST_TEXT)
 
     def part(self, name: str, body: str) -> "KeyedAct":
         """The act upon one of several records that this act is about: done once, like the whole.

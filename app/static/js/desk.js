@@ -74,6 +74,25 @@
   }
   all('form.keeps').forEach(restore);
 
+  // A day in three boxes is spelled out beside them, so that a slip is seen before it is sent.
+  var SPOKEN = document.documentElement.lang.replace(/^en$/, 'en-GB'); // the day before the month, as elsewhere
+  function spell(boxes) {
+    var part = function (name) {
+      var typed = find('.' + name + ' input', boxes).value;
+      return (typed.normalize ? typed.normalize('NFKC') : typed).trim();
+    };
+    var year = part('year'), month = Number(part('month')) - 1, day = Number(part('day'));
+    var on = new Date(Date.UTC(Number(year), month, day));
+    if (!/^[0-9]{4}$/.test(year) || on.getUTCMonth() !== month || on.getUTCDate() !== day) { return ''; }
+    return on.toLocaleDateString(SPOKEN, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+  }
+  function echo(boxes) {
+    var words = boxes && find('output', boxes.parentNode);
+    if (words) { words.textContent = spell(boxes); }
+  }
+  document.addEventListener('input', function (event) { echo(event.target.closest('.parts')); });
+  all('.parts').forEach(echo);
+
   // One form is open at a time, and it is the one of the row that was chosen last.
   function closeUnder(row) {
     var opener = row.previousElementSibling && find('[data-log]', row.previousElementSibling);

@@ -3,7 +3,6 @@
 (function () {
   'use strict';
   var WAITS_FOR_ZERO = 10; // "1" may become "10", so it waits for what is typed next
-  var SPOKEN = document.documentElement.lang.replace(/^en$/, 'en-GB'); // the day before the month, as elsewhere
   var form = document.getElementById('paper-form');
   if (!form) { return; }
   function all(selector, within) { return [].slice.call((within || document).querySelectorAll(selector)); }
@@ -95,22 +94,5 @@
   });
   form.addEventListener('input', update);
   form.addEventListener('change', update);
-
-  // The day in words beside its boxes, so that a slip is seen.
-  all('[data-echo]', form).forEach(function (echo) {
-    var name = echo.getAttribute('data-echo');
-    function part(which) {
-      var typed = document.getElementById(name + '_' + which).value;
-      return Number(typed.normalize ? typed.normalize('NFKC') : typed);
-    }
-    function say() {
-      var year = part('year'), month = part('month'), day = part('day');
-      var on = new Date(Date.UTC(year, month - 1, day));
-      var real = year >= 1900 && year <= 2199 && on.getUTCMonth() === month - 1 && on.getUTCDate() === day;
-      echo.textContent = real && window.Intl ? on.toLocaleDateString(SPOKEN, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }) : '';
-    }
-    form.addEventListener('input', say);
-    say();
-  });
   update();
 })();

@@ -1,0 +1,111 @@
+"""Every form of the desk, with values that are refused: whatever was typed stands in the answer again."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from app.web import urls
+from app.web.acts import ACTS, FIELD, SIGNING
+from tests.applications import visitor
+from tests.faces.acting import PRESSES
+from tests.faces.acting_people import PEOPLE_PRESSES
+from tests.faces.callers import SiteFixture
+from tests.faces.pressing import Press, all_rows
+from tests.markup import Element, parsed
+
+Row = tuple[str, str]
+FORMS: Mapping[Row, object] = {**PRESSES, **PEOPLE_PRESSES}
+OF_DESK = sorted(row for row in ACTS if row[1].startswith(urls.DESK) and row[1] != urls.STAFF_LANGUAGE)
+UNTYPED = {
+    urls.ALERT_ACKNOWLEDGEMENT,
+    urls.BULK_REMINDERS,
+    urls.CONTACT,
+    urls.EXEMPTION,
+    urls.INVITATION,
+    urls.RESUME,
+    urls.STAFF_REMINDER,
+}
+"""Acts of which nothing is typed: a button, or choices alone."""
+IMPOSSIBLE = {"_year": "二〇二六", "_month": "31", "_day": " ２x"}
+"""What stands in the boxes of a day that is none."""
+SIGN = "\x0b"
+"""What no text can hold."""
+
+
+def fields_of(form: Element) -> dict[str, str]:
+    """What stands in the boxes of a form into which people type."""
+    boxes = [each for each in form.all("input") if each.get("type") in (None, "text", "email", "tel")]
+    typed = {str(each["name"]): str(each.get("value") or "") for each in boxes}
+    words = {str(each["name"]): "".join(map(str, each.children)) for each in form.all("textarea")}
+    return {name: value for name, value in {**typed, **words}.items() if name not in SIGNING}
+
+
+def shown(answer_text: str, press: Press) -> dict[str, str]:
+    """What stands in the boxes of the act's form on this page."""
+    forms = [each for each in parsed(answer_text).all("form") if each["action"] == press.address]
+    return fields_of(forms[-1]) if forms else {}
+
+
+def spoiled(names: Mapping[str, str], sign: str) -> dict[str, str]:
+    """Something else in every box: words with marks of HTML, and no day that there is."""
+
+    def typed(name: str) -> str:
+        part = name[name.rfind("_") :]
+        return IMPOSSIBLE.get(part) or f'坏 <b>"{name}"</b> & more{sign}'
+
+    return {name: typed(name) for name in names}
+
+
+def expected(typed: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.replace(SIGN, "") for name, value in typed.items()}
+
+
+@pytest.mark.parametrize("row", OF_DESK, ids=lambda row: row[1])
+def test_whatever_was_typed_stands_in_the_form_that_is_refused(here: SiteFixture, row: Row) -> None:
+    """Also a day that is none, a text that is too long, and what was sent after the session had ended."""
+    press: Press = FORMS[row](here)  # type: ignore[operator]  # each makes a press of the fixture
+    body = press.body | (
+        {"step": "", "reason": SIGN} if press.body.get("step") and row[1] not in UNTYPED else {}
+    )
+    names = shown(press.post("" if body == press.body else press.key(), body).text, press)
+    assert (not names) is (row[1] in UNTYPED), names
+    if not names:
+        return
+    before = all_rows(here.installation)
+    days = any(name.endswith(tuple(IMPOSSIBLE)) for name in names)
+    tries = [spoiled(names, SIGN), *([spoiled(names, "")] if days else [])]
+    words = [name for name in names if not name.endswith(tuple(IMPOSSIBLE))]
+    if words and row[1] not in (
+        urls.ENROL,
+        urls.BIRTH_DATE,
+    ):  # whose texts are limited by what their boxes take
+        tries.append(spoiled(names, "") | {words[0]: "言" * 401})
+    for typed in tries:
+        refused = press.post(press.key(), {**body, **typed})
+        assert refused.status_code in (403, 404, 409, 422), refused.text[:2000]
+        if refused.status_code != 404:
+            assert {k: v.strip() for k, v in shown(refused.text, press).items()} == {
+                k: v.strip() for k, v in expected(typed).items()
+            }
+    check_signed_out(here, press, {**body, **tries[0]})
+    assert all_rows(here.installation) == before
+
+
+def check_signed_out(here: SiteFixture, press: Press, typed: Mapping[str, str]) -> None:
+    """The session has ended: the page carries all of it, and sends it again once somebody is signed in."""
+    sent = {**typed, FIELD: press.key()}
+    stranger = visitor(here.app, **{"Accept-Language": "en"})
+    kept = stranger.post(press.address, data=sent)
+    assert (kept.status_code, "You were signed out" in kept.text) == (401, True)
+    form = parsed(kept.text).one("form", action=press.address)
+    carried = {str(each["name"]): str(each["value"]) for each in form.all("input", type="hidden")}
+    assert carried == {name: value for name, value in sent.items() if name not in SIGNING}
+    again = press.client.post(press.address, data=carried)
+    assert shown(again.text, press).keys() <= typed.keys() | set(SIGNING)
+
+
+def test_a_tablet_in_a_participants_hands_learns_nothing_of_an_act_of_staff(here: SiteFixture) -> None:
+    press = PRESSES["POST", urls.SNOOZE](here)
+    phone = here.phone.client
+    answer = phone.post(press.address, data={**press.body, FIELD: press.key()})
+    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, urls.SIGN_IN)
