@@ -18,6 +18,7 @@ from app.clinic.forms import (
     correction_decision,
     correction_proposal,
     corrections_to_sign,
+    form_copy,
     paper_entry,
     slot_page,
 )
@@ -47,6 +48,7 @@ for part in (
     participant_acts,
     hand_over,
     slot_page,
+    form_copy,
     paper_entry,
     correction_proposal,
     correction_decision,

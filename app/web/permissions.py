@@ -171,6 +171,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.UNDO_DISPOSITION): staff_access(Permission.DISPOSITION_UNDO),
     ("GET", urls.PARTICIPANT_FORM): staff_access(Permission.PARTICIPANT_SEE),
     ("POST", urls.PARTICIPANT_FORM): staff_access(Permission.REASON_RECORD),
+    ("GET", urls.FORM_COPY): staff_access(Permission.ANSWERS_SEE),
     ("GET", urls.DIARY_GAP_LIST): staff_access(Permission.REASON_RECORD),
     ("GET", urls.DIARY_GAPS): staff_access(Permission.REASON_RECORD),
     ("POST", urls.DIARY_GAPS): staff_access(Permission.REASON_RECORD),

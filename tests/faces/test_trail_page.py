@@ -157,6 +157,30 @@ def test_files_hold_every_entry_in_words_and_codes(clinic: ClinicFixture) -> Non
     assert looks(clinic) == [AuditEvent.TRAIL_SAVED] * 2
 
 
+@pytest.mark.req("AUD-08")
+def test_a_file_that_is_saved_is_an_entry_that_says_which(clinic: ClinicFixture) -> None:
+    """Alerts, a table of the report, and the rows behind a number of it; pages without answers are none."""
+    lived(clinic)
+    investigator = clinic.browser(Role.INVESTIGATOR, None)
+    for url in ("/desk/report", "/desk/report/rows?table=ledger&figure=forms", "/desk/alerts"):
+        assert investigator.get(url).status_code == 200
+    assert "File downloaded" not in page(investigator, "/desk/trail?kind=looks").text
+    for file in (
+        "alerts.csv",
+        "report/table.csv?table=days&site=0571&from_year=2026&from_month=1&from_day=5",
+        "report/rows.csv?table=ledger&figure=forms&visit=BL",
+    ):
+        assert investigator.get(f"/desk/{file}").status_code == 200
+    told = page(investigator, "/desk/trail?kind=looks").one("tbody").text
+    assert told.count("File downloaded") == 3
+    for words in (
+        "File: Alerts",
+        "File: Report Contents: Days from the target day Site: 0571 From: 5 Jan 2026",
+        "File: Rows behind a number of the report Contents: Outcome of each form Visit: BL",
+    ):
+        assert words in told, told
+
+
 @pytest.mark.req("AUD-10")
 def test_no_word_of_an_arm_on_a_page_or_in_a_file_of_a_blinded_reader(clinic: ClinicFixture) -> None:
     lived(clinic)

@@ -22,6 +22,9 @@ from app.services.clinic.paper.comparison import (
     view_paper_difference,
 )
 from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
+from app.services.clinic.report.figures import ReportPart, ReportTable
+from app.services.clinic.report.report import get_report
+from app.services.clinic.report.scope import ReportFilter
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.requested_visits import cancel_visit, request_visit
@@ -87,6 +90,7 @@ def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
     assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
 
 
+@pytest.mark.req("CAP-21")
 def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: Person) -> None:
     double = twice(person)
     first_and_second(double)
@@ -106,6 +110,9 @@ def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: 
         ).one()
     assert (response.answers["q5"], response.collected_on, response.mode) == (4, TODAY, "paper")
     assert (told, open_paper(double)) == ("as the sheet has it", 0)
+    tables = get_report(manager(double), ReportFilter(), ReportPart.completeness).tables
+    modes = next(each for each in tables if each.name is ReportTable.modes).lines[0].counts
+    assert (modes["sent"], modes["paper"], modes["own_device"], modes["helped"]) == (1, 1, 0, 0)
     assert verify_trail(double.installation) == []
 
 
@@ -188,3 +195,39 @@ def test_what_is_chosen_of_a_form_that_nobody_expects_any_more_is_refused(lone: 
     assert refused(lambda: settle(person, visit="UNS-1", chosen=chosen)) == "not_expected"
     assert settle(person, visit="UNS-1", discard=True) is PaperOutcome.discarded
     assert open_paper(person) == 0
+
+
+def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person: Person) -> None:
+    double = twice(person)
+    context, key, slot = manager(double), double.row().id or 0, double.slot("BL").public_id
+    assert enter(double, paper()) is PaperOutcome.first
+    assert open_paper(double) == 0
+    double.begin("BL", LATER)
+    double.submit("BL", LATER)
+    assert open_paper(double) == 1
+    found = view_paper_difference(context, key, slot)
+    assert (found.waits_alone, found.differing, found.own) == (True, (), False)
+    assert (found.sent or {}).keys() == found.first.answers.keys()
+    nurse = StaffContext(double.installation, double.nurse, LATER)
+    assert view_paper_difference(nurse, key, slot).sent is None
+    mine = PaperChoices(found.second.public_id, {}, "looked it up")
+    assert refused(lambda: settle_paper(nurse, key, slot, mine)) == "own_entry"
+    assert settle_paper(context, key, slot, mine) is PaperOutcome.kept_apart
+    assert (open_paper(double), outcomes(double)) == (0, ["first", "kept_apart", "discarded"])
+    assert verify_trail(double.installation) == []
+
+
+def test_a_choice_that_is_what_the_phone_sent_is_a_decision(lone: Person) -> None:
+    """Also of one entry alone, and with nothing laid apart."""
+    person = twice(lone)
+    first_and_second(person)
+    person.begin("BL", LATER)
+    with person.installation.read() as session:
+        chosen = session.exec(select(PaperEntry)).all()[1].answers
+    person.submit("BL", LATER, dict(chosen))
+    assert settle(person) is PaperOutcome.discarded
+    assert (open_paper(person), outcomes(person)[2:]) == (0, ["discarded"])
+    with person.installation.read() as session:
+        assert session.exec(select(Quarantine)).all() == []
+        told = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.PAPER_SETTLED)
+        assert session.exec(told).one() == "as the sheet has it"

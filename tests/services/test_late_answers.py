@@ -148,6 +148,10 @@ def test_who_may_not_see_answers_settles_without_them(
         person = make(lone_sites, lone_sites.sites[0])
         nurse = StaffContext(lone_sites.installation, person.nurse, NOW)
         (matter,) = lone_sites.open(nurse).rows
-        assert not get_matter(nurse, person.row().id or 0, matter.name).sees_answers
+        told = get_matter(nurse, person.row().id or 0, matter.name)
+        assert not told.sees_answers
+        assert not (told.conflict.answers if told.conflict else ())
+        apart = told.late
+        assert apart is None or (apart.quarantine.answers, apart.saved, apart.document) == ({}, {}, {})
         lone_sites.settle(person, matter.name, DECISIONS[matter.name.kind][1].value, nurse)
     assert entries_of(lone_sites.installation, AuditEvent.ANSWERS_VIEWED) == []

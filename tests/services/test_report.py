@@ -1,6 +1,5 @@
 """The report: its numbers, the rows behind each of them, and what the tables of the database say."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,8 +13,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.domain.report.completeness import EXITS, RateRules, RuleSet
-from app.domain.report.ledger import NO_ARM
-from app.services.clinic.report.figures import TABLES, FigureLine, FigureTable, ReportPart, ReportTable
+from app.services.clinic.report.figures import ReportPart, ReportTable
 from app.services.clinic.report.matrix import MATRIX_PAGE, get_matrix
 from app.services.clinic.report.report import FigureAddress, get_report, list_figure_rows
 from app.services.clinic.report.scope import ReportFilter
@@ -46,6 +44,7 @@ from tests.services.report_stage import (
     WITHDREW,
     leave,
 )
+from tests.services.report_tables import cells, line, reader, table
 from tests.stages import Stage
 
 
@@ -57,19 +56,6 @@ def stage() -> Stage:
 @pytest.fixture
 def site(installation: Installation) -> Site:
     return site_of(installation)
-
-
-def reader(installation: Installation, site: Site, role: Role, at: datetime = CLOSED) -> StaffContext:
-    return StaffContext(installation, colleague(role, site, everywhere=True), at)
-
-
-def table(context: StaffContext, name: ReportTable, chosen: ReportFilter | None = None) -> FigureTable:
-    report = get_report(context, chosen or ReportFilter(), TABLES[name].part)
-    return next(each for each in report.tables if each.name is name)
-
-
-def line(found: FigureTable, **where: str) -> FigureLine:
-    return next(each for each in found.lines if where.items() <= each.where.items())
 
 
 @pytest.mark.req("REP-02", "REP-03", "REP-10")
@@ -138,20 +124,6 @@ def test_diary_adherence_is_by_study_week(installation: Installation, site: Site
     first = diary.lines[0]
     assert first.where == {"line": "000"}
     assert first.counts["settled"] > first.counts["on_time"] == 0
-
-
-def cells(found: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
-    """Every figure that a page links, with its number; of those that are nought the first of each name."""
-    nought: set[str] = set()
-    for each in (*found.lines, *((found.whole,) if found.whole else ())):
-        for figure, count in each.counts.items():
-            where = {
-                name: str(each.where.get(name) or "") for name in ("visit", "instrument", "item", "line")
-            } | {"arm": NO_ARM if "arm" in each.where else ""}
-            at_site = "0571" if "site_id" in each.where else ""
-            if count or figure not in nought:
-                yield FigureAddress(found.name, figure, site=at_site, **where), count
-            nought |= set() if count else {figure}
 
 
 @pytest.mark.req("REP-02", "REP-10")

@@ -15,6 +15,7 @@ from app.clinic.request import SignedInRequest
 from app.domain.plans.windows import local_day
 from app.domain.spreadsheets import Cell
 from app.services.clinic.alerts.alert_list import LISTED, AlertRecord, list_alerts
+from app.services.clinic.downloads import record_file_download
 from app.web.urls import ALERTS, ALERTS_FILE
 
 
@@ -83,9 +84,10 @@ def show_alerts(desk: SignedInRequest, closed: str = "") -> Response:
 
 @router.get(ALERTS_FILE)
 def download_alerts(desk: SignedInRequest) -> Response:
-    """Every alert of the study at this colleague's sites, open ones first, as a file for spreadsheets."""
+    """Every alert of the study at this colleague's sites, open ones first, as a file; audited."""
     if desk.study is None:
         raise HTTPException(404)
+    record_file_download(desk.context, desk.study.id, "alerts")
     both = (list_alerts(desk.context, desk.study.id, closed=closed, every=True) for closed in (False, True))
     rows = (_line(each) for found in both for each in found.alerts)
     return csv_response(desk.study.code, "alerts", local_day(desk.at, desk.zone), HEADS, rows)

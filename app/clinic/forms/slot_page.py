@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
+from app.clinic.forms.pdf_sheet import can_make_pdf
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -79,6 +80,7 @@ class SlotPage:
     error_at: str = ""  # the part of the page that was refused
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
+    copy_url: str = ""  # the same as a PDF; "" where none can be made here
 
 
 VersionNumber = Annotated[int | None, Query(ge=1, le=10_000)]
@@ -90,7 +92,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PARTICIPANT_FORM)
 def show_slot(desk: PermittedRequest, slot: str, version: VersionNumber = None, done: str = "") -> Response:
-    page = _slot_page(desk, slot, version=version)
+    page = build_slot_page(desk, slot, version=version)
     return desk.show(replace(page, notice=done if done in NOTICES else ""))
 
 
@@ -100,7 +102,7 @@ def record_reason(desk: PermittedRequest, slot: str, reason: ActCode = "", note:
     try:
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
-        page = _slot_page(desk, slot, desk.words(refused))
+        page = build_slot_page(desk, slot, desk.words(refused))
         return desk.show(replace(page, chosen=reason, note=note, error_at="reason"), refused)
     return desk.finish()
 
@@ -111,10 +113,10 @@ def excuse_slot(desk: PermittedRequest, slot: str, exemption: ActCode = "", step
     try:
         desk.require_writable()
         if step != CONFIRM:
-            return desk.show(_confirmation_page(_slot_page(desk, slot), exemption))
+            return desk.show(_confirmation_page(build_slot_page(desk, slot), exemption))
         excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
     except Refused as refused:
-        page = _slot_page(desk, slot, desk.words(refused))
+        page = build_slot_page(desk, slot, desk.words(refused))
         return desk.show(replace(page, exempting=exemption, error_at="exemption"), refused)
     return desk.finish()
 
@@ -124,7 +126,7 @@ def send_reminder(desk: PermittedRequest, slot: str) -> Response:
     try:
         queue_staff_reminder(desk.context, desk.participant.participant_id, slot)
     except Refused as refused:
-        page = _slot_page(desk, slot, desk.words(refused))
+        page = build_slot_page(desk, slot, desk.words(refused))
         return desk.show(replace(page, error_at="reminder"), refused)
     return desk.finish()
 
@@ -144,9 +146,10 @@ def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
     return replace(page, excusing=exemption)
 
 
-def _slot_page(
+def build_slot_page(
     desk: ParticipantStaffRequest, slot_id: str, error: str = "", version: int | None = None
 ) -> SlotPage:
+    """The page of one form, with the answers of this version (None: the newest), an audited look."""
     view = get_overview(desk)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
@@ -155,6 +158,7 @@ def _slot_page(
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
+    answers = _answers(desk, view, slot_id, version)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -175,7 +179,7 @@ def _slot_page(
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
-        answers=_answers(desk, view, slot_id, version),
+        answers=answers,
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
         correct_url=f"{cell.url}/correction" if slot.submitted_at and corrects else "",
@@ -186,7 +190,12 @@ def _slot_page(
         unreminded=_why_unreminded(desk, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
+        copy_url=_copy_url(cell, answers) if answers else "",
     )
+
+
+def _copy_url(cell: Cell, answers: AnswersCard) -> str:
+    return f"{cell.url}/copy.pdf?version={answers.version}" if can_make_pdf() else ""
 
 
 def _answers(

@@ -84,6 +84,7 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.ANSWERS_VIEWED: N_("Answers viewed"),
     Event.TRAIL_VIEWED: N_("Audit trail viewed"),
     Event.TRAIL_SAVED: N_("Audit trail downloaded"),
+    Event.FILE_SAVED: N_("File downloaded"),
     Event.STUDY_LOADED: N_("Study opened"),
     Event.SITE_OPENED: N_("Site opened"),
     Event.SITE_UPDATED: N_("Details of a site changed"),

@@ -15,6 +15,7 @@ from app.clinic.report.table_view import TableWords, table_words
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.spreadsheets import Cell
+from app.services.clinic.downloads import record_file_download
 from app.services.clinic.report.figures import TABLES
 from app.services.clinic.report.report import FigureAddress, FigureRows, list_figure_rows
 from app.web.urls import PARTICIPANT_FORM, REPORT_ROWS, REPORT_ROWS_FILE
@@ -96,10 +97,23 @@ def show_rows(
 @router.get(REPORT_ROWS_FILE)
 def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
     found = list_figure_rows(desk.context, choices_of(desk, query), figure, limit=None)
+    record_file_download(desk.context, found.scope.study_id, "rows", said_of(query, figure))
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
     what = f"{figure.table.value}-{figure.figure}"
     today = local_day(desk.at, desk.zone)
     return csv_response(found.scope.study, what, today, heads, rows(found, _site_codes(desk, found)))
+
+
+def said_of(query: ReportQuery, figure: FigureAddress) -> dict[str, str]:
+    """The choices by which the file was made, as the trail tells them."""
+    rules = query.parameters
+    return {
+        "contents": figure.table.value,
+        "site": figure.site or rules["site"],
+        "visit": figure.visit or rules["visit"],
+        "from": rules["from"],
+        "to": rules["to"],
+    }
 
 
 def _site_codes(desk: StaffRequest, found: FigureRows) -> dict[int, str]:

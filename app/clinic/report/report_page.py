@@ -24,6 +24,7 @@ from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.domain.spreadsheets import Cell
 from app.i18n.marking import N_
+from app.services.clinic.downloads import record_file_download
 from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
 from app.services.clinic.report.report import Report, get_report
 from app.services.clinic.report.scope import ReportFilter, ReportScope, list_visits
@@ -102,6 +103,8 @@ def save_table(
     found = next((each for each in report.tables if each.name is table), None)
     if found is None:
         raise Refused("unknown_figure", field="table", allowed=())
+    chosen = {name: query.parameters[name] for name in ("site", "visit", "from", "to")}
+    record_file_download(desk.context, scope.study_id, "report", {"contents": table.value, **chosen})
     rule = found.rule
     line = ("line",) if table in LINES else ()
     heads = (

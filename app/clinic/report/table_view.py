@@ -84,7 +84,7 @@ _TINTED = frozenset({"completion", "on_time_share", "in_time_share", "adherence"
 """Shares that ought to be high at any time of a study."""
 WEEKS = 26
 """Calendar weeks on the page, the newest first; a file has all."""
-_SPARSE = frozenset({ReportTable.reasons, ReportTable.ledger})
+_SPARSE = frozenset({ReportTable.reasons, ReportTable.ledger, ReportTable.modes})
 """Tables of which columns without any form are left out on the page."""
 
 
@@ -135,6 +135,8 @@ def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str,
 def _name(name: str, value: object, words: TableWords) -> str:
     if name == "instrument":
         return words.forms.get(str(value), str(value))
+    if name == "site_id":
+        return " ".join(words.sites[int(str(value))])
     return str(value or "–")
 
 

@@ -27,8 +27,9 @@ class MatterDate:
 class MatterLine:
     """One open matter. `url` leads to where it is decided; what is not of its kind is empty.
 
-    `reason` is the code of why answers lie apart, `part` what an EDC's message was about, `number` of
-    questions. `days` it is open; of a licence that ended, since then, and less than 0 while it runs.
+    `reason` is the code of why answers lie apart or paper waits, `part` what an EDC's message was about,
+    `number` of questions. `days` it is open; of a licence that ended, since then, and less than 0 while it
+    runs.
     """
 
     kind: str
@@ -68,7 +69,7 @@ def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine
         zone=row.zone,
         at=matter.at,
         days=matter.days,
-        reason=row.one or "" if kind is MatterKind.quarantine else "",
+        reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
         part=contradiction.part if contradiction else "",
         as_of=contradiction.as_of if contradiction else None,

@@ -1,6 +1,6 @@
-"""Two people entered one sheet of paper differently: what each entered, and what is chosen."""
+"""Paper entries that wait: two people entered one sheet differently, or the phone sent before the second."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
+from app.domain.capture.corrections import find_changed_items
 from app.domain.instruments.responses import AnswerValue
 from app.domain.refusal import Refused
 from app.i18n.languages import find_language
@@ -42,7 +43,11 @@ class PaperChoice:
 
 @dataclass(frozen=True, slots=True)
 class PaperDifferencePage:
-    """What differs, and the choice; `lang` is that of the questions. Without `rows` it is settled by now."""
+    """What differs, and the choice; `lang` is that of the questions. Without `second` it is settled by now.
+
+    `alone`: one entry waits, of a form that was sent; then `rows` are where it differs from what was sent,
+    and `hidden`: this reader may not see that.
+    """
 
     template: ClassVar[str] = "clinic/settle/paper.html"
     subject: str
@@ -58,6 +63,8 @@ class PaperDifferencePage:
     rows: tuple[PaperChoice, ...]
     own: bool
     sent: bool = False  # by the participant, meanwhile
+    alone: bool = False
+    hidden: bool = False
     reason: str = ""
     discard: bool = False
     error: str = ""
@@ -139,10 +146,28 @@ def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -
         second=found.second.public_id,
         first_by=found.names.get(found.first.entered_by, found.first.entered_by),
         second_by=found.names.get(found.second.entered_by, found.second.entered_by),
-        rows=tuple(_row(found, name, chosen.get(name, "")) for name in found.differing),
+        rows=tuple(_sent_rows(found) if found.waits_alone else _rows(found, chosen)),
         own=found.own,
         sent=form.slot.submitted_at is not None,
+        alone=found.waits_alone,
+        hidden=found.waits_alone and found.sent is None,
     )
+
+
+def _rows(found: PaperDifference, chosen: Mapping[str, str]) -> Iterator[PaperChoice]:
+    yield from (_row(found, name, chosen.get(name, "")) for name in found.differing)
+
+
+def _sent_rows(found: PaperDifference) -> Iterator[PaperChoice]:
+    """Where the one entry differs from what was sent: the first is what was sent, the second the paper."""
+    definition, sent, paper = found.form.definition, found.sent, found.second.answers
+    for item in find_changed_items(sent, paper) if sent is not None else ():
+        first, second = (
+            answer_words(definition, item, answers[item]) if item in answers else None
+            for answers in (sent or {}, paper)
+        )
+        number, question = definition.instrument.item(item).number, definition.text.items[item]
+        yield PaperChoice(item, number, question, first, second, "")
 
 
 def _row(found: PaperDifference, name: str, chosen: str) -> PaperChoice:

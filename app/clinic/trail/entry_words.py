@@ -12,6 +12,7 @@ from app.clinic.trail.value_words import (
     ACTOR_WORDS,
     BY_STAFF,
     FAILURE_WORDS,
+    MATTER_KINDS,
     NOT_TAKEN,
     REASON_WORDS,
     ROLE_WORDS,
@@ -169,16 +170,27 @@ class TrailWords:
             return self._window(value)
         if name in ("language", "lang"):
             return language_name(value)
-        if name == "excused":
-            return self.scope.plan.exemption_label(value, self.desk.frame.code)
-        if table == "anchor" and name == "kind":
-            return self.scope.plan.anchor_label(value, self.desk.frame.code)
+        if name == "matter":
+            return self.word(MATTER_KINDS.get(value.partition("-")[0], "")) or value
+        if label := self._planned(change, value):
+            return label
         if table == "trail":
             return self._choice(name, value)
         if table == "message" and is_staff_reminder(value):
             return self.word(BY_STAFF)
         words = find_value_words(table, name)
         return self._list(self.word(words.get(code, "")) or code for code in value.split()) if words else ""
+
+    def _planned(self, change: TrailChange, value: str) -> str:
+        """What the plan calls a code of its own; "" for a field that holds none."""
+        place, plan, language = (change.table, change.field), self.scope.plan, self.desk.frame.code
+        if change.field == "excused":
+            return plan.exemption_label(value, language)
+        if place == ("anchor", "kind"):
+            return plan.anchor_label(value, language)
+        return (
+            plan.alert_label(value, language) if change.field == "alert" or place == ("alert", "rule") else ""
+        )
 
     def _choice(self, name: str, value: str) -> str:
         """What somebody chose who looked at the trail."""

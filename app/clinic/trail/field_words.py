@@ -128,6 +128,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "cut": N_("Data cut"),
     "dataset": N_("Dataset"),
     "contents": N_("Contents"),
+    "matter": N_("About"),
+    "quarantine": N_("Answers kept apart"),
 }
 """By the name of a field; a test holds that every field that is no technical one has words."""
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
 from app.domain.capture.paper import PaperOutcome, PaperReason
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
 from app.domain.plans.status import Status
 from app.domain.records.access import ActorKind, Role, Scope
@@ -87,6 +89,7 @@ FAILURE_WORDS: _Words = {
     "no_contact": N_("No contact details"),
     "no_channel": N_("No way to send it"),
     "unconfirmed": N_("The mail server did not confirm it"),
+    "acknowledged": N_("Somebody had acknowledged it already"),
     "worker_lost": N_("The program stopped in between"),
 }
 NOT_TAKEN = N_("The mail server rejected it")
@@ -100,6 +103,33 @@ PAPER_REASONS: _Words = {
     PaperReason.other: N_("Another reason"),
 }
 
+MATTER_KINDS: _Words = {
+    MatterKind.dates_differ: N_("Dates that differ"),
+    MatterKind.dates_order: N_("Dates out of order"),
+    MatterKind.quarantine: N_("Answers kept apart"),
+    MatterKind.conflict: N_("Answered twice, differently"),
+    MatterKind.paper: N_("Paper entries"),
+    MatterKind.missed: N_("Missed without a reason"),
+    MatterKind.correction: N_("Corrections waiting"),
+    MatterKind.edc_message: N_("EDC messages that contradict"),
+    MatterKind.licence: N_("Licences"),
+}
+REPORT_TABLES: _Words = {
+    "rates": N_("Completion and available data by visit"),
+    "rates_by_arm": N_("The same by treatment arm"),
+    "ledger": N_("Outcome of each form"),
+    "sites": N_("Completion by site and visit"),
+    "reasons": N_("Why forms were missed"),
+    "weeks": N_("Sent in time, by week of the target day"),
+    "days": N_("Days from the target day"),
+    "minutes": N_("Time to complete"),
+    "blanks": N_("Questions left blank"),
+    "recruitment": N_("Enrolment and first sign-in"),
+    "diary": N_("Diary entries by study week"),
+    "modes": N_("How forms were filled in"),
+    "corrections": N_("Corrections by form"),
+    "corrections_by_site": N_("Corrections by site"),
+}
 VALUE_WORDS: Mapping[str, _Words] = {
     "slot.published_state": _STATUS,
     "slot.exit_kind": _EXIT,
@@ -216,6 +246,36 @@ VALUE_WORDS: Mapping[str, _Words] = {
         Scope.CUTS_WRITE: N_("make data cuts"),
         Scope.DIARY_READ: N_("read the diary"),
     },
+    "settlement.kind": MATTER_KINDS,
+    "settlement.decision": {
+        MatterDecision.date_stands: N_("The date in use is right"),
+        MatterDecision.both_right: N_("Both dates are right"),
+        MatterDecision.accepted: N_("Accepted"),
+        MatterDecision.rejected: N_("Rejected"),
+        MatterDecision.later_stands: N_("The later answer is right"),
+        MatterDecision.corrected: N_("A correction is proposed"),
+        MatterDecision.first_stands: N_("The first message is right"),
+        MatterDecision.corrected_by_edc: N_("The EDC team will send it again"),
+        MatterDecision.renewal: N_("A new licence is on its way"),
+        MatterDecision.ends: N_("The licence will not be renewed"),
+    },
+    "alert_action.kind": {
+        AlertActionKind.called: N_("Spoke to the participant"),
+        AlertActionKind.not_reached: N_("Called, nobody answered"),
+        AlertActionKind.physician_told: N_("Told the physician"),
+        AlertActionKind.visit_arranged: N_("Arranged a visit"),
+        AlertActionKind.sent_to_hospital: N_("Sent to hospital"),
+        AlertActionKind.treatment_changed: N_("Treatment was changed"),
+        AlertActionKind.nothing_needed: N_("Nothing needed (with a note)"),
+        AlertActionKind.other: N_("Other, with a note"),
+    },
+    "file.file": {
+        "alerts": N_("Alerts"),
+        "report": N_("Report"),
+        "rows": N_("Rows behind a number of the report"),
+        "form": N_("Certified copy of a form"),
+    },
+    "file.contents": REPORT_TABLES,
     "trail.by": ACTOR_WORDS,
     "trail.file": {"csv": "CSV", "ndjson": "NDJSON"},
 }
@@ -238,6 +298,9 @@ ALIKE: Mapping[str, str] = {
     "response.late_reason": "slot.late_reason",
     "paper_entry.helped_by": "slot.helped_by",
     "paper_entry.late_reason": "slot.late_reason",
+    "alert_message.state": "message.state",
+    "alert_message.failure": "message.failure",
+    "alert_message.channel": "message.channel",
 }
 
 

@@ -58,6 +58,7 @@ _UNTOLD = frozenset(
         AuditEvent.REMINDER_QUEUED,
         AuditEvent.ALERT_MESSAGE_SETTLED,
         AuditEvent.ANSWERS_VIEWED,
+        AuditEvent.FILE_SAVED,
     }
 )
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""

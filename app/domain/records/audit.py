@@ -78,6 +78,7 @@ class AuditEvent(StrEnum):
     ANSWERS_VIEWED = "site:answers:viewed"
     TRAIL_VIEWED = "site:record:viewed"
     TRAIL_SAVED = "site:record:saved"
+    FILE_SAVED = "site:record:exported"
     CORRECTION_PROPOSED = "site:correction:proposed"
     CORRECTION_APPROVED = "site:correction:approved"
     CORRECTION_DECLINED = "site:correction:declined"

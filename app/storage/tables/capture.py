@@ -12,7 +12,8 @@ from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.storage.tables.columns import big_key_type, enum_type, json_type
 
-PAPER_DIFFERS = sa.text("outcome = 'differs'")
+PAPER_WAITS = sa.text("outcome IN ('first', 'differs')")
+"""What the index of paper entries that may wait holds; said word for word in a query to use it."""
 ALERT_OPEN = sa.text("closed_at IS NULL")
 """What the index of open alerts holds."""
 
@@ -124,10 +125,10 @@ class PaperEntry(SQLModel, table=True):
     __tablename__ = "paper_entry"
     __table_args__ = (
         sa.Index(
-            "ix_paper_entry_differs",
+            "ix_paper_entry_waits",
             "study_id",
-            sqlite_where=PAPER_DIFFERS,
-            postgresql_where=PAPER_DIFFERS,
+            sqlite_where=PAPER_WAITS,
+            postgresql_where=PAPER_WAITS,
         ),
     )
     id: int | None = Field(default=None, primary_key=True)

@@ -108,6 +108,8 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "same_answers_sent": conflict(
         N_("This form was sent already, with the same answers. Nothing was recorded.")
     ),
+    "no_pdf": conflict(N_("A PDF can't be made on this server. Please print a copy.")),
+    "not_sent": conflict(N_("This form has not been sent, so there is nothing to copy.")),
     "no_contact": conflict(N_("There is no address for this person.")),
     "identity_needed": invalid(N_("Please say how identity was checked.")),
     "unknown_channel": invalid(N_("Reminders go by one of these: %(allowed)s.")),

@@ -61,6 +61,11 @@ class LateAnswers:
     document: Mapping[str, AnswerValue]
     obstacle: Obstacle | None
 
+    def without_answers(self) -> "LateAnswers":
+        """For a reader who may not see answers: which form it is, and whether they could be accepted."""
+        blank = Quarantine(**{**self.quarantine.model_dump(), "answers": {}})
+        return replace(self, quarantine=blank, saved={}, document={})
+
 
 def read_late_answers(
     context: StaffContext, session: Session, participant: Participant, quarantine_id: int

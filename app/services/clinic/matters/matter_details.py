@@ -30,7 +30,6 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
-from app.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +78,50 @@ class MatterDetails:
 
 
 def get_matter(context: StaffContext, participant_id: int, name: MatterName) -> MatterDetails:
-    """A matter of one participant. Raises Refused("unknown_matter") for one of a kind decided elsewhere."""
+    """A matter of one participant, as far as this reader may know it; a look at answers is entered first.
+
+    Raises Refused("unknown_matter") for one of a kind decided elsewhere.
+    """
     if name.kind not in DECISIONS or name.kind is MatterKind.licence:
         raise Refused("unknown_matter")
-    with replace(context, act=None).unit_of_work() as work:
-        session = work.session
+    with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        study, site = participant.study_id, participant.site_id
-        plan = get_plan(context.installation, session, study)
-        matter = find_open_matter(context, session, participant_id, name)
-        sees_arm = not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site)
-        told = sees_arm or sees_matter(context, session, participant_id, name)
-        details = MatterDetails(
-            name=name,
-            subject=participant.subject,
-            zone=participant.zone,
-            plan=plan,
-            matter=matter,
-            settled=_read_settled(session, participant, name) if told else None,
-            decisions=DECISIONS[name.kind] if matter else (),
-            sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
-            sees_arm=sees_arm,
-            records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
-            proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
-            accepts=may_accept(context, participant),
-        )
-        if matter is None or matter.row is None:
-            return details
-        if name.kind is MatterKind.quarantine:
-            return _with_late_answers(context, work, participant, details)
-        if name.kind is MatterKind.conflict:
-            return _with_conflict(context, work, participant, details, matter.row.slot or "")
-        return details
+        details = _read_details(context, session, participant, name)
+        form = ""
+        row = details.matter.row if details.matter else None
+        if row is not None and name.kind is MatterKind.quarantine:
+            late = read_late_answers(context, session, participant, int(name.ref))
+            details, form = _with_late_answers(context, details, late), record_name(late.slot)
+        elif row is not None and name.kind is MatterKind.conflict:
+            found = _find_slot(session, row.slot or "")
+            details, form = _with_conflict(context, session, participant, details, found), record_name(found)
+    if form and details.sees_answers:
+        _record_look(context, participant_id, form, name)
+    return details
+
+
+def _read_details(
+    context: StaffContext, session: Session, participant: Participant, name: MatterName
+) -> MatterDetails:
+    study, site = participant.study_id, participant.site_id
+    plan = get_plan(context.installation, session, study)
+    matter = find_open_matter(context, session, key_of(participant), name)
+    sees_arm = not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site)
+    told = sees_arm or sees_matter(context, session, key_of(participant), name)
+    return MatterDetails(
+        name=name,
+        subject=participant.subject,
+        zone=participant.zone,
+        plan=plan,
+        matter=matter,
+        settled=_read_settled(session, participant, name) if told else None,
+        decisions=DECISIONS[name.kind] if matter else (),
+        sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
+        sees_arm=sees_arm,
+        records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
+        proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
+        accepts=may_accept(context, participant),
+    )
 
 
 def get_licence(context: StaffContext, ref: str) -> OpenMatter | None:
@@ -120,35 +131,35 @@ def get_licence(context: StaffContext, ref: str) -> OpenMatter | None:
         return None if scope is None else find_open_licence(context, session, scope, ref)
 
 
-def _with_late_answers(
-    context: StaffContext, work: UnitOfWork, participant: Participant, details: MatterDetails
-) -> MatterDetails:
-    late = read_late_answers(context, work.session, participant, int(details.name.ref))
-    if details.sees_answers:
-        _record_look(work, late.slot, details.name)
+def _with_late_answers(context: StaffContext, details: MatterDetails, late: LateAnswers) -> MatterDetails:
     accepts = details.accepts and late.obstacle is None
     open_to = tuple(each for each in details.decisions if accepts or each is not MatterDecision.accepted)
-    return replace(details, late=late, shown=fingerprint_answers(context, late), decisions=open_to)
+    shown = fingerprint_answers(context, late)
+    if not details.sees_answers:
+        late = late.without_answers()
+    return replace(details, late=late, shown=shown, decisions=open_to)
 
 
 def _with_conflict(
-    context: StaffContext, work: UnitOfWork, participant: Participant, details: MatterDetails, slot_id: str
+    context: StaffContext, session: Session, participant: Participant, details: MatterDetails, slot: Slot
 ) -> MatterDetails:
-    slot = work.session.exec(select(Slot).where(Slot.public_id == slot_id)).one()
-    study = work.session.get_one(Study, participant.study_id)
-    if details.sees_answers:
-        _record_look(work, slot, details.name)
+    study = session.get_one(Study, participant.study_id)
     conflict = ConflictingForm(
         define_form(context.installation, study.code, slot, participant.language),
-        read_conflicting_answers(work.session, key_of(slot)),
+        read_conflicting_answers(session, key_of(slot)) if details.sees_answers else (),
         slot.submitted_at is not None,
     )
     return replace(details, conflict=conflict)
 
 
-def _record_look(work: UnitOfWork, slot: Slot, name: MatterName) -> None:
-    seen = FieldChange(record_name(slot), "matter", None, str(name))
-    work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(slot.participant_id), changes=[seen])
+def _find_slot(session: Session, public_id: str) -> Slot:
+    return session.exec(select(Slot).where(Slot.public_id == public_id)).one()
+
+
+def _record_look(context: StaffContext, participant_id: int, form: str, name: MatterName) -> None:
+    seen = FieldChange(form, "matter", None, str(name))
+    with replace(context, act=None).unit_of_work() as work:
+        work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(participant_id), changes=[seen])
 
 
 def _read_settled(session: Session, participant: Participant, name: MatterName) -> SettledMatter | None:

@@ -1,4 +1,4 @@
-"""Two entries of one sheet of paper that differ: where, and what the data manager chooses of them."""
+"""Paper entries that wait for the data manager: two that differ, or one of a form that was sent meanwhile."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,12 +7,14 @@ from sqlmodel import Session, col, select
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.corrections import find_changed_items
-from app.domain.capture.document import complete_document
+from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.paper import PaperOutcome, classify_paper
 from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_unasked
 from app.domain.people.names import check_reason
+from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
+from app.services.capture.submission import get_first_response
 from app.services.clinic.paper.entries import check_takes_paper, read_paper_form
 from app.services.clinic.paper.storing import (
     CheckedPaper,
@@ -37,7 +39,9 @@ CHOICES = ("first", "second")
 class PaperDifference:
     """Two entries of a form that differ, by whom, and where: codes of items, `COLLECTED_ON` for the day.
 
-    `own`: this reader entered one of them, and leaves it to somebody else.
+    `second` is `first` where one entry waits for another and the form was sent meanwhile; nothing differs
+    then, and `sent` are the answers of the phone, as far as this reader may see them. `own`: this reader
+    entered one of the two, and leaves it to somebody else.
     """
 
     form: PaperForm
@@ -46,6 +50,11 @@ class PaperDifference:
     names: Mapping[str, str]
     differing: tuple[str, ...]
     own: bool
+    sent: Mapping[str, AnswerValue] | None = None
+
+    @property
+    def waits_alone(self) -> bool:
+        return self.first is self.second
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +71,16 @@ class PaperChoices:
 
 
 def view_paper_difference(context: StaffContext, participant_id: int, slot_id: str) -> PaperDifference:
-    """Two entries that wait for a decision; the look at their answers is audited.
+    """The entries that wait for a decision; the look at their answers is audited.
 
     Raises Refused("matter_closed") where there are none.
     """
-    with replace(context, act=None).unit_of_work() as work:
-        found = _read(context, work.session, participant_id, slot_id)
+    with context.read() as session:
+        found = _read(context, session, participant_id, slot_id)
         seen = FieldChange(record_name(found.form.slot), "paper", None, found.second.public_id)
+    with replace(context, act=None).unit_of_work() as work:
         work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(participant_id), changes=[seen])
-        return found
+    return found
 
 
 def settle_paper(
@@ -79,7 +89,8 @@ def settle_paper(
     """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
 
     Of a form that was sent meanwhile the choice lies apart, beside what was sent; of one that takes no paper
-    any more, because nobody expects it, both entries can only be set aside.
+    any more, because nobody expects it, both entries can only be set aside; and so they are where the choice
+    is what was sent.
 
     Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
     "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
@@ -105,6 +116,9 @@ def settle_paper(
         dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
         document = _chosen_document(found, choices.chosen)
         checked = _checked(found, dated, document, reason)
+        if _is_sent(work.session, found.form, document):
+            record_entry(context, work, found.form, checked, PaperOutcome.discarded)
+            return PaperOutcome.discarded
         became = store_paper(context, work, found.form, checked, PaperOutcome.settled)
         if became is PaperOutcome.kept_apart:  # the two entries wait no more all the same
             record_entry(context, work, found.form, checked, PaperOutcome.discarded)
@@ -114,8 +128,10 @@ def settle_paper(
 def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
     form = read_paper_form(context, session, participant_id, slot_id)
     second = find_waiting_entry(session, form.slot)
-    if second is None or second.outcome is not PaperOutcome.differs:
+    if second is None or not (second.outcome is PaperOutcome.differs or form.slot.submitted_at):
         raise Refused("matter_closed")
+    if second.outcome is PaperOutcome.first:
+        return _read_alone(context, session, form, second)
     before = select(PaperEntry).where(
         PaperEntry.slot_id == form.slot.id,
         PaperEntry.outcome == PaperOutcome.first,
@@ -127,6 +143,24 @@ def _read(context: StaffContext, session: Session, participant_id: int, slot_id:
     names = find_staff_names(session, {first.entered_by, second.entered_by})
     own = context.actor.id in (first.entered_by, second.entered_by)
     return PaperDifference(form, first, second, names, (*days, *items), own)
+
+
+def _read_alone(
+    context: StaffContext, session: Session, form: PaperForm, entry: PaperEntry
+) -> PaperDifference:
+    """One entry that waits for no second any more, because the form was sent."""
+    who = form.participant
+    sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    sent = get_first_response(session, form.slot).answers if sees else None
+    names = find_staff_names(session, {entry.entered_by})
+    return PaperDifference(form, entry, entry, names, (), entry.entered_by == context.actor.id, sent)
+
+
+def _is_sent(session: Session, form: PaperForm, document: ValidAnswers) -> bool:
+    """Whether the form was sent with these very answers."""
+    if form.slot.submitted_at is None:
+        return False
+    return content_digest(document) == get_first_response(session, form.slot).content_sha256
 
 
 def _chosen_document(found: PaperDifference, chosen: Mapping[str, str]) -> ValidAnswers:

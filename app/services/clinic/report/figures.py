@@ -9,6 +9,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from app.domain.capture.answers import CollectionMode
+from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason
 from app.domain.plans.status import Status
 from app.domain.report.completeness import FormFacts, RateRules, RuleSet
@@ -42,6 +44,9 @@ class ReportTable(StrEnum):
     blanks = "blanks"
     recruitment = "recruitment"
     diary = "diary"
+    modes = "modes"
+    corrections = "corrections"
+    corrections_by_site = "corrections_by_site"
 
 
 class ReportPart(StrEnum):
@@ -51,6 +56,7 @@ class ReportPart(StrEnum):
     timing = "timing"
     recruitment = "recruitment"
     diary = "diary"
+    corrections = "corrections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,16 @@ def _blank(figure: str, group: Group, _rules: RateRules) -> bool:
     return figure == "asked" or bool(group["blank"])
 
 
+def _mode(figure: str, group: Group, _rules: RateRules) -> bool:
+    return figure in ("sent", group["mode"]) or (figure == "helped" and bool(group["helped"]))
+
+
+def _correction(figure: str, group: Group, _rules: RateRules) -> bool:
+    if figure == "justified":
+        return bool(group["justified"])
+    return figure in ("proposed", group["outcome"] or "undecided")
+
+
 def _person(figure: str, group: Group, _rules: RateRules) -> bool:
     if figure == "due":
         return SignInDelay(group["delay"]) is not SignInDelay.pending
@@ -152,6 +168,8 @@ _SETTLED = ("settled", "on_time")
 _ON_TIME = {"on_time_share": ("on_time", "settled")}
 _DAYS = ("sent", *(each.value for each in DaysFromTarget))
 _TIMES = ("sent", *(each.value for each in CompletionTime))
+_MODES = ("sent", *(each.value for each in CollectionMode), "helped")
+_CORRECTIONS = ("proposed", "undecided", *(each.value for each in CorrectionOutcome), "justified")
 _PEOPLE = ("enrolled", "due", SignInDelay.in_time.value, SignInDelay.later.value, SignInDelay.never.value)
 
 TABLES: Mapping[ReportTable, TableRule] = {
@@ -194,6 +212,15 @@ TABLES: Mapping[ReportTable, TableRule] = {
     ReportTable.diary: TableRule(
         ReportPart.diary, FormFigures.diary, (), _SETTLED, _settled, {"adherence": ("on_time", "settled")},
         _study_week,
+    ),
+    ReportTable.modes: TableRule(
+        ReportPart.completeness, FormFigures.modes, _FORM, _MODES, _mode, {}
+    ),
+    ReportTable.corrections: TableRule(
+        ReportPart.corrections, FormFigures.corrections, ("instrument",), _CORRECTIONS, _correction, {}
+    ),
+    ReportTable.corrections_by_site: TableRule(
+        ReportPart.corrections, FormFigures.corrections, ("site_id",), _CORRECTIONS, _correction, {}
     ),
 }  # fmt: skip
 """Every table of the report, in the order in which they are read."""

@@ -150,7 +150,7 @@ def _forms(
     ]
     found = list_forms(connection, source, selection, wanted, after, None if limit is None else limit + 1)
     rows, last = _cut(found, limit)
-    more = (last.subject, last.slot_id) if last else None
+    more = (last.subject, last.key) if last else None
     total = sum(group["count"] for group in groups)
     return FigureRows(scope, total, forms=tuple(rows), after=more, readable=readable)
 

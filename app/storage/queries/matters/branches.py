@@ -236,7 +236,9 @@ def _conflicting(shape: MatterShape) -> list[Branch]:
 
 
 def _on_paper(shape: MatterShape) -> list[Branch]:
-    """Two entries of a sheet of paper that differ, until a newer one settles them; also of a sent form."""
+    """Two entries of a sheet of paper that differ, or one that waits for its second, of a form that was sent
+    meanwhile; until a newer one settles them.
+    """
     newer = sa.orm.aliased(PaperEntry)
     later = sa.exists().where(
         col(newer.slot_id) == col(PaperEntry.slot_id),
@@ -250,12 +252,16 @@ def _on_paper(shape: MatterShape) -> list[Branch]:
         participant_id=col(Participant.id),
         slot_id=col(Slot.id),
         at=col(PaperEntry.entered_at),
+        one=col(PaperEntry.outcome),
     )
     # The condition of the index, written out so that it is used.
-    differing = _of_forms(branch, PaperEntry).where(
-        sa.literal_column("paper_entry.outcome = 'differs'"), col(PaperEntry.study_id) == _STUDY
+    waiting = _of_forms(branch, PaperEntry).where(
+        sa.literal_column("paper_entry.outcome IN ('first', 'differs')"), col(PaperEntry.study_id) == _STUDY
     )
-    return [differing.where(~later)]
+    decides = sa.or_(
+        col(PaperEntry.outcome) == code_literal(PaperOutcome.differs), col(Slot.submitted_at).is_not(None)
+    )
+    return [waiting.where(decides, ~later)]
 
 
 def _unexplained(shape: MatterShape) -> list[Branch]:

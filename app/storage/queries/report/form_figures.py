@@ -21,7 +21,7 @@ from app.domain.report.ledger import NO_ARM
 from app.domain.report.spreads import LONG_TIME
 from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score, local_days_between
 from app.storage.queries.slots import status_expression
-from app.storage.tables.capture import Response
+from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -45,6 +45,8 @@ class FormFigures(StrEnum):
     minutes = "minutes"
     blanks = "blanks"
     diary = "diary"
+    modes = "modes"
+    corrections = "corrections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,9 @@ class FormSelection:
 
 @dataclass(frozen=True, slots=True)
 class ListedForm:
-    """One form behind a figure."""
+    """One form behind a figure. `key` continues the list: the form's, or that of its correction."""
 
-    slot_id: int
+    key: int
     participant: str
     subject: str
     slot: str
@@ -145,14 +147,16 @@ def list_forms(
         name: each.label(f"fact_{name}") for name, each in _facts(figures, chosen).items()
     }
     status = status_expression(sa.literal(chosen.at)).label("status")
-    known = _of_study(sa.select(*_LISTED, status, *facts.values()), figures, chosen).cte("known")
+    own = col(Correction.id) if figures is FormFigures.corrections else col(Slot.id)
+    listed = (own.label("key"), *_LISTED, status)
+    known = _of_study(sa.select(*listed, *facts.values()), figures, chosen).cte("known")
     known = known.prefix_with("MATERIALIZED")  # or PostgreSQL computes each fact for each combination anew
     alike = [
         sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in each.items())) for each in wanted
     ]
-    subject, key = known.c.subject, known.c.id
+    subject, key = known.c.subject, known.c.key
     statement = (
-        sa.select(*(known.c[column.name] for column in (*_LISTED, status)))
+        sa.select(*(known.c[column.name] for column in listed))
         .where(
             _any_of(alike),
             sa.or_(subject > after[0], sa.and_(subject == after[0], key > after[1])),
@@ -164,7 +168,6 @@ def list_forms(
 
 
 _LISTED: tuple[Any, ...] = (
-    col(Slot.id),
     col(Participant.public_id).label("participant"),
     col(Participant.subject),
     col(Slot.public_id).label("slot"),
@@ -211,6 +214,14 @@ def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
         return _labelled({**_form(where), "late": col(Slot.out_of_window), "days": _days_from_target()})
     if figures is FormFigures.minutes:
         return _labelled({**_form(where), "minutes": _minutes()})
+    if figures is FormFigures.modes:
+        helped = col(_FIRST.helped_by).is_not(None)
+        return _labelled({**_form(where), "mode": col(_FIRST.mode), "helped": helped})
+    if figures is FormFigures.corrections:
+        justified = col(CorrectionDecision.late_reason).is_not(None)
+        outcome = col(CorrectionDecision.outcome)
+        places = {"instrument": where["instrument"], "site_id": where["site_id"]}
+        return _labelled({**places, "outcome": outcome, "justified": justified})
     if figures is FormFigures.blanks:
         return _labelled(
             {"instrument": where["instrument"], "item": _ANSWER.c.key, "blank": _ANSWER.c.value.is_(None)}
@@ -265,6 +276,8 @@ def _of_study(statement: sa.Select[Any], figures: FormFigures, chosen: FormSelec
     )
     if figures is FormFigures.diary:
         return statement.where(diary, col(Slot.closes_at) <= chosen.at)
+    if figures is FormFigures.corrections:
+        return statement
     statement = statement.where(col(Slot.for_day).is_(None), sa.not_(diary))
     if figures is FormFigures.weeks:
         return statement.where(col(Slot.closes_at) <= chosen.at)
@@ -292,7 +305,11 @@ def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
         )
         return statement.outerjoin(_LATEST, latest)
     first = sa.and_(col(_FIRST.slot_id) == slot, col(_FIRST.version) == 1)
-    if figures is FormFigures.days:
+    if figures is FormFigures.corrections:
+        decided = col(CorrectionDecision.correction_id) == col(Correction.id)
+        own = col(Correction.slot_id) == slot
+        return statement.join(Correction, own).outerjoin(CorrectionDecision, decided)
+    if figures in (FormFigures.days, FormFigures.modes):
         return statement.join(_FIRST, first)
     if figures is FormFigures.minutes:  # how long somebody took on paper is not known
         return statement.join(_FIRST, sa.and_(first, col(_FIRST.collected_on).is_(None)))

@@ -1,0 +1,42 @@
+"""A certified copy of a submitted form as a PDF: the printed sheet of its page, as a file."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.clinic.forms.pdf_sheet import can_make_pdf, make_pdf, read_printed_lines
+from app.clinic.forms.slot_page import VersionNumber, build_slot_page
+from app.clinic.request import PermittedRequest
+from app.domain.refusal import Refused
+from app.services.clinic.downloads import record_form_copy
+from app.web.middleware.head import is_bodiless
+from app.web.pages.rendering import Pages
+from app.web.urls import FORM_COPY
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(FORM_COPY)
+def save_form_copy(desk: PermittedRequest, slot: str, version: VersionNumber = None) -> Response:
+    """The copy as a file; the look at the answers and the file are both in the trail.
+
+    Raises Refused: "no_pdf", "unknown_slot", "not_sent".
+    """
+    if is_bodiless(desk.request):
+        raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
+    if not can_make_pdf():
+        raise Refused("no_pdf")
+    page = build_slot_page(desk, slot, version=version)
+    if page.answers is None:
+        raise Refused("not_sent")
+    pages: Pages = desk.request.app.state.pages
+    html = pages.block(replace(page, copy_url=""), desk.frame, "main")
+    title = f"{page.subject} {page.visit} {page.name}"
+    made = make_pdf(read_printed_lines(html), title, f"{page.subject} · {page.visit}", desk.frame.lang)
+    number, form = page.answers.version, page.answers.instrument.partition(" ")[0]
+    record_form_copy(desk.context, desk.participant.participant_id, f"slot:{page.visit}/{form}", number)
+    name = f"{page.subject}-{page.visit}-{form}-v{number}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(made, media_type="application/pdf", headers=headers)

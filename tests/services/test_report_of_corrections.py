@@ -1,0 +1,74 @@
+"""What the report counts beside completeness: corrections by form and site, and how forms were filled in."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.records.access import Role
+from app.services.clinic.report.figures import ReportTable
+from app.services.clinic.report.report import FigureAddress, list_figure_rows
+from app.services.clinic.report.scope import ReportFilter
+from app.services.core.installation import Installation
+from app.storage.tables.capture import Correction, CorrectionDecision
+from app.storage.tables.studies import Site
+from tests.services.beginnings import site_of
+from tests.services.people import Person
+from tests.services.report_stage import CLOSED, GOLDEN, NORMAL
+from tests.services.report_tables import cells, line, reader, table
+from tests.stages import Stage
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return GOLDEN
+
+
+@pytest.fixture
+def site(installation: Installation) -> Site:
+    return site_of(installation)
+
+
+@pytest.mark.req("COR-05", "CAP-21")
+def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_came(
+    installation: Installation, site: Site
+) -> None:
+    """Three proposals about two forms: one waits, one was declined, one approved after the plan's days."""
+    decided = (None, ("declined", None), ("approved", "found when the file was read"))
+    whose = (NORMAL[0], NORMAL[1], NORMAL[1])
+    beside = sa.create_engine(installation.engine.url)
+    with beside.begin() as connection:
+        for number, (subject, decision) in enumerate(zip(whose, decided, strict=True), start=1):
+            slot = Person(installation, site, subject).slot("W6")
+            about = {"id": number, "participant_id": slot.participant_id}
+            proposal: dict[str, object] = {
+                **about, "public_id": f"c{number}", "study_id": slot.study_id, "slot_id": slot.id,
+                "response_version": 1, "changes": {}, "words": "slip", "told_on": CLOSED.date(),
+                "evidence": CorrectionEvidence.telephone, "proposed_at": CLOSED, "proposed_by": "n",
+            }  # fmt: skip
+            connection.execute(sa.insert(Correction), [proposal])
+            if decision:
+                signed = {
+                    **about, "correction_id": number, "outcome": CorrectionOutcome(decision[0]),
+                    "late_reason": decision[1], "decided_at": CLOSED, "decided_by": "d",
+                }  # fmt: skip
+                connection.execute(sa.insert(CorrectionDecision), [signed])
+    beside.dispose()
+    context, counts = reader(installation, site, Role.DATA_MANAGER), (3, 1, 1, 1, 1)
+    for name, where in (
+        (ReportTable.corrections, {"instrument": "qlq-c30"}),
+        (ReportTable.corrections_by_site, {"site_id": site.id}),
+    ):
+        found = table(context, name)
+        (only,) = found.lines
+        assert where.items() <= only.where.items()
+        assert tuple(only.counts.values()) == counts
+        for address, count in cells(found):
+            rows = list_figure_rows(context, ReportFilter(), address, limit=None)
+            assert (rows.total, len(rows.forms)) == (count, count), address
+    proposed = FigureAddress(ReportTable.corrections, "proposed")
+    twice = list_figure_rows(context, ReportFilter(), proposed, limit=2)
+    rest = list_figure_rows(context, ReportFilter(), proposed, twice.after or ("", 0))
+    assert [each.subject for each in (*twice.forms, *rest.forms)] == [NORMAL[0], NORMAL[1], NORMAL[1]]
+    assert line(table(context, ReportTable.modes), visit="W6").counts == {
+        "sent": 6, "own_device": 6, "site_device": 0, "paper": 0, "helped": 0,
+    }  # fmt: skip
