@@ -173,7 +173,7 @@ def test_a_wrong_choice_is_named_and_what_was_typed_stays(monitor: TestClient) -
     assert wrong.one("input", id="from_year")["value"] == "soon"
     assert "soon" not in wrong.text
     wrong = page(monitor, "/desk/report?to=2600-01-01&part=recruitment", 422)
-    assert "to: a date must lie between" in wrong.text
+    assert "Please check the year: a date must lie between" in wrong.text
     wrong = page(monitor, "/desk/report?from=soon&part=recruitment", 422)
     assert "Please check the date" in wrong.text
     assert page(monitor, "/desk/report?site=9999", 422).all("dl", class_="rates")

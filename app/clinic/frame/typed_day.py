@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Form, Query
 
 from app.domain.refusal import Refused
-from app.domain.typed_text import check_day, drop_unwritable, narrow_text
+from app.domain.typed_text import EARLIEST_DAY, LATEST_DAY, drop_unwritable, narrow_text
 from app.web.form_fields import VerbatimAct
 
 _WHOLE = re.compile("([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
@@ -46,12 +46,14 @@ class TypedDay:
             return None
 
     def parse(self, field: str) -> date:
-        """The day. Raises Refused: "bad_day", "impossible_date", both naming the field."""
+        """The day. Raises Refused: "bad_day", "impossible_day", both naming the field."""
         try:
             day = date.fromisoformat(self.text if _WHOLE.fullmatch(self.text) else "")
         except ValueError as bad:
             raise Refused("bad_day", field=field) from bad
-        return check_day(day, field)
+        if not EARLIEST_DAY <= day <= LATEST_DAY:
+            raise Refused("impossible_day", field=field, earliest=EARLIEST_DAY, latest=LATEST_DAY)
+        return day
 
     def boxes(self, name: str) -> Mapping[str, str]:
         """The boxes by the names that they have in a form."""

@@ -44,7 +44,7 @@ class ReportQuery:
         return RateRules(rule_set, self.late == _LATE)
 
     def choices(self, study: str) -> ReportFilter:
-        """The filter. Raises Refused: "bad_day", "impossible_date"."""
+        """The filter. Raises Refused: "bad_day", "impossible_day"."""
         site, visit = narrow_text(self.site), narrow_text(self.visit)
         return ReportFilter(study, site, visit, self.first_day, self.last_day, self.rate_rules)
 

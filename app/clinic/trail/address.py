@@ -29,7 +29,7 @@ class TrailQuery:
     item: str = ""
 
     def filter(self, study: str) -> TrailFilter:
-        """The filter. Raises Refused: "bad_day", "impossible_date"."""
+        """The filter. Raises Refused: "bad_day", "impossible_day"."""
         instrument, _, item = narrow_text(self.item).partition("/")
         return TrailFilter(
             study=study,

@@ -97,6 +97,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     ),
     "choice_needed": invalid(N_("Please choose one of the two entries wherever they differ.")),
     "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
+    "impossible_day": invalid(
+        N_("Please check the year: a date must lie between %(earliest)s and %(latest)s.")
+    ),
     "blank_and_typed": invalid(
         N_("%(item)s: there is an answer, and it is marked as left blank. Please keep one of the two.")
     ),
