@@ -1,6 +1,6 @@
 """Entering a paper form in a real browser: thirty keys for thirty questions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pyotp
@@ -60,7 +60,13 @@ def check_handed_over(page: Page, desk: PaperDesk) -> None:
     page.goto(f"{about}/hand-over")
     page.click("main form button.btn")
     expect(page.locator("h1")).to_have_text("Your study team has handed you this tablet")
-    for act in (page.go_back, page.reload, page.go_back, lambda: page.goto(about)):
+    acts: tuple[Callable[[], object], ...] = (
+        page.go_back,
+        page.reload,
+        page.go_back,
+        lambda: page.goto(about),
+    )
+    for act in acts:
         act()
         expect(page.locator("h1")).to_have_text("Sign in as study staff")
         assert desk.person.subject not in page.content()

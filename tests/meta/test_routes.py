@@ -112,5 +112,5 @@ def test_a_route_about_a_participant_names_a_permission(
 
 
 def test_every_permission_guards_a_route_or_what_a_page_shows() -> None:
-    shown = {Permission.ARM_SEE, Permission.ANSWERS_SEE}  # forms that tell the arm; the page of a form
+    shown = {Permission.ARM_SEE}  # forms that tell the arm
     assert {access.permission for access in ROUTES.values()} - {None} == set(Permission) - shown

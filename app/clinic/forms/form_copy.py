@@ -1,7 +1,5 @@
 """A certified copy of a submitted form as a PDF: the printed sheet of its page, as a file."""
 
-from dataclasses import replace
-
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -32,7 +30,7 @@ def save_form_copy(desk: PermittedRequest, slot: str, version: VersionNumber = N
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = desk.request.app.state.pages
-    html = pages.block(replace(page, copy_url=""), desk.frame, "main")
+    html = pages.block(page, desk.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
     made = make_pdf(read_printed_lines(html), title, f"{page.subject} · {page.visit}", desk.frame.lang)
     number, form = page.answers.version, page.answers.instrument.partition(" ")[0]

@@ -80,7 +80,13 @@ class SlotPage:
     error_at: str = ""  # the part of the page that was refused
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
-    copy_url: str = ""  # the same as a PDF; "" where none can be made here
+
+    @property
+    def copy_url(self) -> str:
+        """Where the answers are saved as a PDF; "" where none can be made here."""
+        if self.answers is None or not can_make_pdf():
+            return ""
+        return f"{self.action_url}/copy.pdf?version={self.answers.version}"
 
 
 VersionNumber = Annotated[int | None, Query(ge=1, le=10_000)]
@@ -158,7 +164,6 @@ def build_slot_page(
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
-    answers = _answers(desk, view, slot_id, version)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -179,7 +184,7 @@ def build_slot_page(
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
         error=error,
-        answers=answers,
+        answers=_answers(desk, view, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
         correct_url=f"{cell.url}/correction" if slot.submitted_at and corrects else "",
@@ -190,12 +195,7 @@ def build_slot_page(
         unreminded=_why_unreminded(desk, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
-        copy_url=_copy_url(cell, answers) if answers else "",
     )
-
-
-def _copy_url(cell: Cell, answers: AnswersCard) -> str:
-    return f"{cell.url}/copy.pdf?version={answers.version}" if can_make_pdf() else ""
 
 
 def _answers(
