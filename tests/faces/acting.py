@@ -81,7 +81,7 @@ def _visit(sites: SiteFixture) -> Press:
         urls.VISITS,
         body={"visit": "UNS", "on": day.isoformat()},
         other={"visit": "UNS", "on": (day + timedelta(days=1)).isoformat()},
-        words=(day + timedelta(days=1)).isoformat(),
+        words=f'maxlength="2" value="{day + timedelta(days=1):%d}"',
     )
 
 
