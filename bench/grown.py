@@ -37,9 +37,10 @@ def add_participants(made: Trial, count: int) -> None:
     places = [(number, *sites[number % len(sites)]) for number in range(1, count + 1)]
     made.copy(
         "participant",
-        "id,public_id,study_id,site_id,subject,zone,language,enrolled_at,reminders_wanted,version",
+        "id,public_id,study_id,site_id,subject,plan_version,zone,language,enrolled_at,reminders_wanted,version",
         (
-            f"{number}\tP{number}\t{study}\t{site}\t{code}-{number:06d}\t{ZONE}\ten\t{moment}\tt\t1\n"
+            f"{number}\tP{number}\t{study}\t{site}\t{code}-{number:06d}\t{PLAN_VERSION}\t{ZONE}\ten"
+            f"\t{moment}\tt\t1\n"
             for number, site, code in places
         ),
     )

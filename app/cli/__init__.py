@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "upkeep.schedules:declare_check_schedules",
         "compare every participant's forms with the plan",
     ),
+    "amend": ("upkeep.amend:declare_amend", "let a running study follow another version of its plan"),
     "verify-audit": (
         "checks:declare_verify",
         "check every link of the audit trail and the feed, and every record against it",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, get_day_names
 from babel.numbers import format_decimal
 
+from app.domain.plans.windows import local_day, start_of_day
 from app.i18n.languages import Language
 
 _MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
@@ -48,6 +49,15 @@ def format_local_time(at: datetime, zone: str, language: Language) -> str:
     """The same without the offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+
+
+def format_opening(at: datetime | None, zone: str, language: Language) -> str:
+    """The day on which a form opens, with the time where that is within the day; "" for None."""
+    if at is None:
+        return ""
+    day = local_day(at, zone)
+    whole = at == start_of_day(day, zone)
+    return format_day(day, language) if whole else format_local_time(at, zone, language)
 
 
 @lru_cache(maxsize=4096)

@@ -6,12 +6,9 @@ from typing import ClassVar, Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.domain.plans.windows import local_day
 from app.i18n import formats
-from app.patient.forms.page_builders import (
-    format_optional_day,
-    name_form,
-    url_of_form,
-)
+from app.patient.forms.page_builders import name_form, url_of_form
 from app.patient.refusals import PatientRoute
 from app.patient.request import (
     ParticipantRequest,
@@ -40,8 +37,8 @@ class FormCard:
 class HomePage:
     """What is due, soonest closing first; what then; and where to turn.
 
-    `reminded`: the study tells them of the next form. `finished`: they completed the study.
-    `call`: whom to call because of an answer of today.
+    `next_today`: the next form opens later today. `reminded`: the study tells them of it. `finished`: they
+    completed the study. `call`: whom to call because of an answer of today.
     """
 
     template: ClassVar[str] = "patient/home.html"
@@ -50,6 +47,7 @@ class HomePage:
     settings_url: str
     call_url: str
     next_on: str = ""
+    next_today: bool = False
     reminded: bool = False
     finished: bool = False
     notices: tuple[str, ...] = ()  # "pin_set" | "saved" | "language"
@@ -85,13 +83,14 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         for form in home.due
     )
     notices = {"ready": ("pin_set",), "saved": ("saved",)}.get(news, ())
-    next_on = format_optional_day(home.next_on, current.language)
+    zone = current.participant.zone
     return HomePage(
         cards=cards,
         sent_url="/sent",
         settings_url="/settings",
         call_url=CALL,
-        next_on=next_on,
+        next_on=formats.format_opening(home.next_at, zone, current.language),
+        next_today=home.next_on == local_day(current.context.at, zone),
         reminded=home.reminded,
         finished=home.finished,
         notices=notices,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 import orjson
@@ -179,13 +179,13 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
     else:
         form = get_form_definition(current.context, slot)
         name = name_form(current, form.name, form.occasion)
-        when = format_optional_day(_date(refused.details.get("day")), spoken)
-    next_on = get_home(current.context).next_on if code != "not_open" else None
-    return NoticePage(code, name, when, format_optional_day(next_on, spoken), receipt)
-
-
-def _date(day: object) -> date | None:
-    return day if isinstance(day, date) else None
+        day, opens_at = refused.details.get("day"), refused.details.get("opens_at")
+        when = format_optional_day(day if isinstance(day, date) else None, spoken)
+        if isinstance(opens_at, datetime):
+            when = formats.format_opening(opens_at, current.participant.zone, spoken)
+    next_at = get_home(current.context).next_at if code != "not_open" else None
+    next_on = formats.format_opening(next_at, current.participant.zone, spoken)
+    return NoticePage(code, name, when, next_on, receipt)
 
 
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:

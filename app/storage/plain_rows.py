@@ -28,6 +28,7 @@ class ParticipantRecord(NamedTuple):
     public_id: str
     study_id: int
     subject: str
+    plan_version: str
     language: str
     text_size: TextSize
     zone: str
@@ -46,10 +47,9 @@ class SiteRecord(NamedTuple):
 
 
 class StudyRecord(NamedTuple):
-    """A study by its code, with the plan version that new slots follow."""
+    """A study by its code."""
 
     code: str
-    plan_version: str
 
 
 class SlotRecord(NamedTuple):

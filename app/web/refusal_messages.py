@@ -133,6 +133,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "pack_of_other_study": conflict(N_("This pack is licensed to the study %(study)s.")),
     "not_in_plan": conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
     "unknown_wording": absent("unknown-wording"),
+    "older_plan": conflict(
+        N_("This study follows version %(present)s of its plan, and none that is older (%(version)s).")
+    ),
     "draft_plan": conflict(N_("This plan is a draft, which only a demonstration may use.")),
     "clock_behind": conflict(
         N_(

@@ -168,6 +168,7 @@ def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: ob
         ("blinded = true", 'blinded = true\nexemptions = ["No translation"]', "exemptions"),
         ("blinded = true", 'blinded = true\nemergency_phone = "nine"', "emergency_phone"),
         ("blinded = true\n", "", "blinded"),
+        ("blinded = true", 'blinded = true\ndiary_opens_at = "18:00"', "diary_opens_at"),  # of no diary
     ],
 )
 def test_bad_values_of_the_head_are_refused_by_key(old: str, new: str, key: str) -> None:
@@ -175,6 +176,17 @@ def test_bad_values_of_the_head_are_refused_by_key(old: str, new: str, key: str)
     bad = refused(visit(), head=HEAD.replace(old, new, 1))
     assert bad.key == key
     assert bad.allowed
+
+
+def test_a_diary_may_open_at_an_hour_of_its_day() -> None:
+    def headed(clock: str) -> str:
+        return HEAD.replace("blinded = true", f'blinded = true\ndiary_opens_at = "{clock}"', 1)
+
+    opened = [small(visit(), DIARY, head=headed(clock)).diary for clock in ("00:00", "21:00")]
+    assert [diary and diary.opens_at for diary in opened] == [time(0), time(21)]
+    assert (usual := small(visit(), DIARY).diary) is not None
+    assert usual.opens_at is None
+    assert refused(visit(), DIARY, head=headed("21:01")).key == "diary_opens_at"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Reminders of a window, which of them is owed, and the next moment at which a slot owes anything."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -65,6 +66,24 @@ def test_a_diary_day_has_one_reminder_at_seven_in_the_evening() -> None:
     assert plan_reminders(SHIPPED, slot("D3")) == (
         Reminder(ReminderKind.entry, datetime(2026, 1, 13, 11, tzinfo=UTC)),
     )
+
+
+@pytest.mark.req("TIM-06")
+def test_a_diary_that_opens_at_an_hour_reminds_from_then_on_and_closes_as_before() -> None:
+    diary = SHIPPED.diary
+    assert diary is not None
+    late = replace(SHIPPED, diary=replace(diary, opens_at=time(20)))
+    opened, usual = slot("D3", late).window, slot("D3").window
+    assert opened is not None
+    assert usual is not None
+    assert opened.opens_at == opened.due_at == datetime(2026, 1, 13, 12, tzinfo=UTC)
+    same = replace(opened, opens_at=usual.opens_at, due_at=usual.due_at)
+    assert same == usual
+    at_eight = Reminder(ReminderKind.entry, opened.opens_at)
+    assert plan_reminders(late, slot("D3", late)) == (at_eight,)
+    assert plan_reminders(late, slot("D3", late), time(8)) == (at_eight,)
+    assert plan_reminders(late, slot("D3", late), time(21)) == plan_reminders(SHIPPED, slot("D3"), time(21))
+    assert slot("W6", late) == slot("W6")
 
 
 def test_a_chosen_hour_stands_in_place_of_both_of_the_plan() -> None:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.plans.checks import check_amendment
+from app.domain.plans.plan import Plan
 from app.domain.plans.rescheduling import (
     SlotMove,
     StandingSlot,
+    merge_versions,
     out_of_plan_code,
     plan_moves,
     window_moves,
@@ -40,8 +43,9 @@ def stored(planned: PlannedSlot, key: int, facts: SlotFacts = SlotFacts()) -> St
 class Forms:
     """A participant's forms, changed as the moves say."""
 
-    def __init__(self, planned: Sequence[PlannedSlot]) -> None:
+    def __init__(self, planned: Sequence[PlannedSlot], at: datetime = NOW) -> None:
         self.rows = {key: stored(each, key) for key, each in enumerate(planned, start=1)}
+        self.at = at
 
     def diary(self) -> list[StandingSlot]:
         return [row for row in self.rows.values() if row.is_diary]
@@ -52,7 +56,7 @@ class Forms:
             self.rows[key] = replace(row, facts=replace(row.facts, begun_at=NOW))
 
     def moves(self, planned: Sequence[PlannedSlot]) -> tuple[SlotMove, ...]:
-        return plan_moves(list(self.rows.values()), planned, None, NOW)
+        return plan_moves(list(self.rows.values()), planned, None, self.at)
 
     def reschedule(self, planned: Sequence[PlannedSlot]) -> None:
         for move in self.moves(planned):
@@ -116,6 +120,123 @@ def _check_days(forms: Forms, days: Sequence[PlannedSlot]) -> None:
         week = {day + DAY * number for number in range(each.covers_days)}
         begun = [row for row in forms.diary() if row.is_touched and row.planned.for_day in week]
         assert len(live) == 1 or (not live and each.covers_days == 7 and begun)
+
+
+DAILY = DIARY[DIARY.index("  { code") :]
+LONGER = """  { code = "D{n}", repeat = { from = 0, to = 13, step = 1, unit = "days" } },
+  { code = "DW{n}", repeat = { from = 2, to = 6, step = 1, unit = "weeks" } },
+]
+"""
+SHORTER = """  { code = "D{n}", repeat = { from = 0, to = 3, step = 1, unit = "days" } },
+  { code = "DV{n}", repeat = { from = 1, to = 5, step = 1, unit = "weeks" } },
+]
+"""
+
+
+def following(version: str, phases: str, *visits: str) -> Plan:
+    """The small plan in a later version, with another diary and other visits."""
+    head = HEAD.replace('version = "1.0"', f'version = "{version}"', 1).replace('"2.1"', f'"{version}"')
+    return small(*visits, DIARY.replace(DAILY, phases), head=head)
+
+
+LATER = (
+    following("2.0", LONGER, visit(), visit("V2", offset="9")),
+    following("3.0", SHORTER, visit("V2", offset="5")),
+)
+
+
+class Followed:
+    """A participant's forms under one version after another, whatever else moves them."""
+
+    def __init__(self) -> None:
+        self.on, self.plan, self.earlier = date(2026, 2, 26), SHORT, list[Plan]()
+        self.forms = Forms(self.made_by(SHORT), datetime(2026, 2, 27, tzinfo=UTC))
+
+    def made_by(self, plan: Plan) -> tuple[PlannedSlot, ...]:
+        anchors = anchored(enrolment=ENROLLED, randomisation=self.on)
+        return plan_slots(plan, anchors, "A", BERLIN)
+
+    def planned(self, kept: Sequence[StandingSlot]) -> tuple[PlannedSlot, ...]:
+        own = {plan.version: self.made_by(plan) for plan in self.earlier}
+        return merge_versions(self.made_by(self.plan), kept, own)
+
+    def move(self, by: int) -> None:
+        self.on += by * DAY
+        version = self.plan.version
+        kept = [form for form in self.forms.rows.values() if form.stays_earlier(version)]
+        self.forms.reschedule(self.planned(kept))
+
+    def amend(self) -> None:
+        """The next version; what is begun or over stays as it is, to the last field."""
+        if len(self.earlier) == len(LATER):
+            return
+        self.earlier.append(self.plan)
+        self.plan = LATER[len(self.earlier) - 1]
+        rows, at = self.forms.rows, self.forms.at
+        kept = [form for form in rows.values() if form.outlasts_amendment(self.plan.version, at)]
+        before, planned = dict(rows), self.planned(kept)
+        self.forms.reschedule(planned)
+        assert self.forms.moves(planned) == (), "once is enough"
+        for form in before.values():
+            if form.is_touched or form.is_over(at):
+                after = rows[form.key]
+                assert (after.planned.window, after.facts) == (form.planned.window, form.facts)
+                assert after.planned.plan_version == form.planned.plan_version
+                # One whose day only a version between had is out of plan again.
+                assert after == form or form.out_of_plan or not self.has_of_its_own(form)
+            elif not rows[form.key].out_of_plan:
+                assert rows[form.key].planned.plan_version == self.plan.version
+
+    def has_of_its_own(self, form: StandingSlot) -> bool:
+        """Whether the form's own version has it, by these dates."""
+        plan = next(each for each in (*self.earlier, SHORT) if each.version == form.planned.plan_version)
+        day = form.planned.for_day
+        return any(
+            each.for_day == day and (day or each.key == form.planned.key) for each in self.made_by(plan)
+        )
+
+    def check(self) -> None:
+        """Each day ahead has exactly one form; a week that holds a begun entry needs none of its own."""
+        codes = [(row.planned.visit, row.planned.instrument) for row in self.forms.rows.values()]
+        assert len(set(codes)) == len(codes)
+        days = [(row.planned.for_day, row.planned.instrument) for row in self.forms.diary()]
+        assert len(set(days)) == len(days)
+        live = {row.planned.for_day: row for row in self.forms.diary() if not row.out_of_plan}
+        begun = {row.planned.for_day for row in self.forms.diary() if row.is_touched}
+        for each in self.made_by(self.plan):
+            if each.for_day is not None and each.window is not None and each.window.closes_at > self.forms.at:
+                week = {each.for_day + DAY * number for number in range(each.covers_days)}
+                assert each.for_day in live or (each.covers_days > 1 and week & begun)
+
+
+@pytest.mark.req("TIM-06")
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("move"), st.integers(-9, 9)),
+            st.tuples(st.just("touch"), st.integers(1, 24)),
+            st.tuples(st.just("wait"), st.integers(1, 15)),
+            st.tuples(st.just("amend"), st.just(0)),
+        ),
+        max_size=14,
+    )
+)
+def test_a_form_that_is_begun_or_over_outlasts_an_amendment_and_no_day_is_without(
+    acts: list[tuple[str, int]],
+) -> None:
+    check_amendment(SHORT, LATER[0], "2.0")
+    check_amendment(LATER[0], LATER[1], "3.0")
+    followed = Followed()
+    for act, number in acts:
+        if act == "move":
+            followed.move(number)
+        elif act == "amend":
+            followed.amend()
+        elif act == "wait":
+            followed.forms.at += number * DAY
+        elif number in followed.forms.rows:
+            followed.forms.touch(number)
+        followed.check()
 
 
 @given(st.integers(-10, 10))

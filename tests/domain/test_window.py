@@ -108,9 +108,17 @@ def test_months_keep_the_day_or_the_months_last_day(day: date, count: int) -> No
     assert reached.day == day.day or (reached.day < day.day and (reached + timedelta(days=1)).day == 1)
 
 
-@given(days, zones, st.integers(0, 30), st.integers(0, 30), st.integers(0, 40), st.integers(0, 96))
+@given(
+    days,
+    zones,
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 40),
+    st.integers(0, 96),
+    st.none() | st.integers(0, 21).map(time),
+)
 def test_the_moments_of_a_window_are_in_order(
-    target: date, zone: str, before: int, after: int, overdue: int, grace: int
+    target: date, zone: str, before: int, after: int, overdue: int, grace: int, clock: time | None
 ) -> None:
     window = build_window(
         add_units(target, -before, Unit.days),
@@ -119,6 +127,7 @@ def test_the_moments_of_a_window_are_in_order(
         zone,
         overdue_after=overdue,
         grace_hours=grace,
+        opens_clock=clock,
     )
     order = [window.opens_at, window.due_at, window.overdue_at, window.closes_at, window.grace_until]
     assert order == sorted(order)

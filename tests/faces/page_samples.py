@@ -238,6 +238,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         *own_pages(),
         home(),
         replace(home(), next_on="", finished=True),
+        replace(home(), cards=(), next_today=True),
         home("overdue", "in_progress", "due", "open", answered=12, notices=("pin_set", "saved", "language")),
         *(begin(error, who) for error in ("", "who", "scribe") for who in ("", "self", "scribe")),
         review(),

@@ -70,6 +70,10 @@ def test_days_and_moments_read_as_people_write_them(
     assert formats.format_moment(AT, "Asia/Shanghai", spoken) == moment
     assert formats.format_clock(AT, "Asia/Shanghai", spoken) == clock
     assert formats.format_number(1234.5, spoken) == "1,234.5"
+    midnight = datetime(2026, 11, 26, 16, tzinfo=UTC)
+    assert formats.format_opening(midnight, "Asia/Shanghai", spoken) == day
+    assert formats.format_opening(AT, "Asia/Shanghai", spoken) == moment.removesuffix(" (UTC+08:00)")
+    assert formats.format_opening(None, "Asia/Shanghai", spoken) == ""
 
 
 def test_an_unsure_translation_never_shows(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from app.storage.tables.columns import metadata
 
 KEPT = {
-    "participant": "id public_id study_id site_id subject zone language arm enrolled_at consent_version "
-    "consented_on reminders_wanted identity_check pin_hash birth_hash text_size remind_at "
+    "participant": "id public_id study_id site_id subject plan_version zone language arm enrolled_at "
+    "consent_version consented_on reminders_wanted identity_check pin_hash birth_hash text_size remind_at "
     "reminders_paused_until activated_at exit_kind exit_at version",
     "contact": "participant_id channel address_sealed recorded_at",
     "device": "id participant_id token_hash label bound_at seen_at revoked_at locked_at "

@@ -21,6 +21,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "score": ("--instrument", "qlq-c30@3.0", "missing.csv", "out.csv"),
     "screens": (),
     "load-study": ("sbrt-nsclc", "--plan", "1.0"),
+    "amend": ("sbrt-nsclc", "--plan", "1.1", "--reason", "amendment 1"),
     "open-site": ("sbrt-nsclc", "0571", "--name", "H", "--phone", "1", "--hours", "8-17"),
     "set-urgent-words": ("sbrt-nsclc", "0571", "--language", "en", "--words", "Call"),
     "create-user": ("n@s.example", "--name", "N", "--role", "nurse", "--study", "sbrt-nsclc"),

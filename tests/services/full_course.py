@@ -41,6 +41,7 @@ from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import list_study_people
 from app.services.people.staff_links import InvitationEntry, invite_person, read_link, use_link
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
+from app.services.schedule.amendment.amendments import begin_amendment, follow_amendment, open_amendment
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.setup.site_words import set_urgent_words
 from app.services.setup.studies import create_client, create_staff, grant_role
@@ -68,6 +69,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _let_the_edc_in(person)
     _import_pack(person)
     _settle(person)
+    _amend(person)
     make_cut(StaffContext(installation, SYSTEM, LATER), "sbrt-nsclc", "IA1", "interim")
     _confirm_clock(person)
     assert seal_days(ClockContext(installation, LATER)) == 1
@@ -213,6 +215,14 @@ def _settle(person: Person) -> None:
             )
         )  # fmt: skip
         work.record(AuditEvent.MATTER_SETTLED, study_chain(study), study, reason="in May")
+
+
+def _amend(person: Person) -> None:
+    """The study follows the next version of its plan, and so does whom the EDC registered last."""
+    context = StaffContext(person.installation, SYSTEM, LATER)
+    amendment = open_amendment(context, "sbrt-nsclc", "1.1")
+    begin_amendment(context, amendment, "protocol amendment 1")
+    follow_amendment(context, amendment, amendment.waiting[-1], "protocol amendment 1", confirmed=True)
 
 
 COURSE = grown(_course, SITE)

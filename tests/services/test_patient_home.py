@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -22,6 +22,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.engine import autocommit_engine
 from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
+from tests.refusals import expect_refusal
 from tests.services.people import START, Person, days, enrolled
 
 TODAY = date(2026, 3, 2)
@@ -162,6 +163,23 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
         assert verbs(statements) == ["SELECT"]
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
+
+
+def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: Person) -> None:
+    library = lone.installation.library
+    plan = library.plan("sbrt-nsclc", "1.0")
+    assert plan.diary is not None
+    late = replace(plan, diary=replace(plan.diary, opens_at=time(18)))
+    library = replace(library, plans={**library.plans, ("sbrt-nsclc", "1.0"): late})
+    lone = replace(lone, installation=replace(lone.installation, library=library))
+    lone.randomise(TODAY, START)
+    opens = START.replace(hour=10, minute=0)  # six in the evening in Shanghai
+    before = get_home(ParticipantContext(lone.installation, lone.participant(START), START))
+    assert ([form.for_day for form in before.due], before.next_on, before.next_at) == ([None], TODAY, opens)
+    with expect_refusal("not_yet_open"):
+        lone.begin("D0", START)
+    after = get_home(ParticipantContext(lone.installation, lone.participant(opens), opens))
+    assert {form.for_day for form in after.due} == {None, TODAY}
 
 
 def test_who_left_has_no_outlook(person: Person) -> None:

@@ -13,6 +13,7 @@ def test_a_stored_row_has_a_key_and_an_unsaved_one_is_refused() -> None:
         study_id=1,
         site_id=1,
         subject="0571-001",
+        plan_version="1.0",
         zone="Asia/Shanghai",
         language="en",
         enrolled_at=START,

@@ -72,6 +72,7 @@ def a_participant(work: UnitOfWork, study: int, site: int, subject: str) -> Part
         study_id=study,
         site_id=site,
         subject=subject,
+        plan_version="1.0",
         zone="Asia/Shanghai",
         language="zh_CN",
         enrolled_at=work.at,

@@ -12,6 +12,7 @@ _SENTENCES = {
     ScheduleFaultKind.moved_window: "{one} would open at {other} by the plan; it is stored otherwise",
     ScheduleFaultKind.overlap: "{one} and {other} are open on one day",
     ScheduleFaultKind.contradiction: "{one} is dated before {other}",
+    ScheduleFaultKind.earlier_plan: "follows plan {one}, the study {other}: `amend` is not finished",
 }
 
 

@@ -58,6 +58,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.VISIT_REQUESTED: N_("Visit added"),
     Event.VISIT_CANCELLED: N_("Visit cancelled"),
     Event.SCHEDULE_MENDED: N_("Schedule corrected by the operator"),
+    Event.PLAN_AMENDED: N_("Study moved to another version of its plan"),
+    Event.PLAN_FOLLOWED: N_("Forms moved to another version of the plan"),
     Event.DISPOSITION_RECORDED: N_("End of participation recorded"),
     Event.DISPOSITION_RECEIVED: N_("End of participation received from the EDC"),
     Event.DISPOSITION_UNDONE: N_("End of participation undone"),

@@ -16,6 +16,7 @@ from app.clinic.records.participant_rows import (
 )
 from app.domain.desk.next_step import ExpectedForm, NextStep, ParticipantStanding, choose_next_step
 from app.domain.instruments.severity import Severity
+from app.domain.plans.plan import weekly_codes
 from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.plans.windows import local_day
 from app.domain.records.participants import TeamRequestKind
@@ -152,7 +153,7 @@ def draw_diary(view: ParticipantOverview, symptoms: Mapping[str, str], language:
     dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]
     if view.plan.diary is None or not dated:
         return None
-    weekly = view.plan.diary.weekly_codes
+    weekly = weekly_codes(view.plans)
     entries = [(day, state, _diary_cell(view, state, symptoms)) for day, state in dated]
     daily_cells = [(day, cell) for day, state, cell in entries if state.slot.visit not in weekly]
     weekly_cells = [cell for _day, state, cell in entries if state.slot.visit in weekly]

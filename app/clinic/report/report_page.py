@@ -182,7 +182,7 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         query=query,
         counted=counted,
         sites=site_choices(report.scope),
-        visits=list_visits(report.scope.plan),
+        visits=list_visits(*report.scope.plans),
         tables=tuple(view_table(desk, counted, table, words) for table in report.tables),
         completion=headline.get("completion"),
         available=headline.get("available"),

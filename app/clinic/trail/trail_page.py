@@ -177,9 +177,9 @@ def _visits(scope: TrailScope) -> tuple[str, ...]:
     """The visits of the plan that this reader may know of, those of a diary apart, which are many."""
     masks = (scope.mask_at(None), *(scope.mask_at(site) for site in scope.sites))
     hidden = any(mask is not None and mask.whole for mask in masks)
-    rules = (rule for rule in scope.plan.visits if not rule.on_request)
+    rules = (rule for plan in scope.plans for rule in plan.visits if not rule.on_request)
     codes = dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,))
-    return tuple(code for code in codes if not (hidden and scope.plan.reveals_visit(code)))
+    return tuple(code for code in codes if not (hidden and scope.arm_mask.reveals_visit(code)))
 
 
 def _items(scope: TrailScope, words: TrailWords) -> Iterator[tuple[str, str]]:

@@ -31,14 +31,15 @@ class Arrival(StrEnum):
 
 
 def check_open(window: Window | None, facts: SlotFacts, at: datetime) -> None:
-    """Refuse unless the slot can be answered now; the code says why, with the day that matters."""
+    """Refuse unless the slot can be answered now; the code says why, with the day or moment that matters."""
     state = derive_status(window, facts, at)
     if state in ANSWERABLE:
         return
-    day = None
-    if window is not None:
-        day = window.opens_on if state is Status.planned else window.closes_on
-    raise Refused(_NO[state], **({"day": day} if day else {}))
+    if window is None:
+        raise Refused(_NO[state])
+    if state is Status.planned:
+        raise Refused(_NO[state], day=window.opens_on, opens_at=window.opens_at)
+    raise Refused(_NO[state], day=window.closes_on)
 
 
 def classify_arrival(

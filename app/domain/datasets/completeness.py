@@ -124,7 +124,7 @@ class CompletenessCounts:
     def _population(self, study: DatasetStudy, place: _Place) -> int:
         """All of the arm; of a visit that some arms alone have, theirs; or those who came to have it."""
         rule, arm = study.rules[place[1]], place[3]
-        if not rule.waits or (rule.arms and not study.sees_arm):
+        if not study.is_for_everybody(place[1]) or (rule.arms and not study.sees_arm):
             return self.counts[place]["told"]
         arms = rule.arms if arm == POOLED and rule.arms else (arm,)
         return sum(self.people[each] for each in arms)

@@ -21,7 +21,9 @@ _DIARY_FROM = 1000
 class DatasetStudy:
     """A study as of a cut: `at` is the cut's instant, `through` its number of the feed.
 
-    `numbers` are those of visits and diary days by code, `rules` those of the visits that the plan expects.
+    `earlier` are the versions of the plan that the study followed before, the newest first: forms of each
+    exist. `numbers` are those of visits and diary days by code, `rules` those of the visits that a version
+    expects; those that only an earlier one has come behind those of the plan.
     """
 
     study: str
@@ -32,18 +34,21 @@ class DatasetStudy:
     find_instrument: Callable[[str, str], Instrument]
     terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
     sees_arm: bool = True
+    earlier: tuple[Plan, ...] = ()
     numbers: Mapping[str, Decimal] = field(init=False, repr=False, compare=False)
     rules: Mapping[str, VisitRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        visits = {code: Decimal(place + 1) for code, place in visit_order(self.plan).items()}
-        phases = self.plan.diary.phases if self.plan.diary else ()
-        days = [phase.code_of(offset) for phase in phases for offset in phase.offsets]
+        plans = (self.plan, *self.earlier)
+        visits = {code: Decimal(place + 1) for code, place in visit_order(*plans).items()}
+        phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
+        days = dict.fromkeys(phase.code_of(offset) for phase in phases for offset in phase.offsets)
         diary = {code: Decimal(_DIARY_FROM + place) for place, code in enumerate(days)}
-        rules = [rule for rule in self.plan.visits if not rule.on_request]
-        expected = {rule.code_of(offset): rule for rule in rules for offset in rule.offsets or (0,)}
+        rules: dict[str, VisitRule] = {}
+        for plan in reversed(plans):
+            rules |= _expected(plan)
         object.__setattr__(self, "numbers", {**diary, **visits})
-        object.__setattr__(self, "rules", expected)
+        object.__setattr__(self, "rules", rules)
 
     def instrument(self, form: FormFact) -> Instrument:
         """The instrument of a form, in the version in which it is asked."""
@@ -68,6 +73,10 @@ class DatasetStudy:
         if visit not in self.numbers and stem in self.numbers and count.isdigit():
             return self.numbers[stem] + Decimal(int(count)) / 100
         return self.numbers.get(visit)
+
+    def is_for_everybody(self, visit: str) -> bool:
+        """Whether all of an arm come to have a visit: it waits for its date, in each version of the plan."""
+        return self.rules[visit].waits and all(visit in _expected(plan) for plan in self.earlier)
 
     def is_in_population(self, history: SubjectHistory) -> bool:
         """Whether the rates count this participant: randomised, where the plan does that, and consented."""
@@ -98,6 +107,12 @@ class DatasetStudy:
     def _place(self, form: FormFact) -> tuple[Decimal, str, str]:
         number = self.visit_number(form.visit)
         return (Decimal("Infinity") if number is None else number, form.visit, form.slot["instrument"])
+
+
+def _expected(plan: Plan) -> Mapping[str, VisitRule]:
+    """The visits that a plan expects, by their codes."""
+    rules = (rule for rule in plan.visits if not rule.on_request)
+    return {rule.code_of(offset): rule for rule in rules for offset in rule.offsets or (0,)}
 
 
 def _left_by(exits: tuple[ExitFact, ...], kinds: set[str], day: date) -> bool:

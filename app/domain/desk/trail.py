@@ -1,7 +1,7 @@
 """What a reader may see of audit entries: their kinds and fields, without the arm or answers for some."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -135,11 +135,12 @@ _TECHNICAL = frozenset(
     " key recorded_at recorded_by issued_at issued_by proposed_at proposed_by decided_at decided_by"
     " imported_at imported_by reviewed_at reviewed_by asked_at closed_by created_at loaded_at queued_at"
     " settled_at handed_over_by handed_slot_id received_at pulled_at restored_at window_version attempts"
-    " submission content_sha256 instrument_sha256 text_sha256 plan_sha256 listed_sha256 sha256 hash head"
-    " epoch algorithm presentation app_version mode originator device_offset device_skew feed token_hash"
+    " submission content_sha256 instrument_sha256 text_sha256 plan_sha256 to_sha256 listed_sha256 sha256 hash"
+    " head epoch algorithm presentation app_version mode originator device_offset device_skew feed token_hash"
     " code_hash secret_hash next_secret_hash acknowledged_at acknowledged_by entered_at entered_by wake_at"
     " alert_id lease_until edc_record.version as_of claimed_as_of resource contact.address_sealed"
-    " slot.correction slot.paper settled_by settlement.ref licence_decision.ref feed_hash made_by".split()
+    " slot.correction slot.paper settled_by settlement.ref licence_decision.ref feed_hash made_by"
+    " began_by".split()
 )
 """Fields that stand in the downloads alone."""
 
@@ -163,13 +164,13 @@ _NAMING = frozenset({"alert", "matter", "quarantine"})
 
 @dataclass(frozen=True, slots=True)
 class ArmMask:
-    """What of a plan tells the arm to a reader who may not see it.
+    """What of a plan, in any of its versions, tells the arm to a reader who may not see it.
 
     `whole`: the plan is blinded, so that visits, dates and words tell it too, not the arm alone; `words`
     finds those words.
     """
 
-    plan: Plan
+    plans: tuple[Plan, ...]
     whole: bool
     words: re.Pattern[str] | None
 
@@ -177,8 +178,15 @@ class ArmMask:
         """Whether a change is of a form or date of one arm, or of one that nobody knows."""
         if not self.whole:
             return False
-        place = change.about
-        return place is None or self.plan.reveals_visit(place.visit) or self.plan.reveals_arm(place.anchor)
+        return (
+            change.about is None
+            or self.reveals_visit(change.about.visit)
+            or any(plan.reveals_arm(change.about.anchor) for plan in self.plans)
+        )
+
+    def reveals_visit(self, visit: str) -> bool:
+        """Whether that a form of this visit is expected tells a participant's arm."""
+        return any(plan.reveals_visit(visit) for plan in self.plans)
 
     def hides_text(self, *values: object) -> bool:
         """Whether a text names an arm, or what only one arm has."""
@@ -191,19 +199,21 @@ class ArmMask:
         return change.field in ("arm", "body") or self.hides_subject(change) or self.hides_text(*said)
 
 
-def build_arm_mask(plan: Plan) -> ArmMask:
-    """The mask of a plan."""
-    return ArmMask(plan, plan.blinded, _telling_words(plan) if plan.blinded else None)
+def build_arm_mask(*plans: Plan) -> ArmMask:
+    """The mask of a plan that has been followed in these versions."""
+    blinded = any(plan.blinded for plan in plans)
+    return ArmMask(plans, blinded, _telling_words(plans) if blinded else None)
 
 
-def _telling_words(plan: Plan) -> re.Pattern[str] | None:
+def _telling_words(plans: Sequence[Plan]) -> re.Pattern[str] | None:
     """What finds the words of a blinded plan that tell an arm; short codes only as they are written."""
-    words = {word for arm in plan.arms for word in (arm.code, arm.name)}
-    for anchor in plan.anchors:
+    words = {word for plan in plans for arm in plan.arms for word in (arm.code, arm.name)}
+    for anchor in (anchor for plan in plans for anchor in plan.anchors):
         if anchor.arm_revealing:
             words |= {anchor.kind, *anchor.labels.values(), anchor.label("")}
     patterns = [_pattern(word) for word in sorted(words - {""})]
-    patterns += [_pattern(code, "[0-9]+") for code in plan.arm_revealing_visits]
+    visits = dict.fromkeys(code for plan in plans for code in plan.arm_revealing_visits)
+    patterns += [_pattern(code, "[0-9]+") for code in visits]
     return re.compile("|".join(patterns)) if patterns else None
 
 

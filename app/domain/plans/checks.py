@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from string import digits
 
 from app.domain.plans.occasions import NUMBER, share_arm, word_occasion
-from app.domain.plans.plan import ENROLMENT, Anchoring, DiaryPhase, DiaryRule, Plan, VisitRule
+from app.domain.plans.plan import ENROLMENT, Anchoring, DiaryPhase, DiaryRule, Plan, SecondCheck, VisitRule
 from app.domain.plans.windows import ONE_DAY, Unit, add_units
 from app.domain.refusal import BadDefinition
 
@@ -40,6 +40,56 @@ def check_plan(plan: Plan, file: str) -> None:
     """Raise BadDefinition for the first contradiction in a plan whose parts are well formed."""
     for key, value, allowed in _contradictions(plan):
         raise BadDefinition(file, key, value, allowed)
+
+
+def check_amendment(before: Plan, after: Plan, file: str) -> None:
+    """Raise BadDefinition for the first thing in a plan that cannot follow another one in a running study.
+
+    Forms of the earlier version stay as they are, so what they are told by must not come to mean something
+    else: instruments, arms, the series of visits, and the codes of diary days.
+    """
+    for key, value, allowed in _amendment_faults(before, after):
+        raise BadDefinition(file, key, value, allowed)
+
+
+def _amendment_faults(before: Plan, after: Plan) -> Iterator[Contradiction]:
+    earlier = f"as in {before.version}"
+    if after.blinded is not before.blinded:
+        yield "blinded", after.blinded, f"{before.blinded}, {earlier}"
+    if after.second_check not in (before.second_check, SecondCheck.none):
+        yield "second_check", after.second_check.value, f"{before.second_check.value}, {earlier}, or none"
+    used, using = ([each.id for each in plan.instruments] for plan in (before, after))
+    yield from _gone("instruments", used, using)
+    yield from _gone("arms", [arm.code for arm in before.arms], [arm.code for arm in after.arms])
+    diaries = [(plan.diary.instrument, plan.diary.series) for plan in (before, after) if plan.diary]
+    if before.diary is not None and after.diary is None:
+        yield "diary", None, f"the diary of {before.version}: end it by its phases"
+    elif len(set(diaries)) > 1:
+        yield "diary", diaries[1], f"instrument and series {earlier}: {diaries[0]}"
+    first, still = before.baseline_rule, after.baseline_rule
+    if first and (still is None or (still.code, still.closes_with) != (first.code, first.closes_with)):
+        yield "visits", still and still.code, f"{first.code}, the baseline, closing {earlier}"
+    was, now = dict(_meanings(before)), dict(_meanings(after))
+    for code, meaning in now.items():
+        if was.get(code, meaning) != meaning:
+            yield "code", code, f"another code: in {before.version} it means {' '.join(map(str, was[code]))}"
+
+
+def _gone(key: str, before: Collection[str], after: Collection[str]) -> Iterator[Contradiction]:
+    if missing := [name for name in before if name not in after]:
+        yield key, list(after), f"also {', '.join(missing)}, of which forms exist"
+
+
+def _meanings(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Of each code what a form of it is: of a series of visits, or of one day of the diary."""
+    for rule in plan.visits:
+        for offset in rule.offsets or (0,):
+            yield rule.code_of(offset), ("a visit of", rule.series)
+    for _, phase in _phases(plan.diary):
+        yield phase.code, ("days counted in", phase.unit.value)
+        for offset in phase.offsets:
+            anchor = plan.diary.anchor if plan.diary else ""
+            yield phase.code_of(offset), ("the day", offset, phase.unit.value, "after", anchor)
 
 
 def _contradictions(plan: Plan) -> Iterator[Contradiction]:

@@ -82,7 +82,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         anchors=tuple(_anchor(each, languages) for each in root.sections("anchors")),
         instruments=tuple(_instrument(each, languages) for each in root.sections("instruments")),
         visits=tuple(_visit(each, languages) for each in root.sections("visits", ())),
-        diary=_diary(root.section("diary")) if root.has("diary") else None,
+        diary=_diary(root.section("diary"), root) if root.has("diary") else None,
         grace_hours=root.integer("grace_hours", 0, 168, 48),
         follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
         reminders=_reminders(root.section("reminders")),
@@ -345,7 +345,7 @@ def _offsets(at: TomlSection) -> tuple[Unit, tuple[int, ...]]:
     return Unit(repeat.choice("unit", tuple(Unit))), tuple(range(first, last + 1, step))
 
 
-def _diary(at: TomlSection) -> DiaryRule:
+def _diary(at: TomlSection, root: TomlSection) -> DiaryRule:
     entry_days = at.integer("entry_days", 0, 30)
     return DiaryRule(
         instrument=at.text("instrument"),
@@ -355,6 +355,7 @@ def _diary(at: TomlSection) -> DiaryRule:
         entry_days=entry_days,
         reason_after=at.integer("reason_after", 0, 30, entry_days),
         overdue_after=at.integer("overdue_after", 0, 30, 1),
+        opens_at=_clock(root, "diary_opens_at", "18:00", time()) if root.has("diary_opens_at") else None,
     )
 
 
@@ -381,12 +382,12 @@ def _worklist(at: TomlSection) -> WorklistRule:
     )
 
 
-def _clock(at: TomlSection, key: str, default: str) -> time:
-    allowed = f"a local time from {EARLIEST:%H:%M} to {LATEST:%H:%M}, such as {default}"
+def _clock(at: TomlSection, key: str, default: str, earliest: time = EARLIEST) -> time:
+    allowed = f"a local time from {earliest:%H:%M} to {LATEST:%H:%M}, such as {default}"
     written = at.text(key, default)
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", written):
         at.refuse(key, written, allowed)
     clock = time.fromisoformat(written)
-    if not EARLIEST <= clock <= LATEST:
+    if not earliest <= clock <= LATEST:
         at.refuse(key, written, allowed)
     return clock

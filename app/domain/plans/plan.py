@@ -1,7 +1,7 @@
 """A study's plan: its visits, diary, reminders and rules, as frozen data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
@@ -175,7 +175,8 @@ class DiaryPhase:
 class DiaryRule:
     """The diary: each entry has its own day, and may be entered until `entry_days` after it.
 
-    A reason is asked for an entry made more than `reason_after` days late.
+    A reason is asked for an entry made more than `reason_after` days late. A day can be entered from the
+    local time `opens_at` on, without one from its beginning.
     """
 
     instrument: str
@@ -185,12 +186,18 @@ class DiaryRule:
     entry_days: int
     reason_after: int
     overdue_after: int
+    opens_at: time | None = None
 
     @property
     def weekly_codes(self) -> frozenset[str]:
         """The codes of the entries that stand for a week; every other one stands for a day."""
         weekly = (phase for phase in self.phases if phase.unit is not Unit.days)
         return frozenset(phase.code_of(offset) for phase in weekly for offset in phase.offsets)
+
+
+def weekly_codes(plans: Iterable["Plan"]) -> frozenset[str]:
+    """The codes of weekly diary entries in any of these versions of a plan; a code means the same in all."""
+    return frozenset().union(*(plan.diary.weekly_codes for plan in plans if plan.diary))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ def plan_reminders(plan: Plan, slot: PlannedSlot, clock: time | None = None) -> 
 
     A diary has one in the evening of its day; any other slot those of the plan, at most three.
     None is owed outside the window or on a day that does not exist in the zone. `clock` is the hour
-    that the participant chose; it stands in place of both hours of the plan.
+    that the participant chose; it stands in place of both hours of the plan. An hour before a day opens
+    moves to its opening.
     """
     if slot.window is None:
         return ()
@@ -64,9 +65,9 @@ def plan_reminders(plan: Plan, slot: PlannedSlot, clock: time | None = None) -> 
     planned = ((kind, local_moment(day, hour, zone)) for day, kind in sorted(moments.items()))
     window = slot.window
     return tuple(
-        Reminder(kind, at)
+        Reminder(kind, max(at, window.opens_at))
         for kind, at in planned
-        if at is not None and window.opens_at <= at < window.closes_at
+        if at is not None and max(at, window.opens_at) < window.closes_at
     )
 
 

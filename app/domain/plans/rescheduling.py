@@ -2,6 +2,9 @@
 
 A visit's form is the one of its code. A diary form is the one of its calendar day: when the date that days
 are counted from moves, each form keeps its day, and only codes, and days at either end, change.
+
+A form keeps the version of the plan under which it was begun, entered or over: that version says where it
+belongs, also when the participant follows a later one.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,6 +37,19 @@ class StandingSlot:
     def is_touched(self) -> bool:
         """Whether somebody began or answered it: it keeps window, day, instrument and plan version."""
         return self.facts.begun_at is not None or self.facts.submitted_at is not None
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether its window closed while the plan had it."""
+        window = self.planned.window
+        return not self.out_of_plan and window is not None and window.closes_at <= at
+
+    def stays_earlier(self, version: str) -> bool:
+        """Whether it is of an earlier version of the plan than its participant follows, and stays so."""
+        return self.planned.plan_version != version and (self.is_touched or not self.out_of_plan)
+
+    def outlasts_amendment(self, version: str, at: datetime) -> bool:
+        """Whether it keeps its own version when its participant begins to follow this one."""
+        return self.planned.plan_version != version and (self.is_touched or self.is_over(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +89,46 @@ def plan_moves(
     moves, kept = [], set()
     for each in planned:
         form = matched.get(each.key)
-        if (form is None or not form.is_touched) and _is_occupied(each, occupied):
+        changes = form is None or _changes(form, each)
+        if changes and not (form is not None and form.is_touched) and _is_occupied(each, occupied):
             continue
         if form is not None:
             kept.add(form.key)
-        if form is None or _changes(form, each):
+        if changes:
             moves.append(SlotMove(each.key, form, each, _would_be_missed(form, each, left, at)))
     leaving = (form for form in standing if form.key not in kept and not form.out_of_plan)
     return (
         *moves,
         *(SlotMove(form.planned.key, form, None, False) for form in leaving if not form.on_request),
     )
+
+
+def merge_versions(
+    planned: Sequence[PlannedSlot],
+    kept: Sequence[StandingSlot],
+    by_version: Mapping[str, Sequence[PlannedSlot]],
+) -> tuple[PlannedSlot, ...]:
+    """The planned forms of a plan, and in their places, or behind them, those of the versions before it.
+
+    `kept` are the forms that stay with an earlier version; `by_version` is what that version makes of the
+    same dates. One that it has no more, either, is where the present plan has it, if anywhere.
+    """
+    own: dict[int, PlannedSlot] = {}
+    for version, forms in by_version.items():
+        places = {each.key: each for each in forms}
+        of_version = [form for form in kept if form.planned.plan_version == version]
+        own |= {form.key: places[key] for key, form in _match(of_version, forms).items()}
+    matched = _match(kept, planned)
+    occupied = _occupied_days(kept, matched)
+    merged = []
+    for each in planned:
+        form = matched.get(each.key)
+        if form is not None:
+            merged.append(own.get(form.key, each))
+        elif not _is_occupied(each, occupied):
+            merged.append(each)
+    present = {form.key for form in matched.values()}
+    return (*merged, *(place for key, place in own.items() if key not in present))
 
 
 def window_moves(moves: Collection[SlotMove]) -> tuple[WindowMove, ...]:
@@ -156,7 +201,8 @@ def _changes(form: StandingSlot, planned: PlannedSlot) -> bool:
     now = form.planned
     if form.out_of_plan or (form.is_diary and now.visit != planned.visit):
         return True
-    return not form.is_touched and (now.window != planned.window or now.for_day != planned.for_day)
+    moved = now.window != planned.window or now.for_day != planned.for_day
+    return not form.is_touched and (moved or now.plan_version != planned.plan_version)
 
 
 def _would_be_missed(

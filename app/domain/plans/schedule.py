@@ -25,7 +25,8 @@ class AnchorDate:
 class PlannedSlot:
     """One expected form. `window` is None while the anchor is not known; `for_day` is a diary's day.
 
-    `covers_days`: how many days a diary entry stands for, seven in a weekly phase.
+    `covers_days`: how many days a diary entry stands for, seven in a weekly phase. `plan_version` is that of
+    the plan which has it so.
     """
 
     visit: str
@@ -37,6 +38,7 @@ class PlannedSlot:
     window: Window | None
     arm_revealing: bool
     covers_days: int = field(default=1, compare=False)
+    plan_version: str = field(default="", compare=False)
 
     @property
     def key(self) -> SlotKey:
@@ -82,7 +84,17 @@ def _slots(plan: Plan, rule: VisitRule, code: str, window: Window | None) -> Ite
     revealing = bool(rule.arms) or plan.reveals_arm(anchor)
     for instrument in rule.instruments:
         version = plan.version_of(instrument)
-        yield PlannedSlot(code, rule.series, instrument, version, None, anchor, window, revealing)
+        yield PlannedSlot(
+            code,
+            rule.series,
+            instrument,
+            version,
+            None,
+            anchor,
+            window,
+            revealing,
+            plan_version=plan.version,
+        )
 
 
 def _target(rule: VisitRule, offset: int, anchors: Mapping[str, AnchorDate]) -> date | None:
@@ -140,6 +152,7 @@ def _diary_slots(plan: Plan, anchors: Mapping[str, AnchorDate], zone: str) -> It
                 window,
                 revealing,
                 _covered_days(phase.unit, day),
+                plan.version,
             )
 
 
@@ -156,6 +169,7 @@ def _entry_window(plan: Plan, diary: DiaryRule, for_day: date, zone: str) -> Win
         zone=zone,
         overdue_after=diary.overdue_after,
         grace_hours=plan.grace_hours,
+        opens_clock=diary.opens_at,
     )
 
 

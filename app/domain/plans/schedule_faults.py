@@ -23,6 +23,8 @@ class ScheduleFaultKind(StrEnum):
     """Two forms of one series are open on one day."""
     contradiction = "contradiction"
     """A date is earlier than one that the plan has come before it."""
+    earlier_plan = "earlier_plan"
+    """The participant follows an earlier version of the plan than the study: an amendment is not finished."""
 
 
 @dataclass(frozen=True, slots=True)

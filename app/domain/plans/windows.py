@@ -26,7 +26,8 @@ class Window:
     """When a slot may be answered: whole local days, and the same as half-open UTC instants.
 
     `opens_at <= due_at <= overdue_at <= closes_at <= grace_until` always holds. `closes_on`
-    is the last day that counts; only an anchor with a known instant can end it within that day.
+    is the last day that counts; only an anchor with a known instant can end it within that day. Only a diary
+    whose plan says from which hour opens within the first.
     """
 
     opens_on: date
@@ -112,25 +113,30 @@ def build_window(
     overdue_after: int,
     grace_hours: int,
     ends_at: datetime | None = None,
+    opens_clock: time | None = None,
 ) -> Window:
     """The window of these local days, both ends whole.
 
     `overdue_after` counts days from the target day, `grace_hours` hours from closing. `ends_at`
-    is an instant that ends the last day early. What would fall after closing is drawn back to it,
+    is an instant that ends the last day early, `opens_clock` the local time from which the first one counts.
+    What would fall after closing is drawn back to it, what would fall before opening is drawn on to it,
     and a window that would close before it opens is empty at its opening.
     """
     opens_at = start_of_day(opens_on, zone)
+    if opens_clock is not None:
+        opens_at = local_moment(opens_on, opens_clock, zone) or opens_at
     closes_at = max(opens_at, start_of_day(closes_on + ONE_DAY, zone))
     if ends_at is not None:
         closes_at = max(opens_at, min(closes_at, ends_at.astimezone(UTC)))
+    overdue_on = add_units(target_on, overdue_after, Unit.days)
     return Window(
         opens_on=opens_on,
         target_on=target_on,
         closes_on=closes_on,
         zone=zone,
         opens_at=opens_at,
-        due_at=min(start_of_day(target_on, zone), closes_at),
-        overdue_at=min(start_of_day(add_units(target_on, overdue_after, Unit.days), zone), closes_at),
+        due_at=min(max(start_of_day(target_on, zone), opens_at), closes_at),
+        overdue_at=min(max(start_of_day(overdue_on, zone), opens_at), closes_at),
         closes_at=closes_at,
         grace_until=closes_at + timedelta(hours=grace_hours),
     )

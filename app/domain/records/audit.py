@@ -98,6 +98,8 @@ class AuditEvent(StrEnum):
     VISIT_REQUESTED = "site:visit:requested"
     VISIT_CANCELLED = "site:visit:cancelled"
     SCHEDULE_MENDED = "operator:schedule:mended"
+    PLAN_AMENDED = "operator:plan:amended"
+    PLAN_FOLLOWED = "operator:schedule:amended"
     DISPOSITION_RECORDED = "site:disposition:recorded"
     DISPOSITION_RECEIVED = "edc:disposition:recorded"
     DISPOSITION_UNDONE = "site:disposition:undone"
@@ -206,6 +208,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.VISIT_REQUESTED: frozenset({"slot"}),
     AuditEvent.VISIT_CANCELLED: frozenset({"slot"}),
     AuditEvent.SCHEDULE_MENDED: frozenset({"slot"}),
+    AuditEvent.PLAN_AMENDED: frozenset({"study", "plan_amendment"}),
+    AuditEvent.PLAN_FOLLOWED: frozenset({"participant", "slot"}),
     AuditEvent.DISPOSITION_RECORDED: frozenset({"disposition", "participant", "activation", "slot"}),
     AuditEvent.DISPOSITION_RECEIVED: frozenset(
         {"disposition", "participant", "activation", "slot", "edc_record"}

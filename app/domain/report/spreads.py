@@ -68,22 +68,26 @@ def week_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def diary_weeks(rule: DiaryRule | None) -> Mapping[str, int]:
-    """The study week of each diary entry by its code; the first week is 0."""
-    if rule is None:
-        return {}
+def diary_weeks(*rules: DiaryRule | None) -> Mapping[str, int]:
+    """The study week of each diary entry by its code, in any version of a plan; the first week is 0."""
     length = {Unit.days: 7, Unit.weeks: 1}
     return {
         phase.code_of(offset): offset // length[phase.unit]
+        for rule in rules
+        if rule is not None
         for phase in rule.phases
         for offset in phase.offsets
         if phase.unit in length
     }
 
 
-def visit_order(plan: Plan) -> Mapping[str, int]:
-    """The place of each visit in the plan, by its code; visits that staff add come after them."""
-    codes = (rule.code_of(offset) for rule in plan.visits for offset in rule.offsets or (0,))
+def visit_order(*plans: Plan) -> Mapping[str, int]:
+    """The place of each visit in the plan, by its code; visits that staff add come after them.
+
+    So do those that only an earlier version of the plan has, which stands behind the present one here.
+    """
+    rules = (rule for plan in plans for rule in plan.visits)
+    codes = dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,))
     return {code: place for place, code in enumerate(codes)}
 
 

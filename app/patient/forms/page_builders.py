@@ -115,7 +115,7 @@ def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: ho
         name=name_form(current, form.name, form.occasion),
         sent_at=formats.format_local_time(form.sent_at, current.participant.zone, current.language),
         receipt=form.receipt,
-        next_on=format_optional_day(ahead.next_on, current.language),
+        next_on=formats.format_opening(ahead.next_at, current.participant.zone, current.language),
         more=ahead.more,
         late=form.late,
         call=call_because_of(current, (form,)),

@@ -218,13 +218,13 @@ def _invited(
     participant, site, study, slot = session.exec(statement).one()
     if participant.exit_kind is not None:
         return None
-    plan = installation.library.plan(study.code, study.plan_version)
+    plan = installation.library.plan(study.code, participant.plan_version)
     return InvitationContext(
         participant_id=key_of(participant),
         public_id=participant.public_id,
         language=participant.language,
         study=study.code,
-        plan_version=study.plan_version,
+        plan_version=participant.plan_version,
         site=site,
         activation_id=key_of(activation),
         asks=_asks(plan.second_check, activation),

@@ -9,7 +9,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.second_check import birth_date_fingerprint
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan, get_plan_of
 from app.services.core.throttling import forget_invitation_failures
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
@@ -55,7 +55,7 @@ def record_birth_date(
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         if plan.second_check is not SecondCheck.birth_date:
             raise Refused("birth_date_not_asked")
         check_birth_date(born_on, local_day(context.at, participant.zone))

@@ -11,7 +11,6 @@ from app.services.accounts.second_check import is_confirmed, refusal_for
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
 from app.services.core.throttling import check_guess, device_limits
 from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
@@ -57,7 +56,7 @@ def build_session(
     request is `bringing` answers it is locked instead, so that they wait for the second check.
     """
     device, participant, study = rows.device, rows.participant, rows.study
-    plan = installation.library.plan(study.code, study.plan_version)
+    plan = installation.library.plan(study.code, participant.plan_version)
     idle = is_idle(device.seen_at, at, plan.idle_minutes)
     if idle and device.handed_over_by is not None and not bringing:
         raise Refused("hand_over_ended")
@@ -67,7 +66,7 @@ def build_session(
         public_id=participant.public_id,
         study_id=participant.study_id,
         study=study.code,
-        plan_version=study.plan_version,
+        plan_version=participant.plan_version,
         subject=participant.subject,
         language=participant.language,
         text_size=participant.text_size,
@@ -173,7 +172,7 @@ def unbind_device(
 def change_language(context: ParticipantContext, language: str) -> None:
     """Set the participant's language; raises Refused("no_language") naming those of the study."""
     with context.unit_of_work() as work:
-        plan = get_plan(context.installation, work.session, context.participant.study_id)
+        plan = context.installation.library.plan(context.participant.study, context.participant.plan_version)
         if language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
         participant = work.session.get_one(Participant, context.participant.participant_id)

@@ -12,7 +12,7 @@ from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_short_code, new_token, token_digest
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain, record_name
@@ -55,7 +55,7 @@ def begin_hand_over(context: StaffContext, participant_id: int, slot_id: str = "
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
         if participant.consent_version is None:

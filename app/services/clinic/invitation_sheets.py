@@ -7,7 +7,7 @@ from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.schedule.enrolment import (
     EnrolmentEntry,
     Invitation,
@@ -67,7 +67,7 @@ def _get_site(context: StaffContext, site_code: str) -> Site:
 def _sheet(context: StaffContext, participant: Participant, site: Site) -> InvitationSheet:
     invitation = issue_invitation(context, participant.study_id, participant.subject)
     with context.read() as session:
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = get_plan_of(context.installation, session, participant)
     return InvitationSheet(
         public_id=participant.public_id,
         subject=participant.subject,

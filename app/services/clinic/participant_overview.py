@@ -1,6 +1,6 @@
 """All that site staff see of one participant: forms, dates, exits, contact, browsers, invitation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -29,7 +29,7 @@ from app.services.clinic.participants.facts import (
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.clinic.today.work_list import ParticipantWork, read_participant_work
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items
+from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.queries.contradictions import Contradiction
@@ -71,13 +71,15 @@ class ParticipantDetails:
 class ParticipantOverview:
     """A participant as this member of staff may see them; never their arm or scores.
 
-    `work` is where they stand on the work list.
+    `plans` are the version of the plan that they follow and those of their other forms. `work` is where they
+    stand on the work list.
     `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty.
     """
 
     participant: ParticipantDetails
     site: str
     plan: Plan
+    plans: Sequence[Plan]
     forms: tuple[FormState, ...]
     diary: tuple[FormState, ...]
     kept_apart: tuple[QuarantinedAnswers, ...]
@@ -111,7 +113,7 @@ class ParticipantOverview:
     @property
     def gaps(self) -> tuple[DiaryGap, ...]:
         """The stretches of the diary that nobody has explained; they are found anew at each look."""
-        return list_diary_gaps(self.plan, ((state.slot, state.status) for state in self.diary))
+        return list_diary_gaps(self.plans, ((state.slot, state.status) for state in self.diary))
 
     @property
     def enrolled_on(self) -> date:
@@ -128,9 +130,10 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
     with context.read() as session:
         participant, site, contact, study = _read_participant(session, participant_id)
         may = _permissions(context.actor, participant)
-        plan = context.installation.library.plan(study.code, study.plan_version)
+        plan = context.installation.library.plan(study.code, participant.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
         slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
+        plans = list_plans_of_forms(context.installation.library, plan, slots)
         facts = read_recorded_facts(session, participant, plan, slots, hides)
         states = [_form_state(context, plan, slot, facts.answered) for slot in slots]
         diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
@@ -138,6 +141,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             participant=_details(participant),
             site=site,
             plan=plan,
+            plans=plans,
             forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
             diary=diary,
             kept_apart=facts.kept_apart,
@@ -151,7 +155,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             requests=facts.requests,
             contacts=facts.contacts,
             alerts=read_own_alerts(context, session, participant, study.code),
-            work=read_participant_work(context, session, participant, plan, hides),
+            work=read_participant_work(context, session, participant, plans, hides),
             may=may,
             worst=read_worst_severities(context, session, plan, [state.slot for state in diary])
             if Permission.SCORES_SEE in may
@@ -208,11 +212,13 @@ def _details(row: Participant) -> ParticipantDetails:
 
 
 def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[int, int]) -> FormState:
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    library = context.installation.library
+    instrument = library.instrument(slot.instrument, slot.instrument_version)
+    leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
     return FormState(
         slot=slot,
         status=slot_status(slot, context.at),
         answered=counts.get(key_of(slot), 0),
-        asked=len(instrument.items) - len(excluded_items(plan, slot.instrument)),
+        asked=len(instrument.items) - len(leave_out),
         died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
     )

@@ -6,7 +6,7 @@ from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.dispositions import NEEDS_REASON, DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
 from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
 from app.services.schedule.dispositions import (
@@ -50,7 +50,7 @@ def preview_disposition_entry(
         raise Refused("reason_needed", field="reason")
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = get_plan_of(context.installation, session, participant)
         return preview_disposition(session, plan, participant, entry, context.at)
 
 

@@ -1,20 +1,24 @@
 """The sites at which a member of staff may do something."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.definitions.library import Library
+from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.services.core.context import StaffContext
-from app.storage.tables.studies import Site, Study
+from app.storage.tables.studies import PlanAmendment, Site, Study
 
 
 @dataclass(frozen=True, slots=True)
 class StaffSite:
-    """A site that a colleague may see, with its study's plan."""
+    """A site that a colleague may see, with its study's plan; `earlier` are the versions that it followed
+    before, the newest first.
+    """
 
     site_id: int
     code: str
@@ -24,6 +28,11 @@ class StaffSite:
     plan_version: str
     study_id: int
     closed_at: datetime | None = None
+    earlier: tuple[str, ...] = ()
+
+    def list_plans(self, library: Library) -> tuple[Plan, ...]:
+        """Every version of its plan that the study has followed, the present one first."""
+        return tuple(library.plan(self.study, version) for version in (self.plan_version, *self.earlier))
 
 
 _SITES: sa.Select[*tuple[Any, ...]] = (
@@ -36,15 +45,17 @@ _SITES: sa.Select[*tuple[Any, ...]] = (
         col(Study.plan_version),
         col(Site.study_id),
         col(Site.closed_at),
+        col(PlanAmendment.from_version),
     )
     .join(Study, col(Study.id) == col(Site.study_id))
+    .outerjoin(PlanAmendment, col(PlanAmendment.study_id) == col(Study.id))
     .where(
         sa.or_(
             col(Site.study_id).in_(sa.bindparam("studies", expanding=True)),
             col(Site.id).in_(sa.bindparam("sites", expanding=True)),
         )
     )
-    .order_by(col(Study.code), col(Site.code))
+    .order_by(col(Study.code), col(Site.code), col(PlanAmendment.id).desc())
 )
 
 
@@ -58,7 +69,12 @@ def list_staff_sites(
     studies = [study for study, site in reach if site is None]
     sites = [site for _study, site in reach if site is not None]
     rows = session.connection().execute(_SITES, {"studies": studies, "sites": sites})
-    return tuple(StaffSite(*row) for row in rows)
+    found: dict[int, StaffSite] = {}
+    for *columns, earlier in rows:
+        site = found.setdefault(columns[0], StaffSite(*columns))
+        if earlier:
+            found[site.site_id] = replace(site, earlier=(*site.earlier, earlier))
+    return tuple(found.values())
 
 
 def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:

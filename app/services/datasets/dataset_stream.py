@@ -9,6 +9,7 @@ from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import DatasetTable, Row
 from app.services.core.installation import Installation
+from app.services.core.plans import list_plan_versions
 from app.services.datasets.cuts import NamedCut
 from app.services.datasets.readers import DataContext, read_scopes
 from app.storage.queries.datasets.histories import read_newest_events, read_people, read_refs
@@ -33,14 +34,17 @@ class DataSelection:
 
 
 def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: bool) -> DatasetStudy:
-    """The definitions by which a cut is read: those of its plan version."""
+    """The definitions by which a cut is read: those of its plan version, and of those before it."""
     library = installation.library
+    with installation.read() as session:
+        versions = list_plan_versions(session, cut.study_id, until=cut.plan_version)
     return DatasetStudy(
         study=cut.study,
         cut=cut.name,
         through=cut.through,
         at=cut.at,
         plan=library.plan(cut.study, cut.plan_version),
+        earlier=tuple(library.plan(cut.study, version) for version in versions[1:]),
         find_instrument=library.instrument,
         terms=library.terms,
         sees_arm=sees_arm,

@@ -82,9 +82,9 @@ def _check(database: sqlite3.Connection, study: DatasetStudy) -> Iterator[Rechec
     yield _check_scores(database, study)
     baselines, changes = RecheckedFigures("baselines"), RecheckedFigures("changes")
     for person, zone, day, instant in database.execute("SELECT USUBJID, TZONE, RFSTDTC, RFRNDTC FROM dm"):
-        parameters = database.execute("SELECT DISTINCT PARAMCD FROM adqs WHERE USUBJID = ?", (person,))
-        for (parameter,) in parameters.fetchall():
-            _check_course(database, study, (person, parameter), (zone, day, instant), (baselines, changes))
+        courses = "SELECT DISTINCT PARAMCD, INSTRVER FROM adqs WHERE USUBJID = ?"
+        for course in database.execute(courses, (person,)).fetchall():
+            _check_course(database, study, (person, *course), (zone, day, instant), (baselines, changes))
     yield baselines
     yield changes
     yield _check_rates(database, study)
@@ -93,16 +93,18 @@ def _check(database: sqlite3.Connection, study: DatasetStudy) -> Iterator[Rechec
 def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> RecheckedFigures:
     """Every score from the sum and number of its items' answers."""
     checked = RecheckedFigures("scores")
-    for used in study.plan.instruments:
-        instrument = study.find_instrument(used.id, used.version)
+    plans = (study.plan, *study.earlier)
+    for named in dict.fromkeys((used.id, used.version) for plan in plans for used in plan.instruments):
+        instrument = study.find_instrument(*named)
         if instrument.algorithm != _FORMULA:
             continue
         terms = study.terms_of(instrument)
         exact: dict[tuple[str, str], Fraction | None] = {}
         for scale in instrument.scales:
             rows = database.execute(
-                "SELECT ASSESSID, AVAL FROM adqs WHERE PARAMCD = ? AND PARCAT1 = ? AND DTYPE = ''",
-                (terms.parameter(scale), terms.category),
+                "SELECT ASSESSID, AVAL FROM adqs"
+                " WHERE PARAMCD = ? AND PARCAT1 = ? AND INSTRVER = ? AND DTYPE = ''",
+                (terms.parameter(scale), terms.category, instrument.version),
             )
             for form, exported in rows.fetchall():
                 value = _score(database, study, instrument, scale, form, exact)
@@ -154,18 +156,19 @@ def _short(value: Decimal) -> str:
 _COURSE = """
 SELECT a.ASSESSID, a.AVISIT, a.AVAL, a.BASE, a.CHG, a.ABLFL, a.AWINFL, MIN(q.QSDTC) AS done
 FROM adqs a JOIN qs q ON q.QSGRPID = a.ASSESSID AND q.USUBJID = a.USUBJID
-WHERE a.USUBJID = ? AND a.PARAMCD = ? AND a.DTYPE = '' GROUP BY a.ASSESSID ORDER BY done, a.ASSESSID
+WHERE a.USUBJID = ? AND a.PARAMCD = ? AND a.INSTRVER = ? AND a.DTYPE = ''
+GROUP BY a.ASSESSID ORDER BY done, a.ASSESSID
 """
 
 
 def _check_course(
     database: sqlite3.Connection,
     study: DatasetStudy,
-    key: tuple[str, str],
+    key: tuple[str, str, str],
     start: tuple[str, str, str],
     checked: tuple[RecheckedFigures, RecheckedFigures],
 ) -> None:
-    """Which form is the baseline of a participant's parameter, and each change from it."""
+    """Which form is the baseline of a participant's parameter in one version, and each change from it."""
     rows, rule = database.execute(_COURSE, key).fetchall(), study.plan.baseline_rule
     code = rule.code if rule else None
     valid = [
@@ -174,7 +177,7 @@ def _check_course(
         if row[2] and row[6] == "Y" and row[1].partition("-")[0] == code and precedes_start(row[7], start)
     ]
     base = valid[-1] if valid else None
-    place = " ".join(key)
+    place = " ".join(key[:2])
     flagged = " ".join(row[0] for row in rows if row[5] == "Y")
     checked[0].compare(place, flagged, base[0] if base else "")
     for form, _visit, value, exported_base, change, _flag, _inside, done in rows:
@@ -225,7 +228,7 @@ def _count_people(
 ) -> int:
     """The population of a visit: all of the arm or of the arms that have it, or those who came to have it."""
     rule = study.rules[visit]
-    if not rule.waits:
+    if not study.is_for_everybody(visit):
         return count("POPFL = 'Y'")
     arms = rule.arms if arm == "ALL" else (arm,)
     inside = "RFSTDTC <> '' AND RFICDTC <> ''"

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of, list_plans
 from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
 from app.services.edc.records import StoreEffect, StoreResult
 from app.services.edc.representations import Json, Stated, describe_form, list_forms, represent
@@ -17,14 +17,19 @@ from app.storage.queries.slots import slot_status
 
 
 def describe_study(context: EdcContext, study: str) -> Json:
-    """The client's study: feed, head, plan, instruments, time rule. Raises Refused("unknown_study")."""
+    """The client's study: feed, head, plan, instruments, time rule. Raises Refused("unknown_study").
+
+    The instruments are those of each version of the plan that the study has followed, the present one first.
+    """
     if study != context.client.study:
         raise Refused("unknown_study", study=study)
     with context.read() as session:
-        plan = get_plan(context.installation, session, context.client.study_id)
+        plans = list_plans(context.installation, session, context.client.study_id)
         head = feed_pages.read_feed_head(session, context.client.study_id)
         seal = newest_seal(session, context.client.study_id)
-    used = [context.installation.library.instrument(each.id, each.version) for each in plan.instruments]
+    plan, find = plans[0], context.installation.library.instrument
+    named = dict.fromkeys((each.id, each.version) for version in plans for each in version.instruments)
+    used = [find(*each) for each in named]
     return {
         "study": study,
         "feed": context.client.feed,
@@ -87,5 +92,5 @@ def describe_forms(context: EdcContext, subject: str, visit: str) -> Json:
 
 def _find(context: EdcContext, session: Session, subject: str) -> Stated:
     participant = find_participant(session, context.client, subject)
-    plan = get_plan(context.installation, session, participant.study_id)
+    plan = get_plan_of(context.installation, session, participant)
     return Stated(session, context.client, plan, participant)

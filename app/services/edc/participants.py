@@ -11,7 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan, get_plan_of
 from app.services.edc.records import StoreResult
 from app.services.edc.requests import (
     EDC_UPDATE,
@@ -168,7 +168,7 @@ def _update(
         draft = participant_event(participant, version, site, work.actor, "updated", ("language",))
         work.publish(participant.study_id, draft)
     if not is_date_in_force(work.session, participant, ENROLMENT, body.reference_date, None):
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan_of(installation, work.session, participant)
         entry = AnchorEntry(ENROLMENT, body.reference_date, Owner.edc, EDC_UPDATE)
         enter_anchor(
             installation, work, participant, entry, body.confirm or plan.is_owner(Owner.edc, ENROLMENT)

@@ -6,6 +6,7 @@ Nothing in these changes by time alone, so that a tag stays right until somebody
 from dataclasses import dataclass
 from datetime import date
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import ENROLMENT, Plan
@@ -152,9 +153,19 @@ def describe_form(slot: Slot) -> Json:
 
 
 def check_visit(session: Session, plan: Plan, participant: Participant, visit: str) -> None:
-    """Refuse a code that is neither a visit of the plan nor one made for this participant."""
+    """Refuse a code that is neither a visit of the plan nor one that this participant has beside it.
+
+    Staff asked for it, or an earlier version of the plan had it.
+    """
     planned = [rule.code_of(offset) for rule in plan.visits if not rule.on_request for offset in rule.offsets]
-    requested = select(Slot.visit).where(Slot.participant_id == participant.id, col(Slot.visit).contains("-"))
+    earlier = sa.and_(
+        col(Slot.plan_version) != participant.plan_version,
+        col(Slot.for_day).is_(None),
+        col(Slot.out_of_plan).is_(sa.false()),
+    )
+    requested = select(Slot.visit).where(
+        Slot.participant_id == participant.id, sa.or_(col(Slot.visit).contains("-"), earlier)
+    )
     codes = dict.fromkeys([*planned, *session.exec(requested)])
     if visit not in codes:
         raise Refused("no_visit", visit=visit, allowed=tuple(codes))

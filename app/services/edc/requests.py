@@ -12,7 +12,7 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
 from app.services.edc.records import (
     ContradictingBody,
@@ -129,7 +129,7 @@ class EdcRequest:
     def _served(self, work: UnitOfWork, participant: Participant | None, part: str) -> Json:
         if participant is None:
             return {}
-        plan = get_plan(self.context.installation, work.session, participant.study_id)
+        plan = get_plan_of(self.context.installation, work.session, participant)
         return represent(Stated(work.session, self.client, plan, participant), part)
 
     def _check_unwritable(self, served: Json) -> None:

@@ -13,7 +13,7 @@ from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.edc.records import StoreResult
 from app.services.edc.representations import check_visit
 from app.services.edc.requests import (
@@ -69,7 +69,7 @@ def receive_visit(
     """
     with request.unit_of_work() as work:
         participant = lock_participant(work, request)
-        plan = get_plan(request.context.installation, work.session, participant.study_id)
+        plan = get_plan_of(request.context.installation, work.session, participant)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(plan, participant, on, request.at)
@@ -116,9 +116,10 @@ def _reschedule(
     """Move what the changed fact moves; a form is made missed only when that was confirmed."""
     anchors = current_anchors(work.session, key_of(participant))
     slots = list_slots(work.session, key_of(participant))
-    proposal = propose_schedule(plan, participant, slots, anchors, work.at)
+    installation = request.context.installation
+    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, work.at)
     proposal.confirm(confirm)
-    apply_proposal(request.context.installation, work, plan, participant, proposal)
+    apply_proposal(installation, work, plan, participant, proposal)
 
 
 def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> AnchorOutcome:
@@ -128,7 +129,7 @@ def preview_edc_anchor(context: EdcContext, subject: str, body: AnchorBody) -> A
     """
     with context.read() as session:
         participant = find_participant(session, context.client, subject)
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = get_plan_of(context.installation, session, participant)
         entry = _entry(plan, participant, body)
         proposal = preview_anchor(context.installation, session, participant, entry, context.at)
         return AnchorOutcome(proposal.standing.value, proposal.moves)
@@ -144,7 +145,7 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
     """
     with request.unit_of_work() as work:
         participant = lock_participant(work, request)
-        plan = get_plan(request.context.installation, work.session, participant.study_id)
+        plan = get_plan_of(request.context.installation, work.session, participant)
         entry = _entry(plan, participant, body)
         document = {
             "date": body.on.isoformat(),
@@ -181,7 +182,7 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
     """
     with request.unit_of_work() as work:
         participant = lock_participant(work, request)
-        plan = get_plan(request.context.installation, work.session, participant.study_id)
+        plan = get_plan_of(request.context.installation, work.session, participant)
         if arm not in {each.code for each in plan.arms}:
             raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
         stored = request.store(work, participant, "arm", {"arm": arm})

@@ -54,7 +54,7 @@ class DueForm:
 
 @dataclass(frozen=True, slots=True)
 class HomeOverview:
-    """Forms by closing day, and the day on which the next one opens.
+    """Forms by closing day, and the day on which the next one opens, and when.
 
     `reminded`: the study reminds this participant of it. `finished`: they completed the study, and
     nothing is asked of them any more. `urgent`: an answer of today, sent or only saved, means "call now".
@@ -62,6 +62,7 @@ class HomeOverview:
 
     due: tuple[DueForm, ...]
     next_on: date | None
+    next_at: datetime | None = None
     reminded: bool = False
     finished: bool = False
     urgent: bool = False
@@ -69,10 +70,13 @@ class HomeOverview:
 
 @dataclass(frozen=True, slots=True)
 class NextForms:
-    """What comes after a form: how many can be filled in now, and the day on which the next one opens."""
+    """What comes after a form: how many can be filled in now, and the day on which the next one opens, and
+    when.
+    """
 
     more: int
     next_on: date | None
+    next_at: datetime | None = None
 
 
 def get_home(context: ParticipantContext) -> HomeOverview:
@@ -97,13 +101,14 @@ def get_home(context: ParticipantContext) -> HomeOverview:
             )
         ]
         drafts = read_drafts(session, [key_of(slot) for slot in slots])
-        next_on, reminded = _next_on(session, context.participant, context.at)
-        finished = next_on is None and not slots and _completed(session, context.participant)
+        next_at, reminded = _next_at(session, context.participant, context.at)
+        finished = next_at is None and not slots and _completed(session, context.participant)
     forms = (_due(context, slot, len(drafts[key_of(slot)].answers)) for slot in slots)
     today = local_day(context.at, context.participant.zone)
     ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on))
     urgent = _holds_urgent_answers(context, rows, drafts)
-    return HomeOverview(tuple(ordered), next_on, reminded, finished, urgent)
+    next_on = _day_of(context, next_at)
+    return HomeOverview(tuple(ordered), next_on, next_at, reminded, finished, urgent)
 
 
 def get_next_forms(context: ParticipantContext) -> NextForms:
@@ -116,7 +121,12 @@ def get_next_forms(context: ParticipantContext) -> NextForms:
         )
         for slot in upcoming.open
     )
-    return NextForms(sum(allowed), upcoming.next_on)
+    return NextForms(sum(allowed), _day_of(context, upcoming.next_at), upcoming.next_at)
+
+
+def _day_of(context: ParticipantContext, at: datetime | None) -> date | None:
+    """The participant's local day of a moment."""
+    return None if at is None else local_day(at, context.participant.zone)
 
 
 def _live_or_sent_today(
@@ -160,17 +170,17 @@ def _holds_urgent_answers(
     return any(has_urgent_answers(form_definition(context, slot), given) for slot, given in (*sent, *saved))
 
 
-def _next_on(session: Session, participant: ParticipantSession, at: datetime) -> tuple[date | None, bool]:
-    """The day on which the next form opens, and whether they are reminded of it."""
-    opening = sa.select(sa.func.min(col(Slot.opens_on))).where(
+def _next_at(session: Session, participant: ParticipantSession, at: datetime) -> tuple[datetime | None, bool]:
+    """When the next form opens, and whether they are reminded of it."""
+    opening = sa.select(sa.func.min(col(Slot.opens_at))).where(
         col(Slot.participant_id) == col(Participant.id), col(Slot.excused).is_(None), col(Slot.opens_at) > at
     )
     reached = sa.exists().where(col(Contact.participant_id) == col(Participant.id))
-    statement = sa.select(Participant, opening.scalar_subquery().label("next_on"), reached.label("reached"))
+    statement = sa.select(Participant, opening.scalar_subquery().label("next_at"), reached.label("reached"))
     row = session.execute(statement.where(col(Participant.id) == participant.participant_id)).one()
-    if participant.exit_kind is not None or row.next_on is None:
+    if participant.exit_kind is not None or row.next_at is None:
         return None, False
-    return row.next_on, bool(row.reached) and wants_reminders(row.Participant)
+    return row.next_at, bool(row.reached) and wants_reminders(row.Participant)
 
 
 def _completed(session: Session, participant: ParticipantSession) -> bool:

@@ -12,7 +12,6 @@ from app.domain.refusal import Refused
 from app.services.accounts.contacts import get_masked_contact
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
 from app.services.schedule.next_due import refresh_next_due
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.row_changes import participant_chain
@@ -129,6 +128,5 @@ def _can_be_reached(session: Session, participant: Participant) -> bool:
 
 
 def _wake(installation: Installation, work: UnitOfWork, participant: Participant) -> None:
-    plan = get_plan(installation, work.session, participant.study_id)
-    refresh_next_due(work.session, plan, participant, work.at)
+    refresh_next_due(installation.library, work.session, participant, work.at)
     work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(key_of(participant)))

@@ -16,7 +16,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.feed.feed_events import StatedAnchor, anchor_event, anchor_ref
 from app.services.schedule.slots import ScheduleProposal, apply_proposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_participant, get_site
@@ -47,12 +47,13 @@ def preview_anchor(
     installation: Installation, session: Session, participant: Participant, entry: AnchorEntry, at: datetime
 ) -> ScheduleProposal:
     """What recording this would do, with nothing changed. Raises as `record_anchor`."""
-    plan = get_plan(installation, session, participant.study_id)
+    plan = get_plan_of(installation, session, participant)
     anchors = current_anchors(session, key_of(participant))
     if _find_standing(session, plan, participant, anchors, entry, at) is AnchorStanding.DIFFERING:
         return ScheduleProposal((), (), AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    return propose_schedule(plan, participant, list_slots(session, key_of(participant)), anchors, at)
+    slots = list_slots(session, key_of(participant))
+    return propose_schedule(installation.library, plan, participant, slots, anchors, at)
 
 
 def record_anchor(
@@ -84,7 +85,7 @@ def enter_anchor(
     session, at = work.session, work.at
     chain = participant_chain(key_of(participant))
     work.lock(chain)
-    plan = get_plan(installation, session, participant.study_id)
+    plan = get_plan_of(installation, session, participant)
     anchors = current_anchors(session, key_of(participant))
     standing = _find_standing(session, plan, participant, anchors, entry, at)
     event = AuditEvent.ANCHOR_RECORDED if entry.source is Owner.site else AuditEvent.ANCHOR_RECEIVED
@@ -94,7 +95,7 @@ def enter_anchor(
         return ScheduleProposal((), (), standing)
     slots = list_slots(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    proposal = propose_schedule(plan, participant, slots, anchors, at)
+    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, at)
     proposal.confirm(confirmed)
     apply_proposal(installation, work, plan, participant, proposal)
     _publish(work, plan, participant, StatedAnchor(anchors[entry.kind], entry.source, entry.reason))
@@ -105,7 +106,7 @@ def withdraw_anchor(
     installation: Installation, work: UnitOfWork, participant: Participant, kind: str, reason: str
 ) -> None:
     """Take a date back together with the act that brought it; forms that rest on it leave the plan."""
-    plan = get_plan(installation, work.session, participant.study_id)
+    plan = get_plan_of(installation, work.session, participant)
     row = _current(work.session, participant, kind)
     if row is None:
         return
@@ -113,7 +114,7 @@ def withdraw_anchor(
     work.session.flush()
     anchors = current_anchors(work.session, key_of(participant))
     slots = list_slots(work.session, key_of(participant))
-    proposal = propose_schedule(plan, participant, slots, anchors, work.at)
+    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, work.at)
     apply_proposal(installation, work, plan, participant, proposal)
     dated = AnchorDate(kind, row.dated_on)
     _publish(work, plan, participant, StatedAnchor(dated, row.source, reason, withdrawn=True))
@@ -125,7 +126,7 @@ def confirm_anchor(
     """Tell the EDC once more, with a reason, the date in force from which its own differs; none, nothing."""
     row = _current(work.session, participant, kind)
     if row is not None:
-        plan = get_plan(installation, work.session, participant.study_id)
+        plan = get_plan_of(installation, work.session, participant)
         _publish(work, plan, participant, StatedAnchor(_dated(row), row.source, reason))
 
 

@@ -13,7 +13,7 @@ from app.domain.records.dispositions import DispositionKind, parse_stated_date
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.feed.feed_events import disposition_event, status_ref
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, withdraw_anchor
 from app.services.schedule.slot_publication import publish_acts_of
@@ -80,7 +80,7 @@ def _date_withdrawal(
     installation: Installation, work: UnitOfWork, participant: Participant, row: Disposition, reason: str
 ) -> None:
     """From a withdrawal from treatment visits may be counted, where the plan has that date."""
-    plan = get_plan(installation, work.session, participant.study_id)
+    plan = get_plan_of(installation, work.session, participant)
     if TREATMENT_WITHDRAWAL in plan.anchor_kinds:
         owner = Owner(row.source)
         dated = AnchorEntry(TREATMENT_WITHDRAWAL, row.effective_on, owner, reason, against_order=True)
@@ -170,7 +170,7 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     if exits:
         first = min(exits, key=lambda each: (each.effective_on, each.id))
         left = Exit(ExitKind(first.kind), start_of_day(first.effective_on, participant.zone))
-    apply_exit(session, get_plan(installation, session, participant.study_id), participant, left, work.at)
+    apply_exit(installation.library, session, participant, left, work.at)
     if left is not None:
         _revoke_invitations(session, participant, work.at)
     site = get_site(session, participant)

@@ -16,7 +16,7 @@ from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan, get_plan_of
 from app.services.core.throttling import forget_invitation_failures
 from app.services.feed.feed_events import participant_event, raise_version
 from app.services.schedule.anchors import AnchorEntry, enter_anchor
@@ -113,7 +113,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         anchor = AnchorEntry(ENROLMENT, entry.enrolled_on, Owner.site, ENROLLED if registered else None)
         enter_anchor(context.installation, work, participant, anchor, entry.accepts_missed)
         if registered:
-            refresh_next_due(work.session, plan, participant, context.at)
+            refresh_next_due(context.installation.library, work.session, participant, context.at)
         return participant
 
 
@@ -164,6 +164,7 @@ def add_participant(
         study_id=site.study_id,
         site_id=key_of(site),
         subject=subject,
+        plan_version=plan.version,
         zone=site.zone,
         language=language,
         enrolled_at=work.at,
@@ -225,7 +226,7 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
             raise Refused("consent_needed", field="consent")
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
-        plan = get_plan(context.installation, work.session, study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
             raise Refused("birth_date_needed", field="born_on")
         work.record(AuditEvent.ACTIVATION_ISSUED, chain)

@@ -8,7 +8,7 @@ from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
 from app.services.schedule.slots import lock_form
 from app.storage.queries.participants import get_participant
@@ -38,7 +38,7 @@ def excuse_visit(
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(key_of(participant))
         work.lock(chain)
-        plan = get_plan(context.installation, work.session, study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         _check(plan, exemption)
         expected = list_slots(work.session, key_of(participant))
         slots = [slot for slot in expected if slot.visit == visit]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps, is_unexplained
-from app.domain.plans.plan import MissedReason, Plan
+from app.domain.plans.plan import MissedReason, Plan, weekly_codes
 from app.domain.plans.publication import FORM_MISSED
 from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of, list_plans_of_forms
 from app.services.schedule.slot_publication import publish_slot
 from app.services.schedule.slots import lock_form
 from app.storage.queries.participants import list_readable_slots
@@ -61,10 +61,11 @@ def record_gap_reason(
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
         participant = work.session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         slots = list_readable_slots(work.session, context.actor, plan, participant)
+        plans = list_plans_of_forms(context.installation.library, plan, slots)
         standing = ((slot, slot_status(slot, context.at)) for slot in slots)
-        for gap in list_diary_gaps(plan, standing):
+        for gap in list_diary_gaps(plans, standing):
             if shown == ShownGap(gap.first, gap.last, len(gap.entries)):
                 break
         else:
@@ -73,9 +74,12 @@ def record_gap_reason(
         _record(context, work, plan, [slot for slot in slots if slot.public_id in missed], reason, note)
 
 
-def list_diary_gaps(plan: Plan, slots: Iterable[tuple[Slot, Status]]) -> tuple[DiaryGap, ...]:
-    """The gaps in a participant's diary, of these forms as they stand; an entry's key is its public id."""
-    weekly = plan.diary.weekly_codes if plan.diary else frozenset()
+def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[Slot, Status]]) -> tuple[DiaryGap, ...]:
+    """The gaps in a participant's diary, of these forms as they stand; an entry's key is its public id.
+
+    `plans` are the version of the plan that the participant follows and, behind it, those of other forms.
+    """
+    weekly = weekly_codes(plans)
     return find_diary_gaps(
         DiaryEntry(
             slot.public_id,
@@ -84,7 +88,7 @@ def list_diary_gaps(plan: Plan, slots: Iterable[tuple[Slot, Status]]) -> tuple[D
             is_unexplained(status, slot.missed_reason, out_of_plan=slot.out_of_plan),
         )
         for slot, status in slots
-        if slot.for_day is not None and is_diary_slot(plan, slot)
+        if slot.for_day is not None and is_diary_slot(plans[0], slot)
     )
 
 

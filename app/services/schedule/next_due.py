@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.definitions.library import Library
 from app.domain.plans.plan import Plan
 from app.domain.plans.publication import FeedState
 from app.domain.plans.reminders import (
@@ -22,6 +23,7 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
+from app.storage.tables.studies import Study
 
 
 def next_due_at(
@@ -54,11 +56,13 @@ def used_up_kinds(session: Session, slots: Sequence[Slot]) -> dict[int, frozense
     }
 
 
-def refresh_next_due(session: Session, plan: Plan, participant: Participant, at: datetime) -> None:
+def refresh_next_due(library: Library, session: Session, participant: Participant, at: datetime) -> None:
     """Set every open slot's next moment again, after something changed what reminders are owed."""
     slots, wish = list_unsubmitted_slots(session, participant), reminder_preference(participant)
+    study = session.get_one(Study, participant.study_id)
     sent = used_up_kinds(session, slots)
     for slot in slots:
+        plan = library.plan(study.code, slot.plan_version)
         slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], at, wish)
 
 

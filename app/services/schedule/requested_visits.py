@@ -10,7 +10,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
 from app.services.schedule.slots import current_anchors, is_on_request, leave_plan, new_slot_values
 from app.storage.queries.participants import get_participant
@@ -40,7 +40,7 @@ def request_visit(
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(key_of(participant))
         work.lock(chain)
-        plan = get_plan(context.installation, work.session, study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         slots = list_slots(work.session, key_of(participant))
         anchors = current_anchors(work.session, key_of(participant))
         _check_day(participant, slots, anchors, visit, on_day, context.at)

@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from app.definitions.library import Library
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule_faults import ScheduleFault, ScheduleFaultKind, find_schedule_faults
 from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan, get_plan_of
 from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule, standing_slot
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
@@ -30,12 +31,12 @@ class ParticipantFaults:
 
 
 def list_schedule_faults(
-    session: Session, plan: Plan, participant: Participant, at: datetime
+    library: Library, session: Session, plan: Plan, participant: Participant, at: datetime
 ) -> tuple[ScheduleFault, ...]:
     """What the plan promises of one participant's forms and does not hold."""
     anchors = current_anchors(session, key_of(participant))
     slots = list_slots(session, key_of(participant))
-    changes = propose_schedule(plan, participant, slots, anchors, at).changes
+    changes = propose_schedule(library, plan, participant, slots, anchors, at).changes
     standing = [standing_slot(plan, slot) for slot in slots]
     return tuple(find_schedule_faults(plan, anchors, standing, changes, at))
 
@@ -47,8 +48,13 @@ def check_schedules(context: StaffContext) -> Iterator[ParticipantFaults]:
     for participant_id in everybody:
         with context.read() as session:
             participant = session.get_one(Participant, participant_id)
-            plan = get_plan(context.installation, session, participant.study_id)
-            faults = list_schedule_faults(session, plan, participant, context.at)
+            plan = get_plan_of(context.installation, session, participant)
+            library = context.installation.library
+            faults = list_schedule_faults(library, session, plan, participant, context.at)
+            present = get_plan(context.installation, session, participant.study_id).version
+            if plan.version != present:
+                earlier = ScheduleFault(ScheduleFaultKind.earlier_plan, plan.version, present)
+                faults = (*faults, earlier)
             if faults:
                 yield ParticipantFaults(key_of(participant), participant.subject, faults)
 
@@ -61,10 +67,11 @@ def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
         chain = participant_chain(found.participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, found.participant_id)
-        plan = get_plan(context.installation, work.session, participant.study_id)
+        plan = get_plan_of(context.installation, work.session, participant)
         anchors = current_anchors(work.session, found.participant_id)
         slots = list_slots(work.session, found.participant_id)
-        proposal = propose_schedule(plan, participant, slots, anchors, context.at)
+        library = context.installation.library
+        proposal = propose_schedule(library, plan, participant, slots, anchors, context.at)
         work.record(AuditEvent.SCHEDULE_MENDED, chain)
         apply_proposal(context.installation, work, plan, participant, proposal)
     return True

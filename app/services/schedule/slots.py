@@ -1,18 +1,20 @@
 """From plan and dated facts to slots: creating them ahead, and moving those not yet begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
 
+from app.definitions.library import Library
 from app.domain.plans.plan import Plan
 from app.domain.plans.reminders import next_due_moment, plan_reminders
 from app.domain.plans.rescheduling import (
     SlotMove,
     StandingSlot,
     WindowMove,
+    merge_versions,
     out_of_plan_code,
     plan_moves,
     window_moves,
@@ -31,7 +33,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.schedule.next_due import (
     list_unsubmitted_slots,
     next_due_at,
@@ -99,7 +101,7 @@ def lock_form(context: StaffContext, work: UnitOfWork, participant_id: int, slot
     """
     work.lock(participant_chain(participant_id))
     participant = work.session.get_one(Participant, participant_id)
-    plan = get_plan(context.installation, work.session, participant.study_id)
+    plan = get_plan_of(context.installation, work.session, participant)
     slot = get_readable_slot(work.session, context.actor, plan, participant, slot_id)
     return LockedForm(participant, plan, slot)
 
@@ -120,16 +122,67 @@ def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDa
 
 
 def propose_schedule(
+    library: Library,
     plan: Plan,
     participant: Participant,
     slots: Sequence[Slot],
     anchors: Mapping[str, AnchorDate],
     at: datetime,
 ) -> ScheduleProposal:
-    """What the schedule would be under these anchors, compared with the slots as they stand."""
-    on_request = [planned for slot in slots if is_on_request(slot) for planned in _again(plan, slot, anchors)]
-    planned = (*plan_slots(plan, anchors, participant.arm, participant.zone), *on_request)
+    """What the schedule would be under these anchors, compared with the slots as they stand.
+
+    A form of an earlier version of the plan is where that version has it.
+    """
     standing = [standing_slot(plan, slot) for slot in slots]
+    kept = [form for form in standing if form.stays_earlier(plan.version)]
+    return _propose(library, plan, participant, slots, anchors, standing, kept, at)
+
+
+def propose_amendment(
+    library: Library,
+    plan: Plan,
+    participant: Participant,
+    slots: Sequence[Slot],
+    anchors: Mapping[str, AnchorDate],
+    entered: Collection[int],
+    at: datetime,
+) -> ScheduleProposal:
+    """The same for a participant who is to follow this version of the plan from now on.
+
+    Forms that were begun, or are over, stay with their own version, and so do those `entered` from paper,
+    once so far; all others become forms of this one.
+    """
+    standing = [standing_slot(plan, slot) for slot in slots]
+    kept = [form for form in standing if form.outlasts_amendment(plan.version, at) or form.key in entered]
+    return _propose(library, plan, participant, slots, anchors, standing, kept, at)
+
+
+def _propose(
+    library: Library,
+    plan: Plan,
+    participant: Participant,
+    slots: Sequence[Slot],
+    anchors: Mapping[str, AnchorDate],
+    standing: Sequence[StandingSlot],
+    kept: Sequence[StandingSlot],
+    at: datetime,
+) -> ScheduleProposal:
+    """`kept` are the forms that are where an earlier version of the plan has them."""
+    earlier = {each: library.plan(plan.id, each) for each in {form.planned.plan_version for form in kept}}
+    by_version = {
+        version: plan_slots(its_plan, anchors, participant.arm, participant.zone)
+        for version, its_plan in earlier.items()
+    }
+    own = {form.key: earlier[form.planned.plan_version] for form in kept}
+    on_request = (
+        planned
+        for slot in slots
+        if is_on_request(slot)
+        for planned in _again(own.get(key_of(slot), plan), slot, anchors)
+    )
+    scheduled = [form for form in kept if not form.on_request]
+    present = plan_slots(plan, anchors, participant.arm, participant.zone)
+    planned = (*merge_versions(present, scheduled, by_version), *on_request)
     return ScheduleProposal(plan_moves(standing, planned, _exit_of(participant), at), planned)
 
 
@@ -200,7 +253,7 @@ def apply_proposal(
         if move.standing is None and move.planned is not None
     ]
     rename_slots(work.session, changed)
-    _set_next_due(work, plan, participant, [slot for slot, _code in changed])
+    _set_next_due(installation.library, work, plan, participant, [slot for slot, _code in changed])
     work.insert_rows(Slot, new)
 
 
@@ -217,10 +270,18 @@ def _apply_move(slot: Slot, move: SlotMove) -> None:
     if touched:
         slot.window_version += 1
     else:
+        _follow_version(slot, planned)
         set_window(slot, planned.window)
         slot.for_day = planned.for_day
         if move.would_be_missed:
             slot.missed_reason = slot.missed_reason or ADMINISTRATIVE
+
+
+def _follow_version(slot: Slot, planned: PlannedSlot) -> None:
+    """Let a form be one of the plan's version that has it there."""
+    slot.plan_version, slot.instrument_version = planned.plan_version, planned.instrument_version
+    slot.series, slot.anchor = planned.series, planned.anchor
+    slot.arm_revealing = planned.arm_revealing
 
 
 def leave_plan(slot: Slot) -> None:
@@ -244,10 +305,13 @@ def rename_slots(session: Session, changed: Sequence[tuple[Slot, str]]) -> None:
         waiting = [(slot, code) for slot, code in waiting if slot.visit != code]
 
 
-def _set_next_due(work: UnitOfWork, plan: Plan, participant: Participant, slots: Sequence[Slot]) -> None:
+def _set_next_due(
+    library: Library, work: UnitOfWork, plan: Plan, participant: Participant, slots: Sequence[Slot]
+) -> None:
     preference, sent = reminder_preference(participant), used_up_kinds(work.session, slots)
     for slot in slots:
-        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], work.at, preference)
+        own = library.plan(plan.id, slot.plan_version)
+        slot.wake_at = next_due_at(own, slot, sent[key_of(slot)], work.at, preference)
 
 
 def new_slot_values(
@@ -292,11 +356,11 @@ def new_slot_values(
 
 
 def apply_exit(
-    session: Session, plan: Plan, participant: Participant, left: Exit | None, at: datetime
+    library: Library, session: Session, participant: Participant, left: Exit | None, at: datetime
 ) -> None:
     """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
     participant.exit_kind = left.kind if left else None
     participant.exit_at = left.at if left else None
     for slot in list_unsubmitted_slots(session, participant):
         slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
-    refresh_next_due(session, plan, participant, at)
+    refresh_next_due(library, session, participant, at)

@@ -67,13 +67,15 @@ def _check_fits(installation: Installation, study: Study, pack: Pack) -> None:
         raise Refused("demo_takes_no_pack")
     if pack.study != study.code:
         raise Refused("pack_of_other_study", study=pack.study)
-    plan = installation.library.plan(study.code, study.plan_version)
-    used = [f"{each.id}@{each.version}" for each in plan.instruments]
+    # Of any version of the plan: the words are there before the study follows it.
+    plans = [plan for plan in installation.library.plans.values() if plan.id == study.code and not plan.draft]
+    used = dict.fromkeys(f"{each.id}@{each.version}" for plan in plans for each in plan.instruments)
     named = f"{pack.text.instrument}@{pack.text.version}"
     if named not in used:
         raise Refused("not_in_plan", instrument=named, allowed=", ".join(used))
-    if pack.text.lang not in plan.languages:
-        raise Refused("no_language", field="lang", allowed=", ".join(plan.languages))
+    spoken = dict.fromkeys(language for plan in plans for language in plan.languages)
+    if pack.text.lang not in spoken:
+        raise Refused("no_language", field="lang", allowed=", ".join(spoken))
 
 
 def _is_stored(session: Session, study: Study, pack: Pack) -> bool:

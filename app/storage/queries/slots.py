@@ -57,6 +57,7 @@ def planned_slot(slot: SlotView) -> PlannedSlot:
         anchor=slot.anchor,
         window=window_of_slot(slot),
         arm_revealing=slot.arm_revealing,
+        plan_version=slot.plan_version,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ class UpcomingForm(NamedTuple):
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
 _LATER = table_of(Slot).alias("later")
-_NEXT = sa.select(sa.func.min(_LATER.c.opens_on)).where(
+_NEXT = sa.select(sa.func.min(_LATER.c.opens_at)).where(
     _LATER.c.participant_id == col(Participant.id), _LATER.c.excused.is_(None), _LATER.c.opens_at > _NOW
 )
 # The two moments let the index find the few rows that the states are then made of.
@@ -40,7 +40,7 @@ _OPEN = sa.and_(
 _READ = (
     sa.select(
         col(Participant.exit_kind),
-        _NEXT.scalar_subquery().label("next_on"),
+        _NEXT.scalar_subquery().label("next_at"),
         *(getattr(Slot, name) for name in UpcomingForm._fields),
     )
     .select_from(sa.outerjoin(Participant, Slot, _OPEN))
@@ -50,15 +50,15 @@ _READ = (
 
 @dataclass(frozen=True, slots=True)
 class UpcomingForms:
-    """The forms that take answers now, and the day on which the next one opens."""
+    """The forms that take answers now, and when the next one opens."""
 
     open: Sequence[UpcomingForm]
-    next_on: date | None
+    next_at: datetime | None
 
 
 def read_upcoming_forms(connection: Connection, participant_id: int, at: datetime) -> UpcomingForms:
-    """What this participant can answer at `at`, and the day on which the next form opens, if they stay."""
+    """What this participant can answer at `at`, and when the next form opens, if they stay."""
     rows = connection.execute(_READ, {"participant": participant_id, "at": at}).all()
     # The outer join gives one row without a form where there is none.
     forms = [UpcomingForm._make(row[2:]) for row in rows if row.instrument is not None]
-    return UpcomingForms(forms, None if rows[0].exit_kind else rows[0].next_on)
+    return UpcomingForms(forms, None if rows[0].exit_kind else rows[0].next_at)

@@ -49,6 +49,7 @@ APPEND_ONLY = (
     "key_canary",
     "licence_decision",
     "paper_entry",
+    "plan_amendment",
     "quarantine",
     "response",
     "settlement",

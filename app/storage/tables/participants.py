@@ -16,8 +16,9 @@ NEVER_SIGNED_IN = "activated_at IS NULL AND exit_kind IS NULL AND consent_versio
 class Participant(SQLModel, table=True):
     """A person in a study, known by a code and never by a name.
 
-    `birth_hash` is a keyed digest (HMAC), never the date. `remind_at` is the local time of day
-    that the participant chose (HH:MM); reminders rest through `reminders_paused_until`.
+    `plan_version` is that of the plan which their forms follow. `birth_hash` is a keyed digest (HMAC), never
+    the date. `remind_at` is the local time of day that the participant chose (HH:MM); reminders rest through
+    `reminders_paused_until`.
 
     `exit_kind`/`exit_at` repeat the disposition in force, so that one row decides sign-in; `activated_at`
     repeats when the first browser was bound, so that an index finds those who never signed in.
@@ -39,6 +40,7 @@ class Participant(SQLModel, table=True):
     study_id: int = Field(foreign_key="study.id")
     site_id: int = Field(foreign_key="site.id")
     subject: str = Field(max_length=40)
+    plan_version: str = Field(max_length=20)
     zone: str = Field(max_length=40)
     language: str = Field(max_length=10)
     arm: str | None = Field(default=None, max_length=20)

@@ -11,7 +11,7 @@ from app.storage.tables.columns import enum_type, json_type
 
 
 class Study(SQLModel, table=True):
-    """One trial and the plan version that new slots follow.
+    """One trial and the plan version that whoever is enrolled follows.
 
     `feed` is the epoch of its feed; `restored_at` says when a restore from a backup last began one anew.
     """
@@ -24,6 +24,24 @@ class Study(SQLModel, table=True):
     feed: str = Field(max_length=32)
     loaded_at: datetime
     restored_at: datetime | None = None
+
+
+class PlanAmendment(SQLModel, table=True):
+    """That a study follows another version of its plan from a moment on, and why; append-only.
+
+    Participants follow one after another: each one's version stands in their own row.
+    """
+
+    __tablename__ = "plan_amendment"
+    __table_args__ = (sa.UniqueConstraint("study_id", "to_version"),)
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    from_version: str = Field(max_length=20)
+    to_version: str = Field(max_length=20)
+    to_sha256: str = Field(max_length=64)
+    reason: str = Field(max_length=400)
+    began_at: datetime
+    began_by: str = Field(max_length=80)
 
 
 class Site(SQLModel, table=True):

@@ -33,7 +33,7 @@ from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.corrections.submitted_form import record_look
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.storage.queries.corrections import list_response_versions
 from app.storage.queries.participants import find_death_day, get_readable_slot
 from app.storage.row_changes import participant_chain, record_name
@@ -104,7 +104,7 @@ def read_correctable_form(
     Raises Refused("unknown_slot"), also before it was sent and for one that would tell this reader the arm.
     """
     participant = session.get_one(Participant, participant_id)
-    plan = get_plan(context.installation, session, participant.study_id)
+    plan = get_plan_of(context.installation, session, participant)
     slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
     versions = list_response_versions(session, key_of(slot))
     if not versions:

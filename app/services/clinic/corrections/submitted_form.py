@@ -19,7 +19,7 @@ from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.paper.recorded import RecordedPaper, list_paper_entries
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.storage.queries.corrections import (
     CorrectionRows,
     list_form_corrections,
@@ -175,7 +175,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
 
 
 def _readable(context: StaffContext, session: Session, participant: Participant, slot_id: str) -> Slot:
-    plan = get_plan(context.installation, session, participant.study_id)
+    plan = get_plan_of(context.installation, session, participant)
     return get_readable_slot(session, context.actor, plan, participant, slot_id)
 
 

@@ -83,11 +83,16 @@ class MatterScope:
 
     study_id: int
     study: str
-    plan: Plan
+    plans: tuple[Plan, ...]
     sites: tuple[StaffSite, ...]
     chosen: tuple[int, ...]
     seeing: tuple[int, ...]
     everywhere: bool
+
+    @property
+    def plan(self) -> Plan:
+        """The version of the plan that the study follows now."""
+        return self.plans[0]
 
     def search(
         self,
@@ -99,7 +104,7 @@ class MatterScope:
     ) -> MatterSearch:
         """The search for these kinds in this scope."""
         hides = any(site not in self.seeing for site in self.chosen)
-        shape = _shape(self.plan, tuple(kinds), hides, bool(subject), participant_id != 0)
+        shape = _shape(self.plans, tuple(kinds), hides, bool(subject), participant_id != 0)
         return MatterSearch(
             shape, self.study_id, self.chosen, self.seeing, at, subject=subject, participant_id=participant_id
         )
@@ -145,7 +150,8 @@ def open_matter_scope(context: StaffContext, session: Session, site: str = "") -
     if not sites:
         return None
     study_id, code = sites[0].study_id, sites[0].study
-    plan = context.installation.library.plan(code, sites[0].plan_version)
+    plans = sites[0].list_plans(context.installation.library)
+    plan = plans[0]
     seeing = [
         each.site_id
         for each in sites
@@ -154,7 +160,7 @@ def open_matter_scope(context: StaffContext, session: Session, site: str = "") -
     return MatterScope(
         study_id=study_id,
         study=code,
-        plan=plan,
+        plans=plans,
         sites=sites,
         chosen=tuple(each.site_id for each in sites if site in ("", each.code)),
         seeing=tuple(seeing),
@@ -194,13 +200,14 @@ def describe_matter(row: MatterRow, at: datetime) -> OpenMatter:
 
 @lru_cache(maxsize=64)
 def _shape(
-    plan: Plan, kinds: tuple[MatterKind, ...], hides: bool, filtered: bool, single: bool
+    plans: tuple[Plan, ...], kinds: tuple[MatterKind, ...], hides: bool, filtered: bool, single: bool
 ) -> MatterShape:
+    plan = plans[0]
     order = tuple((before, kind) for kind in plan.anchor_kinds for before in kinds_before(plan, kind))
     if not hides:
         return MatterShape(kinds, order, filtered=filtered, single=single)
-    revealing = tuple(each.kind for each in plan.anchors if each.arm_revealing)
-    visits = tuple(
-        rule.code_of(offset) for rule in plan.arm_revealing_rules for offset in rule.offsets or (0,)
-    )
+    anchors = (each for version in plans for each in version.anchors if each.arm_revealing)
+    revealing = tuple(dict.fromkeys(each.kind for each in anchors))
+    rules = (rule for version in plans for rule in version.arm_revealing_rules)
+    visits = tuple(dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,)))
     return MatterShape(kinds, order, revealing, visits, filtered, single)

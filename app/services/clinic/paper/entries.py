@@ -33,7 +33,7 @@ from app.services.clinic.paper.storing import (
     store_paper,
 )
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.services.setup.packs import check_form_wording
 from app.storage.queries.participants import find_enrolment_days, get_readable_slot
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
@@ -151,7 +151,7 @@ def _check_turn(context: StaffContext, waiting: PaperEntry) -> None:
 def read_paper_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
     """The same in an open session, whatever became of it. Raises Refused("unknown_slot", "not_yet_open")."""
     participant = session.get_one(Participant, participant_id)
-    plan = get_plan(context.installation, session, participant.study_id)
+    plan = get_plan_of(context.installation, session, participant)
     slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
     study, window = session.get_one(Study, participant.study_id), window_of_slot(slot)
     if window is None:

@@ -21,11 +21,11 @@ def read_worst_severities(
     if plan.diary is None or not diary:
         return {}
     answers = read_newest_answers(session, diary[0].participant_id, plan.diary.instrument)
-    leave_out = excluded_items(plan, plan.diary.instrument)
-    worst = {}
+    library, worst = context.installation.library, {}
     for slot in diary:
         if key_of(slot) in answers:
-            instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+            instrument = library.instrument(slot.instrument, slot.instrument_version)
+            leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
             said = list_severities(instrument, ValidAnswers(answers[key_of(slot)]), leave_out)
             worst[slot.public_id] = find_worst(said.values())
     return {slot: each for slot, each in worst.items() if each is not None}

@@ -21,7 +21,7 @@ from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
-from app.services.core.plans import get_plan
+from app.services.core.plans import get_plan_of
 from app.storage.queries.slots import list_slots
 from app.storage.queries.trail.participant_history import read_history_page, read_message_slots
 from app.storage.tables.columns import key_of
@@ -80,7 +80,7 @@ def get_participant_history(
     """
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = get_plan_of(context.installation, session, participant)
         slots = list_slots(session, participant_id)
         rows = read_history_page(session, participant_id, list_history_events(kind), before, limit + 1)
         order = [slot.visit for slot in slots]

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
+from app.definitions.library import Library
 from app.domain.capture.arrival import completion_instant, is_completed_before
 from app.domain.capture.outbox import credible_capture
 from app.domain.instruments.definition import Instrument
@@ -22,7 +23,7 @@ from app.domain.records.access import Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items, get_plan
+from app.services.core.plans import excluded_items, get_plan_of
 from app.storage.queries.participant_answers import AnsweredForm, read_newest_forms
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_status
 from app.storage.tables.columns import key_of
@@ -92,7 +93,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         participant = session.get_one(Participant, participant_id)
         if not context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id):
             raise Refused("unknown_participant")
-        plan = get_plan(context.installation, session, participant.study_id)
+        plan = get_plan_of(context.installation, session, participant)
         hides = plan.blinded and not context.actor.may(
             Permission.ARM_SEE, participant.study_id, participant.site_id
         )
@@ -104,6 +105,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
     instruments = dict.fromkeys((slot.instrument, slot.instrument_version) for slot in scored)
     courses = (
         _instrument_course(
+            context.installation.library,
             plan,
             context.installation.library.instrument(*named),
             [slot for slot in scored if (slot.instrument, slot.instrument_version) == named],
@@ -150,6 +152,7 @@ def _is_planned(slot: Slot) -> bool:
 
 
 def _instrument_course(
+    library: Library,
     plan: Plan,
     instrument: Instrument,
     slots: Sequence[Slot],
@@ -157,15 +160,12 @@ def _instrument_course(
     anchors: Mapping[str, Anchor],
     at: datetime,
 ) -> InstrumentCourse:
-    leave_out = excluded_items(plan, instrument.id)
-    scores = {
-        slot.id: {
-            score.scale: score
-            for score in score_answers(instrument, ValidAnswers(forms[key_of(slot)].answers), leave_out)
-        }
-        for slot in slots
-        if key_of(slot) in forms
-    }
+    scores = {}
+    for slot in slots:
+        if key_of(slot) in forms:
+            leave_out = excluded_items(library.plan(plan.id, slot.plan_version), instrument.id)
+            given = ValidAnswers(forms[key_of(slot)].answers)
+            scores[slot.id] = {score.scale: score for score in score_answers(instrument, given, leave_out)}
     courses = []
     for scale in instrument.scales:
         low, high = find_algorithm(instrument.algorithm).score_range(scale)
@@ -246,5 +246,7 @@ def read_severities(
     """What a diary entry says of each symptom; nothing for one that was not sent."""
     if form is None:
         return {}
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    return list_severities(instrument, ValidAnswers(form.answers), excluded_items(plan, slot.instrument))
+    library = context.installation.library
+    instrument = library.instrument(slot.instrument, slot.instrument_version)
+    leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
+    return list_severities(instrument, ValidAnswers(form.answers), leave_out)

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
-from app.domain.report.spreads import SignInDelay, diary_weeks, visit_order
+from app.domain.report.spreads import SignInDelay, visit_order
 from app.services.clinic.report.figures import (
     OF_REACHED_VISITS,
     TABLES,
@@ -68,7 +68,7 @@ def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) ->
     """One page of the report, read in one transaction. Raises Refused: as `open_scope`."""
     with context.read() as session:
         scope = open_scope(session, context, chosen)
-        weeks, order = diary_weeks(scope.plan.diary), visit_order(scope.plan)
+        weeks, order = scope.diary_weeks, visit_order(*scope.plans)
         groups: dict[FormFigures | None, Sequence[Group]] = {}
         tables = []
         for name, rule in TABLES.items():
@@ -127,7 +127,7 @@ def _forms(
     limit: int | None,
     readable: frozenset[int],
 ) -> FigureRows:
-    rule, weeks = TABLES[figure.table], diary_weeks(scope.plan.diary)
+    rule, weeks = TABLES[figure.table], scope.diary_weeks
     site = next((each.site_id for each in scope.sites if each.code == figure.site), None)
     if figure.site and site is None:
         raise Refused("unknown_figure", field="site", allowed=tuple(each.code for each in scope.sites))

@@ -1,6 +1,6 @@
 """What a report is about: one study, the sites that the reader reaches, and what they chose to see."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,6 +10,7 @@ from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.domain.report.completeness import RateRules
+from app.domain.report.spreads import diary_weeks
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import get_study
@@ -34,17 +35,28 @@ class ReportFilter:
 class ReportScope:
     """A study as this reader may report on it. `chosen` are the sites that are counted, None for all.
 
+    `plans` are the versions that the study has followed, the present one first: it has forms of each.
     `sees_arm`: at each of these sites they may see the arm.
     """
 
     study_id: int
     study: str
-    plan: Plan
+    plans: tuple[Plan, ...]
     studies: tuple[str, ...]
     sites: tuple[StaffSite, ...]
     chosen: tuple[int, ...] | None
     sees_arm: bool
     filter: ReportFilter
+
+    @property
+    def plan(self) -> Plan:
+        """The version of the plan that the study follows now."""
+        return self.plans[0]
+
+    @property
+    def diary_weeks(self) -> Mapping[str, int]:
+        """The study week of each diary entry by its code."""
+        return diary_weeks(*(plan.diary for plan in self.plans))
 
     def forms(
         self,
@@ -82,9 +94,9 @@ class ReportScope:
         )
 
 
-def list_visits(plan: Plan) -> tuple[str, ...]:
-    """The visits by which a report is filtered: those that the plan expects."""
-    rules = [rule for rule in plan.visits if not rule.on_request]
+def list_visits(*plans: Plan) -> tuple[str, ...]:
+    """The visits by which a report is filtered: those that a version of the plan expects."""
+    rules = [rule for plan in plans for rule in plan.visits if not rule.on_request]
     return tuple(dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,)))
 
 
@@ -110,14 +122,14 @@ def open_scope(
         raise Refused("days_reversed", field="to")
     study = get_study(session, code)
     study_id = key_of(study)
-    plan = context.installation.library.plan(code, study.plan_version)
-    if chosen.visit and chosen.visit not in list_visits(plan):
-        raise Refused("unknown_visit", field="visit", allowed=list_visits(plan))
+    plans = sites[0].list_plans(context.installation.library)
+    if chosen.visit and chosen.visit not in list_visits(*plans):
+        raise Refused("unknown_visit", field="visit", allowed=list_visits(*plans))
     everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)
     return ReportScope(
         study_id=study_id,
         study=code,
-        plan=plan,
+        plans=plans,
         studies=studies,
         sites=sites,
         chosen=None if everywhere else tuple(site.site_id for site in counted),

@@ -1,13 +1,13 @@
 """Whose diary has days without an entry that nobody has explained: the list, and how many there are."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
 from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps
-from app.domain.plans.plan import DiaryRule
+from app.domain.plans.plan import DiaryRule, weekly_codes
 from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
@@ -67,7 +67,9 @@ def _read(context: StaffContext, session: Session, after: str, most: int) -> Dia
     days: dict[int, list[UnexplainedDay]] = defaultdict(list)
     for day in list_unexplained_days(session.connection(), search, [each.key for each in people]):
         days[day.participant_id].append(day)
-    found = {key: _gaps(diary, theirs) for key, theirs in days.items()}
+    first = next(iter(sites.values()))
+    weekly = weekly_codes(first.list_plans(context.installation.library))
+    found = {key: _gaps(weekly, theirs) for key, theirs in days.items()}
     rows = tuple(
         DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, found[each.key])
         for each in people
@@ -89,8 +91,7 @@ def _search(context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryR
     return DiarySearch(tuple(sites), diary.series, context.at, blinded and not sees_arm)
 
 
-def _gaps(diary: DiaryRule, days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:
-    weekly = diary.weekly_codes
+def _gaps(weekly: Collection[str], days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:
     return find_diary_gaps(
         DiaryEntry(each.public_id, each.day, 7 if each.visit in weekly else 1, unexplained=True)
         for each in days

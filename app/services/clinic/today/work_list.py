@@ -42,7 +42,7 @@ from app.services.clinic.today.rows import (
 )
 from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items, get_plan
+from app.services.core.plans import excluded_items, get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.storage.database.query_plans import reuse_query_plans
 from app.storage.queries.today.people import list_forms, read_people
@@ -197,22 +197,31 @@ def find_participant_reasons(
     context: StaffContext, session: Session, participant: Participant
 ) -> tuple[WorkReason, ...]:
     """The same inside of a transaction."""
-    plan = get_plan(context.installation, session, participant.study_id)
+    plan = get_plan_of(context.installation, session, participant)
     sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
     hides_arm = plan.blinded and not sees_arm
-    return read_participant_work(context, session, participant, plan, hides_arm).reasons
+    plans = (plan, *list_plans(context.installation, session, participant.study_id))
+    return read_participant_work(context, session, participant, plans, hides_arm).reasons
 
 
 def read_participant_work(
-    context: StaffContext, session: Session, participant: Participant, plan: Plan, hides_arm: bool
+    context: StaffContext,
+    session: Session,
+    participant: Participant,
+    plans: Sequence[Plan],
+    hides_arm: bool,
 ) -> ParticipantWork:
-    """Where one participant stands on the list, in three queries; `hides_arm`: no forms that tell the arm."""
+    """Where one participant stands on the list, in three queries; `hides_arm`: no forms that tell the arm.
+
+    The first of the plans is the version that they follow, behind it stand those of which forms exist.
+    """
     if participant.exit_kind is not None:
         return ParticipantWork((), None)
     key = key_of(participant)
     search = TodaySearch(
         study_id=participant.study_id,
-        plan=plan,
+        plan=plans[0],
+        earlier=tuple(plans[1:]),
         sites=(participant.site_id,),
         at=context.at,
         hides_arm=hides_arm,
@@ -221,18 +230,20 @@ def read_participant_work(
     person = read_people(session.connection(), search, [key])[key]
     forms = list_forms(session.connection(), search, [key])[key]
     facts = participant_facts(person, forms, key in search.locked)
-    return ParticipantWork(find_reasons(facts, plan.worklist, context.at), find_snooze(person))
+    return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
 
 
 def _search(
     context: StaffContext, session: Session, criteria: TodayFilter, sites: Sequence[StaffSite]
 ) -> TodaySearch:
     first = sites[0]
-    plan = context.installation.library.plan(first.study, first.plan_version)
+    plans = first.list_plans(context.installation.library)
+    plan = plans[0]
     sees_arm = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
     return TodaySearch(
         study_id=first.study_id,
         plan=plan,
+        earlier=plans[1:],
         sites=tuple(site.site_id for site in sites),
         at=context.at,
         hides_arm=plan.blinded and not sees_arm,
@@ -341,12 +352,18 @@ class _RowReader:
     def _asked(self, form: RowMapping) -> int:
         """How many questions the plan has in a form."""
         name, version = form["instrument"], form["instrument_version"]
-        if (name, version) not in self.asked:
-            instrument = self.context.installation.library.instrument(name, version)
-            self.asked[name, version] = len(instrument.items) - len(excluded_items(self.search.plan, name))
-        return self.asked[name, version]
+        asked = (f"{name}@{form['plan_version']}", version)
+        if asked not in self.asked:
+            library = self.context.installation.library
+            plan, instrument = (
+                library.plan(self.search.plan.id, form["plan_version"]),
+                library.instrument(name, version),
+            )
+            self.asked[asked] = len(instrument.items) - len(excluded_items(plan, name))
+        return self.asked[asked]
 
     def _form(self, form: RowMapping, today: date) -> TodayForm:
+        plan = self.context.installation.library.plan(self.search.plan.id, form["plan_version"])
         days = (form["closes_on"] - form["opens_on"]).days + 1
         return TodayForm(
             key=form["key"],
@@ -361,7 +378,7 @@ class _RowReader:
             days=days,
             target_day=(form["target_on"] - form["opens_on"]).days + 1,
             reminded=form["reminded"],
-            planned=1 if form["for_day"] else len(self.search.plan.reminders.moments),
+            planned=1 if form["for_day"] else len(plan.reminders.moments),
             is_open=is_open(form, self.search.at),
         )
 

@@ -50,7 +50,7 @@ class TrailScope:
     """A study's trail as this reader may see it; `people` are the members of staff by what it calls them."""
 
     study_id: int
-    plan: Plan
+    plans: tuple[Plan, ...]
     sites: Mapping[int, StaffSite]
     people: Mapping[str, str]
     participant_id: int | None
@@ -59,6 +59,11 @@ class TrailScope:
     filter: TrailFilter
     actor: Actor
     arm_mask: ArmMask
+
+    @property
+    def plan(self) -> Plan:
+        """The version of the plan that the study follows now; those before it stand behind it in `plans`."""
+        return self.plans[0]
 
     def mask_at(self, site_id: int | None) -> ArmMask | None:
         """What hides the arm at a site, None where the reader may see it."""
@@ -91,16 +96,16 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
         raise Refused("days_reversed", field="to")
     study = get_study(session, chosen.study)
     study_id = key_of(study)
-    plan = context.installation.library.plan(study.code, study.plan_version)
+    plans = reached[0].list_plans(context.installation.library)
     participant = _find_participant(session, context, study_id, chosen.participant)
     whole = (study_id, None) in context.actor.reach(Permission.TRAIL_SEE)
     near = None if whole else tuple(site.site_id for site in reached)
     counted = tuple(site.site_id for site in reached if site.code == chosen.site) if chosen.site else near
     people = {staff_actor(key).id: name for key, name in list_study_staff(session, study_id, near)}
-    zone = participant.zone if participant else plan.zone
+    zone = participant.zone if participant else plans[0].zone
     return TrailScope(
         study_id=study_id,
-        plan=plan,
+        plans=plans,
         sites={site.site_id: site for site in reached},
         people=people,
         participant_id=participant.id if participant else None,
@@ -108,7 +113,7 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
         selection=_select(study_id, counted, participant, zone, chosen),
         filter=chosen,
         actor=context.actor,
-        arm_mask=build_arm_mask(plan),
+        arm_mask=build_arm_mask(*plans),
     )
 
 

@@ -6,7 +6,7 @@ nothing.
 A reason more is a row in `SOURCES`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import col
 
-from app.domain.plans.plan import Plan, WorklistRule
+from app.domain.plans.plan import Plan
 from app.domain.plans.windows import Unit
 from app.domain.records.messages import MessageState
 from app.domain.records.participants import TeamRequestKind
@@ -43,16 +43,20 @@ class TodayShape:
     filtered: bool
 
 
-def shape_of(plan: Plan, hides_arm: bool, filtered: bool) -> TodayShape:
-    """The shape of the statements for a plan, a reader and their filters."""
-    phases = plan.diary.phases if plan.diary else ()
-    named = [(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases]
+def shape_of(plans: Iterable[Plan], hides_arm: bool, filtered: bool) -> TodayShape:
+    """The shape of the statements for the versions of a plan, a reader and their filters."""
+    phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
+    named = {(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases}
     return TodayShape(tuple(sorted(named, key=lambda each: (-len(each[0]), each[0]))), hides_arm, filtered)
 
 
-def rule_moments(rule: WorklistRule, plan: Plan, at: datetime) -> dict[str, Any]:
-    """The moments that the plan's numbers make of now, by the names of the parameters."""
-    entry_days = plan.diary.entry_days if plan.diary else 0
+def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
+    """The moments that the plan's numbers make of now, by the names of the parameters.
+
+    The rule is that of the first plan; forms of the other versions reach as far as theirs.
+    """
+    plan, rule = plans[0], plans[0].worklist
+    entry_days = max(each.diary.entry_days if each.diary else 0 for each in plans)
     days = {
         "closing": rule.closing_days,
         "idle": -rule.idle_days,
@@ -64,7 +68,7 @@ def rule_moments(rule: WorklistRule, plan: Plan, at: datetime) -> dict[str, Any]
         "diary_closed_from": -max(rule.diary_days + 1, rule.diary_weeks * _WEEK),
     }
     moments = {name: at + timedelta(days=number) for name, number in days.items()}
-    horizon = at + timedelta(days=plan.longest_window_days + 1)
+    horizon = at + timedelta(days=max(each.longest_window_days for each in plans) + 1)
     return moments | {
         "now": at,
         "second": at.replace(microsecond=0),

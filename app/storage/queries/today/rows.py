@@ -33,7 +33,10 @@ COUNTED = 200
 
 @dataclass(frozen=True, slots=True)
 class TodaySearch:
-    """Whom to look for: sites of one study, the moment, and the filters; `locked` cannot pass their PIN."""
+    """Whom to look for: sites of one study, the moment, and the filters; `locked` cannot pass their PIN.
+
+    `earlier` are versions of the plan of which forms exist.
+    """
 
     study_id: int
     plan: Plan
@@ -43,17 +46,18 @@ class TodaySearch:
     subject: str = ""
     language: str = ""
     locked: tuple[int, ...] = ()
+    earlier: tuple[Plan, ...] = ()
 
     @property
     def shape(self) -> TodayShape:
         """The shape of this search's statements."""
-        return shape_of(self.plan, self.hides_arm, bool(self.subject or self.language))
+        return shape_of((self.plan, *self.earlier), self.hides_arm, bool(self.subject or self.language))
 
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
         plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
         filters = {"subject": f"%{plain}%", "language": self.language}
-        return rule_moments(self.plan.worklist, self.plan, self.at) | {
+        return rule_moments((self.plan, *self.earlier), self.at) | {
             "study": self.study_id,
             "sites": list(self.sites),
             "locked": list(self.locked),
