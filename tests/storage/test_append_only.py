@@ -37,7 +37,7 @@ from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.participants import ContactEntry
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.staff import AccessReview
-from app.storage.tables.studies import KeyCanary
+from app.storage.tables.studies import KeyCanary, PlanAmendment
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.storage.trial import Trial
@@ -67,6 +67,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
             AuditEvent.MATTER_SETTLED,
             AuditEvent.CUT_MADE,
             AuditEvent.PAPER_ENTERED,
+            AuditEvent.PLAN_AMENDED,
         ):
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -128,7 +129,11 @@ def _of_a_study(trial: Trial, at: datetime) -> list[object]:
     )  # fmt: skip
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
-    return [client, pulled, pack, seal, reviewed, cut, confirmed, canary]
+    amended = PlanAmendment(
+        study_id=trial.study, from_version="1.0", to_version="1.1", to_sha256="0" * 64, reason="x", began_at=at,
+        began_by="x",
+    )  # fmt: skip
+    return [client, pulled, pack, seal, reviewed, cut, confirmed, canary, amended]
 
 
 def _of_corrections_and_alerts(trial: Trial, at: datetime) -> list[object]:
@@ -211,6 +216,7 @@ def test_sqlite_cannot_be_told_to_replace(
             AuditEvent.MATTER_SETTLED,
             AuditEvent.CUT_MADE,
             AuditEvent.PAPER_ENTERED,
+            AuditEvent.PLAN_AMENDED,
         ):
             work.record(event, sqlite_trial.chain)
         work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)

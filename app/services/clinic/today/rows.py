@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import RowMapping
 
+from app.domain.plans.plan import Plan
 from app.domain.plans.reminders import FormReminders, check_staff_reminder, staff_reminder_kind
 from app.domain.plans.status import Status
 from app.domain.plans.windows import local_day
@@ -189,3 +190,24 @@ def latest_contact(person: RowMapping) -> LatestContact | None:
     if person["outcome"] is None:
         return None
     return LatestContact(person["outcome"].value, person["next_try_on"], person["contacted_at"])
+
+
+def build_form(form: RowMapping, plan: Plan, asked: int, today: date, at: datetime) -> TodayForm:
+    """The form of a row, with its progress of `asked` questions and its window."""
+    days = (form["closes_on"] - form["opens_on"]).days + 1
+    return TodayForm(
+        key=form["key"],
+        visit=form["visit"],
+        instrument=form["instrument"],
+        instrument_version=form["instrument_version"],
+        answered=form["answered"],
+        asked=asked,
+        closes_on=form["closes_on"],
+        days_left=(form["closes_on"] - today).days,
+        day=min(max((today - form["opens_on"]).days + 1, 0), days),
+        days=days,
+        target_day=(form["target_on"] - form["opens_on"]).days + 1,
+        reminded=form["reminded"],
+        planned=1 if form["for_day"] else len(plan.reminders.moments),
+        is_open=is_open(form, at),
+    )

@@ -32,10 +32,10 @@ from app.services.clinic.today.rows import (
     TodayForm,
     TodayRow,
     TodaySnooze,
+    build_form,
     choose_form,
     describe_reason,
     find_snooze,
-    is_open,
     latest_contact,
     may_be_reminded,
     participant_facts,
@@ -258,7 +258,7 @@ class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
 
     What is the same in many rows is worked out once: `permissions` by site, and how many questions are
-    `asked` by instrument and version.
+    `asked` by instrument, its version and that of the plan.
     """
 
     context: StaffContext
@@ -266,7 +266,7 @@ class _RowReader:
     search: TodaySearch
     sites: Mapping[int, StaffSite]
     permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
-    asked: dict[tuple[str, str], int] = field(default_factory=dict)
+    asked: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def read(
         self, criteria: TodayFilter, counts: TodayCounts
@@ -349,38 +349,16 @@ class _RowReader:
             )
         return self.permissions[site.site_id]
 
-    def _asked(self, form: RowMapping) -> int:
-        """How many questions the plan has in a form."""
-        name, version = form["instrument"], form["instrument_version"]
-        asked = (f"{name}@{form['plan_version']}", version)
-        if asked not in self.asked:
-            library = self.context.installation.library
-            plan, instrument = (
-                library.plan(self.search.plan.id, form["plan_version"]),
-                library.instrument(name, version),
-            )
-            self.asked[asked] = len(instrument.items) - len(excluded_items(plan, name))
-        return self.asked[asked]
-
     def _form(self, form: RowMapping, today: date) -> TodayForm:
-        plan = self.context.installation.library.plan(self.search.plan.id, form["plan_version"])
-        days = (form["closes_on"] - form["opens_on"]).days + 1
-        return TodayForm(
-            key=form["key"],
-            visit=form["visit"],
-            instrument=form["instrument"],
-            instrument_version=form["instrument_version"],
-            answered=form["answered"],
-            asked=self._asked(form),
-            closes_on=form["closes_on"],
-            days_left=(form["closes_on"] - today).days,
-            day=min(max((today - form["opens_on"]).days + 1, 0), days),
-            days=days,
-            target_day=(form["target_on"] - form["opens_on"]).days + 1,
-            reminded=form["reminded"],
-            planned=1 if form["for_day"] else len(plan.reminders.moments),
-            is_open=is_open(form, self.search.at),
-        )
+        """A form as the version of the plan has it that the form follows."""
+        library = self.context.installation.library
+        plan = library.plan(self.search.plan.id, form["plan_version"])
+        name, version = form["instrument"], form["instrument_version"]
+        key = (name, version, plan.version)
+        if key not in self.asked:
+            items = library.instrument(name, version).items
+            self.asked[key] = len(items) - len(excluded_items(plan, name))
+        return build_form(form, plan, self.asked[key], today, self.search.at)
 
 
 def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
