@@ -5,7 +5,7 @@ import io
 import json
 import struct
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.capture.answers import CollectionMode, HelpedBy, LateReason
 from app.domain.datasets.builder import DATASETS, find_table
 from app.domain.datasets.formats.codebook import write_codebook, write_define
 from app.domain.datasets.formats.csv_lines import CsvFormat
@@ -20,6 +21,13 @@ from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonForm
 from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, spell_decimal
 from app.domain.datasets.formats.transport import CARD, MISSING, TransportFormat, ibm_double
 from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_columns
+from app.domain.instruments.definition import Direction
+from app.domain.instruments.scoring.registry import ALGORITHM_NAMES
+from app.domain.instruments.scoring.score import ScoreStatus
+from app.domain.plans.plan import MissedReason, Owner
+from app.domain.plans.status import ExitKind, Status
+from app.domain.records.dispositions import DispositionKind
+from tests.domain.trial import SHIPPED
 
 AT = datetime(2026, 6, 14, 2, 0, tzinfo=UTC)
 CONTEXT = FileContext("sbrt-nsclc", "IA1", AT, "0.1.0")
@@ -133,6 +141,35 @@ def test_every_dataset_is_one_that_agencies_take(table: DatasetTable) -> None:
         assert column.kind is not ColumnKind.text or 0 < column.length <= 200
     blinded = [column.name for column in table.seen_columns(sees_arm=False)]
     assert set(names) - set(blinded) == table.arm_columns
+
+
+@pytest.mark.req("EDC-10")
+def test_a_coded_column_holds_the_longest_of_its_codes() -> None:
+    """A transport file refuses what is too long, and nobody waits for a rare code to find out."""
+    codes: dict[tuple[str, str], Iterable[str]] = {
+        ("ADQS", "SCRSTAT"): ScoreStatus,
+        ("ADQS", "FRMSTAT"): [*Status, "died in window", "not in plan", "in grace"],
+        ("ADQS", "MISRSN"): [*MissedReason, *ExitKind, "not expected"],
+        ("ADQS", "MODE"): CollectionMode,
+        ("ADQS", "ORIGTR"): ["participant", "proxy"],
+        ("ADQS", "HELPBY"): HelpedBy,
+        ("ADQS", "ALGOR"): ALGORITHM_NAMES,
+        ("ADQS", "BETTER"): Direction,
+        ("SV", "SVSTATE"): Status,
+        ("SV", "SVREASOC"): [*MissedReason, *ExitKind, "not expected"],
+        ("DS", "DSTERM"): DispositionKind,
+        ("DS", "DSSRC"): Owner,
+        ("DIARY", "STATE"): Status,
+        ("DIARY", "REASND"): [*MissedReason, *ExitKind],
+        ("DIARY", "LATERSN"): LateReason,
+        ("ICE", "ICECD"): [*DispositionKind, *(kind.kind for kind in SHIPPED.anchors)],
+        ("MISSRSN", "STATE"): Status,
+        ("MISSRSN", "REASON"): [*MissedReason, *ExitKind],
+    }
+    columns = {(table.name, column.name): column for table in DATASETS for column in table.columns}
+    for place, words in codes.items():
+        longest = max(len(str(word)) for word in words)
+        assert longest <= columns[place].length, place
 
 
 @pytest.mark.req("EDC-10")

@@ -19,6 +19,7 @@ from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
+from app.domain.plans.plan import Anchoring
 from app.domain.refusal import BadDefinition
 from app.services.datasets.recheck import precedes_start
 from tests.domain.questionnaires import DIARY, QLQ_C30, QUESTIONNAIRES
@@ -221,7 +222,7 @@ def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> No
 
 @pytest.mark.req("REP-02", "REP-08")
 def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
-    """A visit of one arm counts that arm, also where arms are pooled; whoever may not see it counts forms."""
+    """A visit of one arm counts that arm, also where arms are pooled, and for whoever may not see it."""
     treated = (
         person(arm="SBRT"),
         anchor("randomisation", "2026-03-04"),
@@ -229,17 +230,52 @@ def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
         form("ET", "2026-03-30T02:00:00.000Z", 2),
     )
     control = (person(arm="SOC"), anchor("randomisation", "2026-03-04"))
-    one_arm = {("ALL", "EOT"): 1, ("ALL", "ET"): 1}
-    for study, events, populations in (
-        (STUDY, (treated, control), {**one_arm, ("SBRT", "EOT"): 1, ("SBRT", "ET"): 1}),
-        (replace(STUDY, sees_arm=False), (treated, control), one_arm),
+    waiting = (person(arm="SBRT"), anchor("randomisation", "2026-03-04"))
+    pooled = {("ALL", "EOT"): 2, ("ALL", "ET"): 1}
+    blind = [scope for scope in EVERYTHING if scope != "arm:read"]
+    for study, scopes, populations in (
+        (STUDY, EVERYTHING, {**pooled, ("SBRT", "EOT"): 2, ("SBRT", "ET"): 1}),
+        (replace(STUDY, sees_arm=False), blind, pooled),
     ):
         counts = CompletenessCounts()
-        for each in events:
-            counts.add(study, history(*each))
+        for events in (treated, control, waiting):
+            folded = fold_history([{**each, "scopes": {"arm": "arm:read"}} for each in events], scopes)
+            assert folded is not None
+            counts.add(study, folded)
         rows = list(counts.build_compl(study))
         assert {(row["ARMCD"], row["VISIT"]): row["NPOP"] for row in rows} == populations
         assert {row["COMPLPCT"] for row in rows} == {Decimal("100.0")}
+
+
+@pytest.mark.req("REP-03", "REP-04")
+def test_what_had_not_opened_when_somebody_left_has_a_record() -> None:
+    """Of visits whose windows have closed by the cut, and not of what would tell the arm."""
+    day = {"date": "2026-04-30", "effective_on": "2026-04-30"}
+    left = event("p/status", 4, status={"in_force": [LEFT, LEFT | day | {"kind": "lost"}]})
+    told = (
+        person(arm="SBRT"),
+        anchor("randomisation", "2026-03-04"),
+        form("W6", "2026-04-15T02:00:00.000Z", 2),
+    )
+    rows = adqs(STUDY, *told, left, anchor("sbrt_end", "2026-05-02"))
+    assert list(rows) == ["W6", "W12", "W24", "W36", "EOT"]
+    later = rows["W12"]
+    assert [later[name] for name in ("DTYPE", "ASSESSID", "FRMSTAT", "MISRSN", "POPFL", "EXP1FL")] == [
+        "PHANTOM", "", "NOT EXPECTED", "WITHDREW STUDY", "Y", "N",
+    ]  # fmt: skip
+    assert (later["AWTARGET"], later["AWLO"], later["AWHI"], later["PARTFL"]) == (85, 78, 92, None)
+    blind = replace(STUDY, sees_arm=False)
+    assert list(adqs(blind, *told, left, anchor("sbrt_end", "2026-05-02"))) == ["W6", "W12", "W24", "W36"]
+    assert list(adqs(STUDY, *told)) == ["W6"]
+    assert list(adqs(STUDY, person(consented=None), *told[1:], left)) == ["W6"]
+    lost = event("p/status", 4, status={"in_force": [LEFT | {"kind": "lost"}]})
+    assert list(adqs(STUDY, *told, lost)) == ["W6"]
+    late = event("p/status", 4, status={"in_force": [LEFT | {"effective_on": "2026-09-30"}]})
+    assert list(adqs(STUDY, *told, late)) == ["W6", "W36"]
+    moved = replace(
+        SHIPPED, visits=tuple(replace(each, anchoring=Anchoring.previous) for each in SHIPPED.visits)
+    )
+    assert list(adqs(replace(STUDY, plan=moved), *told, left)) == ["W6"]
 
 
 @pytest.mark.req("REP-03")

@@ -21,13 +21,14 @@ SCALES = {
 """Items, range, fewest answers, and whether a high sum is bad."""
 WHOLE = "C30PF2 C30RF2 C30EF C30CF C30SF".split(), "C30FA C30NV C30PA C30DY C30SL C30AP C30CO C30DI".split()
 """What the summary is made of: as it is, and turned round."""
+ENDING = ("death", "withdrew_questionnaires", "withdrew_study", "screen_failure")
 SHANGHAI = timedelta(hours=8)
 Found = dict[tuple[str, str, str], dict[str, str]]
 """Cells by participant, parameter and visit."""
 
 
-def recompute(lines: Iterable[str], through: int) -> Found:
-    """ADQS of a study whose participants live in Shanghai, as of a number of the feed."""
+def recompute(lines: Iterable[str], through: int, cut_at: datetime) -> Found:
+    """ADQS of a study whose participants live in Shanghai, as of a number of the feed and an instant."""
     newest: dict[str, Mapping[str, Any]] = {}
     for line in lines:
         event = json.loads(line)
@@ -35,7 +36,8 @@ def recompute(lines: Iterable[str], through: int) -> Found:
             newest[event["ref"]] = event
     found: Found = {}
     for subject in sorted({event["subject"] for event in newest.values()}):
-        found |= _of_person(subject, [each for each in newest.values() if each["subject"] == subject])
+        theirs = [each for each in newest.values() if each["subject"] == subject]
+        found |= _of_person(subject, theirs) | _untold(subject, theirs, cut_at)
     return found
 
 
@@ -66,6 +68,21 @@ def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
             if visit != "BL" and value and base:
                 cells["CHG"] = _printed(Fraction(Decimal(value) - Decimal(base)))
             found[subject, code, visit] = {name: cell for name, cell in cells.items() if cell}
+    return found
+
+
+def _untold(subject: str, events: list[Mapping[str, Any]], cut_at: datetime) -> Found:
+    """Weeks whose window (seven days either side) closed by the cut, of whoever left before it opened."""
+    told = {each["visit"] for each in events if "slot" in each["data"]}
+    start = [each["data"]["anchor"]["date"] for each in events if each["type"] == "anchor.recorded"]
+    left = [each for event in events for each in event["data"].get("status", {}).get("in_force", ())]
+    ended: str = min((each["effective_on"] for each in left if each["kind"] in ENDING), default="")
+    found: Found = {}
+    for week in (6, *range(12, 157, 12)) if ended and start else ():
+        last = date.fromisoformat(min(start)) + timedelta(weeks=week, days=7)
+        closed = datetime(last.year, last.month, last.day, 16, tzinfo=UTC) <= cut_at  # midnight in Shanghai
+        if closed and f"W{week}" not in told and ended <= last.isoformat():
+            found |= {(subject, code, f"W{week}"): {"DTYPE": "PHANTOM"} for code in (*SCALES, "C30SUM")}
     return found
 
 

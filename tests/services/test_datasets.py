@@ -24,14 +24,16 @@ from app.domain.datasets.tables import ColumnKind, Row
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.report.completeness import EXITS, RuleSet
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
 from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import READ_SCOPES, read_scopes
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from tests.services.beginnings import installed_at, site_of
@@ -137,7 +139,7 @@ def test_a_foreign_reader_recomputes_adqs_from_the_feed(
 ) -> None:
     export_cut(operator(lone_trial), STUDY, ExportEntry(name, PURPOSE, ("csv",)), tmp_path / "out")
     cut = get_named_cut(operator(lone_trial), STUDY, name)
-    recomputed = recompute(lines_of(lone_trial), cut.through)
+    recomputed = recompute(lines_of(lone_trial), cut.through, cut.at)
     columns = ("ADT", "ADY", "AVAL", "BASE", "CHG", "ABLFL", "DTYPE")
     exported = {
         (row["SUBJID"], row["PARAMCD"], row["AVISIT"]): {
@@ -148,10 +150,11 @@ def test_a_foreign_reader_recomputes_adqs_from_the_feed(
         for row in rows_of(tmp_path / "out", "adqs")
     }
     assert exported == recomputed
-    assert len(exported) == {"IA1": 96, "FINAL": 160}[name]
+    assert len(exported) == {"IA1": 96, "FINAL": 176}[name]
     if name == "FINAL":
         assert exported[TREATED, "C30PA", "W6"]["AVAL"] == "50"  # the corrected answer
-        assert exported[OFF, "C30PA", "W6"] == exported[DEAD, "C30PA", "W6"] == {"DTYPE": "PHANTOM"}
+        phantoms = [(OFF, "W6"), (DEAD, "W6"), (DEAD, "W12")]  # the last one had not opened when they died
+        assert all(exported[who, "C30PA", visit] == {"DTYPE": "PHANTOM"} for who, visit in phantoms)
 
 
 @pytest.mark.req("REP-03", "REP-04", "REP-05")
@@ -316,11 +319,15 @@ def test_what_is_not_seen_at_every_site_is_left_out_of_all(lone_trial: Installat
 
 
 @pytest.mark.req("REP-09", "VAL-07")
-def test_every_figure_is_computed_a_second_time(lone_trial: Installation) -> None:
+def test_every_figure_is_computed_a_second_time(
+    lone_trial: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("IA1", "FINAL"):
         checked = recheck_cut(operator(lone_trial), STUDY, name)
-        assert [each.kind for each in checked] == ["scores", "baselines", "changes", "rates"]
-        assert all(each.equal == each.total > 20 and each.differences == [] for each in checked)
+        assert [each.kind for each in checked] == ["scores", "baselines", "changes", "expected", "rates"]
+        for each in checked:
+            fewest = 5 if each.kind == "expected" else 20
+            assert (each.total > fewest, each.equal, each.differences) == (True, each.total, []), each.kind
     site = site_of(lone_trial)
     viewer = StaffContext(lone_trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
     with pytest.raises(Refused, match=r"^recheck_needs_all"):
@@ -333,6 +340,20 @@ def test_every_figure_is_computed_a_second_time(lone_trial: Installation) -> Non
     scores = recheck_cut(operator(other), STUDY, "FINAL")[0]
     assert (scores.total - scores.equal, len(scores.differences)) == (2, 2)
     assert scores.differences[0].endswith(" PF: (none), computed again 100")
+    rules = {**EXITS, RuleSet.first: EXITS[RuleSet.first] - {DispositionKind.death}}
+    monkeypatch.setattr("app.domain.datasets.study.EXITS", rules)  # a fault in what made the files
+    expected, rates = recheck_cut(operator(lone_trial), STUDY, "FINAL")[3:]
+    assert expected.differences[0].endswith(" W6: Y Y N, computed again Y N N")
+    assert 0 < rates.equal < rates.total
+
+
+def test_an_exit_known_to_the_month_counts_once_more_from_its_day() -> None:
+    for stated, recorded, day in (
+        ("2026-06-10", "2026-07-01T08:00:00Z", "2026-06-10"),
+        ("2026-06", "2026-07-01T08:00:00Z", "2026-06-30"),
+        ("2026-12", "2026-12-04T17:00:00Z", "2026-12-05"),
+    ):
+        assert str(count_from(stated, recorded, "Asia/Shanghai")) == day
 
 
 @pytest.mark.req("REP-09")

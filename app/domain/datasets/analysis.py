@@ -13,7 +13,11 @@ from app.domain.datasets.subjects import missing_reason, randomised_on
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.instruments.definition import Instrument, Scale
 from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS, ThresholdSet
+from app.domain.plans.plan import Anchoring
+from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.status import ExitKind
+from app.domain.plans.windows import Window
+from app.domain.records.audit import format_instant
 from app.domain.report.completeness import RuleSet, is_expected
 
 ADQS = DatasetTable(
@@ -28,7 +32,7 @@ ADQS = DatasetTable(
         SUBJID   | text:40  | C | Subject Identifier for the Study
         SITEID   | text:20  | C | Study Site Identifier
         TRTP     | text:20  | C | Planned Treatment | code of the randomised arm
-        ASSESSID | text:24  | A | Assessment of the Feed
+        ASSESSID | text:24  | A | Assessment of the Feed | empty where the form had not opened when they left
         PARAMCD  | text:8   | A | Parameter Code
         PARAM    | text:40  | A | Parameter
         PARCAT1  | text:40  | A | Parameter Category 1 | instrument
@@ -59,7 +63,7 @@ ADQS = DatasetTable(
         POPFL    | text:1   | D | In the Population Flag | randomised and consented
         EXP1FL   | text:1   | D | Expected by Rule Set 1 Flag | exits: death, withdrawal
         EXP2FL   | text:1   | D | Expected by Rule Set 2 Flag | the same, and loss to follow-up
-        SCRSTAT  | text:12  | D | Status of the Score | complete, prorated or too few
+        SCRSTAT  | text:16  | D | Status of the Score | complete, prorated, too few or not administered
         NANSWER  | integer  | D | Items Answered
         NASKED   | integer  | D | Items Asked
         MODE     | text:20  | C | Mode of Collection
@@ -87,7 +91,8 @@ def build_adqs(
 
     `numbers` are those of the scores in QS. Nothing for whoever may not see scores.
     """
-    forms = [form for form in study.sorted_forms(history) if not form.is_diary]
+    told = [form for form in history.forms if not form.is_diary]
+    forms = study.sort_forms([*told, *_untold_forms(study, history)])
     of_instruments: dict[tuple[str, str], list[FormFact]] = {}
     for form in forms:
         key = (form.slot["instrument"], form.slot["instrument_version"])
@@ -98,6 +103,48 @@ def build_adqs(
         instrument = study.find_instrument(*key)
         for scale in instrument.scales:
             yield from _scale(study, history, instrument, scale, shown, numbers)
+
+
+def _untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[FormFact]:
+    """Forms of which the feed never told, because the participant left before they opened.
+
+    Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
+    counts from another one's actual date has none: where it would have been is not known.
+    """
+    left = [each for each in history.exits if each.kind in tuple(ExitKind)]
+    if not left or not study.is_in_population(history):
+        return
+    first = min(left, key=lambda each: each.effective_on)
+    told = {(form.visit, form.slot["instrument"]) for form in history.forms}
+    dates = {kind: AnchorDate(kind, fact.on, fact.at) for kind, fact in history.anchors.items()}
+    for slot in plan_slots(study.plan, dates, history.arm, history.facts["zone"]):
+        window, rule = slot.window, study.rules.get(slot.visit)
+        if window is None or rule is None or rule.anchoring is Anchoring.previous:
+            continue
+        hidden = slot.arm_revealing and not study.sees_arm
+        closed = window.closes_at <= study.at and first.effective_on <= window.closes_on
+        if closed and not hidden and slot.key not in told:
+            yield _untold_form(slot, window, first.kind)
+
+
+def _untold_form(slot: PlannedSlot, window: Window, exit_kind: str) -> FormFact:
+    told: dict[str, Any] = {
+        "visit": slot.visit,
+        "instrument": slot.instrument,
+        "instrument_version": slot.instrument_version,
+        "zone": window.zone,
+        "state": "not_expected",
+        "exit": exit_kind,
+        "opens_on": window.opens_on.isoformat(),
+        "target_on": window.target_on.isoformat(),
+        "closes_on": window.closes_on.isoformat(),
+        "closes_at": format_instant(window.closes_at),
+        "for_day": None,
+        "begun_at": None,
+        "out_of_plan": False,
+        "out_of_window": False,
+    }
+    return FormFact("", 0, 0, told, None, None, None, scorable=False)
 
 
 def _is_absent(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> bool:

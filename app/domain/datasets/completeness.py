@@ -61,7 +61,8 @@ class CompletenessCounts:
     """What is counted so far; it grows with visits and reasons, and not with participants.
 
     Who left the study before a visit was ever told is in the population of that visit all the same: it is
-    `people`, the participants of each arm, but for visits that are expected of those alone who have them.
+    `people`, the participants of each arm, but for visits that are expected of those alone who have them. A
+    reader who does not see the arm gets the pooled counts alone, and the same ones.
     """
 
     people: Counter[str] = field(default_factory=Counter)
@@ -73,7 +74,7 @@ class CompletenessCounts:
         if not study.is_in_population(history):
             return
         arms = [POOLED, *([history.arm] if study.sees_arm and history.arm else [])]
-        self.people.update(arms)
+        self.people.update([POOLED, *([history.counted_arm] if history.counted_arm else [])])
         for form in study.sorted_forms(history):
             number = study.visit_number(form.visit)
             if number is None or form.slot["out_of_plan"] or form.visit not in study.rules:
@@ -124,7 +125,7 @@ class CompletenessCounts:
     def _population(self, study: DatasetStudy, place: _Place) -> int:
         """All of the arm; of a visit that some arms alone have, theirs; or those who came to have it."""
         rule, arm = study.rules[place[1]], place[3]
-        if not study.is_for_everybody(place[1]) or (rule.arms and not study.sees_arm):
+        if not study.is_for_everybody(place[1]):
             return self.counts[place]["told"]
         arms = rule.arms if arm == POOLED and rule.arms else (arm,)
         return sum(self.people[each] for each in arms)

@@ -126,12 +126,16 @@ class FormFact:
 
 @dataclass(frozen=True, slots=True)
 class SubjectHistory:
-    """Everything that the feed says of a participant. `arm` is None where none is recorded or seen."""
+    """Everything that the feed says of a participant. `arm` is None where none is recorded or seen.
+
+    `counted_arm` is the recorded one, for counts that are the same whoever sees them.
+    """
 
     subject: str
     site: str
     facts: Mapping[str, Any]
     arm: str | None
+    counted_arm: str | None
     anchors: Mapping[str, AnchorFact]
     exits: tuple[ExitFact, ...]
     forms: tuple[FormFact, ...]
@@ -164,6 +168,7 @@ def fold_history(events: Iterable[Event], scopes: Collection[str]) -> SubjectHis
     forms that the plan has no more, only those that were answered are there.
     """
     newest = {event["ref"]: event for event in events}
+    counted_arm = next((arm for event in newest.values() if (arm := _arm(event))), None)
     scorable = {ref for ref, event in newest.items() if _is_scorable(event["data"])}
     seen = ((ref, redact_event(event, scopes)) for ref, event in newest.items())
     newest = {ref: event for ref, event in seen if event is not None}
@@ -185,11 +190,17 @@ def fold_history(events: Iterable[Event], scopes: Collection[str]) -> SubjectHis
         subject=person["subject"],
         site=person["site"],
         facts=person["data"]["participant"],
-        arm=(person["data"].get("arm") or {}).get("arm"),
+        arm=_arm(person),
+        counted_arm=counted_arm,
         anchors=dict(sorted(anchors.items())),
         exits=exits,
         forms=tuple(forms),
     )
+
+
+def _arm(event: Event) -> str | None:
+    arm: str | None = (event["data"].get("arm") or {}).get("arm")
+    return arm
 
 
 def _anchor(anchor: Mapping[str, Any], event: Event) -> AnchorFact:

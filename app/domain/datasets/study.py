@@ -1,6 +1,6 @@
 """What datasets of a study rest on beside its feed: plan, instruments, terms and the cut; and their days."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -102,7 +102,11 @@ class DatasetStudy:
 
     def sorted_forms(self, history: SubjectHistory) -> list[FormFact]:
         """The forms by visit, then instrument."""
-        return sorted(history.forms, key=self._place)
+        return self.sort_forms(history.forms)
+
+    def sort_forms(self, forms: Iterable[FormFact]) -> list[FormFact]:
+        """These forms by visit, then instrument."""
+        return sorted(forms, key=self._place)
 
     def _place(self, form: FormFact) -> tuple[Decimal, str, str]:
         number = self.visit_number(form.visit)

@@ -1,22 +1,23 @@
 """A second computation of a cut's scores, baselines, changes and rates, by SQL over its exported files.
 
-It begins with the answers in QS and shares no code with what made the datasets: the formula is written once
-more, and everything is counted from the files alone.
+It begins with the answers in QS and shares no code with what made the datasets but the calendar of a zone:
+the formula is written once more, and so are baselines, changes, exits, who was expected and both rates.
+Whether a form was sent and in its window, and the days of windows and exits, are facts of the files.
 """
 
 import csv
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from app.domain.datasets.study import DatasetStudy
+from app.domain.datasets.study import RANDOMISATION, DatasetStudy
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
-from app.domain.plans.windows import load_zone
+from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
 from app.services.datasets.dataset_stream import Progress, tell_nobody
 from app.services.datasets.export import LEFT_OUT, ExportEntry, open_export, write_files
@@ -25,7 +26,7 @@ from app.services.datasets.readers import DataContext
 SHOWN = 20
 """Differences that are named; all are counted."""
 _FORMULA = "eortc-linear 1.0"
-_FILES = ("dm", "qs", "adqs", "compl")
+_FILES = ("dm", "ds", "sv", "qs", "adqs", "compl")
 
 
 @dataclass(slots=True)
@@ -46,9 +47,15 @@ class RecheckedFigures:
 
 
 def recheck_cut(
-    context: DataContext, study: str, name: str, progress: Progress = tell_nobody
+    context: DataContext,
+    study: str,
+    name: str,
+    progress: Progress = tell_nobody,
+    inside: Path | None = None,
 ) -> tuple[RecheckedFigures, ...]:
     """Make the datasets of a cut in a folder that goes again, and compute their figures a second time.
+
+    `inside` is where that folder is made; None: where this machine has its temporary files.
 
     Raises Refused: "unknown_study", "unknown_cut", "recheck_needs_all" for whoever may not see everything.
     """
@@ -56,7 +63,7 @@ def recheck_cut(
     opened = open_export(context, study, entry)
     if set(opened.contents) != LEFT_OUT.keys():
         raise Refused("recheck_needs_all")
-    with tempfile.TemporaryDirectory(prefix="daybook-recheck-") as folder:
+    with tempfile.TemporaryDirectory(dir=inside, prefix=".recheck-") as folder:
         write_files(context, opened, entry, Path(folder), progress)
         with sqlite3.connect(Path(folder) / "files.sqlite3") as database:
             _load(database, Path(folder))
@@ -79,7 +86,8 @@ def _load(database: sqlite3.Connection, folder: Path) -> None:
 
 
 def _check(database: sqlite3.Connection, study: DatasetStudy) -> Iterator[RecheckedFigures]:
-    yield _check_scores(database, study)
+    scores, scored = _check_scores(database, study)
+    yield scores
     baselines, changes = RecheckedFigures("baselines"), RecheckedFigures("changes")
     for person, zone, day, instant in database.execute("SELECT USUBJID, TZONE, RFSTDTC, RFRNDTC FROM dm"):
         courses = "SELECT DISTINCT PARAMCD, INSTRVER FROM adqs WHERE USUBJID = ?"
@@ -87,18 +95,25 @@ def _check(database: sqlite3.Connection, study: DatasetStudy) -> Iterator[Rechec
             _check_course(database, study, (person, *course), (zone, day, instant), (baselines, changes))
     yield baselines
     yield changes
-    yield _check_rates(database, study)
+    yield from _check_rates(database, study, scored)
 
 
-def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> RecheckedFigures:
-    """Every score from the sum and number of its items' answers."""
-    checked = RecheckedFigures("scores")
-    plans = (study.plan, *study.earlier)
-    for named in dict.fromkeys((used.id, used.version) for plan in plans for used in plan.instruments):
+def _instruments(study: DatasetStudy) -> list[tuple[str, str]]:
+    """Each instrument with its version, of every version of the plan, that of the newest last."""
+    plans = (*reversed(study.earlier), study.plan)
+    return list(dict.fromkeys((used.id, used.version) for plan in plans for used in plan.instruments))
+
+
+def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> tuple[RecheckedFigures, set[str]]:
+    """Every score from the sum and number of its items' answers; and which forms have any."""
+    checked, scored = RecheckedFigures("scores"), set[str]()
+    for named in _instruments(study):
         instrument = study.find_instrument(*named)
-        if instrument.algorithm != _FORMULA:
-            continue
         terms = study.terms_of(instrument)
+        if instrument.algorithm != _FORMULA:
+            taken = "SELECT DISTINCT ASSESSID FROM adqs WHERE PARCAT1 = ? AND AVAL <> ''"
+            scored |= {form for (form,) in database.execute(taken, (terms.category,))}
+            continue
         exact: dict[tuple[str, str], Fraction | None] = {}
         for scale in instrument.scales:
             rows = database.execute(
@@ -109,8 +124,9 @@ def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> Rechecke
             for form, exported in rows.fetchall():
                 value = _score(database, study, instrument, scale, form, exact)
                 exact[form, scale.code] = value
+                scored |= set() if value is None else {form}
                 checked.compare(f"{form} {scale.code}", exported, "" if value is None else _printed(value))
-    return checked
+    return checked, scored
 
 
 def _score(
@@ -196,46 +212,167 @@ def precedes_start(done: str, start: tuple[str, str, str]) -> bool:
     return not day or done[:10] <= day
 
 
-_VALID = "POPFL = 'Y' AND AVAL <> '' AND FRMSTAT = 'SUBMITTED' AND AWINFL IN ('Y', {late})"
-_COUNT = "SELECT COUNT(DISTINCT ASSESSID) FROM adqs WHERE AVISIT = :visit AND {arm} AND {where}"
+_PEOPLE = "SELECT USUBJID, ARMCD, TZONE, RFRNDTC, RFSTDTC, RFICDTC FROM dm"
+_EXITS = "SELECT USUBJID, DSTERM, DSSTDTC, DSDTC FROM ds WHERE DSCAT = 'DISPOSITION EVENT'"
+_WINDOWS = "SELECT USUBJID, VISIT, SVCLDTC FROM sv"
+_FORMS = """
+SELECT DISTINCT ASSESSID, USUBJID, AVISIT, PARCAT1, FRMSTAT, AWINFL, POPFL, EXP1FL, EXP2FL FROM adqs
+"""
+_LINES = """
+SELECT ARMCD, VISIT, INSTR, RULESET, LATEFL, NPOP, NEXPECT, NVALID, NVALEXP, AVAILPCT, COMPLPCT FROM compl
+"""
+_ENDING = {"death", "withdrew_questionnaires", "withdrew_study", "screen_failure"}
+_LEAVING = {"1": _ENDING, "2": _ENDING | {"lost"}}
+"""The dispositions that each rule set names."""
 
 
-def _check_rates(database: sqlite3.Connection, study: DatasetStudy) -> RecheckedFigures:
-    """Both rates of each line from the records of ADQS and DM."""
-    checked = RecheckedFigures("rates")
-    lines = database.execute(
-        "SELECT ARMCD, VISIT, RULESET, LATEFL, NPOP, NEXPECT, NVALID, NVALEXP, AVAILPCT, COMPLPCT FROM compl"
-    )
-    for arm, visit, rules, late, *exported in lines.fetchall():
-        valid = _VALID.format(late="'N'" if late == "Y" else "'Y'")
-        expected = f"EXP{rules}FL = 'Y'"
-        ours = "1 = 1" if arm == "ALL" else "TRTP = :arm"
-        bound = {"visit": visit, "arm": arm}
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What DM and DS say of a participant: arm, population, hour of randomisation, and days of exits."""
 
-        def count(where: str, ours: str = ours, bound: dict[str, str] = bound) -> int:
-            return int(database.execute(_COUNT.format(arm=ours, where=where), bound).fetchone()[0])
+    arm: str
+    zone: str
+    randomised_at: str
+    in_population: bool
+    exits: list[tuple[str, date]] = field(default_factory=list)
 
-        figures = [count(expected), count(valid), count(f"{expected} AND {valid}")]
-        people = _count_people(database, study, visit, arm, count)
-        computed = [people, *figures, _percent(figures[1], people), _percent(figures[2], figures[0])]
-        place = f"{arm} {visit} rule set {rules}, late {late}"
-        checked.compare(place, " ".join(exported), " ".join(map(str, computed)))
-    return checked
+    def left_by(self, rules: str, day: date | None) -> bool:
+        """Whether an exit that a rule set names counts from this day or an earlier one."""
+        return day is not None and any(kind in _LEAVING[rules] and on <= day for kind, on in self.exits)
 
 
-def _count_people(
-    database: sqlite3.Connection, study: DatasetStudy, visit: str, arm: str, count: Callable[[str], int]
-) -> int:
-    """The population of a visit: all of the arm or of the arms that have it, or those who came to have it."""
-    rule = study.rules[visit]
-    if not study.is_for_everybody(visit):
-        return count("POPFL = 'Y'")
-    arms = rule.arms if arm == "ALL" else (arm,)
-    inside = "RFSTDTC <> '' AND RFICDTC <> ''"
-    if arms:
-        inside += f" AND ARMCD IN ({', '.join('?' * len(arms))})"
-    counted = database.execute(f"SELECT COUNT(*) FROM dm WHERE {inside}", arms).fetchone()  # noqa: S608 - marks
-    return int(counted[0])
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One form as the rates count it."""
+
+    person: _Person
+    visit: str
+    category: str
+    sent: bool
+    inside: bool
+    scorable: bool
+    expected: Mapping[str, bool]
+
+    def is_valid(self, late: str) -> bool:
+        """Whether it counts as there: sent in its window, or late where that counts, and scorable."""
+        return self.person.in_population and self.sent and self.scorable and (self.inside or late == "Y")
+
+
+@dataclass(slots=True)
+class _Completeness:
+    """Expected and valid forms computed from DM, DS, SV and the scores that were computed again."""
+
+    database: sqlite3.Connection
+    study: DatasetStudy
+    scored: set[str]
+    people: dict[str, _Person] = field(default_factory=dict)
+    closing: dict[tuple[str, str], str] = field(default_factory=dict)
+    forms: list[_Form] = field(default_factory=list)
+    unplanned: set[tuple[str, str]] = field(default_factory=set)
+
+    def read(self) -> Iterator[tuple[str, str, str]]:
+        """Read the files; each form with its flags as exported and as computed."""
+        randomises = RANDOMISATION in self.study.plan.anchor_kinds
+        for key, arm, zone, at, start, consent in self.database.execute(_PEOPLE):
+            self.people[key] = _Person(arm, zone, at, bool(consent) and bool(start or not randomises))
+        for key, kind, stated, recorded in self.database.execute(_EXITS):
+            self.people[key].exits.append((kind, count_from(stated, recorded, self.people[key].zone)))
+        self.closing = {(key, visit): day for key, visit, day in self.database.execute(_WINDOWS)}
+        for ref, key, visit, category, state, inside, *exported in self.database.execute(_FORMS):
+            form = self._form(ref, key, visit, category, state, inside)
+            if state == "NOT IN PLAN":
+                self.unplanned.add((key, visit))
+            if ref:
+                self.forms.append(form)
+            flags = [form.person.in_population, form.expected["1"], form.expected["2"]]
+            computed = " ".join("Y" if flag else "N" for flag in flags)
+            yield f"{ref or key} {visit}", " ".join(exported), computed
+
+    def _form(self, ref: str, key: str, visit: str, category: str, state: str, inside: str) -> _Form:
+        person, sent = self.people[key], state == "SUBMITTED"
+        closes = self.closing.get((key, visit), "") if ref else ""
+        day = date.fromisoformat(closes) if closes else None
+        scorable = sent and ref in self.scored
+        closed = day is not None and self._is_closed(person, visit, day) and state != "NOT IN PLAN"
+        there = scorable and inside == "Y"
+        return _Form(
+            person=person,
+            visit=visit,
+            category=category,
+            sent=sent,
+            inside=inside == "Y",
+            scorable=scorable,
+            expected={
+                rules: person.in_population and closed and (there or not person.left_by(rules, day))
+                for rules in _LEAVING
+            },
+        )
+
+    def _is_closed(self, person: _Person, visit: str, day: date) -> bool:
+        """Whether a window whose last day this is had closed at the cut; some end with the randomisation."""
+        rule = self.study.rules.get(visit.partition("-")[0]) or self.study.rules.get(visit)
+        ends = rule is not None and rule.closes_with == RANDOMISATION and bool(person.randomised_at)
+        if ends:
+            at = datetime.fromisoformat(person.randomised_at)
+            if at.astimezone(load_zone(person.zone)).date() == day:
+                return at <= self.study.at
+        return start_of_day(day + timedelta(days=1), person.zone) <= self.study.at
+
+    def compute(self, line: tuple[str, str, str, str, str], category: str) -> str:
+        """The figures of one line of COMPL: of an arm, visit, rule set and choice about late forms."""
+        arm, visit, _instrument, rules, late = line
+        forms = [
+            each
+            for each in self.forms
+            if (each.visit, each.category) == (visit, category) and arm in ("ALL", each.person.arm)
+        ]
+        expected = sum(each.expected[rules] for each in forms)
+        valid = sum(each.is_valid(late) for each in forms)
+        both = sum(each.expected[rules] and each.is_valid(late) for each in forms)
+        people = self._count_people(visit, arm)
+        figures = [people, expected, valid, both, _percent(valid, people), _percent(both, expected)]
+        return " ".join(map(str, figures))
+
+    def _count_people(self, visit: str, arm: str) -> int:
+        """The population of a visit: all of its arms, or those who came to have it."""
+        rule = self.study.rules[visit]
+        people = {key: each for key, each in self.people.items() if each.in_population}
+        if not self.study.is_for_everybody(visit):
+            had = {
+                key
+                for key, of_visit in self.closing
+                if of_visit == visit and (key, visit) not in self.unplanned
+            }
+            return sum(key in had and arm in ("ALL", each.arm) for key, each in people.items())
+        arms = rule.arms if arm == "ALL" else (arm,)
+        return sum(not arms or each.arm in arms for each in people.values())
+
+
+def count_from(stated: str, recorded: str, zone: str) -> date:
+    """The day from which an exit counts: of a month, its last day, or that of an earlier report."""
+    if len(stated) == len("2026-06-30"):
+        return date.fromisoformat(stated)
+    year, month = map(int, stated.split("-"))
+    last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    return min(last, datetime.fromisoformat(recorded).astimezone(load_zone(zone)).date())
+
+
+def _check_rates(
+    database: sqlite3.Connection, study: DatasetStudy, scored: set[str]
+) -> tuple[RecheckedFigures, RecheckedFigures]:
+    """Who was expected, form by form, and both rates of each line, from DM, DS, SV, QS and what was sent."""
+    flags, rates = RecheckedFigures("expected"), RecheckedFigures("rates")
+    counted = _Completeness(database, study, scored)
+    for place, exported, computed in counted.read():
+        flags.compare(place, exported, computed)
+    used = {name: study.find_instrument(name, version) for name, version in _instruments(study)}
+    for arm, visit, instrument, rules, late, *told in database.execute(_LINES).fetchall():
+        if not used[instrument].scales:
+            continue  # ADQS has no record of its forms
+        category = study.terms_of(used[instrument]).category
+        computed = counted.compute((arm, visit, instrument, rules, late), category)
+        rates.compare(f"{arm} {visit} rule set {rules}, late {late}", " ".join(told), computed)
+    return flags, rates
 
 
 def _percent(part: int, whole: int) -> str:
