@@ -15,6 +15,7 @@ RUN /opt/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps --no-bu
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH \
     DAYBOOK_DATABASE_URL=sqlite:////data/daybook.sqlite3 \
+    DAYBOOK_EXPORTS=/data/exports \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin daybook \

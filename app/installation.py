@@ -35,4 +35,6 @@ def open_installation(
         app_version=settings.version,
         clock_watch=clock_watch or ClockWatch(),
         head_file=settings.head_file,
+        export_folder=settings.export_folder,
+        export_room=settings.export_room,
     )

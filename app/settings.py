@@ -26,6 +26,7 @@ DEMO_DATABASE_URL = "sqlite:///data/demo.sqlite3"
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"Daybook demonstration").digest())
 """Known to everybody who has the source: real data is refused with it."""
 _MOST_DAYS = 3650
+_MOST_MEGABYTES = 1_000_000
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 """Values of libpq's `sslmode` with which it never talks in clear."""
 
@@ -62,6 +63,12 @@ VARIABLES = (
         "",
         "file that shows, after a restore, how far feeds were; a trial on PostgreSQL needs it",
     ),
+    Variable(
+        "DAYBOOK_EXPORTS",
+        "",
+        "folder of requested exports; empty: `….exports` beside a SQLite file, `data/exports` otherwise",
+    ),
+    Variable("DAYBOOK_EXPORTS_MB", "4000", "megabytes that requested exports may take together"),
     Variable("DAYBOOK_PUBLIC_URL", "http://127.0.0.1:8000", "what links on paper and in messages begin with"),
     Variable("DAYBOOK_KEY", "", "Fernet key that encrypts contacts and second factors", True),
     Variable("DAYBOOK_CHANNEL", "console", "console or smtp: how reminders leave"),
@@ -98,6 +105,8 @@ class Settings:
     database_url: str = field(repr=False)
     migration_url: str = field(repr=False)
     head_file: Path | None
+    export_folder: Path
+    export_room: int
     public_url: str
     key: bytes = field(repr=False)
     channel: MessageTransport
@@ -124,6 +133,8 @@ class Settings:
             database_url=values["DAYBOOK_DATABASE_URL"],
             migration_url=values["DAYBOOK_MIGRATION_URL"] or values["DAYBOOK_DATABASE_URL"],
             head_file=_head_file(values["DAYBOOK_HEAD_FILE"], values["DAYBOOK_DATABASE_URL"], mode),
+            export_folder=_export_folder(values["DAYBOOK_EXPORTS"], values["DAYBOOK_DATABASE_URL"]),
+            export_room=_megabytes("DAYBOOK_EXPORTS_MB", values["DAYBOOK_EXPORTS_MB"]),
             public_url=public_url,
             key=_key(values["DAYBOOK_KEY"], mode),
             channel=MessageTransport(
@@ -250,6 +261,12 @@ def _head_file(value: str, database_url: str, mode: StudyMode) -> Path | None:
     return Path(f"{database_url.removeprefix('sqlite:///')}.heads.json")
 
 
+def _export_folder(value: str, database_url: str) -> Path:
+    if value or not database_url.startswith("sqlite"):
+        return Path(value or "data/exports")
+    return Path(f"{database_url.removeprefix('sqlite:///')}.exports")
+
+
 def _public_url(value: str, mode: StudyMode) -> str:
     parts = urlsplit(value)
     schemes = ("https",) if mode is StudyMode.LIVE else ("http", "https")
@@ -279,6 +296,12 @@ def _workers(value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 64:
         raise BadDefinition(SOURCE, "DAYBOOK_WORKERS", value, "a number from 1 to 64")
     return int(value)
+
+
+def _megabytes(name: str, value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= _MOST_MEGABYTES:
+        raise BadDefinition(SOURCE, name, value, f"a number of megabytes from 1 to {_MOST_MEGABYTES}")
+    return int(value) * 1_000_000
 
 
 def _days(name: str, value: str) -> timedelta:

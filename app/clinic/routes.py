@@ -13,7 +13,7 @@ from app.clinic import (
     sign_in_problems,
 )
 from app.clinic.alerts import alert_page, alerts_page
-from app.clinic.exports import exports_page
+from app.clinic.exports import changes_page, checks_page, exports_page
 from app.clinic.forms import (
     correction_decision,
     correction_proposal,
@@ -77,6 +77,8 @@ for part in (
     figure_rows,
     matrix,
     exports_page,
+    changes_page,
+    checks_page,
     trail_page,
     trail_file,
 ):

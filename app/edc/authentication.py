@@ -27,6 +27,7 @@ MEANINGS = {
     Scope.SCORES_READ: "Read scores",
     Scope.DIARY_READ: "Read the symptom diary",
     Scope.CUTS_WRITE: "Make named cuts of the data",
+    Scope.EXPORTS_RUN: "Read datasets of cuts and have exports made",
 }
 
 _flow = OAuthFlowClientCredentials(

@@ -1,6 +1,6 @@
 """The published description (OpenAPI 3.1): what every route answers, problems included."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.edc import response_models
 from app.edc.authentication import SCHEME
+from app.services.datasets.archive import MEDIA_TYPES
 from app.web.permissions import ROUTES
 
 Responses = dict[int | str, dict[str, Any]]
@@ -55,6 +56,35 @@ STREAM: Responses = (
         }
     }
 )
+
+
+def _in_types(description: str, types: Sequence[str], schema: Mapping[str, str]) -> dict[str, Any]:
+    return {"description": description, "content": {each: {"schema": dict(schema)} for each in types}}
+
+
+_TEXT, _BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
+DATASET_STREAM: Responses = {
+    200: {
+        "description": "The dataset in the format that was named, or that the client takes",
+        "content": {
+            "text/csv": {"schema": _TEXT},
+            "application/x-ndjson": {"schema": _TEXT},
+            "application/json": {"schema": {"type": "object"}},
+            "application/octet-stream": {"schema": _BYTES},
+        },
+    }
+}
+REQUESTED: Responses = PUT | {
+    200: {"model": response_models.ExportOut, "description": "Requested before; Location says where it is"},
+    202: {"model": response_models.ExportOut, "description": "To be made; Location says where it will be"},
+}
+FILE_TYPES = tuple(each.partition(";")[0] for each in MEDIA_TYPES.values())
+EXPORT_FILE: Responses = {
+    200: _in_types("The file", FILE_TYPES, _BYTES),
+    206: _in_types("The ranges of it that were asked for", FILE_TYPES, _BYTES),
+    410: _problem("It was kept as long as was said, and is there no more"),
+    416: {"description": "No range of this file", "content": {"text/plain": {"schema": _TEXT}}},
+}
 TOKEN: Responses = {
     200: {"model": response_models.TokenOut},
     400: {"model": response_models.TokenRefused, "description": "invalid_request, invalid_scope, …"},

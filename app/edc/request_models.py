@@ -59,6 +59,13 @@ AnchorKind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["r
 Assessment = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
 CutName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
 CutPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
+DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}$", examples=["adqs"])]
+DatasetPath = Annotated[str, Path(pattern=r"^[A-Za-z]{2,8}$", examples=["adqs"])]
+ExportPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{16}$")]
+FilePath = Annotated[str, Path(pattern=r"^[a-z]{2,12}\.[a-z]{3,8}$", examples=["adqs.csv"])]
+StreamedFormat = Literal["csv", "ndjson", "json", "xpt"]
+ExportFormat = Literal["csv", "ndjson", "json", "xpt", "parquet"]
+Content = Literal["arm", "answers", "scores", "diary"]
 Digits = BeforeValidator(strict_digits)
 Version = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
 Epoch = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
@@ -157,6 +164,29 @@ class CutChangesQuery(_Closed):
     """From which cut on."""
 
     since: CutName
+
+
+class DatasetQuery(_Closed):
+    """Of which cut, and in which format; without one the format that the client takes."""
+
+    cut: CutName
+    format: StreamedFormat | None = None
+    bom: Switch = Field(default=False, description="Begin CSV with the mark by which spreadsheets know UTF-8")
+
+
+class ExportIn(_Closed):
+    """An export to be made."""
+
+    cut: CutName
+    purpose: str = Field(
+        min_length=1, max_length=400, description="What it is for; stands in the audit trail"
+    )
+    formats: Annotated[list[ExportFormat], Field(min_length=1, max_length=5)]
+    dataset: DatasetName | None = Field(default=None, description="One dataset alone; without it all")
+    without: Annotated[list[Content], Field(max_length=4)] = []
+    bom: bool = Field(
+        default=False, description="Begin CSV with the mark by which spreadsheets know UTF-8", strict=True
+    )
 
 
 class ConfirmQuery(_Closed):

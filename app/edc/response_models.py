@@ -266,6 +266,44 @@ class CutsOut(BaseModel):
     items: list[CutOut]
 
 
+class ExportFileOut(BaseModel):
+    """A file of an export; a description of datasets has no records of its own."""
+
+    name: str
+    href: str
+    records: int | None
+    size: int
+    sha256: str
+
+
+class ExportOut(BaseModel):
+    """An export and how far it is. `contents` are known, and `files` there, once it is ready."""
+
+    id: str
+    state: Literal["waiting", "making", "ready", "failed", "removed"]
+    cut: str
+    purpose: str
+    formats: list[str]
+    dataset: str | None
+    without: list[str]
+    requested_at: datetime
+    done: int
+    total: int
+    contents: list[str]
+    ended_at: datetime | None
+    fault: str | None
+    kept_until: datetime | None
+    size: int
+    files: list[ExportFileOut]
+
+
+class ExportsOut(BaseModel):
+    """The newest exports of a client."""
+
+    study: str
+    items: list[ExportOut]
+
+
 class StudyOut(BaseModel):
     """The study and its versions."""
 

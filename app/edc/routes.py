@@ -5,8 +5,9 @@ from functools import cache
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.edc import cuts, inbound, outbound, responses, tokens
+from app.edc import inbound, outbound, responses, tokens
 from app.edc.authentication import Conditions
+from app.edc.data import cuts, datasets, exports
 from app.edc.openapi import describe_api
 from app.edc.strict_route import EdcRoute
 from app.web.urls import EDC
@@ -25,5 +26,5 @@ def _document() -> str:
     return describe_api(router).decode()
 
 
-for _part in (tokens, inbound, outbound, cuts):
+for _part in (tokens, inbound, outbound, cuts, datasets, exports):
     router.routes.extend(_part.router.routes)

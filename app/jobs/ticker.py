@@ -1,11 +1,10 @@
 """The alarm clock: rings in every worker, remembers nothing, and never stops for one bad row.
 
 What is owed stands in the database and is claimed there; APScheduler only wakes us. Messages leave in rounds
-of their own, so that a mail server holds up nothing else.
+of their own, so that a mail server holds up nothing else, and exports are made in others.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,11 +13,12 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.domain.records.messages import MessageState
-from app.jobs.mail_rounds import STOP_SECONDS, MailRounds
+from app.jobs.export_rounds import EXPORT_EVERY, make_exports
+from app.jobs.faults import logged_faults, trusted_clock
+from app.jobs.rounds import STOP_SECONDS, BackgroundRounds
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import update_clock_trust
 from app.services.core.acts import purge_acts
-from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.alert_delivery import ALERT_NOTICES
@@ -63,27 +63,30 @@ class Ticker:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._mail = MailRounds(partial(deliver, installation, outbox, clock), every)
+        self._mail = BackgroundRounds("mail", partial(deliver, installation, outbox, clock), every)
+        self._exports = BackgroundRounds("exports", partial(make_exports, installation, clock), EXPORT_EVERY)
 
     def start(self) -> None:
         """The clock is compared with the trail at once; the first tick comes after one interval."""
-        with _going_on("clock"):
+        with logged_faults("clock"):
             update_clock_trust(self._installation)
         self._scheduler.start()
         self._mail.start()
+        self._exports.start()
 
     def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
-        """Waits for a tick that is running; for the letter that is under way only so long."""
+        """Waits for a tick that is running; for a letter or an export that is under way only so long."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
         self._mail.stop(patience_seconds)
+        self._exports.stop(patience_seconds)
 
 
 def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
     """Do everything that is owed now, messages included."""
     owed = advance(installation, clock)
     if owed.slots or owed.messages or owed.alerts:
-        with _trusted_clock():
+        with trusted_clock():
             send_messages(installation, outbox, clock)
 
 
@@ -93,9 +96,9 @@ def advance(installation: Installation, clock: Clock) -> DueWork:
     A part that fails is logged, and the rest goes on.
     """
     owed = NOTHING
-    with _going_on("clock"):
+    with logged_faults("clock"):
         update_clock_trust(installation)
-    with _trusted_clock():
+    with trusted_clock():
         owed = do_due_work(installation, clock)
     return owed  # noqa: RET504 - the block may have ended by a clock in doubt
 
@@ -103,19 +106,19 @@ def advance(installation: Installation, clock: Clock) -> DueWork:
 def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     """Do what is owed now but for messages. Raises ClockUntrusted at the first part at which the clock is."""
     owed = _look(installation, clock)
-    with _going_on("packs"):
+    with logged_faults("packs"):
         refresh_packs(installation, clock())
     if owed.alerts:
         process_alerts(installation, clock)
     if owed.slots:
         process_slots(installation, clock)
     if owed.seals:
-        with _going_on("seal"):
+        with logged_faults("seal"):
             seal_days(ClockContext(installation, clock()))
     if owed.acts:
-        with _going_on("acts"):
+        with logged_faults("acts"):
             purge_acts(ClockContext(installation, clock()))
-    with _going_on("heads"):
+    with logged_faults("heads"):
         if not save_heads(installation):
             structlog.get_logger("clock").error("feed_rewound")
     return owed
@@ -125,31 +128,31 @@ def deliver(
     installation: Installation, outbox: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
 ) -> None:
     """One round of the mail: send what is queued, if anything is and the clock is trusted."""
-    with _trusted_clock():
+    with trusted_clock():
         if _look(installation, clock).messages:
             send_messages(installation, outbox, clock, is_stopping)
 
 
 def _look(installation: Installation, clock: Clock) -> DueWork:
     owed = NOTHING
-    with _going_on("look"):
+    with logged_faults("look"):
         owed = find_due_work(ClockContext(installation, clock()))
     return owed  # noqa: RET504 - the block may have ended by a fault
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:
     """Push every participant who owes something, one transaction each."""
-    with _going_on("owing"):
+    with logged_faults("owing"):
         for participant_id in participants_due(ClockContext(installation, clock())):
-            with _going_on("push", participant=participant_id):
+            with logged_faults("push", participant=participant_id):
                 process_due_slots(ClockContext(installation, clock()), participant_id)
 
 
 def process_alerts(installation: Installation, clock: Clock) -> None:
     """Queue what every alert owes, one transaction each."""
-    with _going_on("alerts"):
+    with logged_faults("alerts"):
         for due in alerts_due(ClockContext(installation, clock())):
-            with _going_on("alert", participant=due.participant_id):
+            with logged_faults("alert", participant=due.participant_id):
                 process_due_alert(ClockContext(installation, clock()), due)
 
 
@@ -169,7 +172,7 @@ def send_messages(
         return is_stopping() or outbox.is_paused(clock())
 
     for queue in QUEUES:
-        with _going_on("expire"):
+        with logged_faults("expire"):
             lost = expire_messages(ClockContext(installation, clock()), queue)
             if lost:
                 structlog.get_logger("clock").warning("unconfirmed", messages=lost)
@@ -187,7 +190,7 @@ def _send_batch(
 ) -> bool:
     """Send a batch of one queue; whether it had any."""
     batch: Sequence[ClaimedMessage] = ()
-    with _going_on("claim"):
+    with logged_faults("claim"):
         batch = claim_messages(ClockContext(installation, clock()), SHARE, queue)
         for number, claimed in enumerate(batch):
             if is_over():
@@ -204,27 +207,7 @@ def _send(
     claimed: ClaimedMessage,
     queue: MessageQueue[Any],
 ) -> None:
-    with _going_on("send", message=claimed.message_id):
+    with logged_faults("send", message=claimed.message_id):
         outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed, queue)
         if outcome in (MessageState.failed, MessageState.unconfirmed):
             structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)
-
-
-@contextmanager
-def _trusted_clock() -> Iterator[None]:
-    """Leave what takes a trusted clock undone while it is not, and log that."""
-    try:
-        yield
-    except ClockUntrusted:
-        structlog.get_logger("clock").warning("clock_untrusted")
-
-
-@contextmanager
-def _going_on(part: str, **place: int) -> Iterator[None]:
-    """The one place that catches everything: it logs the kind of fault and where, never its words."""
-    try:
-        yield
-    except ClockUntrusted:
-        raise
-    except Exception:  # noqa: BLE001 - one bad row must not stop the rest; nothing else may catch so much
-        structlog.get_logger("clock").exception("tick", part=part, **place)

@@ -27,10 +27,11 @@ TECHNICAL_TABLES = frozenset(
         "act_key",
         "page_epoch",
         "staff_view",
+        "data_export",
     }
 )
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
-canary, epochs."""
+canary, epochs, the queue of exports."""
 
 NOT_AUDITED = frozenset(
     {

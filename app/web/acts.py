@@ -130,6 +130,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     # a matter names the very records that it is about, and a settled one stays so by itself
     # a name stands for one cut: the same one again gives the first
     ("POST", urls.EXPORTS): ActRule(f"{urls.EXPORTS}?done=cut"),
+    # the same request gives the same export while its files are kept
+    ("POST", urls.EXPORT_REQUESTS): ActRule(f"{urls.EXPORTS}?done=requested"),
+    ("POST", urls.EXPORT_CHECKS): ActRule(f"{urls.EXPORT_CHECKS}?done=requested"),
     ("POST", urls.MATTER): ActRule(f"{urls.SETTLE}?done=settled"),
     ("POST", urls.LICENCE): ActRule(f"{urls.SETTLE}?done=settled"),
     # What would spoil it is judged by the rule itself, at the press and once more before it leaves.
@@ -161,6 +164,7 @@ _AS_OF = "the EDC says from when its body was true, and the same body again chan
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
 _NAMED = "a name stands for one cut, and the same name again gives the first one"
+_KEPT = "the same request again gives the same export while its files are kept"
 _ENDS = "a browser that is signed out stays so"
 _SEALS = "it ends the session whose page could ask for it again, and only the newest link works"
 _NOTHING = "nothing is stored"
@@ -183,6 +187,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.ACCOUNT_SESSION): _ENDS,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
     ("POST", f"{urls.EDC}/cuts"): _NAMED,
+    ("POST", f"{urls.EDC}/exports"): _KEPT,
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", "/language"): _SET,
     ("POST", urls.PRACTICE): _NOTHING,

@@ -19,6 +19,7 @@ from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
 from app.services.core.context import StaffContext
 from app.services.core.pack_registry import PackRegistry
+from app.services.datasets.cuts import make_cut
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.requested_visits import request_visit
 from app.storage.tables.schedule import Disposition, Slot
@@ -320,6 +321,18 @@ def _data_cut(sites: SiteFixture) -> Press:
     return press
 
 
+def _export(sites: SiteFixture, url: str) -> Press:
+    """The study's statistician has something made of a cut."""
+    operator = StaffContext(sites.installation, SYSTEM, sites.clock.at)
+    make_cut(operator, "sbrt-nsclc", "IA1", "interim analysis")
+    carried = sign_in_colleague(sites, Who.statistician, "whole@example.org", None)["Cookie"]
+    press = press_as_staff(sites, url, words="second interim analysis")
+    press.client, press.cookies = browser_of(sites, carried)
+    press.body = {"cut": "IA1", "dataset": "all", "format": "csv", "purpose": "interim analysis"}
+    press.other = press.body | {"purpose": "second interim analysis"}
+    return press
+
+
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.STAFF_LANGUAGE): lambda sites: press_as_staff(
         sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
@@ -376,5 +389,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.MATTER): _settlement,
     ("POST", urls.LICENCE): _licence,
     ("POST", urls.EXPORTS): _data_cut,
+    ("POST", urls.EXPORT_REQUESTS): lambda sites: _export(sites, urls.EXPORT_REQUESTS),
+    ("POST", urls.EXPORT_CHECKS): lambda sites: _export(sites, urls.EXPORT_CHECKS),
 }
 """How each of these acts is pressed."""

@@ -77,6 +77,7 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
         select(Alert.public_id).where(Alert.participant_id == row.id)
     ).first(),
     "matter": lambda _session, _row: "quarantine-1",
+    "export": lambda _session, _row: NOWHERE,  # files are for whoever requested them alone
 }
 """What an address names, by the names that declared paths have."""
 

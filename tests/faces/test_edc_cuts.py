@@ -75,8 +75,8 @@ def test_a_transfer_that_breaks_off_is_noted_with_what_was_handed_over(
         yield next(compare_cuts(context, study, older, newer))
         raise ConnectionError
 
-    monkeypatch.setattr("app.edc.cuts.compare_cuts", broken)
-    monkeypatch.setattr("app.edc.cuts.PIECE", 1)
+    monkeypatch.setattr("app.edc.data.cuts.compare_cuts", broken)
+    monkeypatch.setattr("app.edc.data.cuts.PIECE", 1)
     edc.get("/cuts/IA2/changes", since="IA1")
     with app.state.installation.read() as session:
         noted = session.exec(select(Transfer).where(Transfer.resource == "cut changes")).one()

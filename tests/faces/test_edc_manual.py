@@ -38,7 +38,7 @@ def test_every_example_is_accepted_as_written(edc: Edc) -> None:
 def test_every_problem_of_the_specification_has_its_status() -> None:
     text = MANUAL.read_text(encoding="utf-8")
     assert re.findall(r"^\| `/problems/\S+.* \| (\d+) \|$", text, re.MULTILINE) == [
-        "400", "401", "403", "404", "406", "409", "412", "413", "422", "429", "503"
+        "400", "401", "403", "404", "406", "409", "410", "412", "413", "422", "429", "503"
     ]  # fmt: skip
 
 

@@ -1,28 +1,32 @@
-"""Exports: the data cuts of a study, making one, and datasets of one as files."""
+"""Exports: the data cuts of a study, making one, and having datasets of one made as files."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query
-from starlette.background import BackgroundTask
-from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from app.clinic.frame.field_names import words_by_label
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.datasets.builder import DATASETS
 from app.domain.records.access import Permission
+from app.domain.records.exports import ExportKind, ExportState
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
 from app.i18n.marking import N_
-from app.services.datasets.cuts import NamedCut, list_cuts, make_cut
-from app.services.datasets.download import find_cut_makers, prepare_download
+from app.services.datasets.cuts import NamedCut, find_cut_makers, list_cuts, make_cut
 from app.services.datasets.export import LEFT_OUT, ExportEntry, list_contents, list_formats
+from app.services.datasets.export_requests import (
+    RequestedExport,
+    find_export_file,
+    get_export,
+    list_exports,
+    request_export,
+)
 from app.services.datasets.readers import is_within_reach
 from app.web.form_fields import ActCode, ActWords
-from app.web.middleware.head import is_bodiless
-from app.web.urls import EXPORT_FILE, EXPORTS
+from app.web.urls import EXPORT_CHANGES, EXPORT_CHECKS, EXPORT_FILE, EXPORT_REQUESTS, EXPORTS
 
 LABELS = {
     "name": N_("Name"),
@@ -32,7 +36,7 @@ LABELS = {
     "format": N_("Format"),
 }
 EVERYTHING = "all"
-_MAKING, _SAVING = "making", "saving"
+_MAKING, _REQUESTING = "making", "requesting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,40 @@ class CutRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportRow:
+    """An export that this reader requested; `url` leads to its file once it is ready."""
+
+    cut: str
+    dataset: str
+    format: str
+    purpose: str
+    requested_at: datetime
+    state: ExportState
+    done: int
+    total: int
+    megabytes: str
+    kept_until: datetime | None
+    fault: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExportsPage:
-    """The cuts, what may be done with them, and what this reader's files leave out.
+    """The cuts, what may be done with them, what this reader requested, and what their files leave out.
 
     `failed` names the form that was refused; the other one is as it was opened.
     """
 
     template: ClassVar[str] = "clinic/exports/exports.html"
     cuts: tuple[CutRow, ...]
+    exports: tuple[ExportRow, ...]
     makes: bool
     datasets: tuple[tuple[str, str], ...]
     formats: tuple[str, ...]
     withheld: tuple[str, ...]
     zone: str
+    changes_url: str
+    checks_url: str
     name: str = ""
     cut: str = ""
     dataset: str = EVERYTHING
@@ -74,6 +99,11 @@ class ExportsPage:
     def anchor(self) -> str:
         """Where the fault is on the page."""
         return f"{self.failed}-{self.field}" if self.field == "purpose" else self.field
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is not ready yet."""
+        return any(each.state in (ExportState.waiting, ExportState.making) for each in self.exports)
 
 
 router = APIRouter(include_in_schema=False)
@@ -96,28 +126,33 @@ def make_data_cut(desk: SignedInRequest, name: ActCode = "", purpose: ActWords =
     return desk.finish()
 
 
-@router.get(EXPORT_FILE)
-def save_datasets(
+@router.post(EXPORT_REQUESTS)
+def request_datasets(
     desk: SignedInRequest,
-    cut: Annotated[str, Query(max_length=40)] = "",
-    dataset: Annotated[str, Query(max_length=40)] = "",
-    format_: Annotated[str, Query(alias="format", max_length=40)] = "",
-    purpose: Annotated[str, Query(max_length=400)] = "",
+    cut: ActCode = "",
+    dataset: ActCode = "",
+    format: ActCode = "",  # noqa: A002 - the name of the field
+    purpose: ActWords = "",
 ) -> Response:
-    if is_bodiless(desk.request):
-        raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     named = "" if dataset == EVERYTHING else dataset.upper()
-    entry = ExportEntry(narrow_text(cut), purpose, (format_,), dataset=named)
+    entry = ExportEntry(cut, purpose, (format,), dataset=named)
     try:
-        file = prepare_download(desk.context, desk.study_code, entry)
+        request_export(desk.context, desk.study_code, entry, packed=not named)
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
-        page = replace(_page(desk), cut=entry.cut, dataset=dataset, format=format_, purpose=purpose)
-        return _refused(desk, page, refused, _SAVING)
-    return FileResponse(
-        file.path, media_type=file.media_type, filename=file.name, background=BackgroundTask(file.discard)
-    )
+        page = replace(_page(desk), cut=cut, dataset=dataset, format=format, purpose=purpose)
+        return _refused(desk, page, refused, _REQUESTING)
+    return desk.finish()
+
+
+@router.get(EXPORT_FILE)
+def save_file(desk: SignedInRequest, export: str) -> Response:
+    """The file of an export, which is an archive where it has several; whole or by ranges."""
+    found = get_export(desk.context, desk.study_code, export)
+    file = find_export_file(desk.context, desk.study_code, export, found.files[0].name if found.files else "")
+    headers = {"ETag": f'"{file.sha256[:32]}"', "Cache-Control": "no-store, no-transform"}
+    return FileResponse(file.path, media_type=file.media_type, filename=file.name, headers=headers)
 
 
 def _refused(desk: StaffRequest, page: ExportsPage, refused: Refused, form: str) -> Response:
@@ -136,15 +171,36 @@ def _page(desk: StaffRequest) -> ExportsPage:
     makers = find_cut_makers(desk.context, cuts)
     study_id = desk.study.id if desk.study else 0
     contents = list_contents(desk.context, study_id)
+    mine = list_exports(desk.context, desk.study_code)
     return ExportsPage(
         cuts=tuple(_row(each, makers.get(each.made_by, each.made_by)) for each in cuts),
+        exports=tuple(_export_row(desk, each) for each in mine if each.kind is ExportKind.datasets),
         makes=is_within_reach(desk.context, Permission.CUT_MAKE, study_id),
         datasets=tuple((table.name.lower(), table.name) for table in DATASETS),
         formats=list_formats(),
         withheld=tuple(name for name in LEFT_OUT if name not in contents),
         zone=desk.zone,
+        changes_url=desk.frame.within(EXPORT_CHANGES) if len(cuts) > 1 else "",
+        checks_url=desk.frame.within(EXPORT_CHECKS) if cuts and len(contents) == len(LEFT_OUT) else "",
     )
 
 
 def _row(cut: NamedCut, maker: str) -> CutRow:
     return CutRow(cut.name, cut.at, cut.through, cut.purpose, maker)
+
+
+def _export_row(desk: StaffRequest, export: RequestedExport) -> ExportRow:
+    return ExportRow(
+        cut=export.cut,
+        dataset=export.entry.dataset.lower() or EVERYTHING,
+        format=export.entry.formats[0],
+        purpose=export.entry.purpose,
+        requested_at=export.requested_at,
+        state=export.state,
+        done=export.done,
+        total=export.total,
+        megabytes=f"{max(export.size, 100_000) / 1_000_000:.1f}",
+        kept_until=export.kept_until,
+        fault=export.fault,
+        url=desk.frame.within(EXPORT_FILE.format(export=export.public_id)),
+    )

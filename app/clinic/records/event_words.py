@@ -103,6 +103,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.FEED_PULLED: N_("Data transferred to the EDC"),
     Event.CUT_MADE: N_("Data cut made"),
     Event.DATA_EXPORTED: N_("Data exported"),
+    Event.EXPORT_ENDED: N_("Export finished"),
+    Event.EXPORT_REMOVED: N_("Files of an export removed"),
     Event.FEED_RESTORED: N_("Transfers to the EDC restarted"),
     Event.TRAIL_SEALED: N_("Day sealed"),
 }

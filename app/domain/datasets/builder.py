@@ -1,6 +1,6 @@
 """All datasets of a study, built in one pass over its participants."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from app.domain.datasets.analysis import ADQS, build_adqs
@@ -25,26 +25,44 @@ _BUILDERS = (
 )
 
 
+_NAMES = frozenset(table.name for table in DATASETS)
+
+
 @dataclass(slots=True)
 class DatasetBuilder:
-    """Builds the records of one participant after another, then those that count all of them."""
+    """Builds the records of one participant after another, then those that count all of them.
+
+    Of the datasets of these names alone, if they are not all.
+    """
 
     study: DatasetStudy
+    names: Set[str] = _NAMES
     counts: CompletenessCounts = field(default_factory=CompletenessCounts)
 
     def add(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, Row]]:
         """The records of the next participant, each with its dataset."""
         for table, build in _BUILDERS:
-            yield from ((table, row) for row in build(self.study, history))
+            if table.name in self.names:
+                yield from ((table, row) for row in build(self.study, history))
+        if self.names & {QS.name, ADQS.name}:
+            yield from self._add_answers(history)
+        if self.names & {COMPL.name, REASONS.name}:
+            self.counts.add(self.study, history)
+
+    def _add_answers(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, Row]]:
+        """QS, and ADQS, which names the numbers of its records."""
         answered = build_qs(self.study, history)
-        yield from ((QS, row) for row in answered.rows)
-        yield from ((ADQS, row) for row in build_adqs(self.study, history, answered.numbers))
-        self.counts.add(self.study, history)
+        if QS.name in self.names:
+            yield from ((QS, row) for row in answered.rows)
+        if ADQS.name in self.names:
+            yield from ((ADQS, row) for row in build_adqs(self.study, history, answered.numbers))
 
     def finish(self) -> Iterator[tuple[DatasetTable, Row]]:
         """The records that are known once every participant was added."""
-        yield from ((COMPL, row) for row in self.counts.build_compl(self.study))
-        yield from ((REASONS, row) for row in self.counts.build_reasons(self.study))
+        if COMPL.name in self.names:
+            yield from ((COMPL, row) for row in self.counts.build_compl(self.study))
+        if REASONS.name in self.names:
+            yield from ((REASONS, row) for row in self.counts.build_reasons(self.study))
 
 
 def find_table(name: str) -> DatasetTable | None:

@@ -132,6 +132,7 @@ class Scope(StrEnum):
     SCORES_READ = "scores:read"
     DIARY_READ = "diary:read"
     CUTS_WRITE = "cuts:write"
+    EXPORTS_RUN = "exports:run"
 
 
 class ActorKind(StrEnum):

@@ -135,6 +135,8 @@ class AuditEvent(StrEnum):
     CLOCK_CONFIRMED = "system:clock:confirmed"
     CUT_MADE = "study:cut:made"
     DATA_EXPORTED = "study:export:made"
+    EXPORT_ENDED = "clock:export:ended"
+    EXPORT_REMOVED = "clock:export:removed"
 
 
 _SCHEDULE = frozenset({"anchor", "slot"})

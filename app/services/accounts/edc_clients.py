@@ -149,6 +149,33 @@ def authenticate_client(installation: Installation, bearer: str | None, at: date
     )
 
 
+def find_client_session(
+    installation: Installation, client_id: str, scopes: Collection[str], at: datetime
+) -> EdcClientSession | None:
+    """A client for which something is done later, with what is left of the scopes that it had then.
+
+    None for one that is disabled or not there.
+    """
+    with installation.read() as session:
+        client = _client(session, client_id)
+        if client is None or client.disabled_at is not None:
+            return None
+        study = session.get_one(Study, client.study_id)
+        site_ids = _site_ids(session, client.study_id, client.sites)
+    return EdcClientSession(
+        client_id=client.client_id,
+        name=client.name,
+        study_id=client.study_id,
+        study=study.code,
+        feed=study.feed,
+        scopes=frozenset(scopes) & frozenset(client.scopes.split()),
+        sites=tuple(client.sites) if client.sites is not None else None,
+        site_ids=site_ids,
+        expires_at=at,
+        feed_restored=study.restored_at is not None,
+    )
+
+
 def add_secret(context: StaffContext, client_id: str) -> str:
     """A second secret beside the first, shown once; both work until `retire_secret`.
 

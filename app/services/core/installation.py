@@ -30,6 +30,7 @@ class Installation:
 
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
+    `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
     """
 
     engine: Engine
@@ -38,6 +39,8 @@ class Installation:
     public_url: str
     app_version: str
     head_file: Path | None = None
+    export_folder: Path | None = None
+    export_room: int = 0
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)

@@ -1,7 +1,7 @@
 """What changed between two cuts, read one participant at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from app.domain.datasets.changes import DataChange, list_changes
 from app.domain.datasets.redaction import Event, redact_event
@@ -18,19 +18,29 @@ from app.storage.queries.datasets.histories import (
     read_people,
     read_refs,
 )
+from app.storage.queries.staff import find_staff_names
 
 
-def compare_cuts(context: DataContext, study: str, older: str, newer: str) -> Iterator[DataChange]:
+def compare_cuts(
+    context: DataContext, study: str, older: str, newer: str, start: str = ""
+) -> Iterator[DataChange]:
     """Each change after one cut through another, by participant and then in order, as the reader may see it.
 
-    Raises Refused: "unknown_study", "unknown_cut", "cuts_reversed".
+    `start` is the code of the participant with whom it begins. Raises Refused: "unknown_study",
+    "unknown_cut", "cuts_reversed".
     """
     first, last = (get_named_cut(context, study, name) for name in (older, newer))
     if first.through > last.through:
         raise Refused("cuts_reversed", field="since", cut=older)
     with context.read() as session:
         people = read_people(session, first.study_id)
-    return _changes(context, people, first, last)
+    return _changes(context, [each for each in people if each.subject >= start], first, last)
+
+
+def find_actor_names(context: DataContext, actor_ids: Collection[str]) -> Mapping[str, str]:
+    """The names of staff by what the feed calls them; nobody else has one."""
+    with context.read() as session:
+        return find_staff_names(session, actor_ids)
 
 
 def export_changes(

@@ -1,6 +1,6 @@
 """Named cuts of a study: made once, never changed, and the beginning of every dataset (REP-09)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from app.services.datasets.readers import DataContext, is_anywhere_within_reach,
 from app.services.reminders.due_slots import participants_due, process_due_slots
 from app.storage.queries.datasets.cuts import find_cut, get_cut, list_cut_rows, read_feed_end
 from app.storage.queries.participants import get_study
+from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.feed import DataCut
@@ -93,6 +94,12 @@ def get_named_cut(
     with context.read() as session:
         row = _get_permitted_study(session, context, study, permissions)
         return _shown(row, get_cut(session, key_of(row), name))
+
+
+def find_cut_makers(context: DataContext, cuts: Iterable[NamedCut]) -> dict[str, str]:
+    """The names of those who made cuts, by what the trail calls them; others have none."""
+    with context.read() as session:
+        return dict(find_staff_names(session, {cut.made_by for cut in cuts}))
 
 
 def _get_permitted_study(

@@ -1,10 +1,11 @@
 """The datasets of a cut as a stream: one participant after another, so that memory stays flat."""
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
-from app.domain.datasets.builder import DatasetBuilder
+from app.domain.datasets.builder import DATASETS, DatasetBuilder
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import DatasetTable, Row
@@ -16,6 +17,11 @@ from app.storage.queries.datasets.histories import read_newest_events, read_peop
 
 Progress = Callable[[int, int], None]
 """Told how many participants are done, and of how many."""
+
+
+EVERY_NAME = frozenset(table.name for table in DATASETS)
+WAY_EVERY, WAY_SECONDS = 20, 0.00005
+"""After how many records other threads may run, and how long one sleeps for it."""
 
 
 def tell_nobody(_done: int, _total: int) -> None:
@@ -78,9 +84,20 @@ def stream_datasets(
     study: DatasetStudy,
     selection: DataSelection,
     progress: Progress = tell_nobody,
+    names: Set[str] = EVERY_NAME,
 ) -> Iterator[tuple[DatasetTable, Row]]:
-    """Every record of every dataset of a cut; those of one dataset come in its order."""
-    builder = DatasetBuilder(study)
+    """Every record of every dataset of a cut, or of these; those of one dataset come in its order."""
+    builder = DatasetBuilder(study, names)
     for history in stream_histories(context, cut, selection, progress):
         yield from builder.add(history)
     yield from builder.finish()
+
+
+def give_way(records: Iterator[tuple[DatasetTable, Row]]) -> Iterator[tuple[DatasetTable, Row]]:
+    """The same records, letting other threads run between them: Python runs one thread at a time, and whoever
+    waits for a page must not wait until a thread that computes is interrupted.
+    """
+    for number, record in enumerate(records):
+        if number % WAY_EVERY == 0:
+            time.sleep(WAY_SECONDS)
+        yield record

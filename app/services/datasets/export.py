@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from app.services.datasets.dataset_stream import (
     DataSelection,
     Progress,
     describe_dataset_study,
+    give_way,
     stream_datasets,
     tell_nobody,
 )
@@ -51,7 +52,7 @@ LEFT_OUT: Mapping[str, str] = {
 }
 """What may be left out of an export, and the scope that goes with it."""
 MANIFEST = "manifest.json"
-_BLOCK = 1 << 20
+_BLOCK, _PIECE = 1 << 20, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +180,24 @@ def list_contents(context: DataContext, study_id: int) -> tuple[str, ...]:
 
 def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry, purpose: str) -> None:
     """Enter in the study's trail that data leave, before they do."""
-    said = {
+    enter_export(context, opened.cut.study_id, describe_entry(opened, entry), purpose)
+
+
+def describe_entry(opened: OpenedExport, entry: ExportEntry) -> dict[str, str]:
+    """What the trail says of an export."""
+    return {
         "cut": opened.cut.name,
         "dataset": entry.dataset or "all",
         "contents": ", ".join(opened.contents),
         "file": ", ".join(entry.formats),
     }
-    enter_export(context, opened.cut.study_id, said, purpose)
 
 
-def enter_export(context: DataContext, study_id: int, said: Mapping[str, str], purpose: str) -> None:
+def enter_export(
+    context: DataContext, study_id: int, said: Mapping[str, str], purpose: str, record: str = "export"
+) -> None:
     """Enter in the study's trail what of it leaves, and what for."""
-    changes = [FieldChange("export", name, None, value) for name, value in said.items()]
+    changes = [FieldChange(record, name, None, value) for name, value in said.items()]
     with context.unit_of_work() as work:
         work.record(
             AuditEvent.DATA_EXPORTED, study_chain(study_id), study_id, reason=purpose, changes=changes
@@ -229,15 +236,17 @@ def write_files(
     Of an entry with one `dataset` only that is written.
     """
     tables = [table for table in DATASETS if entry.dataset in ("", table.name)]
+    names = frozenset(table.name for table in tables)
     written: list[ExportedFile] = []
-    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="daybook-parquet-") as lines:
+    with ExitStack() as stack, tempfile.TemporaryDirectory(dir=folder, prefix=".parquet-") as lines:
         files: dict[str, list[_OpenFile]] = {table.name: [] for table in DATASETS}
         for table in tables:
             for name in entry.formats:
                 place = (Path(lines), FORMATS["ndjson"]) if name == PARQUET else (folder, FORMATS[name])
                 opened_file = _open_file(stack, opened, table, *place)
                 files[table.name].append(opened_file)
-        for table, row in stream_datasets(context, opened.cut, opened.study, opened.selection, progress):
+        stream = stream_datasets(context, opened.cut, opened.study, opened.selection, progress, names)
+        for table, row in give_way(stream):
             for each in files[table.name]:
                 each.add(row)
         for table in tables:
@@ -249,6 +258,23 @@ def write_files(
                     described = describe_file(target, each.records)
                 written.append(described)
     return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
+
+
+def spell_dataset(
+    context: DataContext, opened: OpenedExport, table: DatasetTable, format_: DatasetFormat
+) -> Iterator[tuple[int, bytes]]:
+    """One dataset in one format, piece by piece, each with the number of records so far."""
+    columns, records = opened.columns(table), 0
+    piece = bytearray(format_.head(opened.file, table, columns))
+    stream = stream_datasets(
+        context, opened.cut, opened.study, opened.selection, names=frozenset((table.name,))
+    )
+    for records, (_table, row) in enumerate(give_way(stream), 1):
+        piece += format_.record(columns, row, records)
+        if len(piece) >= _PIECE:
+            yield records, bytes(piece)
+            piece.clear()
+    yield records, bytes(piece + format_.tail(columns, records))
 
 
 def _open_file(

@@ -45,6 +45,15 @@ def _sites(context: DataContext, permission: Permission, study_id: int) -> list[
     return [site for study, site in context.actor.reach(permission) if study == study_id]
 
 
+def reached_sites(context: DataContext, study_id: int) -> tuple[int, ...] | None:
+    """The sites whose participants this reader's files hold; None: every site of the study."""
+    if isinstance(context, EdcContext):
+        return None if context.client.sites is None else tuple(sorted(context.client.site_ids))
+    sites = [] if context.actor.is_operator else _sites(context, Permission.EXPORT_RUN, study_id)
+    known = tuple(sorted({site for site in sites if site is not None}))
+    return None if context.actor.is_operator or None in sites else known
+
+
 def read_scopes(context: DataContext, study_id: int, site_id: int) -> frozenset[str] | None:
     """What of this site's data may be read; None where it is not the reader's."""
     if isinstance(context, EdcContext):

@@ -1,9 +1,13 @@
-"""The change feed of a study: its numbered events, the head that numbers them, and named cuts of it."""
+"""The change feed of a study: its numbered events, the head that numbers them, named cuts, and exports."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
+
+from app.domain.records.exports import ExportKind
+from app.storage.tables.columns import enum_type, json_type
 
 
 class FeedHead(SQLModel, table=True):
@@ -55,3 +59,53 @@ class DataCut(SQLModel, table=True):
     app_version: str = Field(max_length=20)
     purpose: str = Field(max_length=400)
     made_by: str = Field(max_length=80)
+
+
+class DataExport(SQLModel, table=True):
+    """An export of a cut that somebody requested, and the queue of those that are still to be made.
+
+    Technical: the request, its end and its removal are entries of the study's trail. `scopes` are those of an
+    EDC's token, None of staff. `lease_until` is the moment before which nobody else takes it up; `tries`
+    counts how often somebody did. `contents` and `sites` say what its files hold; no `sites` are all.
+    """
+
+    __tablename__ = "data_export"
+    __table_args__ = (
+        sa.Index(
+            "ix_data_export_waiting",
+            "lease_until",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_data_export_kept",
+            "kept_until",
+            sqlite_where=sa.text("kept_until IS NOT NULL AND removed_at IS NULL"),
+            postgresql_where=sa.text("kept_until IS NOT NULL AND removed_at IS NULL"),
+        ),
+        sa.Index("ix_data_export_actor", "study_id", "actor_id", "id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(max_length=24, unique=True)
+    study_id: int = Field(foreign_key="study.id")
+    cut_id: int = Field(foreign_key="data_cut.id")
+    actor_kind: str = Field(max_length=20)
+    actor_id: str = Field(max_length=80)
+    scopes: list[str] | None = Field(default=None, sa_type=json_type())
+    kind: ExportKind = Field(sa_type=enum_type(ExportKind))
+    request: dict[str, Any] = Field(sa_type=json_type())
+    fingerprint: str = Field(max_length=64)
+    purpose: str = Field(max_length=400)
+    requested_at: datetime
+    lease_until: datetime
+    tries: int = 0
+    done: int = 0
+    total: int = 0
+    contents: list[str] | None = Field(default=None, sa_type=json_type())
+    sites: list[int] | None = Field(default=None, sa_type=json_type())
+    ended_at: datetime | None = None
+    fault: str | None = Field(default=None, max_length=40)
+    files: list[dict[str, Any]] | None = Field(default=None, sa_type=json_type())
+    size: int = Field(default=0, sa_type=sa.BigInteger)
+    kept_until: datetime | None = None
+    removed_at: datetime | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.i18n.marking import N_
-from app.web.pages.refusal_message import RefusalMessage, absent, conflict, invalid
+from app.web.pages.refusal_message import RefusalMessage, absent, conflict, gone, invalid
 
 DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
     "unknown_cut": absent("unknown-cut"),
@@ -18,6 +18,15 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("Parquet needs the package duckdb, which is not installed on this server.")
     ),
     "unknown_dataset": invalid(N_("There is no such dataset. Allowed: %(allowed)s.")),
+    "unknown_dataset_here": absent("unknown-dataset"),
+    "unknown_export": absent("unknown-export"),
+    "unknown_export_file": absent("unknown-export-file"),
+    "export_removed": gone(N_("The files of this export were removed. Please request it again.")),
+    "exports_off": conflict(N_("This server has no folder for exports.")),
+    "export_room": conflict(N_("There was no room left for this export. Please tell the operator.")),
+    "too_many_exports": conflict(
+        N_("%(count)s exports of yours are not ready yet. Please wait until one of them is.")
+    ),
     "recheck_needs_all": conflict(
         N_("Only somebody who may see arm, answers, scores and diary can have a cut computed again.")
     ),

@@ -1,4 +1,4 @@
-"""Messages leave in a thread of their own: a silent mail server holds up neither the clock nor the stop."""
+"""Work in a thread of its own: a silent mail server or a long export holds up neither clock nor stop."""
 
 import threading
 from collections.abc import Callable
@@ -11,24 +11,24 @@ A letter that is still under way then is one of which nobody knows, and it is ne
 """
 
 
-class MailRounds:
-    """Calls `deliver` at each interval, with a function that says whether the server is stopping."""
+class BackgroundRounds:
+    """Calls `work` at each interval, with a function that says whether the server is stopping."""
 
-    def __init__(self, deliver: Callable[[Callable[[], bool]], None], every: timedelta) -> None:
-        self._deliver, self._seconds = deliver, every.total_seconds()
+    def __init__(self, name: str, work: Callable[[Callable[[], bool]], None], every: timedelta) -> None:
+        self._work, self._seconds = work, every.total_seconds()
         self._stopping = threading.Event()
         # A daemon: the interpreter does not wait for it, whatever it waits for.
-        self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """The first round comes after one interval."""
         self._thread.start()
 
     def stop(self, patience_seconds: float) -> None:
-        """Begin no other letter, and wait for the one that is under way, but not for ever."""
+        """Begin nothing more, and wait for what is under way, but not for ever."""
         self._stopping.set()
         self._thread.join(patience_seconds)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._seconds):
-            self._deliver(self._stopping.is_set)
+            self._work(self._stopping.is_set)

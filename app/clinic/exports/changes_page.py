@@ -1,0 +1,187 @@
+"""What changed between two data cuts: by participant, visit and question, with who changed it and why."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Annotated, ClassVar
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.request import SignedInRequest, StaffRequest
+from app.clinic.trail.field_words import FIELD_WORDS
+from app.clinic.trail.value_words import ACTOR_WORDS, REASON_WORDS, find_value_words
+from app.domain.datasets.changes import DataChange
+from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
+from app.i18n.formats import format_moment
+from app.i18n.languages import ENGLISH, find_language
+from app.i18n.marking import N_
+from app.services.datasets.cut_changes import compare_cuts, find_actor_names
+from app.services.datasets.cuts import list_cuts
+from app.web.urls import EXPORT_CHANGES, EXPORTS
+
+MOST = 200
+"""Changes after which a page ends, with the participant whose they are."""
+MOST_OF_ONE = 1000
+"""Changes of one participant that are shown; the files have all."""
+LABELS = {"cut": N_("Newer cut"), "since": N_("Older cut")}
+_QUESTION, _SCORE = N_("Question %(number)s"), N_("Score %(scale)s")
+_SECTIONS = {
+    "slot": N_("Form opened or closed"),
+    "response": N_("Form sent"),
+    "answers": N_("Number of answers"),
+    "scores": N_("Number of scores"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedField:
+    """One field: of which visit, what it is called, from what to what, who changed it, when and why."""
+
+    visit: str
+    field: str
+    old: str
+    new: str
+    who: str
+    when: str
+    reason: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedParticipant:
+    """The changes of one participant; `left_out`: how many the files alone have."""
+
+    subject: str
+    site: str
+    changes: tuple[ChangedField, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesPage:
+    """What changed between two cuts, participant by participant; `next_url` is "" at the end."""
+
+    template: ClassVar[str] = "clinic/exports/changes.html"
+    cuts: tuple[str, ...]
+    since: str
+    cut: str
+    people: tuple[ChangedParticipant, ...]
+    next_url: str
+    first_url: str
+    back_url: str
+    field: str = ""
+    error: str = ""
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(EXPORT_CHANGES)
+def show_changes(
+    desk: SignedInRequest,
+    since: Annotated[str, Query(max_length=40)] = "",
+    cut: Annotated[str, Query(max_length=40)] = "",
+    start: Annotated[str, Query(alias="from", max_length=40)] = "",
+) -> Response:
+    names = tuple(each.name for each in list_cuts(desk.context, desk.study_code))
+    newer = narrow_text(cut) or next(iter(names), "")
+    older = narrow_text(since) or next(iter(names[1:]), newer)
+    page = ChangesPage(
+        cuts=names,
+        since=older,
+        cut=newer,
+        people=(),
+        next_url="",
+        first_url=_address(desk, older, newer) if start else "",
+        back_url=desk.frame.within(EXPORTS),
+    )
+    try:
+        people, following = _read_page(desk, older, newer, narrow_text(start)) if names else ([], "")
+    except Refused as refused:
+        if refused.code == "unknown_study":
+            raise
+        field = "since" if refused.details.get("cut") == older else "cut"
+        told = (
+            Refused("bad_field", field=field, allowed=list(names))
+            if refused.code == "unknown_cut"
+            else refused
+        )
+        return desk.show(replace(page, field=field, error=words_by_label(desk, told, LABELS)), told)
+    url = _address(desk, older, newer, following) if following else ""
+    return desk.show(replace(page, people=tuple(people), next_url=url))
+
+
+def _address(desk: StaffRequest, since: str, cut: str, start: str = "") -> str:
+    query = {"since": since, "cut": cut} | ({"from": start} if start else {})
+    return desk.frame.within(f"{EXPORT_CHANGES}?{urlencode(query)}")
+
+
+def _read_page(desk: StaffRequest, since: str, cut: str, start: str) -> tuple[list[ChangedParticipant], str]:
+    """Participants until there are enough changes, and the code of the one with whom the next page begins."""
+    changes = compare_cuts(desk.context, desk.study_code, since, cut, start)
+    people: list[ChangedParticipant] = []
+    shown = 0
+    for subject, of_one in groupby(changes, attrgetter("subject")):
+        if shown >= MOST:
+            return people, subject
+        some = list(of_one)
+        shown += len(some)
+        people.append(_participant(desk, some))
+    return people, ""
+
+
+def _participant(desk: StaffRequest, changes: list[DataChange]) -> ChangedParticipant:
+    shown = changes[:MOST_OF_ONE]
+    names = find_actor_names(desk.context, {each.actor_id for each in shown})
+    return ChangedParticipant(
+        subject=changes[0].subject,
+        site=changes[0].site,
+        changes=tuple(_fields(desk, shown, names)),
+        left_out=len(changes) - len(shown),
+    )
+
+
+def _fields(
+    desk: StaffRequest, changes: list[DataChange], names: Mapping[str, str]
+) -> Iterator[ChangedField]:
+    numbers = _number_items(desk)
+    language = find_language(desk.frame.code) or ENGLISH
+    missed = find_value_words("slot", "missed_reason")
+    for each in changes:
+        kind = desk.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
+        reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
+        yield ChangedField(
+            visit=each.visit,
+            field=_name_field(desk, each, numbers),
+            old=each.old,
+            new=each.new,
+            who=names.get(each.actor_id, kind),
+            when=format_moment(datetime.fromisoformat(each.recorded_at), desk.zone, language),
+            reason=desk.word(reason) if reason else each.reason,
+            words=each.words,
+        )
+
+
+def _name_field(desk: StaffRequest, change: DataChange, numbers: Mapping[str, str]) -> str:
+    """A question by its number, a score by its scale, anything else by its name."""
+    section, _, name = change.field.partition(".")
+    if not name:
+        return desk.word(_SECTIONS[section]) if section in _SECTIONS else section
+    if section == "answers":
+        return desk.word(_QUESTION) % {"number": numbers.get(name, name)}
+    if section == "scores":
+        return desk.word(_SCORE) % {"scale": name}
+    return desk.word(FIELD_WORDS[name]) if name in FIELD_WORDS else name
+
+
+def _number_items(desk: StaffRequest) -> dict[str, str]:
+    library, version = desk.installation.library, desk.study.plan_version if desk.study else ""
+    plan = library.plan(desk.study_code, version)
+    instruments = (library.instrument(each.id, each.version) for each in plan.instruments)
+    return {item.code: str(item.number) for instrument in instruments for item in instrument.items}

@@ -1,0 +1,76 @@
+"""Rounds in which requested exports are made, one at a time in each process, and old ones removed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.jobs.faults import logged_faults, trusted_clock
+from app.services.core.context import ClockContext
+from app.services.core.installation import Installation
+from app.services.datasets.export_work import (
+    ClaimedExport,
+    ClaimLost,
+    claim_export,
+    end_export,
+    keep_claim,
+    make_export,
+    release_export,
+    remove_old_exports,
+)
+
+EXPORT_EVERY = timedelta(seconds=3)
+"""Somebody may be looking at the page: a small export is there when they look again."""
+RENEWED_EVERY = timedelta(seconds=2)
+Clock = Callable[[], datetime]
+
+
+class _Stopped(Exception):
+    """The server stops: the export waits for the next one."""
+
+
+def make_exports(installation: Installation, clock: Clock, is_stopping: Callable[[], bool]) -> None:
+    """Remove what was kept long enough, then make everything that waits, while the clock is trusted."""
+    with trusted_clock():
+        with logged_faults("exports"):
+            remove_old_exports(ClockContext(installation, clock()))
+        while not is_stopping() and _make_next(installation, clock, is_stopping):
+            pass
+
+
+def _make_next(installation: Installation, clock: Clock, is_stopping: Callable[[], bool]) -> bool:
+    """Make one export; whether there was one."""
+    claimed: ClaimedExport | None = None
+    with logged_faults("claim export"):
+        claimed = claim_export(ClockContext(installation, clock()))
+    if claimed is None:
+        return False
+    with logged_faults("export", export=claimed.key):
+        _make(installation, clock, claimed, is_stopping)
+    return True
+
+
+def _make(
+    installation: Installation, clock: Clock, claimed: ClaimedExport, is_stopping: Callable[[], bool]
+) -> None:
+    told_at = clock()
+
+    def watch(done: int, total: int) -> None:
+        nonlocal told_at
+        if is_stopping():
+            raise _Stopped
+        at = clock()
+        if abs(at - told_at) >= RENEWED_EVERY or done == total:
+            keep_claim(ClockContext(installation, at), claimed, done, total)
+            told_at = at
+
+    log = structlog.get_logger("clock")
+    try:
+        result = make_export(ClockContext(installation, clock()), claimed, watch)
+        end_export(ClockContext(installation, clock()), claimed, result)
+        if result.fault:
+            log.warning("export_failed", export=claimed.key, fault=result.fault)
+    except _Stopped:
+        release_export(ClockContext(installation, clock()), claimed)
+    except ClaimLost:
+        log.warning("export_lost", export=claimed.key)
