@@ -11,7 +11,7 @@ from playwright.sync_api import Error as BrowserError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.refusal import Refused
-from bench import capture, clockwork, demo, desk, feed, phone, scoring, sqlite, start, verifying
+from bench import capture, clockwork, datasets, demo, desk, feed, phone, scoring, sqlite, start, verifying
 from bench.figures import Figure, cores, headline, row
 from bench.machine import Strangers
 from bench.run import Pass, Run, Scale
@@ -28,6 +28,7 @@ PASSES: dict[str, Pass] = {
     "clock": clockwork.clockwork,
     "verify": verifying.verify,
     "scoring": scoring.scoring,
+    "datasets": datasets.datasets,
     "start": start.start,
     "demo": demo.demo,
     "phone": phone.phone,

@@ -1,6 +1,6 @@
 """Rows of a grown trial, written as text for COPY: participants, their browsers, chains and slots."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -137,6 +137,18 @@ def _entries(made: Trial, people: int, each: int, last: date) -> Iterator[str]:
 def _entry_window(day: date) -> str:
     return _write_window(
         build_window(day, day, day + timedelta(days=1), ZONE, overdue_after=1, grace_hours=48)
+    )
+
+
+def add_slots(made: Trial, slots: Iterable[tuple[int, str]]) -> None:
+    """Slots of participants by their key and public name, all sent: nothing is owed of them."""
+    window, sent = _window(local_day(made.at, ZONE)), made.at.isoformat()
+    facts = (sent, sent, _NULL)
+    rows = enumerate(slots)
+    made.copy(
+        "slot",
+        _SLOT_COLUMNS,
+        (_slot(made, number, 1, name, place, window, facts) for place, (number, name) in rows),
     )
 
 

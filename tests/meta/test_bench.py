@@ -103,6 +103,6 @@ def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
     done = bench("--only", "nothing")
     assert done.returncode == 2
     assert (
-        "known: form, save, submit, sqlite, desk, feed, clock, verify, scoring, start, demo, phone"
+        "known: form, save, submit, sqlite, desk, feed, clock, verify, scoring, datasets, start, demo, phone"
         in done.stderr
     )
