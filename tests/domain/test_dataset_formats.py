@@ -187,6 +187,38 @@ def test_the_descriptions_name_every_column() -> None:
     assert set(refs) == items
     assert len(refs) == len(items)
     assert {ref.get("MethodOID") for ref in root.iter(f"{odm}ItemRef")} - {None} == methods
+    assert_define_rules(root)
     leaves = [leaf.get(xlink) for leaf in root.iter("{http://www.cdisc.org/ns/def/v2.1}leaf")]
     assert leaves[:2] == ["dm.xpt", "sv.xpt"]
     assert find_table("none") is None
+
+
+def assert_define_rules(root: ET.Element) -> None:
+    """What no schema can say: references lead somewhere, numbers are in order, lengths where they belong.
+
+    The schema itself (of odmlib 0.2.1) finds nothing in this file; it is CDISC's, and not kept here.
+    """
+    odm, define = "{http://www.cdisc.org/ns/odm/v1.3}", "{http://www.cdisc.org/ns/def/v2.1}"
+    oids = [each.get("OID") for each in root.iter() if each.get("OID")]
+    assert len(set(oids)) == len(oids)
+    leaves = {leaf.get("ID") for leaf in root.iter(f"{define}leaf")}
+    standards = {each.get("OID") for each in root.iter(f"{define}Standard")}
+    for group in root.iter(f"{odm}ItemGroupDef"):
+        assert group.get(f"{define}ArchiveLocationID") in leaves
+        assert group.get(f"{define}StandardOID") in standards
+        assert (group.get("Purpose") == "Analysis") is (group.get(f"{define}StandardOID") == "STD.2")
+        assert group.get("Name") == group.get("SASDatasetName")
+        refs = list(group.iter(f"{odm}ItemRef"))
+        assert [ref.get("OrderNumber") for ref in refs] == [str(n) for n in range(1, len(refs) + 1)]
+        keys = sorted(int(key) for ref in refs if (key := ref.get("KeySequence")))
+        assert keys == list(range(1, len(keys) + 1))
+        assert {ref.get("KeySequence") is not None for ref in refs if ref.get("Mandatory") == "Yes"} == {True}
+    for item in root.iter(f"{odm}ItemDef"):
+        kind = item.get("DataType")
+        assert (item.get("Length") is None) is (kind == "date"), item.attrib
+        assert (item.get("SignificantDigits") is None) is (kind != "float")
+        assert item.get("Name") == item.get("SASFieldName")
+        assert item.find(f"{odm}Description/{odm}TranslatedText") is not None
+        assert item.find(f"{define}Origin") is not None
+    for method in root.iter(f"{odm}MethodDef"):
+        assert method.findtext(f"{odm}Description/{odm}TranslatedText")

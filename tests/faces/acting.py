@@ -19,7 +19,6 @@ from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
 from app.services.core.context import StaffContext
 from app.services.core.pack_registry import PackRegistry
-from app.services.datasets.cuts import make_cut
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.requested_visits import request_visit
 from app.storage.tables.schedule import Disposition, Slot
@@ -323,8 +322,6 @@ def _data_cut(sites: SiteFixture) -> Press:
 
 def _export(sites: SiteFixture, url: str) -> Press:
     """The study's statistician has something made of a cut."""
-    operator = StaffContext(sites.installation, SYSTEM, sites.clock.at)
-    make_cut(operator, "sbrt-nsclc", "IA1", "interim analysis")
     carried = sign_in_colleague(sites, Who.statistician, "whole@example.org", None)["Cookie"]
     press = press_as_staff(sites, url, words="second interim analysis")
     press.client, press.cookies = browser_of(sites, carried)

@@ -20,6 +20,7 @@ from app.services.setup.studies import NewStaff, create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Alert, AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
+from app.storage.tables.feed import DataExport
 from app.storage.tables.participants import ContactEntry, Device, Participant, TeamRequest
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
@@ -77,7 +78,7 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
         select(Alert.public_id).where(Alert.participant_id == row.id)
     ).first(),
     "matter": lambda _session, _row: "quarantine-1",
-    "export": lambda _session, _row: NOWHERE,  # files are for whoever requested them alone
+    "export": lambda session, _row: session.exec(select(DataExport.public_id)).first(),
 }
 """What an address names, by the names that declared paths have."""
 
@@ -157,6 +158,8 @@ class SiteFixture:
             "what": "hour",
             "code": "en",
             "cut": "IA1",
+            "dataset": "dm",
+            "file": "dm.csv",
             "session": "0123456789abcdef",
             "assessment": self.assessments[person.site.code],
         }
@@ -195,6 +198,7 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
         grant_role(system, pair.staff_id, Role.NURSE, "sbrt-nsclc", site.code)
     edc = signed_in(app, START)
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
+    edc.post("/exports", {"cut": "IA1", "purpose": "interim", "formats": ["csv"]})
     sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
     return SiteFixture(app, clock, phone, others, waiting, member, edc, sent)
@@ -222,7 +226,7 @@ def caller(sites: SiteFixture, who: Who) -> Caller:
 
 def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
     """What a caller in good faith would send; elsewhere nothing, which is refused as incomplete."""
-    if method == "PUT" or path.startswith("/api/edc/v1/cuts"):
+    if method == "PUT" or path.startswith(("/api/edc/v1/cuts", "/api/edc/v1/exports")):
         return {"json": {}}
     if method == "GET":
         return {}

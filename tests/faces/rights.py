@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from app.domain.records.access import Permission, Role
+from app.web import urls
 from app.web.permissions import Access
 from app.web.permissions import CallerKind as Kind
 
@@ -26,6 +27,9 @@ class Who(StrEnum):
 
 
 STAFF = {Who(role.value): role for role in Role}
+_EXPORT = f"{urls.EDC}/exports/{{export}}"
+NOT_THEIRS = {("GET", urls.EXPORT_FILE), ("GET", _EXPORT), ("GET", f"{_EXPORT}/files/{{file}}")}
+"""Exports are for whoever requested them alone: see `test_exports_page` and `test_edc_datasets`."""
 READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {
@@ -43,7 +47,7 @@ CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/
 
 def expected(who: Who, method: str, path: str, access: Access) -> bool:
     """Whether the table of permissions lets them in."""
-    if (method, path) in CLOSED_BY_THE_PLAN:
+    if (method, path) in CLOSED_BY_THE_PLAN | NOT_THEIRS:
         return False
     if access.caller is Kind.PUBLIC:
         return True

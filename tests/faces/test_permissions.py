@@ -21,8 +21,13 @@ ASKED = sorted(
     key=lambda row: ENDING.index(row[0][1]) + 1 if row[0][1] in ENDING and row[0][0] != SAFE else 0,
 )
 ANSWERING = (Who.participant, Who.locked)
-NOT_OF_THE_TRIAL = {Permission.STAFF_MANAGE, Permission.SITE_MANAGE, Permission.CUT_MAKE}
-"""What changes nothing of the trial: accounts and sites, and names for what its data are at one moment."""
+NOT_OF_THE_TRIAL = {
+    Permission.STAFF_MANAGE,
+    Permission.SITE_MANAGE,
+    Permission.CUT_MAKE,
+    Permission.EXPORT_RUN,
+}
+"""What changes nothing of the trial: accounts and sites, names for its data at a moment, files of them."""
 
 Let = Callable[[Who], Caller]
 Seen = Mapping[Who, Caller]

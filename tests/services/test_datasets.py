@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from app.domain.datasets.builder import DATASETS, DatasetBuilder
-from app.domain.datasets.history import fold_history
-from app.domain.datasets.tables import ColumnKind, Row
+from app.domain.datasets.builder import DATASETS
+from app.domain.datasets.tables import ColumnKind
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
@@ -29,14 +27,13 @@ from app.domain.refusal import Refused
 from app.domain.report.completeness import EXITS, RuleSet
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.datasets.cuts import NamedCut, get_named_cut
-from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
+from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut, list_formats
-from app.services.datasets.readers import READ_SCOPES, read_scopes
+from app.services.datasets.readers import read_scopes
 from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.feed import FeedEvent
 from tests.services.beginnings import installed_at, site_of
+from tests.services.dataset_fold import folded, lines_of, streamed
 from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TREATED, TRIAL, client_of
 from tests.services.foreign_reader import recompute
 from tests.services.people import Person, colleague, days
@@ -67,32 +64,6 @@ def lone_trial(migrated_sqlite_url: str) -> Iterator[Installation]:
 
 def operator(installation: Installation) -> StaffContext:
     return StaffContext(installation, SYSTEM, LATER)
-
-
-def lines_of(installation: Installation) -> list[str]:
-    """The feed as any client pulls it."""
-    with installation.read() as session:
-        rows = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq)))
-        return [row.line for row in rows]
-
-
-def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
-    """Every record of a cut from all lines of the feed up to its number, without any query."""
-    events = [event for line in lines_of(installation) if (event := json.loads(line))["seq"] <= cut.through]
-    events.sort(key=lambda event: (event["subject"], event["seq"]))
-    builder = DatasetBuilder(describe_dataset_study(installation, cut, sees_arm=True))
-    records: list[tuple[str, Row]] = []
-    for _subject, some in groupby(events, lambda event: event["subject"]):
-        history = fold_history(some, READ_SCOPES)
-        assert history is not None
-        records += ((table.name, row) for table, row in builder.add(history))
-    return records + [(table.name, row) for table, row in builder.finish()]
-
-
-def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
-    study = describe_dataset_study(installation, cut, sees_arm=True)
-    stream = stream_datasets(operator(installation), cut, study, DataSelection())
-    return [(table.name, row) for table, row in stream]
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

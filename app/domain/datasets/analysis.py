@@ -25,7 +25,7 @@ ADQS = DatasetTable(
     label="Questionnaire Analysis Dataset",
     group="BASIC DATA STRUCTURE",
     structure="One record per participant, parameter and visit; also for forms that are missing",
-    keys=("STUDYID", "USUBJID", "PARAMCD", "AVISITN", "ASSESSID"),
+    keys=("STUDYID", "USUBJID", "PARAMCD", "AVISIT"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         USUBJID  | text:80  | A | Unique Subject Identifier

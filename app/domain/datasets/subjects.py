@@ -62,7 +62,7 @@ SV = DatasetTable(
     label="Subject Visits",
     group="SPECIAL PURPOSE",
     structure="One record per visit whose form is expected; planned days beside what happened",
-    keys=("STUDYID", "USUBJID", "VISITNUM"),
+    keys=("STUDYID", "USUBJID", "VISIT"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         DOMAIN   | text:2   | A | Domain Abbreviation

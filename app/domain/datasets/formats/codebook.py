@@ -85,7 +85,7 @@ def _group(table: DatasetTable, columns: Sequence[Column]) -> str:
     analysis = table.group in _ANALYSIS
     refs = (
         f'<ItemRef ItemOID={quoteattr(item_oid(table, column))} OrderNumber="{number}"'
-        f' Mandatory="{"Yes" if column.name in table.keys else "No"}"'
+        f' Mandatory="{"Yes" if _is_mandatory(table, column) else "No"}"'
         + (f' KeySequence="{table.keys.index(column.name) + 1}"' if column.name in table.keys else "")
         + (f" MethodOID={quoteattr(_method_oid(table, column))}" if _is_method(column) else "")
         + "/>"
@@ -109,6 +109,11 @@ def _item(table: DatasetTable, column: Column) -> str:
         f' SASFieldName="{column.name}" DataType="{_TYPES[column.kind]}"{size}{digits}>'
         f'{_description(column.label)}<def:Origin Type="{column.origin.value}" Source="Sponsor"/></ItemDef>\n'
     )
+
+
+def _is_mandatory(table: DatasetTable, column: Column) -> bool:
+    """Whether every record has it: those by which one is found, but for what is said to be empty at times."""
+    return column.name in table.keys and not column.comment.startswith("empty")
 
 
 def _methods(described: Described) -> Iterator[str]:

@@ -1,0 +1,65 @@
+"""Datasets of a cut, as they are exported and as the fold of the whole feed up to its number."""
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+
+from sqlmodel import col, select
+
+from app.domain.datasets.builder import DatasetBuilder
+from app.domain.datasets.history import fold_history
+from app.domain.datasets.tables import Row
+from app.domain.records.access import SYSTEM
+from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
+from app.services.datasets.cuts import NamedCut, make_cut
+from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
+from app.services.datasets.readers import READ_SCOPES
+from app.storage.queries.feed_pages import read_latest_events
+from app.storage.tables.feed import FeedEvent
+
+STEPS = 4
+"""Numbers of a feed at which it is folded."""
+
+
+def lines_of(installation: Installation) -> list[str]:
+    """The feed as any client pulls it."""
+    with installation.read() as session:
+        rows = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq)))
+        return [row.line for row in rows]
+
+
+def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+    """Every record of a cut from all lines of the feed up to its number, without any query."""
+    events = [event for line in lines_of(installation) if (event := json.loads(line))["seq"] <= cut.through]
+    events.sort(key=lambda event: (event["subject"], event["seq"]))
+    builder = DatasetBuilder(describe_dataset_study(installation, cut, sees_arm=True))
+    records: list[tuple[str, Row]] = []
+    for _subject, some in groupby(events, lambda event: event["subject"]):
+        history = fold_history(some, READ_SCOPES)
+        assert history is not None
+        records += ((table.name, row) for table, row in builder.add(history))
+    return records + [(table.name, row) for table, row in builder.finish()]
+
+
+def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+    """Every record of a cut as it is exported."""
+    study = describe_dataset_study(installation, cut, sees_arm=True)
+    operator = StaffContext(installation, SYSTEM, cut.at)
+    stream = stream_datasets(operator, cut, study, DataSelection())
+    return [(table.name, row) for table, row in stream]
+
+
+def check_numbers_of_the_feed(installation: Installation, study: str, at: datetime) -> None:
+    """At some numbers snapshot and datasets are the fold of all events up to there, whatever happened."""
+    cut = make_cut(StaffContext(installation, SYSTEM, at), study, "LAW", "to compare").cut
+    events = [json.loads(line) for line in lines_of(installation)]
+    for through in range(cut.through, 0, -max(1, cut.through // STEPS)):
+        with installation.read() as session:
+            rows = read_latest_events(session, cut.study_id, 0, through, cut.through)
+        latest = [json.loads(row.line) for row in rows]
+        last = {event["ref"]: event for event in events if event["seq"] <= through}
+        assert {event["ref"]: event for event in latest} == last
+        earlier = replace(cut, through=through)
+        assert streamed(installation, earlier) == folded(installation, earlier)
