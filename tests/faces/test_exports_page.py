@@ -160,6 +160,8 @@ def test_what_changed_between_cuts_is_shown_with_reason_and_author(
     assert "I meant the last one" in wrong
     missed = [row.text for row in shown.all("tr") if "Why it was missed" in row.text]
     assert "Too ill" in missed[0]
+    assert "sha256" not in shown.text
+    assert [row for row in shown.all("tr") if "Form sent" in row.text and "22" not in row.all("td")[0].text]
     monkeypatch.setattr(changes_page, "MOST", 1)
     monkeypatch.setattr(changes_page, "MOST_OF_ONE", 2)
     first = page(statistician, urls.EXPORT_CHANGES)

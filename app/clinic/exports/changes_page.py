@@ -31,20 +31,28 @@ MOST_OF_ONE = 1000
 """Changes of one participant that are shown; the files have all."""
 LABELS = {"cut": N_("Newer cut"), "since": N_("Older cut")}
 _QUESTION, _SCORE = N_("Question %(number)s"), N_("Score %(scale)s")
-_SECTIONS = {
-    "slot": N_("Form opened or closed"),
-    "response": N_("Form sent"),
-    "answers": N_("Number of answers"),
-    "scores": N_("Number of scores"),
+_EVENTS = {"slot": N_("Form opened or closed"), "response": N_("Form sent")}
+_COUNTS = {"answers": N_("Number of answers"), "scores": N_("Number of scores")}
+"""Sections that came for the first time: an event, or so many of them."""
+_DAYS = {
+    "opens_on": N_("Window opens"),
+    "target_on": N_("Target day"),
+    "closes_on": N_("Window closes"),
+    "date": N_("Date"),
+    "in_force": N_("In force"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedField:
-    """One field: of which visit, what it is called, from what to what, who changed it, when and why."""
+    """One field: of which visit, what it is called, from what to what, who changed it, when and why.
+
+    An event has neither an old nor a new value.
+    """
 
     visit: str
     field: str
+    is_event: bool
     old: str
     new: str
     who: str
@@ -132,18 +140,20 @@ def _read_page(desk: StaffRequest, since: str, cut: str, start: str) -> tuple[li
             return people, subject
         some = list(of_one)
         shown += len(some)
-        people.append(_participant(desk, some))
+        person = _participant(desk, some)
+        people += [person] if person.changes else []
     return people, ""
 
 
 def _participant(desk: StaffRequest, changes: list[DataChange]) -> ChangedParticipant:
-    shown = changes[:MOST_OF_ONE]
+    told = [each for each in changes if _is_told(each)]
+    shown = told[:MOST_OF_ONE]
     names = find_actor_names(desk.context, {each.actor_id for each in shown})
     return ChangedParticipant(
         subject=changes[0].subject,
         site=changes[0].site,
         changes=tuple(_fields(desk, shown, names)),
-        left_out=len(changes) - len(shown),
+        left_out=len(told) - len(shown),
     )
 
 
@@ -154,13 +164,15 @@ def _fields(
     language = find_language(desk.frame.code) or ENGLISH
     missed = find_value_words("slot", "missed_reason")
     for each in changes:
+        is_event = each.field in _EVENTS
         kind = desk.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
         reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
         yield ChangedField(
             visit=each.visit,
             field=_name_field(desk, each, numbers),
-            old=each.old,
-            new=each.new,
+            is_event=is_event,
+            old="" if is_event else each.old,
+            new="" if is_event else each.new,
             who=names.get(each.actor_id, kind),
             when=format_moment(datetime.fromisoformat(each.recorded_at), desk.zone, language),
             reason=desk.word(reason) if reason else each.reason,
@@ -168,16 +180,23 @@ def _fields(
         )
 
 
+def _is_told(change: DataChange) -> bool:
+    """Whether a field tells people something; digests and the instants of windows are in the files alone."""
+    section, _, name = change.field.partition(".")
+    return section in ("answers", "scores") or not name or name in _DAYS or name in FIELD_WORDS
+
+
 def _name_field(desk: StaffRequest, change: DataChange, numbers: Mapping[str, str]) -> str:
     """A question by its number, a score by its scale, anything else by its name."""
     section, _, name = change.field.partition(".")
     if not name:
-        return desk.word(_SECTIONS[section]) if section in _SECTIONS else section
+        words = {**_EVENTS, **_COUNTS, **FIELD_WORDS}
+        return desk.word(words[section]) if section in words else section
     if section == "answers":
         return desk.word(_QUESTION) % {"number": numbers.get(name, name)}
     if section == "scores":
         return desk.word(_SCORE) % {"scale": name}
-    return desk.word(FIELD_WORDS[name]) if name in FIELD_WORDS else name
+    return desk.word(_DAYS.get(name) or FIELD_WORDS[name])
 
 
 def _number_items(desk: StaffRequest) -> dict[str, str]:

@@ -43,7 +43,7 @@ from app.storage.queries.datasets.exports import (
     find_next_export,
     get_export_work,
     list_expired_exports,
-    sum_kept_bytes,
+    sum_stored_bytes,
 )
 from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import study_chain
@@ -217,7 +217,7 @@ def _remove_tries(root: Path, public_id: str) -> None:
 
 def _read_room(context: ClockContext) -> int:
     with context.read() as session:
-        return context.installation.export_room - sum_kept_bytes(session)
+        return context.installation.export_room - sum_stored_bytes(session)
 
 
 def _watching(folder: Path, room: int, progress: Progress) -> Progress:

@@ -236,7 +236,7 @@ class _Person:
     in_population: bool
     exits: list[tuple[str, date]] = field(default_factory=list)
 
-    def left_by(self, rules: str, day: date | None) -> bool:
+    def has_exit(self, rules: str, day: date | None) -> bool:
         """Whether an exit that a rule set names counts from this day or an earlier one."""
         return day is not None and any(kind in _LEAVING[rules] and on <= day for kind, on in self.exits)
 
@@ -303,7 +303,7 @@ class _Completeness:
             inside=inside == "Y",
             scorable=scorable,
             expected={
-                rules: person.in_population and closed and (there or not person.left_by(rules, day))
+                rules: person.in_population and closed and (there or not person.has_exit(rules, day))
                 for rules in _LEAVING
             },
         )

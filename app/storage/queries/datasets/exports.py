@@ -80,7 +80,7 @@ def list_expired_exports(session: Session, at: datetime) -> Sequence[DataExport]
     return session.exec(select(DataExport).where(*over, col(DataExport.kept_until) <= at)).all()
 
 
-def sum_kept_bytes(session: Session) -> int:
+def sum_stored_bytes(session: Session) -> int:
     """The size of everything that is kept."""
     size = sa.select(sa.func.coalesce(sa.func.sum(col(DataExport.size)), 0))
     kept = (col(DataExport.kept_until).is_not(None), col(DataExport.removed_at).is_(None))
