@@ -94,6 +94,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "valid_until": N_("Valid until"),
     "state": N_("Status"),
     "failure": N_("Why"),
+    "fault": N_("Why it failed"),
     "reason": N_("Why"),
     "closed_at": N_("Closed on"),
     "raised_at": N_("Raised at"),

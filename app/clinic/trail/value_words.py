@@ -131,6 +131,15 @@ REPORT_TABLES: _Words = {
     "corrections_by_site": N_("Corrections by site"),
 }
 VALUE_WORDS: Mapping[str, _Words] = {
+    "export.fault": {
+        "export_room": N_("no room left on the server"),
+        "export_folder": N_("the folder of exports can't be written"),
+        "export_broken": N_("it failed several times"),
+        "exports_off": N_("the server has no folder for exports"),
+        "parquet_missing": N_("the server can't write Parquet"),
+        "recheck_needs_all": N_("the role no longer sees everything"),
+        "unknown_study": N_("the role may no longer export"),
+    },
     "slot.published_state": _STATUS,
     "slot.exit_kind": _EXIT,
     "participant.exit_kind": _EXIT,
@@ -244,6 +253,7 @@ VALUE_WORDS: Mapping[str, _Words] = {
         Scope.ANSWERS_READ: N_("read answers"),
         Scope.SCORES_READ: N_("read scores"),
         Scope.CUTS_WRITE: N_("make data cuts"),
+        Scope.EXPORTS_RUN: N_("export datasets"),
         Scope.DIARY_READ: N_("read the diary"),
     },
     "settlement.kind": MATTER_KINDS,
