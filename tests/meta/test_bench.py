@@ -51,6 +51,8 @@ ROWS = (
     "verify",
     "score 1,000,000 forms (reckoned from 2,000), CPU",
     "... memory above that for 100 forms",
+    "export 3 people, 732 forms,",
+    "... memory of it",
     "daybook --help, CPU; limit: a bare import of argparse",
     "daybook health, CPU; limit: the same",
     "serve until ready, CPU; limit: import all its libraries",

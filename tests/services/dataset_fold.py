@@ -16,7 +16,6 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import NamedCut, make_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
 from app.services.datasets.readers import READ_SCOPES
-from app.storage.queries.feed_pages import read_latest_events
 from app.storage.tables.feed import FeedEvent
 
 STEPS = 4
@@ -52,14 +51,8 @@ def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]
 
 
 def check_numbers_of_the_feed(installation: Installation, study: str, at: datetime) -> None:
-    """At some numbers snapshot and datasets are the fold of all events up to there, whatever happened."""
+    """At some numbers the datasets are the fold of all events up to there, whatever happened."""
     cut = make_cut(StaffContext(installation, SYSTEM, at), study, "LAW", "to compare").cut
-    events = [json.loads(line) for line in lines_of(installation)]
     for through in range(cut.through, 0, -max(1, cut.through // STEPS)):
-        with installation.read() as session:
-            rows = read_latest_events(session, cut.study_id, 0, through, cut.through)
-        latest = [json.loads(row.line) for row in rows]
-        last = {event["ref"]: event for event in events if event["seq"] <= through}
-        assert {event["ref"]: event for event in latest} == last
         earlier = replace(cut, through=through)
         assert streamed(installation, earlier) == folded(installation, earlier)
