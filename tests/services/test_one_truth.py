@@ -44,9 +44,10 @@ def test_the_feed_is_the_live_state_whatever_anybody_does(
         stateful_step_count=profile.stateful_step_count,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(acting_on(installation, site, people), settings=own)
+    everybody = acting_on(installation, site, people)
+    run_state_machine_as_test(everybody, settings=own)
     check_snapshots_of_everybody(installation, site)
-    check_numbers_of_the_feed(installation, "sbrt-nsclc", START + timedelta(days=400))
+    check_numbers_of_the_feed(everybody.installation, "sbrt-nsclc", START + timedelta(days=400))
     assert verify_trail(installation) == []
 
 

@@ -43,6 +43,26 @@ from tests import postgres
 from tests.storage.trial import Trial
 
 RAISED = sa.exc.DBAPIError
+EVENTS = (
+    AuditEvent.FORM_SUBMITTED,
+    AuditEvent.ANSWERS_QUARANTINED,
+    AuditEvent.DISPOSITION_RECORDED,
+    AuditEvent.CONTACT_LOGGED,
+    AuditEvent.EDC_CLIENT_CREATED,
+    AuditEvent.FEED_PULLED,
+    AuditEvent.PACK_IMPORTED,
+    AuditEvent.CLOCK_CONFIRMED,
+    AuditEvent.ACCESS_REVIEWED,
+    AuditEvent.CORRECTION_PROPOSED,
+    AuditEvent.CORRECTION_DECLINED,
+    AuditEvent.ALERT_RAISED,
+    AuditEvent.ALERT_ACTED,
+    AuditEvent.MATTER_SETTLED,
+    AuditEvent.CUT_MADE,
+    AuditEvent.PAPER_ENTERED,
+    AuditEvent.PLAN_AMENDED,
+)
+"""Of acts that write the rows of `kept_rows`."""
 
 
 @pytest.fixture
@@ -50,25 +70,7 @@ def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
     """One row in every append-only table."""
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.add_all(kept_rows(trial, at))
-        for event in (
-            AuditEvent.FORM_SUBMITTED,
-            AuditEvent.ANSWERS_QUARANTINED,
-            AuditEvent.DISPOSITION_RECORDED,
-            AuditEvent.CONTACT_LOGGED,
-            AuditEvent.EDC_CLIENT_CREATED,
-            AuditEvent.FEED_PULLED,
-            AuditEvent.PACK_IMPORTED,
-            AuditEvent.CLOCK_CONFIRMED,
-            AuditEvent.ACCESS_REVIEWED,
-            AuditEvent.CORRECTION_PROPOSED,
-            AuditEvent.CORRECTION_DECLINED,
-            AuditEvent.ALERT_RAISED,
-            AuditEvent.ALERT_ACTED,
-            AuditEvent.MATTER_SETTLED,
-            AuditEvent.CUT_MADE,
-            AuditEvent.PAPER_ENTERED,
-            AuditEvent.PLAN_AMENDED,
-        ):
+        for event in EVENTS:
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
     return trial
@@ -130,8 +132,8 @@ def _of_a_study(trial: Trial, at: datetime) -> list[object]:
     confirmed = ClockConfirmation(confirmed_at=at, boot_id="x", boot_ms=1)
     canary = KeyCanary(id=1, sealed="x", laid_at=at)
     amended = PlanAmendment(
-        study_id=trial.study, from_version="1.0", to_version="1.1", to_sha256="0" * 64, reason="x", began_at=at,
-        began_by="x",
+        study_id=trial.study, from_version="1.0", to_version="1.1", to_sha256="0" * 64, reason="x",
+        began_at=at, began_by="x",
     )  # fmt: skip
     return [client, pulled, pack, seal, reviewed, cut, confirmed, canary, amended]
 
@@ -204,26 +206,8 @@ def test_sqlite_cannot_be_told_to_replace(
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         rows = kept_rows(sqlite_trial, at)
         work.session.add_all(rows)
-        for event in (
-            AuditEvent.FORM_SUBMITTED,
-            AuditEvent.ANSWERS_QUARANTINED,
-            AuditEvent.DISPOSITION_RECORDED,
-            AuditEvent.CONTACT_LOGGED,
-            AuditEvent.CORRECTION_PROPOSED,
-            AuditEvent.CORRECTION_DECLINED,
-            AuditEvent.ALERT_RAISED,
-            AuditEvent.ALERT_ACTED,
-            AuditEvent.MATTER_SETTLED,
-            AuditEvent.CUT_MADE,
-            AuditEvent.PAPER_ENTERED,
-            AuditEvent.PLAN_AMENDED,
-        ):
+        for event in EVENTS:
             work.record(event, sqlite_trial.chain)
-        work.record(AuditEvent.EDC_CLIENT_CREATED, sqlite_trial.chain)
-        work.record(AuditEvent.FEED_PULLED, sqlite_trial.chain)
-        work.record(AuditEvent.PACK_IMPORTED, sqlite_trial.chain)
-        work.record(AuditEvent.CLOCK_CONFIRMED, sqlite_trial.chain)
-        work.record(AuditEvent.ACCESS_REVIEWED, sqlite_trial.chain)
         work.publish(
             sqlite_trial.study, FeedEventDraft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {})
         )

@@ -101,16 +101,19 @@ class DatasetStudy:
         )
 
     def sorted_forms(self, history: SubjectHistory) -> list[FormFact]:
-        """The forms by visit, then instrument."""
+        """The forms by visit, instrument and day: each has one place, in whatever order things happened."""
         return self.sort_forms(history.forms)
 
     def sort_forms(self, forms: Iterable[FormFact]) -> list[FormFact]:
-        """These forms by visit, then instrument."""
+        """These forms in the same order."""
         return sorted(forms, key=self._place)
 
-    def _place(self, form: FormFact) -> tuple[Decimal, str, str]:
+    def _place(self, form: FormFact) -> tuple[Decimal, str, str, str, str]:
         number = self.visit_number(form.visit)
-        return (Decimal("Infinity") if number is None else number, form.visit, form.slot["instrument"])
+        # A diary day that was over before a date moved keeps its code, which another day has now.
+        day = str(form.slot["for_day"] or form.slot["opens_on"])
+        known = Decimal("Infinity") if number is None else number
+        return (known, form.visit, form.slot["instrument"], day, form.ref)
 
 
 def _expected(plan: Plan) -> Mapping[str, VisitRule]:

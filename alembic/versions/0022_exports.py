@@ -7,8 +7,8 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 import app.storage.tables.columns  # noqa: F401 - strict SQLite types
 
-revision = "0020"
-down_revision = "0019"
+revision = "0022"
+down_revision = "0021"
 
 TABLE = "data_export"
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
