@@ -25,11 +25,12 @@ from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel
 from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
-from app.patient import activation, devices, hand_over, help_page, home, settings, shared_device, welcome
+from app.patient import activation, devices, hand_over, help_page, home, settings, welcome
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
+from app.patient.person import mark_page, shared_device
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.people.staff_mail import StaffMail
@@ -67,6 +68,7 @@ ROUTERS = (
     welcome.router,
     devices.router,
     shared_device.router,
+    mark_page.router,
     submitted.router,
     help_page.router,
     settings.router,

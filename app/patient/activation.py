@@ -13,6 +13,7 @@ from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
 from app.patient.forms.page_builders import url_of_form
 from app.patient.hand_over import bind_tablet
+from app.patient.person.shared_device import bind_newcomer
 from app.patient.refusals import NoticePage, PatientRoute, locked_page
 from app.patient.request import (
     DeviceRequest,
@@ -23,7 +24,6 @@ from app.patient.request import (
     request_with,
 )
 from app.patient.second_check_form import has_check_answer, read_check_answer
-from app.patient.shared_device import bind_newcomer
 from app.services.accounts.activation import (
     InvitationContext,
     RequiredCheck,
@@ -42,7 +42,17 @@ from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CODE, DEVICE_COOKIE, PATIENT_HOME, PEOPLE, PROBE_COOKIE, UNLOCK, WAY_IN, WELCOME
+from app.web.urls import (
+    CODE,
+    DEVICE_COOKIE,
+    MARK,
+    PATIENT_HOME,
+    PEOPLE,
+    PROBE_COOKIE,
+    UNLOCK,
+    WAY_IN,
+    WELCOME,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +236,7 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
         response = RedirectResponse(url_of_form(slot) if slot else PATIENT_HOME, 303)
         bind_tablet(request, response, newcomer)
         return response
-    response = RedirectResponse(WELCOME, 303)
+    response = RedirectResponse(f"{MARK}?new=1" if coming.shared else WELCOME, 303)
     bind_newcomer(request, response, newcomer)
     return response
 

@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.device_cookies import renew_device_cookies
 from app.patient.forms.page_builders import format_optional_day, name_form, url_of_form
 from app.patient.hand_over import end_idle_hand_over
+from app.patient.person.device_cookies import renew_device_cookies
+from app.patient.person.marks import renew_marks
 from app.patient.request import ParticipantRequest
 from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
@@ -113,6 +114,7 @@ class PatientRoute(APIRoute):
             current: ParticipantRequest | None = getattr(request.state, "current", None)
             if current is not None and "set-cookie" not in response.headers:
                 renew_device_cookies(response, current.cookie, other_tokens(request))
+                renew_marks(request, response)
             return response
 
         return answering

@@ -7,6 +7,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.capture.slot_view import SlotInstrument
@@ -14,6 +15,7 @@ from app.domain.records.acts import KeyedAct
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, Language, find_language
+from app.patient.person.marks import PersonMark, read_marks
 from app.patient.second_check_form import (
     ANSWER_FIELDS,
     CHECK_FIELDS,
@@ -28,10 +30,11 @@ from app.services.core.acts import new_page_key
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.web.acts import ACTS, read_act
-from app.web.cookies import get_cookie
+from app.web.cookies import get_cookie, other_tokens
 from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
+from app.web.pages.drawn_mark import DrawnMark
 from app.web.pages.page_frame import PageFrame, base_frame
-from app.web.pages.rendering import Page, render
+from app.web.pages.rendering import Page, Pages, render
 from app.web.permissions import CallerKind, guards
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME, UNLOCK
 
@@ -72,8 +75,22 @@ class ParticipantRequest:
         frame = person_frame(
             base_frame(self.request).speaking(self.language), self.installation, self.participant
         )
+        if other_tokens(self.request) and (own := self.mark) is not None:
+            frame = replace(frame, mark=self.draw_mark(own))
         size = self.participant.text_size
         return frame if size is TextSize.standard else replace(frame, size=size.value)
+
+    @property
+    def mark(self) -> PersonMark | None:
+        """The participant's mark on this phone; None where nobody else uses it, or none was given yet."""
+        return read_marks(self.request).get(self.participant.device_id)
+
+    def draw_mark(self, mark: PersonMark) -> Markup:
+        """A mark as it stands on a page, in the participant's language."""
+        pages: Pages = self.request.app.state.pages
+        frame = base_frame(self.request).speaking(self.language)
+        drawn = pages.text(DrawnMark(mark.drawing, mark.nickname), frame)
+        return Markup(drawn.strip())  # noqa: S704 our own template, which escapes the nickname
 
     @property
     def opens_offline(self) -> bool:

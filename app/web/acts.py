@@ -189,6 +189,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", f"{urls.EDC}/cuts"): _NAMED,
     ("POST", f"{urls.EDC}/exports"): _KEPT,
     ("POST", urls.PEOPLE): _SEEN,
+    ("POST", urls.MARK): _NOTHING,  # and no digest of a nickname either
     ("POST", "/language"): _SET,
     ("POST", urls.PRACTICE): _NOTHING,
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _AS_OF,

@@ -121,6 +121,8 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.NEW_PIN): PARTICIPANT,
     ("GET", urls.PEOPLE): PARTICIPANT,
     ("POST", urls.PEOPLE): PARTICIPANT,
+    ("GET", urls.MARK): PARTICIPANT,
+    ("POST", urls.MARK): PARTICIPANT,
     # site staff
     ("GET", urls.SIGN_IN): PUBLIC,
     ("POST", urls.SIGN_IN): PUBLIC,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from markupsafe import Markup
+
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
@@ -27,9 +29,10 @@ from app.patient.forms.submitted import (
 from app.patient.hand_over import HandedBackPage
 from app.patient.help_page import CallPage, CallWithdrawalPage, HelpPage
 from app.patient.home import FormCard, HomePage
+from app.patient.person.mark_page import MarkPage
+from app.patient.person.shared_device import BoundPeoplePage, LogOutPage
 from app.patient.refusals import LockedPage, NoticePage
 from app.patient.settings import ReminderChoices, SettingsPage
-from app.patient.shared_device import BoundPeoplePage, LogOutPage
 from app.patient.welcome import PracticePage, TextSizePage
 from app.services.patient.site_help import SiteHelp
 from app.services.patient.urgent_call import UrgentCall
@@ -42,6 +45,7 @@ ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "app" / "static"
 TAGS = {"en": "en", "zh_CN": "zh-Hans", "ar": "ar"}
 QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
+MARK = Markup('<b><svg width="20" height="20" role="img" aria-label="Star"><path d="M0 0h9v9z"/></svg></b>')
 DAY = "Friday 27 November 2026"
 WEEK = (DaySpan("mon", "fri", "08:00-17:00"), DaySpan("sun", "sun", "09:00-12:00"))
 REACHED = SiteHelp("08:00–17:00", WEEK, "120")
@@ -211,8 +215,10 @@ def own_pages() -> tuple[Page, ...]:
             for error in ("wrong", "throttled", "busy", "simple")
         ),
         BoundPeoplePage("/settings/people", "/home", 1, (), left=False),
-        BoundPeoplePage("/settings/people", "/home", 1, (2,), left=True),
-        BoundPeoplePage("/settings/people", "/home", 1, (2, 3)),
+        BoundPeoplePage("/settings/people", "/home", 1, ((2, MARK),), left=True),
+        BoundPeoplePage("/settings/people", "/home", 1, ((2, MARK), (3, MARK))),
+        MarkPage("/settings/mark", "/welcome", (("star", MARK),), "star", "", new=True),
+        MarkPage("/settings/mark", "/settings/people", (("star", MARK),), "star", "Li", taken=True),
     )
 
 

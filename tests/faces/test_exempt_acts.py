@@ -205,6 +205,11 @@ def _registered(sites: SiteFixture) -> Sent:
     return Sent(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
 
 
+def _mark_of_one(sites: SiteFixture) -> Sent:
+    """Whoever uses a phone alone has no mark."""
+    return Sent(posted(sites.phone.client, sites, urls.MARK), 404, 404)
+
+
 SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", "/f/{slot}/answers"): _saved,
     ("POST", "/f/{slot}/submit"): _submitted,
@@ -224,6 +229,9 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", f"{urls.EDC}/oauth/token"): _token,
     ("POST", f"{urls.EDC}/cuts"): _cut,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
+    ("POST", urls.MARK): lambda sites: Sent(
+        posted(sites.phone.client, sites, urls.MARK), 404, 404, frozenset()
+    ),
     ("POST", "/language"): _of_participant("/language", lang="en"),
     ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _registered,
@@ -249,6 +257,7 @@ ON_SQLITE = {
         urls.ACCOUNT_CODES,
         urls.ACCOUNT_SESSION,
         urls.PEOPLE,
+        urls.MARK,
         urls.PRACTICE,
         "/language",
     )

@@ -43,7 +43,7 @@ def test_both_stay_bound_and_the_second_one_is_active(phone: Phone, second: Phon
         assert part in others
     assert here(phone) != first_token
     renewed = phone.client.get("/home").headers.get_list("set-cookie")
-    assert [line.partition("=")[0] for line in renewed] == ["__Host-device", OTHERS]
+    assert [line.partition("=")[0] for line in renewed] == ["__Host-device", OTHERS, "__Host-marks"]
     assert phone.client.get(f"/f/{second.slot()}").status_code == 200
     assert phone.client.get(f"/f/{phone.slot()}").status_code == 404
 
@@ -143,3 +143,48 @@ def test_the_language_of_the_one_is_not_the_other_s(phone: Phone, second: Phone)
     phone.client.post(f"/a/{second.link}", data=BOTH)
     assert (phone.person.row().language, second.person.row().language) == ("zh_CN", "en")
     assert 'lang="en"' in phone.client.get("/home").text
+
+
+@pytest.mark.req("IAM-10")
+def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone, second: Phone) -> None:
+    client, nickname = phone.client, "奶奶<b>"
+    assert client.get("/settings/mark").status_code == 404
+    assert "<svg" not in client.get("/home").text
+    assert phone.client.post(f"/a/{second.link}", data=BOTH).headers["location"] == "/settings/mark?new=1"
+    given = client.get("/home").text
+    asked = parsed(client.get("/settings/mark?new=1").text)
+    offered = [box["value"] for box in asked.all("input", name="drawing")]
+    assert offered == ["square", "triangle", "heart", "star", "diamond"]
+    assert asked.one("a", class_="btn sec")["href"] == "/welcome"
+    assert 'aria-label="Orange square"' in given
+    for wrong in ("circle", "x", ""):
+        again = client.post("/settings/mark", data={"drawing": wrong, "nickname": "Li", "new": "1"})
+        assert (again.status_code, 'value="Li"' in again.text) == (422, True)
+    typed = {"drawing": "star", "nickname": f"  {nickname}\n" + "x" * 30, "new": "1"}
+    chosen = client.post("/settings/mark", data=typed)
+    assert chosen.headers["location"] == "/welcome"
+    kept = next(line for line in chosen.headers.get_list("set-cookie") if line.startswith("__Host-marks"))
+    for part in ("Max-Age=34560000", "HttpOnly", "Secure", "SameSite=lax"):
+        assert part in kept
+    slot = second.slot()
+    client.post(f"/f/{slot}/begin", data={"who": "self"})
+    mark = "<bdi>奶奶&lt;b&gt; xxxxxx</bdi>"
+    for path in (*PAGES, "/help", f"/f/{slot}", "/settings/leave"):
+        assert mark in client.get(path).text, path
+    _switch(phone)
+    assert mark not in client.get("/home").text.partition("<main")[0]
+    locked = client.get("/unlock").text
+    assert locked.count('aria-label="Blue circle"') == 2
+    assert mark in client.get("/settings/people").text
+    client.post("/unlock", data=CHECK)
+    client.post("/settings/mark", data={"drawing": "heart", "nickname": ""})
+    assert 'aria-label="Red heart"' in client.get(f"/f/{phone.begin()}").text
+    with phone.person.installation.read() as session:
+        base = session.connection().connection.driver_connection
+        dump = "".join(base.iterdump()) if base else "奶奶"
+    assert "奶奶" not in dump
+    client.post(
+        "/settings/leave",
+        data={"act": parsed(client.get("/settings/leave").text).one("input", name="act")["value"]},
+    )
+    assert "__Host-marks" not in client.cookies

@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from app.domain.instruments.responses import format_answer
 from app.patient.forms.assets import FormAssets, form_policy
@@ -22,10 +22,11 @@ from app.web.pages.rendering import Pages
 MOST_DOCUMENTS = 256
 """Each is some 45 kB; a study with fifty sites, two languages and two questionnaires needs 200."""
 
-_URL_MARK, _KEY_MARK, _DAY_MARK = "\x01", "\x02", "\x03"
+_URL_MARK, _KEY_MARK, _DAY_MARK, _PERSON_MARK = "\x01", "\x02", "\x03", "\x04"
 """Stand for a participant's own values while a document is rendered; no definition has control characters."""
 
-_MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}]")
+_MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}{_PERSON_MARK}]")
+_ANYBODY = Markup(_PERSON_MARK)  # noqa: S704 our own sign
 _INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"')
 _CHOSEN = ('type="radio"', 'type="checkbox"')
 _CHECKED = b" checked"
@@ -41,10 +42,10 @@ class FormDocument:
     pieces: tuple[bytes, ...]
     gaps: Mapping[Gap, tuple[int, ...]]
 
-    def fill(self, form: OpenForm) -> bytes:
-        """The document with this form's own addresses, numbers and answers."""
+    def fill(self, form: OpenForm, mark: Markup) -> bytes:
+        """The document with this form's own addresses, numbers and answers, and its person's mark."""
         pieces = list(self.pieces)
-        for gap, value in self._values(form):
+        for gap, value in ((_PERSON_MARK, ""), mark.encode()), *self._values(form):
             for index in self.gaps[gap]:
                 pieces[index] = value
         return b"".join(pieces)
@@ -86,16 +87,16 @@ class FormDocuments:
             form.plan.appearance,
             form.urgent_words,
             form.slot.for_day is None,
-            frame,
+            shared := replace(frame, mark=_ANYBODY),
         )
         document = self._documents.get(key)
         if document is None:
-            document = self._cut(form, frame)
+            document = self._cut(form, shared)
             with self._lock:
                 if len(self._documents) >= self._most:
                     del self._documents[next(iter(self._documents))]
                 self._documents[key] = document
-        return document.fill(form)
+        return document.fill(form, frame.mark)
 
     def _cut(self, form: OpenForm, frame: PageFrame) -> FormDocument:
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {})

@@ -18,6 +18,8 @@ from app.patient.forms.page_builders import form_page
 from app.patient.request import ParticipantRequest, UnlockedRequest, identify_device
 from app.services.capture.forms import open_form
 from app.web.dependencies import At, CurrentInstallation
+from app.web.pages.page_frame import NO_MARK, PageFrame
+from app.web.pages.rendering import render
 from app.web.statics import StaticFiles
 
 
@@ -62,7 +64,7 @@ def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool
 def show_no_connection(current: Offline) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return current.show(OfflinePage(assets.css), headers=headers)
+    return render(current.request, OfflinePage(assets.css), frame=_frame_of_nobody(current), headers=headers)
 
 
 @router.get("/f/{slot}/blank")
@@ -77,4 +79,10 @@ def show_blank_form(current: Offline, slot: str) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
     page = form_page(replace(form, answers={}, revision=0), assets, {})
     headers = {"Content-Security-Policy": form_policy(assets)}
-    return current.show(replace(page, blank=True), headers=headers)
+    frame = _frame_of_nobody(current)
+    return render(current.request, replace(page, blank=True), frame=frame, headers=headers)
+
+
+def _frame_of_nobody(current: ParticipantRequest) -> PageFrame:
+    """Without the person's mark, and without a key for acts: the browser keeps these pages."""
+    return replace(current.frame, mark=NO_MARK)

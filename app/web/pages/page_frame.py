@@ -3,10 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from markupsafe import Markup
 from starlette.requests import Request
 
 from app.i18n.languages import ENGLISH, LANGUAGES, Language
 from app.web.urls import HELP
+
+NO_MARK = Markup()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class PageFrame:
 
     `size` is how large the reader wants text. `static_root` is the hashed address of the static
     files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
+    `mark` says on a phone of several people whose page it is; the form document has a gap for it.
     `alert_hours`: within how many hours somebody looks at an answer that alerts; 0: nobody watches.
     """
 
@@ -34,6 +38,7 @@ class PageFrame:
     date_order: tuple[str, ...] = ENGLISH.date_order
     page_key: str = ""
     alert_hours: int = 0
+    mark: Markup = NO_MARK
 
     @property
     def css_href(self) -> str:

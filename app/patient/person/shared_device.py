@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fastapi import APIRouter, Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.device_cookies import set_device_cookies
 from app.patient.hand_over import take_back
+from app.patient.person.device_cookies import renew_device_cookies, set_device_cookies
+from app.patient.person.marks import give_marks, keep_marks, read_marks
 from app.patient.refusals import PatientRoute
 from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields, UnlockedRequest
 from app.services.accounts.devices import list_own_devices
@@ -27,19 +29,23 @@ from app.web.cookies import (
     set_cookie,
 )
 from app.web.dependencies import LANGUAGE_COOKIE
-from app.web.urls import DEVICE_COOKIE, LEAVE, OTHERS_COOKIE, PATIENT_HOME, PEOPLE, SETTINGS
+from app.web.urls import DEVICE_COOKIE, LEAVE, MARK, OTHERS_COOKIE, PATIENT_HOME, PEOPLE, SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
 class BoundPeoplePage:
-    """Who is bound in this browser: as numbers, because names and codes would tell who takes part."""
+    """Who is bound in this browser: as numbers, because names and codes would tell who takes part.
+
+    `others` have the mark that each of them chose. `mark_url` is where one's own is chosen.
+    """
 
     template: ClassVar[str] = "patient/people.html"
     action_url: str
     home_url: str
     here: int
-    others: tuple[int, ...]
+    others: tuple[tuple[int, Markup], ...]
     left: bool = False
+    mark_url: str = MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +70,22 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
     """Make the newly bound participant the active one of this browser; the earlier one is locked.
 
     A browser of the same person is replaced, and whoever would be a sixth has to be let in again.
+    Everybody here gets a mark that tells their pages from the others'.
     """
     here = _bound_participants(newcomer, bound_tokens(request))
     own = [each for each in here if each.participant.participant_id == newcomer.participant.participant_id]
     others = [each for each in here if each not in own]
     for gone in (*own, *others[MOST_OTHERS:]):
         sign_out_device(ParticipantContext(newcomer.installation, gone.participant, newcomer.at))
-    for other in others[:MOST_OTHERS]:
+    del others[MOST_OTHERS:]
+    for other in others:
         lock_device(ParticipantContext(newcomer.installation, other.participant, newcomer.at))
     set_device_cookies(response, (newcomer.cookie, *(each.token for each in others)))
+    marks, device = read_marks(request), newcomer.participant.device_id
+    for gone in own:  # who comes back to the same phone keeps their mark
+        if gone.participant.device_id in marks:
+            marks[device] = marks.pop(gone.participant.device_id)
+    keep_marks(response, give_marks(marks, (*(each.participant.device_id for each in others), device)))
     set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, DEVICE_SECONDS)
 
 
@@ -89,10 +102,17 @@ def _bound_participants(current: ParticipantRequest, tokens: Sequence[str]) -> t
 @router.get(PEOPLE)
 def show_people(current: DeviceRequest, left: bool = False) -> Response:
     here = list_bound_here(current)
+    marks = give_marks(read_marks(current.request), [each.participant.device_id for each in here])
     numbers = {each.token: number for number, each in enumerate(here, start=1)}
-    others = tuple(number for token, number in numbers.items() if token != current.cookie)
-    page = BoundPeoplePage(PEOPLE, PATIENT_HOME, numbers[current.cookie], others, left)
-    return current.show(page)
+    others = tuple(
+        (numbers[each.token], current.draw_mark(marks[each.participant.device_id]))
+        for each in here
+        if each.token != current.cookie
+    )
+    response = current.show(BoundPeoplePage(PEOPLE, PATIENT_HOME, numbers[current.cookie], others, left))
+    renew_device_cookies(response, current.cookie, other_tokens(current.request))
+    keep_marks(response, marks)
+    return response
 
 
 @router.post(PEOPLE)
@@ -126,13 +146,16 @@ def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
     if current.participant.handed_over:
         return take_back(current, HandOverEnd.returned)
-    others = [each.token for each in list_bound_here(current) if each.token != current.cookie]
+    others = [each for each in list_bound_here(current) if each.token != current.cookie]
     sign_out_device(current.context)
+    marks = read_marks(current.request)
+    marks.pop(current.participant.device_id, None)
     if others:
         response = current.finish()
-        set_device_cookies(response, others)
-        return response
-    response = RedirectResponse("/", 303)
-    delete_cookie(response, DEVICE_COOKIE)
-    delete_cookie(response, OTHERS_COOKIE)
+        set_device_cookies(response, [each.token for each in others])
+    else:
+        response = RedirectResponse("/", 303)
+        delete_cookie(response, DEVICE_COOKIE)
+        delete_cookie(response, OTHERS_COOKIE)
+    keep_marks(response, give_marks(marks, [each.participant.device_id for each in others]))
     return response
