@@ -44,6 +44,9 @@ class SiteRecord(NamedTuple):
     phone: str
     hours: str
     urgent_words: Mapping[str, str] | None
+    week_hours: Mapping[str, str] | None
+    emergency_phone: str
+    zone: str
 
 
 class StudyRecord(NamedTuple):

@@ -113,6 +113,7 @@ def form(
         key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
+        call=CALL_SITE,
     )
 
 

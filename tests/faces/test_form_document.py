@@ -31,6 +31,7 @@ DIARY_DRAFT: dict[str, AnswerValue] = {
     "temperature": 385,
     "other": 'words "with" <marks> & 字',
 }
+CALL = samples.CALL_SITE
 FORMS = [
     (samples.QLQ, {}),
     (samples.QLQ, QLQ_DRAFT),
@@ -90,42 +91,51 @@ def test_a_filled_document_is_the_rendered_page(
     documents = FormDocuments(pages, assets)
     form = open_form(library, named, code, answers)
     dark = replace(form, plan=replace(form.plan, appearance=Appearance.auto))
-    for shown in (form, replace(form, key=""), dark, replace(form, urgent_words="Call <the> ward"), form):
-        html = documents.render(shown, frame).decode()
-        assert html == pages.text(form_page(shown, assets, shown.answers), frame)
-    large = replace(frame, size="large", phone="0571 1")
-    assert documents.render(form, large).decode() == pages.text(form_page(form, assets, answers), large)
+    ward = replace(CALL, words="Call <the> ward")
+    for shown, call in (
+        (form, CALL),
+        (replace(form, key=""), CALL),
+        (dark, CALL),
+        (form, ward),
+        (form, CALL),
+    ):
+        html = documents.render(shown, frame, call).decode()
+        assert html == pages.text(form_page(shown, assets, shown.answers, call), frame)
+    large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
+    assert documents.render(form, large, CALL).decode() == pages.text(
+        form_page(form, assets, answers, CALL), large
+    )
 
 
 def test_the_page_of_another_language_marks_the_instruments_words(library: Library, pages: Pages) -> None:
     assets, frame = samples.assets(), samples.frame("zh_CN")
     form = open_form(library, samples.QLQ, "en", QLQ_DRAFT)
-    html = FormDocuments(pages, assets).render(form, frame).decode()
-    assert html == pages.text(form_page(form, assets, form.answers), frame)
+    html = FormDocuments(pages, assets).render(form, frame, CALL).decode()
+    assert html == pages.text(form_page(form, assets, form.answers, CALL), frame)
 
 
 def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> None:
     documents, frame = FormDocuments(pages, samples.assets()), samples.frame("en")
     empty = open_form(library, samples.DIARY, "en", {})
-    before = documents.render(empty, frame)
-    filled = documents.render(replace(empty, answers=DIARY_DRAFT, client="other", key="xyz"), frame)
+    before = documents.render(empty, frame, CALL)
+    filled = documents.render(replace(empty, answers=DIARY_DRAFT, client="other", key="xyz"), frame, CALL)
     assert b"checked" in filled
     assert b"words &#34;with&#34; &lt;marks&gt; &amp; " in filled
-    assert documents.render(empty, frame) == before
+    assert documents.render(empty, frame, CALL) == before
     assert b" checked" not in before.split(b"<main", 1)[1].split(b"</main>", 1)[0]
 
 
 def test_an_answer_that_the_form_does_not_offer_is_not_shown(library: Library, pages: Pages) -> None:
     form = open_form(library, samples.QLQ, "en", {"q1": 9})
-    html = FormDocuments(pages, samples.assets()).render(form, samples.frame("en")).decode()
-    assert html == pages.text(form_page(form, samples.assets(), form.answers), samples.frame("en"))
+    html = FormDocuments(pages, samples.assets()).render(form, samples.frame("en"), CALL).decode()
+    assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), samples.frame("en"))
 
 
 def test_the_oldest_document_is_given_up_first(library: Library, pages: Pages) -> None:
     documents = FormDocuments(pages, samples.assets(), most=2)
     form = open_form(library, samples.QLQ, "en", {})
     for phone in ("1", "2", "3"):
-        documents.render(form, replace(samples.frame("en"), phone=phone))
+        documents.render(form, replace(samples.frame("en"), phone=phone), CALL)
     phones = [key[-1].phone for key in documents._documents]  # type: ignore[index]  # a tuple that ends with the frame
     assert phones == ["2", "3"]
 

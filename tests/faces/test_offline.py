@@ -14,6 +14,7 @@ from tests.faces.visitors import Phone, event
 from tests.markup import parsed
 from tests.meta.sources import ROOT
 from tests.services.people import START
+from tests.services.site_hours import keep_hours
 
 STATIC = ROOT / "app" / "static" / "js"
 
@@ -49,6 +50,10 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert "set-cookie" not in answer.headers
     page = parsed(answer.text)
+    assert [link["href"] for link in page.one("div", id="urgent").all("a")] == ["tel:05715550000"]
+    keep_hours(taking_part.person, "120", mon="20:00-21:00")  # it is kept for any hour: both numbers
+    kept = parsed(taking_part.client.get(f"/f/{slot}/blank").text).one("div", id="urgent").all("a")
+    assert [link["href"] for link in kept] == ["tel:120", "tel:05715550000"]
     assert page.all("input", checked="") == []
     assert page.one("input", name="revision")["value"] == "0"
     assert len(page.all("section", class_="q")) == 30

@@ -12,22 +12,13 @@ from app.services.patient.home import get_home
 from app.services.patient.site_help import get_site_help
 from app.services.patient.submitted_forms import get_submitted_form
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
-from app.services.people.site_desk import digest_details, get_site_details, update_site
 from app.services.setup.site_words import set_urgent_words
-from app.storage.tables.columns import key_of
 from tests.services.people import START, Person, bound
+from tests.services.site_hours import keep_hours
 
 SITE_PHONE = "0571-5550000"
 NIGHT = START + timedelta(hours=12)
 """A Monday evening; `START` is that Monday's morning."""
-
-
-def keep_hours(person: Person, emergency: str, **week: str) -> None:
-    """Let the site state its hours by weekday, and its emergency number."""
-    context = StaffContext(person.installation, SYSTEM, START)
-    stored = get_site_details(context, key_of(person.site)).details
-    changed = replace(stored, emergency_phone=emergency, week_hours=week)
-    update_site(context, key_of(person.site), changed, digest_details(stored), "hours of the ward")
 
 
 def called(person: Person, at: datetime, plan_phone: str = "") -> UrgentCall:

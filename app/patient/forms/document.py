@@ -16,6 +16,7 @@ from app.domain.instruments.responses import format_answer
 from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.page_builders import form_day, form_page, url_of_form
 from app.services.capture.forms import OpenForm
+from app.services.patient.urgent_call import UrgentCall
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 
@@ -74,7 +75,7 @@ class FormDocuments:
         self._documents: dict[Hashable, FormDocument] = {}
         self._lock = Lock()
 
-    def render(self, form: OpenForm, frame: PageFrame) -> bytes:
+    def render(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> bytes:
         """The form's document, as its page would be rendered.
 
         The key holds everything that the page shows and that is no gap, or one would see another's page.
@@ -85,21 +86,21 @@ class FormDocuments:
             form.leave_out,
             form.marks,
             form.plan.appearance,
-            form.urgent_words,
+            call,
             form.slot.for_day is None,
             shared := replace(frame, mark=_ANYBODY),
         )
         document = self._documents.get(key)
         if document is None:
-            document = self._cut(form, shared)
+            document = self._cut(form, shared, call)
             with self._lock:
                 if len(self._documents) >= self._most:
                     del self._documents[next(iter(self._documents))]
                 self._documents[key] = document
         return document.fill(form, frame.mark)
 
-    def _cut(self, form: OpenForm, frame: PageFrame) -> FormDocument:
-        page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {})
+    def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
+        page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
         names = {"submission_id", "revision"}
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}

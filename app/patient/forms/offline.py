@@ -17,6 +17,7 @@ from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.page_builders import form_page
 from app.patient.request import ParticipantRequest, UnlockedRequest, identify_device
 from app.services.capture.forms import open_form
+from app.services.patient.urgent_call import get_urgent_call
 from app.web.dependencies import At, CurrentInstallation
 from app.web.pages.page_frame import NO_MARK, PageFrame
 from app.web.pages.rendering import render
@@ -77,7 +78,7 @@ def show_blank_form(current: Offline, slot: str) -> Response:
     if form.slot.begun_at is None:
         raise HTTPException(404)
     assets: FormAssets = current.request.app.state.form_assets
-    page = form_page(replace(form, answers={}, revision=0), assets, {})
+    page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
     headers = {"Content-Security-Policy": form_policy(assets)}
     frame = _frame_of_nobody(current)
     return render(current.request, replace(page, blank=True), frame=frame, headers=headers)

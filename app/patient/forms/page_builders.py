@@ -19,7 +19,7 @@ from app.patient.request import ParticipantRequest
 from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home
 from app.services.patient.submitted_forms import SubmittedFormSummary, has_urgent_answers
-from app.services.patient.urgent_call import UrgentCall, get_urgent_call, is_today
+from app.services.patient.urgent_call import NUMBER_ON_SHEET, UrgentCall, get_urgent_call, is_today
 from app.web.pages.rendering import Pages
 
 
@@ -49,10 +49,14 @@ def form_page(
     form: OpenForm,
     assets: FormAssets,
     answers: Mapping[str, AnswerValue],
+    call: UrgentCall = NUMBER_ON_SHEET,
     missing: Collection[str] = (),
     invalid: Collection[str] = (),
 ) -> FormPage:
-    """The whole form; `answers` are those to show, which may be more than the draft holds."""
+    """The whole form; `answers` are those to show, which may be more than the draft holds.
+
+    `call` is whom an urgent answer calls now.
+    """
     url = url_of_form(form.slot.public_id)
     return FormPage(
         name=form.name,
@@ -71,7 +75,7 @@ def form_page(
         runner=assets.runner,
         key=form.key,
         copyright_line=form.text.copyright,
-        urgent_text=form.urgent_words,
+        call=call,
         missing=tuple(missing),
         invalid=tuple(invalid),
     )

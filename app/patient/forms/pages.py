@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
-from app.services.patient.urgent_call import UrgentCall
+from app.services.patient.urgent_call import NUMBER_ON_SHEET, UrgentCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Question:
 class FormPage:
     """The whole form in one document: every question, known answers, review and sending.
 
-    `dark`: the page may be dark where the phone is; else it keeps one look.
+    `dark`: the page may be dark where the phone is; else it keeps one look. `call` is whom an urgent answer
+    calls at the hour at which the page was made; a `blank` one is kept for any hour, and names both numbers.
 
     `key` holds one sign for each question, in their order: what a phone keeps of an answer that it could
     not send yet stands under it. Empty where the study lets the phone keep nothing.
@@ -92,7 +93,7 @@ class FormPage:
     key: str = ""
     day: str = ""  # the day that a diary entry is about
     copyright_line: str = ""
-    urgent_text: str = ""
+    call: UrgentCall = NUMBER_ON_SHEET
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     blank: bool = False  # opened without a connection, so that answers sent before are not shown

@@ -47,6 +47,7 @@ from app.services.patient.submitted_forms import (
     get_submitted_form,
     summarise_submission,
 )
+from app.services.patient.urgent_call import get_urgent_call
 from app.web.cookies import get_cookie
 from app.web.dependencies import get_installation, get_now
 from app.web.pages.rendering import render, render_block
@@ -133,7 +134,7 @@ def _show_form(request: Request, slot: str) -> Response:
     if form.slot.begun_at is None:
         return current.show(begin_page(current, form))
     documents: FormDocuments = request.app.state.form_documents
-    html = documents.render(form, current.frame_of_form(form.slot))
+    html = documents.render(form, current.frame_of_form(form.slot), get_urgent_call(current.context))
     return HTMLResponse(html, headers=documents.headers)
 
 
@@ -264,7 +265,7 @@ def _form(
     invalid: tuple[str, ...] = (),
 ) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
-    page = form_page(form, assets, answers, missing, invalid)
+    page = form_page(form, assets, answers, get_urgent_call(current.context), missing, invalid)
     headers = {"Content-Security-Policy": form_policy(assets)}
     status = 422 if missing or invalid else 200
     return render(current.request, page, status, current.frame_of_form(form.slot), headers)

@@ -27,7 +27,6 @@ from app.services.core.plans import excluded_items
 from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.setup.packs import check_form_wording
-from app.services.setup.site_words import urgent_words
 from app.storage.queries.form_rows import (
     FormRows,
     OwnFormRows,
@@ -80,8 +79,7 @@ class FormDefinition:
 class OpenForm(FormDefinition):
     """A form as its participant may see it now, with the answers so far; begun or not.
 
-    `key` holds the tokens under which the phone stores answers that it could not send yet;
-    `urgent_words` are the site's own beside an answer that means "call now", "" for ours.
+    `key` holds the tokens under which the phone stores answers that it could not send yet.
     """
 
     answers: Mapping[str, AnswerValue]
@@ -89,7 +87,6 @@ class OpenForm(FormDefinition):
     client: str
     key: str
     asks_late_reason: bool
-    urgent_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +156,6 @@ def open_read_form(context: ParticipantContext, rows: FormRows) -> OpenForm:
         client=new_public_id(),
         key=form_item_tokens(context.installation, definition.plan, slot.public_id, len(definition.items)),
         asks_late_reason=needs_late_reason(definition.plan, planned_slot(slot), context.at),
-        urgent_words=urgent_words(participant.site, participant.language),
     )
 
 

@@ -7,6 +7,7 @@ from app.domain.people.week_hours import is_answered
 from app.domain.plans.windows import load_zone, local_day
 from app.services.core.context import ParticipantContext
 from app.services.setup.site_words import urgent_words
+from app.storage.plain_rows import SiteRecord
 from app.storage.tables.studies import Site
 
 
@@ -23,14 +24,16 @@ class UrgentCall:
     words: str
 
 
+NUMBER_ON_SHEET = UrgentCall("", "", is_site=True, words="")
+"""Where no site is known."""
+
+
 def get_urgent_call(context: ParticipantContext) -> UrgentCall:
     """The site's number first; outside of its hours the emergency number of site or plan.
 
     A site that does not state its hours by weekday is called first at any time.
     """
-    visitor = context.participant
-    with context.read() as session:
-        site = session.get_one(Site, visitor.site.id)
+    visitor, site = context.participant, context.participant.site
     emergency = find_emergency_phone(context, site)
     week = site.week_hours or {}
     if emergency and week and not is_answered(week, context.at.astimezone(load_zone(site.zone))):
@@ -38,7 +41,7 @@ def get_urgent_call(context: ParticipantContext) -> UrgentCall:
     return UrgentCall(site.phone, emergency, is_site=True, words=urgent_words(site, visitor.language))
 
 
-def find_emergency_phone(context: ParticipantContext, site: Site) -> str:
+def find_emergency_phone(context: ParticipantContext, site: Site | SiteRecord) -> str:
     """The emergency number of the site, or of the plan; "" where neither names one."""
     visitor = context.participant
     plan = context.installation.library.plan(visitor.study, visitor.plan_version)
