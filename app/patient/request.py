@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.capture.slot_view import SlotInstrument
+from app.domain.plans.plan import Plan
 from app.domain.records.acts import KeyedAct
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
@@ -81,6 +82,11 @@ class ParticipantRequest:
         return frame if size is TextSize.standard else replace(frame, size=size.value)
 
     @property
+    def plan(self) -> Plan:
+        """The plan that the participant's study follows now."""
+        return self.installation.library.plan(self.participant.study, self.participant.plan_version)
+
+    @property
     def mark(self) -> PersonMark | None:
         """The participant's mark on this phone; None where nobody else uses it, or none was given yet."""
         return read_marks(self.request).get(self.participant.device_id)
@@ -95,7 +101,7 @@ class ParticipantRequest:
     @property
     def opens_offline(self) -> bool:
         """Whether this person's forms open without a connection; with no outbox that would lose answers."""
-        plan = self.installation.library.plan(self.participant.study, self.participant.plan_version)
+        plan = self.plan
         kept = plan.opens_offline and plan.outbox and not self.participant.handed_over
         return kept and self.participant.exit_kind is None
 

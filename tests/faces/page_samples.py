@@ -258,6 +258,8 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         p.DonePage("Diary", DAY, "4F7K", handed_back=True),
+        replace(begin(), dark=True),
+        replace(review(), dark=True),
         HandedBackPage("/desk/sign-in"),
         ActivatePage("/a", handed_over=True),
         replace(home(), give_back_url="/settings/leave"),

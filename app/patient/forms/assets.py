@@ -6,13 +6,17 @@ The stylesheet is shrunk here once at start-up; the runner comes with short name
 import base64
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from markupsafe import Markup
 
 from app.web.middleware.headers import CSP
 
 MARK = "document.documentElement.className+=' js'"
+_PROPERTY = re.compile(r"--[a-z-]+(?=[:)])")
 APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/* == desk == */"
 
 
@@ -34,7 +38,10 @@ class FormAssets:
 def load_form_assets(stylesheet: str, runner: str) -> FormAssets:
     """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
     css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
-    auto = css + _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
+    dark = _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
+    names = _short_names(css + dark)
+    css = _PROPERTY.sub(lambda found: names[found[0]], css)
+    auto = css + _PROPERTY.sub(lambda found: names[found[0]], dark)
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
         css=Markup(css),  # noqa: S704 our own file
@@ -56,6 +63,13 @@ def csp_source(text: str) -> str:
     """The `'sha256-…'` source expression of an inline element's exact text."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _short_names(css: str) -> Mapping[str, str]:
+    """Names of one letter or two for the stylesheet's own properties: they are named a hundred times."""
+    counted = Counter(_PROPERTY.findall(css))
+    short = (f"--{first}{second}" for first in ("", *ascii_lowercase) for second in ascii_lowercase)
+    return {name: next(short) for name, _ in counted.most_common()}
 
 
 def _small_css(css: str) -> str:

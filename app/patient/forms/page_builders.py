@@ -42,6 +42,7 @@ def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who
         asks_late_reason=form.asks_late_reason,
         recalls=list_recalls(form.instrument, form.text, form.leave_out),
         copyright_line=form.text.copyright,
+        dark=form.plan.appearance is Appearance.auto,
     )
 
 
@@ -111,6 +112,7 @@ def review_page(
         day=form_day(form),
         call=get_urgent_call(current.context) if has_urgent_answers(form, answers) else None,
         copyright_line=form.text.copyright,
+        dark=form.plan.appearance is Appearance.auto,
     )
 
 
@@ -123,6 +125,7 @@ def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: ho
         more=ahead.more,
         late=form.late,
         call=call_because_of(current, (form,)),
+        dark=current.plan.appearance is Appearance.auto,
     )
 
 

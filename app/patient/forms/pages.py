@@ -29,6 +29,7 @@ class BeginPage:
     asks_late_reason: bool = False
     recalls: tuple[str, ...] = ()  # the times that questions ask about, as the instrument words them
     copyright_line: str = ""
+    dark: bool = False  # as in `FormPage`: a form has one look from its beginning to the thanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class ReviewPage:
     day: str = ""  # the day that a diary entry is about
     call: UrgentCall | None = None  # because of an answer
     copyright_line: str = ""
+    dark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +145,4 @@ class DonePage:
     late: bool = False
     call: UrgentCall | None = None
     handed_back: bool = False  # the clinic's tablet is to be given back
+    dark: bool = False

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.instruments.text import print_answer
+from app.domain.plans.plan import Appearance
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n import formats
@@ -74,6 +75,7 @@ class AnswersPage:
     back_url: str
     demonstration: bool
     copyright_line: str = ""
+    dark: bool = False  # as the form was
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +239,5 @@ def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Sa
         back_url=HISTORY_URL,
         demonstration=submitted.text.wording == "demonstration",
         copyright_line=submitted.text.copyright,
+        dark=current.plan.appearance is Appearance.auto,
     )

@@ -15,7 +15,7 @@ _TEXT = (b"text/", b"application/json", b"application/problem+json", b"applicati
 def compress_body(body: bytes, chosen: str) -> bytes:
     """A page's bytes; these levels cost less time than they save on any network."""
     if chosen == "br":
-        return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=5))
+        return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=7))
     return gzip.compress(body, 6, mtime=0)
 
 

@@ -133,7 +133,6 @@ function showSection(section) {
   state.current = section;
   toggleOn(section, 1);
   showPrompt('');
-  state.endSeen = false;
   var asked = askedSections(), index = asked.indexOf(section);
   var total = state.sections.filter(function (each) { return askedState(each) !== NOT_ASKED; }).length;
   var position = label('of').replace('##', total).replace('#', index + 1);
@@ -145,7 +144,6 @@ function showSection(section) {
   document.title = (index < 0 ? heading(section).textContent : position) + ' - ' + state.title;
   if (section === state.review) { fillReview(asked); }
   updateUrgent();
-  updateMore();
 }
 // Says why Next does not go on: 'none' for no answer, 'number' for one that is not possible, '' for neither.
 function showPrompt(reason) {
@@ -175,7 +173,7 @@ function updateUrgent() {
 // Shows "More below" until the last option has been in sight.
 function updateMore() {
   if (state.stopped) { return; }
-  var last = findAll('.o:not(.no-js)', state.current).pop();
+  var last = findAll('.o:not(.no-js),input:not([type])', state.current).pop();
   if (last && last.getBoundingClientRect().bottom <= state.footer.getBoundingClientRect().top + 2) {
     state.endSeen = true;
   }
@@ -198,7 +196,17 @@ function goTo(section, push, isChange) {
 }
 function focusHeading(parent) {
   heading(parent).focus();
+  bringIntoView(parent);
+}
+// What does not fit below the head of the page is shown from its own top, below the line of the network.
+function bringIntoView(section) {
   window.scrollTo(0, 0);
+  state.endSeen = false;
+  updateMore();
+  if (byId('more').offsetHeight) {
+    window.scrollBy(0, section.getBoundingClientRect().top - byId('net').offsetHeight);
+    updateMore();
+  }
 }
 function isDebounced() { return Date.now() - state.steppedAt < DEBOUNCE_MS; }
 function goOn() {
@@ -342,6 +350,7 @@ first = sentBack
   || (!state.ownBox.sendPressedAt && first && askedState(first) === ASKED ? first : firstOpen())
   || state.review;
 showSection(first);
+bringIntoView(first);
 if (sentBack) { showPrompt(textField(sentBack) ? 'number' : 'none'); }
 window.history.replaceState({ s: first.id, d: 0 }, '');
 if (!state.storage) { showNetwork('stay'); }
