@@ -25,7 +25,7 @@ from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel
 from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
-from app.patient import activation, devices, hand_over, help_page, home, settings, welcome
+from app.patient import activation, devices, hand_over, help_page, home, own_diary, settings, welcome
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
@@ -71,6 +71,7 @@ ROUTERS = (
     mark_page.router,
     submitted.router,
     help_page.router,
+    own_diary.router,
     settings.router,
     form_language.router,
     webmanifest.router,

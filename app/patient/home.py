@@ -17,7 +17,7 @@ from app.patient.request import (
 from app.services.patient import home
 from app.services.patient.home import get_home
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
-from app.web.urls import CALL, LEAVE
+from app.web.urls import CALL, LEAVE, OWN_DIARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FormCard:
     status: str  # "open" | "due" | "overdue" | "in_progress"
     name: str
     questions: int
-    minutes: int
+    minutes: int  # that are left
     answered: int
     closes: str
     url: str
@@ -44,6 +44,7 @@ class HomePage:
     template: ClassVar[str] = "patient/home.html"
     cards: tuple[FormCard, ...]
     sent_url: str
+    diary_url: str
     settings_url: str
     call_url: str
     next_on: str = ""
@@ -75,7 +76,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
             status=form.status.value,
             name=name_form(current, form.name, form.occasion),
             questions=form.questions,
-            minutes=form.minutes,
+            minutes=form.minutes_left,
             answered=form.answered,
             closes=formats.format_day(form.until_on, current.language),
             url=url_of_form(form.slot),
@@ -87,6 +88,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
     return HomePage(
         cards=cards,
         sent_url="/sent",
+        diary_url=OWN_DIARY,
         settings_url="/settings",
         call_url=CALL,
         next_on=formats.format_opening(home.next_at, zone, current.language),

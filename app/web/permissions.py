@@ -103,6 +103,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/sent/{slot}/correction/withdrawal"): PARTICIPANT,
     ("POST", "/sent/{slot}/correction/withdrawal"): PARTICIPANT,
     ("GET", urls.CALL): PARTICIPANT,
+    ("GET", urls.OWN_DIARY): PARTICIPANT,
     ("POST", urls.CALL): PARTICIPANT,
     ("GET", urls.CALL_WITHDRAWAL): PARTICIPANT,
     ("POST", urls.CALL_WITHDRAWAL): PARTICIPANT,

@@ -29,6 +29,7 @@ from app.patient.forms.submitted import (
 from app.patient.hand_over import HandedBackPage
 from app.patient.help_page import CallPage, CallWithdrawalPage, HelpPage
 from app.patient.home import FormCard, HomePage
+from app.patient.own_diary import CalendarDay, CalendarPage, CalendarWeek
 from app.patient.person.mark_page import MarkPage
 from app.patient.person.shared_device import BoundPeoplePage, LogOutPage
 from app.patient.refusals import LockedPage, NoticePage
@@ -113,13 +114,15 @@ def form(
         key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
-        call=CALL_SITE,
+        call=replace(CALL_SITE, phone="0571-0000 0000"),
     )
 
 
 def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> HomePage:
     cards = tuple(FormCard(status, "Symptom diary", 20, 3, answered, DAY, "/begin/1") for status in statuses)
-    return HomePage(cards, "/sent", "/settings", "/help/call", DAY, reminded=True, notices=notices)
+    return HomePage(
+        cards, "/sent", "/calendar", "/settings", "/help/call", DAY, reminded=True, notices=notices
+    )
 
 
 CALL_SITE = UrgentCall("0571-555", "120", is_site=True, words="")
@@ -223,6 +226,23 @@ def own_pages() -> tuple[Page, ...]:
     )
 
 
+def calendars() -> tuple[Page, ...]:
+    """Own days by weeks, with and without severities, and a study without a diary."""
+    states = ("", "", "sent", "missed", "open", "excused", "later")
+    days = tuple(
+        CalendarDay(number, state, "/f/1" if state == "open" else "", f"{DAY} {number}")
+        for number, state in enumerate(states)
+    )
+    rated = tuple(replace(day, worst="7") if day.state == "sent" else day for day in days)
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    page = CalendarPage("/home", names, (CalendarWeek("November 2026", days),), 3, 15, DAY)
+    return (
+        CalendarPage("/home", names, (), 0, 0, ""),
+        page,
+        replace(page, weeks=(*page.weeks, CalendarWeek("", rated)), reads=True),
+    )
+
+
 NOTICES = (
     *"closed not_open withdrawn wrong_link not_known no_cookies".split(),
     *"already_sent proxy throttled not_offered not_now".split(),
@@ -258,6 +278,8 @@ def every_page(code: str) -> tuple[Page, ...]:
         p.DonePage("Diary", DAY, "4F7K", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         p.DonePage("Diary", DAY, "4F7K", handed_back=True),
+        p.DonePage("Diary", DAY, "4F7K", more=1, start_url="/f/2", start_name="Diary · Monday"),
+        *calendars(),
         replace(begin(), dark=True),
         replace(review(), dark=True),
         HandedBackPage("/desk/sign-in"),

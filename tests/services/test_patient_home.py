@@ -11,7 +11,7 @@ from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
-from app.domain.plans.windows import Unit
+from app.domain.plans.windows import Unit, local_day
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.core.context import ParticipantContext, StaffContext
@@ -162,6 +162,8 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
             seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
         assert verbs(statements) == ["SELECT"]
+        due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, visitor.zone))]
+        assert [seen.first.slot.public_id] == due[:1] if seen.first else due == []
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
 
 

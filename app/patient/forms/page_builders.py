@@ -125,6 +125,8 @@ def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: ho
         more=ahead.more,
         late=form.late,
         call=call_because_of(current, (form,)),
+        start_url=url_of_form(ahead.first.slot.public_id) if ahead.first else "",
+        start_name=name_form(current, ahead.first.name, ahead.first.occasion) if ahead.first else "",
         dark=current.plan.appearance is Appearance.auto,
     )
 

@@ -134,7 +134,10 @@ class ReviewPage:
 
 @dataclass(frozen=True, slots=True)
 class DonePage:
-    """Thanks, shown only once the server has committed the answers. `call`: because of one of them."""
+    """Thanks, shown only once the server has committed the answers. `call`: because of one of them.
+
+    `start_url` and `start_name` are those of the form to go on with, "" where none is open.
+    """
 
     template: ClassVar[str] = "patient/done.html"
     name: str
@@ -145,4 +148,6 @@ class DonePage:
     late: bool = False
     call: UrgentCall | None = None
     handed_back: bool = False  # the clinic's tablet is to be given back
+    start_url: str = ""
+    start_name: str = ""
     dark: bool = False

@@ -11,7 +11,7 @@ from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
-from app.services.capture.forms import form_definition
+from app.services.capture.forms import FormDefinition, form_definition
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.patient.submitted_forms import has_urgent_answers, is_of_its_day
 from app.services.patient.urgent_call import is_today
@@ -49,7 +49,12 @@ class DueForm:
 
     def is_catch_up(self, today: date) -> bool:
         """Whether this is an entry for a day gone by of which nothing is written yet."""
-        return self.for_day is not None and self.for_day < today and not self.answered
+        return is_past(self.for_day, today) and not self.answered
+
+    @property
+    def minutes_left(self) -> int:
+        """What is left of these minutes, by the questions without an answer; at least one."""
+        return estimate_minutes(max(self.questions - self.answered, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +75,15 @@ class HomeOverview:
 
 @dataclass(frozen=True, slots=True)
 class NextForms:
-    """What comes after a form: how many can be filled in now, and the day on which the next one opens, and
-    when.
+    """What comes after a form: how many can be filled in now, and the day on which the next one opens, and when.
+
+    `first` is the one to go on with: of those begun, or about no day gone by, the one that closes soonest.
     """
 
     more: int
     next_on: date | None
     next_at: datetime | None = None
+    first: FormDefinition | None = None
 
 
 def get_home(context: ParticipantContext) -> HomeOverview:
@@ -115,18 +122,26 @@ def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
     with open_autocommit(context.installation.engine) as connection:
         upcoming = read_upcoming_forms(connection, context.participant.participant_id, context.at)
-    allowed = (
-        has_form_wording(
-            context.installation, context.participant.study, context.participant.language, slot, context.at
-        )
+    person = context.participant
+    allowed = [
+        slot
         for slot in upcoming.open
-    )
-    return NextForms(sum(allowed), _day_of(context, upcoming.next_at), upcoming.next_at)
+        if has_form_wording(context.installation, person.study, person.language, slot, context.at)
+    ]
+    today = local_day(context.at, person.zone)
+    first = next((slot for slot in allowed if slot.begun_at or not is_past(slot.for_day, today)), None)
+    chosen = first and form_definition(context, first)
+    return NextForms(len(allowed), _day_of(context, upcoming.next_at), upcoming.next_at, chosen)
 
 
 def _day_of(context: ParticipantContext, at: datetime | None) -> date | None:
     """The participant's local day of a moment."""
     return None if at is None else local_day(at, context.participant.zone)
+
+
+def is_past(day: date | None, today: date) -> bool:
+    """Whether a diary entry is about a day gone by."""
+    return day is not None and day < today
 
 
 def _live_or_sent_today(

@@ -17,8 +17,13 @@ from app.storage.tables.schedule import Slot
 
 
 class UpcomingForm(NamedTuple):
-    """A form that takes answers now: its plan, its instrument, and when it was begun."""
+    """A form that takes answers now: what it is and when it was begun."""
 
+    public_id: str
+    visit: str
+    for_day: date | None
+    target_on: date | None
+    closes_on: date | None
     plan_version: str
     instrument: str
     instrument_version: str
@@ -45,6 +50,7 @@ _READ = (
     )
     .select_from(sa.outerjoin(Participant, Slot, _OPEN))
     .where(col(Participant.id) == sa.bindparam("participant"))
+    .order_by(col(Slot.closes_at), col(Slot.position))
 )
 
 
