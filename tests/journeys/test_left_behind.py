@@ -61,6 +61,7 @@ def arrives(context: BrowserContext, patient: Patient) -> None:
     """The one it belongs to is here again: the answer arrives, and the phone forgets it."""
     tab = at_home(context, patient)
     expect(tab.locator("#unsent")).to_have_text("All answers sent")
+    expect(tab.locator("#cards")).to_contain_text("29 of 30 answered")  # it was opened with 28
     expect_boxes(tab, 0)
     assert patient.events()[28:] == [("q29", 4)]
 

@@ -23,6 +23,16 @@
     line.appendChild(d.createElement('br'));
     line.appendChild(again);
   }
+  // What arrived changes what home says: how much is answered, what is open, and whether to call now.
+  function refresh() {
+    if (!d.getElementById('cards') || !w.DOMParser) { return; }
+    w.fetch('/home', { credentials: 'same-origin' }).then(function (r) { return r.ok ? r.text() : ''; }).then(function (text) {
+      var now = new w.DOMParser().parseFromString(text, 'text/html');
+      ['call', 'cards'].forEach(function (id) {
+        if (now.getElementById(id)) { d.getElementById(id).innerHTML = now.getElementById(id).innerHTML; }
+      });
+    })['catch'](function () {});
+  }
   function deliver(done) {
     var left = boxes(), waits = 0, told = '';
     function next() {
@@ -30,6 +40,7 @@
       if (!name) {
         busy = false;
         say(waits ? 'waits' : told, waits);
+        if (told) { refresh(); }
         then.splice(0).forEach(function (act) { act(); });
         return;
       }
