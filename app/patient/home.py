@@ -76,7 +76,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
             status=form.status.value,
             name=name_form(current, form.name, form.occasion),
             questions=form.questions,
-            minutes=form.minutes_left,
+            minutes=form.remaining_minutes,
             answered=form.answered,
             closes=formats.format_day(form.until_on, current.language),
             url=url_of_form(form.slot),

@@ -11,9 +11,7 @@ from sqlmodel import select
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.applications import Clock
 from tests.faces.visitors import ANSWERS, Phone, event, heading, invited, newcomer
-from tests.markup import parsed
 from tests.services.people import START, Person
-from tests.services.site_hours import keep_hours
 
 JSON = {"accept": "application/json"}
 
@@ -352,23 +350,6 @@ def test_an_urgent_answer_says_call_now(phone: Phone) -> None:
         shown = phone.client.get(page)
         assert calls(shown) == ["tel:05715550000"], page
         assert shown.text.index("This can be serious") < shown.text.index("<h1"), page
-
-
-@pytest.mark.req("ALR-05")
-def test_an_open_form_names_the_number_that_answers_at_this_hour(phone: Phone) -> None:
-    slot = phone.begin()
-
-    def numbers() -> list[object]:
-        box = parsed(phone.client.get(f"/f/{slot}").text).one("div", id="urgent")
-        return [link["href"] for link in box.all("a")]
-
-    assert numbers() == ["tel:05715550000"]
-    keep_hours(phone.person, "120", mon="20:00-21:00")
-    assert numbers() == ["tel:120"]
-    keep_hours(phone.person, "120", mon="08:00-21:00")
-    assert numbers() == ["tel:05715550000"]
-    again = phone.client.post(f"/f/{slot}/submit", data={"action": "send", "submission_id": "s"})
-    assert (again.status_code, 'href="tel:05715550000"' in again.text) == (422, True)
 
 
 @pytest.mark.req("ALR-05")

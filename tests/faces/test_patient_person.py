@@ -101,7 +101,7 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     assert {"en": "Quality of life · At the start", "zh_CN": "生活质量 · 研究开始时"}[spoken] in shown.text
     assert shown.one("div", id="unsent", role="status").text == ""
     links = [each["href"] for each in shown.one("ul", class_="links").all("a")]
-    assert links == ["/sent", "/settings", "/help/call"]
+    assert links == ["/sent", "/calendar", "/settings", "/help/call"]
     words = answer.text
     assert words.index("card") < words.index('class="sos"') < words.index('class="links"')
 

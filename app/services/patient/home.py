@@ -52,7 +52,7 @@ class DueForm:
         return is_past(self.for_day, today) and not self.answered
 
     @property
-    def minutes_left(self) -> int:
+    def remaining_minutes(self) -> int:
         """What is left of these minutes, by the questions without an answer; at least one."""
         return estimate_minutes(max(self.questions - self.answered, 1))
 
