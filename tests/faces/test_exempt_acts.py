@@ -207,7 +207,7 @@ def _registered(sites: SiteFixture) -> Sent:
 
 def _mark_of_one(sites: SiteFixture) -> Sent:
     """Whoever uses a phone alone has no mark."""
-    return Sent(posted(sites.phone.client, sites, urls.MARK), 404, 404)
+    return Sent(posted(sites.phone.client, sites, urls.MARK), 303, 303)
 
 
 SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {

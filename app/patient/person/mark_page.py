@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from fastapi import APIRouter
 from markupsafe import Markup
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app.patient.person.device_cookies import renew_device_cookies
@@ -47,10 +46,8 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 def _marks_here(current: ParticipantRequest) -> dict[int, PersonMark]:
-    """Everybody's marks; 404 where one person alone uses this phone, whose pages need none."""
+    """The marks of everybody on this phone."""
     devices = [each.participant.device_id for each in list_bound_here(current)]
-    if len(devices) < 2:
-        raise HTTPException(404)
     return give_marks(read_marks(current.request), devices)
 
 
@@ -69,13 +66,16 @@ def _page(current: ParticipantRequest, marks: dict[int, PersonMark], *, new: boo
 
 @router.get(MARK)
 def ask_mark(current: UnlockedRequest, new: bool = False) -> Response:
-    return current.show(_page(current, _marks_here(current), new=new))
+    marks = _marks_here(current)
+    return current.show(_page(current, marks, new=new)) if len(marks) > 1 else _to_people()
 
 
 @router.post(MARK)
 def choose_mark(post: ParticipantPost) -> Response:
     """Keep the mark on this phone. One that is taken meanwhile is asked for again; the nickname is kept."""
     current, marks = post.current, _marks_here(post.current)
+    if len(marks) == 1:
+        return _to_people()
     drawing, device = post.fields.get("drawing", ""), post.current.participant.device_id
     nickname, new = clean_nickname(post.fields.get("nickname", "")), post.fields.get("new") == "1"
     taken = drawing not in free_drawings(marks, device)
@@ -86,3 +86,8 @@ def choose_mark(post: ParticipantPost) -> Response:
     renew_device_cookies(response, current.cookie, other_tokens(current.request))
     keep_marks(response, marks)
     return response
+
+
+def _to_people() -> Response:
+    """Whoever uses the phone alone is told so there; their pages need no mark."""
+    return RedirectResponse(PEOPLE, 303)
