@@ -229,9 +229,7 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", f"{urls.EDC}/oauth/token"): _token,
     ("POST", f"{urls.EDC}/cuts"): _cut,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
-    ("POST", urls.MARK): lambda sites: Sent(
-        posted(sites.phone.client, sites, urls.MARK), 404, 404, frozenset()
-    ),
+    ("POST", urls.MARK): _mark_of_one,
     ("POST", "/language"): _of_participant("/language", lang="en"),
     ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _registered,
