@@ -239,7 +239,7 @@ def calendars() -> tuple[Page, ...]:
     return (
         CalendarPage("/home", names, (), 0, 0, ""),
         page,
-        replace(page, weeks=(*page.weeks, CalendarWeek("", rated)), reads=True),
+        replace(page, weeks=(*page.weeks, CalendarWeek("October 2026", rated)), reads=True),
     )
 
 

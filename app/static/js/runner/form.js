@@ -191,16 +191,16 @@ function goTo(section, push, isChange) {
   state.steppedAt = Date.now();
   showSection(section);
   focusHeading(section);
+  bringIntoView(section);
   var entry = { s: section.id, d: push ? ++state.depth : state.depth, r: state.isChange };
   window.history[push ? 'pushState' : 'replaceState'](entry, '');
 }
 function focusHeading(parent) {
   heading(parent).focus();
-  bringIntoView(parent);
+  window.scrollTo(0, 0);
 }
 // What does not fit below the head of the page is shown from its own top, below the line of the network.
 function bringIntoView(section) {
-  window.scrollTo(0, 0);
   state.endSeen = false;
   updateMore();
   if (byId('more').offsetHeight) {
