@@ -75,7 +75,7 @@ class HomeOverview:
 
 @dataclass(frozen=True, slots=True)
 class NextForms:
-    """What comes after a form: how many can be filled in now, and the day on which the next one opens, and when.
+    """What comes after a form: how many can be filled in now, and the day and moment of the next opening.
 
     `first` is the one to go on with: of those begun, or about no day gone by, the one that closes soonest.
     """
