@@ -68,6 +68,7 @@ KEYLESS_FORMS = {
     "patient/check.html",
     "patient/form.html",
     "patient/locked.html",
+    "patient/mark.html",
     "patient/new_pin.html",
     "patient/notice.html",
     "patient/people.html",

@@ -201,6 +201,13 @@ def _cut(sites: SiteFixture) -> Sent:
     return Sent(lambda: sites.edc.post("/cuts", body), 201, 200)
 
 
+def _export(sites: SiteFixture) -> Sent:
+    """The same request is the same export while its files are kept."""
+    sites.edc.post("/cuts", {"name": "IA9", "purpose": "interim"})
+    body = {"cut": "IA9", "purpose": "interim", "formats": ["csv"]}
+    return Sent(lambda: sites.edc.post("/exports", body), 202, 200)
+
+
 def _registered(sites: SiteFixture) -> Sent:
     return Sent(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
 
@@ -228,6 +235,7 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.ACCOUNT_SESSION): _other_session,
     ("POST", f"{urls.EDC}/oauth/token"): _token,
     ("POST", f"{urls.EDC}/cuts"): _cut,
+    ("POST", f"{urls.EDC}/exports"): _export,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
     ("POST", urls.MARK): _mark_of_one,
     ("POST", "/language"): _of_participant("/language", lang="en"),
