@@ -1,11 +1,12 @@
 """Build script of the question runner: `python .tools/build_runner.py` writes app/static/js/runner.min.js.
 
-It joins the three sources in one function, so that nothing of them is global, and minifies them. The parser
-knows ECMAScript 5 and no more, so a source that old browsers cannot read is refused here.
+Beside it runner.list.min.js, which knows a list too. It joins the sources in one function, so that nothing
+of them is global, and minifies them. The parser knows ECMAScript 5 and no more, so a source that old
+browsers cannot read is refused here.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from calmjs.parse.unparsers.es5 import Unparser
 from calmjs.parse.walkers import Walker
 
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
-SOURCES = tuple(FOLDER / "runner" / f"{name}.js" for name in ("outbox", "transport", "form"))
-OUTPUT = FOLDER / "runner.min.js"
+OUTPUTS = {
+    FOLDER / "runner.min.js": ("outbox", "transport", "form"),
+    FOLDER / "runner.list.min.js": ("outbox", "transport", "list", "form"),
+}
 STATE = "state"
 SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
 """Members of a box in memory, which no other program sees under these names."""
@@ -31,14 +34,16 @@ Change = Callable[[js.Node], js.Node | None]
 
 
 def main() -> int:
-    """Write the minified script."""
-    OUTPUT.write_text(build(), encoding="utf-8")
+    """Write the minified scripts."""
+    for output, names in OUTPUTS.items():
+        output.write_text(build(names), encoding="utf-8")
     return 0
 
 
-def build() -> str:
-    """The script as it travels in the page."""
-    return minified("\n".join(source.read_text(encoding="utf-8") for source in SOURCES))
+def build(names: Sequence[str]) -> str:
+    """The script of these sources as it travels in the page."""
+    sources = (FOLDER / "runner" / f"{name}.js" for name in names)
+    return minified("\n".join(source.read_text(encoding="utf-8") for source in sources))
 
 
 def minified(source: str) -> str:

@@ -140,8 +140,9 @@ def create_app(
 def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     """Give the faces their templates, the form documents and the frame of every page."""
     app.state.statics = parts.statics
-    style, runner = (parts.statics.text(name) for name in ("css/daybook.css", "js/runner.min.js"))
-    app.state.form_assets = load_form_assets(style, runner)
+    names = ("css/daybook.css", "js/runner.min.js", "js/runner.list.min.js")
+    style, runner, list_runner = map(parts.statics.text, names)
+    app.state.form_assets = load_form_assets(style, runner, list_runner)
     app.state.pages = parts.pages
     app.state.desk_counts = DeskCounts()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Instrument, Item
-from app.domain.instruments.responses import AnswerValue, unanswered_items
+from app.domain.instruments.responses import NOT_TICKED, AnswerValue, settle_list, unanswered_items
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 
@@ -27,8 +27,9 @@ def draw_answers(
     drawn: dict[str, AnswerValue] = {}
     while missing := unanswered_items(instrument, drawn, leave_out):
         for code in missing:
-            drawn[code] = _answer(instrument.item(code), subject, visit, burden)
-    return drawn
+            again = code in drawn  # the question over a list in which nothing was ticked
+            drawn[code] = 0 if again else _answer(instrument.item(code), subject, visit, burden)
+    return dict(settle_list(instrument, drawn, leave_out))
 
 
 def calm_answers(
@@ -51,11 +52,21 @@ def complete_answers(
     """The answers with the lowest one to every item that the form now asks beside them."""
     answers = dict(drawn)
     while missing := unanswered_items(instrument, answers, leave_out):
-        answers |= {code: instrument.item(code).low for code in missing}
+        answers |= {code: _lowest(instrument.item(code)) for code in missing}
     return answers
 
 
+def _lowest(item: Item) -> int:
+    return NOT_TICKED if item.listed else item.low
+
+
 def _answer(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:
+    """What the person says of an item; what is not there at all is not ticked in a list."""
+    value = _level(item, subject, visit, burden)
+    return NOT_TICKED if item.listed and value in (None, item.low) else value
+
+
+def _level(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:
     chance = draw_number(subject, visit, item.code)
     if item.skippable and item.condition is None and chance % _BLANKS == 0:
         return None

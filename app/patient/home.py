@@ -77,7 +77,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
             name=name_form(current, form.name, form.occasion),
             questions=form.questions,
             minutes=form.remaining_minutes,
-            answered=form.answered,
+            answered=form.answered if form.counts else 0,
             closes=formats.format_day(form.until_on, current.language),
             url=url_of_form(form.slot),
         )

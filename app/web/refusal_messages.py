@@ -59,6 +59,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "altered_answer": invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
     "must_answer": invalid(N_("%(item)s: please answer this question.")),
     "unanswered": invalid(N_("Questions without an answer: %(items)s.")),
+    "nothing_ticked": invalid(
+        N_("%(item)s: nothing is ticked. Please tick what was there, or “none of these”.")
+    ),
     "not_reviewed": invalid(N_("Please check your answers before you send them.")),
     "not_comparable": conflict(N_("These scores cannot be compared.")),
     "not_yet_open": conflict(N_("This form is not open yet."), "locked"),

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from app.domain.capture.answers import SubmittedAnswer, rest_on_known
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
+    NOT_TICKED,
+    OPEN,
     AnswerValue,
     applicable_items,
+    find_empty_list,
     format_answer,
     parse_answer,
     unanswered_items,
@@ -20,7 +23,7 @@ from app.domain.instruments.responses import (
     without_unasked,
 )
 from app.domain.refusal import Refused
-from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30
+from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, shipped
 
 WHOLE_NUMBERS = [(item.code, item) for each in (QLQ_C30, DIARY) for item in each.items if not item.free_text]
 
@@ -264,3 +267,45 @@ def test_an_answer_rests_on_all_that_its_phone_knew_and_conflicts_stay_the_same(
     assert draft.conflicts(stored) == draft.conflicts(claimed)
     if len({client for client, _answer, _claimed in draft.rows}) == 1:
         assert stored == list(range(len(stored)))  # alone, a phone knows everything
+
+
+LISTED = shipped("symptom-diary/1.1")
+TICKED = [item.code for item in LISTED.items if item.listed]
+
+
+def test_a_list_is_answered_by_ticks_or_by_none_of_these() -> None:
+    unticked = dict.fromkeys(TICKED, NOT_TICKED)
+    assert codes(LISTED, {"any_symptom": OPEN}) == "any_symptom"
+    assert unanswered_items(LISTED, {"any_symptom": OPEN, "pain": OPEN}) == ("any_symptom",)
+    assert without_unasked(LISTED, {"any_symptom": 0, "pain": 9, "temperature": 385}) == {
+        "any_symptom": 0,
+        **unticked,
+    }
+    some = unticked | {"any_symptom": 1, "pain": OPEN, "fever": 1}
+    assert unanswered_items(LISTED, some) == ("pain", "temperature")
+    assert unanswered_items(LISTED, unticked | {"any_symptom": 1}) == ("any_symptom",)
+    assert find_empty_list(DIARY, {"any_symptom": 1}) is None
+    assert urgent_items(LISTED, {"any_symptom": OPEN, "fever": 1}) == ("fever",)
+    assert urgent_items(LISTED, {"any_symptom": 0, "fever": 1, "blood_in_sputum": 4}) == ()
+    marks = [Condition("pain", Comparison.AT_MOST, 3)]
+    assert urgent_items(LISTED, some | {"pain": NOT_TICKED, "fever": NOT_TICKED}, marks) == ()
+
+
+@pytest.mark.parametrize(
+    ("item", "value", "code"),
+    [
+        ("any_symptom", NOT_TICKED, "out_of_range"),
+        ("any_symptom", None, "must_answer"),
+        ("pain", -3, "out_of_range"),
+        ("fever", 0, "out_of_range"),
+        ("fever", None, "must_answer"),
+        ("temperature", NOT_TICKED, "out_of_range"),
+        ("other", -3, "wrong_kind"),
+    ],
+)
+def test_only_items_of_a_list_have_its_codes(item: str, value: int | None, code: str) -> None:
+    assert refusal(LISTED.item(item), value).code == code
+    allowed = [("pain", NOT_TICKED), ("other", NOT_TICKED), ("temperature", OPEN), ("any_symptom", OPEN)]
+    for each, kept in allowed:
+        assert validate_answer(LISTED.item(each), kept) == kept
+        assert refusal(DIARY.item(each), kept).code in ("out_of_range", "wrong_kind")

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.instruments.responses import NOT_TICKED, without_unasked
 from app.domain.instruments.severity import Severity, find_worst, has_severity, list_severities
 from tests.domain.questionnaires import shipped
 
-DIARY = shipped("symptom-diary/1.1")
+DIARY, LISTED = shipped("symptom-diary/1.0"), shipped("symptom-diary/1.1")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,16 @@ def test_a_day_without_symptoms_says_none_of_each() -> None:
     assert {each.value for each in said.values()} == {0}
     assert "rash" not in said
     assert find_worst(said.values()) == said["fatigue"]
+
+
+def test_what_is_not_ticked_has_no_severity() -> None:
+    assert list_severities(LISTED, without_unasked(LISTED, {"any_symptom": 0})) == {}
+    some = dict.fromkeys(item.code for item in LISTED.items) | {
+        "any_symptom": 1,
+        "pain": 0,
+        "sleep": NOT_TICKED,
+    }
+    assert set(list_severities(LISTED, some)) == {"pain"}
 
 
 def test_what_was_left_blank_is_not_there() -> None:

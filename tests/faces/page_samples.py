@@ -9,6 +9,7 @@ from markupsafe import Markup
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.instruments.text import InstrumentText, parse_text
 from app.domain.people.week_hours import DaySpan
 from app.patient.activation import ActivatePage, CheckPage
@@ -45,7 +46,7 @@ from tests.pseudo import ARABIC, arabic_text
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "app" / "static"
 TAGS = {"en": "en", "zh_CN": "zh-Hans", "ar": "ar"}
-QLQ, DIARY = ("qlq-c30", "3.0"), ("symptom-diary", "1.0")
+QLQ, DIARY, LISTED = ("qlq-c30", "3.0"), ("symptom-diary", "1.0"), ("symptom-diary", "1.1")
 MARK = Markup('<b><svg width="20" height="20" role="img" aria-label="Star"><path d="M0 0h9v9z"/></svg></b>')
 DAY = "Friday 27 November 2026"
 WEEK = (DaySpan("mon", "fri", "08:00-17:00"), DaySpan("sun", "sun", "09:00-12:00"))
@@ -67,7 +68,8 @@ def frame(code: str) -> PageFrame:
 
 def assets() -> FormAssets:
     css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
-    return load_form_assets(css, (STATIC / "js" / "runner.min.js").read_text(encoding="utf-8"))
+    runners = (STATIC / "js" / name for name in ("runner.min.js", "runner.list.min.js"))
+    return load_form_assets(css, *(each.read_text(encoding="utf-8") for each in runners))
 
 
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
@@ -110,7 +112,7 @@ def form(
         demonstration=True,
         mark=inlined.mark,
         css=inlined.css,
-        runner=inlined.runner,
+        runner=inlined.list_runner if parsed.list_item else inlined.runner,
         key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,
@@ -254,6 +256,11 @@ def every_page(code: str) -> tuple[Page, ...]:
     return (
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
+        form(
+            LISTED,
+            code,
+            {"any_symptom": 1, "fever": 1, "temperature": 385, "pain": OPEN, "cough": NOT_TICKED},
+        ),
         replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
         *(

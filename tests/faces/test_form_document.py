@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from app.definitions.library import Library, load_library
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from app.domain.plans.plan import Appearance
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGE_CODES
@@ -38,6 +38,10 @@ FORMS = [
     (samples.QLQ, QLQ_DRAFT | {"q1": None}),
     (samples.DIARY, {}),
     (samples.DIARY, DIARY_DRAFT),
+    (samples.LISTED, {}),
+    (samples.LISTED, {"any_symptom": 0, "pain": 4}),
+    (samples.LISTED, DIARY_DRAFT | {"fever": 1, "cough": NOT_TICKED, "sleep": OPEN}),
+    (samples.LISTED, {"any_symptom": OPEN, "other": OPEN, "fever": NOT_TICKED, "temperature": OPEN}),
 ]
 
 
@@ -67,7 +71,7 @@ def open_form(
     library: Library, named: tuple[str, str], code: str, answers: Mapping[str, AnswerValue]
 ) -> OpenForm:
     instrument = library.instrument(*named)
-    diary = named == samples.DIARY
+    diary = named != samples.QLQ
     return OpenForm(
         slot=SlotOfForm(for_day=date(2026, 11, 27) if diary else None),
         plan=library.plan("sbrt-nsclc", "1.0"),

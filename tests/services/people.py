@@ -152,3 +152,19 @@ def asking_everything(installation: Installation) -> Installation:
 
 def days(count: float) -> timedelta:
     return timedelta(days=count)
+
+
+def asking_by_list(installation: Installation) -> Installation:
+    """The installation with a plan whose diary begins with a list of symptoms."""
+    library = installation.library
+    plans = {
+        key: replace(
+            plan,
+            instruments=tuple(
+                replace(each, version="1.1") if each.id == "symptom-diary" else each
+                for each in plan.instruments
+            ),
+        )
+        for key, plan in library.plans.items()
+    }
+    return replace(installation, library=replace(library, plans=plans))

@@ -132,7 +132,11 @@ def make_studio(settings: Settings, library: Library, instrument: Instrument, si
         instrument=instrument,
         plan=_plan(library, instrument),
         pages=Pages.load(Catalogues.load(settings.locales)),
-        assets=load_form_assets(statics.text("css/daybook.css"), statics.text("js/runner.min.js")),
+        assets=load_form_assets(
+            statics.text("css/daybook.css"),
+            statics.text("js/runner.min.js"),
+            statics.text("js/runner.list.min.js"),
+        ),
         size=size,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.domain.instruments.definition import Instrument, Item, ItemKind
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import NOT_TICKED, AnswerValue, list_unticked
 from app.domain.instruments.scoring.score import round_printed_score
 from app.domain.instruments.text import InstrumentText, print_answer
 from app.domain.plans.plan import Plan
@@ -46,7 +46,8 @@ class ScoreRow:
 class AnswersCard:
     """The answers of one version, in the words that the participant read, and how they came about.
 
-    `scores` is None for readers who may not see them.
+    `scores` is None for readers who may not see them. `unticked` names what stood in the form's list, was not
+    ticked and never otherwise, and `not_ticked` is the form's own word for that.
     """
 
     lang: str
@@ -57,6 +58,8 @@ class AnswersCard:
     copyright_line: str
     recalls: tuple[str, ...]
     rows: tuple[AnswerRow, ...]
+    unticked: tuple[str, ...]
+    not_ticked: str
     scores: tuple[ScoreRow, ...] | None
     algorithm: str
     receipt: str
@@ -90,6 +93,10 @@ def build_answers_card(form: SubmittedVersion) -> AnswersCard:
         copyright_line=text.copyright,
         recalls=tuple(words for code, words in text.recalls.items() if code in used),
         rows=_rows(form),
+        unticked=tuple(
+            text.name_of(item) for item in definition.items if _is_plainly_unticked(form, item.code)
+        ),
+        not_ticked=text.codes.get(NOT_TICKED, ""),
         scores=None if form.scores is None else tuple(map(_score_row, form.scores)),
         algorithm=response.algorithm,
         receipt=response.public_id,
@@ -124,10 +131,9 @@ def list_choices(item: Item, text: InstrumentText) -> tuple[tuple[str, str], ...
     if not item.has_choices:
         return ()
     labels = text.labels.get(item.labels, {})
-    return tuple(
-        (str(value), _choice_label(item, value, labels.get(value, "")))
-        for value in range(item.low, item.high + 1)
-    )
+    values = range(item.low, item.high + 1) if item.tick is None else (item.tick,)
+    answers = tuple((str(value), _choice_label(item, value, labels.get(value, ""))) for value in values)
+    return ((str(NOT_TICKED), text.codes[NOT_TICKED]), *answers) if item.listed else answers
 
 
 def _choice_label(item: Item, value: int, label: str) -> str:
@@ -156,7 +162,7 @@ def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
     definition, answers = form.definition, form.response.answers
     rows = []
     for item in definition.items:
-        if item.code not in answers:
+        if item.code not in answers or _is_plainly_unticked(form, item.code):
             continue
         rows.append(
             AnswerRow(
@@ -171,6 +177,12 @@ def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _is_plainly_unticked(form: SubmittedVersion, item: str) -> bool:
+    """Whether an item was not ticked, and nothing else was ever said of it."""
+    told = item in form.revisions or _replaced_words(form, item) is not None
+    return item in list_unticked(form.response.answers) and not told
 
 
 def _replaced_words(form: SubmittedVersion, item: str) -> str | None:

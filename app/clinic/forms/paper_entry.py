@@ -87,6 +87,7 @@ class PaperPage:
     values: Mapping[str, str]
     twice: bool = False  # two people enter it
     again: bool = False  # somebody else has entered it once
+    listed: bool = False  # it has a list
     error: str = ""
     error_field: str = ""
 
@@ -223,6 +224,7 @@ def _page(
         values={name: drop_unwritable(typed) for name, typed in fields.items()},
         twice=definition.plan.double_paper_entry,
         again=form.waiting is not None,
+        listed=definition.instrument.list_item is not None,
     )
 
 

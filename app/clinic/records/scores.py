@@ -221,10 +221,10 @@ def _item_words(
 ) -> dict[str, str]:
     """What each symptom is called; its code where the instrument has no words in the reader's language."""
     try:
-        items = installation.text(view.plan.id, diary.instrument, code).items
+        text = installation.text(view.plan.id, diary.instrument, code)
     except Refused:
         return {symptom: symptom for symptom in diary.symptoms}
-    return {symptom: items[symptom] for symptom in diary.symptoms}
+    return {symptom: text.name_of(diary.instrument.item(symptom)) for symptom in diary.symptoms}
 
 
 def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:

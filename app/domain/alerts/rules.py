@@ -52,8 +52,8 @@ def find_triggered_rules(
 
 
 def _holds(rule: AlertRule, value: object) -> bool:
-    """Whether an answer or a printed score is one that alerts; a blank, words and no score never are."""
-    if value is None or (rule.item and not isinstance(value, int)):
+    """Whether an answer or a printed score is one that alerts; a blank, words, no score or tick never is."""
+    if value is None or (rule.item and (not isinstance(value, int) or value < 0)):
         return False
     number = Decimal(str(value))
     if rule.op is Comparison.EQUAL:

@@ -3,7 +3,14 @@
 from collections.abc import Collection, Mapping
 
 from app.domain.instruments.definition import Instrument
-from app.domain.instruments.responses import AnswerValue, ValidAnswers, applicable_items
+from app.domain.instruments.responses import (
+    OPEN,
+    AnswerValue,
+    ValidAnswers,
+    applicable_items,
+    find_empty_list,
+    settle_list,
+)
 from app.domain.records.audit import canonical_json, sha256_hex
 from app.domain.refusal import Refused
 
@@ -13,15 +20,19 @@ def complete_document(
 ) -> ValidAnswers:
     """The answer document to submit: only applicable items, each answered or left blank on purpose.
 
-    Raises Refused: "not_reviewed" without the review step, "unanswered" naming the items.
+    An item of a list that was shown is answered, left blank or `NOT_TICKED`. Raises Refused: "not_reviewed"
+    without the review step, "unanswered" naming the items, "nothing_ticked" naming the question over a list.
     """
-    items = applicable_items(instrument, answers, leave_out)
-    missing = tuple(item.code for item in items if item.code not in answers)
+    settled = settle_list(instrument, answers, leave_out)
+    items = applicable_items(instrument, settled, leave_out)
+    missing = tuple(item.code for item in items if settled.get(item.code, OPEN) == OPEN)
     if missing:
         raise Refused("unanswered", items=missing)
+    if (over := find_empty_list(instrument, settled, leave_out)) is not None:
+        raise Refused("nothing_ticked", item=over.code)
     if not reviewed:
         raise Refused("not_reviewed")
-    return ValidAnswers({item.code: answers[item.code] for item in items})
+    return ValidAnswers({item.code: settled[item.code] for item in items})
 
 
 def content_digest(answers: Mapping[str, AnswerValue]) -> str:

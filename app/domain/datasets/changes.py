@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.datasets.redaction import Event
 
-_COUNTED = ("slot", "response", "answers", "scores")
+_COUNTED = ("slot", "response", "answers", "item_status", "scores")
 """Sections that are told by their size when they come for the first time: they are new, nothing changed."""
 
 
@@ -51,7 +51,7 @@ def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
         if section == "reason":
             continue
         for name, old, new in _differences(section, before.get(section), after):
-            item = name.removeprefix("answers.")
+            item = name.removeprefix("answers.").removeprefix("item_status.")
             yield DataChange(
                 subject=event["subject"],
                 site=event["site"],

@@ -41,7 +41,8 @@ class FormFact:
     """One expected form and what was answered; sections that the reader may not see are None.
 
     `scorable`: something was sent, and at least one scale of it has a score or the instrument has none; that
-    is known to all who count forms, whatever else they may see.
+    is known to all who count forms, whatever else they may see. `unticked`: items that stood in its list and
+    were not ticked; none where the reader may not see answers.
     """
 
     ref: str
@@ -52,6 +53,7 @@ class FormFact:
     answers: Mapping[str, Any] | None
     scores: Sequence[Mapping[str, Any]] | None
     scorable: bool
+    unticked: frozenset[str] = frozenset()
 
     @property
     def visit(self) -> str:
@@ -242,4 +244,5 @@ def _form(event: Event, scorable: bool) -> FormFact:
         answers=data.get("answers"),
         scores=data.get("scores"),
         scorable=scorable,
+        unticked=frozenset(data.get("item_status", ())),
     )

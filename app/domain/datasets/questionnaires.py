@@ -83,6 +83,7 @@ DIARY = DatasetTable(
         VALUEC   | text:200 | C | Answer | empty where the item was left blank
         VALUEN   | decimal  | D | Answer as a Number
         BLANKFL  | text:1   | D | Left Blank Flag
+        ITEMSTAT | text:20  | D | Status of the Item | ANSWERED, LEFT BLANK, or NOT TICKED in the list
         ENTRYDTC | text:20  | C | Date/Time of Entry | local time
         LATEFL   | text:1   | C | Entered Outside the Window Flag
         LATERSN  | text:40  | C | Reason for a Late Entry
@@ -90,7 +91,10 @@ DIARY = DatasetTable(
 )
 _NOT_DONE = "NOT DONE"
 _TOO_FEW = "TOO FEW ITEMS ANSWERED"
+_ANSWERED = "ANSWERED"
 _BLANK = "LEFT BLANK"
+_NOT_TICKED = "NOT TICKED"
+"""The item stood in the list with which the form begins, and the participant did not tick it."""
 MISSING = frozenset({"missed", "excused"})
 """States of a form that was expected and not answered."""
 
@@ -151,6 +155,8 @@ def _sent(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, Row]]:
     for item in instrument.items:
         if form.answers is not None and item.code in form.answers:
             yield "", _item(item, form.answers[item.code], terms, recalls)
+        elif item.code in form.unticked:
+            yield "", _describe_item(item, terms, recalls) | {"QSSTAT": _NOT_DONE, "QSREASND": _NOT_TICKED}
     scales = {scale.code: scale for scale in instrument.scales}
     for score in form.scores or ():
         scale = scales[score["scale"]]
@@ -162,16 +168,20 @@ def _sent(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, Row]]:
 def _item(
     item: Item, value: int | str | None, terms: InstrumentTerms, recalls: Mapping[str, str]
 ) -> dict[str, Any]:
-    row = {
-        "QSTESTCD": terms.item_code(item),
-        "QSTEST": terms.item_name(item),
-        "QSEVLINT": recalls.get(item.recall or ""),
-    }
+    row = _describe_item(item, terms, recalls)
     if value is None:
         return row | {"QSSTAT": _NOT_DONE, "QSREASND": _BLANK}
     text = format_answer(item, value)
     number = None if item.free_text else Decimal(text)
     return row | {"QSORRES": text, "QSSTRESC": text, "QSSTRESN": number}
+
+
+def _describe_item(item: Item, terms: InstrumentTerms, recalls: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "QSTESTCD": terms.item_code(item),
+        "QSTEST": terms.item_name(item),
+        "QSEVLINT": recalls.get(item.recall or ""),
+    }
 
 
 def _score(code: str, name: str, score: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,14 +258,17 @@ def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
 
 def _entries(instrument: Instrument, form: FormFact) -> Iterator[dict[str, Any]]:
     for item in instrument.items:
+        known = {"ITEM": item.code, "ITEMNUM": item.number}
+        if item.code in form.unticked:
+            yield known | {"ITEMSTAT": _NOT_TICKED}
         if form.answers is None or item.code not in form.answers:
             continue
         value = form.answers[item.code]
         text = format_answer(item, value)
         yield {
-            "ITEM": item.code,
-            "ITEMNUM": item.number,
+            **known,
             "VALUEC": text or None,
             "VALUEN": Decimal(text) if text and not item.free_text else None,
             "BLANKFL": "Y" if value is None else None,
+            "ITEMSTAT": _BLANK if value is None else _ANSWERED,
         }

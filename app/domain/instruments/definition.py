@@ -94,7 +94,12 @@ class ResponseOptions:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question. `condition`: it is asked only then; `urgent`: such an answer means call now."""
+    """One question. `condition`: it is asked only then; `urgent`: such an answer means call now.
+
+    `lists`: it is answered by ticking, in one list, those items that are asked after its answer 1; "none of
+    these" is 0. `box`: the item of such a list whose tick decides whether this one is asked, often itself;
+    "" for none. `tick`: to tick it says it all, and this is the answer.
+    """
 
     code: str
     number: int
@@ -109,6 +114,14 @@ class Item:
     condition: Condition | None
     urgent: Condition | None
     direction: RowDirection = RowDirection.LEFT_TO_RIGHT
+    lists: bool = False
+    box: str = ""
+    tick: int | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether it stands in a list, and is asked how bad it was only where it is ticked."""
+        return self.box == self.code
 
     @property
     def typed_number(self) -> bool:
@@ -155,7 +168,7 @@ class Instrument:
     """A published version of a questionnaire; it never changes, `sha256` proves it.
 
     A `draft` is not published yet and may still change: it is for the demonstration alone.
-    `by_code` are its items, to be found by their codes.
+    `by_code` are its items, to be found by their codes; `list_item` is the question over its list, if any.
     """
 
     id: str
@@ -171,9 +184,11 @@ class Instrument:
     sha256: str
     draft: bool = False
     by_code: Mapping[str, Item] = field(init=False, repr=False, compare=False)
+    list_item: Item | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_code", {item.code: item for item in self.items})
+        object.__setattr__(self, "list_item", next((item for item in self.items if item.lists), None))
 
     def item(self, code: str) -> Item:
         """The item of that code; raises Refused("unknown_item") naming what is allowed."""

@@ -1,7 +1,16 @@
 """How long a form is said to take."""
 
+from collections.abc import Collection
+
+from app.domain.instruments.definition import Instrument
+
 _SECONDS_A_QUESTION = 20
 """How long one question is said to take: a QLQ-C30 then takes the ten minutes that letters announce."""
+
+
+def count_questions(instrument: Instrument, leave_out: Collection[str] = frozenset()) -> int:
+    """How many questions a form has; of one with a list, those that everybody is asked."""
+    return sum(item.code not in leave_out and not item.box for item in instrument.items)
 
 
 def estimate_minutes(questions: int) -> int:

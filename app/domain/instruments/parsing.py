@@ -141,6 +141,9 @@ def _item(
     if number <= last:
         section.refuse("number", number, f"more than {last}: the numbers of items rise in their order")
     way = ways[section.choice("labels", ways.keys())]
+    condition = _condition(section, earlier)
+    skippable = section.flag("skippable", True)
+    box = _box(section, code, condition, earlier)
     return Item(
         code=code,
         number=number,
@@ -151,11 +154,52 @@ def _item(
         labels=way.code,
         recall=section.choice("recall", periods) if section.has("recall") else None,
         cdisc=_cdisc(section),
-        skippable=section.flag("skippable", True),
-        condition=_condition(section, earlier),
+        skippable=skippable,
+        condition=condition,
         urgent=_urgent(section, code, way),
         direction=way.direction,
+        lists=_lists(section, way, condition, skippable, earlier),
+        box=box,
+        tick=_tick(section, way, listed=box == code, skippable=skippable),
     )
+
+
+def _lists(
+    section: TomlSection,
+    way: ResponseOptions,
+    condition: Condition | None,
+    skippable: bool,
+    earlier: Mapping[str, Item],
+) -> bool:
+    """Whether the item is answered by a list, which is asked of everybody, and in full."""
+    if not section.flag("list", False):
+        return False
+    plain = way.kind is ItemKind.CHOICE and (way.low, way.high) == (0, 1) and condition is None
+    if not plain or skippable or any(item.lists for item in earlier.values()):
+        section.refuse("list", True, "one item: a choice of 0 and 1, without a condition, skippable = false")
+    return True
+
+
+def _box(section: TomlSection, code: str, condition: Condition | None, earlier: Mapping[str, Item]) -> str:
+    """The item whose tick decides whether this one is asked: itself, or one that is answered by its tick."""
+    if condition is None:
+        return ""
+    on = earlier[condition.item]
+    ticked = 1 if on.lists else on.tick
+    if ticked is None:
+        return ""
+    if (condition.op, condition.value) != (Comparison.EQUAL, ticked):
+        section.refuse("condition", condition.value, f"== {ticked}, which is what a tick says")
+    return code if on.lists else on.code
+
+
+def _tick(section: TomlSection, way: ResponseOptions, *, listed: bool, skippable: bool) -> int | None:
+    """The answer that a tick alone gives; None where something is asked after it."""
+    if not section.has("tick"):
+        return None
+    if not listed or skippable or way.kind is not ItemKind.CHOICE:
+        section.refuse("tick", way.code, "on a choice in a list, with skippable = false")
+    return section.integer("tick", way.low, way.high)
 
 
 def _condition(section: TomlSection, earlier: Mapping[str, Item]) -> Condition | None:

@@ -3,6 +3,9 @@
 BLANK_PREFIX = "blank_"
 """Before an item's code: the form field that says the item is left blank."""
 
+TICK_PREFIX = "tick_"
+"""Before an item's code: the form field that says the item is ticked in its list."""
+
 FORM_CONTROLS = frozenset(
     "submission_id revision reviewed action blank_rest at sent offline events width scale theme".split()
 )
@@ -19,4 +22,4 @@ RESERVED_CODES = FORM_CONTROLS | SCRIPT_PROPERTIES | {FLAGS_COLUMN}
 
 def is_reserved(code: str) -> bool:
     """Whether an item of this code would be mistaken for something else, so that an answer got lost."""
-    return code in RESERVED_CODES or code.startswith(BLANK_PREFIX)
+    return code in RESERVED_CODES or code.startswith((BLANK_PREFIX, TICK_PREFIX))

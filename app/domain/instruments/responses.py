@@ -16,11 +16,19 @@ class ValidAnswers(dict[str, AnswerValue]):
     """Answers each of which its item may have: what is parsed or checked once is not checked again."""
 
 
+NOT_TICKED = -1
+"""The code of an item of a list that was shown and not ticked: it has no value, and was not skipped."""
+
+OPEN = -2
+"""The code of a draft's item that was ticked, or is asked anew, and awaits its answer; never sent."""
+
 NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
 def validate_answer(item: Item, value: object) -> AnswerValue:
     """The value, when the item may be answered so; None is an explicit skip.
+
+    An item of a list may also be `NOT_TICKED`, and while the form is a draft `OPEN`.
 
     Raises Refused: "must_answer" (a skip where none is allowed), "wrong_kind",
     "out_of_range" with low and high. The answer itself is never in the refusal.
@@ -29,10 +37,14 @@ def validate_answer(item: Item, value: object) -> AnswerValue:
         if not item.skippable:
             raise Refused("must_answer", item=item.code)
         return None
-    if item.free_text:
+    if item.free_text and not (type(value) is int and _has_code(item, value)):
         return _words(item, value)
     if type(value) is not int:  # a bool is an int, but no answer
         raise Refused("wrong_kind", item=item.code, allowed="whole number")
+    if value < 0 and _has_code(item, value):
+        return value
+    if item.tick not in (None, value):
+        raise Refused("out_of_range", item=item.code, low=item.tick, high=item.tick)
     if not item.low <= value <= item.high:
         raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
     return value
@@ -90,7 +102,7 @@ def applicable_items(
         instrument.item(code)
     applicable: dict[str, Item] = {}
     for item in instrument.items:
-        if item.code not in leave_out and _due(item.condition, applicable, answers):
+        if item.code not in leave_out and _due(item, applicable, answers):
             applicable[item.code] = item
     return tuple(applicable.values())
 
@@ -98,9 +110,16 @@ def applicable_items(
 def unanswered_items(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
 ) -> tuple[str, ...]:
-    """The codes of items that are asked and neither answered nor explicitly left blank."""
+    """The codes of items that are asked and neither answered nor explicitly left blank.
+
+    Of a list in which nothing is ticked, and "none of these" neither, the question over it.
+    """
+    settled = settle_list(instrument, answers, leave_out)
+    empty = find_empty_list(instrument, settled, leave_out)
     return tuple(
-        item.code for item in applicable_items(instrument, answers, leave_out) if item.code not in answers
+        item.code
+        for item in applicable_items(instrument, settled, leave_out)
+        if settled.get(item.code, OPEN) == OPEN or item is empty
     )
 
 
@@ -108,18 +127,54 @@ def without_unasked(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
 ) -> dict[str, AnswerValue]:
     """The answers without those to items that are no longer asked, in the items' order."""
-    items = applicable_items(instrument, answers, leave_out)
-    return {item.code: answers[item.code] for item in items if item.code in answers}
+    settled = settle_list(instrument, answers, leave_out)
+    items = applicable_items(instrument, settled, leave_out)
+    return {item.code: settled[item.code] for item in items if item.code in settled}
+
+
+def settle_list(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> Mapping[str, AnswerValue]:
+    """The answers, with every item of the list not ticked where "none of these" is."""
+    over = instrument.list_item
+    if over is None or answers.get(over.code) != 0:
+        return answers
+    listed = (item.code for item in instrument.items if item.listed and item.code not in leave_out)
+    return {**answers, **dict.fromkeys(listed, NOT_TICKED)}
+
+
+def find_empty_list(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> Item | None:
+    """The question over a list that says that something is ticked while nothing is; None for none."""
+    over = instrument.list_item
+    if over is None or answers.get(over.code) != 1:
+        return None
+    listed = (item.code for item in instrument.items if item.listed and item.code not in leave_out)
+    return over if all(answers.get(code) == NOT_TICKED for code in listed) else None
+
+
+def without_codes(answers: Mapping[str, AnswerValue]) -> ValidAnswers:
+    """A complete form's answers without those items that were not ticked: values and skips alone."""
+    return ValidAnswers({code: value for code, value in answers.items() if value != NOT_TICKED})
+
+
+def list_unticked(answers: Mapping[str, AnswerValue]) -> tuple[str, ...]:
+    """The codes of the items of a complete form that stood in its list and were not ticked."""
+    return tuple(code for code, value in answers.items() if value == NOT_TICKED)
 
 
 def urgent_items(
     instrument: Instrument, answers: Mapping[str, AnswerValue], marks: Collection[Condition] = ()
 ) -> tuple[str, ...]:
     """The codes of items whose answer the instrument, or a mark of the plan, calls urgent: call now."""
+    settled = settle_list(instrument, answers)
+    if instrument.list_item and settled.get(instrument.list_item.code) == OPEN:
+        settled = {**settled, instrument.list_item.code: 1}  # a tick counts before the list is gone through
     return tuple(
         item.code
-        for item in applicable_items(instrument, answers)
-        if any(condition_holds(condition, answers) for condition in urgent_conditions(item, marks))
+        for item in applicable_items(instrument, settled)
+        if any(condition_holds(condition, settled) for condition in urgent_conditions(item, marks))
     )
 
 
@@ -130,9 +185,9 @@ def urgent_conditions(item: Item, marks: Collection[Condition]) -> tuple[Conditi
 
 
 def condition_holds(condition: Condition, answers: Mapping[str, AnswerValue]) -> bool:
-    """Whether the condition's item has an answer and it compares so; a skip never does."""
+    """Whether the condition's item has an answer and it compares so; a skip or a code never does."""
     value = answers.get(condition.item)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or value < 0:
         return False
     if condition.op is Comparison.EQUAL:
         return value == condition.value
@@ -141,10 +196,18 @@ def condition_holds(condition: Condition, answers: Mapping[str, AnswerValue]) ->
     return value <= condition.value
 
 
-def _due(
-    condition: Condition | None, applicable: Mapping[str, Item], answers: Mapping[str, AnswerValue]
-) -> bool:
-    return condition is None or (condition.item in applicable and condition_holds(condition, answers))
+def _due(item: Item, applicable: Mapping[str, Item], answers: Mapping[str, AnswerValue]) -> bool:
+    condition = item.condition
+    if condition is None:
+        return True
+    if item.listed and answers.get(condition.item) == 0:
+        return condition.item in applicable  # the list was shown, and nothing in it ticked
+    return condition.item in applicable and condition_holds(condition, answers)
+
+
+def _has_code(item: Item, value: int) -> bool:
+    """Whether the item can be in this state, which is none of its answers."""
+    return (value == NOT_TICKED and item.listed) or (value == OPEN and (item.lists or item.box != ""))
 
 
 def _words(item: Item, value: object) -> str:

@@ -43,7 +43,7 @@ def list_severities(
     """What a complete form says of each symptom, by item.
 
     A symptom that the form did not ask after, because of an earlier answer, is none: 0. One that was left
-    blank is not there.
+    blank is not there, nor one that stood in a list and was not ticked.
     """
     return {each.item: each for each in _severities(instrument, answers, leave_out)}
 
@@ -56,7 +56,7 @@ def _severities(
         if item.code in leave_out or not has_severity(item):
             continue
         value = answers.get(item.code) if item.code in applicable else 0
-        if isinstance(value, int):
+        if isinstance(value, int) and value >= 0:
             yield Severity(item.code, value, item.high)
 
 

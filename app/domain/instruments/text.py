@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.domain.instruments.definition import Instrument, Item, ItemKind
-from app.domain.instruments.responses import format_answer
+from app.domain.instruments.responses import NOT_TICKED, OPEN, format_answer
 from app.domain.toml_section import TomlSection, read_toml
 
 LANGUAGE = (r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", "a language such as en or zh_CN")
@@ -24,7 +24,8 @@ class Wording(StrEnum):
 class InstrumentText:
     """Every word that a participant reads of one instrument version in one language.
 
-    `labels` goes from label set to value to words; `copyright` is "" when nobody claims one.
+    `labels` goes from label set to value to words; `copyright` is "" when nobody claims one. `ticks` are the
+    items of a list by the short names under which they stand there, `codes` words for being ticked or not.
     """
 
     instrument: str
@@ -37,7 +38,13 @@ class InstrumentText:
     recalls: Mapping[str, str]
     items: Mapping[str, str]
     labels: Mapping[str, Mapping[int, str]]
+    ticks: Mapping[str, str]
+    codes: Mapping[int, str]
     sha256: str
+
+    def name_of(self, item: Item) -> str:
+        """The shortest words for what an item asks about: its name in a list, or its question."""
+        return self.ticks.get(item.code, self.items[item.code])
 
 
 def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
@@ -54,6 +61,8 @@ def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
 
 def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     """An answer as it is read: its label, or the number with its label where it has one."""
+    if isinstance(value, int) and value in text.codes:
+        return text.codes[value]
     if isinstance(value, str) or item.kind is ItemKind.DECIMAL:
         return format_answer(item, value)
     label = text.labels[item.labels].get(value, "")
@@ -75,6 +84,8 @@ def read_text(root: TomlSection, toml: str, instrument: Instrument) -> Instrumen
         recalls=_words(root, "recalls", [recall.code for recall in instrument.recalls]),
         items=_words(root, "items", [item.code for item in instrument.items]),
         labels=_labels(root, instrument),
+        ticks=_words(root, "ticks", [item.code for item in instrument.items if item.listed]),
+        codes=_codes(root, instrument),
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
     )
 
@@ -84,6 +95,12 @@ def _words(root: TomlSection, key: str, codes: list[str]) -> Mapping[str, str]:
         return MappingProxyType({})
     below = root.section(key)
     return MappingProxyType({code: below.text(code) for code in codes})
+
+
+def _codes(root: TomlSection, instrument: Instrument) -> Mapping[int, str]:
+    if instrument.list_item is None:
+        return MappingProxyType({})
+    return MappingProxyType({NOT_TICKED: root.line("not_ticked"), OPEN: root.line("ticked")})
 
 
 def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[int, str]]:

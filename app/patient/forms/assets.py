@@ -24,19 +24,21 @@ APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/
 class FormAssets:
     """Texts to inline and the sources that a Content-Security-Policy must allow for them.
 
-    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance = "auto"`).
+    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance = "auto"`). `list_runner`
+    is the runner of a form that has a list; the others do not carry what it takes.
     """
 
     mark: Markup
     css: Markup
     css_auto: Markup
     runner: Markup
+    list_runner: Markup
     script_sources: tuple[str, ...]
     style_sources: tuple[str, ...]
 
 
-def load_form_assets(stylesheet: str, runner: str) -> FormAssets:
-    """Take the question part of our own stylesheet and the runner; neither holds data of anybody."""
+def load_form_assets(stylesheet: str, runner: str, list_runner: str) -> FormAssets:
+    """Take the question part of our own stylesheet and the runners; none of them holds data of anybody."""
     css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
     dark = _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
     names = _short_names(css + dark)
@@ -47,7 +49,8 @@ def load_form_assets(stylesheet: str, runner: str) -> FormAssets:
         css=Markup(css),  # noqa: S704 our own file
         css_auto=Markup(auto),  # noqa: S704 our own file
         runner=Markup(runner),  # noqa: S704 our own file
-        script_sources=(csp_source(MARK), csp_source(runner)),
+        list_runner=Markup(list_runner),  # noqa: S704 our own file
+        script_sources=(csp_source(MARK), csp_source(runner), csp_source(list_runner)),
         style_sources=(csp_source(css), csp_source(auto)),
     )
 

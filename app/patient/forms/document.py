@@ -12,9 +12,12 @@ from threading import Lock
 
 from markupsafe import Markup, escape
 
-from app.domain.instruments.responses import format_answer
+from app.domain.instruments.reserved_codes import TICK_PREFIX
+from app.domain.instruments.responses import AnswerValue, format_answer, settle_list
 from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.page_builders import form_day, form_page, url_of_form
+from app.patient.forms.pages import Question
+from app.patient.forms.questions import is_ticked
 from app.services.capture.forms import OpenForm
 from app.services.patient.urgent_call import UrgentCall
 from app.web.pages.page_frame import PageFrame
@@ -23,12 +26,12 @@ from app.web.pages.rendering import Pages
 MOST_DOCUMENTS = 256
 """Each is some 45 kB; a study with fifty sites, two languages and two questionnaires needs 200."""
 
-_URL_MARK, _KEY_MARK, _DAY_MARK, _PERSON_MARK = "\x01", "\x02", "\x03", "\x04"
+_URL_MARK, _KEY_MARK, _DAY_MARK, _PERSON_MARK, _LOOK_MARK = "\x01", "\x02", "\x03", "\x04", "\x05"
 """Stand for a participant's own values while a document is rendered; no definition has control characters."""
 
-_MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}{_PERSON_MARK}]")
+_MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}{_PERSON_MARK}]|{_LOOK_MARK}[a-z0-9_]+{_LOOK_MARK}")
 _ANYBODY = Markup(_PERSON_MARK)  # noqa: S704 our own sign
-_INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"')
+_INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"(?: id="\w+")?')
 _CHOSEN = ('type="radio"', 'type="checkbox"')
 _CHECKED = b" checked"
 
@@ -58,12 +61,23 @@ class FormDocument:
             yield (_DAY_MARK, ""), _as_html(day)
         yield ("submission_id", ""), _as_html(form.client)
         yield ("revision", ""), str(form.revision).encode()
-        for code, value in form.answers.items():
+        answers = settle_list(form.instrument, form.answers, form.leave_out)
+        yield from self._boxes(form, answers)
+        for code, value in answers.items():
             gap = (f"blank_{code}", "1") if value is None else (code, str(value))
             if gap in self.gaps:
                 yield gap, _CHECKED
-            elif value is not None and (code, "") in self.gaps:
+            elif value is not None and (code, "") in self.gaps and not (isinstance(value, int) and value < 0):
                 yield (code, ""), _as_html(format_answer(form.instrument.item(code), value))
+
+    def _boxes(self, form: OpenForm, answers: Mapping[str, AnswerValue]) -> Iterator[tuple[Gap, bytes]]:
+        """The boxes of a list that are ticked, and questions that are hidden from a reader without script."""
+        for item in form.items if form.instrument.list_item else ():
+            if item.listed and is_ticked(item.code, answers):
+                yield (TICK_PREFIX + item.code, "1"), _CHECKED
+            look = (f"{_LOOK_MARK}{item.box}{_LOOK_MARK}", "")
+            if look in self.gaps and not is_ticked(item.box, answers):
+                yield look, b" js-only"
 
 
 class FormDocuments:
@@ -102,9 +116,18 @@ class FormDocuments:
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
+        page = replace(page, questions=tuple(map(_mark_look, page.questions)))
         names = {"submission_id", "revision"}
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
+        names |= {TICK_PREFIX + item.code for item in form.items if item.listed}
         return _cut_document(self._pages.text(page, frame), names)
+
+
+def _mark_look(question: Question) -> Question:
+    """A question that a tick decides, with a mark where it is hidden or not."""
+    if not question.box or question.tick:
+        return question
+    return replace(question, look=f"{_LOOK_MARK}{question.box.removeprefix(TICK_PREFIX)}{_LOOK_MARK}")
 
 
 def _cut_document(html: str, names: Collection[str]) -> FormDocument:

@@ -7,12 +7,22 @@ from datetime import datetime
 
 from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.definition import Instrument, Item
-from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS
-from app.domain.instruments.responses import ValidAnswers, applicable_items, parse_typed_answer
+from app.domain.instruments.reserved_codes import BLANK_PREFIX, FORM_CONTROLS, TICK_PREFIX
+from app.domain.instruments.responses import (
+    NOT_TICKED,
+    OPEN,
+    AnswerValue,
+    ValidAnswers,
+    applicable_items,
+    parse_typed_answer,
+)
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
 from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
 from app.services.capture.submission_builder import SubmittedForm
+
+NONE_OF_THESE = "0"
+"""What the question over a list says where nothing in it is ticked."""
 
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
 
@@ -36,18 +46,22 @@ def parse_form(
 ) -> ParsedForm:
     """A form's fields as valid answers: `q1=3`, or `blank_q1=1` for one that is left blank.
 
+    In a list `tick_pain=1` says that it is ticked, and the question over it 0 that none of these is. What was
+    answered of something that is not ticked does not count.
+
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
     """
     items = [item for item in instrument.items if item.code not in leave_out]
     allowed = {item.code for item in items} | {BLANK_PREFIX + item.code for item in items}
+    allowed |= {TICK_PREFIX + item.code for item in items if item.listed}
     for name in fields:
         if name not in allowed and name not in FORM_CONTROLS:
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
     answers, invalid = _answers(items, fields)
     if "blank_rest" in fields:
         for item in applicable_items(instrument, answers, leave_out):
-            if item.code not in answers and item.skippable:
+            if answers.get(item.code, OPEN) == OPEN and item.skippable:
                 answers[item.code] = None
     form = SubmittedForm(
         answers=answers,
@@ -65,16 +79,46 @@ def parse_form(
 def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAnswers, list[str]]:
     answers = ValidAnswers()
     invalid = []
+    ticked = _read_ticks(items, fields)
     for item in items:
-        text = fields.get(item.code, "")
         try:
-            if BLANK_PREFIX + item.code in fields and item.skippable:
-                answers[item.code] = None
-            elif trim_text(text):
-                answers[item.code] = parse_typed_answer(item, text)
+            for value in _read_answer(item, fields, ticked):
+                answers[item.code] = value
         except Refused:
             invalid.append(item.code)
     return answers, invalid
+
+
+def _read_ticks(items: Sequence[Item], fields: Mapping[str, str]) -> Collection[str] | None:
+    """The items of a list that are ticked; None where the list is not answered."""
+    ticked = frozenset(item.code for item in items if item.listed and TICK_PREFIX + item.code in fields)
+    none = any(item.lists and fields.get(item.code) == NONE_OF_THESE for item in items)
+    return ticked if ticked or none else None
+
+
+def _read_answer(
+    item: Item, fields: Mapping[str, str], ticked: Collection[str] | None
+) -> tuple[AnswerValue, ...]:
+    """The answer to an item; none where nothing was given. Raises as `parse_typed_answer`."""
+    if item.lists:
+        return () if ticked is None else (_read_list(item, fields, ticked),)
+    if item.box and item.box not in (ticked or ()):
+        return (NOT_TICKED,) if item.listed and ticked is not None else ()
+    if item.tick is not None:
+        return (item.tick,)
+    if BLANK_PREFIX + item.code in fields and item.skippable:
+        return (None,)
+    text = fields.get(item.code, "")
+    if trim_text(text):
+        return (parse_typed_answer(item, text),)
+    return (OPEN,) if item.listed else ()
+
+
+def _read_list(item: Item, fields: Mapping[str, str], ticked: Collection[str]) -> int:
+    """1 where something is ticked, 0 for none of these. Raises Refused("out_of_range") for both."""
+    if ticked and fields.get(item.code) == NONE_OF_THESE:
+        raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
+    return int(bool(ticked))
 
 
 def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
-from app.domain.instruments.duration import estimate_minutes
-from app.domain.instruments.responses import AnswerValue, applicable_items, format_answer
+from app.domain.instruments.duration import count_questions, estimate_minutes
+from app.domain.instruments.reserved_codes import TICK_PREFIX
+from app.domain.instruments.responses import NOT_TICKED, AnswerValue, applicable_items, format_answer
 from app.domain.instruments.text import print_answer
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Appearance
@@ -14,7 +15,7 @@ from app.i18n.languages import ENGLISH, Language, find_language
 from app.i18n.marking import N_
 from app.patient.forms.assets import FormAssets
 from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
-from app.patient.forms.questions import build_questions, list_recalls
+from app.patient.forms.questions import build_questions, list_recalls, name_ticks
 from app.patient.request import ParticipantRequest
 from app.services.capture.forms import FormDefinition, OpenForm
 from app.services.patient import home
@@ -28,7 +29,7 @@ def url_of_form(slot: str) -> str:
 
 
 def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
-    count = len(form.instrument.items) - len(form.leave_out)
+    count = count_questions(form.instrument, form.leave_out)
     return BeginPage(
         name=name_form(current, form.name, form.occasion),
         lang=_tag(form),
@@ -73,7 +74,7 @@ def form_page(
         mark=assets.mark,
         css=assets.css_auto if form.plan.appearance is Appearance.auto else assets.css,
         dark=form.plan.appearance is Appearance.auto,
-        runner=assets.runner,
+        runner=assets.list_runner if form.instrument.list_item else assets.runner,
         key=form.key,
         copyright_line=form.text.copyright,
         call=call,
@@ -86,18 +87,24 @@ def review_page(
     current: ParticipantRequest, form: OpenForm, answers: Mapping[str, AnswerValue]
 ) -> ReviewPage:
     url = url_of_form(form.slot.public_id)
+    ticked = name_ticks(form.items, form.text, answers)
+    asked = applicable_items(form.instrument, answers, form.leave_out)
+    shown = (item for item in asked if item.tick is None and answers[item.code] != NOT_TICKED)
     rows = []
-    for number, item in enumerate(applicable_items(form.instrument, answers, form.leave_out), start=1):
+    for number, item in enumerate(shown, start=1):
         value = answers[item.code]
+        names = ticked if item.lists else {}
+        words = "" if value is None else print_answer(item, form.text, value)
         rows.append(
             ReviewRow(
                 code=item.code,
                 number=number,
                 text=form.text.items[item.code],
-                answer="" if value is None else print_answer(item, form.text, value),
+                answer=" · ".join(names.values()) or words,
                 value=format_answer(item, value),
                 blank=value is None,
                 change_url=f"{url}#s-{item.code}",
+                ticks=tuple(TICK_PREFIX + code for code in names),
             )
         )
     return ReviewPage(

@@ -41,8 +41,21 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """One item in a list: the name of its box, and the words beside it."""
+
+    box: str
+    label: str
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One item with the answer the server knows.
+
+    `ticks` are the boxes of a list, whose `choices` then are "one or more" and "none of these". `box` is the
+    name of the box that decides whether this item is asked; `listed`: the box is its own; `tick`: the answer
+    that the box alone gives. `look` hides it where no script asks it: "" or " js-only".
 
     `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
     which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
@@ -64,6 +77,11 @@ class Question:
     high: int = 0
     decimals: int = 0
     direction: str = "ltr"  # of a row of numbers: where the smallest stands, in every language
+    ticks: tuple[Tick, ...] = ()
+    box: str = ""
+    listed: bool = False
+    tick: str = ""
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +120,7 @@ class FormPage:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One line of the check before sending; `value` and `blank` are sent again unchanged."""
+    """One line of the check before sending; `value`, `blank` and `ticks` (boxes) are sent again unchanged."""
 
     code: str
     number: int
@@ -111,6 +129,7 @@ class ReviewRow:
     value: str
     blank: bool
     change_url: str
+    ticks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

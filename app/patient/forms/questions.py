@@ -1,11 +1,12 @@
 """Turn an instrument, its words and the answers so far into the questions of a form document."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from app.domain.instruments.definition import Condition, Instrument, Item, ItemKind
-from app.domain.instruments.responses import format_answer, urgent_conditions
+from app.domain.instruments.reserved_codes import TICK_PREFIX
+from app.domain.instruments.responses import NOT_TICKED, format_answer, settle_list, urgent_conditions
 from app.domain.instruments.text import InstrumentText
-from app.patient.forms.pages import Choice, Question
+from app.patient.forms.pages import Choice, Question, Tick
 
 Answer = int | str | None
 
@@ -21,9 +22,21 @@ def build_questions(
 
     `leave_out` names items that the plan does not use, `marks` answers that it calls urgent.
     """
-    return tuple(
-        _question(item, text, answers, marks) for item in instrument.items if item.code not in leave_out
-    )
+    settled = settle_list(instrument, answers, leave_out)
+    items = [item for item in instrument.items if item.code not in leave_out]
+    return tuple(_question(item, items, text, settled, marks) for item in items)
+
+
+def is_ticked(code: str, answers: Mapping[str, Answer]) -> bool:
+    """Whether this item of a list is ticked, whatever it was answered with."""
+    return answers.get(code, NOT_TICKED) != NOT_TICKED
+
+
+def name_ticks(
+    items: Iterable[Item], text: InstrumentText, answers: Mapping[str, Answer]
+) -> Mapping[str, str]:
+    """The items of a list that are ticked, by their codes, with the words that stand there."""
+    return {item.code: text.name_of(item) for item in items if item.listed and is_ticked(item.code, answers)}
 
 
 def list_recalls(instrument: Instrument, text: InstrumentText, leave_out: Collection[str]) -> tuple[str, ...]:
@@ -33,9 +46,16 @@ def list_recalls(instrument: Instrument, text: InstrumentText, leave_out: Collec
 
 
 def _question(
-    item: Item, text: InstrumentText, answers: Mapping[str, Answer], marks: Collection[Condition]
+    item: Item,
+    items: Sequence[Item],
+    text: InstrumentText,
+    answers: Mapping[str, Answer],
+    marks: Collection[Condition],
 ) -> Question:
     value = answers.get(item.code)
+    if isinstance(value, int) and value < 0:  # a code: nothing is answered
+        value = None
+    hides = item.tick is not None or (item.box != "" and not is_ticked(item.box, answers))
     return Question(
         code=item.code,
         number=item.number,
@@ -44,15 +64,35 @@ def _question(
         choices=_ends(item, text) if item.typed_number else _choices(item, text),
         recall=text.recalls[item.recall] if item.recall else "",
         value=format_answer(item, value),
-        blank=item.code in answers and value is None,
+        blank=item.code in answers and answers[item.code] is None,
         skippable=item.skippable,
-        ask_if=_rule(item.condition),
-        urgent_if=" ".join(_rule(condition) for condition in urgent_conditions(item, marks)),
+        ask_if="" if item.box else _rule(item.condition),
+        urgent_if=" ".join(_urgent_rules(item, items, marks)),
         low=item.low,
         high=item.high,
         decimals=item.decimals,
         direction=item.direction.value,
+        ticks=_ticks(items, text, answers) if item.lists else (),
+        box=TICK_PREFIX + item.box if item.box else "",
+        listed=item.listed,
+        tick="" if item.tick is None else str(item.tick),
+        look=" js-only" if hides else "",
     )
+
+
+def _ticks(items: Iterable[Item], text: InstrumentText, answers: Mapping[str, Answer]) -> tuple[Tick, ...]:
+    return tuple(
+        Tick(TICK_PREFIX + item.code, text.name_of(item), is_ticked(item.code, answers))
+        for item in items
+        if item.listed
+    )
+
+
+def _urgent_rules(item: Item, items: Iterable[Item], marks: Collection[Condition]) -> Iterator[str]:
+    """When an answer is urgent; in a list so are the ticks that are answers themselves."""
+    asked = (each for each in items if each is item or (item.lists and each.tick is not None))
+    for each in asked:
+        yield from map(_rule, urgent_conditions(each, marks))
 
 
 def _ends(item: Item, text: InstrumentText) -> tuple[Choice, ...]:

@@ -19,6 +19,7 @@ from app.patient.forms.event_parser import parse_offline_batch, parse_pending_ev
 from app.patient.forms.form_parser import ParsedForm, parse_form
 from app.patient.forms.page_builders import begin_page, done_page, form_page, review_page, url_of_form
 from app.patient.forms.pages import DonePage
+from app.patient.forms.questions import is_ticked
 from app.patient.hand_over import take_back
 from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
 from app.patient.request import (
@@ -190,7 +191,7 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     keep_alive(current.context)
     slot, base = definition.slot.public_id, page.form.base or 0
     form = save_draft(current.context, current.cookie, slot, page.form.answers, base)
-    return _drafted(current, form, page)
+    return _drafted(current, form, page, known.rows.answers)
 
 
 def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
@@ -242,15 +243,28 @@ def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: 
     return render_block(current.request, thanks, "main", current.frame)
 
 
-def _drafted(current: ParticipantRequest, form: OpenForm, page: ParsedForm) -> Response:
-    """Without the runner: the draft is kept, then shown for review, or again for what is missing."""
+def _drafted(
+    current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
+) -> Response:
+    """Without the runner: the draft is kept, then shown for review, or again for what is missing.
+
+    `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
+    """
     answers = {**form.answers, **page.form.answers}
     missing = () if page.saves else _missing(form, answers)
+    newly = [code for code in missing if _is_asked_since(form, code, before)]
+    if newly and not page.invalid:
+        return RedirectResponse(f"{url_of_form(form.slot.public_id)}#s-{newly[0]}", 303)
     if page.invalid or missing:
         return _form(current, form, answers, missing, page.invalid)
     if page.saves:
         return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
     return current.show(review_page(current, form, answers))
+
+
+def _is_asked_since(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
+    box = form.instrument.item(code).box
+    return box != "" and not is_ticked(box, before)
 
 
 def _missing(form: OpenForm, answers: Mapping[str, AnswerValue]) -> tuple[str, ...]:

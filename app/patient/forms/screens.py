@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument, Item
-from app.domain.instruments.duration import estimate_minutes
+from app.domain.instruments.duration import count_questions, estimate_minutes
 from app.domain.instruments.responses import AnswerValue, condition_holds, without_unasked
 from app.domain.instruments.text import InstrumentText
 from app.domain.plans.plan import Plan
@@ -105,7 +105,7 @@ def _form(instrument: Instrument, text: InstrumentText, plan: Plan) -> OpenForm:
 
 
 def _begin(instrument: Instrument, text: InstrumentText) -> BeginPage:
-    count = len(instrument.items)
+    count = count_questions(instrument)
     return BeginPage(
         name=text.name,
         lang=(find_language(text.lang) or ENGLISH).tag,

@@ -8,6 +8,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.domain.instruments.responses import NOT_TICKED
 from app.domain.instruments.text import print_answer
 from app.domain.plans.plan import Appearance
 from app.domain.plans.windows import local_day
@@ -15,6 +16,7 @@ from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
 from app.patient.forms.page_builders import call_because_of, name_form
+from app.patient.forms.questions import name_ticks
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.patient.correction_news import CorrectionNews, CorrectionState, list_correction_news
@@ -225,12 +227,15 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
 
 
 def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Said) -> AnswersPage:
-    rows = []
+    rows, answers = [], submitted.answers
+    ticked = name_ticks(submitted.instrument.items, submitted.text, answers)
     for item in submitted.instrument.items:
-        if item.code in submitted.answers:
-            value = submitted.answers[item.code]
-            answer = "" if value is None else print_answer(item, submitted.text, value)
-            rows.append((item.number, submitted.text.items[item.code], answer))
+        if answers.get(item.code, NOT_TICKED) == NOT_TICKED:
+            continue
+        value = answers[item.code]
+        answer = "" if value is None else print_answer(item, submitted.text, value)
+        names = " · ".join(ticked.values()) if item.lists else ""
+        rows.append((item.number, submitted.text.items[item.code], names or answer))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(
         form=_line(current, submitted.form, said),

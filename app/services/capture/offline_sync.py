@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from app.domain.capture.answers import SubmittedAnswer, check_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.outbox import checksum_matches, credible_capture, item_of_token
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import OPEN, AnswerValue
 from app.domain.plans.status import SlotFacts
 from app.domain.plans.windows import Window
 from app.domain.records.audit import AuditEvent
@@ -127,7 +127,8 @@ def _after_submission(
     fresh: Sequence[SubmittedAnswer],
 ) -> SyncResult:
     """The form was submitted before: answers that differ from the response are quarantined."""
-    different = [answer for answer in fresh if first.answers.get(answer.item, answer) != answer.value]
+    answered = [answer for answer in fresh if answer.value != OPEN]
+    different = [answer for answer in answered if first.answers.get(answer.item, answer) != answer.value]
     if not different:
         return SyncResult(SyncOutcome.submitted, first.out_of_window, first.public_id)
     _quarantine(context, slot_id, different, "already_submitted")
@@ -156,9 +157,15 @@ def _quarantine(
 
 
 def _documents(answers: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue]]:
-    """As few documents as hold every answer: an item that was answered twice stands in two of them."""
+    """As few documents as hold every answer: an item that was answered twice stands in two of them.
+
+    That an item was ticked or begun anew is left out where its answer follows.
+    """
     documents: list[dict[str, AnswerValue]] = []
+    last = {answer.item: answer for answer in answers}
     for answer in answers:
+        if answer.value == OPEN and last[answer.item] is not answer:
+            continue
         free = next((document for document in documents if answer.item not in document), None)
         if free is None:
             documents.append(free := {})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.domain.capture.slot_view import SlotView
+from app.domain.instruments.responses import list_unticked, without_codes
 from app.domain.plans.publication import PublishedChange, SlotChange
 from app.domain.plans.schedule import AnchorDate
 from app.domain.records.access import Actor
@@ -19,6 +20,8 @@ from app.storage.tables.schedule import Disposition, Slot, VisitRecord
 from app.storage.tables.studies import Site
 
 PATIENT_CORRECTION = "PATIENT_CORRECTION"
+NOT_TICKED_STATUS = "not_ticked"
+"""What the feed says of an item that stood in a form's list and was not ticked: it has no answer."""
 _DIARY = "diary:read"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 """What a reason from a closed list looks like; anything else is somebody's own words."""
@@ -222,7 +225,9 @@ def slot_event(
         sections = _with_words(sections, slot.missed_note)
     if response is not None:
         sections["response"] = _section(response_payload(response))
-        sections["answers"] = _section(response.answers, "answers:read")
+        sections["answers"] = _section(dict(without_codes(response.answers)), "answers:read")
+        if unticked := list_unticked(response.answers):
+            sections["item_status"] = _section(dict.fromkeys(unticked, NOT_TICKED_STATUS), "answers:read")
         sections["scores"] = _section(response.scores, "scores:read")
     return FeedEventDraft(
         type=f"{kind}.{change.value}",

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.instruments.duration import estimate_minutes
+from app.domain.instruments.duration import count_questions, estimate_minutes
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
@@ -32,7 +32,10 @@ COMPLETED = "completed"
 
 @dataclass(frozen=True, slots=True)
 class DueForm:
-    """A form that can be filled in now; `until_on` is the last local day on which it can be."""
+    """A form that can be filled in now; `until_on` is the last local day on which it can be.
+
+    `counts`: that so many of its questions are answered says something, because all are asked.
+    """
 
     slot: str
     status: Status
@@ -41,6 +44,7 @@ class DueForm:
     for_day: date | None
     questions: int
     answered: int
+    counts: bool
     until_on: date
 
     @property
@@ -218,8 +222,9 @@ def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
         name=form.name,
         occasion=form.occasion,
         for_day=slot.for_day,
-        questions=len(form.items),
+        questions=count_questions(form.instrument, form.leave_out),
         answered=answered,
+        counts=form.instrument.list_item is None,
         until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )
 

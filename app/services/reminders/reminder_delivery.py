@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.domain.instruments.duration import estimate_minutes
+from app.domain.instruments.duration import count_questions, estimate_minutes
 from app.domain.plans.reminders import (
     STALE_AFTER,
     StaffReminderRefusal,
@@ -193,7 +193,7 @@ def _note(
     return ReminderContent(
         study=plan.neutral_name[participant.language],
         diary=slot.for_day is not None,
-        minutes=estimate_minutes(sum(item.code not in left_out for item in instrument.items)),
+        minutes=estimate_minutes(count_questions(instrument, left_out)),
         closes_on=closes_on,
         link=f"{installation.public_url}/",
         phone=site.phone,

@@ -18,7 +18,7 @@
   }
   function valueOf(code) {
     var row = document.getElementById('item_' + code), chosen = row && !row.hidden && chosenIn(row);
-    return chosen && chosen.value !== 'blank' ? Number(chosen.value) : null;
+    return chosen && chosen.value >= 0 ? Number(chosen.value) : null; // neither left blank nor not ticked
   }
   // The same rule as on the phone and on the server: a question that is not asked asks no other either.
   function holds(rule) {
@@ -82,6 +82,9 @@
     } else if (/^[0-9]$/.test(typed)) {
       event.preventDefault();
       typeDigit(row, typed);
+    } else if (typed === '.' || typed === '\u3002') {
+      event.preventDefault();
+      if (choose(row, '-1')) { move(row, 1); } // not ticked in a list
     } else if (typed === '-' || typed === '\u2013' || typed === '\u2014') {
       event.preventDefault();
       if (choose(row, 'blank')) { move(row, 1); }

@@ -4,7 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from app.domain.instruments.definition import Instrument, Item, Scale
-from app.domain.instruments.responses import AnswerValue, ValidAnswers, applicable_items, validate_answer
+from app.domain.instruments.responses import (
+    NOT_TICKED,
+    AnswerValue,
+    ValidAnswers,
+    applicable_items,
+    validate_answer,
+)
 from app.domain.instruments.scoring.eortc import EortcLinear
 from app.domain.instruments.scoring.score import ScaleScore, Score
 from app.domain.instruments.scoring.worst_of import WorstOf
@@ -47,7 +53,8 @@ def score_answers(
 ) -> tuple[Score, ...]:
     """Every scale of the instrument, in its order, from raw answers, which stay as they are.
 
-    Items that conditions do not ask, and those of `leave_out`, count neither as asked nor as answered.
+    Items that conditions do not ask or that were not ticked, and those of `leave_out`, count neither as asked
+    nor as answered.
     Raises Refused: "unknown_item", or as `validate_answer` for an answer that the item cannot have;
     `ValidAnswers` are trusted.
     """
@@ -56,7 +63,11 @@ def score_answers(
     algorithm = find_algorithm(instrument.algorithm)
     items = applicable_items(instrument, answers, leave_out)
     number = _trusted_number if isinstance(answers, ValidAnswers) else _number
-    numbers = {item.code: number(item, answers.get(item.code)) for item in items}
+    numbers = {
+        item.code: number(item, answers.get(item.code))
+        for item in items
+        if answers.get(item.code) != NOT_TICKED
+    }
     results: dict[str, ScaleScore] = {}
     for scale in instrument.scales:
         if scale.parts:

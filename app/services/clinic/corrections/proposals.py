@@ -16,6 +16,7 @@ from app.domain.capture.corrections import (
 from app.domain.capture.document import complete_document
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import (
+    NOT_TICKED,
     AnswerValue,
     ValidAnswers,
     condition_holds,
@@ -167,10 +168,16 @@ def corrected_document(
 ) -> ValidAnswers:
     """The answers with these corrections, without those that are no longer asked.
 
-    Raises Refused "unanswered" naming what is asked now and has no answer.
+    Raises Refused "unanswered" naming what is asked now and has no answer, or the question over a list that
+    says "none of these" while something of it gets an answer; "nothing_ticked" the other way round.
     """
     instrument, leave_out = definition.instrument, definition.leave_out
     corrected = {**answers, **{each.item: each.value for each in corrections}}
+    over = instrument.list_item
+    if over is not None and corrected.get(over.code) == 0:
+        listed = [each for each in corrections if instrument.item(each.item).listed]
+        if any(each.value != NOT_TICKED for each in listed):
+            raise Refused("unanswered", items=(over.code,))
     applicable = ValidAnswers(without_unasked(instrument, corrected, leave_out))
     return complete_document(instrument, applicable, leave_out, reviewed=True)
 

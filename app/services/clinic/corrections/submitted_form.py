@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.desk.history import find_history_subject
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import OPEN, AnswerValue
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
@@ -186,6 +186,8 @@ def _revisions(
     saved = select(AnswerEvent).where(AnswerEvent.slot_id == slot.id)
     by_item: dict[str, list[AnswerRevision]] = defaultdict(list)
     for row in session.exec(saved.order_by(col(AnswerEvent.revision))):
+        if row.value == OPEN:  # ticked in a list, and not answered yet
+            continue
         by_item[row.item].append(
             AnswerRevision(row.words if row.value is None else row.value, row.received_at)
         )

@@ -12,6 +12,7 @@ from app.domain.capture.corrections import names_somebody
 from app.domain.capture.document import complete_document
 from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
 from app.domain.instruments.responses import (
+    NOT_TICKED,
     AnswerValue,
     ValidAnswers,
     parse_typed_answer,
@@ -112,7 +113,8 @@ def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed:
     "not_expected", "same_answers_sent", "no_translation", "date_in_future", "before_enrolment",
     "paper_needed", "words_too_long", "identifying_words", "paper_reason_needed", "unknown_choice",
     "outside_reason_needed", "late_reason_needed", "second_by_another", "paper_unsettled", "blank_and_typed"
-    naming the item, "unanswered" naming the items, and as `parse_typed_answer` and `check_form_wording`.
+    naming the item, "unanswered" naming the items, "nothing_ticked", and as `parse_typed_answer` and
+    `check_form_wording`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
@@ -242,6 +244,8 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
             answers[item.code] = validate_answer(item, None)
         elif given:
             answers[item.code] = parse_typed_answer(item, each.typed)
+        elif item.listed and not item.has_choices:
+            answers[item.code] = NOT_TICKED  # an empty line beside the box of a list
     instrument, leave_out = definition.instrument, definition.leave_out
     asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
     return complete_document(instrument, asked, leave_out, reviewed=True)

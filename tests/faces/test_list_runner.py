@@ -1,0 +1,141 @@
+"""A form that begins with a list, in a real browser: ticks, what is asked of them, taking them back."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app.domain.instruments.responses import NOT_TICKED, OPEN
+from tests.faces import page_samples as samples
+from tests.faces.phones import Phone, phone_with
+from tests.page_time import wait_until
+
+LISTED = [item.code for item in samples.instrument(samples.LISTED, "en")[0].items if item.listed]
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Phone]:
+    yield from phone_with(chromium, samples.form(samples.LISTED))
+
+
+def tick(phone: Phone, words: str) -> None:
+    phone.page.locator("#s-any_symptom .o").get_by_text(words, exact=True).click()
+
+
+def newest(phone: Phone) -> dict[str, object]:
+    """What the server holds of each item."""
+    return {str(event["item"]): event["value"] for event in phone.desk.events}
+
+
+def expect_held(phone: Phone, **values: object) -> None:
+    wait_until(phone.page, lambda: newest(phone).items() >= values.items())
+
+
+@pytest.mark.req("CAP-06")
+def test_none_of_these_is_a_whole_diary_in_three_taps(phone: Phone) -> None:
+    assert phone.question == "What did you have on this day?"
+    phone.next()
+    expect(phone.page.locator("#m-none")).to_be_visible()
+    expect(phone.page.locator("#leave")).to_be_hidden()
+    tick(phone, "Pain")
+    tick(phone, "None of these")
+    assert phone.page.locator("#s-any_symptom .o :checked").count() == 1
+    phone.next()
+    assert phone.question == "Check your answers"
+    assert phone.page.inner_text("#rows > div dd >> nth=0") == "None of these"
+    assert phone.page.locator("#rows > div").count() == 1
+    phone.next()
+    phone.page.wait_for_url("**/done")
+    assert newest(phone) == {"pain": NOT_TICKED, "any_symptom": 0}
+    sent = phone.desk.sent[0]
+    assert not [name for name in sent if name.startswith("tick_")]
+    assert (sent["any_symptom"], "pain" in sent) == ("0", False)
+
+
+def test_what_is_ticked_is_asked_and_what_is_taken_back_is_not_sent(phone: Phone) -> None:
+    tick(phone, "Pain")
+    tick(phone, "Cough")
+    expect_held(phone, pain=OPEN, any_symptom=OPEN)
+    assert set(newest(phone)) == {
+        "pain",
+        "cough",
+        "any_symptom",
+    }  # of what was only looked at nothing is said
+    phone.next()
+    assert (phone.question, phone.page.title()[:15]) == ("How bad was your pain?", "Question 2 of 3")
+    expect_held(phone, any_symptom=1, fatigue=NOT_TICKED, fever=NOT_TICKED, other=NOT_TICKED)
+    assert set(newest(phone)) == {"any_symptom", *LISTED}
+    phone.choose(7)
+    phone.next()
+    phone.page.click("#back")
+    expect(phone.page.locator(".q.on h1")).to_have_text("How bad was your pain?")
+    phone.page.click("#back")
+    tick(phone, "Pain")
+    expect_held(phone, pain=NOT_TICKED)
+    phone.next()
+    assert phone.question == "How bad was your cough?"
+    phone.choose(3)
+    phone.next()
+    assert [each.inner_text() for each in phone.page.locator("#rows dd:nth-of-type(1)").all()] == [
+        "Cough",
+        "3",
+    ]
+    phone.page.click("#rows a >> nth=0")
+    tick(phone, "Pain")
+    phone.next()
+    assert phone.question == "How bad was your pain?"  # asked again: what was given before is gone
+    assert phone.page.locator(".q.on :checked").count() == 0
+    phone.choose(2)
+    phone.next()
+    while phone.question != "Check your answers":
+        phone.next()
+    phone.next()
+    phone.page.wait_for_url("**/done")
+    sent = phone.desk.sent[0]
+    assert {name for name in sent if name.startswith("tick_")} == {"tick_pain", "tick_cough"}
+    assert (sent["any_symptom"], sent["pain"], sent["cough"]) == ("1", "2", "3")
+    values = [event["value"] for event in phone.desk.events if event["item"] == "pain"]
+    assert values == [OPEN, 7, NOT_TICKED, OPEN, 2]
+
+
+def test_a_tick_that_says_it_all_calls_at_once_and_leads_on(phone: Phone) -> None:
+    expect(phone.page.locator("#urgent p")).to_be_hidden()
+    tick(phone, "Fever")
+    expect(phone.page.locator("#urgent p")).to_be_visible()
+    phone.next()
+    assert phone.question == "What was your highest temperature, in °C?"
+    phone.page.fill(".q.on input", "38,5")
+    phone.next()
+    expect(phone.page.locator("#urgent p")).to_be_visible()
+    assert phone.page.locator("#rows > div").count() == 2
+    expect_held(phone, fever=1, temperature=385)
+    phone.page.click("#rows a >> nth=0")
+    tick(phone, "Fever")
+    tick(phone, "Low mood")
+    phone.next()
+    assert phone.question == "How low was your mood?"
+    expect_held(phone, fever=NOT_TICKED, temperature=OPEN)
+    expect(phone.page.locator("#urgent p")).to_be_hidden()
+
+
+def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
+    open_list = {"any_symptom": OPEN, "pain": OPEN, "cough": NOT_TICKED}
+    for phone in phone_with(chromium, samples.form(samples.LISTED, "en", open_list)):
+        assert phone.question == "What did you have on this day?"
+        assert phone.page.locator("#s-any_symptom .o :checked").count() == 1
+    shut = {**dict.fromkeys(LISTED, NOT_TICKED), "any_symptom": 1, "pain": 4, "sleep": OPEN}
+    for phone in phone_with(chromium, samples.form(samples.LISTED, "en", shut)):
+        assert phone.question == "How bad was your sleep?"
+        phone.desk.save = 503
+        phone.choose(0)
+        phone.page.click("#back")
+        phone.page.click("#back")
+        tick(phone, "Pain")
+        tick(phone, "Cough")
+        phone.page.wait_for_timeout(50)
+        phone.desk.save = 204
+        phone.page.reload()  # what the phone kept stands in the list again, although no server told it
+        assert phone.question == "What did you have on this day?"
+        ticked = phone.page.locator("#s-any_symptom .o :checked + span")
+        assert [each.inner_text() for each in ticked.all()] == ["Cough", "Poor sleep"]
+        expect_held(phone, pain=NOT_TICKED, cough=OPEN, sleep=0, any_symptom=OPEN)

@@ -1,0 +1,107 @@
+"""A diary that begins with a list: without a script on the phone, on paper and at the desk."""
+
+import re
+
+import pytest
+from sqlmodel import select
+
+from app.domain.instruments.responses import NOT_TICKED, OPEN
+from app.domain.records.access import Role
+from app.storage.tables.capture import AnswerEvent, Response
+from tests.faces.clinics import ClinicFixture
+from tests.faces.desk_pages import hidden_of, page
+from tests.faces.visitors import Phone, heading, invited
+from tests.markup import parsed
+from tests.services.people import START
+
+ANSWERED = {"tick_pain": "1", "tick_fever": "1", "pain": "4", "temperature": "38.5"}
+
+
+@pytest.fixture
+def phone(clinic: ClinicFixture) -> Phone:
+    clinic.person.randomise(START.date(), START)
+    phone = invited(clinic.app, clinic.person)
+    phone.activate()
+    return phone
+
+
+def held(phone: Phone) -> dict[str, int | None]:
+    """What the draft holds of each item."""
+    with phone.person.installation.read() as session:
+        events = select(AnswerEvent).order_by(AnswerEvent.__table__.c.revision)  # type: ignore[attr-defined]
+        return {row.item: row.value for row in session.exec(events)}
+
+
+def shown_without_script(html: str) -> set[str]:
+    """The questions that a reader without a script sees."""
+    return {
+        code for look, code in re.findall(r'<section class="q( js-only)?" id="s-(\w+)"', html) if not look
+    }
+
+
+@pytest.mark.req("CAP-20")
+def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone) -> None:
+    slot = phone.begin("D0")
+    assert shown_without_script(phone.client.get(f"/f/{slot}").text) == {"any_symptom"}
+    empty = phone.send(slot, {}, reviewed="")
+    assert (empty.status_code, "Question 1: you have not answered" in empty.text) == (422, True)
+    both = phone.send(slot, {"tick_sleep": "1", "any_symptom": "0"}, reviewed="")
+    assert (both.status_code, "Question 1: this answer is not possible" in both.text) == (422, True)
+    listed = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
+    assert (listed.status_code, listed.headers["location"]) == (303, f"/f/{slot}#s-pain")
+    assert shown_without_script(phone.client.get(f"/f/{slot}").text) == {"any_symptom", "pain", "temperature"}
+    assert (held(phone)["pain"], held(phone)["cough"]) == (OPEN, NOT_TICKED)
+    forgot = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
+    assert (forgot.status_code, "Question 3: you have not answered" in forgot.text) == (422, True)
+    review = phone.send(slot, ANSWERED, reviewed="")
+    assert (review.status_code, heading(review)) == (200, "Check your answers")
+    told = parsed(review.text).one("dl", id="rows").text
+    assert "1. What did you have on this day? Pain · Fever" in told
+    assert ("2. How bad was your pain? 4" in told, "3. What was your highest" in told) == (True, True)
+    assert "call now" in review.text
+    taken_back = phone.send(slot, {**ANSWERED, "tick_fever": ""} | {"blank_pain": "1"}, reviewed="")
+    assert taken_back.status_code == 200
+    fields = {name: value for name, value in hidden_of(taken_back).items() if name not in ("reviewed",)}
+    assert phone.send(slot, fields).status_code == 303
+
+
+def test_what_is_no_longer_ticked_is_not_sent(clinic: ClinicFixture, phone: Phone) -> None:
+    slot = phone.begin("D0")
+    phone.send(slot, ANSWERED, reviewed="")
+    unticked = {name: value for name, value in ANSWERED.items() if name != "tick_pain"}
+    review = phone.send(slot, unticked, reviewed="")  # the radio button of the pain is still chosen
+    assert "How bad was your pain" not in parsed(review.text).one("dl", id="rows").text
+    assert phone.send(slot, hidden_of(review)).status_code == 303
+    with phone.person.installation.read() as session:
+        answers = session.exec(select(Response)).one().answers
+    assert (answers["pain"], answers["fever"], answers["temperature"]) == (NOT_TICKED, 1, 385)
+    nurse, reader = clinic.browser(Role.NURSE), clinic.browser(Role.MONITOR)
+    form = f"{clinic.url}/forms/{slot}"
+    card = page(reader, form).one("main").text
+    assert re.search("Not ticked *: Tiredness · Chest pain · Cough · Shortness of breath", card), card
+    assert "3. How bad was your pain? Not ticked Changed once before sending" in card
+    proposal = page(nurse, f"{form}/correction?item=pain&item=fever")
+    values = [each["value"] for each in proposal.one("select", id="new_fever").all("option")]
+    assert values == ["", str(NOT_TICKED), "1"]
+    assert proposal.one("select", id="new_pain").all("option")[1].text == "Not ticked"
+
+
+@pytest.mark.req("CAP-21")
+def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone: Phone) -> None:
+    nurse, url = clinic.browser(Role.NURSE), f"{clinic.url}/forms/{phone.slot('D0')}/paper"
+    asked = page(nurse, url)
+    labels = [each.text for each in asked.one("fieldset", id="item_vomiting").all("label")]
+    assert labels[:2] == ["Not ticked", "0: None"]
+    assert "A full stop means not ticked." in asked.one("main").text
+    typed = {"collected_on_year": "2026", "collected_on_month": "3", "collected_on_day": "2"}
+    typed |= {"paper": "sheet 2", "reason": "prefers_paper", "a_any_symptom": "1"}
+    items = [
+        each["id"].removeprefix("item_")
+        for each in asked.all("fieldset")
+        if str(each.get("id", "")).startswith("item_")
+    ]
+    typed |= {f"a_{code}": str(NOT_TICKED) for code in items if code not in ("any_symptom", "temperature")}
+    refused = nurse.post(url, data=hidden_of(nurse.get(url)) | typed)
+    assert (refused.status_code, "Please tick what was there" in refused.text) == (422, True)
+    done = nurse.post(url, data=hidden_of(nurse.get(url)) | typed | {"a_cough": "6"})
+    assert done.status_code == 303, parsed(done.text).one("main").text

@@ -1,0 +1,185 @@
+"""A diary that begins with a list: on phones, offline, on paper, in corrections and in the feed."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.outbox import item_tokens, record_checksum
+from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
+from app.domain.records.access import Role
+from app.services.audit.audit_verification import verify_trail
+from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, accept_offline_answers
+from app.services.clinic.corrections.proposals import ProposedAnswer
+from app.services.clinic.corrections.submitted_form import view_submitted_form
+from app.services.clinic.paper.entries import TypedAnswer
+from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.patient.home import get_home
+from app.storage.queries.matters.answers import list_conflicting_items
+from app.storage.tables.capture import Quarantine
+from app.storage.tables.studies import Site
+from tests.refusals import refusal_of
+from tests.services.correcting import APPROVED, SENT, TODAY, entry, events_of, propose, versions
+from tests.services.paper_forms import enter, paper
+from tests.services.people import START, Person, asking_by_list, days, enrolled
+from tests.services.sending import response, rows
+from tests.services.signer import Signer
+
+NEXT = TODAY + days(1)
+
+
+@pytest.fixture
+def installation(lone_installation: Installation) -> Installation:
+    return asking_by_list(lone_installation)
+
+
+@pytest.fixture
+def person(installation: Installation, lone_site: Site) -> Person:
+    someone = enrolled(installation, lone_site, "0571-002")
+    someone.randomise(TODAY, START)
+    return someone
+
+
+def codes(person: Person) -> list[str]:
+    """The items of the list that this study asks, in their order."""
+    items = person.installation.library.instrument("symptom-diary", "1.1").items
+    return [item.code for item in items if item.listed and item.code != "other"]
+
+
+def day(person: Person, **said: AnswerValue) -> dict[str, AnswerValue]:
+    """A day on which these were ticked."""
+    return {"any_symptom": 1, **dict.fromkeys(codes(person), NOT_TICKED), **said}
+
+
+def tick(item: str, value: int) -> ProposedAnswer:
+    return ProposedAnswer(item, str(value), "wrong_tap")
+
+
+def given(*answers: tuple[str, AnswerValue], first: int = 1, base: int = 0) -> Iterable[SubmittedAnswer]:
+    return (SubmittedAnswer(seq, base, item, value) for seq, (item, value) in enumerate(answers, start=first))
+
+
+@pytest.mark.req("CAP-11", "EDC-05")
+def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
+    installation: Installation, person: Person
+) -> None:
+    person.begin("D0", START)
+    person.save("D0", START, *given(("pain", OPEN), ("fever", 1), ("any_symptom", OPEN)))
+    home = get_home(ParticipantContext(installation, person.participant(START), START))
+    assert home.urgent, "a tick that means call now counts before the list is gone through"
+    assert [(form.questions, form.minutes, form.counts) for form in home.due if form.for_day] == [
+        (1, 1, False)
+    ]
+    said = day(person, pain=OPEN, fever=1)
+    refused = refusal_of(lambda: person.submit("D0", SENT, said))
+    assert (refused.code, refused.details["items"]) == ("unanswered", ("pain", "temperature"))
+    nothing = refusal_of(lambda: person.submit("D0", SENT, day(person)))
+    assert (nothing.code, nothing.details["item"]) == ("nothing_ticked", "any_symptom")
+    person.submit("D0", SENT, day(person, pain=0, fever=1, temperature=None, cough=None, sleep=NOT_TICKED))
+    assert response(person).answers == day(person, pain=0, fever=1, temperature=None, cough=None)
+    (told,) = events_of(installation, "diary.completed")
+    answers = {"any_symptom": 1, "pain": 0, "cough": None, "fever": 1, "temperature": None}
+    assert told["data"]["answers"] == answers
+    unticked = [code for code in codes(person) if code not in answers]
+    assert told["data"]["item_status"] == dict.fromkeys(unticked, "not_ticked")
+    assert (told["scopes"]["item_status"], len(told["digests"]["item_status"])) == ("answers:read", 64)
+    assert verify_trail(installation) == []
+
+
+def test_none_of_these_leaves_nothing_ticked_whatever_was_said_before(person: Person) -> None:
+    person.begin("D0", START)
+    person.save("D0", START, *given(("pain", 7), ("fever", 1), ("temperature", 391), ("any_symptom", 0)))
+    home = get_home(ParticipantContext(person.installation, person.participant(START), START))
+    assert not home.urgent
+    person.submit("D0", SENT, {"any_symptom": 0, "pain": 7})
+    assert response(person).answers == day(person, any_symptom=0)
+
+
+@pytest.mark.req("CAP-15")
+def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> None:
+    person.begin("D0", START)
+    person.save("D0", START, *given(*day(person, pain=OPEN).items()))
+    person.save("D0", START, *given(*day(person, cough=OPEN).items()), client="other")
+    with person.installation.read() as session:
+        listed = list_conflicting_items(session, person.row().id or 0)
+    assert {each.item for each in listed} == {"pain", "cough"}
+    person.submit("D0", SENT, day(person, pain=4))
+    assert response(person).answers == day(person, pain=4)
+
+
+def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:
+    slot = person.begin("D0", START)
+    person.submit("D0", SENT, day(person, pain=4))
+    definition = person.installation.library.instrument("symptom-diary", "1.1")
+    asked = [item.code for item in definition.items if item.code != "other"]
+    signs = item_tokens(len(asked), person.installation.secret_box.keyed_digest("outbox", slot))
+
+    def kept(*answers: tuple[str, AnswerValue]) -> OfflineBatch:
+        made = []
+        for each in given(*answers):
+            bare = replace(each, item=signs[asked.index(each.item)], device_at=START, skew=0, offline=True)
+            made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
+        return OfflineBatch("box", made, None, 0)
+
+    def bring(batch: OfflineBatch) -> SyncOutcome:
+        context = ParticipantContext(person.installation, person.participant(SENT), SENT)
+        return accept_offline_answers(context, person.cookie, slot, batch).outcome
+
+    same = kept(("pain", OPEN), ("pain", 4), ("cough", NOT_TICKED))
+    assert bring(same) is SyncOutcome.submitted
+    assert bring(kept(("pain", OPEN), ("pain", NOT_TICKED), ("cough", OPEN))) is SyncOutcome.quarantined
+    (apart,) = rows(person, Quarantine)
+    assert apart.answers == {"pain": NOT_TICKED}
+
+
+@pytest.mark.req("CAP-18")
+def test_paper_says_of_each_symptom_whether_it_is_ticked(person: Person) -> None:
+    none = paper(answers=[TypedAnswer("any_symptom", "0")])
+    enter(person, none, SENT, "D0")
+    assert response(person).answers == day(person, any_symptom=0)
+    ticked = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(person)]
+    some = [TypedAnswer("any_symptom", "1"), *ticked]
+    empty = refusal_of(lambda: enter(person, paper(NEXT, answers=some), SENT + days(1), "D1"))
+    assert empty.code == "nothing_ticked"
+    half = [TypedAnswer("any_symptom", "1"), TypedAnswer("fever", "1"), *ticked[:3]]
+    gaps = refusal_of(lambda: enter(person, paper(NEXT, answers=half), SENT + days(1), "D1"))
+    assert "temperature" in str(gaps.details["items"])
+    wrong = [*some, TypedAnswer("fever", "0")]
+    assert (
+        refusal_of(lambda: enter(person, paper(NEXT, answers=wrong), SENT + days(1), "D1")).code
+        == "out_of_range"
+    )
+
+
+@pytest.mark.req("COR-01", "COR-04")
+def test_a_correction_ticks_and_takes_back(
+    installation: Installation, person: Person, lone_site: Site
+) -> None:
+    investigator = Signer(installation, lone_site, "zhang", Role.INVESTIGATOR)
+    person.begin("D0", START)
+    person.save("D0", START, *given(("pain", OPEN), ("pain", 4)))
+    person.submit("D0", SENT, day(person, pain=4))
+    only = refusal_of(lambda: propose(person, entry(tick("pain", NOT_TICKED)), visit="D0"))
+    assert (only.code, only.details["item"]) == ("nothing_ticked", "any_symptom")
+    swap = propose(person, entry(tick("pain", NOT_TICKED), tick("cough", 6)), visit="D0")
+    investigator.decide(person, swap, SENT, APPROVED)
+    (told,) = events_of(installation, "diary.amended")
+    assert (told["data"]["answers"], told["changed"]) == (
+        {"any_symptom": 1, "cough": 6},
+        ["answers.pain", "answers.cough"],
+    )
+    assert told["data"]["item_status"]["pain"] == "not_ticked"
+    seen = view_submitted_form(
+        StaffContext(installation, investigator.actor, SENT),
+        person.row().id or 0,
+        person.slot("D0").public_id,
+    )
+    assert seen is not None
+    assert seen.revisions == {}, "that it was ticked before it was answered is no answer replaced"
+    none = propose(person, entry(tick("any_symptom", 0), version=2), visit="D0")
+    investigator.decide(person, none, SENT + days(1), APPROVED)
+    assert versions(installation)[-1].answers == day(person, any_symptom=0)
+    back = refusal_of(lambda: propose(person, entry(tick("pain", 3), version=3), visit="D0"))
+    assert (back.code, back.details["items"]) == ("unanswered", ("any_symptom",))
