@@ -7,12 +7,14 @@ from sqlmodel import select
 
 from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.records.access import Role
+from app.patient.forms.screens import answers_leading_to, complete_answers, list_screens
 from app.storage.tables.capture import AnswerEvent, Response
+from tests.faces import page_samples as samples
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import Phone, heading, invited
 from tests.markup import parsed
-from tests.services.people import START
+from tests.services.people import START, library
 
 ANSWERED = {"tick_pain": "1", "tick_fever": "1", "pain": "4", "temperature": "38.5"}
 
@@ -105,3 +107,18 @@ def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone
     assert (refused.status_code, "Please tick what was there" in refused.text) == (422, True)
     done = nurse.post(url, data=hidden_of(nurse.get(url)) | typed | {"a_cough": "6"})
     assert done.status_code == 303, parsed(done.text).one("main").text
+
+
+def test_the_picture_of_a_question_opens_where_it_is_asked() -> None:
+    listed, text = samples.instrument(samples.LISTED, "en")
+    at = {item.code: answers_leading_to(listed, item) for item in listed.items}
+    assert at["any_symptom"] == {}
+    assert at["pain"] == {"any_symptom": 1, "fatigue": 0, "pain": OPEN}
+    assert (at["temperature"]["fever"], "temperature" in at["temperature"]) == (1, False)
+    assert (at["rash"]["fever"], at["rash"]["rash"]) == (NOT_TICKED, OPEN)
+    assert complete_answers(listed)["fever"] == 1
+    shown = [
+        screen.name
+        for screen in list_screens(listed, text, library().plan("sbrt-nsclc", "1.1"), samples.assets())
+    ]
+    assert (shown[:2], "fever" in shown) == (["begin", "any_symptom"], False)

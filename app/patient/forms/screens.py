@@ -7,7 +7,13 @@ from datetime import date, datetime
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.duration import count_questions, estimate_minutes
-from app.domain.instruments.responses import AnswerValue, condition_holds, without_unasked
+from app.domain.instruments.responses import (
+    NOT_TICKED,
+    OPEN,
+    AnswerValue,
+    condition_holds,
+    without_unasked,
+)
 from app.domain.instruments.text import InstrumentText
 from app.domain.plans.plan import Plan
 from app.i18n.languages import ENGLISH, find_language
@@ -46,11 +52,11 @@ def list_screens(
 ) -> Iterator[Screen]:
     """The first page, each item whether always asked or not, and the check before sending.
 
-    An item's page is the whole form with answers at which the runner opens there; `plan` lends the
-    settings of a study, but leaves no item out.
+    An item's page is the whole form with answers at which the runner opens there; one that its tick answers
+    has none. `plan` lends the settings of a study, but leaves no item out.
     """
     yield Screen("begin", "", _begin(instrument, text))
-    for item in instrument.items:
+    for item in (each for each in instrument.items if each.tick is None):
         page = form_page(_form(instrument, text, plan), assets, answers_leading_to(instrument, item))
         yield Screen(item.code, item.code, page)
     yield Screen("review", "", form_page(_form(instrument, text, plan), assets, complete_answers(instrument)))
@@ -60,7 +66,8 @@ def answers_leading_to(instrument: Instrument, item: Item) -> dict[str, AnswerVa
     """Answers to all that comes before the item, and such that the item is asked."""
     needed = _needed(instrument, item)
     before = instrument.items[: instrument.items.index(item)]
-    return without_unasked(instrument, {each.code: needed.get(each.code, _calm(each)) for each in before})
+    answers = {each.code: needed.get(each.code, _calm(each)) for each in before}
+    return without_unasked(instrument, answers | ({item.code: OPEN} if item.listed else {}))
 
 
 def complete_answers(instrument: Instrument) -> dict[str, AnswerValue]:
@@ -83,6 +90,8 @@ def _needed(instrument: Instrument, item: Item) -> dict[str, int]:
 
 def _calm(item: Item) -> AnswerValue:
     """An answer that calls for nothing: the lowest, or the highest where the lowest is urgent."""
+    if item.tick is not None:
+        return NOT_TICKED
     if item.free_text:
         return None if item.skippable else "-" * item.low
     urgent = item.urgent is not None and condition_holds(item.urgent, {item.code: item.low})
