@@ -100,7 +100,7 @@ def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone
     items = [
         each["id"].removeprefix("item_")
         for each in asked.all("fieldset")
-        if str(each.get("id", "")).startswith("item_")
+        if (each.get("id") or "").startswith("item_")
     ]
     typed |= {f"a_{code}": str(NOT_TICKED) for code in items if code not in ("any_symptom", "temperature")}
     refused = nurse.post(url, data=hidden_of(nurse.get(url)) | typed)
