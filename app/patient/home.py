@@ -31,6 +31,7 @@ class FormCard:
     answered: int
     closes: str
     url: str
+    helper: str = ""  # who fills it in, where it begins at once: "self", or who types
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
             answered=form.answered if form.counts else 0,
             closes=formats.format_day(form.until_on, current.language),
             url=url_of_form(form.slot),
+            helper=form.helper,
         )
         for form in home.due
     )

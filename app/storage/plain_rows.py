@@ -19,6 +19,8 @@ class DeviceRecord(NamedTuple):
     locked_at: datetime | None
     handed_over_by: str | None
     handed_slot_id: int | None
+    helper: str | None
+    helper_on: date | None
 
 
 class ParticipantRecord(NamedTuple):

@@ -82,6 +82,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     # participants
     ("POST", urls.WELCOME): ActRule(urls.PRACTICE),
     ("POST", "/f/{slot}/begin"): ActRule("/f/{slot}"),
+    ("POST", "/f/{slot}/who"): ActRule("/f/{slot}", frozenset({AuditEvent.HELPER_CONFIRMED})),
     ("POST", "/f/{slot}/language/{code}"): ActRule("/f/{slot}"),
     ("POST", "/sent/{slot}/correction"): ActRule("/sent/{slot}/asked"),
     ("POST", "/sent/{slot}/correction/withdrawal"): ActRule("/sent?withdrawn=1"),  # a closed one stays so

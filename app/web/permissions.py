@@ -86,6 +86,8 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/home/{news}"): PARTICIPANT,
     ("GET", "/f/{slot}"): PARTICIPANT,
     ("POST", "/f/{slot}/begin"): PARTICIPANT,
+    ("GET", "/f/{slot}/who"): PARTICIPANT,
+    ("POST", "/f/{slot}/who"): PARTICIPANT,
     ("POST", "/f/{slot}/answers"): PARTICIPANT,
     ("POST", "/f/{slot}/submit"): PARTICIPANT,
     ("POST", "/f/{slot}/late"): PARTICIPANT,

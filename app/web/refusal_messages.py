@@ -59,6 +59,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "altered_answer": invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
     "must_answer": invalid(N_("%(item)s: please answer this question.")),
     "unanswered": invalid(N_("Questions without an answer: %(items)s.")),
+    "who_needed": invalid(N_("Please say who is filling this in.")),
     "nothing_ticked": invalid(
         N_("%(item)s: nothing is ticked. Please tick what was there, or “none of these”.")
     ),

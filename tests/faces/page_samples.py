@@ -182,6 +182,10 @@ def person_pages() -> tuple[Page, ...]:
         HelpPage(SiteHelp(), "/help/call", DAY),
         HelpPage(SiteHelp("08:00–17:00"), "/help/call"),
         *(HelpPage(REACHED, "/help/call", asked, next_on=DAY) for asked in ("", DAY)),
+        *(
+            p.HelperPage("Diary", "/f/1/who", "/f/1", "scribe", "family", error)
+            for error in ("", "who", "scribe")
+        ),
         LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
     )
 

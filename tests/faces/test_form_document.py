@@ -55,6 +55,7 @@ class SlotOfForm:
     visit: str = "BL"
     for_day: date | None = None
     target_on: date | None = None
+    helped_by: str | None = None
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,26 @@
 """A diary that begins with a list: without a script on the phone, on paper and at the desk."""
 
 import re
+from dataclasses import replace
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.records.access import Role
+from app.domain.records.audit import AuditEvent
 from app.patient.forms.screens import answers_leading_to, complete_answers, list_screens
+from app.services.accounts.participant_session import lock_device
+from app.services.core.context import ParticipantContext
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
+from app.storage.tables.participants import Device
 from tests.faces import page_samples as samples
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import Phone, heading, invited
 from tests.markup import parsed
-from tests.services.people import START, library
+from tests.services.people import PIN, START, library
 
 ANSWERED = {"tick_pain": "1", "tick_fever": "1", "pain": "4", "temperature": "38.5"}
 
@@ -30,7 +36,7 @@ def phone(clinic: ClinicFixture) -> Phone:
 def held(phone: Phone) -> dict[str, int | None]:
     """What the draft holds of each item."""
     with phone.person.installation.read() as session:
-        events = select(AnswerEvent).order_by(AnswerEvent.__table__.c.revision)  # type: ignore[attr-defined]
+        events = select(AnswerEvent).order_by(col(AnswerEvent.revision))
         return {row.item: row.value for row in session.exec(events)}
 
 
@@ -122,3 +128,46 @@ def test_the_picture_of_a_question_opens_where_it_is_asked() -> None:
         for screen in list_screens(listed, text, library().plan("sbrt-nsclc", "1.1"), samples.assets())
     ]
     assert (shown[:2], "fever" in shown) == (["begin", "any_symptom"], False)
+
+
+def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
+    clinic: ClinicFixture, phone: Phone
+) -> None:
+    """And never carried on unseen: it stands on the card and on the review, with Change."""
+    none = {"any_symptom": "0"}
+    slot = phone.begin("D0")
+    assert 'value="confirmed"' not in phone.client.get("/home").text.replace("\n", "")  # begun already
+    changed = phone.client.post(f"/f/{slot}/who", data={"who": "scribe", "scribe": "family"})
+    assert changed.headers["location"] == f"/f/{slot}"
+    assert phone.client.post(f"/f/{slot}/who", data={"who": "scribe"}).status_code == 422
+    assert "Someone else decides" not in phone.client.post(f"/f/{slot}/who", data={"who": "proxy"}).text
+    review = phone.send(slot, none, reviewed="")
+    assert "You answer, someone else types." in review.text
+    phone.send(slot, none)
+    with phone.person.installation.read() as session:
+        told = session.exec(select(AuditEntry.event).where(AuditEntry.event == AuditEvent.HELPER_CONFIRMED))
+        assert len(told.all()) == 1
+    days = {}
+    for day in range(1, 8):
+        clinic.clock.forward(days=1)
+        phone.client.post("/unlock", data={"pin": PIN})
+        card = phone.client.get("/home").text
+        days[day] = "You answer, someone else types." in card
+        sent = phone.client.post(f"/f/{phone.slot(f'D{day}')}/begin", data={"who": "confirmed"})
+        assert sent.status_code == (303 if days[day] else 422)
+    assert days == {**dict.fromkeys(range(1, 7), True), 7: False}
+    third = phone.person.slot("D3")
+    assert (third.helped_by, third.helper_on, phone.person.slot("D7").begun_at) == (
+        "family",
+        START.date(),
+        None,
+    )
+    phone.begin("D7")
+    at = clinic.clock.at
+    with phone.person.installation.read() as session:
+        here = session.exec(select(Device.id).where(Device.helper == "self")).one()
+    participant = replace(phone.person.participant(at), device_id=here)
+    lock_device(ParticipantContext(phone.person.installation, participant, at))  # as whoever switches does
+    clinic.clock.forward(days=1)
+    phone.client.post("/unlock", data={"pin": PIN})
+    assert "by yourself" not in phone.client.get("/home").text

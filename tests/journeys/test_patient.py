@@ -1,6 +1,7 @@
 """A participant's whole way in a real browser: touch, keyboard only, and without JavaScript."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.faces.visitors import invited, newcomer
 from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.patients import SIZE, Hospital, step
 from tests.page_time import forward
-from tests.services.people import PIN, START, Person
+from tests.services.people import PIN, START, Person, asking_by_list
 
 
 @pytest.fixture
@@ -218,3 +219,58 @@ def test_a_fever_says_call_now(context: BrowserContext, world: World, tmp_path: 
     expect(tab.locator("#urgent a")).to_have_attribute("href", "tel:05715550000")
     accessible(tab)
     assert tab.screenshot(path=str(tmp_path / "urgent.png"))
+
+
+@pytest.fixture
+def listing(served: Hospital) -> Iterator[World]:
+    """Somebody of a study whose diary begins with a list."""
+    plain = served.installation
+    served.clock.at = START
+    served.app.state.installation = asking_by_list(plain)
+    person = Person(served.app.state.installation, served.site, f"0571-{next(served.numbers):03}")
+    yield World(served.url, served.clock, invited(served.app, newcomer(person)))
+    served.app.state.installation = plain
+
+
+@pytest.mark.req("CAP-06")
+def test_a_diary_takes_four_taps_without_symptoms_and_six_with_one(
+    context: BrowserContext, listing: World
+) -> None:
+    """From home to thanks, once it is known who fills it in; on the first day that is two taps more."""
+    listing.phone.person.randomise(date(2026, 3, 2), START)
+    tab = context.new_page()
+    come_in(tab, listing)
+    tab.goto(f"{listing.url}/f/{listing.phone.slot('D0')}")
+    tab.check("[name=who][value=self]")
+    tab.locator("footer button").click()
+    assert fill_in_a_list(tab) == 3
+    for symptoms, taps in (((), 4), (("Pain",), 6)):
+        listing.clock.forward(days=1)
+        tab.goto(f"{listing.url}/home")
+        tab.fill("[name=pin]", PIN)
+        tab.locator("main form button").last.click()
+        expect(tab.locator("main")).to_contain_text("You fill this in by yourself.")
+        tab.locator(".card form button").first.tap()
+        assert 1 + fill_in_a_list(tab, *symptoms) == taps
+
+
+def fill_in_a_list(tab: Page, *symptoms: str) -> int:
+    """From the list to the thanks; how many taps it took."""
+    expect(tab.locator("#s-any_symptom")).to_be_visible()
+    taps = 0
+    for words in symptoms or ("None of these",):
+        tab.locator("#s-any_symptom .o").get_by_text(words, exact=True).tap()
+        forward(tab)
+        tab.locator("#next").tap()
+        taps += 2
+    for _ in symptoms:
+        tab.locator(".q.on .o:not(.no-js)").nth(4).tap()
+        forward(tab)
+        tab.locator("#next").tap()
+        taps += 2
+    expect(tab.locator("#review")).to_contain_text("You fill this in by yourself. Change")
+    accessible(tab)
+    forward(tab)
+    tab.locator("#next").tap()
+    tab.wait_for_url("**/done")
+    return taps + 1

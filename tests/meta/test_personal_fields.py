@@ -10,7 +10,7 @@ KEPT = {
     "reminders_paused_until activated_at exit_kind exit_at version",
     "contact": "participant_id channel address_sealed recorded_at",
     "device": "id participant_id token_hash label bound_at seen_at revoked_at locked_at "
-    "handed_over_by handed_slot_id",
+    "handed_over_by handed_slot_id helper helper_on",
     "activation": "id participant_id token_hash code_hash issued_at issued_by expires_at code_expires_at "
     "used_at revoked_at resets_pin handed_over_by handed_slot_id",
 }

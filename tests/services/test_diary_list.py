@@ -61,7 +61,7 @@ def given(*answers: tuple[str, AnswerValue], first: int = 1, base: int = 0) -> I
     return (SubmittedAnswer(seq, base, item, value) for seq, (item, value) in enumerate(answers, start=first))
 
 
-@pytest.mark.req("CAP-11", "EDC-05")
+@pytest.mark.req("CAP-07")
 def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     installation: Installation, person: Person
 ) -> None:
@@ -97,7 +97,6 @@ def test_none_of_these_leaves_nothing_ticked_whatever_was_said_before(person: Pe
     assert response(person).answers == day(person, any_symptom=0)
 
 
-@pytest.mark.req("CAP-15")
 def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> None:
     person.begin("D0", START)
     person.save("D0", START, *given(*day(person, pain=OPEN).items()))
@@ -134,7 +133,7 @@ def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person)
     assert apart.answers == {"pain": NOT_TICKED}
 
 
-@pytest.mark.req("CAP-18")
+@pytest.mark.req("CAP-21")
 def test_paper_says_of_each_symptom_whether_it_is_ticked(person: Person) -> None:
     none = paper(answers=[TypedAnswer("any_symptom", "0")])
     enter(person, none, SENT, "D0")

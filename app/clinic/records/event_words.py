@@ -69,6 +69,7 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.SLOT_EXCUSED: N_("Form excused"),
     Event.MISSED_REASON_RECORDED: N_("Reason for a missed form recorded"),
     Event.FORM_BEGUN: N_("Form started"),
+    Event.HELPER_CONFIRMED: N_("Who fills in the form was changed"),
     Event.ANSWER_SAVED: N_("Answers saved"),
     Event.FORM_SUBMITTED: N_("Form sent"),
     Event.PAPER_ENTERED: N_("Paper form entered"),

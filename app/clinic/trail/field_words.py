@@ -30,6 +30,8 @@ FIELD_WORDS: Mapping[str, str] = {
     "window": N_("Window"),
     "published_state": N_("Status"),
     "helped_by": N_("Written down by"),
+    "helper": N_("Fills in diaries on this phone"),
+    "helper_on": N_("Said who fills it in on"),
     "missed_reason": N_("Why it was missed"),
     "excused": N_("Why it is excused"),
     "exit_kind": N_("End of participation"),

@@ -109,6 +109,7 @@ class AuditEvent(StrEnum):
     SLOT_EXCUSED = "site:slot:excused"
     MISSED_REASON_RECORDED = "site:slot:reason"
     FORM_BEGUN = "participant:form:begun"
+    HELPER_CONFIRMED = "participant:form:helper"
     ANSWER_SAVED = "participant:answer:saved"
     FORM_SUBMITTED = "participant:form:submitted"
     PAPER_ENTERED = "site:paper:entered"
@@ -222,7 +223,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.SLOT_PUBLISHED: frozenset({"slot"}),
     AuditEvent.SLOT_EXCUSED: frozenset({"slot"}),
     AuditEvent.MISSED_REASON_RECORDED: frozenset({"slot"}),
-    AuditEvent.FORM_BEGUN: frozenset({"slot"}),
+    AuditEvent.FORM_BEGUN: frozenset({"slot", "device"}),
+    AuditEvent.HELPER_CONFIRMED: frozenset({"slot", "device"}),
     AuditEvent.ANSWER_SAVED: frozenset({"answer_event"}),
     AuditEvent.FORM_SUBMITTED: frozenset({"response", "slot", "answer_event"}),
     AuditEvent.PAPER_ENTERED: frozenset({"paper_entry", "slot"}),

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from app.domain.instruments.reserved_codes import TICK_PREFIX
 from app.domain.instruments.responses import AnswerValue, format_answer, settle_list
 from app.patient.forms.assets import FormAssets, form_policy
-from app.patient.forms.page_builders import form_day, form_page, url_of_form
+from app.patient.forms.page_builders import form_day, form_page, helper_of, url_of_form
 from app.patient.forms.pages import Question
 from app.patient.forms.questions import is_ticked
 from app.services.capture.forms import OpenForm
@@ -102,6 +102,7 @@ class FormDocuments:
             form.plan.appearance,
             call,
             form.slot.for_day is None,
+            helper_of(form),
             shared := replace(frame, mark=_ANYBODY),
         )
         document = self._documents.get(key)

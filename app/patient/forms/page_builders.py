@@ -17,7 +17,7 @@ from app.patient.forms.assets import FormAssets
 from app.patient.forms.pages import BeginPage, DonePage, FormPage, ReviewPage, ReviewRow
 from app.patient.forms.questions import build_questions, list_recalls, name_ticks
 from app.patient.request import ParticipantRequest
-from app.services.capture.forms import FormDefinition, OpenForm
+from app.services.capture.forms import BY_ONESELF, FormDefinition, OpenForm
 from app.services.patient import home
 from app.services.patient.submitted_forms import SubmittedFormSummary, has_urgent_answers
 from app.services.patient.urgent_call import NUMBER_ON_SHEET, UrgentCall, get_urgent_call, is_today
@@ -78,6 +78,7 @@ def form_page(
         key=form.key,
         copyright_line=form.text.copyright,
         call=call,
+        helper=helper_of(form),
         missing=tuple(missing),
         invalid=tuple(invalid),
     )
@@ -118,6 +119,7 @@ def review_page(
         demonstration=_demonstration(form),
         day=form_day(form),
         call=get_urgent_call(current.context) if has_urgent_answers(form, answers) else None,
+        helper=helper_of(form),
         copyright_line=form.text.copyright,
         dark=form.plan.appearance is Appearance.auto,
     )
@@ -170,6 +172,11 @@ def _word(current: ParticipantRequest, occasion: FormOccasion) -> str:
 
 def format_optional_day(day: date | None, spoken: Language) -> str:
     return formats.format_day(day, spoken) if day else ""
+
+
+def helper_of(form: FormDefinition) -> str:
+    """Who fills in a form that begins with a list: `BY_ONESELF`, or who types; "" for other forms."""
+    return (form.slot.helped_by or BY_ONESELF) if form.instrument.list_item else ""
 
 
 def form_day(form: FormDefinition) -> str:

@@ -33,6 +33,19 @@ class BeginPage:
 
 
 @dataclass(frozen=True, slots=True)
+class HelperPage:
+    """Who fills in a form that is begun: to be said anew. `scribe` is who types."""
+
+    template: ClassVar[str] = "patient/who.html"
+    name: str
+    action_url: str
+    form_url: str
+    who: str = ""
+    scribe: str = ""
+    error: str = ""  # "" | "who" | "scribe"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One answer option as the instrument prints it; a scale's unlabelled points have label ""."""
 
@@ -115,6 +128,7 @@ class FormPage:
     call: UrgentCall = NUMBER_ON_SHEET
     missing: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+    helper: str = ""  # who fills in a form that begins with a list: "self", or who types
     blank: bool = False  # opened without a connection, so that answers sent before are not shown
 
 
@@ -149,6 +163,7 @@ class ReviewPage:
     call: UrgentCall | None = None  # because of an answer
     copyright_line: str = ""
     dark: bool = False
+    helper: str = ""  # as of the form
 
 
 @dataclass(frozen=True, slots=True)

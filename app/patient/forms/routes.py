@@ -17,8 +17,15 @@ from app.patient.forms.assets import FormAssets, form_policy
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.event_parser import parse_offline_batch, parse_pending_events, parse_saved_events
 from app.patient.forms.form_parser import ParsedForm, parse_form
-from app.patient.forms.page_builders import begin_page, done_page, form_page, review_page, url_of_form
-from app.patient.forms.pages import DonePage
+from app.patient.forms.page_builders import (
+    begin_page,
+    done_page,
+    form_page,
+    name_form,
+    review_page,
+    url_of_form,
+)
+from app.patient.forms.pages import DonePage, HelperPage
 from app.patient.forms.questions import is_ticked
 from app.patient.hand_over import take_back
 from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
@@ -37,7 +44,14 @@ from app.patient.request import (
 )
 from app.services.accounts.participant_session import keep_alive
 from app.services.capture.answer_saving import record_altered_answers, save_answers, save_draft
-from app.services.capture.forms import OpenForm, begin_form, open_form, open_read_form
+from app.services.capture.forms import (
+    OpenForm,
+    begin_as_confirmed,
+    begin_form,
+    change_helper,
+    open_form,
+    open_read_form,
+)
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
@@ -91,19 +105,57 @@ def begin_form_post(post: ParticipantPost, slot: str) -> Response:
     who, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
     if who == "proxy":
         return post.current.show(NoticePage("proxy"))
-    if who not in ("self", "scribe"):
-        return _begin_again(post, slot, "who", "")
-    if who == "scribe" and scribe not in tuple(HelpedBy):
-        return _begin_again(post, slot, "scribe", who)
+    if who != "confirmed" and (lacks := _lacking(who, scribe)):
+        return _begin_again(post, slot, lacks, who if lacks == "scribe" else "")
     try:
-        reason = LateReason(late) if late in tuple(LateReason) else None
-        helped_by = HelpedBy(scribe) if who == "scribe" else None
-        begin_form(post.current.context, slot, helped_by, reason)
+        if who == "confirmed":
+            begin_as_confirmed(post.current.context, slot)
+        else:
+            reason = LateReason(late) if late in tuple(LateReason) else None
+            begin_form(post.current.context, slot, _helped_by(who, scribe), reason)
     except Refused as refused:
-        if refused.code != "late_reason_needed":
+        if refused.code not in _ASKED_AGAIN:
             raise
-        return _begin_again(post, slot, "late", who)
+        return _begin_again(post, slot, _ASKED_AGAIN[refused.code], who)
     return post.current.finish()
+
+
+_ASKED_AGAIN = {"late_reason_needed": "late", "who_needed": "who"}
+"""What the first page asks again, by the refusal that says it is missing."""
+
+
+def _lacking(who: str, scribe: str) -> str:
+    """Which question is not answered of who fills in a form: "who", "scribe", or "" for none."""
+    if who not in ("self", "scribe"):
+        return "who"
+    return "scribe" if who == "scribe" and scribe not in tuple(HelpedBy) else ""
+
+
+def _helped_by(who: str, scribe: str) -> HelpedBy | None:
+    return HelpedBy(scribe) if who == "scribe" else None
+
+
+@router.get("/f/{slot}/who")
+def ask_helper(current: UnlockedRequest, slot: str) -> Response:
+    return current.show(_helper_page(current, slot))
+
+
+@router.post("/f/{slot}/who")
+def change_form_helper(post: ParticipantPost, slot: str) -> Response:
+    who, scribe = (post.fields.get(name, "") for name in ("who", "scribe"))
+    if who == "proxy":
+        return post.current.show(NoticePage("proxy"))
+    if lacks := _lacking(who, scribe):
+        return post.current.show(replace(_helper_page(post.current, slot), error=lacks, who=who), 422)
+    change_helper(post.current.context, slot, _helped_by(who, scribe))
+    return post.current.finish()
+
+
+def _helper_page(current: ParticipantRequest, slot: str) -> HelperPage:
+    form, url = open_form(current.context, slot), url_of_form(slot)
+    scribe = form.slot.helped_by or ""
+    name = name_form(current, form.name, form.occasion)
+    return HelperPage(name, f"{url}/who", url, "scribe" if scribe else "self", scribe)
 
 
 def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:

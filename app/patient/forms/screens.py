@@ -44,6 +44,7 @@ class _ScreenSlot:
     begun_at: datetime | None = None
     visit: str = ""
     for_day: date | None = None
+    helped_by: str | None = None
     target_on: date | None = None
 
 

@@ -80,6 +80,8 @@ def build_session(
         second_check=plan.second_check,
         handed_over=device.handed_over_by is not None,
         handed_slot=device.handed_slot_id,
+        helper=device.helper or "",
+        helper_on=device.helper_on,
     )
 
 
@@ -147,6 +149,7 @@ def lock_device(context: ParticipantContext) -> None:
         device = work.session.get_one(Device, context.participant.device_id)
         if device.locked_at is None:
             device.locked_at = context.at
+            device.helper = device.helper_on = None  # whoever comes back says anew who fills in
             work.record(AuditEvent.DEVICE_LOCKED, chain)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
@@ -17,6 +17,7 @@ from app.domain.instruments.text import InstrumentText
 from app.domain.plans.occasions import FormOccasion, find_occasion
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import needs_late_reason
+from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import build_session
@@ -37,8 +38,14 @@ from app.storage.queries.form_rows import (
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
+from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
+
+BY_ONESELF = "self"
+"""The participant fills in diaries without anybody's help."""
+
+CONFIRMED_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +195,71 @@ def define_form(installation: Installation, study: str, slot: FormSlot, language
     return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
 
 
+def find_confirmed_helper(participant: ParticipantSession, at: datetime) -> str:
+    """Who fills in diaries on this browser: `BY_ONESELF`, or who types; "" where that is to be asked.
+
+    It is asked once a week, whenever the phone passed to somebody else, and always on the clinic's tablet.
+    """
+    if participant.handed_over or participant.helper_on is None:
+        return ""
+    passed = local_day(at, participant.zone) - participant.helper_on
+    return participant.helper if timedelta(0) <= passed < CONFIRMED_FOR else ""
+
+
+def begin_as_confirmed(context: ParticipantContext, slot_id: str) -> None:
+    """Begin one's own form by whoever was confirmed to fill in diaries on this browser.
+
+    Raises Refused("who_needed") where that is to be asked first, and as `begin_form`.
+    """
+    helper = find_confirmed_helper(context.participant, context.at)
+    if not helper:
+        raise Refused("who_needed", field="who")
+    helped_by = None if helper == BY_ONESELF else HelpedBy(helper)
+    begin_form(context, slot_id, helped_by, None, confirmed_on=context.participant.helper_on)
+
+
+def change_helper(context: ParticipantContext, slot_id: str, helped_by: HelpedBy | None) -> None:
+    """Say anew who fills in a form that is begun and not sent; the next diaries on this browser follow it.
+
+    Raises as `open_form`, and Refused("not_begun").
+    """
+    chain = participant_chain(context.participant.participant_id)
+    with context.unit_of_work() as work:
+        work.lock(chain)
+        slot = get_own_slot(work.session, context.participant, slot_id)
+        check_open(window_of_slot(slot), slot_facts(slot), context.at)
+        if slot.begun_at is None:
+            raise Refused("not_begun")
+        _set_helper(context, work, slot, helped_by, None)
+        work.record(AuditEvent.HELPER_CONFIRMED, chain)
+
+
+def _set_helper(
+    context: ParticipantContext,
+    work: UnitOfWork,
+    slot: Slot,
+    helped_by: HelpedBy | None,
+    confirmed_on: date | None,
+) -> None:
+    """Store who fills in a form and when that was said: now, unless it was confirmed on an earlier day."""
+    today = local_day(context.at, context.participant.zone)
+    slot.helped_by = helped_by.value if helped_by else None
+    slot.helper_on = confirmed_on or today
+    if confirmed_on is None:
+        device = work.session.get_one(Device, context.participant.device_id)
+        device.helper, device.helper_on = helped_by.value if helped_by else BY_ONESELF, today
+
+
 def begin_form(
     context: ParticipantContext,
     slot_id: str,
     helped_by: HelpedBy | None,
     late_reason: LateReason | None,
+    confirmed_on: date | None = None,
 ) -> None:
     """Begin one's own form; a begun one stays as it is. From here on its window never moves.
 
+    `confirmed_on`: who fills it in was said on that day, and not now.
     Raises as `open_form`, and Refused("late_reason_needed") for a diary entry made late without one.
     """
     chain = participant_chain(context.participant.participant_id)
@@ -211,7 +275,7 @@ def begin_form(
         if late_reason is None and needs_late_reason(plan, planned_slot(slot), context.at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
         slot.begun_at = context.at
-        slot.helped_by = helped_by.value if helped_by else None
+        _set_helper(context, work, slot, helped_by, confirmed_on)
         slot.late_reason = late_reason.value if late_reason else None
         wish = reminder_preference(work.session.get_one(Participant, context.participant.participant_id))
         sent = used_up_kinds(work.session, [slot])[key_of(slot)]

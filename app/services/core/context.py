@@ -6,7 +6,7 @@ carries; `at` is the one moment of the request.
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from sqlmodel import Session
@@ -28,6 +28,7 @@ class ParticipantSession:
     """The participant behind a bound device. `locked`: idle too long or locked on purpose (`put_down`).
 
     `handed_over`: the clinic's tablet, for one sitting; `handed_slot` is the form for which, if for one.
+    `helper` is who fills in diaries on this browser, as it was said on `helper_on`; "" where it was not.
     """
 
     device_id: int
@@ -49,6 +50,8 @@ class ParticipantSession:
     second_check: SecondCheck
     handed_over: bool = False
     handed_slot: int | None = None
+    helper: str = ""
+    helper_on: date | None = None
 
     @property
     def actor(self) -> Actor:

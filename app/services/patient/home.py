@@ -9,16 +9,17 @@ from sqlmodel import Session, col, select
 
 from app.domain.instruments.duration import count_questions, estimate_minutes
 from app.domain.plans.occasions import FormOccasion
+from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
 from app.domain.plans.windows import ONE_SECOND, Window, local_day, start_of_day
-from app.services.capture.forms import FormDefinition, form_definition
+from app.services.capture.forms import FormDefinition, find_confirmed_helper, form_definition
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.patient.submitted_forms import has_urgent_answers, is_of_its_day
 from app.services.patient.urgent_call import is_today
 from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
 from app.storage.queries.participant_answers import Draft, read_drafts
-from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
+from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
 from app.storage.queries.upcoming_forms import read_upcoming_forms
 from app.storage.statements.connections import open_autocommit
 from app.storage.tables.capture import Response
@@ -34,7 +35,8 @@ COMPLETED = "completed"
 class DueForm:
     """A form that can be filled in now; `until_on` is the last local day on which it can be.
 
-    `counts`: that so many of its questions are answered says something, because all are asked.
+    `counts`: that so many of its questions are answered says something, because all are asked. `helper`: who
+    was confirmed to fill it in, so that it can begin at once; "" where that is asked first.
     """
 
     slot: str
@@ -45,6 +47,7 @@ class DueForm:
     questions: int
     answered: int
     counts: bool
+    helper: str
     until_on: date
 
     @property
@@ -225,8 +228,17 @@ def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
         questions=count_questions(form.instrument, form.leave_out),
         answered=answered,
         counts=form.instrument.list_item is None,
+        helper=_helper(context, form, slot),
         until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )
+
+
+def _helper(context: ParticipantContext, form: FormDefinition, slot: Slot) -> str:
+    """Who fills in an entry that begins with a list and takes no other question first."""
+    late = needs_late_reason(form.plan, planned_slot(slot), context.at)
+    if form.instrument.list_item is None or slot.begun_at is not None or late:
+        return ""
+    return find_confirmed_helper(context.participant, context.at)
 
 
 def _until(slot: Slot, window: Window, at: datetime) -> date:

@@ -97,7 +97,8 @@ class Device(SQLModel, table=True):
 
     `locked_at`: put down on purpose, so that the second check is asked however short ago it was used.
     `handed_over_by`: the clinic's tablet, which this colleague handed over for one sitting, `handed_slot_id`
-    for which form, if for one.
+    for which form, if for one. `helper` is who fills in diaries here ("self", or who types), as said on
+    `helper_on`; none once the phone has passed to somebody else.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -110,6 +111,8 @@ class Device(SQLModel, table=True):
     locked_at: datetime | None = None
     handed_over_by: str | None = Field(default=None, max_length=80)
     handed_slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
+    helper: str | None = Field(default=None, max_length=20)
+    helper_on: date | None = None
 
 
 class TeamRequest(SQLModel, table=True):

@@ -200,6 +200,7 @@ class Slot(SQLModel, table=True):
     exit_kind: ExitKind | None = Field(default=None, sa_type=enum_type(ExitKind))
     exit_at: datetime | None = None
     helped_by: str | None = Field(default=None, max_length=20)
+    helper_on: date | None = None
     late_reason: str | None = Field(default=None, max_length=40)
     published_state: str | None = Field(default=None, max_length=20)
     published_window: int | None = None
