@@ -166,7 +166,7 @@ def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
     at = clinic.clock.at
     with phone.person.installation.read() as session:
         here = session.exec(select(Device.id).where(Device.helper == "self")).one()
-    participant = replace(phone.person.participant(at), device_id=here)
+    participant = replace(phone.person.participant(at), device_id=here or 0)
     lock_device(ParticipantContext(phone.person.installation, participant, at))  # as whoever switches does
     clinic.clock.forward(days=1)
     phone.client.post("/unlock", data={"pin": PIN})

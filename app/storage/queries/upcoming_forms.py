@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
+from app.domain.capture.answers import HelpedBy
 from app.domain.plans.status import ANSWERABLE
 from app.storage.queries.slots import code_literal, status_expression
 from app.storage.tables.columns import table_of
@@ -28,6 +29,7 @@ class UpcomingForm(NamedTuple):
     instrument: str
     instrument_version: str
     begun_at: datetime | None
+    helped_by: HelpedBy | None
 
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)

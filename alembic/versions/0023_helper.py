@@ -5,8 +5,8 @@ from alembic import op
 
 import app.storage.tables.columns  # noqa: F401 - strict SQLite types
 
-revision = "0021"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
