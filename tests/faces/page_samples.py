@@ -255,18 +255,22 @@ NOTICES = (
 )
 
 
-def every_page(code: str) -> tuple[Page, ...]:
-    """Every page and every state of it that its template tells apart."""
+def forms(code: str) -> tuple[Page, ...]:
+    """Forms in every state."""
+    listed = {"any_symptom": 1, "fever": 1, "temperature": 385, "pain": OPEN, "cough": NOT_TICKED}
     return (
         form(QLQ, code),
         form(DIARY, code, {"any_symptom": 1, "temperature": 385, "pain": None}),
-        form(
-            LISTED,
-            code,
-            {"any_symptom": 1, "fever": 1, "temperature": 385, "pain": OPEN, "cough": NOT_TICKED},
-        ),
+        form(LISTED, code, listed),
         replace(form(DIARY, code), blank=True),
         form(DIARY, code, {"any_symptom": 1}, missing=("pain",), invalid=("temperature",)),
+    )
+
+
+def every_page(code: str) -> tuple[Page, ...]:
+    """Every page and every state of it that its template tells apart."""
+    return (
+        *forms(code),
         *(
             ActivatePage("/a", asks, error, shared=True, wechat=True)
             for asks in (True, False)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
+from app.domain.instruments.responses import NOT_TICKED
 from app.domain.records.access import Role
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
@@ -24,7 +25,7 @@ def investigator(clinic: ClinicFixture) -> TestClient:
         "fatigue pain chest_pain cough breathlessness blood_in_sputum trouble_swallowing appetite nausea "
         "vomiting diarrhoea constipation fever skin_reaction rash numbness mouth_sores sleep "
         "low_mood".split(),
-        0,
+        NOT_TICKED,
     )
     person.submit("D0", START + timedelta(hours=1), symptoms | {"any_symptom": 1, "pain": 10, "fatigue": 4})
     clinic.clock.at = START + days(84)

@@ -315,6 +315,7 @@ def name_symptoms(installation: Installation, view: ParticipantOverview, code: s
     used = view.plan.diary.instrument
     instrument = installation.library.instrument(used, view.plan.version_of(used))
     try:
-        return installation.text(view.plan.id, instrument, code).items
+        text = installation.text(view.plan.id, instrument, code)
     except Refused:
         return {}
+    return {**text.items, **text.ticks}
