@@ -14,7 +14,7 @@ from app.domain.plans.plan import Plan, ReminderKind
 from app.domain.plans.reminders import plan_reminders
 from app.domain.plans.schedule import plan_slots
 from app.domain.plans.status import SlotFacts, Status, derive_status
-from tests.domain.trial import DIARY, SHANGHAI, SHIPPED, SHIPPED_FILE, anchored, small, visit
+from tests.domain.trial import DIARY, SHANGHAI, SHIPPED, SHIPPED_FILE, anchored, repeated, small, visit
 
 NEXT = parse_plan(
     (Path(__file__).parents[2] / SHIPPED_FILE.replace("1.0", "1.1")).read_text("utf-8"), "1.1.toml"
@@ -87,6 +87,12 @@ def test_versions_differ_by_what_each_fact_says() -> None:
         ("visits", "B", "after", "changed"),
         ("diary", "", "", "added"),
     ]
+    early = repeated("W{n}", 1, 3, 1, "weeks")
+    one = small(early, repeated("W{n}", 8, 16, 8, "weeks"))
+    other = small(repeated("W{n}", 1, 3, 2, "weeks"), repeated("W{n}", 8, 24, 8, "weeks"))
+    seen = [(each.name, each.aspect, each.newer) for each in compare_plans(one, other)]
+    assert seen == [("W{n}", "offsets", (1, 3)), ("W{n} (2)", "offsets", (8, 16, 24))]
+    assert [(each.name, each.aspect) for each in compare_plans(one, small(early))] == [("W{n} (2)", "")]
 
 
 def test_no_field_of_a_plan_is_left_out_of_a_comparison() -> None:
@@ -111,6 +117,14 @@ def test_a_plan_without_its_arms_tells_nothing_of_them() -> None:
     revealing = small(visit(), DIARY.replace('anchor = "randomisation"', 'anchor = "surgery"'))
     assert revealing.diary is not None
     assert hide_arms(revealing).diary is None
+    assert hide_arms(revealing).instruments == revealing.instruments, "every arm has it in a visit"
+    whose = {
+        anchor.kind: replace(anchor, arm_revealing=anchor.kind == "randomisation") for anchor in NEXT.anchors
+    }
+    diary_of_one_arm = hide_arms(replace(NEXT, anchors=tuple(whose.values())))
+    assert diary_of_one_arm.diary is None
+    assert "symptom-diary" not in {used.id for used in diary_of_one_arm.instruments}
+    assert "symptom-diary" not in {rule.instrument for rule in diary_of_one_arm.alert_rules}
 
 
 def test_the_simulator_says_what_schedule_status_and_reminders_say() -> None:

@@ -88,9 +88,17 @@ def _narrow(older: PlanFact, newer: PlanFact) -> tuple[PlanFact, PlanFact]:
 
 
 def _things(fact: PlanFact) -> Mapping[str, PlanFact] | None:
-    """The parts of a fact by their codes; None for a fact that has no parts with codes."""
+    """The parts of a fact by their codes; None for a fact that has no parts with codes.
+
+    Of visits that repeat, several may be written with one code: each further one is numbered.
+    """
     if isinstance(fact, Mapping) and all(isinstance(each, Mapping) for each in fact.values()):
         return fact
     if not (isinstance(fact, tuple) and all(is_dataclass(each) for each in fact)):
         return None
-    return {next(getattr(each, name) for name in _NAMED_BY if hasattr(each, name)): each for each in fact}
+    things: dict[str, PlanFact] = {}
+    for each in fact:
+        code = next(getattr(each, name) for name in _NAMED_BY if hasattr(each, name))
+        number = sum(name == code or name.startswith(f"{code} (") for name in things)
+        things[f"{code} ({number + 1})" if number else code] = each
+    return things

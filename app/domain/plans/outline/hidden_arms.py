@@ -6,9 +6,12 @@ from app.domain.plans.plan import Plan, VisitRule
 
 
 def hide_arms(plan: Plan) -> Plan:
-    """The same plan without its arms, and without the visits, dates and diary that only one arm has."""
+    """The same plan without its arms, and without visits, dates, diary and forms that only one arm has."""
     hidden = {anchor.kind for anchor in plan.anchors if anchor.arm_revealing}
     revealing = plan.arm_revealing_rules
+    diary = None if plan.diary is None or plan.diary.anchor in hidden else plan.diary
+    shown = replace(plan, visits=tuple(rule for rule in plan.visits if rule not in revealing), diary=diary)
+    alone = _used_forms(plan) - _used_forms(shown)
     return replace(
         plan,
         arms=(),
@@ -17,13 +20,19 @@ def hide_arms(plan: Plan) -> Plan:
             for anchor in plan.anchors
             if anchor.kind not in hidden
         ),
+        instruments=tuple(used for used in plan.instruments if used.id not in alone),
         visits=tuple(
             replace(rule, closes_with=None if rule.closes_with in hidden else rule.closes_with)
-            for rule in plan.visits
-            if rule not in revealing
+            for rule in shown.visits
         ),
-        diary=None if plan.diary is None or plan.diary.anchor in hidden else plan.diary,
+        diary=diary,
+        alert_rules=tuple(rule for rule in plan.alert_rules if rule.instrument not in alone),
     )
+
+
+def _used_forms(plan: Plan) -> set[str]:
+    used = {instrument for rule in plan.visits for instrument in rule.instruments}
+    return used if plan.diary is None else used | {plan.diary.instrument}
 
 
 def shown_arms(rule: VisitRule, plan: Plan) -> tuple[str, ...]:
