@@ -90,6 +90,8 @@ def test_two_versions_are_compared_in_words(admin: TestClient) -> None:
     assert "Told at once: Nurse" in told["Alert: Chest pain: 8 or more out of 10"][2]
     assert told["Dates out of order can be confirmed"][1:] == ["no", "yes"]
     assert told["No date is earlier than"][1:] == ["1 Jan 2000", "1 Jan 2020"]
+    removed = rows(page(admin, "/desk/plan/versions?from=1.1&to=1.0"))
+    assert removed["Alert: Chest pain: 8 or more out of 10"][0] == "– Removed"
     same = page(admin, "/desk/plan/versions?from=1.1&to=1.1")
     assert "Nothing differs" in same.text
     assert admin.get("/desk/plan/versions?from=2.0").status_code == 404

@@ -28,10 +28,14 @@ _COLON = N_(": ")
 
 @dataclass(frozen=True, slots=True)
 class FactWords:
-    """The words of two versions of one plan in the reader's language."""
+    """The words of two versions of one plan in the reader's language.
+
+    What both versions have is called as the newer one calls it.
+    """
 
     desk: StaffRequest
-    plan: Plan
+    older: Plan
+    newer: Plan
     forms: Mapping[str, str]
 
     def part(self, change: PlanChange) -> str:
@@ -42,13 +46,15 @@ class FactWords:
         """The thing that differs, as staff call it."""
         match change.part:
             case "anchors":
-                return self.plan.anchor_label(change.name, self._code)
+                return self._anchor_label(change.name)
             case "instruments":
                 return self.forms.get(change.name, change.name)
             case "alert_rules":
-                return self.plan.alert_label(change.name, self._code)
+                plan = self.newer if self.newer.find_alert_rule(change.name) else self.older
+                return plan.alert_label(change.name, self._code)
             case "exemption_labels":
-                return self.plan.exemption_label(change.name, self._code)
+                plan = self.newer if change.name in self.newer.exemption_labels else self.older
+                return plan.exemption_label(change.name, self._code)
         return change.name
 
     def aspect(self, change: PlanChange) -> str:
@@ -79,6 +85,10 @@ class FactWords:
     @property
     def _comma(self) -> str:
         return self.desk.word(COMMA)
+
+    def _anchor_label(self, kind: str) -> str:
+        plan = self.newer if kind in self.newer.anchor_kinds else self.older
+        return plan.anchor_label(kind, self._code)
 
     def _label(self, aspect: str, value: PlanFact) -> str:
         days_after = aspect == "after" and isinstance(value, int)
@@ -113,7 +123,7 @@ class FactWords:
 
     def _text_of_code(self, aspect: str, text: str) -> str:
         if aspect in _DATES:
-            return self.plan.anchor_label(text, self._code)
+            return self._anchor_label(text)
         if aspect in _FORMS:
             return self.forms.get(text, text)
         if aspect in _CODED and text in CODES:

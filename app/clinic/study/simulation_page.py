@@ -150,7 +150,7 @@ def _simulate(
         diary=diary,
         states=tuple((state, counted.count(state)) for state in dict.fromkeys(counted)),
         soon=tuple(each for each in messages if not each.over)[:_SOON],
-        moves=tuple(_move_lines(simulation, names)),
+        moves=tuple(_move_lines(plan, simulation, names)),
         compared=before is not None and before != person,
         contradictions=tuple(
             (plan.anchor_label(each.later.kind, language), plan.anchor_label(each.earlier.kind, language))
@@ -175,13 +175,13 @@ def _form_line(form: SimulatedForm, names: Mapping[str, str], now: datetime) -> 
     )
 
 
-def _move_lines(simulation: Simulation, names: Mapping[str, str]) -> Iterator[MoveLine]:
+def _move_lines(plan: Plan, simulation: Simulation, names: Mapping[str, str]) -> Iterator[MoveLine]:
     """The moves of visits one by one, those of the diary by what becomes of the days."""
-    diary = {form.planned.key for form in simulation.forms if form.is_diary}
-    instruments = {form.planned.instrument for form in simulation.forms if form.is_diary}
+    phases = plan.diary.phases if plan.diary else ()
+    codes = {phase.code_of(offset) for phase in phases for offset in phase.offsets}
     days = []
     for move in simulation.moves:
-        if move.key in diary or move.key[1] in instruments:
+        if move.key[0] in codes:
             days.append(move)
         else:
             yield _move_line((move,), move.key[0], names)

@@ -55,7 +55,8 @@ def compare_versions(
     after = plans.version(narrow_text(newer) or numbers[-1])
     place = numbers.index(after.version)
     before = plans.version(narrow_text(older) or numbers[max(place - 1, 0)])
-    words = FactWords(desk, after, {**name_forms(desk, plans, before), **name_forms(desk, plans, after)})
+    forms = {**name_forms(desk, plans, before), **name_forms(desk, plans, after)}
+    words = FactWords(desk, before, after, forms)
     return desk.show(
         VersionsPage(
             tabs=list_tabs(desk, version),
