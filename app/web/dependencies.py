@@ -1,4 +1,4 @@
-"""Dependencies of routes: the installation, the moment, the reader's language."""
+"""What routes are given of each request: the installation and the moment; and the reader's language."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,10 +23,6 @@ async def provide_moment(request: Request) -> datetime:
     return get_now(request)
 
 
-async def provide_language(request: Request) -> Language:
-    return get_language(request)
-
-
 def get_installation(request: Request) -> Installation:
     installation: Installation = request.app.state.installation
     return installation
@@ -45,4 +41,3 @@ def get_language(request: Request, stored: str | None = None) -> Language:
 
 CurrentInstallation = Annotated[Installation, Depends(provide_installation)]
 At = Annotated[datetime, Depends(provide_moment)]
-Spoken = Annotated[Language, Depends(provide_language)]

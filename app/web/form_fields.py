@@ -25,16 +25,8 @@ _LARGEST = 2**63 - 1
 
 def narrow_code(typed: str) -> str:
     """A code, date or choice as it was meant; a fault of the kind `UNWRITABLE` for control characters."""
-    return _check_writable(narrow_text(typed), lines=False)
-
-
-def keep_words(typed: str) -> str:
-    """Words exactly as they were typed; a fault of the kind `UNWRITABLE` for control characters."""
-    return _check_writable(typed, lines=True)
-
-
-def _check_writable(text: str, *, lines: bool) -> str:
-    if not is_writable(text, lines=lines):
+    text = narrow_text(typed)
+    if not is_writable(text, lines=False):
         raise PydanticCustomError(UNWRITABLE, "must hold no control characters")
     return text
 
@@ -67,11 +59,8 @@ def strict_digits(value: object) -> object:
 
 
 Narrowed = AfterValidator(narrow_code)
-Verbatim = AfterValidator(keep_words)
 NarrowedAct = AfterValidator(narrow_act_code)
 VerbatimAct = AfterValidator(drop_unwritable)
-TypedCode = Annotated[str, Form(max_length=400), Narrowed]
-TypedWords = Annotated[str, Form(max_length=400), Verbatim]
 ActCode = Annotated[str, Form(max_length=4_000), NarrowedAct]
 ActWords = Annotated[str, Form(max_length=4_000), VerbatimAct]
 """Fields of an act at the desk. What cannot be stored in them, or is too long, refuses the act

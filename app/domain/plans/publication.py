@@ -33,10 +33,6 @@ class SlotChange(StrEnum):
     amended = "amended"
 
 
-BY_TIME = frozenset({SlotChange.opened, SlotChange.missed})
-"""The changes that time alone can bring; every other one is somebody's act."""
-
-
 @dataclass(frozen=True, slots=True)
 class PublishedSlot:
     """What the feed said last of a slot: its state, and whether its window and code are still those."""
