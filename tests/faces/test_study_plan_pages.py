@@ -1,6 +1,7 @@
 """The study plan as its readers meet it: picture and table, two versions compared, and the simulator."""
 
 from dataclasses import fields, replace
+from datetime import time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -185,7 +186,10 @@ def test_a_blinded_study_tells_its_arms_to_those_who_may_see_them(
     clinic: ClinicFixture, admin: TestClient
 ) -> None:
     made: Installation = clinic.app.state.installation
-    plans = {key: replace(plan, blinded=True) for key, plan in made.library.plans.items()}
+    plans = {
+        key: replace(plan, blinded=True, diary=plan.diary and replace(plan.diary, opens_at=time(18)))
+        for key, plan in made.library.plans.items()
+    }
     clinic.app.state.installation = replace(made, library=replace(made.library, plans=plans))
     for address in ("/desk/plan", "/desk/plan/versions", f"{SIMULATION}?{DATES}"):
         text = admin.get(address).text
@@ -193,4 +197,6 @@ def test_a_blinded_study_tells_its_arms_to_those_who_may_see_them(
         for secret in ("SBRT)", "EOT", "Stereotactic body radiotherapy<", "sbrt_"):
             assert secret not in text, (address, secret)
     investigator = clinic.browser(Role.INVESTIGATOR)
-    assert "EOT" in rows(page(investigator, "/desk/plan"))
+    whole = rows(page(investigator, "/desk/plan"))
+    assert "EOT" in whole
+    assert whole["D0 – D83"][3].startswith("its own day, from 18:00 on; can be entered")

@@ -79,6 +79,7 @@ ASPECTS: Mapping[str, str] = {
     "instrument": N_("Questionnaire"),
     "phases": N_("Phases"),
     "entry_days": N_("Days in which an entry can be made later"),
+    "opens_at": N_("Earliest time of day for an entry"),
     "reason_after": N_("Days late after which a reason is asked"),
     # reminders
     "moments": N_("Reminders of a visit"),

@@ -28,8 +28,8 @@ class PlanLine:
     """A visit or a phase of the diary as the table tells it; `anchor` is "" for a visit that staff request.
 
     The window is told in days before and after the target day, `distances` in units: `unit` is "" where the
-    only one is the day of the anchor itself. `reminders` are kinds
-    of moments, all at one `hour`.
+    only one is the day of the anchor itself. From `opens_at` on, "" for midnight, a diary day can be entered.
+    `reminders` are kinds of moments, all at one `hour`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class PlanLine:
     waits: bool
     repeatable: bool
     is_diary: bool
+    opens_at: str
     reminders: tuple[str, ...]
     hour: str
 
@@ -169,6 +170,7 @@ def _line(plan: Plan, row: PlanRow, words: _PlanWords) -> PlanLine:
         waits=rule is None or rule.waits,
         repeatable=rule is not None and rule.repeatable,
         is_diary=rule is None,
+        opens_at=f"{diary.opens_at:%H:%M}" if rule is None and diary and diary.opens_at else "",
         reminders=tuple(kinds),
         hour=f"{plan.reminders.at if rule else plan.reminders.diary_at:%H:%M}",
     )
