@@ -90,8 +90,8 @@ def test_versions_differ_by_what_each_fact_says() -> None:
     early = repeated("W{n}", 1, 3, 1, "weeks")
     one = small(early, repeated("W{n}", 8, 16, 8, "weeks"))
     other = small(repeated("W{n}", 1, 3, 2, "weeks"), repeated("W{n}", 8, 24, 8, "weeks"))
-    seen = [(each.name, each.aspect, each.newer) for each in compare_plans(one, other)]
-    assert seen == [("W{n}", "offsets", (1, 3)), ("W{n} (2)", "offsets", (8, 16, 24))]
+    spaced = [(each.name, each.aspect, each.newer) for each in compare_plans(one, other)]
+    assert spaced == [("W{n}", "offsets", (1, 3)), ("W{n} (2)", "offsets", (8, 16, 24))]
     assert [(each.name, each.aspect) for each in compare_plans(one, small(early))] == [("W{n} (2)", "")]
 
 
