@@ -29,7 +29,7 @@ from app.web.form_fields import ActCode, ActWords
 from app.web.urls import EXPORT_CHANGES, EXPORT_CHECKS, EXPORT_FILE, EXPORT_REQUESTS, EXPORTS
 
 LABELS = {
-    "name": N_("Name"),
+    "name": N_("Name of the cut"),
     "purpose": N_("What it is for"),
     "cut": N_("Data cut"),
     "dataset": N_("Dataset"),

@@ -50,16 +50,16 @@ ASPECTS: Mapping[str, str] = {
     # dates
     "owner": N_("Recorded by"),
     "arm_revealing": N_("Reveals the treatment arm"),
-    "labels": N_("Name"),
+    "labels": N_("Title"),
     "after": N_("Not before"),
     "planned": N_("Can lie ahead"),
     # arms and questionnaires
-    "name": N_("Name"),
+    "name": N_("Title"),
     "version": N_("Version"),
     "leave_out": N_("Questions left out"),
     "urgent": N_("Answers that mean “call now”"),
     "ask": N_("Only questions asked"),
-    "form_names": N_("Name"),
+    "form_names": N_("Title"),
     "thresholds": N_("Thresholds on the plots"),
     # visits and diary
     "series": N_("Series"),
