@@ -21,7 +21,7 @@ from tests.services.report_stage import CLOSED, EVERYBODY, GOLDEN, NORMAL
 from tests.stages import Stage
 
 TABLES = {
-    "completeness": {"rates", "ledger", "sites", "reasons"},
+    "completeness": {"rates", "modes", "ledger", "sites", "reasons"},
     "timing": {"weeks", "days", "minutes", "blanks"},
     "recruitment": {"recruitment"},
     "diary": {"diary"},
