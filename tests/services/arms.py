@@ -23,7 +23,8 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         plan = get_plan(person.installation, work.session, participant.study_id)
         anchors = current_anchors(work.session, participant.id or 0)
         slots = list_slots(work.session, participant.id or 0)
-        proposal = propose_schedule(person.installation.library, plan, participant, slots, anchors, at)
+        library = person.installation.library
+        proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, at)
         apply_proposal(person.installation, work, plan, participant, proposal)
         work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
 

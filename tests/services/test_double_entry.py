@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlmodel import col, select
@@ -22,12 +23,16 @@ from app.services.clinic.paper.comparison import (
     view_paper_difference,
 )
 from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
+from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.report.figures import ReportPart, ReportTable
 from app.services.clinic.report.report import get_report
 from app.services.clinic.report.scope import ReportFilter
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.exemptions import excuse_form, excuse_visit, is_excusable
 from app.services.schedule.requested_visits import cancel_visit, request_visit
+from app.services.schedule.slots import NOT_IN_PLAN
+from app.storage.queries.slots import list_slots, window_of_slot
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
@@ -35,6 +40,8 @@ from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import Person, colleague
 
 OTHER = TODAY + timedelta(days=1)
+WELL = [TypedAnswer("any_symptom", "0")]
+EXEMPTION = "no_translation"
 
 
 def twice(person: Person) -> Person:
@@ -128,12 +135,11 @@ def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Pe
 def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Person) -> None:
     person = twice(lone)
     person.randomise(TODAY, LATER)
-    well = [TypedAnswer("any_symptom", "0")]
     context, key, slot = manager(person), person.row().id or 0, person.slot("D0").public_id
     items = get_paper_form(StaffContext(person.installation, person.nurse, LATER), key, slot).definition.items
     ill = [TypedAnswer("any_symptom", "1")]
     ill += [TypedAnswer(item.code, "", blank=True) for item in items[1:]]
-    enter(person, paper(answers=well), visit="D0")
+    enter(person, paper(answers=WELL), visit="D0")
     enter(person, paper(answers=ill), visit="D0", role=Role.INVESTIGATOR)
     found = view_paper_difference(context, key, slot)
     chosen = dict.fromkeys(found.differing, "first")
@@ -185,16 +191,44 @@ def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person
 
 
 def test_what_is_chosen_of_a_form_that_nobody_expects_any_more_is_refused(lone: Person) -> None:
-    """The visit was made by mistake and taken back: as nobody could enter its paper, nobody can send it."""
-    person, nurse = twice(lone), StaffContext(lone.installation, lone.nurse, LATER)
-    request_visit(nurse, lone.site.study_id, lone.subject, "UNS", TODAY)
-    enter(person, paper(), visit="UNS-1")
-    enter(person, paper(OTHER), visit="UNS-1", role=Role.INVESTIGATOR)
-    cancel_visit(nurse, lone.site.study_id, lone.subject, "UNS-1", "made by mistake")
-    chosen = {COLLECTED_ON: "first"}
-    assert refused(lambda: settle(person, visit="UNS-1", chosen=chosen)) == "not_expected"
-    assert settle(person, visit="UNS-1", discard=True) is PaperOutcome.discarded
+    """The visit as a whole was excused: as nobody could enter its paper, nobody can send it."""
+    person = twice(lone)
+    first_and_second(person)
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    excuse_visit(nurse, lone.site.study_id, lone.subject, "BL", EXEMPTION)
+    assert refused(lambda: settle(person)) == "not_expected"
+    assert settle(person, discard=True) is PaperOutcome.discarded
     assert open_paper(person) == 0
+
+
+def test_a_form_with_a_waiting_entry_is_held_like_a_begun_one(lone: Person) -> None:
+    """Nobody takes it away until the pair is settled: not excused, not cancelled, not moved, not left out."""
+    person, key = twice(lone), lone.row().id or 0
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    request_visit(nurse, lone.site.study_id, lone.subject, "UNS", TODAY)
+    person.randomise(TODAY, LATER)
+    for visit, sheet in (("BL", paper()), ("UNS-1", paper()), ("D0", paper(answers=WELL))):
+        assert enter(person, sheet, visit=visit) is PaperOutcome.first
+    windows = {visit: window_of_slot(person.slot(visit)) for visit in ("BL", "UNS-1", "D0")}
+    page = get_participant_overview(nurse, key)
+    assert page.waiting_paper == {person.slot(visit).id for visit in windows}
+    for visit in windows:
+        assert not is_excusable(person.slot(visit), LATER, page.waiting_paper)
+    slot = person.slot("BL").public_id
+    assert refused(lambda: excuse_form(nurse, key, slot, EXEMPTION)) == "not_excusable"
+    cancel = partial(cancel_visit, nurse, lone.site.study_id, lone.subject, "UNS-1", "made by mistake")
+    assert refused(cancel) == "visit_begun"
+    person.anchor("randomisation", TODAY + timedelta(days=3), LATER, source=Owner.edc)
+    with person.installation.read() as session:
+        (out,) = (each for each in list_slots(session, key) if each.for_day == TODAY)
+    assert (out.out_of_plan, out.excused, window_of_slot(out)) == (True, None, windows["D0"])
+    assert [window_of_slot(person.slot(visit)) for visit in ("BL", "UNS-1")] == list(windows.values())[:2]
+    assert enter(person, paper(OTHER), visit="UNS-1", role=Role.INVESTIGATOR) is PaperOutcome.differs
+    assert refused(cancel) == "visit_begun"
+    assert settle(person, visit="UNS-1", discard=True) is PaperOutcome.discarded
+    cancel()
+    assert person.slot("UNS-1").excused == NOT_IN_PLAN
+    assert verify_trail(person.installation) == []
 
 
 def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person: Person) -> None:

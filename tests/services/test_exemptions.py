@@ -65,7 +65,7 @@ def test_a_form_that_was_sent_stays_sent(person: Person) -> None:
 
 
 def test_staff_excuse_one_form_and_the_others_are_still_expected(person: Person) -> None:
-    assert is_excusable(person.slot("BL"), START)
+    assert is_excusable(person.slot("BL"), START, frozenset())
     excuse_one(person, person.slot("BL").public_id)
     baseline = person.slot("BL")
     assert (slot_status(baseline, START), baseline.excused) == (Status.excused, "no_translation")
@@ -80,7 +80,7 @@ def test_staff_excuse_one_form_and_the_others_are_still_expected(person: Person)
 
 def test_a_missed_form_without_an_answer_may_still_be_excused(person: Person) -> None:
     assert slot_status(person.slot("BL"), START + days(40)) is Status.missed
-    assert is_excusable(person.slot("BL"), START + days(40))
+    assert is_excusable(person.slot("BL"), START + days(40), frozenset())
 
 
 def test_a_form_with_answers_or_already_excused_is_not_excused(person: Person) -> None:

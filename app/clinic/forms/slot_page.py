@@ -163,6 +163,7 @@ def build_slot_page(
     may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
+    excusable = is_excusable(slot, desk.at, view.waiting_paper)
     reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
     return SlotPage(
         subject=view.participant.subject,
@@ -182,7 +183,7 @@ def build_slot_page(
         zone=slot.zone,
         reasons=tuple(each.value for each in reasons),
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
-        exemptions=_exemptions(view.plan, desk.frame.code) if may and is_excusable(slot, desk.at) else {},
+        exemptions=_exemptions(view.plan, desk.frame.code) if may and excusable else {},
         error=error,
         answers=_answers(desk, view, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),

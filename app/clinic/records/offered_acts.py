@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.schedule.slots import is_on_request
+from app.services.schedule.slots import is_on_request, is_slot_touched
 
 
 def list_cancellable_visits(view: ParticipantOverview) -> tuple[str, ...]:
     """The visits that staff asked for and nobody began."""
     asked = [state.slot for state in view.forms if is_on_request(state.slot) and not state.slot.out_of_plan]
-    begun = {slot.visit for slot in asked if slot.begun_at or slot.submitted_at}
-    return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in begun))
+    touched = {slot.visit for slot in asked if is_slot_touched(slot, view.waiting_paper)}
+    return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in touched))
 
 
 def find_lost_words(view: ParticipantOverview, typed: Mapping[str, str]) -> str:

@@ -23,7 +23,8 @@ _TOUCHED_DAY = tuple[str, date]
 class StandingSlot:
     """A form that exists, by its key, with the facts that its state rests on.
 
-    `is_diary` also of a day that is not dated yet; `on_request`: made by staff beside the schedule.
+    `is_diary` also of a day that is not dated yet; `on_request`: made by staff beside the schedule;
+    `paper_waits`: somebody entered it from paper, and a second person has yet to.
     """
 
     key: int
@@ -32,11 +33,12 @@ class StandingSlot:
     is_diary: bool
     on_request: bool
     out_of_plan: bool
+    paper_waits: bool = False
 
     @property
     def is_touched(self) -> bool:
         """Whether somebody began or answered it: it keeps window, day, instrument and plan version."""
-        return self.facts.begun_at is not None or self.facts.submitted_at is not None
+        return is_touched(self.facts, paper_waits=self.paper_waits)
 
     def is_over(self, at: datetime) -> bool:
         """Whether its window closed while the plan had it."""
@@ -50,6 +52,11 @@ class StandingSlot:
     def outlasts_amendment(self, version: str, at: datetime) -> bool:
         """Whether it keeps its own version when its participant begins to follow this one."""
         return self.planned.plan_version != version and (self.is_touched or self.is_over(at))
+
+
+def is_touched(facts: SlotFacts, *, paper_waits: bool) -> bool:
+    """Whether somebody began or answered a form, also on paper of which only one entry was made so far."""
+    return facts.begun_at is not None or facts.submitted_at is not None or paper_waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
+from app.services.schedule.slots import find_waiting_paper
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
 from app.storage.tables.columns import key_of
@@ -73,7 +74,8 @@ class ParticipantOverview:
 
     `plans` are the version of the plan that they follow and those of their other forms. `work` is where they
     stand on the work list.
-    `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty.
+    `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty;
+    `waiting_paper` are the forms of which one of two paper entries was made.
     """
 
     participant: ParticipantDetails
@@ -96,6 +98,7 @@ class ParticipantOverview:
     work: ParticipantWork
     may: frozenset[Permission]
     worst: Mapping[str, Severity] = field(default_factory=dict)
+    waiting_paper: frozenset[int] = frozenset()
 
     @property
     def exit(self) -> str:
@@ -160,6 +163,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             worst=read_worst_severities(context, session, plan, [state.slot for state in diary])
             if Permission.SCORES_SEE in may
             else {},
+            waiting_paper=find_waiting_paper(session, plan, participant_id),
         )
 
 

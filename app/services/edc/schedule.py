@@ -117,7 +117,8 @@ def _reschedule(
     anchors = current_anchors(work.session, key_of(participant))
     slots = list_slots(work.session, key_of(participant))
     installation = request.context.installation
-    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, work.at)
+    library = installation.library
+    proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)
     proposal.confirm(confirm)
     apply_proposal(installation, work, plan, participant, proposal)
 

@@ -53,7 +53,7 @@ def preview_anchor(
         return ScheduleProposal((), (), AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     slots = list_slots(session, key_of(participant))
-    return propose_schedule(installation.library, plan, participant, slots, anchors, at)
+    return propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
 
 
 def record_anchor(
@@ -95,7 +95,7 @@ def enter_anchor(
         return ScheduleProposal((), (), standing)
     slots = list_slots(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, at)
+    proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
     proposal.confirm(confirmed)
     apply_proposal(installation, work, plan, participant, proposal)
     _publish(work, plan, participant, StatedAnchor(anchors[entry.kind], entry.source, entry.reason))
@@ -114,7 +114,8 @@ def withdraw_anchor(
     work.session.flush()
     anchors = current_anchors(work.session, key_of(participant))
     slots = list_slots(work.session, key_of(participant))
-    proposal = propose_schedule(installation.library, plan, participant, slots, anchors, work.at)
+    library = installation.library
+    proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)
     apply_proposal(installation, work, plan, participant, proposal)
     dated = AnchorDate(kind, row.dated_on)
     _publish(work, plan, participant, StatedAnchor(dated, row.source, reason, withdrawn=True))

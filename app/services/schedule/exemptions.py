@@ -1,6 +1,6 @@
 """Excusing a form: an exemption that the plan lists, recorded by staff."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from app.domain.plans.plan import Plan
@@ -10,7 +10,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
-from app.services.schedule.slots import lock_form
+from app.services.schedule.slots import find_waiting_paper, is_slot_touched, lock_form
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.row_changes import participant_chain
@@ -57,15 +57,19 @@ def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exempt
     """
     with context.unit_of_work() as work:
         form = lock_form(context, work, participant_id, slot_id)
-        if not is_excusable(form.slot, context.at):
+        waiting = find_waiting_paper(work.session, form.plan, participant_id)
+        if not is_excusable(form.slot, context.at, waiting):
             raise Refused("not_excusable")
         _check(form.plan, exemption)
         _excuse(context, work, form.participant, [form.slot], exemption)
 
 
-def is_excusable(slot: Slot, at: datetime) -> bool:
-    """Whether staff may excuse this form at this moment: it is expected, or was, and holds no answers."""
-    return slot.begun_at is None and slot_status(slot, at) not in _SETTLED
+def is_excusable(slot: Slot, at: datetime, waiting_paper: Collection[int]) -> bool:
+    """Whether staff may excuse this form at this moment: it is expected, or was, and holds no answers.
+
+    `waiting_paper` as `find_waiting_paper` gives it.
+    """
+    return not is_slot_touched(slot, waiting_paper) and slot_status(slot, at) not in _SETTLED
 
 
 def _check(plan: Plan, exemption: str) -> None:

@@ -12,7 +12,14 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
-from app.services.schedule.slots import current_anchors, is_on_request, leave_plan, new_slot_values
+from app.services.schedule.slots import (
+    current_anchors,
+    find_waiting_paper,
+    is_on_request,
+    is_slot_touched,
+    leave_plan,
+    new_slot_values,
+)
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
@@ -79,12 +86,14 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         slots = [slot for slot in asked if slot.visit == visit]
         if not slots:
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in asked))
-        if any(slot.begun_at or slot.submitted_at for slot in slots):
+        plan = get_plan_of(context.installation, work.session, participant)
+        waiting = find_waiting_paper(work.session, plan, key_of(participant))
+        if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
         publish_acts_of(context.installation, work, key_of(participant))
         for slot in slots:
-            leave_plan(slot)
+            leave_plan(slot, touched=False)
             slot.wake_at = None
 
 

@@ -12,7 +12,13 @@ from app.domain.plans.schedule_faults import ScheduleFault, ScheduleFaultKind, f
 from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan, get_plan_of
-from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule, standing_slot
+from app.services.schedule.slots import (
+    apply_proposal,
+    current_anchors,
+    find_waiting_paper,
+    propose_schedule,
+    standing_slot,
+)
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
@@ -36,8 +42,9 @@ def list_schedule_faults(
     """What the plan promises of one participant's forms and does not hold."""
     anchors = current_anchors(session, key_of(participant))
     slots = list_slots(session, key_of(participant))
-    changes = propose_schedule(library, plan, participant, slots, anchors, at).changes
-    standing = [standing_slot(plan, slot) for slot in slots]
+    changes = propose_schedule(session, library, plan, participant, slots, anchors, at).changes
+    waiting = find_waiting_paper(session, plan, key_of(participant))
+    standing = [standing_slot(plan, slot, waiting) for slot in slots]
     return tuple(find_schedule_faults(plan, anchors, standing, changes, at))
 
 
@@ -71,7 +78,7 @@ def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
         anchors = current_anchors(work.session, found.participant_id)
         slots = list_slots(work.session, found.participant_id)
         library = context.installation.library
-        proposal = propose_schedule(library, plan, participant, slots, anchors, context.at)
+        proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, context.at)
         work.record(AuditEvent.SCHEDULE_MENDED, chain)
         apply_proposal(context.installation, work, plan, participant, proposal)
     return True

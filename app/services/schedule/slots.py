@@ -14,6 +14,7 @@ from app.domain.plans.rescheduling import (
     SlotMove,
     StandingSlot,
     WindowMove,
+    is_touched,
     merge_versions,
     out_of_plan_code,
     plan_moves,
@@ -43,8 +44,16 @@ from app.services.schedule.next_due import (
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
 from app.storage.queries.participants import get_readable_slot
-from app.storage.queries.slots import is_diary_slot, list_slots, planned_slot, set_window, slot_facts
+from app.storage.queries.slots import (
+    is_diary_slot,
+    list_slots,
+    paper_waits,
+    planned_slot,
+    set_window,
+    slot_facts,
+)
 from app.storage.row_changes import participant_chain
+from app.storage.tables.capture import PaperEntry
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
@@ -121,7 +130,24 @@ def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDa
     return anchors
 
 
+def find_waiting_paper(session: Session, plan: Plan, participant_id: int) -> frozenset[int]:
+    """The participant's forms of which one of two paper entries was made, or two that differ.
+
+    Nobody may take such a form away, as if nobody had begun it: the pair could then only be set aside.
+    """
+    if not plan.double_paper_entry:
+        return frozenset()
+    waiting = select(PaperEntry.slot_id).where(PaperEntry.participant_id == participant_id, *paper_waits())
+    return frozenset(session.exec(waiting))
+
+
+def is_slot_touched(slot: Slot, waiting_paper: Collection[int]) -> bool:
+    """Whether somebody began or answered this form; `waiting_paper` as `find_waiting_paper` gives it."""
+    return is_touched(slot_facts(slot), paper_waits=key_of(slot) in waiting_paper)
+
+
 def propose_schedule(
+    session: Session,
     library: Library,
     plan: Plan,
     participant: Participant,
@@ -133,7 +159,8 @@ def propose_schedule(
 
     A form of an earlier version of the plan is where that version has it.
     """
-    standing = [standing_slot(plan, slot) for slot in slots]
+    waiting = find_waiting_paper(session, plan, key_of(participant))
+    standing = [standing_slot(plan, slot, waiting) for slot in slots]
     kept = [form for form in standing if form.stays_earlier(plan.version)]
     return _propose(library, plan, participant, slots, anchors, standing, kept, at)
 
@@ -152,8 +179,8 @@ def propose_amendment(
     Forms that were begun, or are over, stay with their own version, and so do those `entered` from paper,
     once so far; all others become forms of this one.
     """
-    standing = [standing_slot(plan, slot) for slot in slots]
-    kept = [form for form in standing if form.outlasts_amendment(plan.version, at) or form.key in entered]
+    standing = [standing_slot(plan, slot, entered) for slot in slots]
+    kept = [form for form in standing if form.outlasts_amendment(plan.version, at)]
     return _propose(library, plan, participant, slots, anchors, standing, kept, at)
 
 
@@ -186,8 +213,8 @@ def _propose(
     return ScheduleProposal(plan_moves(standing, planned, _exit_of(participant), at), planned)
 
 
-def standing_slot(plan: Plan, slot: Slot) -> StandingSlot:
-    """A stored form as the domain compares it with the plan."""
+def standing_slot(plan: Plan, slot: Slot, waiting_paper: Collection[int]) -> StandingSlot:
+    """A stored form as the domain compares it with the plan; `waiting_paper` as above."""
     return StandingSlot(
         key_of(slot),
         planned_slot(slot),
@@ -195,6 +222,7 @@ def standing_slot(plan: Plan, slot: Slot) -> StandingSlot:
         is_diary=is_diary_slot(plan, slot),
         on_request=is_on_request(slot),
         out_of_plan=slot.out_of_plan,
+        paper_waits=key_of(slot) in waiting_paper,
     )
 
 
@@ -243,7 +271,7 @@ def apply_proposal(
     for move in proposal.changes:
         if move.standing is not None:
             slot = slots[move.standing.key]
-            _apply_move(slot, move)
+            _apply_move(slot, move, touched=move.standing.is_touched)
             code = move.planned.visit if move.planned is not None else out_of_plan_code(move.standing)
             changed.append((slot, code))
     new = [
@@ -257,12 +285,11 @@ def apply_proposal(
     work.insert_rows(Slot, new)
 
 
-def _apply_move(slot: Slot, move: SlotMove) -> None:
+def _apply_move(slot: Slot, move: SlotMove, *, touched: bool) -> None:
     """Change one form but for its code. A touched one keeps window, day and answers."""
-    touched = slot.begun_at is not None or slot.submitted_at is not None
     planned = move.planned
     if planned is None:
-        leave_plan(slot)
+        leave_plan(slot, touched=touched)
         return
     if slot.out_of_plan:
         slot.out_of_plan = False
@@ -284,10 +311,10 @@ def _follow_version(slot: Slot, planned: PlannedSlot) -> None:
     slot.arm_revealing = planned.arm_revealing
 
 
-def leave_plan(slot: Slot) -> None:
-    """Flag a form that the plan has no more, which is told anew; one that nobody began is excused."""
+def leave_plan(slot: Slot, *, touched: bool) -> None:
+    """Flag a form that the plan has no more, which is told anew; one that is not touched is excused."""
     slot.out_of_plan, slot.window_version = True, slot.window_version + 1
-    if slot.begun_at is None and slot.submitted_at is None:
+    if not touched:
         slot.excused = slot.excused or NOT_IN_PLAN
 
 

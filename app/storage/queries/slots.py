@@ -7,11 +7,13 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.capture.paper import PaperOutcome
 from app.domain.capture.slot_view import SlotDates, SlotView
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
 from app.domain.plans.windows import Window
+from app.storage.tables.capture import PaperEntry
 from app.storage.tables.schedule import Slot
 
 
@@ -96,6 +98,21 @@ def awaits_answers(form: type[Slot] = Slot) -> tuple[sa.ColumnElement[bool], ...
         col(form.opens_at).is_not(None),
         col(form.out_of_plan).is_(sa.false()),
     )
+
+
+def paper_waits() -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions of a paper entry that waits for a second one, or for the data manager.
+
+    The newest one of its form decides; what lies apart is none of the two entries, and ends no wait. The
+    first condition is that of the index, written out so that it is used.
+    """
+    newer = sa.orm.aliased(PaperEntry)
+    later = sa.exists().where(
+        col(newer.slot_id) == col(PaperEntry.slot_id),
+        col(newer.id) > col(PaperEntry.id),
+        col(newer.outcome) != code_literal(PaperOutcome.kept_apart),
+    )
+    return sa.literal_column("paper_entry.outcome IN ('first', 'differs')"), ~later
 
 
 def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:

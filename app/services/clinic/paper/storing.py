@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.arrival import Arrival
@@ -20,6 +20,7 @@ from app.services.capture.submission import get_first_response
 from app.services.capture.submission_builder import SubmittedForm
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
+from app.storage.queries.slots import paper_waits
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import PaperEntry
 from app.storage.tables.columns import key_of
@@ -59,16 +60,8 @@ class CheckedPaper:
 
 
 def find_waiting_entry(session: Session, slot: Slot) -> PaperEntry | None:
-    """The newest entry of a form, if it waits for a second one or for the data manager.
-
-    What lies apart is none of the two entries, and nothing waits the less for it.
-    """
-    entries = select(PaperEntry).where(
-        PaperEntry.slot_id == slot.id, PaperEntry.outcome != PaperOutcome.kept_apart
-    )
-    entry = session.exec(entries.order_by(col(PaperEntry.id).desc()).limit(1)).first()
-    waits = entry is not None and entry.outcome in (PaperOutcome.first, PaperOutcome.differs)
-    return entry if waits else None
+    """The newest entry of a form, if it waits for a second one or for the data manager."""
+    return session.exec(select(PaperEntry).where(PaperEntry.slot_id == slot.id, *paper_waits())).first()
 
 
 def is_same_sheet(entry: PaperEntry, checked: CheckedPaper) -> bool:

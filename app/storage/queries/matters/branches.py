@@ -15,7 +15,7 @@ from app.domain.capture.paper import PaperOutcome
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
-from app.storage.queries.slots import awaits_answers, code_literal, status_expression
+from app.storage.queries.slots import awaits_answers, code_literal, paper_waits, status_expression
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, PaperEntry, Quarantine
 from app.storage.tables.columns import table_of
@@ -239,12 +239,6 @@ def _on_paper(shape: MatterShape) -> list[Branch]:
     """Two entries of a sheet of paper that differ, or one that waits for its second, of a form that was sent
     meanwhile; until a newer one settles them.
     """
-    newer = sa.orm.aliased(PaperEntry)
-    later = sa.exists().where(
-        col(newer.slot_id) == col(PaperEntry.slot_id),
-        col(newer.id) > col(PaperEntry.id),
-        col(newer.outcome) != code_literal(PaperOutcome.kept_apart),
-    )
     branch = _part(
         MatterKind.paper,
         shape,
@@ -254,14 +248,11 @@ def _on_paper(shape: MatterShape) -> list[Branch]:
         at=col(PaperEntry.entered_at),
         one=col(PaperEntry.outcome),
     )
-    # The condition of the index, written out so that it is used.
-    waiting = _of_forms(branch, PaperEntry).where(
-        sa.literal_column("paper_entry.outcome IN ('first', 'differs')"), col(PaperEntry.study_id) == _STUDY
-    )
+    waiting = _of_forms(branch, PaperEntry).where(*paper_waits(), col(PaperEntry.study_id) == _STUDY)
     decides = sa.or_(
         col(PaperEntry.outcome) == code_literal(PaperOutcome.differs), col(Slot.submitted_at).is_not(None)
     )
-    return [waiting.where(decides, ~later)]
+    return [waiting.where(decides)]
 
 
 def _unexplained(shape: MatterShape) -> list[Branch]:
