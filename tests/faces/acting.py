@@ -9,6 +9,7 @@ import pyotp
 import sqlalchemy as sa
 from sqlmodel import select
 
+from app.domain.capture.answers import CollectionMode
 from app.domain.plans.plan import Owner, SecondCheck
 from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
@@ -288,7 +289,10 @@ def _settlement(sites: SiteFixture) -> Press:
     about = Person(sites.installation, site, f"{site.code}-004")
     with sites.installation.work(SYSTEM, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.public_id == about.slot("BL").public_id)).one()
-        quarantine_answers(work, slot, {"q1": 4}, "already_submitted", START, clock_untrusted=False)
+        mode = CollectionMode.own_device
+        quarantine_answers(
+            work, slot, {"q1": 4}, "already_submitted", START, mode=mode, clock_untrusted=False
+        )
     typed = {"decision": "rejected", "reason": "asked again by telephone"}
     other = typed | {"reason": "as it was sent"}
     return _about_sent(sites, urls.MATTER, body=typed, other=other, words="as it was sent")

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from app.clinic.frame.desk_counts import DeskCounts
-from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.answers import CollectionMode, SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
@@ -51,9 +51,8 @@ def keep_apart(clinic: ClinicFixture, number: int = 3) -> str:
     with made.work(SYSTEM, clinic.clock.at) as work:
         public_id = clinic.person.slot("BL").public_id
         slot = work.session.exec(select(Slot).where(Slot.public_id == public_id)).one()
-        quarantine_answers(
-            work, slot, qlq(number), "arrived_too_late", clinic.clock.at, clock_untrusted=False
-        )
+        at, mode = clinic.clock.at, CollectionMode.own_device
+        quarantine_answers(work, slot, qlq(number), "arrived_too_late", at, mode=mode, clock_untrusted=False)
     return f"{clinic.url}/matters/quarantine-1"
 
 

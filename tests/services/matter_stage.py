@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.answers import CollectionMode, SubmittedAnswer
 from app.domain.desk.matters import MatterKind, MatterName
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.plan import Owner
@@ -177,7 +177,8 @@ def keep_apart(person: Person, at: datetime, answers: Mapping[str, AnswerValue])
     with person.installation.work(SYSTEM, at) as work:
         work.lock(participant_chain(person.row().id or 0))
         slot = work.session.exec(select(Slot).where(Slot.public_id == person.slot("BL").public_id)).one()
-        quarantine_answers(work, slot, answers, "altered", at, clock_untrusted=False)
+        mode = CollectionMode.own_device
+        quarantine_answers(work, slot, answers, "altered", at, mode=mode, clock_untrusted=False)
     with person.installation.read() as session:
         newest = session.exec(select(sa.func.max(Quarantine.id))).one()
     return MatterName(MatterKind.quarantine, str(newest))

@@ -1,6 +1,7 @@
 """Answers kept apart because they came too late: accepted by an investigator who saw them, or rejected."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.answers import CollectionMode, HelpedBy, SubmittedAnswer
 from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.plan import Owner
@@ -18,8 +19,11 @@ from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import change_language
 from app.services.audit.audit_verification import verify_trail
+from app.services.capture.forms import begin_form
+from app.services.clinic.hand_over import begin_hand_over
 from app.services.clinic.matters.late_answers import Obstacle
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
@@ -30,17 +34,23 @@ from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
 from tests.services.alerted import PAIN, raised, watching
 from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, sent_twice, two_phones
-from tests.services.people import START, Person, bound, days, qlq
+from tests.services.people import PIN, START, Person, bound, days, qlq
 from tests.services.sending import response
 from tests.services.trail_entries import entries_of
 
+Binder = Callable[[Person, datetime], str]
+"""Binds a browser to somebody at a moment; returns its cookie."""
 
-def send_too_late(trial: TwoSites, answers: dict[str, AnswerValue]) -> tuple[Person, int, MatterName]:
+
+def send_too_late(
+    trial: TwoSites, answers: dict[str, AnswerValue], bind: Binder = bound, helped_by: HelpedBy | None = None
+) -> tuple[Person, int, MatterName]:
     """Somebody who began in time and sends forty days later; their key, and what is then open about them."""
     person = trial.person(trial.sites[0], sent=False)
-    person.begin("BL", START)
+    visitor, slot = person.participant(START), person.slot("BL").public_id
+    begin_form(ParticipantContext(person.installation, visitor, START), slot, helped_by, None)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
-    person.cookie = bound(person, NOW)
+    person.cookie = bind(person, NOW)
     with pytest.raises(Refused, match="arrived_too_late"):
         person.submit("BL", NOW, answers)
     return person, person.row().id or 0, trial.only(MatterKind.quarantine).name
@@ -95,6 +105,26 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     assert entries_of(two_sites.installation, AuditEvent.MATTER_SETTLED) == []
     (accepted,) = entries_of(two_sites.installation, AuditEvent.ANSWERS_ACCEPTED)
     assert accepted.reason == "looked up in the file"
+    assert verify_trail(two_sites.installation) == []
+
+
+def tablet(person: Person, at: datetime) -> str:
+    """The cookie of the clinic's tablet, handed over."""
+    link = begin_hand_over(StaffContext(person.installation, person.nurse, at), person.row().id or 0)
+    return activate_device(person.installation, link, PIN, PIN, "tablet", "192.0.2.7", at)
+
+
+def test_accepted_answers_say_by_which_means_they_were_given(two_sites: TwoSites) -> None:
+    """Also on the clinic's tablet, and with whose help."""
+    person, key, name = send_too_late(two_sites, qlq(3), tablet, HelpedBy.nurse)
+    doctor = two_sites.investigator(person.site)
+    shown = get_matter(doctor, key, name).shown
+    settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
+    stored = response(person)
+    assert (stored.mode, stored.helped_by) == (CollectionMode.site_device, HelpedBy.nurse)
+    with two_sites.installation.read() as session:
+        told = session.exec(select(FeedEvent.line).order_by(sa.desc("seq"))).first()
+    assert json.loads(told or "")["data"]["response"]["mode"] == "site_device"
     assert verify_trail(two_sites.installation) == []
 
 

@@ -28,7 +28,7 @@ from app.services.capture.forms import (
 )
 from app.services.capture.quarantine import quarantine_answers
 from app.services.capture.submission import get_first_response, submission_context, submit_form
-from app.services.capture.submission_builder import SubmittedForm
+from app.services.capture.submission_builder import SubmittedForm, participant_mode
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.queries.slots import slot_facts, window_of_slot
@@ -147,13 +147,14 @@ def _quarantine(
     reason: str,
 ) -> None:
     event = AuditEvent.ANSWERS_ALTERED if reason == "altered" else AuditEvent.ANSWERS_QUARANTINED
+    mode = participant_mode(handed_over=context.participant.handed_over)
     untrusted = context.installation.clock_watch.untrusted
     with context.unit_of_work() as work:
         work.lock(participant_chain(context.participant.participant_id))
         slot = get_own_slot(work.session, context.participant, slot_id)
         for document in _documents(answers):
             at = answers[-1].device_at
-            quarantine_answers(work, slot, document, reason, at, event, clock_untrusted=untrusted)
+            quarantine_answers(work, slot, document, reason, at, event, mode=mode, clock_untrusted=untrusted)
 
 
 def _documents(answers: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import select
 
+from app.domain.capture.answers import CollectionMode
 from app.domain.capture.document import content_digest
 from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import AuditEvent
@@ -26,9 +27,13 @@ def quarantine_answers(
     device_at: datetime | None,
     event: AuditEvent = AuditEvent.ANSWERS_QUARANTINED,
     *,
+    mode: CollectionMode,
     clock_untrusted: bool,
 ) -> None:
-    """Store these answers beside the form, with the reason (idempotent by content and reason)."""
+    """Store these answers beside the form, with the reason and by which means they were given.
+
+    Idempotent by content and reason.
+    """
     sha256 = content_digest(answers)
     same = Quarantine.slot_id == slot.id, Quarantine.content_sha256 == sha256, Quarantine.reason == reason
     if work.session.exec(select(Quarantine.id).where(*same)).first() is not None:
@@ -39,6 +44,7 @@ def quarantine_answers(
             reason=reason,
             content_sha256=sha256,
             answers=dict(answers),
+            mode=mode,
             device_at=device_at,
             clock_untrusted=clock_untrusted,
             received_at=work.at,

@@ -175,7 +175,13 @@ def _first_receipt_or_quarantine(
                 return _receipt(first, repeated=True)
             refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
         quarantine_answers(
-            work, slot, document, refusal.code, form.device_at, clock_untrusted=known.clock_untrusted
+            work,
+            slot,
+            document,
+            refusal.code,
+            form.device_at,
+            mode=known.submitter.mode,
+            clock_untrusted=known.clock_untrusted,
         )
     raise refusal
 

@@ -73,8 +73,12 @@ class Submitter:
 def by_participant(public_id: str, *, handed_over: bool) -> Submitter:
     """The participant, on a device of their own or on the clinic's, which was handed over to them."""
     actor, event = participant_actor(public_id), AuditEvent.FORM_SUBMITTED
-    mode = CollectionMode.site_device if handed_over else CollectionMode.own_device
-    return Submitter(actor, actor.role, mode, event)
+    return Submitter(actor, actor.role, participant_mode(handed_over=handed_over), event)
+
+
+def participant_mode(*, handed_over: bool) -> CollectionMode:
+    """By which means a participant answers: on a device of their own, or on the clinic's."""
+    return CollectionMode.site_device if handed_over else CollectionMode.own_device
 
 
 def by_paper(actor: Actor) -> Submitter:

@@ -103,13 +103,17 @@ class Response(SQLModel, table=True):
 
 
 class Quarantine(SQLModel, table=True):
-    """Answers that came when the slot could not take them: kept in sight, never silently dropped."""
+    """Answers that came when the slot could not take them: kept in sight, never silently dropped.
+
+    `mode`: by which means they were given; None of those that were kept before that was noted.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger, index=True)
     reason: str = Field(max_length=40)
     content_sha256: str = Field(max_length=64)
     answers: dict[str, Any] = Field(sa_type=json_type())
+    mode: str | None = Field(default=None, max_length=20)
     device_at: datetime | None = None
     clock_untrusted: bool = False
     received_at: datetime

@@ -99,8 +99,9 @@ def accept_late_answers(
 ) -> None:
     """Make them the form's response, out of its window and scored, and tell the EDC.
 
-    It counts as sent when the answers arrived, in the participant's language of then; what came on paper says
-    so, and who entered it. Raises Refused("not_acceptable") naming the obstacle.
+    It counts as sent when the answers arrived, in the participant's language of then, and says by which means
+    they were given; what came on paper says who entered it. Raises Refused("not_acceptable") naming the
+    obstacle.
     """
     if late.obstacle is not None:
         raise Refused("not_acceptable", field="decision", obstacle=late.obstacle.value)
@@ -133,6 +134,7 @@ def _describe_origin(context: StaffContext, late: LateAnswers) -> ResponseOrigin
         submitted_at=quarantine.received_at,
         device_at=quarantine.device_at,
         clock_untrusted=quarantine.clock_untrusted,
+        mode=quarantine.mode or CollectionMode.own_device,
     )
     if paper is None:
         return origin

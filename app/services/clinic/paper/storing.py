@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlmodel import Session, select
 
-from app.domain.capture.answers import HelpedBy, LateReason
+from app.domain.capture.answers import CollectionMode, HelpedBy, LateReason
 from app.domain.capture.arrival import Arrival
 from app.domain.capture.document import content_digest
 from app.domain.capture.paper import PaperOutcome, PaperReason
@@ -98,7 +98,8 @@ def _keep_apart(
             raise Refused("same_answers_sent", receipt=sent.public_id)
     record_entry(context, work, form, checked, PaperOutcome.kept_apart)
     untrusted = context.installation.clock_watch.untrusted
-    quarantine_answers(work, form.slot, checked.document, why, None, clock_untrusted=untrusted)
+    mode = CollectionMode.paper
+    quarantine_answers(work, form.slot, checked.document, why, None, mode=mode, clock_untrusted=untrusted)
     return PaperOutcome.kept_apart
 
 
