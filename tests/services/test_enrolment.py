@@ -70,6 +70,7 @@ def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
     ("change", "code"),
     [
         ({"subject": "571-3"}, "bad_subject"),
+        ({"subject": "0755-003"}, "subject_of_other_site"),
         ({"language": "fr"}, "no_language"),
         ({"enrolled_on": TOMORROW}, "date_in_future"),
         ({"consented_on": TOMORROW}, "date_in_future"),

@@ -26,10 +26,11 @@ from app.services.accounts.known_browsers import (
 from app.services.accounts.staff_session import StaffBrowser, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.throttling import BRAKE_TRIES, SOURCE_TRIES, SPAN, TRIES, staff_limits
+from app.services.core.throttling import BRAKE_TRIES, SOURCE_TRIES, SPAN, TRIES, check_guess, staff_limits
 from app.services.setup.studies import create_staff
 from app.storage.statements.throttle import count_try
 from app.storage.tables.audit import AuditEntry
+from tests.refusals import refused
 from tests.services.people import START
 
 PASSWORD = "correct horse battery"
@@ -93,6 +94,8 @@ def test_sixty_parallel_guesses_are_five(nurse: Nurse) -> None:
             )
         assert outcomes == {"wrong_sign_in": TRIES, "throttled": 60 - TRIES}
         assert refused_sign_ins(nurse.installation) - before == TRIES
+        compared = partial(check_guess, nurse.installation, staff_limits("staff", email, SOURCES[0], None))
+        assert refused(partial(compared, START, pytest.fail)) == "throttled", "nothing is compared or hashed"
 
 
 @pytest.mark.req("IAM-12")
