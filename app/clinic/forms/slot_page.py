@@ -159,12 +159,11 @@ def build_slot_page(
     view = get_overview(desk)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = ROUTES["POST", FORM_CORRECTION].permission in view.may
+    corrects = slot.submitted_at and ROUTES["POST", FORM_CORRECTION].permission in view.may
     may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
     reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
     enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
-    excusable = is_excusable(slot, desk.at, view.waiting_paper)
-    reasons = view.plan.missed_reasons if may and cell.status == "missed" else ()
+    excuses = may and is_excusable(slot, desk.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -181,14 +180,14 @@ def build_slot_page(
         helped_by=slot.helped_by or "",
         note=slot.missed_note or "",
         zone=slot.zone,
-        reasons=tuple(each.value for each in reasons),
+        reasons=_missed_reasons(view, cell) if may else (),
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
-        exemptions=_exemptions(view.plan, desk.frame.code) if may and excusable else {},
+        exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
         error=error,
         answers=_answers(desk, view, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
-        correct_url=f"{cell.url}/correction" if slot.submitted_at and corrects else "",
+        correct_url=f"{cell.url}/correction" if corrects else "",
         reader=desk.staff.name,
         seen_at=desk.at,
         chosen=cell.reason,
@@ -197,6 +196,10 @@ def build_slot_page(
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
     )
+
+
+def _missed_reasons(view: ParticipantOverview, cell: Cell) -> tuple[str, ...]:
+    return tuple(each.value for each in view.plan.missed_reasons) if cell.status == "missed" else ()
 
 
 def _answers(
