@@ -1,26 +1,26 @@
-"""Scores a file of answers: CSV in, CSV out, one row in memory at a time."""
+"""Scores a file of answers: CSV in, CSV out, a bounded number of rows in memory at a time."""
 
 import csv
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from itertools import repeat
+from typing import NamedTuple, TextIO
 
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.reserved_codes import FLAGS_COLUMN
 from app.domain.instruments.responses import parse_answer
+from app.domain.instruments.scoring.columns import ColumnScorer, compile_column_scorer
 from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
-from app.services.datasets.answer_table import DELIMITERS, LONG_CELL, AnswerTable
+from app.services.datasets.answer_table import DELIMITERS, LONG_CELL, AnswerTable, Row
+from app.services.datasets.item_columns import ItemColumns
 
 # A row with more or fewer cells than the header: its cells may have slipped, so it is not scored.
 RAGGED = "row_length"
 # A row with a cell that other programs may not be able to read.
 LONG = "cell_length"
-
-
-_Writer = Callable[[Sequence[str]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +38,119 @@ def score_file(
     target: TextIO,
     missing: Collection[str] = (),
     allow_line_breaks: bool = False,
+    by_columns: bool = True,
 ) -> Tally:
     """Copies the table in `source` to `target` with the instrument's scores and `flags` added.
 
     Every line after the header becomes one row, unless `allow_line_breaks` lets a quoted cell go over more
     than one. An empty cell, or one that holds a code of `missing`, is a missing answer; a cell out of range
-    or unreadable counts as missing, stays in the output as it came, and its item is named in `flags`. Open
+    or unreadable counts as missing, stays in the output as it came, and its item is named in `flags`. The
+    output is the same without `by_columns`, by which rows are scored together where that can be. Open
     both with newline="" and encoding utf-8. Raises Refused for a file that is not such a table:
     "no_header", "missing_columns", "duplicate_columns", "reserved_columns" or what
-    `AnswerTable.read_rows` raises; for "missing_is_answer" and "nothing_to_score"; `target` may by then
+    `AnswerTable.read_batch` raises; for "missing_is_answer" and "nothing_to_score"; `target` may by then
     hold some rows.
     """
     scorer = compile_row_scorer(instrument)
     codes = frozenset(missing)
     _check_missing(instrument.items, codes)
     table = AnswerTable(source, [item.code for item in instrument.items], allow_line_breaks)
-    rows = table.read_rows()
-    header = next(rows, [])
+    header = table.read_header()
     places = _places(header, instrument, scorer, table)
-    writers = _writers(target, table)
-    writers[0]([*header, *scorer.columns, FLAGS_COLUMN])
-    width, blanks = len(header), [""] * len(scorer.columns)
-    count = flagged = 0
-    for row in rows:
-        if len(row) == width:
-            cells = [row[place] for place in places]
-            texts, flags = scorer.row(_without_codes(cells, codes) if codes else cells)
+    csv.writer(target, delimiter=table.delimiter, lineterminator="\n").writerow(
+        [*header, *scorer.columns, FLAGS_COLUMN]
+    )
+    rows = _Rows(scorer, table, places, len(header), codes)
+    together = _put_together(instrument, places, len(header), table.delimiter, codes) if by_columns else None
+    while batch := table.read_batch():
+        target.write("".join(_score_batch(batch, rows, together)))
+    return Tally(table.lines, rows.count, rows.flagged)
+
+
+class _Rows:
+    """Scores rows one by one, and counts all."""
+
+    def __init__(
+        self,
+        scorer: RowScorer,
+        table: AnswerTable,
+        places: Sequence[int],
+        width: int,
+        codes: Collection[str],
+    ) -> None:
+        self.count = self.flagged = 0
+        self._scorer = scorer
+        self._table = table
+        self._places = places
+        self._width = width
+        self._codes = codes
+        self._made: list[str] = []
+        made = _Lines(self._made.append)
+        self._plain = csv.writer(made, delimiter=table.delimiter, lineterminator="\n")
+        # Python leaves a lone carriage return unquoted, and a reader takes it for the end of the row.
+        self._quoting = csv.writer(
+            made, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+
+    def score(self, read: str | Row) -> str:
+        """The row with its scores, and with the delimiter that it was read with."""
+        row, lines, length = self._table.row_of(read) if isinstance(read, str) else read
+        if len(row) == self._width:
+            cells = [row[place] for place in self._places]
+            texts, flags = self._scorer.row(_without_codes(cells, self._codes) if self._codes else cells)
         else:
-            row = [*row[:width], *[""] * (width - len(row))]  # noqa: PLW2901 - the same row, as wide as the header
-            texts, flags = blanks, (RAGGED,)
-        if table.row_length > LONG_CELL and max(map(len, row)) > LONG_CELL:
+            row = [*row[: self._width], *[""] * (self._width - len(row))]
+            texts, flags = [""] * len(self._scorer.columns), (RAGGED,)
+        if length > LONG_CELL and max(map(len, row)) > LONG_CELL:
             flags = (*flags, LONG)
-        writers[table.row_lines > 1]([*row, *texts, " ".join(flags)])
-        count += 1
-        flagged += bool(flags)
-    return Tally(table.lines, count, flagged)
+        writer = self._quoting if lines > 1 else self._plain
+        writer.writerow([*row, *texts, " ".join(flags)])
+        self.count += 1
+        self.flagged += bool(flags)
+        return self._made.pop()
 
 
-def _writers(target: TextIO, table: AnswerTable) -> tuple[_Writer, _Writer]:
-    """What writes a row, with the delimiter that it was read with, and what writes one with line breaks.
+class _Lines(NamedTuple):
+    """Takes the lines that a writer makes."""
 
-    The latter quotes every cell: Python leaves a lone carriage return unquoted, and a reader takes it for the
-    end of the row.
-    """
-    plain = csv.writer(target, delimiter=table.delimiter, lineterminator="\n")
-    quoting = csv.writer(target, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    return plain.writerow, quoting.writerow
+    write: Callable[[str], object]
+
+
+class _Together(NamedTuple):
+    """What scores rows together; `end` is what ends a row without flags."""
+
+    scorer: ColumnScorer
+    columns: ItemColumns
+    end: str
+
+
+def _put_together(
+    instrument: Instrument, places: Sequence[int], width: int, delimiter: str, codes: Collection[str]
+) -> _Together | None:
+    """None where rows must be scored by themselves; an empty line is no row of one empty cell."""
+    scorer = compile_column_scorer(instrument, codes, delimiter)
+    if scorer is None or width == 1:
+        return None
+    return _Together(scorer, ItemColumns(places, width, delimiter, codes), f"{delimiter}\n")
+
+
+def _score_batch(batch: Sequence[str | Row], rows: _Rows, together: _Together | None) -> list[str]:
+    """The scored rows in their order: those together that can be, the others by themselves."""
+    lines = [row.rstrip("\r\n") for row in batch if isinstance(row, str)]
+    if together is None or not lines:
+        return [rows.score(row) for row in batch]
+    columns, odd = together.columns.read(lines)
+    odd |= together.scorer.doubted(columns)
+    made = list(map("".join, zip(lines, *together.scorer.texts(columns), repeat(together.end))))
+    rows.count += len(lines) - len(odd)
+    if not odd and len(lines) == len(batch):
+        return made
+    scored, line = [], 0
+    for row in batch:
+        alone = not isinstance(row, str)
+        scored.append(rows.score(row) if alone or line in odd else made[line])
+        line += not alone
+    return scored
 
 
 def _check_missing(items: Sequence[Item], codes: Collection[str]) -> None:

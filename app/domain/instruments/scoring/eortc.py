@@ -18,6 +18,7 @@ class EortcLinear:
     """
 
     name = "eortc-linear 1.0"
+    additive = True
 
     def score_range(self, _scale: Scale, /) -> tuple[int, int]:
         """Every scale is drawn to 0-100, whatever its items take."""

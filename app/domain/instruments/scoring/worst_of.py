@@ -15,6 +15,7 @@ class WorstOf:
     """
 
     name = "worst-of 1.0"
+    additive = False
 
     def score_range(self, scale: Scale, /) -> tuple[int, int]:
         """That of the items, or of the parts."""

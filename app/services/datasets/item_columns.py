@@ -1,0 +1,84 @@
+"""Takes the items' cells out of many rows at once, where each cell is one sign."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from app.domain.typed_text import trim_text
+
+BLANK = " "
+"""What an empty cell becomes, and a longer code for a missing answer: a cell of a blank is missing as well."""
+
+
+class ItemColumns:
+    """Reads columns of one sign per cell out of lines without quotation marks and line ends.
+
+    `places` are the items' places in a row of `width` cells. What stands in other cells does not matter.
+    """
+
+    def __init__(
+        self, places: Sequence[int], width: int, delimiter: str, missing: Collection[str] = ()
+    ) -> None:
+        self._delimiter = delimiter
+        self._blanks = [delimiter + code + delimiter for code in ("", *sorted(missing)) if _is_whole(code, delimiter)]
+        self._items = len(places)
+        in_order = sorted(places)
+        self._order = [in_order.index(place) for place in places]
+        self._runs = _lengths_of_runs(in_order)
+        self._rows = re.compile(_spell_row(in_order, width, delimiter))
+
+    def read(self, lines: Sequence[str]) -> tuple[list[bytes], set[int]]:
+        """The items' columns in the order of `places`, and the rows that must be read by themselves.
+
+        Those have more or fewer cells, or an item's cell of more than one sign or of one outside of ASCII.
+        """
+        mark = self._delimiter
+        text = mark + f"{mark}\n{mark}".join(lines) + f"{mark}\n"
+        for blank in self._blanks:  # twice, as the delimiter between two of them is found only once
+            text = text.replace(blank, mark + BLANK + mark).replace(blank, mark + BLANK + mark)
+        found = self._rows.findall(text)
+        odd: set[int] = set()
+        columns: list[bytes] = []
+        for run, length in enumerate(self._runs):
+            cells = [each[run] for each in found] if len(self._runs) > 1 else found
+            joined = "".join(cells)
+            fitting = mark * length
+            if joined[1::2] != fitting * len(lines) or not joined.isascii():
+                whole = (BLANK + mark) * length
+                bad = {
+                    row for row, each in enumerate(cells) if each[1::2] != fitting or not each.isascii()
+                }
+                joined = "".join(whole if row in bad else each for row, each in enumerate(cells))
+                odd |= bad
+            signs = joined[::2].encode("ascii")
+            columns += [signs[place::length] for place in range(length)]
+        return [columns[place] for place in self._order], odd
+
+
+def _is_whole(code: str, delimiter: str) -> bool:
+    """Whether such a cell can be found as it stands. A code of one sign is a cell as good as a blank."""
+    return not (len(code) == 1 and code.isascii()) and trim_text(code) == code and delimiter not in code
+
+
+def _lengths_of_runs(places: Sequence[int]) -> list[int]:
+    """How many items stand beside each other, from left to right."""
+    lengths: list[int] = []
+    for before, place in zip([-2, *places], places, strict=False):
+        if place == before + 1:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+    return lengths
+
+
+def _spell_row(places: Sequence[int], width: int, delimiter: str) -> str:
+    """A row, with a delimiter before and after each cell, and a group for each run of items; or any line."""
+    mark = re.escape(delimiter)
+    spelled, end = mark, 0
+    first = 0
+    for length in _lengths_of_runs(places):
+        start = places[first]
+        spelled += f"(?:[^{mark}\\n]*{mark}){{{start - end}}}(.{{{2 * length}}})"
+        first += length
+        end = start + length
+    spelled += f"(?:[^{mark}\\n]*{mark}){{{width - end}}}"
+    return f"(?:{spelled}|.*)\\n"
