@@ -5,8 +5,10 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
@@ -30,6 +32,12 @@ def declare_score(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let a quoted cell go on in the next line; without this such a file is refused",
     )
+    parser.add_argument(
+        "--report",
+        metavar="REPORT.csv",
+        type=Path,
+        help="where to write what to check: rows, flags and answers by item, distribution by scale",
+    )
     parser.add_argument("source", metavar="IN.csv", type=Path)
     parser.add_argument("target", metavar="OUT.csv", type=Path)
     parser.set_defaults(run=run_score)
@@ -39,8 +47,18 @@ def run_score(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.instrument.partition("@")
     library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
     instrument = library.instrument(name, version)
+    if arguments.report and arguments.report.resolve() in (
+        arguments.source.resolve(),
+        arguments.target.resolve(),
+    ):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(arguments.report))
     tally = score_atomically(
-        instrument, arguments.source, arguments.target, arguments.missing, arguments.allow_line_breaks
+        instrument,
+        arguments.source,
+        arguments.target,
+        arguments.missing,
+        arguments.allow_line_breaks,
+        arguments.report,
     )
     print(f"{tally.lines} lines read, {tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
     return 0
@@ -56,18 +74,26 @@ def score_atomically(
     target: Path,
     missing: Collection[str] = (),
     allow_line_breaks: bool = False,
+    report: Path | None = None,
 ) -> Tally:
-    """Score a file; `target` appears whole or not at all."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
-    with source.open(encoding="utf-8", newline="") as answers:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        unfinished = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as scores:
-                tally = score_file(instrument, answers, scores, missing, allow_line_breaks)
-            unfinished.chmod(0o644)
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return tally
+    """Score a file; `target` and `report` appear whole or not at all."""
+    with source.open(encoding="utf-8", newline="") as answers, ExitStack() as files:
+        checks = files.enter_context(_whole_file(report)) if report else None
+        scores = files.enter_context(_whole_file(target))
+        return score_file(instrument, answers, scores, missing, allow_line_breaks, report=checks)
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A file that is written beside `path` and takes its place at the end, unless something fails."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            yield file
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -186,9 +186,16 @@ def test_scores_appear_whole_or_not_at_all(
     assert daybook("score", "--instrument", "qlq-c30@3.0", RESPONSES, target) == 0
     assert len(target.read_text("utf-8").splitlines()) == len(RESPONSES.read_text("utf-8").splitlines())
     before = target.read_bytes()
+    report = ("--report", tmp_path / "report.csv")
+    assert daybook("score", "--instrument", "qlq-c30@3.0", *report, RESPONSES, target) == 0
+    assert target.read_bytes() == before
+    assert "file,,rows,1201\n" in report[1].read_text("utf-8")
+    report[1].unlink()
+    assert daybook("score", "--instrument", "qlq-c30@3.0", "--report", target, RESPONSES, target) == 3
+    assert capsys.readouterr().err.endswith(f"daybook: {target}: File exists\n")
     bad.write_bytes(RESPONSES.read_bytes()[:4000] + b"\xff\xff")
     for wrong, code in ((bad, 2), (tmp_path / "missing.csv", 3), (ROOT / "LICENSE", 2)):
-        assert daybook("score", "--instrument", "qlq-c30@3.0", wrong, target) == code
+        assert daybook("score", "--instrument", "qlq-c30@3.0", *report, wrong, target) == code
         assert capsys.readouterr().err.count("daybook: ") == 1
     gone = tmp_path / "gone"
     for answers, scores, told in ((gone, target, gone), (RESPONSES, gone / "scores.csv", gone)):

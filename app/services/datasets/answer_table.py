@@ -120,7 +120,7 @@ class AnswerTable:
         return line
 
     def _read_ahead(self) -> None:
-        """Read the next lines, up to bytes that are no text: those are told when what is before them is read."""
+        """Read the next lines, up to bytes that are no text, which are told after what is before them."""
         if self._fault is not None:
             raise self._not_utf8(self._fault)
         lines: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from app.domain.typed_text import trim_text
 
 BLANK = " "
-"""What an empty cell becomes, and a longer code for a missing answer: a cell of a blank is missing as well."""
+"""What an empty cell becomes, and a longer code for a missing answer: such a cell is missing as well."""
 
 
 class ItemColumns:
@@ -19,7 +19,9 @@ class ItemColumns:
         self, places: Sequence[int], width: int, delimiter: str, missing: Collection[str] = ()
     ) -> None:
         self._delimiter = delimiter
-        self._blanks = [delimiter + code + delimiter for code in ("", *sorted(missing)) if _is_whole(code, delimiter)]
+        self._blanks = [
+            delimiter + code + delimiter for code in ("", *sorted(missing)) if _is_whole(code, delimiter)
+        ]
         self._items = len(places)
         in_order = sorted(places)
         self._order = [in_order.index(place) for place in places]
@@ -44,9 +46,7 @@ class ItemColumns:
             fitting = mark * length
             if joined[1::2] != fitting * len(lines) or not joined.isascii():
                 whole = (BLANK + mark) * length
-                bad = {
-                    row for row, each in enumerate(cells) if each[1::2] != fitting or not each.isascii()
-                }
+                bad = {row for row, each in enumerate(cells) if each[1::2] != fitting or not each.isascii()}
                 joined = "".join(whole if row in bad else each for row, each in enumerate(cells))
                 odd |= bad
             signs = joined[::2].encode("ascii")

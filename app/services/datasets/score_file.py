@@ -16,11 +16,7 @@ from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
 from app.services.datasets.answer_table import DELIMITERS, LONG_CELL, AnswerTable, Row
 from app.services.datasets.item_columns import ItemColumns
-
-# A row with more or fewer cells than the header: its cells may have slipped, so it is not scored.
-RAGGED = "row_length"
-# A row with a cell that other programs may not be able to read.
-LONG = "cell_length"
+from app.services.datasets.score_report import LONG, RAGGED, ScoreReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,18 @@ def score_file(
     missing: Collection[str] = (),
     allow_line_breaks: bool = False,
     by_columns: bool = True,
+    report: TextIO | None = None,
 ) -> Tally:
     """Copies the table in `source` to `target` with the instrument's scores and `flags` added.
 
     Every line after the header becomes one row, unless `allow_line_breaks` lets a quoted cell go over more
     than one. An empty cell, or one that holds a code of `missing`, is a missing answer; a cell out of range
     or unreadable counts as missing, stays in the output as it came, and its item is named in `flags`. The
-    output is the same without `by_columns`, by which rows are scored together where that can be. Open
-    both with newline="" and encoding utf-8. Raises Refused for a file that is not such a table:
-    "no_header", "missing_columns", "duplicate_columns", "reserved_columns" or what
-    `AnswerTable.read_batch` raises; for "missing_is_answer" and "nothing_to_score"; `target` may by then
-    hold some rows.
+    output is the same without `by_columns`, by which rows are scored together where that can be. `report`
+    takes what a statistician checks of the file. Open all with newline="" and encoding utf-8. Raises Refused
+    for a file that is not such a table: "no_header", "missing_columns", "duplicate_columns",
+    "reserved_columns" or what `AnswerTable.read_batch` raises; for "missing_is_answer" and
+    "nothing_to_score"; `target` may by then hold some rows.
     """
     scorer = compile_row_scorer(instrument)
     codes = frozenset(missing)
@@ -60,11 +57,15 @@ def score_file(
     csv.writer(target, delimiter=table.delimiter, lineterminator="\n").writerow(
         [*header, *scorer.columns, FLAGS_COLUMN]
     )
-    rows = _Rows(scorer, table, places, len(header), codes)
+    checked = ScoreReport(instrument, scorer.columns, codes) if report else None
+    rows = _Rows(scorer, table, places, len(header), codes, checked)
     together = _put_together(instrument, places, len(header), table.delimiter, codes) if by_columns else None
     while batch := table.read_batch():
         target.write("".join(_score_batch(batch, rows, together)))
-    return Tally(table.lines, rows.count, rows.flagged)
+    tally = Tally(table.lines, rows.count, rows.flagged)
+    if report and checked:
+        checked.write(report, tally.lines, tally.rows, tally.flagged, table.delimiter)
+    return tally
 
 
 class _Rows:
@@ -77,8 +78,10 @@ class _Rows:
         places: Sequence[int],
         width: int,
         codes: Collection[str],
+        report: ScoreReport | None,
     ) -> None:
         self.count = self.flagged = 0
+        self.report = report
         self._scorer = scorer
         self._table = table
         self._places = places
@@ -95,9 +98,10 @@ class _Rows:
     def score(self, read: str | Row) -> str:
         """The row with its scores, and with the delimiter that it was read with."""
         row, lines, length = self._table.row_of(read) if isinstance(read, str) else read
+        cells = None
         if len(row) == self._width:
-            cells = [row[place] for place in self._places]
-            texts, flags = self._scorer.row(_without_codes(cells, self._codes) if self._codes else cells)
+            cells = _without_codes([row[place] for place in self._places], self._codes)
+            texts, flags = self._scorer.row(cells)
         else:
             row = [*row[: self._width], *[""] * (self._width - len(row))]
             texts, flags = [""] * len(self._scorer.columns), (RAGGED,)
@@ -107,6 +111,8 @@ class _Rows:
         writer.writerow([*row, *texts, " ".join(flags)])
         self.count += 1
         self.flagged += bool(flags)
+        if self.report:
+            self.report.add_row(cells, texts, flags)
         return self._made.pop()
 
 
@@ -141,8 +147,11 @@ def _score_batch(batch: Sequence[str | Row], rows: _Rows, together: _Together | 
         return [rows.score(row) for row in batch]
     columns, odd = together.columns.read(lines)
     odd |= together.scorer.doubted(columns)
-    made = list(map("".join, zip(lines, *together.scorer.texts(columns), repeat(together.end))))
+    texts = together.scorer.texts(columns)
+    made = list(map("".join, zip(lines, *texts, repeat(together.end))))
     rows.count += len(lines) - len(odd)
+    if rows.report:
+        rows.report.add_columns(columns, texts, odd)
     if not odd and len(lines) == len(batch):
         return made
     scored, line = [], 0
@@ -168,7 +177,9 @@ def _is_answer(item: Item, code: str) -> bool:
         return False
 
 
-def _without_codes(cells: Sequence[str], codes: Collection[str]) -> list[str]:
+def _without_codes(cells: Sequence[str], codes: Collection[str]) -> Sequence[str]:
+    if not codes:
+        return cells
     return ["" if trim_text(cell) in codes else cell for cell in cells]
 
 

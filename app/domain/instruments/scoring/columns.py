@@ -1,7 +1,7 @@
 """Scores for many rows at once: a column of one-sign cells is a whole number that has a byte for every row.
 
-No rule of scoring is here. Where an algorithm says that it is additive, the registered algorithm fills a table
-for every number of answers and every sum that they can have, and rows are only looked up in it.
+No rule of scoring is here. Where an algorithm says that it is additive, the registered algorithm fills a
+table for every number of answers and every sum that they can have, and rows are only looked up in it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -131,9 +131,7 @@ class ColumnScorer:
 
     def _summary_text(self, summary: _Summary, states: Sequence[int]) -> str:
         scores = [
-            score
-            for group, state in zip(self._groups, states, strict=True)
-            for score in group.scores[state]
+            score for group, state in zip(self._groups, states, strict=True) for score in group.scores[state]
         ]
         return self._algorithm.score_parts(summary.scale, [scores[part] for part in summary.parts]).text
 
@@ -235,9 +233,9 @@ def _turned(scale: Scale, code: str, value: int) -> int:
 def _side_by_side(scales: Sequence[_Counted], delimiter: str) -> list[_Group]:
     """Neighbours put together for as long as a byte tells their scores apart."""
     gathered: list[list[_Counted]] = []
-    states = STATES
+    states = 0
     for scale in scales:
-        if states * len(scale.scores) > STATES:
+        if not states or states * len(scale.scores) > STATES:
             gathered.append([])
             states = 1
         gathered[-1].append(scale)
@@ -284,7 +282,7 @@ def _sum_of_parts(
     turned: Collection[int],
     common: int,
 ) -> tuple[int, int]:
-    """The sum of those of the scores that are parts, in whole numbers over `common`, and how many they are."""
+    """The sum of those scores that are parts, in whole numbers over `common`, and how many these are."""
     total = answered = 0
     for place, score in enumerate(scores, first):
         if place in parts and score.numerator is not None:

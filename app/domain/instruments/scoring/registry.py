@@ -27,7 +27,7 @@ class ScoringAlgorithm(Protocol):
 
     name: str
     additive: bool
-    """Whether values rest on nothing but how many answers (or parts) there are and on their sum, turned first."""
+    """Whether a value rests on nothing but the number of answers (or parts) and their sum, turned first."""
 
     def score_range(self, scale: Scale, /) -> tuple[int, int]:
         """The least and the greatest score that the scale can have."""
