@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.figures import Figure, at_most
@@ -14,6 +14,24 @@ FORMS = 1_000_000
 _ROOT = Path(__file__).parents[1]
 _MOST_GROWTH = 10.0
 """Megabytes: memory must not depend on the length of the file."""
+_MOST_SHARE = 20.0
+"""Percent of the CPU that the same forms take when they are scored one by one."""
+_COMMAND = ("-m", "app", "score", "--instrument", "qlq-c30@3.0")
+_ONE_BY_ONE = (
+    "-c",
+    """
+import sys
+from app.definitions.library import load_library
+from app.i18n.languages import LANGUAGE_CODES
+from app.services.datasets.score_file import score_file
+from app.settings import Settings
+
+library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
+with open(sys.argv[1], encoding="utf-8", newline="") as answers:
+    with open(sys.argv[2], "w", encoding="utf-8", newline="") as scores:
+        score_file(library.instrument("qlq-c30", "3.0"), answers, scores, by_columns=False)
+""",
+)
 
 
 def scoring(run: Run) -> Iterator[Figure]:
@@ -25,9 +43,15 @@ def scoring(run: Run) -> Iterator[Figure]:
         _write(many, forms)
         start, least = _score(few)
         spent, most = _score(many)
+        scores = many.with_suffix(".out").read_bytes()
+        alone = _score(many, _ONE_BY_ONE)[0] - _score(few, _ONE_BY_ONE)[0]
+        if many.with_suffix(".out").read_bytes() != scores:
+            raise RuntimeError("scored together, the forms have other scores")
     whole = start + (spent - start) * FORMS / forms
     counted = "" if forms == FORMS else f" (reckoned from {forms:,})"
     yield at_most(f"score {FORMS:,} forms{counted}, CPU", whole, 20, lambda value: f"{value:.1f} s")
+    share = 100 * (spent - start) / alone
+    yield at_most("... of the CPU for one by one", share, _MOST_SHARE, lambda value: f"{value:.1f} %")
     yield at_most(
         "... memory above that for 100 forms", most - least, _MOST_GROWTH, lambda value: f"{value:.0f} MB"
     )
@@ -46,10 +70,9 @@ def _write(path: Path, forms: int) -> None:
             file.write(f"{row}," + ",".join(cells) + "\n")
 
 
-def _score(source: Path) -> tuple[float, float]:
-    """Seconds of CPU and the most megabytes of `daybook score`."""
-    target = source.with_suffix(".out")
-    command = [sys.executable, "-m", "app", "score", "--instrument", "qlq-c30@3.0", str(source), str(target)]
+def _score(source: Path, program: Sequence[str] = _COMMAND) -> tuple[float, float]:
+    """Seconds of CPU and the most megabytes of `daybook score`, or of another program."""
+    command = [sys.executable, *program, str(source), str(source.with_suffix(".out"))]
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _pid, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -158,3 +158,12 @@ def test_the_report_counts_rows_flags_answers_and_scores() -> None:
         "scale,RF,from 90 to 100,1",
         "scale,DY,from 0 to 10,1",
     } <= set(lines)
+
+
+def test_an_item_of_words_is_counted_without_them() -> None:
+    header = ["row", *(item.code for item in ODDITY.items)]
+    cells = dict.fromkeys(header, "1") | {"f": "10", "note": "something private"}
+    data = "\n".join([",".join(header), ",".join(cells.values())]).encode()
+    _, _, report = attempted(ODDITY, data, [], False, by_columns=True)
+    assert "item,note,answered,1\n" in str(report)
+    assert "private" not in str(report)
