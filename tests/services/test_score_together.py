@@ -115,6 +115,32 @@ def test_many_batches_of_rows_good_and_bad_are_the_same() -> None:
     assert str(made[1]).count("\n") == 5001
 
 
+def test_a_whole_number_with_a_point_is_read_as_it_is_alone() -> None:
+    header = ",".join(item.code for item in QLQ_C30.items)
+    cells = [
+        "9.0",
+        "3.0",
+        ".0",
+        "13.0",
+        "-3.0",
+        "3.00",
+        "q3.0",
+        "3.0.0",
+        "0.0.0",
+        "0.0",
+        "9",
+        "",
+        "4.0",
+        "3.0.0.0",
+    ]
+    rows = [",".join([*["2.0"] * 5, cell, *["2.0"] * 24]) for cell in cells]
+    data = "\n".join([header, *rows, ""]).encode()
+    for missing in ([], ["9"], ["9.0"], ["q3"]):
+        made, alone = (attempted(QLQ_C30, data, missing, False, way) for way in (True, False))
+        assert made == alone
+        assert ("q6" in str(made[1]).splitlines()[1]) is (missing != ["9.0"])
+
+
 def test_one_column_alone_knows_a_blank_line_from_an_empty_cell() -> None:
     scale = replace(QLQ_C30.scales[0], items=("q30",), minimum=1)
     one = replace(QLQ_C30, items=QLQ_C30.items[29:30], scales=(scale,))

@@ -8,6 +8,15 @@ from app.domain.typed_text import trim_text
 BLANK = " "
 """What an empty cell becomes, and a longer code for a missing answer: such a cell is missing as well."""
 
+_ZERO = ".0"
+_DIGITS = frozenset("0123456789")
+_ZEROS = tuple(digit + _ZERO for digit in sorted(_DIGITS, reverse=True))
+"""Whole numbers as programs write them that know no missing whole number; "3.0" is read as "3" is.
+
+"0.0" is the last, as otherwise "3.0.0" would become "3.0" and then "3". Not where a digit stands for a
+missing answer, since "9.0" then does not.
+"""
+
 
 class ItemColumns:
     """Reads columns of one sign per cell out of lines without quotation marks and line ends.
@@ -22,7 +31,7 @@ class ItemColumns:
         self._blanks = [
             delimiter + code + delimiter for code in ("", *sorted(missing)) if _is_whole(code, delimiter)
         ]
-        self._items = len(places)
+        self._zeros = () if _DIGITS.intersection(missing) else _ZEROS
         in_order = sorted(places)
         self._order = [in_order.index(place) for place in places]
         self._runs = _lengths_of_runs(in_order)
@@ -31,12 +40,16 @@ class ItemColumns:
     def read(self, lines: Sequence[str]) -> tuple[list[bytes], set[int]]:
         """The items' columns in the order of `places`, and the rows that must be read by themselves.
 
-        Those have more or fewer cells, or an item's cell of more than one sign or of one outside of ASCII.
+        Those have more or fewer cells, or an item's cell of more than one sign or of one outside of ASCII;
+        "3.0" is taken as "3".
         """
         mark = self._delimiter
         text = mark + f"{mark}\n{mark}".join(lines) + f"{mark}\n"
         for blank in self._blanks:  # twice, as the delimiter between two of them is found only once
             text = text.replace(blank, mark + BLANK + mark).replace(blank, mark + BLANK + mark)
+        if _ZERO + mark in text:
+            for zero in self._zeros:
+                text = text.replace(zero + mark, zero[0] + mark)
         found = self._rows.findall(text)
         odd: set[int] = set()
         columns: list[bytes] = []
