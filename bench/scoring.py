@@ -23,7 +23,7 @@ _ONE_BY_ONE = (
 import sys
 from app.definitions.library import load_library
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.datasets.score_file import score_file
+from app.services.datasets.scoring.score_file import score_file
 from app.settings import Settings
 
 library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
@@ -50,7 +50,7 @@ def scoring(run: Run) -> Iterator[Figure]:
     whole = start + (spent - start) * FORMS / forms
     counted = "" if forms == FORMS else f" (reckoned from {forms:,})"
     yield at_most(f"score {FORMS:,} forms{counted}, CPU", whole, 20, lambda value: f"{value:.1f} s")
-    share = 100 * (spent - start) / alone
+    share = 100 * (spent - start) / max(alone, 0.001)
     yield at_most("... of the CPU for one by one", share, _MOST_SHARE, lambda value: f"{value:.1f} %")
     yield at_most(
         "... memory above that for 100 forms", most - least, _MOST_GROWTH, lambda value: f"{value:.0f} MB"

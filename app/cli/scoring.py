@@ -13,7 +13,7 @@ from typing import TextIO
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.datasets.score_file import Tally, score_file
+from app.services.datasets.scoring.score_file import Tally, score_file
 from app.settings import Settings
 
 

@@ -50,6 +50,7 @@ ROWS = (
     "claim 500 reminders",
     "verify",
     "score 1,000,000 forms (reckoned from 2,000), CPU",
+    "... of the CPU for one by one",
     "... memory above that for 100 forms",
     "export 3 people, 732 forms,",
     "... memory of it",

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.refusal import Refused
-from app.services.datasets.answer_table import LONG_CELL, LONGEST_ROW
-from app.services.datasets.score_file import Tally, score_file
+from app.services.datasets.scoring.answer_table import LONG_CELL, LONGEST_ROW
+from app.services.datasets.scoring.score_file import Tally, score_file
 from tests.domain.questionnaires import ODDITY, QLQ_C30
 
 CODES = [item.code for item in QLQ_C30.items]

@@ -10,8 +10,8 @@ from typing import TextIO
 import pytest
 
 from app.domain.refusal import Refused
-from app.services.datasets.answer_table import DELIMITERS
-from app.services.datasets.score_file import Tally, score_file
+from app.services.datasets.scoring.answer_table import DELIMITERS
+from app.services.datasets.scoring.score_file import Tally, score_file
 from tests.domain.questionnaires import DIARY, QLQ_C30, REFERENCE, reference_rows
 
 CODES = [item.code for item in QLQ_C30.items]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.instruments.definition import Instrument
 from app.domain.refusal import Refused
-from app.services.datasets.answer_table import LONG_CELL
-from app.services.datasets.score_file import score_file
-from app.services.datasets.score_report import HEADER
+from app.services.datasets.scoring.answer_table import LONG_CELL
+from app.services.datasets.scoring.score_file import score_file
+from app.services.datasets.scoring.score_report import HEADER
 from tests.domain.questionnaires import ODDITY, QLQ_C30
 
 PLAIN = replace(

@@ -1,1 +1,1 @@
-"""Scoring of files."""
+"""Cuts, datasets, their exports, and scoring of files."""

@@ -14,9 +14,9 @@ from app.domain.instruments.scoring.columns import ColumnScorer, compile_column_
 from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
-from app.services.datasets.answer_table import DELIMITERS, LONG_CELL, AnswerTable, Row
-from app.services.datasets.item_columns import ItemColumns
-from app.services.datasets.score_report import LONG, RAGGED, ScoreReport
+from app.services.datasets.scoring.answer_table import DELIMITERS, LONG_CELL, AnswerTable, Row
+from app.services.datasets.scoring.item_columns import ItemColumns
+from app.services.datasets.scoring.score_report import LONG, RAGGED, ScoreReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def score_file(
         [*header, *scorer.columns, FLAGS_COLUMN]
     )
     checked = ScoreReport(instrument, scorer.columns, codes) if report else None
-    rows = _Rows(scorer, table, places, len(header), codes, checked)
+    rows = _SingleRows(scorer, table, places, len(header), codes, checked)
     together = _put_together(instrument, places, len(header), table.delimiter, codes) if by_columns else None
     while batch := table.read_batch():
         target.write("".join(_score_batch(batch, rows, together)))
@@ -68,7 +68,7 @@ def score_file(
     return tally
 
 
-class _Rows:
+class _SingleRows:
     """Scores rows one by one, and counts all."""
 
     def __init__(
@@ -88,7 +88,7 @@ class _Rows:
         self._width = width
         self._codes = codes
         self._made: list[str] = []
-        made = _Lines(self._made.append)
+        made = _MadeLines(self._made.append)
         self._plain = csv.writer(made, delimiter=table.delimiter, lineterminator="\n")
         # Python leaves a lone carriage return unquoted, and a reader takes it for the end of the row.
         self._quoting = csv.writer(
@@ -116,7 +116,7 @@ class _Rows:
         return self._made.pop()
 
 
-class _Lines(NamedTuple):
+class _MadeLines(NamedTuple):
     """Takes the lines that a writer makes."""
 
     write: Callable[[str], object]
@@ -140,7 +140,7 @@ def _put_together(
     return _Together(scorer, ItemColumns(places, width, delimiter, codes), f"{delimiter}\n")
 
 
-def _score_batch(batch: Sequence[str | Row], rows: _Rows, together: _Together | None) -> list[str]:
+def _score_batch(batch: Sequence[str | Row], rows: _SingleRows, together: _Together | None) -> list[str]:
     """The scored rows in their order: those together that can be, the others by themselves."""
     lines = [row.rstrip("\r\n") for row in batch if isinstance(row, str)]
     if together is None or not lines:
