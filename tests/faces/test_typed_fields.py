@@ -22,7 +22,7 @@ from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.staff import Staff
 from app.web import urls
-from app.web.form_fields import Narrowed, NarrowedAct, Verbatim, VerbatimAct
+from app.web.form_fields import Narrowed, NarrowedAct, VerbatimAct
 from tests.applications import Clock, visitor
 from tests.faces.callers import PASSWORD, SiteFixture, caller
 from tests.faces.desk_pages import wide
@@ -30,7 +30,7 @@ from tests.faces.edc_caller import AS_OF, REGISTER, Edc
 from tests.faces.rights import Who
 from tests.services.people import START
 
-READERS = {Narrowed, NarrowedAct, Verbatim, VerbatimAct}
+READERS = {Narrowed, NarrowedAct, VerbatimAct}
 AS_TYPED = {
     ("/desk/sign-in", "password"),
     ("/desk/join/{link}", "password"),
