@@ -28,11 +28,11 @@ from app.domain.refusal import BadDefinition, Refused
 from app.i18n.catalogues import Catalogues
 from app.installation import open_installation
 from app.notify.console import ConsoleChannel
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
-from app.services.schedule.enrolment import ContactChannel
 from app.services.setup.key_canary import lay_canary
 from app.settings import Settings
 from app.storage.database.sqlite_file import serving_lock

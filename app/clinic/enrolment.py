@@ -30,6 +30,7 @@ from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
+from app.services.accounts.contacts import ContactChannel
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
     enrol_with_invitation,
@@ -38,7 +39,6 @@ from app.services.clinic.invitation_sheets import (
 from app.services.clinic.participant_list import find_participant
 from app.services.clinic.staff_sites import StaffSite, list_enrolment_sites
 from app.services.schedule.enrolment import (
-    ContactChannel,
     EnrolmentEntry,
     IdentityCheck,
 )

@@ -21,6 +21,7 @@ from app.services.accounts.contacts import ContactDetails
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
+from app.services.schedule.reminder_preference import lasting_pause
 from app.web.urls import PARTICIPANT
 
 
@@ -43,6 +44,7 @@ class ParticipantPage:
     channel: str
     address: str
     revealed: bool
+    paused_until: date | None
     may: frozenset[str]
     on_request: tuple[str, ...]
     cancellable: tuple[str, ...]
@@ -89,6 +91,7 @@ def build_participant_page(
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",
         revealed=revealed is not None,
+        paused_until=lasting_pause(who.paused_until, today),
         may=frozenset(each.value for each in view.may),
         on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
         cancellable=list_cancellable_visits(view),
@@ -119,6 +122,9 @@ NOTICES = (
     "looked",
     "sheet",
     "contact",
+    "new_contact",
+    "paused",
+    "unpaused",
 )
 
 router = APIRouter(include_in_schema=False)

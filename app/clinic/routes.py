@@ -23,11 +23,11 @@ from app.clinic.forms import (
     slot_page,
 )
 from app.clinic.frame import code_search
-from app.clinic.people import access, joining, own_account, people_list, person, sites
-from app.clinic.records import diary_gaps, hand_over, history, participant_acts, scores
+from app.clinic.people import access, clients, joining, own_account, people_list, person, sites
+from app.clinic.records import diary_gaps, hand_over, history, participant_acts, reaching, score_list, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, paper_page, settle_list
-from app.clinic.study import plan_page, simulation_page, versions_page
+from app.clinic.study import overview_pages, plan_page, simulation_page, versions_page
 from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
@@ -46,6 +46,7 @@ for part in (
     dispositions,
     participant,
     participant_acts,
+    reaching,
     hand_over,
     slot_page,
     form_copy,
@@ -69,6 +70,9 @@ for part in (
     own_account,
     access,
     sites,
+    clients,
+    overview_pages,
+    score_list,
     plan_page,
     versions_page,
     simulation_page,

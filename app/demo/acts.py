@@ -15,6 +15,7 @@ from app.domain.records.access import Actor
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
+from app.services.accounts.contacts import ContactChannel
 from app.services.accounts.participant_session import authenticate, unlock_device
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form, open_form
@@ -48,7 +49,6 @@ from app.services.reminders.reminder_delivery import (
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.enrolment import (
-    ContactChannel,
     EnrolmentEntry,
     IdentityCheck,
     enrol_participant,

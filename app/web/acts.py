@@ -76,7 +76,14 @@ _INVITED = frozenset(
 )
 _BORN = frozenset({AuditEvent.BIRTH_DATE_RECORDED, AuditEvent.PARTICIPANT_ENROLLED})
 _SNOOZED = frozenset({AuditEvent.WORK_SNOOZED, AuditEvent.WORK_RESUMED})
-_REMINDERS = frozenset({AuditEvent.REMINDERS_CHANGED})
+_REMINDERS = frozenset(
+    {
+        AuditEvent.REMINDERS_CHANGED,
+        AuditEvent.REMINDERS_PAUSED,
+        AuditEvent.REMINDERS_RESUMED,
+        AuditEvent.CONTACT_CHANGED,
+    }
+)
 
 ACTS: Mapping[tuple[str, str], ActRule] = {
     # participants
@@ -107,6 +114,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.RESUME): ActRule(f"{urls.DESK}?done=resumed", _SNOOZED),
     ("POST", urls.ENROL): ActRule(f"{urls.PARTICIPANTS}?done=enrolled"),
     ("POST", urls.CONTACT): ActRule(f"{urls.PARTICIPANT}?done=looked"),
+    ("POST", urls.NEW_CONTACT): ActRule(f"{urls.PARTICIPANT}?done=new_contact", _REMINDERS | _FACTS),
+    ("POST", urls.STAFF_PAUSE): ActRule(f"{urls.PARTICIPANT}?done=paused", _REMINDERS),
+    ("POST", urls.STAFF_PAUSE_END): ActRule(f"{urls.PARTICIPANT}?done=unpaused", _REMINDERS),
     ("POST", urls.INVITATION): ActRule(f"{urls.PARTICIPANT}?done=sheet", _INVITED),
     ("POST", urls.PARTICIPANT_DEVICE): ActRule(f"{urls.PARTICIPANT}?done=device", _PHONES),
     ("POST", urls.BIRTH_DATE): ActRule(f"{urls.PARTICIPANT}?done=birth_date", _BORN),
@@ -152,6 +162,8 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.STAFF_ENABLING): ActRule(f"{urls.STAFF_PERSON}?done=enabled"),
     ("POST", urls.STAFF_SESSION): ActRule(f"{urls.STAFF_PERSON}?done=ended"),
     ("POST", urls.ACCESS_REVIEW): ActRule(f"{urls.ACCESS_REVIEW}?done=reviewed"),
+    ("POST", urls.CLIENTS): ActRule(f"{urls.CLIENTS}?done=created"),
+    ("POST", urls.CLIENT_END): ActRule(f"{urls.CLIENTS}?done=ended"),  # an ended one stays so by itself
     ("POST", urls.SITES): ActRule(f"{urls.SITES}?done=opened"),
     ("POST", urls.SITE): ActRule(f"{urls.SITE}?done=changed"),
     ("POST", urls.SITE_CLOSING): ActRule(f"{urls.SITE}?done=closed"),

@@ -229,6 +229,21 @@ def _resume(sites: SiteFixture) -> Press:
     return press
 
 
+def _new_contact(sites: SiteFixture) -> Press:
+    typed = {"channel": "email", "address": "li.na@example.org", "reason": "mistyped"}
+    return press_as_staff(sites, urls.NEW_CONTACT, body=typed, other=typed | {"reason": "moved"})
+
+
+def _pause(sites: SiteFixture) -> Press:
+    typed = {"until": START.date().isoformat(), "reason": "is in hospital"}
+    return press_as_staff(sites, urls.STAFF_PAUSE, body=typed, other=typed | {"reason": "is abroad"})
+
+
+def _pause_end(sites: SiteFixture) -> Press:
+    assert (before := _pause(sites)).post(before.key()).status_code == 303
+    return press_as_staff(sites, urls.STAFF_PAUSE_END, other={"x": "1"})
+
+
 def _about_sent(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
     """An act of the investigator about the form that the fourth person of this site has sent."""
     press = press_as_staff(sites, path, **typed)
@@ -364,6 +379,9 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.RESUME): _resume,
     ("POST", urls.ENROL): _enrol,
     ("POST", urls.CONTACT): _contact,
+    ("POST", urls.NEW_CONTACT): _new_contact,
+    ("POST", urls.STAFF_PAUSE): _pause,
+    ("POST", urls.STAFF_PAUSE_END): _pause_end,
     ("POST", urls.INVITATION): lambda sites: press_as_staff(sites, urls.INVITATION, other={"x": "1"}),
     ("POST", urls.PARTICIPANT_DEVICE): lambda sites: press_as_staff(
         sites, urls.PARTICIPANT_DEVICE, body={"reason": "lost"}, other={"reason": "stolen"}, words="stolen"

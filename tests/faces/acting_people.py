@@ -114,6 +114,10 @@ PEOPLE_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         hours="8-17",
         zone="Asia/Shanghai",
     ),
+    ("POST", urls.CLIENTS): lambda sites: as_admin(
+        sites, urls.CLIENTS, **{"study": STUDY, "name": "The EDC", "scope_visits:write": "yes", "site": ""}
+    ),
+    ("POST", urls.CLIENT_END): lambda sites: as_admin(sites, urls.CLIENT_END, reason="replaced"),
     ("POST", urls.SITE): _changed,
     ("POST", urls.SITE_CLOSING): lambda sites: as_admin(sites, urls.SITE_CLOSING, reason="full"),
     ("POST", urls.SITE_REOPENING): _reopened,

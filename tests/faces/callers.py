@@ -20,6 +20,7 @@ from app.services.setup.studies import NewStaff, create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Alert, AnswerEvent, Correction
 from app.storage.tables.capture import Response as Answered
+from app.storage.tables.edc import EdcClient
 from app.storage.tables.feed import DataExport
 from app.storage.tables.participants import ContactEntry, Device, Participant, TeamRequest
 from app.storage.tables.schedule import Slot
@@ -76,6 +77,9 @@ PLACES: Mapping[str, Callable[[Session, Participant], object]] = {
     ).first(),
     "alert": lambda session, row: session.exec(
         select(Alert.public_id).where(Alert.participant_id == row.id)
+    ).first(),
+    "client": lambda session, row: session.exec(
+        select(EdcClient.client_id).where(EdcClient.study_id == row.study_id)
     ).first(),
     "matter": lambda _session, _row: "quarantine-1",
     "export": lambda session, _row: session.exec(select(DataExport.public_id)).first(),

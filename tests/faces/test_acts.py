@@ -38,6 +38,7 @@ SHOWN_ONCE = {
     urls.CONTACT,
     urls.INVITATION,
     urls.DEVICES,
+    urls.CLIENTS,
     urls.STAFF_INVITATION,
     urls.STAFF_RESET,
 }

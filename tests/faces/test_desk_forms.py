@@ -23,6 +23,7 @@ UNTYPED = {
     urls.EXEMPTION,
     urls.INVITATION,
     urls.RESUME,
+    urls.STAFF_PAUSE_END,
     urls.STAFF_REMINDER,
 }
 """Acts of which nothing is typed: a button, or choices alone."""

@@ -11,8 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.records.access import SYSTEM
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import StaffContext
-from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import create_staff
 from app.web.middleware.logs import configure_logging
 from tests.applications import Clock, visitor

@@ -13,11 +13,12 @@ from app.domain.people.week_hours import WEEKDAYS
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
+from app.services.accounts.contacts import ContactChannel
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import StaffContext
 from app.services.people.site_desk import SiteDetails, digest_details, get_site_details, update_site
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
-from app.services.schedule.enrolment import ContactChannel, EnrolmentEntry, IdentityCheck, enrol_participant
+from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application, visitor

@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from app.domain.records.participants import TextSize
+from app.services.accounts.contacts import ContactChannel
 from app.services.clinic.open_requests import list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.reminders.reminder_settings import get_reminder_settings
-from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.schedule.enrolment import enrol_participant
 from tests.journeys.patients import SIZE, Hospital, Patient
 from tests.services.people import PIN, START, Person, enrolment
 

@@ -14,6 +14,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -21,7 +22,7 @@ from app.services.core.secrets import SecretBox
 from app.services.reminders.due_slots import SlotsProcessed, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
-from app.services.schedule.enrolment import ContactChannel, enrol_participant
+from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import load_study
 from app.settings import ROOT
 from app.storage.engine import open_engine

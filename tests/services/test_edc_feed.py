@@ -19,6 +19,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import DatabaseUnavailable, Refused
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -53,7 +54,6 @@ from app.services.edc.transfers import (
 )
 from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.schedule.enrolment import (
-    ContactChannel,
     add_participant,
     enrol_participant,
     issue_invitation,

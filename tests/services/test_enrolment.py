@@ -9,11 +9,11 @@ from sqlmodel import col, select
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.schedule.enrolment import (
-    ContactChannel,
     EnrolmentEntry,
     add_participant,
     enrol_participant,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query
@@ -61,6 +61,7 @@ class TodayLine:
     more_forms: int
     contact: LatestContact | None
     snooze: TodaySnooze | None
+    paused_until: date | None
     may_log: bool
     remind: str
 
@@ -265,6 +266,7 @@ def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
         more_forms=row.more_forms,
         contact=row.contact,
         snooze=row.snooze,
+        paused_until=row.paused_until,
         may_log=row.may_log,
         remind=form.key if form and row.may_remind else "",
     )

@@ -48,6 +48,9 @@ class AuditEvent(StrEnum):
     ARM_RECORDED = "edc:arm:recorded"
     BODY_CONTRADICTED = "edc:body:contradicted"
     CONTACT_REVEALED = "site:contact:revealed"
+    CONTACT_CHANGED = "site:contact:changed"
+    REMINDERS_PAUSED = "site:reminders:paused"
+    REMINDERS_RESUMED = "site:reminders:resumed"
     ACTIVATION_ISSUED = "site:activation:issued"
     ACTIVATION_REFUSED = "participant:activation:refused"
     DEVICE_BOUND = "participant:device:bound"
@@ -182,6 +185,9 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.LANGUAGE_CHANGED: frozenset({"participant", "staff"}),
     AuditEvent.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     AuditEvent.REMINDERS_CHANGED: frozenset({"participant"}),
+    AuditEvent.CONTACT_CHANGED: frozenset({"contact", "participant"}),
+    AuditEvent.REMINDERS_PAUSED: frozenset({"participant"}),
+    AuditEvent.REMINDERS_RESUMED: frozenset({"participant"}),
     AuditEvent.CALL_REQUESTED: frozenset({"participant_request"}),
     AuditEvent.CORRECTION_REQUESTED: frozenset({"participant_request"}),
     AuditEvent.CALL_WITHDRAWN: frozenset({"participant_request"}),

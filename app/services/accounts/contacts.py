@@ -1,6 +1,8 @@
-"""A participant's contact: masked on every page; revealing it is audited."""
+"""A participant's contact: how it is checked and kept, masked on every page; revealing it is audited."""
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlmodel import Session
 
@@ -10,6 +12,15 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Contact
+from app.storage.unit_of_work import UnitOfWork
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class ContactChannel(StrEnum):
+    """How a participant can be reminded; stored contacts of other kinds are shown and not written to."""
+
+    email = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,35 @@ class ContactDetails:
 
     channel: str
     address: str
+
+
+def check_contact_address(address: str | None) -> str:
+    """The address as it is kept. Raises Refused: "address_needed", "bad_address"."""
+    kept = (address or "").strip()
+    if not kept:
+        raise Refused("address_needed", field="address")
+    if _EMAIL.fullmatch(kept) is None:
+        raise Refused("bad_address", field="address", allowed="name@example.org")
+    return kept
+
+
+def keep_contact(
+    installation: Installation, work: UnitOfWork, participant_id: int, channel: ContactChannel, address: str
+) -> None:
+    """Store where a participant is reached, encrypted, in place of what was stored before."""
+    sealed = installation.secret_box.encrypt(check_contact_address(address))
+    contact = work.session.get(Contact, participant_id)
+    if contact is None:
+        work.session.add(
+            Contact(
+                participant_id=participant_id,
+                channel=channel.value,
+                address_sealed=sealed,
+                recorded_at=work.at,
+            )
+        )
+        return
+    contact.channel, contact.address_sealed, contact.recorded_at = channel.value, sealed, work.at
 
 
 def get_masked_contact(

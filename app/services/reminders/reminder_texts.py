@@ -26,6 +26,15 @@ class ReminderContent:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactCheck:
+    """What the test message to a new address tells. `study` is its neutral name."""
+
+    study: str
+    phone: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertContent:
     """What staff are told of an alert: where to read it and by when to acknowledge it, and nothing of health.
 
@@ -55,6 +64,11 @@ class ReminderTexts:
         """Subject and text in the participant's language."""
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/reminder.txt", note=note)
+
+    def contact_check(self, note: ContactCheck, code: str) -> tuple[str, str]:
+        """Subject and text of the test message to a new address, in the participant's language."""
+        spoken = find_language(code) or ENGLISH
+        return write_letter(self.environments[spoken.code], "messages/contact_check.txt", note=note)
 
     def alert(self, note: AlertContent, code: str) -> tuple[str, str]:
         """Subject and text of a message to a member of staff, in their language (ALR-06)."""

@@ -7,10 +7,10 @@ from app.domain.plans.reminders import StaffReminderRefusal, check_staff_reminde
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import WINDOW_MOVED
 from app.domain.refusal import Refused
+from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import StaffContext
 from app.services.reminders.due_slots import build_message
 from app.services.reminders.form_reminders import count_form_reminders
-from app.services.schedule.enrolment import ContactChannel
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import lock_form
 from app.services.setup.packs import check_form_wording

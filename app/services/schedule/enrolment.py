@@ -1,6 +1,5 @@
 """Enrolling a participant and inviting them: consent first, then a single-use link."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,9 +12,9 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
+from app.services.accounts.contacts import ContactChannel, check_contact_address, keep_contact
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
-from app.services.core.installation import Installation
 from app.services.core.plans import get_plan, get_plan_of
 from app.services.core.throttling import forget_invitation_failures
 from app.services.feed.feed_events import participant_event, raise_version
@@ -25,7 +24,7 @@ from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Activation, Contact, Participant
+from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
 
@@ -39,12 +38,6 @@ class IdentityCheck(StrEnum):
     id_card = "id_card"
     hospital_record = "hospital_record"
     known_to_staff = "known_to_staff"
-
-
-class ContactChannel(StrEnum):
-    """How a participant can be reminded; stored contacts of other kinds are shown and not written to."""
-
-    email = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,8 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         participant.birth_hash = birth_date_hash(
             context.installation, plan, participant.public_id, entry.born_on
         )
-        _keep_contact(context.installation, work, participant, entry)
+        if entry.channel is not None and entry.address is not None:
+            keep_contact(context.installation, work, key_of(participant), entry.channel, entry.address)
         change = "updated" if registered else "created"
         version = raise_version(participant)
         draft = participant_event(participant, version, site, context.actor, change)
@@ -121,19 +115,6 @@ def require_open_site(work: UnitOfWork, site: Site) -> None:
     """Require a site that still enrols, as it is stored now; Refused("site_closed") otherwise."""
     if work.session.exec(select(Site.closed_at).where(Site.id == site.id)).one() is not None:
         raise Refused("site_closed", field="site")
-
-
-def _keep_contact(
-    installation: Installation, work: UnitOfWork, participant: Participant, entry: EnrolmentEntry
-) -> None:
-    if entry.channel is not None and entry.address is not None:
-        contact = Contact(
-            participant_id=key_of(participant),
-            channel=entry.channel.value,
-            address_sealed=installation.secret_box.encrypt(entry.address.strip()),
-            recorded_at=work.at,
-        )
-        work.session.add(contact)
 
 
 def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
@@ -204,11 +185,8 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         check_birth_date(entry.born_on, today)
     if not entry.consent_version.strip() or entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")
-    if entry.channel is not None and not (entry.address or "").strip():
-        raise Refused("address_needed", field="address")
-    address = (entry.address or "").strip()
-    if entry.channel is ContactChannel.email and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) is None:
-        raise Refused("bad_address", field="address", allowed="name@example.org")
+    if entry.channel is not None:
+        check_contact_address(entry.address)
 
 
 def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invitation:

@@ -36,3 +36,8 @@ def reminder_preference(participant: Participant | ReminderWishes) -> ReminderPr
 def wants_reminders(participant: Participant | ReminderWishes) -> bool:
     """Whether they consented to the study and want to be reminded."""
     return participant.reminders_wanted and participant.consent_version is not None
+
+
+def lasting_pause(until: date | None, today: date) -> date | None:
+    """The last day of a pause, None where it is over."""
+    return until if until is not None and until >= today else None

@@ -67,7 +67,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("This person doesn't want reminders, or there is no address for them. Please call instead.")
     ),
     "reminders_paused": conflict(
-        N_("This person paused their reminders. Please wait until the pause ends, or call.")
+        N_("This person's reminders are paused. Please wait until the pause ends, or call.")
     ),
     "reminded_today": conflict(
         N_("Staff have already sent this person a reminder today. The next one can be sent tomorrow.")
@@ -114,6 +114,14 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "no_pdf": conflict(N_("A PDF can't be made on this server. Please print a copy.")),
     "not_sent": conflict(N_("This form has not been sent, so there is nothing to copy.")),
     "no_contact": conflict(N_("There is no address for this person.")),
+    "scopes_needed": invalid(N_("Please choose at least one thing that the client may do.")),
+    "client_ended": conflict(N_("This client was already revoked.")),
+    "same_contact": conflict(N_("This address is already on file.")),
+    "address_not_reached": conflict(
+        N_("The test message to this address could not be sent. Nothing was changed. Please check it.")
+    ),
+    "pause_until": invalid(N_("Please choose a last day from today on, at most %(most)s days ahead.")),
+    "not_paused": conflict(N_("Reminders aren't paused.")),
     "identity_needed": invalid(N_("Please say how identity was checked.")),
     "unknown_channel": invalid(N_("Reminders go by one of these: %(allowed)s.")),
     "unknown_disposition": invalid(N_("Please choose what happened.")),

@@ -78,6 +78,7 @@ class TodayRow:
     more_forms: int
     contact: LatestContact | None
     snooze: TodaySnooze | None
+    paused_until: date | None
     may_log: bool
     may_remind: bool
 

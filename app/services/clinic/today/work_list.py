@@ -44,6 +44,7 @@ from app.services.clinic.today.staff_views import TODAY, find_view, remember_vie
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
+from app.services.schedule.reminder_preference import lasting_pause
 from app.storage.database.query_plans import reuse_query_plans
 from app.storage.queries.today.people import list_forms, read_people
 from app.storage.queries.today.rows import (
@@ -335,6 +336,7 @@ class _RowReader:
             more_forms=len(others),
             contact=latest_contact(person),
             snooze=find_snooze(person),
+            paused_until=lasting_pause(person["reminders_paused_until"], today),
             may_log=may_log,
             may_remind=reminds,
         )

@@ -1,0 +1,142 @@
+"""How a participant is reached: the contact, which a test message checks, and a pause of reminders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends
+from starlette.responses import RedirectResponse, Response
+
+from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
+from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.records.access import Permission
+from app.domain.refusal import Refused
+from app.i18n.marking import N_
+from app.services.accounts.contacts import ContactChannel
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.staff_settings import (
+    LONGEST_STAFF_PAUSE_DAYS,
+    change_contact,
+    end_pause,
+    get_participant_reach,
+    pause_for_participant,
+)
+from app.web.form_fields import ActCode, ActWords
+from app.web.urls import NEW_CONTACT, REACHING, STAFF_PAUSE, STAFF_PAUSE_END
+
+
+@dataclass(frozen=True, slots=True)
+class ReachingPage:
+    """The contact and the pause, each with a form; `failed` is the form that was refused."""
+
+    template: ClassVar[str] = "clinic/reaching.html"
+    subject: str
+    back_url: str
+    url: str
+    channel: str
+    address: str
+    wanted: bool
+    paused_until: date | None
+    first_day: date
+    last_day: date
+    channels: tuple[str, ...]
+    may_change: bool
+    typed: Mapping[str, str]
+    until: TypedDay = NOTHING_TYPED
+    failed: str = ""  # "" | "contact" | "pause"
+    field: str = ""
+    error: str = ""
+
+    @property
+    def target(self) -> str:
+        """Where the summary of the error leads."""
+        if self.field in ("main", "channel"):
+            return self.field
+        return f"{self.failed}-{self.field}"
+
+
+CONTACT_LABELS = {
+    "channel": N_("Remind by"),
+    "address": N_("E-mail address"),
+    "reason": N_("Why it changes"),
+}
+PAUSE_LABELS = {"until": N_("Pause reminders until the end of"), "reason": N_("Why they are paused")}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(REACHING)
+def show_reach(desk: PermittedRequest) -> Response:
+    return desk.show(_page(desk))
+
+
+@router.post(NEW_CONTACT)
+def change_participant_contact(
+    desk: PermittedRequest, channel: ActCode = "", address: ActWords = "", reason: ActWords = ""
+) -> Response:
+    outbox: MessageSender = desk.request.app.state.outbox
+    try:
+        change_contact(desk.context, outbox, desk.participant.participant_id, channel, address, reason)
+    except Refused as refused:
+        typed = {"channel": channel, "address": address, "reason": reason}
+        return _refuse(desk, "contact", replace(_page(desk), typed=typed), refused, CONTACT_LABELS)
+    return desk.finish()
+
+
+@router.post(STAFF_PAUSE)
+def pause_participant(
+    desk: PermittedRequest,
+    until: Annotated[TypedDay, Depends(day_of_form("until"))],
+    reason: ActWords = "",
+) -> Response:
+    try:
+        day = until.parse("until") if until else None
+        pause_for_participant(desk.context, desk.participant.participant_id, day, reason)
+    except Refused as refused:
+        page = replace(_page(desk), typed={"reason": reason}, until=until)
+        return _refuse(desk, "pause", page, refused, PAUSE_LABELS)
+    return desk.finish()
+
+
+@router.post(STAFF_PAUSE_END)
+def end_participant_pause(desk: PermittedRequest) -> Response:
+    """End the pause; where it has ended already, the participant's page says how it stands."""
+    try:
+        end_pause(desk.context, desk.participant.participant_id)
+    except Refused as refused:
+        if refused.code != "not_paused":
+            return _refuse(desk, "pause", _page(desk), refused, PAUSE_LABELS)
+        return RedirectResponse(url_of_participant(desk.participant.public_id), 303)
+    return desk.finish()
+
+
+def _refuse(
+    desk: ParticipantStaffRequest,
+    form: str,
+    page: ReachingPage,
+    refused: Refused,
+    labels: Mapping[str, str],
+) -> Response:
+    error = words_by_label(desk, refused, labels)
+    return desk.show(replace(page, failed=form, field=find_field(refused, labels), error=error), refused)
+
+
+def _page(desk: ParticipantStaffRequest) -> ReachingPage:
+    participant = desk.participant
+    reach = get_participant_reach(desk.context, participant.participant_id)
+    return ReachingPage(
+        subject=reach.subject,
+        back_url=url_of_participant(participant.public_id),
+        url=REACHING.format(participant=participant.public_id),
+        channel=reach.contact.channel if reach.contact else "",
+        address=reach.contact.address if reach.contact else "",
+        wanted=reach.wanted,
+        paused_until=reach.paused_until,
+        first_day=reach.today,
+        last_day=reach.today + timedelta(days=LONGEST_STAFF_PAUSE_DAYS),
+        channels=tuple(ContactChannel),
+        may_change=bool(desk.actor.reach(Permission.PARTICIPANT_ENROL)),
+        typed={},
+    )

@@ -1,0 +1,96 @@
+"""Studies and licences as an administrator looks them up."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.clinic.frame.studies import address_within
+from app.clinic.people.person import in_every_study
+from app.clinic.request import SignedInRequest
+from app.i18n.languages import language_name
+from app.services.clinic.study.overviews import StudyOverview, list_instruments, list_studies
+from app.web.urls import LICENCES, STUDIES, STUDY_PLAN
+
+
+@dataclass(frozen=True, slots=True)
+class StudyLine:
+    """A study with its title and the way to its plan."""
+
+    study: StudyOverview
+    name: str
+    plan_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudiesPage:
+    """The studies of whoever looks."""
+
+    template: ClassVar[str] = "clinic/study/studies.html"
+    rows: tuple[StudyLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceState:
+    """How one trial stands with one language of an instrument."""
+
+    study: str
+    language: str
+    standing: str
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceLine:
+    """An instrument, the studies that use it, and its licences there."""
+
+    name: str
+    version: str
+    licensed: bool
+    studies: tuple[str, ...]
+    states: tuple[LicenceState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LicencesPage:
+    """Every instrument that the installation knows."""
+
+    template: ClassVar[str] = "clinic/study/licences.html"
+    rows: tuple[LicenceLine, ...]
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(STUDIES)
+def show_studies(desk: SignedInRequest) -> Response:
+    plans, code = desk.installation.library.plans, desk.frame.code
+    lines = (
+        StudyLine(
+            each,
+            plans[each.code, each.plan_version].title.get(code, each.code),
+            address_within(STUDY_PLAN, each.code),
+        )
+        for each in list_studies(in_every_study(desk))
+    )
+    return desk.show(StudiesPage(tuple(lines)))
+
+
+@router.get(LICENCES)
+def show_licences(desk: SignedInRequest) -> Response:
+    lines = (
+        LicenceLine(
+            name=desk.installation.library.instrument(each.instrument, each.version).name,
+            version=each.version,
+            licensed=each.licensed,
+            studies=each.studies,
+            states=tuple(
+                LicenceState(pack.study, language_name(pack.language), pack.standing.value, pack.valid_until)
+                for pack in each.packs
+            ),
+        )
+        for each in list_instruments(in_every_study(desk))
+    )
+    return desk.show(LicencesPage(tuple(lines)))

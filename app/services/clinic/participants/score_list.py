@@ -1,0 +1,98 @@
+"""Who has scores: participants with the newest form that was scored, for roles that see scores."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.domain.records.access import Permission
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.core.context import StaffContext
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredParticipant:
+    """A participant and the newest form of theirs that has scores."""
+
+    participant: str
+    subject: str
+    site: StaffSite
+    visit: str
+    instrument: str
+    instrument_version: str
+    submitted_at: datetime
+    zone: str
+
+
+def list_scored_participants(
+    context: StaffContext, study_id: int, after: str = "", most: int = PAGE
+) -> tuple[tuple[ScoredParticipant, ...], str]:
+    """One page by code, and the code after which the next begins, "" for none.
+
+    Where the plan is blinded, forms that would reveal the arm are left out for whoever may not see it.
+    """
+    with context.read() as session:
+        sites = [
+            site
+            for site in list_staff_sites(session, context.actor, Permission.SCORES_SEE)
+            if site.study_id == study_id
+        ]
+        if not sites:
+            return (), ""
+        return _read_page(context, session, sites, after, most)
+
+
+def _read_page(
+    context: StaffContext, session: Session, sites: list[StaffSite], after: str, most: int
+) -> tuple[tuple[ScoredParticipant, ...], str]:
+    by_id, library = {site.site_id: site for site in sites}, context.installation.library
+    plan = library.plan(sites[0].study, sites[0].plan_version)
+    scored = [name for (name, _version), each in library.instruments.items() if each.scales]
+    sees = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
+    newest = sa.func.row_number().over(
+        partition_by=col(Slot.participant_id),
+        order_by=(col(Slot.submitted_at).desc(), col(Slot.id).desc()),
+    )
+    forms = sa.select(
+        col(Slot.participant_id).label("person"),
+        col(Slot.visit),
+        col(Slot.instrument),
+        col(Slot.instrument_version),
+        col(Slot.submitted_at),
+        newest.label("rank"),
+    ).where(
+        col(Slot.submitted_at).is_not(None),
+        col(Slot.for_day).is_(None),
+        col(Slot.instrument).in_(scored),
+        ~col(Slot.arm_revealing) if plan.blinded and not sees else sa.true(),
+    )
+    asked = sa.and_(col(Participant.site_id).in_(by_id), col(Participant.subject) > after)
+    newest_forms = forms.join(Participant, col(Participant.id) == col(Slot.participant_id)).where(asked)
+    ranked = newest_forms.subquery()
+    statement = (
+        sa.select(Participant, ranked)
+        .join(ranked, ranked.c.person == col(Participant.id))
+        .where(ranked.c.rank == 1)
+        .order_by(col(Participant.subject))
+        .limit(most + 1)
+    )
+    rows = session.execute(statement).all()
+    page = tuple(
+        ScoredParticipant(
+            participant=row.Participant.public_id,
+            subject=row.Participant.subject,
+            site=by_id[row.Participant.site_id],
+            visit=row.visit,
+            instrument=row.instrument,
+            instrument_version=row.instrument_version,
+            submitted_at=row.submitted_at,
+            zone=row.Participant.zone,
+        )
+        for row in rows[:most]
+    )
+    return page, page[-1].subject if page and len(rows) > most else ""

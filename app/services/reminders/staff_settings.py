@@ -1,0 +1,156 @@
+"""What staff change of how a participant is reminded: where, and until when reminders rest."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain.people.names import check_reason
+from app.domain.plans.windows import local_day
+from app.domain.records.audit import AuditEvent
+from app.domain.refusal import Refused
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
+from app.services.accounts.contacts import (
+    ContactChannel,
+    ContactDetails,
+    check_contact_address,
+    keep_contact,
+    mask_contact,
+)
+from app.services.core.context import StaffContext
+from app.services.core.identifiers import new_public_id
+from app.services.core.plans import get_plan_of
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ContactCheck
+from app.services.schedule.next_due import refresh_next_due
+from app.services.schedule.reminder_preference import lasting_pause, wants_reminders
+from app.storage.queries.participants import get_site
+from app.storage.row_changes import participant_chain
+from app.storage.tables.participants import Contact, Participant
+from app.storage.unit_of_work import UnitOfWork
+
+LONGEST_STAFF_PAUSE_DAYS = 28
+"""Reminders rest at most so many days ahead; whoever wants more looks at it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantReach:
+    """How a participant is reached: the masked contact, their wish, and the last day of a pause."""
+
+    subject: str
+    today: date
+    contact: ContactDetails | None
+    wanted: bool
+    paused_until: date | None
+
+
+def get_participant_reach(context: StaffContext, participant_id: int) -> ParticipantReach:
+    """How this participant is reached now."""
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        contact = session.get(Contact, participant_id)
+        today = local_day(context.at, participant.zone)
+        return ParticipantReach(
+            subject=participant.subject,
+            today=today,
+            contact=mask_contact(context.installation, contact) if contact else None,
+            wanted=wants_reminders(participant),
+            paused_until=lasting_pause(participant.reminders_paused_until, today),
+        )
+
+
+def change_contact(
+    context: StaffContext, outbox: MessageSender, participant_id: int, channel: str, address: str, reason: str
+) -> None:
+    """Replace a participant's contact by one to which a test message could be sent; the old one is forgotten.
+
+    Messages that wait are sent to the new one, because each is addressed when it leaves. Somebody who had no
+    address before is reminded from now on. Raises Refused: "unknown_channel", "address_needed",
+    "bad_address", "reason_needed", "same_contact", "address_not_reached", "consent_needed",
+    "participation_ended".
+    """
+    if channel not in tuple(ContactChannel):
+        raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
+    way, kept, why = (
+        ContactChannel(channel),
+        check_contact_address(address),
+        check_reason(reason),
+    )
+    _send_test(context, outbox, participant_id, way, kept)
+    with context.unit_of_work() as work:
+        participant = _lock(work, participant_id)
+        _check_reachable(participant)
+        participant.reminders_wanted |= work.session.get(Contact, participant_id) is None
+        keep_contact(context.installation, work, participant_id, way, kept)
+        _wake(context, work, participant)
+        work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
+
+
+def pause_for_participant(
+    context: StaffContext, participant_id: int, until: date | None, reason: str
+) -> None:
+    """Let somebody's reminders rest through this day of theirs; the pause ends by itself.
+
+    Raises Refused: "pause_until", "reason_needed", "participation_ended".
+    """
+    why = check_reason(reason)
+    with context.unit_of_work() as work:
+        participant = _lock(work, participant_id)
+        today = local_day(context.at, participant.zone)
+        if until is None or not 0 <= (until - today).days <= LONGEST_STAFF_PAUSE_DAYS:
+            raise Refused("pause_until", field="until", most=LONGEST_STAFF_PAUSE_DAYS)
+        if participant.exit_kind is not None:
+            raise Refused("participation_ended")
+        participant.reminders_paused_until = until
+        _wake(context, work, participant)
+        work.record(AuditEvent.REMINDERS_PAUSED, participant_chain(participant_id), reason=why)
+
+
+def end_pause(context: StaffContext, participant_id: int) -> None:
+    """End a pause that still lasts, whoever began it. Raises Refused("not_paused")."""
+    with context.unit_of_work() as work:
+        participant = _lock(work, participant_id)
+        if lasting_pause(participant.reminders_paused_until, local_day(context.at, participant.zone)) is None:
+            raise Refused("not_paused")
+        participant.reminders_paused_until = None
+        _wake(context, work, participant)
+        work.record(AuditEvent.REMINDERS_RESUMED, participant_chain(participant_id))
+
+
+def _send_test(
+    context: StaffContext, outbox: MessageSender, participant_id: int, way: ContactChannel, address: str
+) -> None:
+    """Send a test message to an address that is not stored yet; whoever is silent is not reached either."""
+    box = context.installation.secret_box
+    with context.read() as session:
+        participant = session.get_one(Participant, participant_id)
+        _check_reachable(participant)
+        contact = session.get(Contact, participant_id)
+        if contact and (contact.channel, box.decrypt(contact.address_sealed)) == (way.value, address):
+            raise Refused("same_contact", field="address")
+        plan = get_plan_of(context.installation, session, participant)
+        site, spoken = get_site(session, participant), participant.language
+        note = ContactCheck(plan.neutral_name[spoken], site.phone, site.hours)
+    subject, text = outbox.words.contact_check(note, spoken)
+    channel = outbox.channels.get(way.value)
+    try:
+        if channel is None:
+            raise SendFailed("no_channel")
+        channel.send(MessageText(f"contact-{new_public_id()}", address, subject, text, spoken, context.at))
+    except (SendFailed, Unconfirmed) as failed:
+        raise Refused("address_not_reached", field="address") from failed
+
+
+def _check_reachable(participant: Participant) -> None:
+    if participant.consent_version is None:
+        raise Refused("consent_needed", field="consent")
+    if participant.exit_kind is not None:
+        raise Refused("participation_ended")
+
+
+def _lock(work: UnitOfWork, participant_id: int) -> Participant:
+    """The participant, with nobody else changing what they are owed meanwhile."""
+    work.lock(participant_chain(participant_id))
+    return work.session.get_one(Participant, participant_id)
+
+
+def _wake(context: StaffContext, work: UnitOfWork, participant: Participant) -> None:
+    refresh_next_due(context.installation.library, work.session, participant, work.at)

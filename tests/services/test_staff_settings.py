@@ -1,0 +1,157 @@
+"""What staff change of how a participant is reminded: the contact, after a test message, and a pause."""
+
+from datetime import date, datetime
+
+import pytest
+from sqlmodel import select
+
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import ExitKind
+from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
+from app.notify.channel import SendFailed, Unconfirmed
+from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.core.context import ClockContext, StaffContext
+from app.services.core.installation import Installation
+from app.services.core.plans import get_plan
+from app.services.reminders.next_due_check import find_stale_next_due
+from app.services.reminders.reminder_delivery import MessageSender, claim_messages, deliver_message
+from app.services.reminders.staff_settings import (
+    change_contact,
+    end_pause,
+    get_participant_reach,
+    pause_for_participant,
+)
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.services.schedule.enrolment import add_participant
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.studies import Site
+from tests.refusals import refused
+from tests.services.people import START, Person, days, enrolled
+from tests.services.reminded import (
+    EVENING,
+    WORDS,
+    MailServer,
+    come_to_evening,
+    messages,
+    outbox,
+    push_all,
+    recorded,
+    shanghai,
+)
+
+NEW = "new@example.org"
+
+
+def desk(person: Person, at: datetime = EVENING) -> tuple[StaffContext, int]:
+    return StaffContext(person.installation, person.nurse, at), person.row().id or 0
+
+
+def reasons(installation: Installation, event: AuditEvent) -> list[tuple[str, str | None]]:
+    with installation.read() as session:
+        rows = session.exec(select(AuditEntry).where(AuditEntry.event == event)).all()
+    return [(row.actor_id, row.reason) for row in rows]
+
+
+@pytest.mark.req("PRI-01", "AUD-01")
+def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
+    installation: Installation, site: Site
+) -> None:
+    person, server = come_to_evening(installation, site), MailServer()
+    context, who = desk(person)
+
+    def change(address: str = NEW, reason: str = "wrote it down wrongly", channel: str = "email") -> str:
+        return refused(lambda: change_contact(context, outbox(server), who, channel, address, reason))
+
+    assert [change(" "), change("new"), change(reason=" "), change(channel="sms")] == [
+        "address_needed",
+        "bad_address",
+        "reason_needed",
+        "unknown_channel",
+    ]
+    assert change("person1@example.org") == "same_contact"
+    for silence in (SendFailed("refused"), Unconfirmed()):
+        server.fails = silence
+        assert change() == "address_not_reached"
+    nowhere = MessageSender({}, WORDS)
+    assert refused(lambda: change_contact(context, nowhere, who, "email", NEW, "moved")) == (
+        "address_not_reached"
+    )
+    assert recorded(installation, AuditEvent.CONTACT_CHANGED) == 0
+    server.fails = None
+    change_contact(context, outbox(server), who, "email", f" {NEW} ", " moved ")
+    reach = get_participant_reach(context, who)
+    assert reach.contact is not None
+    assert (reach.contact.address, reach.wanted) == ("n***@example.org", True)
+    assert reasons(installation, AuditEvent.CONTACT_CHANGED) == [(person.nurse.id, "moved")]
+    clock = ClockContext(installation, EVENING)
+    for each in claim_messages(clock):
+        deliver_message(clock, outbox(server), each)
+    assert [letter.to for letter in server.letters] == [NEW, NEW]  # the test, and what had waited
+    test = server.letters[0]
+    assert "test message" in test.subject
+    assert "There is nothing for you to do." in test.text
+    with installation.read() as session:
+        trail = " ".join(row.changes + (row.facts or "") for row in session.exec(select(AuditEntry)))
+    assert NEW not in trail
+    assert list(verify_trail(installation)) == []
+
+
+def test_who_had_no_address_is_reminded_from_then_on_and_nobody_is_who_has_left(
+    installation: Installation, site: Site
+) -> None:
+    person, server = enrolled(installation, site, "0571-001"), MailServer()
+    context, who = desk(person, START)
+    assert get_participant_reach(context, who).contact is None
+    change_contact(context, outbox(server), who, "email", NEW, "asked for it")
+    assert person.row().reminders_wanted
+    assert list(find_stale_next_due(ClockContext(installation, START))) == []
+    left = DispositionEntry(DispositionKind.withdrew_study, START.date().isoformat(), Owner.site, "moved")
+    record_disposition(context, site.study_id, person.subject, left)
+    assert person.row().exit_kind is ExitKind.withdrew_study
+    for act in (
+        lambda: change_contact(context, outbox(server), who, "email", "b@example.org", "moved"),
+        lambda: pause_for_participant(context, who, START.date(), "moved"),
+    ):
+        assert refused(act) == "participation_ended"
+    assert len(server.letters) == 1
+    with installation.work(person.nurse, START) as work:
+        plan = get_plan(installation, work.session, site.study_id)
+        known = add_participant(work, plan, site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
+        unasked = known.id or 0
+    assert refused(lambda: change_contact(context, outbox(server), unasked, "email", NEW, "moved")) == (
+        "consent_needed"
+    )
+
+
+@pytest.mark.req("PRI-03", "AUD-01")
+def test_staff_let_reminders_rest_for_a_time_that_ends_by_itself_or_at_once(
+    installation: Installation, site: Site
+) -> None:
+    person = come_to_evening(installation, site)
+    context, who = desk(person)
+    today = date(2026, 3, 4)
+
+    def pause(until: date | None) -> str:
+        return refused(lambda: pause_for_participant(context, who, until, "ill"))
+
+    wrong = (None, today - days(1), today + days(29))
+    assert [pause(until) for until in wrong] == ["pause_until"] * 3
+    assert refused(lambda: pause_for_participant(context, who, today, " ")) == "reason_needed"
+    assert refused(lambda: end_pause(context, who)) == "not_paused"
+    pause_for_participant(context, who, today + days(2), "in hospital")
+    assert reasons(installation, AuditEvent.REMINDERS_PAUSED) == [(person.nurse.id, "in hospital")]
+    server, clock = MailServer(), ClockContext(installation, EVENING)
+    assert [deliver_message(clock, outbox(server), each) for each in claim_messages(clock)] == ["dropped"]
+    push_all(installation, shanghai(today + days(1), 19))
+    assert len(messages(installation)) == 1  # nothing is queued in a pause
+    row = get_today(context, TodayFilter()).rows[0]
+    assert row.paused_until == get_participant_reach(context, who).paused_until == today + days(2)
+    over, _who = desk(person, shanghai(today + days(3)))
+    assert get_participant_reach(over, who).paused_until is None
+    assert refused(lambda: end_pause(over, who)) == "not_paused"
+    end_pause(context, who)
+    assert person.row().reminders_paused_until is None
+    assert reasons(installation, AuditEvent.REMINDERS_RESUMED) == [(person.nurse.id, None)]
+    assert list(verify_trail(installation)) == []
