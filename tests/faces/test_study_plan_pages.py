@@ -21,7 +21,7 @@ from app.domain.plans.plan import (
 from app.domain.records.access import Role
 from app.services.core.installation import Installation
 from tests.faces.clinics import ClinicFixture
-from tests.faces.desk_pages import page, wide
+from tests.faces.desk_pages import day_in, page, wide
 from tests.markup import Element
 
 SIMULATION = "/desk/plan/simulation"
@@ -116,7 +116,7 @@ def test_every_fact_of_a_plan_has_words() -> None:
 
 def test_the_simulator_shows_dates_states_and_messages(admin: TestClient) -> None:
     begun = page(admin, SIMULATION)
-    assert begun.one("input", name="on_enrolment")["value"] == "2026-03-02"
+    assert day_in(begun, "on_enrolment") == "2026-03-02"
     assert rows(begun)["W6"][1:6] == ["–", "–", "–", "… Waiting for a date", "–"]
     shown = page(admin, f"{SIMULATION}?{DATES}")
     visits = rows(shown)
@@ -127,6 +127,8 @@ def test_the_simulator_shows_dates_states_and_messages(admin: TestClient) -> Non
     )
     assert "20 Apr 2026" in rows(shown, 1)["D41"]
     assert "20 April 2026, 19:00 · D41 · Symptom diary · its own day" in shown.all("ul")[-1].text
+    boxes = "on_randomisation_year=2026&on_randomisation_month=3&on_randomisation_day=10"
+    assert rows(page(admin, f"{SIMULATION}?{DATES.replace('on_randomisation=2026-03-10', boxes)}")) == visits
     typed = wide("2026-03-10")
     assert rows(page(admin, f"{SIMULATION}?{DATES.replace('2026-03-10', typed)}")) == visits
     carried = {str(each["name"]): str(each["value"]) for each in shown.all("input", type="hidden")}
@@ -163,9 +165,9 @@ def test_changed_dates_are_compared_with_those_before(admin: TestClient) -> None
 def test_what_cannot_be_read_is_named_by_its_field(admin: TestClient) -> None:
     for typed, words in {
         "on_enrolment=": "Enrolment: a date is needed.",
-        "on_enrolment=2026-02-30": "Enrolment: please write a date as YYYY-MM-DD.",
+        "on_enrolment=2026-02-30": "Please check the date: day, month, and the year with four digits.",
         "on_enrolment=2019-12-31": "This date must lie between 2020-01-01",
-        "now=soon": "“Now”: day: please write a date",
+        "now=soon": "Please check the date: day, month",
         "clock=25:00": "“Now”: time must be HH:MM.",
         "arm=X": "This is not offered. Allowed: SBRT, SOC.",
         "zone=Mars": "This is not offered. Allowed: Asia/Shanghai",
@@ -176,10 +178,13 @@ def test_what_cannot_be_read_is_named_by_its_field(admin: TestClient) -> None:
         error = shown.one("p", id=f"{field}-error").text
         assert error.startswith(words)
         assert [each.text for each in shown.one("div", role="alert").all("a", href=f"#{field}")] == [error]
-        assert shown.one("input", name="on_randomisation")["value"] == "2026-03-10"
+        assert day_in(shown, "on_randomisation") == "2026-03-10"
         assert shown.one("input", name="was_version")["value"] == "1.1"
         assert not shown.all("table")
-        assert field in ("arm", "zone") or shown.one("input", id=field)["value"] == value
+        if field == "clock":
+            assert shown.one("input", id=field)["value"] == value
+        elif field not in ("arm", "zone"):
+            assert day_in(shown, field).strip("-") == value
 
 
 def test_a_blinded_study_tells_its_arms_to_those_who_may_see_them(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.request import StaffRequest
 from app.domain.plans.anchor_order import check_date_range
 from app.domain.plans.outline.simulation import DatedPerson
@@ -27,7 +28,7 @@ class DateField:
 
     name: str
     label: str
-    value: str
+    value: TypedDay
     error: str = ""
 
 
@@ -35,10 +36,11 @@ class DateField:
 class SimulationInput:
     """What the form says: the person where all could be read, and by field what could not.
 
-    `refused` is the first of the refusals, of which `errors` are the words.
+    `days` are the boxes of each date. `refused` is the first refusal, and `errors` are the words of each.
     """
 
     values: Mapping[str, str]
+    days: Mapping[str, TypedDay]
     person: DatedPerson | None
     now: datetime | None
     errors: Mapping[str, str]
@@ -52,14 +54,14 @@ class SimulationInput:
 
 def read_typed_dates(desk: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> SimulationInput:
     """Read the address, or begin with somebody who is enrolled today; what is wrong is named by field."""
-    values = _typed(desk, plan, zones)
+    values, days = _typed(desk, plan, zones)
     refusals: dict[str, Refused] = {}
     dates, zone, arm, now = {}, zones[0], None, None
     for kind in plan.anchor_kinds:
         name = ON + kind
-        if values[name] or kind == ENROLMENT:
+        if days[name] or kind == ENROLMENT:
             try:
-                dates[kind] = AnchorDate(kind, _read_date(desk, plan, kind, values[name]))
+                dates[kind] = AnchorDate(kind, _read_date(desk, plan, kind, days[name]))
             except Refused as refused:
                 refusals[name] = refused
     try:
@@ -67,12 +69,12 @@ def read_typed_dates(desk: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> 
     except Refused as refused:
         refusals[str(refused.details["field"])] = refused
     try:
-        now = _read_moment(desk, values, zone)
+        now = _read_moment(desk, days["now"], values["clock"], zone)
     except Refused as refused:
         refusals[str(refused.details["place"])] = refused
     person = DatedPerson(dates, arm, zone) if ENROLMENT in dates else None
     errors = {name: desk.words(refused) for name, refused in refusals.items()}
-    return SimulationInput(values, person, now, errors, next(iter(refusals.values()), None))
+    return SimulationInput(values, days, person, now, errors, next(iter(refusals.values()), None))
 
 
 def read_earlier_person(desk: StaffRequest, plan: Plan) -> DatedPerson | None:
@@ -102,27 +104,29 @@ def date_fields(read: SimulationInput, plan: Plan, language: str) -> Iterator[Da
     """The dates of the form in the plan's order."""
     for kind in plan.anchor_kinds:
         name = ON + kind
-        yield DateField(name, plan.anchor_label(kind, language), read.values[name], read.errors.get(name, ""))
+        yield DateField(name, plan.anchor_label(kind, language), read.days[name], read.errors.get(name, ""))
 
 
-def _typed(desk: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> dict[str, str]:
-    """What stands in each field, cut to a length that no right entry has."""
-    query = desk.request.query_params
-    names = ("now", "clock", "zone", "arm", *(ON + kind for kind in plan.anchor_kinds))
-    typed = {name: narrow_text(query.get(name, ""))[:_LONGEST] for name in names}
+def _typed(
+    desk: StaffRequest, plan: Plan, zones: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, TypedDay]]:
+    """What stands in each field and in the boxes of each date, cut to a length that no right entry has."""
+    query = {name: value[:_LONGEST] for name, value in desk.request.query_params.items()}
+    typed = {name: narrow_text(query.get(name, "")) for name in ("clock", "zone", "arm")}
     typed["zone"], typed["clock"] = typed["zone"] or zones[0], typed["clock"] or _NOON
-    if not any(name in query for name in names):
-        typed[ON + ENROLMENT] = local_day(desk.at, zones[0]).isoformat()
+    days = {name: read_typed_day(query, name) for name in ("now", *(ON + kind for kind in plan.anchor_kinds))}
+    if not any(name.startswith((ON, "now")) or name in typed for name in query):
+        days[ON + ENROLMENT] = TypedDay.of(local_day(desk.at, zones[0]))
     zone = typed["zone"] if typed["zone"] in zones else zones[0]
-    typed["now"] = typed["now"] or local_day(desk.at, zone).isoformat()
-    return typed
+    days["now"] = days["now"] or TypedDay.of(local_day(desk.at, zone))
+    return typed, days
 
 
-def _read_date(desk: StaffRequest, plan: Plan, kind: str, typed: str) -> date:
+def _read_date(desk: StaffRequest, plan: Plan, kind: str, typed: TypedDay) -> date:
     label = plan.anchor_label(kind, desk.frame.code)
     if not typed:
         raise Refused("date_needed", field=label)
-    day = parse_day(typed, label)
+    day = typed.parse(label)
     check_date_range(plan, kind, day, day)
     return day
 
@@ -138,17 +142,17 @@ def _read_arm(plan: Plan, typed: str) -> str | None:
     return _read_choice("arm", typed, arms) if typed else None
 
 
-def _read_moment(desk: StaffRequest, values: Mapping[str, str], zone: str) -> datetime:
+def _read_moment(desk: StaffRequest, typed: TypedDay, hour: str, zone: str) -> datetime:
     """The moment of "now" where the person lives. A refusal names in `place` which field is wrong."""
     label = desk.word(_NOW_LABEL)
     try:
-        day = parse_day(values["now"], label)
+        day = typed.parse(label)
     except Refused as refused:
         raise Refused(refused.code, **{**refused.details, "place": "now"}) from refused
     try:
-        clock = time.fromisoformat(f"{values['clock']:0>5}")
+        clock = time.fromisoformat(f"{hour:0>5}")
         if clock.tzinfo is not None:
-            raise ValueError(values["clock"])
+            raise ValueError(hour)
     except ValueError as bad:
         label = desk.word(_CLOCK_LABEL)
         raise Refused("bad_field", field=label, allowed="HH:MM", place="clock") from bad

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.frame.typed_day import TypedDay
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.study.plan_tabs import PlanTab, list_tabs, name_forms, version_choices
 from app.clinic.study.simulation_form import (
@@ -93,6 +94,7 @@ class SimulationPage:
     version: str
     dates: tuple[DateField, ...]
     values: Mapping[str, str]
+    now: TypedDay
     errors: Mapping[str, str]
     arms: tuple[tuple[str, str], ...]
     zones: tuple[str, ...]
@@ -115,6 +117,7 @@ def simulate_dates(desk: SignedInRequest, version: Annotated[str, Query(max_leng
         version=plan.version,
         dates=tuple(date_fields(read, plan, desk.frame.code)),
         values=read.values,
+        now=read.days["now"],
         errors=read.errors,
         arms=tuple((arm.code, arm.name) for arm in plan.arms),
         zones=plans.zones,
