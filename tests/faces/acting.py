@@ -27,6 +27,7 @@ from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Study
 from app.web import urls
 from app.web.acts import FIELD
+from tests.faces.acting_reaching import REACHING_PRESSES
 from tests.faces.callers import PASSWORD, SiteFixture, sign_in_colleague
 from tests.faces.pressing import Press, browser_of, press_as_participant, press_as_staff, with_address
 from tests.faces.rights import Who
@@ -229,21 +230,6 @@ def _resume(sites: SiteFixture) -> Press:
     return press
 
 
-def _new_contact(sites: SiteFixture) -> Press:
-    typed = {"channel": "email", "address": "li.na@example.org", "reason": "mistyped"}
-    return press_as_staff(sites, urls.NEW_CONTACT, body=typed, other=typed | {"reason": "moved"})
-
-
-def _pause(sites: SiteFixture) -> Press:
-    typed = {"until": START.date().isoformat(), "reason": "is in hospital"}
-    return press_as_staff(sites, urls.STAFF_PAUSE, body=typed, other=typed | {"reason": "is abroad"})
-
-
-def _pause_end(sites: SiteFixture) -> Press:
-    assert (before := _pause(sites)).post(before.key()).status_code == 303
-    return press_as_staff(sites, urls.STAFF_PAUSE_END, other={"x": "1"})
-
-
 def _about_sent(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
     """An act of the investigator about the form that the fourth person of this site has sent."""
     press = press_as_staff(sites, path, **typed)
@@ -379,9 +365,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.RESUME): _resume,
     ("POST", urls.ENROL): _enrol,
     ("POST", urls.CONTACT): _contact,
-    ("POST", urls.NEW_CONTACT): _new_contact,
-    ("POST", urls.STAFF_PAUSE): _pause,
-    ("POST", urls.STAFF_PAUSE_END): _pause_end,
+    **REACHING_PRESSES,
     ("POST", urls.INVITATION): lambda sites: press_as_staff(sites, urls.INVITATION, other={"x": "1"}),
     ("POST", urls.PARTICIPANT_DEVICE): lambda sites: press_as_staff(
         sites, urls.PARTICIPANT_DEVICE, body={"reason": "lost"}, other={"reason": "stolen"}, words="stolen"

@@ -1,7 +1,9 @@
 """Who has scores: participants with the newest form that was scored, for roles that see scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -50,29 +52,13 @@ def list_scored_participants(
 def _read_page(
     context: StaffContext, session: Session, sites: list[StaffSite], after: str, most: int
 ) -> tuple[tuple[ScoredParticipant, ...], str]:
-    by_id, library = {site.site_id: site for site in sites}, context.installation.library
-    plan = library.plan(sites[0].study, sites[0].plan_version)
-    scored = [name for (name, _version), each in library.instruments.items() if each.scales]
-    sees = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
-    newest = sa.func.row_number().over(
-        partition_by=col(Slot.participant_id),
-        order_by=(col(Slot.submitted_at).desc(), col(Slot.id).desc()),
-    )
-    forms = sa.select(
-        col(Slot.participant_id).label("person"),
-        col(Slot.visit),
-        col(Slot.instrument),
-        col(Slot.instrument_version),
-        col(Slot.submitted_at),
-        newest.label("rank"),
-    ).where(
-        col(Slot.submitted_at).is_not(None),
-        col(Slot.for_day).is_(None),
-        col(Slot.instrument).in_(scored),
-        ~col(Slot.arm_revealing) if plan.blinded and not sees else sa.true(),
-    )
+    by_id = {site.site_id: site for site in sites}
     asked = sa.and_(col(Participant.site_id).in_(by_id), col(Participant.subject) > after)
-    newest_forms = forms.join(Participant, col(Participant.id) == col(Slot.participant_id)).where(asked)
+    newest_forms = (
+        _rank_forms(context, sites)
+        .join(Participant, col(Participant.id) == col(Slot.participant_id))
+        .where(asked)
+    )
     ranked = newest_forms.subquery()
     statement = (
         sa.select(Participant, ranked)
@@ -96,3 +82,28 @@ def _read_page(
         for row in rows[:most]
     )
     return page, page[-1].subject if page and len(rows) > most else ""
+
+
+def _rank_forms(context: StaffContext, sites: Sequence[StaffSite]) -> sa.Select[Any]:
+    """Every scored form of these sites' study that was sent, the newest of each participant first."""
+    library = context.installation.library
+    plan = library.plan(sites[0].study, sites[0].plan_version)
+    scored = [name for (name, _version), each in library.instruments.items() if each.scales]
+    sees = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
+    newest = sa.func.row_number().over(
+        partition_by=col(Slot.participant_id),
+        order_by=(col(Slot.submitted_at).desc(), col(Slot.id).desc()),
+    )
+    return sa.select(
+        col(Slot.participant_id).label("person"),
+        col(Slot.visit),
+        col(Slot.instrument),
+        col(Slot.instrument_version),
+        col(Slot.submitted_at),
+        newest.label("rank"),
+    ).where(
+        col(Slot.submitted_at).is_not(None),
+        col(Slot.for_day).is_(None),
+        col(Slot.instrument).in_(scored),
+        ~col(Slot.arm_revealing) if plan.blinded and not sees else sa.true(),
+    )

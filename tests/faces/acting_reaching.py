@@ -1,0 +1,31 @@
+"""The acts about how a participant is reached as staff press them in good faith."""
+
+from collections.abc import Callable, Mapping
+
+from app.web import urls
+from tests.faces.callers import SiteFixture
+from tests.faces.pressing import Press, press_as_staff
+from tests.services.people import START
+
+
+def _new_contact(sites: SiteFixture) -> Press:
+    typed = {"channel": "email", "address": "li.na@example.org", "reason": "mistyped"}
+    return press_as_staff(sites, urls.NEW_CONTACT, body=typed, other=typed | {"reason": "moved"})
+
+
+def _pause(sites: SiteFixture) -> Press:
+    typed = {"until": START.date().isoformat(), "reason": "is in hospital"}
+    return press_as_staff(sites, urls.STAFF_PAUSE, body=typed, other=typed | {"reason": "is abroad"})
+
+
+def _pause_end(sites: SiteFixture) -> Press:
+    assert (before := _pause(sites)).post(before.key()).status_code == 303
+    return press_as_staff(sites, urls.STAFF_PAUSE_END, other={"x": "1"})
+
+
+REACHING_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
+    ("POST", urls.NEW_CONTACT): _new_contact,
+    ("POST", urls.STAFF_PAUSE): _pause,
+    ("POST", urls.STAFF_PAUSE_END): _pause_end,
+}
+"""How each of these acts is pressed."""
