@@ -2,7 +2,8 @@
 
 import io
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode
@@ -29,8 +30,8 @@ from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
-from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
-from app.services.accounts.contacts import ContactChannel
+from app.services.accounts.birth_dates import asks_birth_date, check_birth_date, record_birth_date
+from app.services.accounts.contacts import ContactChannel, check_contact_address
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
     enrol_with_invitation,
@@ -41,6 +42,8 @@ from app.services.clinic.staff_sites import StaffSite, list_enrolment_sites
 from app.services.schedule.enrolment import (
     EnrolmentEntry,
     IdentityCheck,
+    check_consent_version,
+    check_subject,
 )
 from app.web.acts import FIELD
 from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
@@ -52,7 +55,7 @@ from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 class EnrolPage:
     """The enrolment form, with what was typed when something was refused.
 
-    `asks_birth_date`: the study confirms people by it.
+    `errors` has every field that is wrong. `asks_birth_date`: the study confirms people by it.
     """
 
     template: ClassVar[str] = "clinic/enrol.html"
@@ -63,8 +66,7 @@ class EnrolPage:
     enrolled_on: TypedDay
     consented_on: TypedDay
     born_on: TypedDay
-    field: str = ""
-    error: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
     existing_url: str = ""
     asks_birth_date: bool = False
     would_miss: bool = False
@@ -202,21 +204,32 @@ def draw_qr(url: str) -> Markup:
     return Markup(drawn.getvalue().decode())  # noqa: S704 - drawn here from our own address
 
 
-def _entry(values: dict[str, str]) -> EnrolmentEntry:
-    check, channel = values["identity_check"], values["channel"]
-    if check not in set(IdentityCheck):
+def _read_identity_check(values: dict[str, str]) -> IdentityCheck:
+    if values["identity_check"] not in set(IdentityCheck):
         raise Refused("identity_needed", field="identity_check")
+    return IdentityCheck(values["identity_check"])
+
+
+def _check_contact(values: dict[str, str]) -> None:
+    channel = values["channel"]
     if channel and channel not in set(ContactChannel):
         raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
     if values["address"] and not channel:
         raise Refused("address_without_channel", field="address")
+    if channel:
+        check_contact_address(values["address"])
+
+
+def _entry(values: dict[str, str]) -> EnrolmentEntry:
+    check, channel = _read_identity_check(values), values["channel"]
+    _check_contact(values)
     return EnrolmentEntry(
         subject=values["subject"],
         language=values["language"],
         enrolled_on=read_typed_day(values, "enrolled_on").parse("enrolled_on"),
         consent_version=values["consent_version"],
         consented_on=read_typed_day(values, "consented_on").parse("consented_on"),
-        identity_check=IdentityCheck(check),
+        identity_check=check,
         channel=ContactChannel(channel) if channel else None,
         address=values["address"] if channel else None,
         born_on=read_birth_date(values),
@@ -228,7 +241,7 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(desk.context)
     if not sites:
         raise HTTPException(404)
-    named = next((site for site in sites if _name(site) == values.get("site")), sites[0])
+    named = _choose_site(sites, values)
     plan = desk.installation.library.plan(named.study, named.plan_version)
     today = TypedDay.of(local_day(desk.at, named.zone))
     known = [(code, find_language(code)) for code in plan.languages]
@@ -240,8 +253,18 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
         enrolled_on=read_typed_day(values, "enrolled_on") if values else today,
         consented_on=read_typed_day(values, "consented_on") if values else today,
         born_on=read_typed_day(values, "birth"),
-        asks_birth_date=plan.second_check is SecondCheck.birth_date,
+        asks_birth_date=_asks_birth(plan),
     )
+
+
+def _choose_site(sites: tuple[StaffSite, ...], values: Mapping[str, str]) -> StaffSite:
+    """The site that the form names, the first one where it names none."""
+    return next((site for site in sites if _name(site) == values.get("site")), sites[0])
+
+
+def _plan_of(desk: StaffRequest, values: Mapping[str, str]) -> Plan:
+    named = _choose_site(list_enrolment_sites(desk.context), values)
+    return desk.installation.library.plan(named.study, named.plan_version)
 
 
 def _name(site: StaffSite) -> str:
@@ -266,15 +289,46 @@ _FIELD_OF = {
 
 
 def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
-    field = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
+    """The form with what was refused first, and with all else that is wrong in it."""
+    errors: dict[str, str] = {}
+    for each in (refused, *_list_problems(desk, values)):
+        errors.setdefault(_field_of(each), desk.words(each))
     existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
     return replace(
         form,
-        field=_FIELD_OF.get(field, field),
-        error=desk.words(refused),
+        errors=errors,
         existing_url=existing,
         would_miss=refused.code == "would_be_missed",
     )
+
+
+def _field_of(refused: Refused) -> str:
+    named = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
+    return _FIELD_OF.get(named, named)
+
+
+def _list_problems(desk: StaffRequest, values: dict[str, str]) -> Iterator[Refused]:
+    """What is wrong with each field by itself, in the order of the form."""
+    plan = _plan_of(desk, values)
+    today = local_day(desk.at, plan.zone)
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: check_subject(plan, values["subject"]),
+        lambda: read_typed_day(values, "enrolled_on").parse("enrolled_on"),
+        lambda: check_consent_version(values["consent_version"]),
+        lambda: read_typed_day(values, "consented_on").parse("consented_on"),
+        lambda: _read_identity_check(values),
+        lambda: check_birth_date(read_birth_date(values), today) if _asks_birth(plan) else None,
+        lambda: _check_contact(values),
+    )
+    for check in checks:
+        try:
+            check()
+        except Refused as refused:
+            yield refused
+
+
+def _asks_birth(plan: Plan) -> bool:
+    return plan.second_check is SecondCheck.birth_date
 
 
 def _existing(desk: StaffRequest, subject: str) -> str:

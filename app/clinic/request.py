@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
+from app.clinic.frame.refusal_words import label_field, write_detail
 from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.signed_out import keep_typed
 from app.clinic.frame.studies import (
@@ -25,6 +26,7 @@ from app.clinic.frame.studies import (
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
+from app.i18n.languages import ENGLISH, find_language
 from app.services.accounts.staff_access import PermittedParticipant, StaffAdmission, admit_staff
 from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.matters.matter_list import count_open_matters
@@ -247,7 +249,11 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     pages: Pages = request.app.state.pages
     sentence = message_of(refused).sentence
     comma = pages.word(COMMA, frame)
-    return fill_message(pages.word(sentence, frame), refused, comma=comma) if sentence else ""
+    if not sentence:
+        return ""
+    spoken = find_language(frame.code) or ENGLISH
+    named = label_field(refused, lambda label: pages.word(label, frame))
+    return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)
 
 
 def url_of_participant(public_id: str) -> str:

@@ -105,6 +105,26 @@ def test_a_refused_enrolment_keeps_what_was_typed(
     assert nurse.post("/desk/enrol", data={"arm": "SBRT"}).status_code == 422
 
 
+def test_a_refused_enrolment_names_every_field_that_is_wrong(nurse: TestClient) -> None:
+    wrong = {"subject": "571-3", "enrolled_on": "2026-02-30", "consent_version": " ", "address": "li"}
+    answer = nurse.post("/desk/enrol", data=enrolment(**wrong, identity_check="looked", consented_on="soon"))
+    shown = parsed(answer.text)
+    told = [str(each["href"]) for each in shown.one("div", role="alert").all("a")]
+    assert sorted(told) == [
+        "#address",
+        "#consent_version",
+        "#consented_on",
+        "#enrolled_on",
+        "#identity_check",
+        "#subject",
+    ]
+    for each in told:
+        assert shown.one("p", id=f"{each[1:]}-error").text
+    late = nurse.post("/desk/enrol", data=enrolment(consented_on="2026-03-09"))
+    (words,) = parsed(late.text).one("div", role="alert").all("a", href="#consented_on")
+    assert words.text == "This date is in the future. Latest: 2 Mar 2026."
+
+
 @pytest.mark.req("IAM-03")
 def test_strangers_find_nothing(clinic: ClinicFixture) -> None:
     other = clinic.browser(Role.NURSE, "0021")

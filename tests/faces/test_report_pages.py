@@ -230,6 +230,6 @@ def test_files_name_their_columns_and_wrong_choices_are_refused_in_words(monitor
     assert monitor.get("/desk/report/table.csv?table=zz").status_code == 422
     assert "one of your sites" in page(monitor, "/desk/report?site=9999", 422).text
     reversed_days = page(monitor, "/desk/report?from=2026-05-01&to=2026-04-01", 422)
-    assert "to: this day is before the first one." in reversed_days.text
+    assert "Until: this day is before the first one." in reversed_days.text
     rows = page(monitor, "/desk/report/rows?from=soon", 422)
     assert "Please check the date" in rows.text

@@ -166,7 +166,7 @@ def test_what_cannot_be_read_is_named_by_its_field(admin: TestClient) -> None:
     for typed, words in {
         "on_enrolment=": "Enrolment: a date is needed.",
         "on_enrolment=2026-02-30": "Please check the date: day, month, and the year with four digits.",
-        "on_enrolment=2019-12-31": "This date must lie between 2020-01-01",
+        "on_enrolment=2019-12-31": "This date must lie between 1 Jan 2020",
         "now=soon": "Please check the date: day, month",
         "clock=25:00": "“Now”: time must be HH:MM.",
         "arm=X": "This is not offered. Allowed: SBRT, SOC.",

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
+from app.clinic.frame.refusal_words import HIDDEN
 from app.clinic.request import StaffRequest
 from app.domain.refusal import Refused
-from app.i18n.marking import N_
 from app.web.pages.rendering import Pages
-
-HIDDEN = N_("This page")
-"""Stands for a field that nobody sees."""
 
 
 def find_field(refused: Refused, labels: Mapping[str, str]) -> str:

@@ -164,6 +164,12 @@ def check_subject(plan: Plan, subject: str) -> None:
         raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
 
 
+def check_consent_version(version: str) -> None:
+    """Refuse a consent without the version of its form. Raises Refused("consent_needed")."""
+    if not version.strip():
+        raise Refused("consent_needed", field="consent")
+
+
 def _check_site_of_subject(plan: Plan, site: Site, subject: str) -> None:
     """Refuse another site's code, naming that site, in a study whose codes begin with the site's."""
     named = plan.site_of_subject(subject, site.code)
@@ -178,12 +184,13 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
     if entry.language not in plan.languages:
         raise Refused("no_language", field="language", allowed=plan.languages)
     today = local_day(at, site.zone)
-    for day in (entry.enrolled_on, entry.consented_on):
+    for name, day in (("enrolled_on", entry.enrolled_on), ("consented_on", entry.consented_on)):
         if day > today:
-            raise Refused("date_in_future", date=day, latest=today)
+            raise Refused("date_in_future", field=name, date=day, latest=today)
     if plan.second_check is SecondCheck.birth_date:
         check_birth_date(entry.born_on, today)
-    if not entry.consent_version.strip() or entry.consented_on > entry.enrolled_on:
+    check_consent_version(entry.consent_version)
+    if entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")
     if entry.channel is not None:
         check_contact_address(entry.address)

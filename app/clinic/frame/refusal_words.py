@@ -1,0 +1,57 @@
+"""How the desk writes what a refusal names: fields by their labels, days in the one style of the desk."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+
+from app.domain.refusal import Refused
+from app.i18n.formats import format_short_day
+from app.i18n.languages import Language
+from app.i18n.marking import N_
+
+HIDDEN = N_("This page")
+"""Stands for a field that nobody sees."""
+LABELS: Mapping[str, str] = {
+    "address": N_("E-mail address"),
+    "channel": N_("Remind by"),
+    "code": N_("Code"),
+    "consent": N_("Consent"),
+    "consent_version": N_("Version of the consent form"),
+    "consented_on": N_("Consented on"),
+    "enrolled_on": N_("Enrolled on"),
+    "from": N_("From"),
+    "identity_check": N_("How identity was checked"),
+    "language": N_("Language"),
+    "name": N_("Name"),
+    "outcome": N_("Outcome"),
+    "reason": N_("Why"),
+    "site": N_("Site"),
+    "subject": N_("Participant code"),
+    "to": N_("Until"),
+    "visit": N_("Visit"),
+    "zone": N_("Time zone"),
+}
+"""The label of each field that forms of the desk share; a page with others names its own."""
+_NAME = re.compile("[a-z][a-z0-9_]*")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def label_field(refused: Refused, word: Callable[[str], str]) -> Refused:
+    """The refusal with its field in words; one that stands in words already stays."""
+    named = refused.details.get("field")
+    if not isinstance(named, str) or not _NAME.fullmatch(named):
+        return refused
+    return Refused(refused.code, **{**refused.details, "field": word(LABELS.get(named, HIDDEN))})
+
+
+def write_detail(value: object, language: Language) -> str:
+    """A detail as the desk writes it: a day as everywhere on the desk, all else as it is."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return format_short_day(value, language)
+    text = str(value)
+    if _DAY.fullmatch(text):
+        try:
+            return format_short_day(date.fromisoformat(text), language)
+        except ValueError:
+            return text
+    return text
