@@ -220,9 +220,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.PLAN_AMENDED: frozenset({"study", "plan_amendment"}),
     AuditEvent.PLAN_FOLLOWED: frozenset({"participant", "slot"}),
     AuditEvent.DISPOSITION_RECORDED: frozenset({"disposition", "participant", "activation", "slot"}),
-    AuditEvent.DISPOSITION_RECEIVED: frozenset(
-        {"disposition", "participant", "activation", "slot", "edc_record"}
-    ),
+    AuditEvent.DISPOSITION_RECEIVED: frozenset("disposition participant activation slot edc_record".split()),
     AuditEvent.DISPOSITION_UNDONE: frozenset({"disposition", "participant", "slot", "anchor"}),
     AuditEvent.SLOT_OPENED: frozenset({"slot"}),
     AuditEvent.SLOT_MISSED: frozenset({"slot"}),
