@@ -25,7 +25,7 @@ NOT_COUNTED = ("@overload", "if TYPE_CHECKING:", r"^\s*\.\.\.$", r":\s*\.\.\.$")
 """Lines that nobody can reach, with what they begin; the last is the body of a method of a protocol."""
 FOLDER = "TESTS_REACHED"
 _WORKER = "PYTEST_XDIST_WORKER"
-_measuring: list[Slipcover] = []
+_measuring: dict[Path, Slipcover] = {}
 
 Branch = tuple[int, int]
 """The lines that it leads from and to."""
@@ -50,20 +50,23 @@ class ProbingFinder(MetaPathFinder):
 
 def begin() -> None:
     """Measure this process if it was asked for; the program must not have been imported yet."""
-    folder, worker = os.environ.get(FOLDER), os.environ.get(_WORKER)
-    if not folder or not worker:
+    worker = os.environ.get(_WORKER)
+    if not worker:
+        return
+    # Programs that a test starts take over the environment, and are not measured.
+    folder = os.environ.pop(FOLDER, "")
+    if not folder:
         return
     if early := sorted(name for name in sys.modules if name.startswith("app.")):
         raise RuntimeError(f"imported before it could be measured: {', '.join(early)}")
     slipcover = Slipcover(immediate=True, branch=True, source=["app"], exclude_also=list(NOT_COUNTED))
     sys.meta_path.insert(0, ProbingFinder(slipcover))
-    _measuring.append(slipcover)
+    _measuring[Path(folder) / f"{worker}.json"] = slipcover
 
 
 def write() -> None:
     """Write what this process has reached."""
-    for slipcover in _measuring:
-        path = Path(os.environ[FOLDER]) / f"{os.environ[_WORKER]}.json"
+    for path, slipcover in _measuring.items():
         path.write_text(json.dumps(slipcover.get_coverage()), "utf-8")
 
 

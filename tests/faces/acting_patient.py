@@ -17,6 +17,12 @@ def _begin(sites: SiteFixture) -> Press:
     )
 
 
+def _helper(sites: SiteFixture) -> Press:
+    sites.phone.begin()
+    typed, other = {"who": "scribe", "scribe": "nurse"}, {"who": "scribe", "scribe": "family"}
+    return press_as_participant(sites, "/f/{slot}/who", body=typed, other=other)
+
+
 def _language(sites: SiteFixture) -> Press:
     press = press_as_participant(sites, "/f/{slot}/language/{code}", other={"x": "1"})
     press.address = press.address.removesuffix("/en") + "/zh_CN"
@@ -68,6 +74,7 @@ PATIENT_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         sites, urls.WELCOME, body={"size": "large"}, other={"size": "standard"}
     ),
     ("POST", "/f/{slot}/begin"): _begin,
+    ("POST", "/f/{slot}/who"): _helper,
     ("POST", "/f/{slot}/language/{code}"): _language,
     ("POST", "/sent/{slot}/correction"): _correction,
     ("POST", "/sent/{slot}/correction/withdrawal"): _withdrawal(

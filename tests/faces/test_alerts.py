@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from app.domain.instruments.responses import NOT_TICKED
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
 from app.domain.records.dispositions import DispositionKind
@@ -30,7 +31,7 @@ def alert(clinic: ClinicFixture) -> str:
     person.randomise(at.date(), at)
     clinic.clock.at = at
     person.begin("D0", at)
-    answers: dict[str, int | str | None] = dict.fromkeys(SYMPTOMS, 0)
+    answers: dict[str, int | str | None] = dict.fromkeys(SYMPTOMS, NOT_TICKED)
     person.submit("D0", at, answers | {"any_symptom": 1, "chest_pain": 9})
     run_clock(person.installation, outbox(MailServer()), at)  # nobody of the site is there yet
     with person.installation.read() as session:

@@ -128,4 +128,4 @@ def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: boo
 @pytest.mark.req("PRI-04")
 def test_messages_have_one_template_each() -> None:
     found = {path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()}
-    assert found == {"reminder.txt", "staff_link.txt", "alert.txt"}  # to participants, and two to staff
+    assert found == {"reminder.txt", "contact_check.txt", "staff_link.txt", "alert.txt"}  # two to staff

@@ -62,6 +62,7 @@ _KINDS: Mapping[str, TrailKind] = {
     "cut": TrailKind.transfers,
     "export": TrailKind.transfers,
     "study": TrailKind.study,
+    "plan": TrailKind.study,
     "site": TrailKind.study,
     "pack": TrailKind.study,
     "access": TrailKind.study,
