@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
-from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.answers import HelpedBy, SubmittedAnswer
 from app.domain.capture.outbox import item_tokens, record_checksum
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from app.domain.records.access import Role
 from app.services.audit.audit_verification import verify_trail
+from app.services.capture.forms import change_helper
 from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, accept_offline_answers
 from app.services.clinic.corrections.proposals import ProposedAnswer
 from app.services.clinic.corrections.submitted_form import view_submitted_form
@@ -108,29 +110,37 @@ def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> 
     assert response(person).answers == day(person, pain=4)
 
 
-def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:
-    slot = person.begin("D0", START)
-    person.submit("D0", SENT, day(person, pain=4))
+def bring(person: Person, visit: str, at: datetime, *answers: tuple[str, AnswerValue]) -> SyncOutcome:
+    """An outbox whose answers were given at this moment without a connection, and which arrives then."""
+    slot = person.slot(visit).public_id
     definition = person.installation.library.instrument("symptom-diary", "1.1")
     asked = [item.code for item in definition.items if item.code != "other"]
     signs = item_tokens(len(asked), person.installation.secret_box.keyed_digest("outbox", slot))
+    made = []
+    for each in given(*answers):
+        bare = replace(each, item=signs[asked.index(each.item)], device_at=at, skew=0, offline=True)
+        made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
+    context = ParticipantContext(person.installation, person.participant(at), at)
+    return accept_offline_answers(context, person.cookie, slot, OfflineBatch("box", made, None, 0)).outcome
 
-    def kept(*answers: tuple[str, AnswerValue]) -> OfflineBatch:
-        made = []
-        for each in given(*answers):
-            bare = replace(each, item=signs[asked.index(each.item)], device_at=START, skew=0, offline=True)
-            made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
-        return OfflineBatch("box", made, None, 0)
 
-    def bring(batch: OfflineBatch) -> SyncOutcome:
-        context = ParticipantContext(person.installation, person.participant(SENT), SENT)
-        return accept_offline_answers(context, person.cookie, slot, batch).outcome
-
-    same = kept(("pain", OPEN), ("pain", 4), ("cough", NOT_TICKED))
-    assert bring(same) is SyncOutcome.submitted
-    assert bring(kept(("pain", OPEN), ("pain", NOT_TICKED), ("cough", OPEN))) is SyncOutcome.quarantined
+def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:
+    person.begin("D0", START)
+    person.submit("D0", SENT, day(person, pain=4))
+    same = (("pain", OPEN), ("pain", 4), ("cough", NOT_TICKED))
+    assert bring(person, "D0", SENT, *same) is SyncOutcome.submitted
+    other = (("pain", OPEN), ("pain", NOT_TICKED), ("cough", OPEN))
+    assert bring(person, "D0", SENT, *other) is SyncOutcome.quarantined
     (apart,) = rows(person, Quarantine)
     assert apart.answers == {"pain": NOT_TICKED}
+
+
+def test_an_outbox_that_is_too_late_keeps_what_was_said_last(person: Person) -> None:
+    person.begin("D0", START)
+    late = (("pain", OPEN), ("pain", 4), ("cough", OPEN))
+    assert bring(person, "D0", START + days(20), *late) is SyncOutcome.quarantined
+    (apart,) = rows(person, Quarantine)
+    assert apart.answers == {"pain": 4, "cough": OPEN}
 
 
 @pytest.mark.req("CAP-21")
@@ -150,6 +160,31 @@ def test_paper_says_of_each_symptom_whether_it_is_ticked(person: Person) -> None
         refusal_of(lambda: enter(person, paper(NEXT, answers=wrong), SENT + days(1), "D1")).code
         == "out_of_range"
     )
+
+
+def test_an_empty_line_on_paper_is_what_was_not_ticked(installation: Installation, person: Person) -> None:
+    plans = {
+        key: replace(
+            plan, instruments=tuple(replace(each, leave_out=frozenset()) for each in plan.instruments)
+        )
+        for key, plan in installation.library.plans.items()
+    }
+    asking = replace(installation, library=replace(installation.library, plans=plans))
+    someone = enrolled(asking, person.site, "0571-003")
+    someone.randomise(TODAY, START)
+    said = [TypedAnswer("any_symptom", "1"), TypedAnswer("pain", "4"), TypedAnswer("other", "")]
+    silent = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(someone) if code != "pain"]
+    enter(someone, paper(answers=[*said, *silent]), SENT, "D0")
+    assert response(someone).answers == day(someone, pain=4) | {"other": NOT_TICKED}
+
+
+def test_who_fills_in_is_said_of_a_form_that_is_begun(person: Person) -> None:
+    context = ParticipantContext(person.installation, person.participant(START), START)
+    slot = person.slot("D0").public_id
+    assert refusal_of(lambda: change_helper(context, slot, HelpedBy.nurse)).code == "not_begun"
+    person.begin("D0", START)
+    change_helper(context, slot, HelpedBy.nurse)
+    assert person.slot("D0").helped_by == "nurse"
 
 
 @pytest.mark.req("COR-01", "COR-04")
