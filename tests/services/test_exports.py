@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM, Actor, Role, Scope, staff_actor
@@ -31,7 +32,16 @@ from app.services.datasets.export_requests import (
     list_exports,
     request_export,
 )
-from app.services.datasets.export_work import LEASE, TRIES, ClaimLost, claim_export, keep_claim
+from app.services.datasets.export_work import (
+    LEASE,
+    TRIES,
+    ClaimLost,
+    ExportResult,
+    claim_export,
+    end_export,
+    keep_claim,
+    remove_old_exports,
+)
 from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.queries.staff import list_grants
 from app.storage.tables.audit import AuditEntry
@@ -187,6 +197,41 @@ def test_an_export_that_breaks_every_worker_ends_as_failed(
     rounds(nowhere, at)
     assert get_export(edc, STUDY, public_id).fault == "exports_off"
     assert claim_export(ClockContext(nowhere, at)) is None
+
+
+@pytest.mark.req("AVL-05", "REP-09")
+def test_exports_end_and_go_where_there_is_no_folder_any_more(lone_trial: Installation) -> None:
+    edc, nowhere = client_of(lone_trial, AT), replace(lone_trial, export_folder=None)
+    public_id = request_export(edc, STUDY, ENTRY).export.public_id
+    rounds(lone_trial)
+    assert remove_old_exports(ClockContext(nowhere, AT + KEPT)) == 1
+    assert get_export(edc, STUDY, public_id).state is ExportState.removed
+    at = AT + TRIES * LEASE
+    other = request_export(edc, STUDY, replace(ENTRY, purpose="again")).export.public_id
+    *_, last = (claim_export(ClockContext(lone_trial, AT + tried * LEASE)) for tried in range(TRIES))
+    assert last is not None
+    assert (last.tries, claim_export(ClockContext(nowhere, at))) == (TRIES, None)
+    with pytest.raises(ClaimLost):  # the last worker was slow, not dead
+        end_export(ClockContext(lone_trial, at), last, ExportResult("export_room"))
+    assert get_export(edc, STUDY, other).fault == "export_broken"
+    assert len(entries(lone_trial, AuditEvent.EXPORT_ENDED)) == 2
+
+
+@pytest.mark.req("AUD-07", "REP-09")
+def test_two_workers_that_remove_the_same_export_state_it_once(lone_trial: Installation) -> None:
+    edc, late = client_of(lone_trial, AT), ClockContext(lone_trial, AT + KEPT)
+    public_id = request_export(edc, STUDY, ENTRY).export.public_id
+    rounds(lone_trial)
+    removed: list[int] = []
+
+    def overtake(_connection: object) -> None:
+        removed.append(remove_old_exports(late))
+
+    # The other worker comes when this one has read what is over, and before it writes.
+    sa.event.listen(lone_trial.engine, "commit", overtake, once=True)
+    assert (remove_old_exports(late), removed) == (1, [1])
+    assert get_export(edc, STUDY, public_id).state is ExportState.removed
+    assert len(entries(lone_trial, AuditEvent.EXPORT_REMOVED)) == 1
 
 
 @pytest.mark.req("REP-08", "IAM-02", "IAM-03")

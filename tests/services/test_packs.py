@@ -12,18 +12,21 @@ from app.definitions.library import Library, load_library
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import PackValidity
-from app.domain.records.access import SYSTEM, Scope
+from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent, sha256_hex
 from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
 from app.jobs.ticker import tick
+from app.services.clinic.study.overviews import list_instruments
 from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.core.secrets import SecretBox
+from app.services.datasets.cuts import make_cut
+from app.services.datasets.recheck import recheck_cut
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.requests import EdcRequest
@@ -52,7 +55,7 @@ from app.storage.tables.studies import Site
 from tests.heard import heard
 from tests.refusals import expect_refusal
 from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
-from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
+from tests.services.people import START, Person, bound, colleague, days, enrolled, enrolment, site_entry
 from tests.services.reminded import MailServer, outbox, reminded, shanghai
 
 SOON = date(2026, 3, 10)
@@ -357,6 +360,26 @@ def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation)
         find_readiness_warnings(trial, at),
         packs_needing_attention(list_pack_statuses(trial, STUDY, "1.0", at)),
     ) == ([], [])
+
+
+def test_an_administrator_reads_how_each_study_stands_with_a_licence(trial: Installation, site: Site) -> None:
+    supply(trial, START, ENDS, "", "en")
+    reader = StaffContext(trial, colleague(Role.ADMIN, site, everywhere=True), START)
+    moon, diary, later = list_instruments(reader)
+    assert [each.licensed for each in (moon, diary, later)] == [True, False, False]
+    assert [each.studies for each in (moon, diary, later)] == [(STUDY,), (STUDY,), ()]
+    assert diary.packs == later.packs == ()
+    assert {each.language: each.valid_until for each in moon.packs} == {"en": ENDS, "zh_CN": None}
+
+
+@pytest.mark.req("VAL-07")
+def test_a_cut_of_forms_without_scales_has_no_rates_to_compute_again(trial: Installation, site: Site) -> None:
+    supply(trial, START)
+    enrolled(trial, site, "0571-001").randomise(START.date(), START)
+    context = StaffContext(trial, SYSTEM, START + days(90))
+    make_cut(context, STUDY, "FINAL", "final analysis")
+    rates = recheck_cut(context, STUDY, "FINAL")[-1]
+    assert (rates.kind, rates.total) == ("rates", 0)
 
 
 @pytest.mark.req("CAP-01")
