@@ -274,6 +274,15 @@ def test_a_study_week_with_a_begun_entry_gets_no_second() -> None:
     assert {"DW1", "DW3", "DW4"} <= {row.planned.visit for row in forms.diary()}
 
 
+def test_a_week_with_an_entry_of_an_earlier_version_gets_no_second() -> None:
+    forms = Forms(planned_forms(RANDOMISED))
+    weekly = next(row for row in forms.diary() if row.planned.visit == "DW2")
+    forms.touch(weekly.key)
+    merged = merge_versions(planned_forms(RANDOMISED - 3 * DAY), [forms.rows[weekly.key]], {})
+    codes = {each.visit for each in merged}
+    assert ("DW2" in codes, {"DW1", "DW3", "DW4"} <= codes) == (False, True)
+
+
 def test_a_form_whose_day_was_never_known_leaves_with_a_code_of_its_own() -> None:
     begun = stored(planned_forms(RANDOMISED)[1], 1, SlotFacts(begun_at=NOW))
     waiting = stored(replace(begun.planned, for_day=None, window=None), 2)

@@ -111,6 +111,12 @@ def test_a_code_of_another_pattern_is_refused(edc: Edc) -> None:
     assert answer.json()["title"] == malformed.json()["title"]
 
 
+def test_a_code_of_another_site_is_refused(edc: Edc) -> None:
+    answer = edc.put("/participants/0512-101", REGISTER)
+    assert (answer.status_code, answer.json()["code"]) == (422, "subject_of_other_site")
+    assert edc.get("/participants/0512-101").status_code == 404
+
+
 def test_a_participant_stays_at_their_site(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     answer = edc.put("/participants/0571-101", REGISTER | {"site": "0512", "as_of": later(hours=1)})
