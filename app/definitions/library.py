@@ -5,7 +5,8 @@ loading refuses a file that is not the one that was published (CAP-01).
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from app.definitions.reading import read_definition, read_definition_bytes
 from app.domain.datasets.terms import InstrumentTerms, parse_terms
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
-from app.domain.instruments.text import InstrumentText, parse_text
+from app.domain.instruments.text import InstrumentText, Wording, parse_text
 from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Plan, PlannedInstrument
 from app.domain.refusal import BadDefinition, Refused
-from app.domain.toml_section import read_toml
+from app.domain.toml_section import WHOLE_FILE, read_toml
 
 LOCK = "published.toml"
 
@@ -27,7 +28,8 @@ LOCK = "published.toml"
 class Library:
     """Every instrument, text and plan of an installation, by id and version.
 
-    `terms` are the codes and names by which instruments stand in datasets.
+    `texts` are the newest editions of the words, `editions` all by their digests. `terms` are the codes and
+    names by which instruments stand in datasets.
     """
 
     root: Path
@@ -35,6 +37,7 @@ class Library:
     texts: Mapping[tuple[str, str, str], InstrumentText]
     plans: Mapping[tuple[str, str], Plan]
     terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
+    editions: Mapping[str, InstrumentText] = field(default_factory=dict)
 
     def instrument(self, name: str, version: str) -> Instrument:
         """The instrument; raises Refused("unknown_instrument") naming those there are."""
@@ -68,14 +71,13 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
     check_lock(root)
     instruments: dict[tuple[str, str], Instrument] = {}
     texts: dict[tuple[str, str, str], InstrumentText] = {}
+    editions: dict[str, InstrumentText] = {}
     for path in sorted(root.glob("*/*/instrument.toml")):
         instrument = parse_instrument(read_definition(path, _name(root, path)), _name(root, path))
         _check_folder(root, path.parent, f"{instrument.id}/{instrument.version}")
         instruments[instrument.id, instrument.version] = instrument
-        for words in sorted(path.parent.glob("text.*.toml")):
-            text = parse_text(read_definition(words, _name(root, words)), _name(root, words), instrument)
-            _check_language_name(root, words, text)
-            texts[instrument.id, instrument.version, text.lang] = text
+        for text in _texts(root, path.parent, instrument):
+            texts[instrument.id, instrument.version, text.lang] = editions[text.sha256] = text
     plans: dict[tuple[str, str], Plan] = {}
     for path in sorted(root.glob("plans/*/*.toml")):
         plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
@@ -89,7 +91,7 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         parse_terms(read_definition(path, _name(root, path)), _name(root, path))
         for path in sorted(root.glob("terms/*.toml"))
     )
-    return Library(root, instruments, texts, plans, dict(terms))
+    return Library(root, instruments, texts, plans, dict(terms), editions)
 
 
 def file_digests(root: Path) -> dict[str, str]:
@@ -171,9 +173,31 @@ def _check_folder(root: Path, folder: Path, expected: str) -> None:
         raise BadDefinition(_name(root, folder), "id, version", expected, "the names of its folders")
 
 
-def _check_language_name(root: Path, path: Path, text: InstrumentText) -> None:
-    if path.name != f"text.{text.lang}.toml":
-        raise BadDefinition(_name(root, path), "lang", text.lang, "the language in the file's name")
+def _texts(root: Path, folder: Path, instrument: Instrument) -> Iterator[InstrumentText]:
+    """The words of an instrument, those of one language in the order of their editions."""
+    for edition, path in sorted((_edition(path), path) for path in folder.glob("text.*.toml")):
+        name = _name(root, path)
+        text = parse_text(read_definition(path, name), name, instrument)
+        before = f"text.{text.lang}{_edition_mark(edition - 1)}.toml"
+        if path.name != f"text.{text.lang}{_edition_mark(edition)}.toml":
+            raise BadDefinition(name, "lang", text.lang, "the language in the file's name")
+        if edition > 1 and text.wording is not Wording.DEMONSTRATION:
+            raise BadDefinition(
+                name, "wording", text.wording.value, "demonstration, or a new version of the instrument"
+            )
+        if edition > 1 and not (folder / before).exists():
+            raise BadDefinition(name, WHOLE_FILE, "", f"an edition after {before}")
+        yield text
+
+
+def _edition(path: Path) -> int:
+    """2 in `text.en.2.toml`; the first edition is `text.en.toml`."""
+    mark = path.name.split(".")[2]
+    return int(mark) if re.fullmatch("[1-9][0-9]?", mark) else 1
+
+
+def _edition_mark(edition: int) -> str:
+    return f".{edition}" if edition > 1 else ""
 
 
 def _name(root: Path, path: Path) -> str:

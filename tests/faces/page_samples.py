@@ -76,7 +76,9 @@ def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, Instrumen
     folder = ROOT / "questionnaires" / named[0] / named[1]
     parsed = parse_instrument((folder / "instrument.toml").read_text(encoding="utf-8"), named[0])
     pseudo = code == ARABIC.code
-    words = (folder / f"text.{'en' if pseudo else code}.toml").read_text(encoding="utf-8")
+    language = "en" if pseudo else code
+    newest = max(folder.glob(f"text.{language}.*toml"), key=lambda path: (len(path.name), path.name))
+    words = newest.read_text(encoding="utf-8")
     text = parse_text(words, named[0], parsed)
     return parsed, arabic_text(text) if pseudo else text
 

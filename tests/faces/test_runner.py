@@ -98,7 +98,7 @@ def test_change_from_the_review_returns_to_it(phone: Phone) -> None:
     phone.choose(3)
     phone.next()
     phone.page.wait_for_selector("#review", state="visible")
-    assert "A great deal" in phone.page.inner_text("#rows > div >> nth=4")
+    assert "Severe" in phone.page.inner_text("#rows > div >> nth=4")
 
 
 def test_no_symptoms_is_a_whole_diary(diary: Phone) -> None:

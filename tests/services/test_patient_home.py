@@ -14,10 +14,15 @@ from app.domain.plans.status import Status
 from app.domain.plans.windows import Unit, local_day
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.capture.forms import define_form, form_definition
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.home import NextForms, get_home, get_next_forms
-from app.services.patient.submitted_forms import get_submitted_form, list_submitted_forms
+from app.services.patient.submitted_forms import (
+    get_submitted_answers,
+    get_submitted_form,
+    list_submitted_forms,
+)
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
 from app.storage.tables.studies import Site
@@ -120,6 +125,24 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
                 ),
                 slot,
             )
+
+
+@pytest.mark.req("CAP-15")
+def test_what_was_sent_is_read_in_the_words_it_was_given_under(person: Person) -> None:
+    """A newer edition of our own words is for the answers that come."""
+    person.begin("BL", START)
+    person.submit("BL", START)
+    slot, library = person.slot("BL"), person.installation.library
+    instrument = library.instrument(slot.instrument, slot.instrument_version)
+    given = library.text(instrument, "en")
+    newer = replace(given, items=dict.fromkeys(given.items, "Newer"), sha256="1" * 64)
+    texts = {**library.texts, (instrument.id, instrument.version, "en"): newer}
+    plans = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
+    later = replace(person.installation, library=replace(library, texts=texts, plans=plans))
+    context = ParticipantContext(later, person.participant(START), START)
+    assert get_submitted_answers(context, slot.public_id).text == given
+    assert form_definition(context, slot).text == newer
+    assert define_form(later, "sbrt-nsclc", slot, "en", given.sha256).text == given
 
 
 def test_minutes_are_never_none() -> None:

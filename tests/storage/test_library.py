@@ -165,6 +165,32 @@ def test_words_stand_in_the_file_of_their_language(root: Path) -> None:
         load(root)
 
 
+def test_words_have_editions_and_answers_keep_theirs(root: Path) -> None:
+    unlock(root)
+    folder = root / "qlq-c30/3.0"
+    (folder / "text.en.2.toml").unlink()
+    first = load(root)
+    old = first.text(first.instrument("qlq-c30", "3.0"), "en")
+    third = (folder / "text.en.toml").read_text("utf-8").replace("Breathlessness", "Out of breath")
+    (folder / "text.en.3.toml").write_text(third, "utf-8")
+    with pytest.raises(BadDefinition, match=r"text\.en\.3\.toml.*an edition after text\.en\.2\.toml"):
+        load(root)
+    (folder / "text.en.3.toml").rename(folder / "text.en.2.toml")
+    both = load(root)
+    new = both.text(both.instrument("qlq-c30", "3.0"), "en")
+    assert (old.items["q8"], new.items["q8"]) == ("Breathlessness", "Out of breath")
+    assert [both.editions[each.sha256] for each in (old, new)] == [old, new]
+    replaced(folder / "text.en.2.toml", 'wording = "demonstration"', 'wording = "official"')
+    with pytest.raises(BadDefinition, match=r"wording = 'official'.*a new version of the instrument"):
+        load(root)
+    replaced(folder / "text.en.2.toml", 'wording = "official"', 'wording = "demonstration"')
+    for name in ("text.en.1.toml", "text.en.02.toml", "text.en.100.toml", "text.en.zwei.toml"):
+        (folder / "text.en.2.toml").rename(folder / name)
+        with pytest.raises(BadDefinition, match="the language in the file's name"):
+            load(root)
+        (folder / name).rename(folder / "text.en.2.toml")
+
+
 def asks(root: Path, keys: str) -> Library:
     """The library with a published plan that says these keys of the diary."""
     unlock(root)

@@ -187,11 +187,16 @@ def form_definition(context: ParticipantContext, slot: FormSlot) -> FormDefiniti
     return define_form(context.installation, context.participant.study, slot, context.participant.language)
 
 
-def define_form(installation: Installation, study: str, slot: FormSlot, language: str) -> FormDefinition:
-    """What a slot asks in this language, worded as when it was begun. Raises Refused("no_translation")."""
+def define_form(
+    installation: Installation, study: str, slot: FormSlot, language: str, shown: str = ""
+) -> FormDefinition:
+    """What a slot asks in this language, worded as when it was begun. Raises Refused("no_translation").
+
+    `shown` is the digest of the words in which answers at hand were given.
+    """
     plan = installation.library.plan(study, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.text(study, instrument, language, slot.begun_at)
+    text = installation.text(study, instrument, language, slot.begun_at, shown)
     return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
 
 

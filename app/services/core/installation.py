@@ -67,15 +67,21 @@ class Installation:
         return FactKey(self.secret_box.keyed_digest("trail", "facts"))
 
     def text(
-        self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None
+        self,
+        study: str,
+        instrument: Instrument,
+        language: str,
+        begun_at: datetime | None = None,
+        shown: str = "",
     ) -> InstrumentText:
         """The words in which a study asks an instrument; a form begun at a moment keeps those of then.
 
-        A licensed instrument has in a trial the words of its pack, and no others (CAP-01, CAP-03).
+        Answers that were given keep the edition whose digest they have in `shown`. A licensed
+        instrument has in a trial the words of its pack, and no others (CAP-01, CAP-03).
         Raises Refused: "no_translation", "pack_missing", "pack_altered".
         """
         if not instrument.licensed or not self.study_packs(study, begun_at).live:
-            return self.library.text(instrument, language)
+            return self.library.editions.get(shown) or self.library.text(instrument, language)
         return self.pack(study, instrument, language, begun_at).text
 
     def name(self, study: str, instrument: Instrument, language: str) -> str:

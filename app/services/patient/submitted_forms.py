@@ -101,7 +101,9 @@ def get_submitted_answers(context: ParticipantContext, slot_id: str) -> Submitte
         raise Refused("unknown_slot")
     slot = row[0]
     instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = context.installation.text(context.participant.study, instrument, latest.language, slot.begun_at)
+    text = context.installation.text(
+        context.participant.study, instrument, latest.language, slot.begun_at, latest.text_sha256
+    )
     return SubmittedAnswers(form, instrument, text, latest.answers)
 
 

@@ -140,7 +140,7 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
     sees_proposal = sees or correction.proposed_by == context.actor.id
     if sees:
         record_look(work, rows.slot, *sorted({base.version, newest.version}))
-    definition = define_form(context.installation, study.code, rows.slot, base.language)
+    definition = define_form(context.installation, study.code, rows.slot, base.language, base.text_sha256)
     days = definition.plan.correction_days
     sent_on = local_day(base.submitted_at, who.zone)
     return CorrectionDetails(

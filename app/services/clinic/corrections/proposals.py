@@ -111,8 +111,8 @@ def read_correctable_form(
     if not versions:
         raise Refused("unknown_slot")
     study = session.get_one(Study, participant.study_id)
-    definition = define_form(context.installation, study.code, slot, versions[-1].language)
     response, today = versions[-1], local_day(context.at, participant.zone)
+    definition = define_form(context.installation, study.code, slot, response.language, response.text_sha256)
     first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
     last_day = min(find_death_day(session, participant_id) or today, today)
     return CorrectableForm(participant, slot, response, definition, first_day, last_day)

@@ -143,7 +143,9 @@ def _describe(
         subject=participant.subject,
         zone=participant.zone,
         target_on=slot.target_on,
-        definition=define_form(context.installation, study.code, slot, response.language),
+        definition=define_form(
+            context.installation, study.code, slot, response.language, response.text_sha256
+        ),
         response=response,
         newest=max(versions),
         previous=versions[chosen - 1].answers if chosen > 1 else None,
