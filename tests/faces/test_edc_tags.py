@@ -246,3 +246,12 @@ def test_what_a_client_may_not_see_is_tagged_otherwise(
         whole, part = answered_form.get(path, PLAIN), reader.get(path, PLAIN)
         assert part.content != whole.content, path
         assert part.headers["etag"] != whole.headers["etag"], path
+
+
+def test_what_was_served_of_a_part_that_nobody_stated_is_accepted_and_changes_nothing(
+    edc: Edc, app: FastAPI
+) -> None:
+    assert edc.put("/participants/0571-102", REGISTER).status_code == 201
+    before = {part: edc.get(f"/participants/0571-102{part}").content for part in PARTS}
+    take_back(app, edc, "/participants/0571-102", CODINGS[0])
+    assert {part: edc.get(f"/participants/0571-102{part}").content for part in PARTS} == before

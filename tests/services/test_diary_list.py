@@ -8,6 +8,9 @@ import pytest
 
 from app.domain.capture.answers import HelpedBy, SubmittedAnswer
 from app.domain.capture.outbox import item_tokens, record_checksum
+from app.domain.datasets.history import fold_history
+from app.domain.datasets.questionnaires import build_diary, build_qs
+from app.domain.datasets.study import DatasetStudy
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from app.domain.records.access import Role
 from app.services.audit.audit_verification import verify_trail
@@ -88,6 +91,14 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     assert told["data"]["item_status"] == dict.fromkeys(unticked, "not_ticked")
     assert (told["scopes"]["item_status"], len(told["digests"]["item_status"])) == ("answers:read", 64)
     assert verify_trail(installation) == []
+    plan = installation.library.plan("sbrt-nsclc", "1.0")
+    study = DatasetStudy("sbrt-nsclc", "IA1", 99, SENT, plan, installation.library.instrument)
+    facts = events_of(installation, "participant.created")
+    history = fold_history([*facts, told], ("answers:read", "diary:read"))
+    assert history is not None
+    listed = [row["ITEM"] for row in build_diary(study, history) if row.get("ITEMSTAT") == "NOT TICKED"]
+    undone = [row for row in build_qs(study, history).rows if row.get("QSREASND") == "NOT TICKED"]
+    assert (listed, [row["QSSTAT"] for row in undone]) == (unticked, ["NOT DONE"] * len(unticked))
 
 
 def test_none_of_these_leaves_nothing_ticked_whatever_was_said_before(person: Person) -> None:
