@@ -46,7 +46,7 @@ def test_what_only_this_page_holds_is_told_until_it_is_taken(chromium: Browser, 
             assert phone.page.get_attribute("#login a", "target") == "_blank"
         else:
             line(phone, "stay connected")
-        assert phone.question.startswith("Your health")
+        assert phone.question.startswith("All in all")
         phone.desk.late_status = 200
         phone.page.evaluate("dispatchEvent(new Event('online'))")
         expect(phone.page).to_have_title("Closed")

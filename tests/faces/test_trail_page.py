@@ -85,7 +85,7 @@ def test_an_answer_leads_in_two_clicks_to_its_trail(clinic: ClinicFixture) -> No
     assert when == "2 March 2026, 09:30 (UTC+08:00)"
     assert (who.split()[0], what, actor) == ("0571-001", "Form sent", "Participant")
     assert "BL · Quality of life" in changed
-    assert "Question 5: Some" in changed
+    assert "Question 5: Mild" in changed
     history = page(monitor, f"{clinic.url}/history")
     assert any("/desk/trail?participant=0571-001" in str(each["href"]) for each in history.all("a"))
     nurse = clinic.browser(Role.NURSE)
