@@ -87,11 +87,23 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         plan = replace(plan, instruments=used)
         check_alert_rules(plan, _name(root, path), instruments)
         plans[plan.id, plan.version] = plan
-    terms = (
-        parse_terms(read_definition(path, _name(root, path)), _name(root, path))
-        for path in sorted(root.glob("terms/*.toml"))
-    )
-    return Library(root, instruments, texts, plans, dict(terms), editions)
+    return Library(root, instruments, texts, plans, _terms(root, instruments), editions)
+
+
+def _terms(
+    root: Path, instruments: Mapping[tuple[str, str], Instrument]
+) -> Mapping[tuple[str, str], InstrumentTerms]:
+    """The terms of every file, each of which names what its instrument has, and no instrument twice."""
+    terms: dict[tuple[str, str], InstrumentTerms] = {}
+    for path in sorted(root.glob("terms/*.toml")):
+        file = _name(root, path)
+        key, found = parse_terms(read_definition(path, file), file)
+        instrument = instruments.get(key)
+        if instrument is None or key in terms:
+            raise BadDefinition(file, "instrument", " ".join(key), "an instrument of the library, each once")
+        found.check_codes(instrument, file)
+        terms[key] = found
+    return terms
 
 
 def file_digests(root: Path) -> dict[str, str]:

@@ -31,7 +31,7 @@ def read_definition_bytes(path: Path, name: str) -> bytes:
             raise BadDefinition(name, WHOLE_FILE, "", _PLAIN)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MOST_BYTES + 1) or b""  # None where a file of the kernel has nothing yet
     except (OSError, ValueError) as error:
         raise BadDefinition(name, WHOLE_FILE, _reason(error), _PLAIN) from error
     if len(content) > MOST_BYTES:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from reprlib import Repr
 
+_LONGEST_ALLOWED = 600
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
 
@@ -28,11 +29,11 @@ class Refused(Exception):
 class BadDefinition(Exception):
     """A definition file that cannot be used: where, what stands there, and what may stand there.
 
-    Its message is one line, however long the value and whatever signs the file's names hold.
+    Its message is one short line, however long the value and what is allowed, whatever signs names hold.
     """
 
     def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
-        super().__init__(_printable(f"{file}: {key} = {_SHORT.repr(value)}: {allowed}"))
+        super().__init__(_printable(f"{file}: {key} = {_SHORT.repr(value)}: {_shortened(allowed)}"))
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
 
 
@@ -62,6 +63,10 @@ class DatabaseUnavailable(Exception):
     def retry_seconds(self) -> int:
         """After how long asking again makes sense."""
         return _RETRY_SECONDS[self.fault]
+
+
+def _shortened(allowed: str) -> str:
+    return allowed if len(allowed) <= _LONGEST_ALLOWED else f"{allowed[:_LONGEST_ALLOWED]}..."
 
 
 def _printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from typing import NoReturn, TypeVar
@@ -16,15 +17,23 @@ DEEPEST = 8
 LONGEST_KEY = 80
 LARGEST_NUMBER = 2**53
 LONGEST_LINE = 200
+LONGEST_PASSAGE = 4000
+"""Characters of running text: more than an instruction of a questionnaire needs."""
 WHOLE_FILE = "(file)"
 BYTE_ORDER_MARK = "\ufeff"
 
 _TOO_DEEP = f"at most {DEEPEST} levels of lists and tables"
 _PLAIN_KEY = f"a key of at most {LONGEST_KEY} characters without control characters"
-# Controls, separators of lines and paragraphs, and signs that turn the direction of what follows.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
+# Controls, separators of lines and paragraphs, signs that turn the direction of what follows, and tags.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 # In running text line ends may stand, and the marks (no embeddings) that right-to-left writing needs.
-_UNSEEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNSEEN_IN_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+# Letters and signs that leave no mark, beside those that Unicode calls blanks, controls and marks on others.
+_LEAVES_NO_MARK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _KEY_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{DEEPEST}}}")
 
@@ -75,6 +84,11 @@ def _check_values(root: Mapping[str, object], file: str) -> None:
             raise BadDefinition(file, path, "", f"a whole number up to {LARGEST_NUMBER}")
 
 
+def _leaves_a_mark(text: str) -> bool:
+    """Whether anything of it is seen."""
+    return any(unicodedata.category(sign)[0] in "LNPS" and sign not in _LEAVES_NO_MARK for sign in text)
+
+
 class TomlSection:
     """One table of a definition file.
 
@@ -86,13 +100,12 @@ class TomlSection:
         self.file = file
         self.path = path
         self._values = values
-        self._known: list[str] = []
+        self._known: dict[str, None] = {}
         self._below: list[TomlSection] = []
 
     def has(self, key: str) -> bool:
         """Whether the optional key is there; it counts as known from now on."""
-        if key not in self._known:
-            self._known.append(key)
+        self._known[key] = None
         return key in self._values
 
     def names(self) -> tuple[str, ...]:
@@ -199,8 +212,10 @@ class TomlSection:
         return self._values[key]
 
     def _text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not _leaves_a_mark(value):
             self.refuse(key, value, "a text that is not blank")
+        if len(value) > LONGEST_PASSAGE:
+            self.refuse(key, value, f"a text of at most {LONGEST_PASSAGE} characters")
         return value
 
     def _integer(self, key: str, value: object, low: int, high: int) -> int:

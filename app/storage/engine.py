@@ -247,7 +247,7 @@ def _refuse_unaudited(
 ) -> None:
     """On a connection that may write, only what was opened by `allow_writes` does; none changes its mode."""
     word = statement.lstrip().split(None, 1)[0].upper()
-    if word in _MODE_WORDS:
+    if word in _MODE_WORDS or not word.isalpha():  # a word behind a comment or a semicolon would not be seen
         raise WriteRefused(f"{word} is the engine's own")
     if connection.info.get(_ALLOWED) or not connection.get_execution_options().get(WRITES):
         return

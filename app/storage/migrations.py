@@ -1,13 +1,11 @@
-"""Migrating a database to the current schema, and comparing it with the tables of the code."""
+"""Migrating a database to the current schema."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExceptionContext
 
@@ -17,7 +15,6 @@ from app.storage.database.sqlite_file import migrating_lock, prepare_sqlite_file
 from app.storage.database_grants import grant_app_role
 from app.storage.engine import parse_address
 from app.storage.revisions import SCRIPTS
-from app.storage.tables.columns import metadata
 
 _MIGRATING = 5_710_009
 """Of the lock of PostgreSQL that says that somebody migrates; locks are counted for each database."""
@@ -43,15 +40,6 @@ def migrate(url: str, encrypted: bool = False) -> None:
         command.upgrade(_config(connection), "head")
         grant_app_role(connection)
         connection.commit()
-
-
-def schema_drift(url: str) -> list[object]:
-    """How the database at this address differs from the tables declared in the code."""
-    with _owner_engine(url) as engine, engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": connection.dialect.name != "sqlite"}
-        )
-        return list(compare_metadata(context, metadata))
 
 
 @contextmanager

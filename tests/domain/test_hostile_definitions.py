@@ -96,6 +96,10 @@ def test_a_plan_of_too_many_visits_is_refused_soon(parts: list[str], key: str) -
     [
         ("[0-9]{3}", "(" * 150 + ")" * 150, "subject_pattern"),
         ("[0-9]{3}", "a{99999999999999999999}", "subject_pattern"),
+        ("[0-9]{3}", "(a+)+", "subject_pattern"),
+        ("[0-9]{3}", "(a|aa){9}", "subject_pattern"),
+        ("[0-9]{3}", "a*a*a*a*a{0,9}b", "subject_pattern"),
+        ("[0-9]{3}", "(?=a)b", "subject_pattern"),
         ('id = "small"', 'id = "' + "s" * 41 + '"', "id"),
         ('languages = ["en"]', "languages = [" + '"en", ' * 10_000 + "]", "languages"),
         ("blinded = true", "blinded = true\nexemptions = ['" + "x" * 41 + "']", "exemptions"),
@@ -103,6 +107,13 @@ def test_a_plan_of_too_many_visits_is_refused_soon(parts: list[str], key: str) -
             'arms = [{ code = "A", name = "First" }, { code = "B", name = "Second" }]',
             "arms = [" + "".join(f'{{ code = "A{n}", name = "x" }}, ' for n in range(13)) + "]",
             "arms",
+        ),
+        (
+            '{ id = "short", version = "1.0" }',
+            '{ id = "short", version = "1.0", urgent = ['
+            + '{ item = "a", op = ">=", value = 1 }, ' * 101
+            + "] }",
+            "instruments[0].urgent",
         ),
         ("Europe/Berlin", "../../../etc/passwd", "zone"),
         ("Europe/Berlin", "x" * 5000, "zone"),

@@ -100,6 +100,7 @@ def test_defaults_of_a_small_plan() -> None:
         ([visit(instruments="[]")], "visits[0].instruments", []),
         ([visit(instruments='["short", "short"]')], "visits[0].instruments", "short"),
         ([visit(arms='["C"]')], "visits[0].arms", "C"),
+        ([visit(arms='["A", "A"]')], "visits[0].arms", "A"),
         ([visit(anchor='"surgery"')], "visits[0].anchor", "surgery"),
         ([visit(), visit(offset="5")], "visits", "V1"),
         ([visit("W6", offset="6"), visit("W5", offset="5")], "visits[1].code", "W5"),

@@ -88,7 +88,7 @@ def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient)
         ("enrolled_on", "2027-01-01", "enrolled_on"),
         ("consent_version", " ", "consent_version"),
         ("channel", "pigeon", "channel"),
-        ("channel", "sms", "channel"),
+        ("channel", "letter", "channel"),
         ("address", "", "address"),
         ("language", "tlh", "language"),
     ],

@@ -369,7 +369,7 @@ def test_each_setting_of_reminders_saves_at_once_and_says_so(addressed: Phone) -
     ],
 )
 def test_what_cannot_be_set_is_said(phone: Phone, path: str, fields: dict[str, str], status: int) -> None:
-    assert "We don't have an e-mail or phone number for reminders." in page(phone, "/settings").text
+    assert "We don't have an e-mail address for reminders." in page(phone, "/settings").text
     refused = phone.client.post(path, data=fields)
     assert refused.status_code == status
     assert refused.text.count("<h1") == 1

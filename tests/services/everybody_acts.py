@@ -42,7 +42,6 @@ from app.services.edc.participants import StatusBody, StatusWord, receive_status
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm, receive_visit
 from app.services.reminders.due_slots import process_due_slots
-from app.services.reminders.next_due_check import find_stale_slots
 from app.services.schedule.amendment.amendments import Amendment, follow_amendment
 from app.services.schedule.dispositions import (
     DispositionEntry,
@@ -63,6 +62,7 @@ from tests.services.feed_checks import Event, check_facts, check_versions
 from tests.services.paper_forms import whole_sheet
 from tests.services.people import START, Person, colleague
 from tests.services.signer import Signer
+from tests.services.stale_next_due import find_stale_slots
 
 DAY0 = START.date()
 shifts = st.integers(-20, 45)

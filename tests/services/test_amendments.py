@@ -36,7 +36,6 @@ from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.recheck import recheck_cut
 from app.services.edc.lookups import describe_forms, describe_study
 from app.services.reminders.due_slots import process_due_slots
-from app.services.reminders.next_due_check import find_stale_slots
 from app.services.schedule.amendment.amendments import (
     ParticipantMove,
     begin_amendment,
@@ -59,6 +58,7 @@ from tests.services.licensed_trial import open_trial, pack_of, questionnaires, s
 from tests.services.paper_forms import enter, paper
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.reminded import recorded
+from tests.services.stale_next_due import find_stale_slots
 from tests.stages import Stage
 
 DAY0 = START.date()

@@ -33,7 +33,6 @@ from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.reminders.due_slots import find_due_work
-from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ReminderTexts
 from app.services.setup.studies import load_study
@@ -59,6 +58,7 @@ from app.storage.tables.staff import RoleGrant
 from app.storage.tables.studies import Study
 from tests import postgres
 from tests.services.people import library
+from tests.services.stale_next_due import find_stale_next_due
 
 NOON = datetime(2026, 11, 20, 4, 15, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)  # in Shanghai the next day has just begun

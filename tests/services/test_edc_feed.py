@@ -52,7 +52,6 @@ from app.services.edc.transfers import (
     pull_scores,
     stream_snapshot,
 )
-from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.schedule.enrolment import (
     add_participant,
     enrol_participant,
@@ -65,6 +64,7 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.studies import Site
 from tests.services.edc_session import caller_of, request_about
 from tests.services.people import START, Person, colleague, enrolment, library, qlq, site_entry
+from tests.services.stale_next_due import find_stale_next_due
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
 TODAY = START.date()

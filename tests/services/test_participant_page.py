@@ -55,14 +55,16 @@ def events_of(installation: Installation, person: Person) -> list[tuple[str, str
 
 
 def reached(installation: Installation, site: Site) -> Person:
-    """Somebody whose number was stored when text messages could be chosen."""
+    """Somebody who is reminded by e-mail."""
     person = Person(installation, site, "0571-009")
     enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment(person.subject))
-    number = installation.secret_box.encrypt("13812341234")
+    address = installation.secret_box.encrypt("li@example.org")
     with installation.work(person.nurse, START) as work:
         key = person.row().id or 0
         work.lock(participant_chain(key))
-        work.session.add(Contact(participant_id=key, channel="sms", address_sealed=number, recorded_at=START))
+        work.session.add(
+            Contact(participant_id=key, channel="email", address_sealed=address, recorded_at=START)
+        )
         work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(key))
     return person
 
@@ -167,9 +169,9 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     person = reached(installation, site)
     shown = viewed(installation, person.nurse, person, START).contact
     assert shown is not None
-    assert shown.address == "138****1234"
+    assert shown.address == "l***@example.org"
     whole = reveal_contact(StaffContext(installation, person.nurse, START), person.row().id or 0)
-    assert (whole.channel, whole.address) == ("sms", "13812341234")
+    assert (whole.channel, whole.address) == ("email", "li@example.org")
     assert events_of(installation, person)[-1] == (AuditEvent.CONTACT_REVEALED, person.nurse.id, None)
     manager = colleague(Role.DATA_MANAGER, site)
     assert viewed(installation, manager, person, START).contact is None

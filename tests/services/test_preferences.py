@@ -11,7 +11,6 @@ from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
-from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
 from app.services.reminders.reminder_settings import (
     choose_hour,
@@ -34,6 +33,7 @@ from tests.services.reminded import (
     reminded,
     shanghai,
 )
+from tests.services.stale_next_due import find_stale_next_due
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)

@@ -235,7 +235,7 @@ def test_a_message_by_rule_counts_on_the_day_on_which_it_left(
 
 def test_an_address_to_which_nothing_can_be_sent_is_none(installation: Installation, reader: Person) -> None:
     with installation.work(reader.nurse, START) as work:
-        work.session.get_one(Contact, reader.row().id).channel = "sms"
+        work.session.get_one(Contact, reader.row().id).channel = "letter"
         work.record(AuditEvent.PARTICIPANT_ENROLLED, f"participant:{reader.row().id}")
     assert refused(reader, START) == "reminders_not_wanted"
 

@@ -15,7 +15,6 @@ from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.reminder_delivery import MessageSender, claim_messages, deliver_message
 from app.services.reminders.staff_settings import (
     change_contact,
@@ -40,6 +39,7 @@ from tests.services.reminded import (
     recorded,
     shanghai,
 )
+from tests.services.stale_next_due import find_stale_next_due
 
 NEW = "new@example.org"
 
@@ -64,7 +64,7 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     def change(address: str = NEW, reason: str = "wrote it down wrongly", channel: str = "email") -> str:
         return refused(lambda: change_contact(context, outbox(server), who, channel, address, reason))
 
-    assert [change(" "), change("new"), change(reason=" "), change(channel="sms")] == [
+    assert [change(" "), change("new"), change(reason=" "), change(channel="letter")] == [
         "address_needed",
         "bad_address",
         "reason_needed",

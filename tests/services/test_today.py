@@ -175,6 +175,7 @@ def test_rows_name_the_most_urgent_form_with_its_window(
     assert (row.subject, why(row)[0]) == ("0571-001", Reason.closing)
     assert row.form
     assert (row.form.visit, row.form.answered, row.form.asked) == ("W6", 0, 30)
+    assert (row.form.plan_version, row.form.instrument_version) == ("1.0", "3.0")
     assert (row.form.closes_on, row.form.days_left) == (RANDOMISED + days(49), 1)
     assert (row.form.day, row.form.days, row.form.target_day) == (14, 15, 8)
     assert (row.form.reminded, row.form.planned) == (0, 3)

@@ -225,6 +225,29 @@ def test_a_plan_asks_only_what_can_be_asked(root: Path, keys: str, key: str, rea
     assert refused.value.key == key
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('version = "3.0"', 'version = "3.1"', "instrument"),
+        ("EOR0145 =", "EOR0146 =", "tests.EOR0146"),
+        ('QL = "C30QL2"', 'XX = "C30QL2"', "parameters.XX"),
+        ('SUM = "QLQ-C30 Summary Score"', 'TOTAL = "QLQ-C30 Summary Score"', "names.TOTAL"),
+    ],
+)
+def test_terms_name_what_their_instrument_has(root: Path, old: str, new: str, key: str) -> None:
+    terms = root / "terms/qlq-c30-3.0.toml"
+    replaced(terms, old, new)
+    with pytest.raises(BadDefinition) as refused:
+        load(root)
+    assert (refused.value.file, refused.value.key) == ("terms/qlq-c30-3.0.toml", key)
+
+
+def test_two_files_of_terms_for_one_instrument_are_refused(root: Path) -> None:
+    shutil.copy(root / "terms/qlq-c30-3.0.toml", root / "terms/other.toml")
+    with pytest.raises(BadDefinition, match="each once"):
+        load(root)
+
+
 def test_a_published_plan_uses_no_draft(root: Path) -> None:
     unlock(root)
     replaced(root / "plans/sbrt-nsclc/1.1.toml", "draft = true\n", "")

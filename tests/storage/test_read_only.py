@@ -127,6 +127,10 @@ def test_the_engine_itself_only_reads(engine: Engine, trial: Trial, statement: s
         ["SELECT set_config('default_transaction_read_only', 'off', false)", "COMMIT"],
         ["COMMIT", "BEGIN"],
         ["  commit"],
+        ["/* */ SET TRANSACTION READ WRITE"],
+        ["-- now\nSET TRANSACTION READ WRITE"],
+        ["; SET TRANSACTION READ WRITE"],
+        ["COMMIT; BEGIN READ WRITE"],
         ["ROLLBACK", "BEGIN IMMEDIATE"],
     ],
 )

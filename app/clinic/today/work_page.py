@@ -275,6 +275,6 @@ def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
 def _form_name(desk: StaffRequest, site: StaffSite, form: TodayForm) -> str:
     library = desk.installation.library
     instrument = library.instrument(form.instrument, form.instrument_version)
-    plan = library.plan(site.study, site.plan_version)
+    plan = library.plan(site.study, form.plan_version)
     name = plan.form_name(form.instrument, desk.frame.code)
     return name or desk.installation.name(plan.id, instrument, desk.frame.code)

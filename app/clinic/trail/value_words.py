@@ -176,8 +176,8 @@ VALUE_WORDS: Mapping[str, _Words] = {
         TextSize.large: N_("Large"),
         TextSize.extra_large: N_("Extra large"),
     },
-    "contact.channel": {"email": N_("E-mail"), "sms": N_("Text message")},
-    "message.channel": {"email": N_("E-mail"), "sms": N_("Text message")},
+    "contact.channel": {"email": N_("E-mail")},
+    "message.channel": {"email": N_("E-mail")},
     "anchor.standing": {
         AnchorStanding.CURRENT: N_("in force"),
         AnchorStanding.SUPERSEDED: N_("replaced by a later entry"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.instruments.definition import Instrument, Item, Scale, ScaleKind
+from app.domain.refusal import BadDefinition
 from app.domain.toml_section import read_toml
 
 MOST_NAME = 40
@@ -28,6 +29,20 @@ class InstrumentTerms:
     tests: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+
+    def check_codes(self, instrument: Instrument, file: str) -> None:
+        """Raise BadDefinition for the first code that is none of the instrument's."""
+        named = [each.cdisc for each in instrument.items] + [each.cdisc for each in instrument.scales]
+        tests = [each.testcd for each in named if each]
+        scales = [scale.code for scale in instrument.scales]
+        for key, codes, known in (
+            ("tests", self.tests, tests),
+            ("parameters", self.parameters, scales),
+            ("names", self.names, scales),
+        ):
+            for code in codes:
+                if code not in known:
+                    raise BadDefinition(file, f"{key}.{code}", code, f"a code of {instrument.id}")
 
     def item_code(self, item: Item) -> str:
         """The short code of an item (QSTESTCD)."""

@@ -56,7 +56,7 @@ def parse_pack(toml: str, file: str, instrument_of: Callable[[str, str], Instrum
     those of the instrument's own items, labels and recalls, nothing more and nothing less.
     """
     root = read_toml(toml, file)
-    instrument = instrument_of(root.text("instrument"), root.text("version"))
+    instrument = instrument_of(root.line("instrument"), root.line("version"))
     if not instrument.licensed:
         root.refuse("instrument", instrument.id, "a licensed instrument; other words come with the program")
     text = read_text(root, toml, instrument)
@@ -67,9 +67,9 @@ def parse_pack(toml: str, file: str, instrument_of: Callable[[str, str], Instrum
     licence = root.section("licence")
     pack = Pack(
         text=text,
-        study=licence.text("study"),
-        licensee=licence.text("licensee"),
-        permission=licence.text("permission"),
+        study=licence.line("study"),
+        licensee=licence.line("licensee"),
+        permission=licence.line("permission"),
         valid_until=licence.day("valid_until"),
     )
     root.done()

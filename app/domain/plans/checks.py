@@ -1,5 +1,6 @@
 """What a plan must not contradict: names that exist, codes in the order of dates, disjoint windows."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,15 @@ LEAP_CYCLE = 1461
 """Days in four years: from each of these anchor days months have their own lengths."""
 LAST_OF_MONTH = 28
 """Up to this day every month has the day, so that within a month all gaps are the same."""
-MOST_ARMS, MOST_RULES, MOST_VISITS = 12, 200, 1000
+MOST_ARMS, MOST_RULES, MOST_VISITS, MOST_MARKS = 12, 200, 1000, 100
 """Of a plan; ten years of weekly visits are 520. Pairs of visits are compared within a second."""
+MOST_CHOICES = 4
+"""Groups and open repeats in the pattern of codes: with more, to compare one code may take for ever."""
 _CYCLE = [FIRST_SAMPLE + ONE_DAY * day for day in range(LEAP_CYCLE)]
 _ENDS_OF_MONTHS = tuple(day for day in _CYCLE if day.day >= LAST_OF_MONTH)
+_LITERALS = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
+_CHOICES = re.compile(r"[(*+?]|\{(?![0-9]+\})")
+_REPEATED_GROUP = re.compile(r"\)[*+{]|\(\?(?!:)")
 Contradiction = tuple[str, object, str]
 """Key, what stands there, and what may stand there."""
 
@@ -97,10 +103,13 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     yield from _too_many("visits", len(plan.visits), MOST_RULES)
     yield from _too_many("visits", sum(len(rule.offsets) for rule in plan.visits), MOST_VISITS)
     points = tuple(_points(plan))
+    yield from _costly_pattern(plan.subject_pattern)
     yield from _twice("arms", [arm.code for arm in plan.arms])
     yield from _twice("anchors", plan.anchor_kinds)
     yield from _bad_anchors(plan)
     yield from _twice("instruments", [used.id for used in plan.instruments])
+    for place, used in enumerate(plan.instruments):
+        yield from _too_many(f"instruments[{place}].urgent", len(used.urgent), MOST_MARKS)
     yield from _twice("visits", [*(point.code for point in points), *_undated(plan), *_diary_codes(plan)])
     for place, rule in enumerate(plan.visits):
         yield from _unknown_names(plan, f"visits[{place}]", rule)
@@ -146,6 +155,13 @@ def _one_of(key: str, name: str, allowed: Collection[str]) -> Iterator[Contradic
         yield key, name, "one of: " + ", ".join(allowed)
 
 
+def _costly_pattern(pattern: str) -> Iterator[Contradiction]:
+    """A pattern whose comparison could go back and forth without end."""
+    shape = _LITERALS.sub("", pattern)
+    if _REPEATED_GROUP.search(shape) or len(_CHOICES.findall(shape)) > MOST_CHOICES:
+        yield "subject_pattern", pattern, f"at most {MOST_CHOICES} groups and open repeats, no group repeated"
+
+
 def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
     for name, anchor in (("anchor", rule.anchor), ("closes_with", rule.closes_with)):
         if anchor is not None:
@@ -153,6 +169,8 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
     yield from _twice(f"{key}.instruments", rule.instruments)
     for instrument in rule.instruments:
         yield from _one_of(f"{key}.instruments", instrument, [used.id for used in plan.instruments])
+    if rule.arms:
+        yield from _twice(f"{key}.arms", rule.arms)
     for arm in rule.arms:
         yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
 

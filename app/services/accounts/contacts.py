@@ -18,7 +18,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class ContactChannel(StrEnum):
-    """How a participant can be reminded; stored contacts of other kinds are shown and not written to."""
+    """How a participant can be reminded: the kinds of address that something is sent to."""
 
     email = "email"
 

@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 from app.domain.capture.slot_view import SlotInstrument
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack, PackValidity, parse_pack
-from app.domain.instruments.text import InstrumentText
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Actor
@@ -18,8 +17,6 @@ from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.core.pack_registry import open_stored_pack
-from app.storage.queries.packs import find_pack
 from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
@@ -198,19 +195,6 @@ def list_all_pack_statuses(installation: Installation, at: datetime) -> list[Pac
 def packs_needing_attention(found: Iterable[PackStatus]) -> list[PackStatus]:
     """Those that somebody must see to."""
     return [each for each in found if each.standing is not PackValidity.VALID]
-
-
-def find_text(installation: Installation, sha256: str) -> InstrumentText:
-    """The words of this digest, as a response names them, however old; Refused("unknown_wording")."""
-    for text in installation.library.texts.values():
-        if text.sha256 == sha256:
-            return text
-    with installation.read() as session:
-        found = find_pack(session, sha256)
-    if found is None:
-        raise Refused("unknown_wording")
-    row, study = found
-    return open_stored_pack(row, study, installation.library.instrument(row.instrument, row.version)).text
 
 
 def _licensed(installation: Installation, plan: Plan) -> Iterator[Instrument]:

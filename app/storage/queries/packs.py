@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.storage.tables.packs import InstrumentPack
-from app.storage.tables.studies import Study
 
 
 def list_packs(session: Session, study_id: int) -> Sequence[InstrumentPack]:
@@ -19,14 +18,3 @@ def newest_pack_id(session: Session, study_id: int) -> int:
     """The key of the study's newest pack; 0 while there is none."""
     newest = select(sa.func.max(col(InstrumentPack.id))).where(InstrumentPack.study_id == study_id)
     return session.exec(newest).one() or 0
-
-
-def find_pack(session: Session, sha256: str) -> tuple[InstrumentPack, str] | None:
-    """The pack of this digest and its study's code."""
-    statement = (
-        select(InstrumentPack, Study.code)
-        .join(Study, col(Study.id) == col(InstrumentPack.study_id))
-        .where(InstrumentPack.sha256 == sha256)
-        .order_by(col(InstrumentPack.id))
-    )
-    return session.exec(statement).first()

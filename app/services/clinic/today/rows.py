@@ -24,6 +24,7 @@ class TodayForm:
     visit: str
     instrument: str
     instrument_version: str
+    plan_version: str
     answered: int
     asked: int
     closes_on: date
@@ -201,6 +202,7 @@ def build_form(form: RowMapping, plan: Plan, asked: int, today: date, at: dateti
         visit=form["visit"],
         instrument=form["instrument"],
         instrument_version=form["instrument_version"],
+        plan_version=form["plan_version"],
         answered=form["answered"],
         asked=asked,
         closes_on=form["closes_on"],

@@ -1,4 +1,4 @@
-"""The ticker's one stored column can always be computed anew, and is compared."""
+"""The ticker's one stored column, compared with what the facts say."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 from app.services.core.context import ClockContext
 from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
-from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -27,18 +26,6 @@ def find_stale_next_due(context: ClockContext) -> Iterator[int]:
             wrong = next(find_stale_slots(context, session, participant_id), None)
         if wrong is not None:
             yield participant_id
-
-
-def rebuild_next_due(context: ClockContext) -> int:
-    """Compute `wake_at` anew for every slot and correct what differs; returns how many slots did."""
-    corrected = 0
-    for participant_id in find_stale_next_due(context):
-        with context.unit_of_work() as work:
-            work.lock(participant_chain(participant_id))
-            for slot, moment in list(find_stale_slots(context, work.session, participant_id)):
-                slot.wake_at = moment
-                corrected += 1
-    return corrected
 
 
 def find_stale_slots(
