@@ -23,7 +23,7 @@ from app.clinic.forms import (
     slot_page,
 )
 from app.clinic.frame import code_search
-from app.clinic.people import access, clients, joining, own_account, people_list, person, sites
+from app.clinic.people import access, clients, joining, own_account, own_passkeys, people_list, person, sites
 from app.clinic.records import diary_gaps, hand_over, history, participant_acts, reaching, score_list, scores
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, paper_page, settle_list
@@ -68,6 +68,7 @@ for part in (
     person,
     joining,
     own_account,
+    own_passkeys,
     access,
     sites,
     clients,

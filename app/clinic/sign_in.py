@@ -10,6 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
+from app.clinic.frame.second_factor import (
+    PasskeyAnswer,
+    answer_with_request,
+    read_factor,
+    session_token,
+)
 from app.clinic.request import SignedInRequest, translate_refusal
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
@@ -24,6 +30,7 @@ from app.services.accounts.staff_session import (
     sign_out_staff,
 )
 from app.services.core.installation import Installation
+from app.services.core.second_factor.passkeys import has_passkeys, write_passkey_request
 from app.web.cookies import (
     bound_tokens,
     delete_cookie,
@@ -47,6 +54,7 @@ from app.web.urls import (
     SESSION_COOKIE,
     SIGN_IN,
     SIGN_IN_CODE,
+    SIGN_IN_PASSKEY,
     SIGN_OUT,
     STAFF_LANGUAGE,
 )
@@ -65,12 +73,16 @@ class SignInPage:
 
 @dataclass(frozen=True, slots=True)
 class CodePage:
-    """The one-time code, after the password; `next_url` as on the page before."""
+    """The second factor, after the password; `next_url` as on the page before.
+
+    `passkey_url` is where a script is told what to ask a passkey; "" for an account without any.
+    """
 
     template: ClassVar[str] = "clinic/code.html"
     action_url: str
     back_url: str
     next_url: str
+    passkey_url: str
     error: str = ""
 
 
@@ -110,22 +122,32 @@ def take_password(
 
 
 @guards(CallerKind.STAFF_HALF)
-def require_password(request: Request, installation: CurrentInstallation, at: At) -> None:
-    """Require a session whose password was given just now; others are sent to sign in."""
+def require_password(request: Request, installation: CurrentInstallation, at: At) -> int:
+    """Whose password was given just now; others are sent to sign in."""
     required_access(request, CallerKind.STAFF_HALF)
     try:
-        require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)
+        return require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)
     except Refused as refused:
         next_url = check_return_address(request.query_params.get(NEXT, ""))
         raise HTTPException(303, headers={"Location": with_return_address(SIGN_IN, next_url)}) from refused
 
 
-PendingSignIn = Annotated[None, Depends(require_password)]
+PendingSignIn = Annotated[int, Depends(require_password)]
+"""The number of the account."""
 
 
 @router.get(SIGN_IN_CODE)
-def ask_code(request: Request, _pending: PendingSignIn, next_url: AskedNext = "") -> Response:
-    return render(request, _code_page(next_url))
+def ask_code(
+    request: Request, installation: CurrentInstallation, pending: PendingSignIn, next_url: AskedNext = ""
+) -> Response:
+    return render(request, _code_page(installation, pending, next_url))
+
+
+@router.get(SIGN_IN_PASSKEY)
+def ask_passkey(
+    request: Request, installation: CurrentInstallation, at: At, pending: PendingSignIn
+) -> Response:
+    return answer_with_request(write_passkey_request(installation, pending, session_token(request), at))
 
 
 @router.post(SIGN_IN_CODE)
@@ -133,17 +155,19 @@ def take_code(
     request: Request,
     installation: CurrentInstallation,
     at: At,
-    _pending: PendingSignIn,
+    pending: PendingSignIn,
     code: Short = "",
+    passkey: PasskeyAnswer = "",
     next_url: PostedNext = "",
 ) -> Response:
     browser = _browser(request)
     try:
-        cookie = confirm_second_factor(installation, browser.session, code, find_source(request), at, browser)
+        shown, source = read_factor(request, code, passkey), find_source(request)
+        cookie = confirm_second_factor(installation, browser.session, shown, source, at, browser)
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
-        shown = render(request, _code_page(next_url, words), message_of(refused).status)
-        return ask_to_retry(request, shown, refused)
+        page = _code_page(installation, pending, next_url, words)
+        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
     response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
@@ -178,8 +202,9 @@ def change_staff_language(desk: SignedInRequest, lang: Short, back: BackAddress 
     return response
 
 
-def _code_page(next_url: str, error: str = "") -> CodePage:
-    return CodePage(SIGN_IN_CODE, with_return_address(SIGN_IN, next_url), next_url, error)
+def _code_page(installation: Installation, staff_id: int, next_url: str, error: str = "") -> CodePage:
+    passkey_url = SIGN_IN_PASSKEY if has_passkeys(installation, staff_id) else ""
+    return CodePage(SIGN_IN_CODE, with_return_address(SIGN_IN, next_url), next_url, passkey_url, error)
 
 
 def _browser(request: Request) -> StaffBrowser:

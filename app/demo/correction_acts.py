@@ -18,7 +18,7 @@ from app.services.clinic.corrections.proposals import (
     propose_correction,
 )
 from app.services.clinic.corrections.signatures import SigningStaff
-from app.services.core.one_time_codes import step_at
+from app.services.core.second_factor.one_time_codes import step_at
 from app.storage.queries.corrections import list_own_corrections
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots

@@ -115,6 +115,8 @@ _SECRET = frozenset(
         "address_sealed",
         "token_hash",
         "code_hash",
+        "credential_id",
+        "public_key",
         "secret_hash",
         "next_secret_hash",
     }

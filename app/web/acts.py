@@ -24,7 +24,7 @@ from app.web.permissions import RouteMismatch
 FIELD = "act"
 STALE = frozenset({"page_outdated", "page_used", "state_changed", "preview_changed"})
 """Refusals of an act because of the page that offered it: what is true now is shown beside them."""
-SIGNING = frozenset({"password", "one_time_code"})
+SIGNING = frozenset({"password", "one_time_code", "passkey"})
 """Fields in which staff sign an act; they are no part of what was typed."""
 _SAFE = frozenset({"GET", "HEAD"})
 
@@ -179,6 +179,8 @@ _SET = "the choice of a language, which the same choice again leaves as it is"
 _NAMED = "a name stands for one cut, and the same name again gives the first one"
 _KEPT = "the same request again gives the same export while its files are kept"
 _ENDS = "a browser that is signed out stays so"
+_ADDED = "an authenticator's answer adds one passkey, and the same answer again none"
+_REMOVED = "a passkey that is removed stays so"
 _SEALS = "it ends the session whose page could ask for it again, and only the newest link works"
 _NOTHING = "nothing is stored"
 
@@ -198,6 +200,9 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.ACCOUNT_PASSWORD): _TRIES,
     ("POST", urls.ACCOUNT_CODES): _TRIES,
     ("POST", urls.ACCOUNT_SESSION): _ENDS,
+    ("POST", urls.ACCOUNT_PASSKEYS): _TRIES,
+    ("POST", urls.ACCOUNT_NEW_PASSKEY): _ADDED,
+    ("POST", urls.ACCOUNT_PASSKEY): _REMOVED,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
     ("POST", f"{urls.EDC}/cuts"): _NAMED,
     ("POST", f"{urls.EDC}/exports"): _KEPT,

@@ -165,6 +165,7 @@ class SiteFixture:
             "dataset": "dm",
             "file": "dm.csv",
             "session": "0123456789abcdef",
+            "passkey": "1",
             "assessment": self.assessments[person.site.code],
         }
         return re.sub(r"\{(\w+)\}", lambda name: fixed.get(name[1]) or self._place(name[1], person), path)

@@ -26,6 +26,7 @@ from tests.faces.rights import Who
 from tests.faces.visitors import event
 from tests.markup import parsed
 from tests.services.people import PIN
+from tests.services.soft_key import SoftKey
 
 SECOND = "a second correct horse"
 _TRAIL = {"audit_chain", "audit_entry"}
@@ -173,6 +174,32 @@ def _recovery_codes(sites: SiteFixture) -> Sent:
     return Sent(lambda: client.post(urls.ACCOUNT_CODES, data=typed), 200, 403, TRIED)
 
 
+def _begun_passkey(sites: SiteFixture) -> tuple[TestClient, Sent]:
+    """The one-time code works once, so that nobody begins a passkey with somebody's old page."""
+    client = _signed_in(sites)
+    code = _one_time_code_of(sites, sites.member.totp_secret)
+    typed = {"name": "My phone", "password_now": PASSWORD, "one_time_code": code}
+    return client, Sent(lambda: client.post(urls.ACCOUNT_PASSKEYS, data=typed), 200, 403, TRIED)
+
+
+def _added_passkey(sites: SiteFixture) -> tuple[TestClient, Sent]:
+    client, begun = _begun_passkey(sites)
+    options = next(
+        each["data-passkey-new"]
+        for each in parsed(begun.send().text).all("div")
+        if each.get("data-passkey-new")
+    )
+    made = SoftKey("https://testserver", "testserver").make(options)
+    typed = {"name": "My phone", "passkey": made}
+    return client, Sent(lambda: client.post(urls.ACCOUNT_NEW_PASSKEY, data=typed), 303, 409)
+
+
+def _removed_passkey(sites: SiteFixture) -> Sent:
+    client, added = _added_passkey(sites)
+    added.send()
+    return Sent(lambda: client.post(urls.ACCOUNT_PASSKEY.format(passkey=1)), 303, 409)
+
+
 def _other_session(sites: SiteFixture) -> Sent:
     """A browser at home is signed out from the one at work."""
     _signed_in(sites)
@@ -233,6 +260,9 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.ACCOUNT_PASSWORD): _own_password,
     ("POST", urls.ACCOUNT_CODES): _recovery_codes,
     ("POST", urls.ACCOUNT_SESSION): _other_session,
+    ("POST", urls.ACCOUNT_PASSKEYS): lambda sites: _begun_passkey(sites)[1],
+    ("POST", urls.ACCOUNT_NEW_PASSKEY): lambda sites: _added_passkey(sites)[1],
+    ("POST", urls.ACCOUNT_PASSKEY): _removed_passkey,
     ("POST", f"{urls.EDC}/oauth/token"): _token,
     ("POST", f"{urls.EDC}/cuts"): _cut,
     ("POST", f"{urls.EDC}/exports"): _export,
@@ -262,6 +292,9 @@ ON_SQLITE = {
         urls.ACCOUNT_PASSWORD,
         urls.ACCOUNT_CODES,
         urls.ACCOUNT_SESSION,
+        urls.ACCOUNT_PASSKEYS,
+        urls.ACCOUNT_NEW_PASSKEY,
+        urls.ACCOUNT_PASSKEY,
         urls.PEOPLE,
         urls.MARK,
         urls.PRACTICE,

@@ -39,11 +39,19 @@ AS_TYPED = {
     ("/desk/account/password", "password_new"),
     ("/desk/account/password", "password_again"),
     ("/desk/account/recovery-codes", "password_now"),
+    (urls.ACCOUNT_PASSKEYS, "password_now"),
     (urls.CORRECTION, "password"),
     ("/desk/sign-in", "next"),
     ("/desk/sign-in/code", "next"),
+    ("/desk/sign-in/code", "passkey"),
+    ("/desk/account/password", "passkey"),
+    ("/desk/account/recovery-codes", "passkey"),
+    (urls.ACCOUNT_PASSKEYS, "passkey"),
+    (urls.ACCOUNT_NEW_PASSKEY, "passkey"),
+    (urls.CORRECTION, "passkey"),
 }
-"""Any characters are good in a password; its use case composes them. An address is of the desk or none."""
+"""Any characters are good in a password; its use case composes them. An address is of the desk or none, and a
+passkey's answer is checked as a whole."""
 FAR = "9" * 25
 WORDS = {"Accept-Language": "en"}
 

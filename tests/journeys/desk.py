@@ -73,7 +73,7 @@ class ServedDesk:
 def serve_desk(database: str) -> Iterator[ServedDesk]:
     """The study without sites, on a migrated database."""
     clock, listener = Clock(START), servers.free_socket()
-    address = servers.address(listener)
+    address = servers.address(listener).replace("127.0.0.1", "localhost")  # a name, for passkeys
     app = application(database, clock, DAYBOOK_PUBLIC_URL=address)
     desk = ServedDesk(address, clock, app.state.installation)
     load_study(StaffContext(desk.installation, SYSTEM, START), STUDY, "1.0", StudyMode.DEMO)

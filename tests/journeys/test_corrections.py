@@ -79,6 +79,10 @@ def test_a_correction_is_proposed_signed_and_printed(
         page = served.sign_in(context, DOCTOR)
         check_in_both_languages(page, pages)
         check_copy(page, form)
+        page.emulate_media(media="screen")
+        add_passkey(served, page)
+        sign_in_by_passkey(served, page)
+        sign_by_passkey(served, page, f"{about}/corrections/{waiting}")
 
 
 def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
@@ -92,6 +96,55 @@ def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
     doctor.click("main form button.btn")
     expect(doctor.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
     return doctor.url
+
+
+def add_passkey(served: ServedDesk, page: Page) -> None:
+    """On one's own account, with password and code, on an authenticator that Chromium plays."""
+    browser = page.context.new_cdp_session(page)
+    browser.send("WebAuthn.enable")
+    platform = {"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True}
+    able = {"hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+    browser.send("WebAuthn.addVirtualAuthenticator", {"options": platform | able})
+    page.goto(f"{served.address}/desk/account")
+    page.click("summary:has-text('Add a passkey')")
+    page.fill("#passkeys-name", "Ward computer")
+    page.fill("#passkeys-password_now", PASSWORD)
+    page.fill("#passkeys-one_time_code", served.code(DOCTOR))
+    page.click("[action$='/passkeys'] button.btn")
+    check_sound(page)
+    page.click("button:visible:has-text('Make the passkey')")
+    expect(page.locator("[role=status]")).to_contain_text("The passkey is added.")
+    expect(page.locator("main")).to_contain_text("Ward computer")
+    check_sound(page)
+
+
+def sign_in_by_passkey(served: ServedDesk, page: Page) -> None:
+    """After the password; the code stays empty, and is asked again where the passkey fails."""
+    served.clock.forward(seconds=10)
+    page.click("form[action='/desk/sign-out'] button")
+    page.fill("#email", DOCTOR)
+    page.fill("#password", PASSWORD)
+    page.click("main button.btn")
+    check_sound(page)
+    page.route("**/sign-in/passkey", lambda route: route.abort())
+    page.click("text=Use a passkey instead of a code")
+    expect(page.locator("main [role=alert]")).to_contain_text("The passkey was not confirmed.")
+    assert page.evaluate("document.querySelector('#code').required")
+    page.unroute("**/sign-in/passkey")
+    page.click("text=Use a passkey instead of a code")
+    page.wait_for_url("**/desk")
+
+
+def sign_by_passkey(served: ServedDesk, page: Page, correction: str) -> None:
+    """The password is asked as ever, and what is not filled in is said before the passkey is asked."""
+    served.clock.forward(seconds=10)
+    page.goto(correction)
+    page.click("text=Use a passkey instead of a code")
+    assert page.evaluate("document.querySelector('[name=outcome]:invalid') !== null")
+    page.check("[name=outcome][value=approved]")
+    page.fill("#password", PASSWORD)
+    page.click("text=Use a passkey instead of a code")
+    expect(page.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
 
 
 def check_in_both_languages(page: Page, pages: Iterable[str]) -> None:

@@ -113,7 +113,7 @@ def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
             return refused.code
         return "signed"
 
-    assert sign(replace(good, code="000000")) == "wrong_code"
+    assert sign(replace(good, shown="000000")) == "wrong_code"
     assert [sign(replace(good, password="guess")) for _ in range(TRIES)] == ["wrong_password"] * TRIES
     assert sign(good) == "throttled"
     with lone_installation.read() as session:

@@ -17,6 +17,7 @@ from app.services.core.context import StaffContext
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import get_managed_person, list_study_people
 from app.services.people.own_account import change_own_password, renew_recovery_codes
+from app.services.people.own_proof import OwnProof
 from app.services.people.role_grants import disable_person, enable_person, grant_to_address
 from app.services.people.site_desk import close_site, digest_details, get_site_details, update_site
 from app.services.people.staff_links import LINK_LIFE, RESET_LIFE, reset_person
@@ -173,10 +174,11 @@ def test_a_reset_is_not_undone_by_what_was_checked_before(ward: Ward, act: str) 
     desk.sign_in(code(ward.secret, desk.at))
     desk.later(minutes=1)
     typed = code(ward.secret, desk.at)
+    proof = OwnProof(PASSWORD, typed, HERE)
     acts: dict[str, Callable[[], object]] = {
         "sign in": lambda: desk.sign_in(typed),
-        "password": lambda: change_own_password(ward.own(), number, PASSWORD, SECOND, typed, HERE, None),
-        "codes": lambda: renew_recovery_codes(ward.own(), number, PASSWORD, typed, HERE),
+        "password": lambda: change_own_password(ward.own(), number, proof, SECOND, None),
+        "codes": lambda: renew_recovery_codes(ward.own(), number, proof),
     }
 
     def reset(context: StaffContext) -> None:

@@ -15,9 +15,10 @@ from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.staff_session import MOST_BROWSERS
 from app.services.audit.audit_verification import verify_trail
-from app.services.core.one_time_codes import recognise_code, spend_code
+from app.services.core.second_factor.one_time_codes import recognise_code, spend_code
 from app.services.people.managed_people import get_managed_person, list_permitted_studies, list_study_people
 from app.services.people.own_account import change_own_password, get_own_account, renew_recovery_codes
+from app.services.people.own_proof import OwnProof
 from app.services.people.role_grants import (
     disable_person,
     enable_person,
@@ -89,11 +90,10 @@ def test_a_recovery_code_stands_in_once_and_new_ones_replace_all(desk: Desk) -> 
     own = desk.context(staff_id)
 
     def renew(typed: str) -> Sequence[str]:
-        return renew_recovery_codes(own, staff_id, PASSWORD, typed, HERE)
+        return renew_recovery_codes(own, staff_id, OwnProof(PASSWORD, typed, HERE))
 
-    assert (
-        refused(lambda: renew_recovery_codes(own, staff_id, "wrong", codes[1], HERE)) == "wrong_password_now"
-    )
+    wrong = OwnProof("wrong", codes[1], HERE)
+    assert refused(lambda: renew_recovery_codes(own, staff_id, wrong)) == "wrong_password_now"
     assert refused(lambda: renew("000000")) == "wrong_code"
     fresh = renew(code(secret, desk.at))
     assert refused(lambda: renew(code(secret, desk.at))) == "wrong_code"
@@ -278,7 +278,7 @@ def test_sessions_are_listed_ended_and_at_most_five(desk: Desk) -> None:
     desk.later(minutes=1)
 
     def change(now: str, new: str, typed: str) -> None:
-        change_own_password(desk.context(3), 3, now, new, typed, HERE, cookies[-1])
+        change_own_password(desk.context(3), 3, OwnProof(now, typed, HERE), new, cookies[-1])
 
     right = code(secret, desk.at)
     assert refused(lambda: change("wrong", SECOND, right)) == "wrong_password_now"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.frame.second_factor import PasskeyAnswer, read_factor
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.refusal import Refused
 from app.i18n.languages import find_language
@@ -19,11 +20,12 @@ from app.services.clinic.corrections.correction_list import (
 )
 from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
 from app.services.clinic.corrections.signatures import SigningStaff
+from app.services.core.second_factor.passkeys import has_passkeys
 from app.web.cookies import get_cookie
 from app.web.errors import ask_to_retry
 from app.web.form_fields import ActCode, ActWords
 from app.web.middleware.forwarding import find_source
-from app.web.urls import CORRECTION, CORRECTIONS, KNOWN_COOKIE
+from app.web.urls import ACCOUNT_ASKED_PASSKEY, CORRECTION, CORRECTIONS, KNOWN_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class CorrectionPage:
 
     `may_sign`: this reader may decide it; `own`: this reader proposed it; `signable`: somebody at the site
     may sign it; `late`: an approval takes a second reason; `overtaken`: it can only be declined.
+    `passkey_url`: where a script is told what to ask this reader's passkey; "" without one.
     """
 
     template: ClassVar[str] = "clinic/correction.html"
@@ -77,6 +80,7 @@ class CorrectionPage:
     days: int
     overtaken: bool
     signer: str
+    passkey_url: str
     signed: bool = False
     outcome: str = ""
     note: str = ""
@@ -105,9 +109,11 @@ def sign_correction(
     late_reason: ActWords = "",
     password: Secret = "",
     one_time_code: ActCode = "",
+    passkey: PasskeyAnswer = "",
 ) -> Response:
     source, proofs = find_source(desk.request), get_cookie(desk.request, KNOWN_COOKIE) or ""
-    signer = SigningStaff(desk.staff.staff_id, password, one_time_code, source, proofs)
+    shown = read_factor(desk.request, one_time_code, passkey)
+    signer = SigningStaff(desk.staff.staff_id, password, shown, source, proofs)
     entry = DecisionEntry(outcome, note, late_reason)
     try:
         decide_correction(desk.context, desk.participant.participant_id, correction, entry, signer)
@@ -136,6 +142,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
     summary, definition = details.summary, details.definition
     person = url_of_participant(summary.participant)
     spoken = find_language(definition.text.lang)
+    may_sign = details.may_decide and summary.outcome is None and not summary.own
     return CorrectionPage(
         subject=summary.subject,
         name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
@@ -160,14 +167,19 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         decided_by=summary.decided_by,
         decision_note=details.note,
         decision_late_reason=details.late_reason,
-        may_sign=details.may_decide and summary.outcome is None and not summary.own,
+        may_sign=may_sign,
         own=summary.own,
         signable=summary.signable,
         late=details.late,
         days=details.days,
         overtaken=details.overtaken,
         signer=desk.staff.name,
+        passkey_url=_passkey_url(desk) if may_sign else "",
     )
+
+
+def _passkey_url(desk: ParticipantStaffRequest) -> str:
+    return ACCOUNT_ASKED_PASSKEY if has_passkeys(desk.installation, desk.staff.staff_id) else ""
 
 
 def url_of_correction(summary: CorrectionSummary) -> str:

@@ -1,41 +1,52 @@
-"""Everybody's own account: password, recovery codes, and the browsers in which one is signed in."""
+"""Everybody's own account: password, second factors, and the browsers in which one is signed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.second_factor import PasskeyAnswer, read_factor, session_token
 from app.clinic.people.joining import Code, Password
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.refusal import Refused
+from app.services.core.second_factor.challenges import find_passkey_site
 from app.services.people.own_account import (
     OwnAccount,
     change_own_password,
     get_own_account,
     renew_recovery_codes,
 )
+from app.services.people.own_passkeys import OwnPasskey, list_own_passkeys
+from app.services.people.own_proof import OwnProof
 from app.services.people.staff_sessions import OpenSession, end_session, list_sessions
 from app.services.setup.passwords import LEAST_PASSWORD
-from app.web.cookies import get_cookie
 from app.web.errors import ask_to_retry
 from app.web.middleware.forwarding import find_source
-from app.web.urls import ACCOUNT, ACCOUNT_CODES, ACCOUNT_PASSWORD, ACCOUNT_SESSION, SESSION_COOKIE
+from app.web.urls import ACCOUNT, ACCOUNT_ASKED_PASSKEY, ACCOUNT_CODES, ACCOUNT_PASSWORD, ACCOUNT_SESSION
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAccountPage:
-    """One's own account; `failed` names the form that was refused."""
+    """One's own account; `failed` names the form that was refused.
+
+    `passkey_url` is where a script is told what to ask a passkey; "" without one. `passkeys_work` says
+    whether browsers allow passkeys at the address of this system.
+    """
 
     template: ClassVar[str] = "clinic/people/account.html"
     account: OwnAccount
     sessions: tuple[OpenSession, ...]
+    passkeys: tuple[OwnPasskey, ...]
+    passkey_url: str
+    passkeys_work: bool
     zone: str
     least: int
     done: str = ""
     failed: str = ""
     field: str = ""
     error: str = ""
+    passkey_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +73,28 @@ def change_password(
     password_new: Password = "",
     password_again: Password = "",
     one_time_code: Code = "",
+    passkey: PasskeyAnswer = "",
 ) -> Response:
     try:
         if password_new != password_again:
             raise Refused("passwords_differ", field="password_again")
-        change_own_password(
-            desk.context,
-            desk.staff.staff_id,
-            password_now,
-            password_new,
-            one_time_code,
-            find_source(desk.request),
-            _cookie(desk),
-        )
+        proof = read_proof(desk, password_now, one_time_code, passkey)
+        token = session_token(desk.request)
+        change_own_password(desk.context, desk.staff.staff_id, proof, password_new, token)
     except Refused as refused:
-        return _refuse(desk, "password", refused)
+        return refuse_on_account(desk, "password", refused)
     return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=password"), 303)
 
 
 @router.post(ACCOUNT_CODES)
-def make_codes(desk: SignedInRequest, password_now: Password = "", one_time_code: Code = "") -> Response:
+def make_codes(
+    desk: SignedInRequest, password_now: Password = "", one_time_code: Code = "", passkey: PasskeyAnswer = ""
+) -> Response:
     try:
-        codes = renew_recovery_codes(
-            desk.context, desk.staff.staff_id, password_now, one_time_code, find_source(desk.request)
-        )
+        proof = read_proof(desk, password_now, one_time_code, passkey)
+        codes = renew_recovery_codes(desk.context, desk.staff.staff_id, proof)
     except Refused as refused:
-        return _refuse(desk, "codes", refused)
+        return refuse_on_account(desk, "codes", refused)
     return desk.show(RecoveryCodesPage(tuple(codes), desk.frame.within(ACCOUNT)))
 
 
@@ -96,19 +103,26 @@ def end_own_session(desk: SignedInRequest, session: str) -> Response:
     try:
         end_session(desk.context, desk.staff.staff_id, session)
     except Refused as refused:
-        return _refuse(desk, "session", refused)
+        return refuse_on_account(desk, "session", refused)
     return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=ended"), 303)
 
 
-def _refuse(desk: StaffRequest, form: str, refused: Refused) -> Response:
+def read_proof(desk: StaffRequest, password: str, code: str, passkey: str) -> OwnProof:
+    """What a form of one's own account asks for once more."""
+    return OwnProof(password, read_factor(desk.request, code, passkey), find_source(desk.request))
+
+
+def refuse_on_account(desk: StaffRequest, form: str, refused: Refused, name: str = "") -> Response:
+    """One's own account with what was refused; `name` is that of a passkey that was typed."""
     where = {
         "weak_password": "password_new",
         "common_password": "password_new",
         "wrong_code": "one_time_code",
+        "wrong_passkey": "one_time_code",
         "throttled": "password_now",
     }
     field = where.get(refused.code, str(refused.details.get("field", "main")))
-    page = _page(desk, failed=form, field=field, error=desk.words(refused))
+    page = replace(_page(desk, failed=form, field=field, error=desk.words(refused)), passkey_name=name)
     return ask_to_retry(desk.request, desk.show(page, refused), refused)
 
 
@@ -116,9 +130,15 @@ def _page(
     desk: StaffRequest, done: str = "", failed: str = "", field: str = "", error: str = ""
 ) -> OwnAccountPage:
     staff_id = desk.staff.staff_id
+    passkeys = list_own_passkeys(desk.context, staff_id)
+    works = find_passkey_site(desk.installation.public_url) is not None
+    usable = works and any(each.stopped_at is None for each in passkeys)
     return OwnAccountPage(
         account=get_own_account(desk.context, staff_id),
-        sessions=list_sessions(desk.context, staff_id, _cookie(desk)),
+        sessions=list_sessions(desk.context, staff_id, session_token(desk.request)),
+        passkeys=passkeys,
+        passkey_url=ACCOUNT_ASKED_PASSKEY if usable else "",
+        passkeys_work=works,
         zone=desk.zone,
         least=LEAST_PASSWORD,
         done=done,
@@ -126,7 +146,3 @@ def _page(
         field=field,
         error=error,
     )
-
-
-def _cookie(desk: StaffRequest) -> str | None:
-    return get_cookie(desk.request, SESSION_COOKIE)

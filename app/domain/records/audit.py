@@ -35,6 +35,10 @@ class AuditEvent(StrEnum):
     STAFF_PASSWORD_CHANGED = "staff:password:changed"  # noqa: S105 - the name of an event, no secret
     RECOVERY_CODES_MADE = "staff:recovery:made"
     RECOVERY_CODE_USED = "staff:recovery:used"
+    PASSKEY_ADDED = "staff:passkey:added"
+    PASSKEY_USED = "staff:passkey:used"
+    PASSKEY_STOPPED = "staff:passkey:stopped"
+    PASSKEY_REMOVED = "staff:passkey:removed"
     STAFF_SESSION_ENDED = "admin:session:ended"
     ACCESS_REVIEWED = "admin:access:reviewed"
     SITE_CLOSED = "admin:site:closed"
@@ -157,12 +161,16 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ROLE_REVOKED: frozenset({"role_grant"}),
     AuditEvent.STAFF_INVITED: frozenset({"staff", "staff_link"}),
     AuditEvent.STAFF_ENABLED: frozenset({"staff"}),
-    AuditEvent.STAFF_RESET: frozenset({"staff", "staff_link", "recovery_code"}),
+    AuditEvent.STAFF_RESET: frozenset({"staff", "staff_link", "recovery_code", "passkey"}),
     AuditEvent.STAFF_LINK_MAILED: frozenset({"staff_link"}),
     AuditEvent.STAFF_LINK_USED: frozenset({"staff", "staff_link", "recovery_code"}),
     AuditEvent.STAFF_PASSWORD_CHANGED: frozenset({"staff"}),
     AuditEvent.RECOVERY_CODES_MADE: frozenset({"recovery_code"}),
     AuditEvent.RECOVERY_CODE_USED: frozenset({"recovery_code"}),
+    AuditEvent.PASSKEY_ADDED: frozenset({"passkey"}),
+    AuditEvent.PASSKEY_USED: frozenset({"passkey"}),
+    AuditEvent.PASSKEY_STOPPED: frozenset({"passkey"}),
+    AuditEvent.PASSKEY_REMOVED: frozenset({"passkey"}),
     AuditEvent.ACCESS_REVIEWED: frozenset({"access_review"}),
     AuditEvent.SITE_CLOSED: frozenset({"site"}),
     AuditEvent.SITE_REOPENED: frozenset({"site"}),

@@ -59,10 +59,10 @@ def admit_staff(
     return StaffAdmission(staff, participant)
 
 
-def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> None:
-    """Require a session that awaits its second factor; Refused("not_signed_in") otherwise."""
+def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> int:
+    """Whose session awaits its second factor; Refused("not_signed_in") if it does not."""
     with installation.read() as session:
-        pending_second_factor(session, cookie, at)
+        return pending_second_factor(session, cookie, at).staff_id
 
 
 def _find_participant(

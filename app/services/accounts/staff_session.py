@@ -1,4 +1,4 @@
-"""The staff's way in: password, then a one-time code, then a session that ends by itself."""
+"""The staff's way in: password, then the second factor, then a session that ends by itself."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,14 @@ from app.services.accounts.known_browsers import find_known_browser
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
-from app.services.core.one_time_codes import RecognisedCode, recognise_code, spend_code
+from app.services.core.second_factor.shown_factor import (
+    RecognisedFactor,
+    ShownFactor,
+    name_factor,
+    recognise_factor,
+    refuse_factor,
+    spend_factor,
+)
 from app.services.core.throttling import check_guess, staff_limits
 from app.storage.queries.staff import grant_in_force, last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
@@ -31,7 +38,7 @@ IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 """A session ends so long after sign-in, used or not (SEC-05)."""
 PENDING = timedelta(minutes=10)
-"""How long the one-time code may follow the password."""
+"""How long the second factor may follow the password."""
 MOST_BROWSERS = 5
 """In so many browsers one person is signed in at most; the longest signed in is ended by a sixth."""
 _SEEN_EVERY = timedelta(seconds=60)
@@ -137,15 +144,15 @@ def pending_second_factor(session: Session, cookie: str | None, at: datetime) ->
 def confirm_second_factor(
     installation: Installation,
     cookie: str | None,
-    code: str,
+    shown: ShownFactor,
     source: str,
     at: datetime,
     browser: StaffBrowser = NEW_BROWSER,
 ) -> str:
-    """Check the one-time code; returns the cookie of the whole session, which replaces the half one.
+    """Check the second factor; returns the cookie of the whole session, which replaces the half one.
 
-    Codes only move forward: one is accepted once, and none that is older than it from then on. Raises
-    Refused: "not_signed_in", "throttled", "wrong_code".
+    Codes and passkeys only move forward: what is shown is accepted once, and nothing older from then on.
+    Raises Refused: "not_signed_in", "throttled", "wrong_code", "wrong_passkey".
     """
     with installation.read() as session:
         half = pending_second_factor(session, cookie, at)
@@ -155,12 +162,12 @@ def confirm_second_factor(
     fresh = new_token()
 
     def is_right() -> bool:
-        shown = recognise_code(installation, staff, code, at)
-        return shown is not None and _opened(installation, staff, grants, half.token_hash, shown, fresh, at)
+        found = recognise_factor(installation, staff, shown, at)
+        return found is not None and _opened(installation, staff, grants, half.token_hash, found, fresh, at)
 
     if not check_guess(installation, staff_limits("code", staff.email, source, known), at, is_right):
-        _record_refusal(installation, staff, at, "code")
-        raise Refused("wrong_code")
+        _record_refusal(installation, staff, at, name_factor(shown))
+        raise refuse_factor(shown)
     return fresh
 
 
@@ -169,17 +176,17 @@ def _opened(
     staff: Staff,
     grants: tuple[Grant, ...],
     half_hash: str,
-    code: RecognisedCode,
+    factor: RecognisedFactor,
     fresh: str,
     at: datetime,
 ) -> bool:
-    """Open the whole session under a new token, unless this code or a newer one was used before."""
+    """Open the whole session under a new token, unless what was shown, or a newer one, was used before."""
     with installation.work(staff_actor(staff.id, grants), at) as work:
-        # Two tries of one code wait in line here, so that one finds the other's.
+        # Two tries with one code or answer wait in line here, so that one finds the other's.
         if not stands_unchanged(work, staff):
             return False
         half = work.session.get_one(StaffSession, half_hash)
-        if half.closed_at is not None or not spend_code(work, key_of(staff), code):
+        if half.closed_at is not None or not spend_factor(work, key_of(staff), factor):
             return False
         half.closed_at = at
         _end_oldest_sessions(work, key_of(staff))

@@ -30,7 +30,7 @@ SHOWN = 20
 """Reviews shown at a time, the newest first."""
 _HEADS = (
     "study name email role site granted_at granted_by grant_reason ends_on revoked_at revoked_by"
-    " revoke_reason in_force account_disabled_at last_sign_in"
+    " revoke_reason in_force account_disabled_at last_sign_in second_factor passkeys stopped_passkeys"
 ).split()
 """Columns of the report, which are data and are not translated."""
 
@@ -176,6 +176,9 @@ def _report_row(
         "yes" if grant.in_force and person.disabled_at is None else "no",
         _moment(person.disabled_at),
         _moment(person.last_sign_in),
+        "yes" if person.has_second_factor else "no",
+        person.passkeys,
+        person.stopped_passkeys,
     )
 
 

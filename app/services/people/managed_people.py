@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import Actor, Permission, Role
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.services.core.second_factor.passkeys import count_passkeys
 from app.services.setup.staff_duties import is_self
 from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
@@ -39,7 +40,10 @@ class StaffGrant:
 
 @dataclass(frozen=True, slots=True)
 class StaffPerson:
-    """An account as an administrator sees it. `link_until`: a link is out that was not used yet."""
+    """An account as an administrator sees it. `link_until`: a link is out that was not used yet.
+
+    `passkeys` can be used; `stopped_passkeys` cannot, since there may be copies of them.
+    """
 
     staff_id: int
     email: str
@@ -48,6 +52,8 @@ class StaffPerson:
     disabled_at: datetime | None
     has_password: bool
     has_second_factor: bool
+    passkeys: int
+    stopped_passkeys: int
     last_sign_in: datetime | None
     link_until: datetime | None
     created_at: datetime
@@ -165,6 +171,7 @@ def _describe(
     signed_in = dict(_newest(session, col(StaffSession.staff_id), col(StaffSession.second_factor_at), ids))
     links = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))
     waiting = dict(_newest(session, col(StaffLink.staff_id), col(StaffLink.expires_at), ids, *links))
+    passkeys = count_passkeys(session, ids)
     today = last_day_of(at)
     people = []
     for row in accounts:
@@ -178,6 +185,8 @@ def _describe(
                 disabled_at=row.disabled_at,
                 has_password=bool(row.password_hash),
                 has_second_factor=bool(row.totp_sealed),
+                passkeys=passkeys[key_of(row), False],
+                stopped_passkeys=passkeys[key_of(row), True],
                 last_sign_in=signed_in.get(key_of(row)),
                 link_until=until if until is not None and until > at else None,
                 created_at=row.created_at,

@@ -17,7 +17,7 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_token, token_digest
 from app.services.core.installation import Installation
-from app.services.core.one_time_codes import (
+from app.services.core.second_factor.one_time_codes import (
     RecognisedCode,
     find_step,
     make_recovery_codes,
@@ -25,6 +25,7 @@ from app.services.core.one_time_codes import (
     spend_code,
     void_recovery_codes,
 )
+from app.services.core.second_factor.passkeys import void_passkeys
 from app.services.core.throttling import check_guess, staff_limits
 from app.services.people.managed_people import require_whole_account
 from app.services.setup.passwords import check_new_password
@@ -141,6 +142,7 @@ def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, rea
         if purpose.asks_second_factor:
             staff.totp_sealed = ""
             void_recovery_codes(work, staff_id)
+            void_passkeys(work, staff_id)
         end_sessions(work, staff_id)
         issued = _issue(context, work, staff, purpose, _LIVES.get(purpose, RESET_LIFE))
         work.record(AuditEvent.STAFF_RESET, INSTALLATION_CHAIN, reason=reason)

@@ -1,4 +1,4 @@
-"""Staff accounts, their role grants, sessions, used one-time codes, and counters of failed tries."""
+"""Staff accounts, their role grants, sessions, second factors, and counters of failed tries."""
 
 from datetime import date, datetime
 
@@ -111,6 +111,26 @@ class RecoveryCode(SQLModel, table=True):
     issued_at: datetime
     used_at: datetime | None = None
     replaced_at: datetime | None = None
+
+
+class Passkey(SQLModel, table=True):
+    """A passkey that stands in for the code of the authenticator app; its private key never leaves its owner.
+
+    `sign_count` is the authenticator's own count of its signatures, 0 where it does not count. A passkey is
+    `stopped` when that count went back, and `revoked` by its owner or with the whole second factor.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    credential_id: str = Field(max_length=1400, unique=True)
+    public_key: str = Field(max_length=2000)
+    sign_count: int = Field(sa_type=sa.BigInteger)
+    transports: str = Field(max_length=100)
+    name: str = Field(max_length=80)
+    made_at: datetime
+    last_used_at: datetime | None = None
+    stopped_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class AccessReview(SQLModel, table=True):

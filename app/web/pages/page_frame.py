@@ -49,6 +49,10 @@ class PageFrame:
         return f"{self.static_root}/css/desk.css"
 
     @property
+    def passkey_js_href(self) -> str:
+        return f"{self.static_root}/js/passkey.js"
+
+    @property
     def htmx_href(self) -> str:
         return f"{self.static_root}/vendor/htmx/htmx.min.js"
 

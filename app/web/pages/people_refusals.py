@@ -66,6 +66,18 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "staff_enabled": conflict(N_("This account is not disabled.")),
     "no_account": invalid(N_("Nobody has an account with this address. Invite the person.")),
     "unknown_session": conflict(N_("This browser is signed out already.")),
+    "wrong_passkey": RefusalMessage(
+        403, N_("Your passkey was not accepted. Try it once more, or enter a code."), "forbidden"
+    ),
+    "passkeys_unavailable": conflict(
+        N_(
+            "Passkeys work only where the address of this system begins with https:// and is a name."
+            " Ask whoever operates it."
+        )
+    ),
+    "too_many_passkeys": conflict(N_("You have %(most)s passkeys. Remove one first.")),
+    "passkey_not_added": conflict(N_("The passkey was not added. Please begin again.")),
+    "unknown_passkey": conflict(N_("This passkey is removed already.")),
     "access_changed": conflict(
         N_("Somebody's access changed since you were shown this. Look at the list as it is now.")
     ),

@@ -10,7 +10,14 @@ from app.domain.typed_text import password_spellings
 from app.services.accounts.known_browsers import find_known_browser
 from app.services.accounts.staff_session import stands_unchanged
 from app.services.core.context import StaffContext
-from app.services.core.one_time_codes import RecognisedCode, recognise_code, spend_code
+from app.services.core.second_factor.shown_factor import (
+    RecognisedFactor,
+    ShownFactor,
+    name_factor,
+    recognise_factor,
+    refuse_factor,
+    spend_factor,
+)
 from app.services.core.throttling import check_guess, staff_limits
 from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
@@ -21,11 +28,11 @@ from app.storage.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class SigningStaff:
-    """Who signs, with what they typed for it; `source` and `proofs` say from where, as at sign-in."""
+    """Who signs, with what they showed for it; `source` and `proofs` say from where, as at sign-in."""
 
     staff_id: int
     password: str
-    code: str
+    shown: ShownFactor
     source: str
     proofs: str = ""
 
@@ -34,20 +41,20 @@ class _OnlyChecked(Exception):
     """The transaction was opened to see whether its page may still act; it is given up."""
 
 
-class _UsedCode(Exception):
-    """The one-time code was used before; the transaction is given up."""
+class _UsedFactor(Exception):
+    """What was shown was used before; the transaction is given up."""
 
 
 def sign_act(
     context: StaffContext, signer: SigningStaff, chain: str, act: Callable[[UnitOfWork], None]
 ) -> None:
-    """Check who signs, then do the act in the transaction that spends their one-time code.
+    """Check who signs, then do the act in the transaction that uses up their second factor.
 
     `chain` is that of the participant whom the act is about; it is locked first, as everywhere.
 
-    Raises Refused: "throttled" and "sign_in_busy" as at sign-in, "wrong_password", "wrong_code", and
-    whatever the act raises, which spends no code; "not_signed_in" when the account, or the roles with which
-    this page was opened, changed since.
+    Raises Refused: "throttled" and "sign_in_busy" as at sign-in, "wrong_password", "wrong_code" or
+    "wrong_passkey", and whatever the act raises, which uses nothing up; "not_signed_in" when the account, or
+    the roles with which this page was opened, changed since.
     """
     installation = context.installation
     _check_page(context)
@@ -67,13 +74,13 @@ def sign_act(
         raise Refused("wrong_password", field="password")
 
     def acts() -> bool:
-        shown = recognise_code(installation, staff, signer.code, context.at)
-        return shown is not None and _act_once(context, staff, chain, shown, act)
+        found = recognise_factor(installation, staff, signer.shown, context.at)
+        return found is not None and _act_once(context, staff, chain, found, act)
 
     limits = staff_limits("code", staff.email, signer.source, known)
     if not check_guess(installation, limits, context.at, acts):
-        _record_refusal(context, "code")
-        raise Refused("wrong_code", field="one_time_code")
+        _record_refusal(context, name_factor(signer.shown))
+        raise refuse_factor(signer.shown, "one_time_code")
 
 
 def _check_page(context: StaffContext) -> None:
@@ -84,9 +91,13 @@ def _check_page(context: StaffContext) -> None:
 
 
 def _act_once(
-    context: StaffContext, staff: Staff, chain: str, code: RecognisedCode, act: Callable[[UnitOfWork], None]
+    context: StaffContext,
+    staff: Staff,
+    chain: str,
+    factor: RecognisedFactor,
+    act: Callable[[UnitOfWork], None],
 ) -> bool:
-    """Do the act and use up the code with it; False, and nothing done, if the code was used before."""
+    """Do the act and use up the factor with it; False, and nothing done, if it was used before."""
     try:
         with context.unit_of_work() as work:
             # Two tries of one code wait in line here, so that one finds the other's.
@@ -94,10 +105,10 @@ def _act_once(
             granted = list_grants(work.session, key_of(staff), last_day_of(context.at))
             if not stands_unchanged(work, staff) or set(context.actor.grants) - set(granted):
                 raise Refused("not_signed_in")
-            if not spend_code(work, key_of(staff), code):
-                raise _UsedCode
+            if not spend_factor(work, key_of(staff), factor):
+                raise _UsedFactor
             act(work)
-    except _UsedCode:
+    except _UsedFactor:
         return False
     return True
 
