@@ -30,7 +30,7 @@ from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
-from app.patient.person import mark_page, shared_device
+from app.patient.person import mark_page, own_address, shared_device
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.people.staff_mail import StaffMail
@@ -73,6 +73,7 @@ ROUTERS = (
     help_page.router,
     own_diary.router,
     settings.router,
+    own_address.router,
     form_language.router,
     webmanifest.router,
 )

@@ -43,6 +43,8 @@ class ParticipantPage:
     records: RecordRows
     channel: str
     address: str
+    entered_by: str  # the kind of actor, "" where it is not known
+    entered_on: date | None
     revealed: bool
     paused_until: date | None
     may: frozenset[str]
@@ -90,6 +92,8 @@ def build_participant_page(
         records=build_records(installation, view, code, at),
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",
+        entered_by=contact.entered_by if contact else "",
+        entered_on=local_day(contact.recorded_at, who.zone) if contact else None,
         revealed=revealed is not None,
         paused_until=lasting_pause(who.paused_until, today),
         may=frozenset(each.value for each in view.may),

@@ -16,6 +16,7 @@ from app.patient.refusals import PatientRoute
 from app.patient.request import FormPost, ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.core.acts import get_newest_entry
 from app.services.core.context import ParticipantContext
+from app.services.reminders.own_address import get_own_address
 from app.services.reminders.reminder_settings import (
     HOURS,
     choose_hour,
@@ -31,6 +32,7 @@ from app.web.refusal_messages import message_of
 from app.web.urls import (
     CALL,
     LEAVE,
+    OWN_ADDRESS,
     REMINDER_HOUR,
     REMINDER_PAUSE,
     REMINDERS,
@@ -44,12 +46,15 @@ from app.web.urls import (
 class ReminderChoices:
     """How somebody is reminded; `channel` is "" where no address is on file.
 
+    At `address_url` they enter one themselves; "" where they may not, or no message could be sent.
+
     `hours` and `pauses` are what can be chosen, each with its words; `usual` are the plan's hours, of
     questionnaires and of the diary.
     """
 
     channel: str
     address: str
+    address_url: str
     wanted: bool
     hour: str
     usual: tuple[str, str]
@@ -67,7 +72,7 @@ class SettingsPage:
     call_url: str
     size: str  # "standard" | "large" | "extra_large"
     reminders: ReminderChoices
-    saved: str = ""  # "" | "language" | "text_size" | "reminders" | "hour" | "pause"
+    saved: str = ""  # "" | "language" | "text_size" | "reminders" | "hour" | "pause" | "address"
     changes_pin: bool = True
     shared: bool = False
     error: str = ""  # why nothing was saved
@@ -83,7 +88,8 @@ def show_settings(current: UnlockedRequest) -> Response:
 
 @router.get(SETTINGS_SAVED + "/{what}")
 def show_saved(
-    current: UnlockedRequest, what: Literal["language", "text_size", "reminders", "hour", "pause"]
+    current: UnlockedRequest,
+    what: Literal["language", "text_size", "reminders", "hour", "pause", "address"],
 ) -> Response:
     return _show(current, what)
 
@@ -137,9 +143,11 @@ def _show(current: ParticipantRequest, saved: str = "", refused: Refused | None 
 def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:
     spoken = current.language
     now = get_reminder_settings(current.context)
+    own = get_own_address(current.context, current.request.app.state.outbox)
     reminders = ReminderChoices(
         channel=now.channel,
         address=now.address,
+        address_url=OWN_ADDRESS if own.may_enter else "",
         wanted=now.wanted,
         hour=now.hour,
         usual=(f"{now.usual:%H:%M}", f"{now.usual_diary:%H:%M}"),

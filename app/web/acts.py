@@ -82,6 +82,7 @@ _REMINDERS = frozenset(
         AuditEvent.REMINDERS_PAUSED,
         AuditEvent.REMINDERS_RESUMED,
         AuditEvent.CONTACT_CHANGED,
+        AuditEvent.ADDRESS_VERIFIED,
     }
 )
 
@@ -101,6 +102,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.REMINDERS): ActRule(f"{urls.SETTINGS_SAVED}/reminders", _REMINDERS),
     ("POST", urls.REMINDER_HOUR): ActRule(f"{urls.SETTINGS_SAVED}/hour", _REMINDERS),
     ("POST", urls.REMINDER_PAUSE): ActRule(f"{urls.SETTINGS_SAVED}/pause", _REMINDERS),
+    ("POST", urls.OWN_ADDRESS): ActRule(urls.ADDRESS_CODE),  # a later code takes the place of an earlier one
     ("POST", urls.LEAVE): ActRule(f"{urls.PEOPLE}?left=1"),
     ("POST", urls.DEVICES): ActRule(f"{urls.DEVICES}?made=1", frozenset({AuditEvent.OWN_CODE_ISSUED})),
     ("POST", f"{urls.DEVICES}/{{device}}"): ActRule(f"{urls.DEVICES}?removed=1", _PHONES),
@@ -172,7 +174,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
 """Every act, by method and path as in the table of permissions."""
 
 _ANSWERS = "saving and sending answers have rules of their own for what is sent again or differs"
-_TRIES = "every try at signing in counts, also the same one again"
+_TRIES = "every try at a secret counts, also the same one again"
 _AS_OF = "the EDC says from when its body was true, and the same body again changes nothing"
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
@@ -191,6 +193,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", "/a/{link}"): _TRIES,
     ("POST", urls.CODE): _TRIES,
     ("POST", urls.UNLOCK): _TRIES,
+    ("POST", urls.ADDRESS_CODE): _TRIES,
     ("POST", urls.NEW_PIN): _TRIES,
     ("POST", urls.SIGN_IN): _TRIES,
     ("POST", urls.SIGN_IN_CODE): _TRIES,

@@ -165,6 +165,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "unknown_slot": absent("unknown-assessment"),
     # site staff
     "wrong_sign_in": RefusalMessage(403, N_("The e-mail address or password is wrong."), "forbidden"),
+    "code_expired": conflict(N_("This code has expired. Please ask for a new one.")),
     "wrong_code": RefusalMessage(403, N_("This code is wrong or was already used."), "forbidden"),
     "unknown_device": absent("unknown-device"),
     # the EDC

@@ -24,6 +24,8 @@ TEXT_SIZE = "/settings/text-size"
 REMINDERS = "/settings/reminders"
 REMINDER_HOUR = f"{REMINDERS}/hour"
 REMINDER_PAUSE = f"{REMINDERS}/pause"
+OWN_ADDRESS = "/settings/address"
+ADDRESS_CODE = f"{OWN_ADDRESS}/code"
 
 DESK = "/desk"
 SIGN_IN = f"{DESK}/sign-in"

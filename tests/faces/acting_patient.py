@@ -92,6 +92,9 @@ PATIENT_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         {"until": START.date().isoformat()},
         {"until": (START.date() + timedelta(days=1)).isoformat()},
     ),
+    ("POST", urls.OWN_ADDRESS): lambda sites: press_as_participant(
+        sites, urls.OWN_ADDRESS, body={"address": "li@example.org"}, other={"address": "lina@example.org"}
+    ),
     ("POST", urls.LEAVE): lambda sites: press_as_participant(sites, urls.LEAVE, other={"x": "1"}),
     ("POST", urls.DEVICES): lambda sites: press_as_participant(sites, urls.DEVICES, other={"x": "1"}),
     ("POST", f"{urls.DEVICES}/{{device}}"): _own_device,

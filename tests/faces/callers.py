@@ -249,6 +249,7 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         "/settings/text-size": {"size": "large"},
         "/settings/reminders": {"wanted": "no"},
         "/settings/reminders/hour": {"hour": "10:00"},
+        "/settings/address": {"address": "li@example.org"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
         "/desk/sign-in/code": {"code": _code(sites, sites.member)},
         urls.HAND_OVER: {"slot": sites.phone.person.slot("W6").public_id},  # not open: the session goes on

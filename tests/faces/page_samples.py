@@ -32,6 +32,7 @@ from app.patient.help_page import CallPage, CallWithdrawalPage, HelpPage
 from app.patient.home import FormCard, HomePage
 from app.patient.own_diary import CalendarDay, CalendarPage, CalendarWeek
 from app.patient.person.mark_page import MarkPage
+from app.patient.person.own_address import AddressCodePage, AddressPage
 from app.patient.person.shared_device import BoundPeoplePage, LogOutPage
 from app.patient.refusals import LockedPage, NoticePage
 from app.patient.settings import ReminderChoices, SettingsPage
@@ -153,8 +154,36 @@ def sent(asked: str = "") -> SubmittedLine:
 
 def settings(saved: str = "", channel: str = "email", wanted: bool = True, paused: str = "") -> SettingsPage:
     usual, hours, days = ("09:00", "19:00"), (("08:00", "08:00"), ("21:00", "21:00")), (("2026-11-27", DAY),)
-    told = ReminderChoices(channel, "l***@example.org", wanted, "21:00", usual, hours, paused, days)
+    address = "l***@example.org"
+    told = ReminderChoices(channel, address, "/settings/address", wanted, "21:00", usual, hours, paused, days)
     return SettingsPage("/leave", "/help/call", "large", told, saved)
+
+
+def settings_pages() -> tuple[Page, ...]:
+    """The settings in all their forms, and an address of one's own."""
+    url, code_url, back = "/settings/address", "/settings/address/code", "/settings"
+    return (
+        *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
+        settings(channel=""),
+        settings("address"),
+        *(
+            replace(settings(), reminders=replace(settings(channel=way).reminders, address_url=""))
+            for way in ("", "email")
+        ),
+        AddressPage(url, back, ""),
+        *(
+            AddressPage(url, back, "l***@example.org", "li@", error=error)
+            for error in ("address", "same", "unsent", "throttled", "expired", "stale")
+        ),
+        *(
+            AddressCodePage(code_url, url, back, "l***@example.org", DAY, error)
+            for error in ("", "wrong", "throttled")
+        ),
+        settings("reminders", wanted=False),
+        settings("pause", paused=DAY),
+        settings("hour"),
+        replace(settings(), error="state_changed"),
+    )
 
 
 def person_pages() -> tuple[Page, ...]:
@@ -172,12 +201,7 @@ def person_pages() -> tuple[Page, ...]:
         *(CallPage("/help/call", "/help", site, DAY) for site in (REACHED, SiteHelp("08:00–17:00"))),
         *(CallWithdrawalPage("/help/call/withdrawal", "/help#call", asked, "x") for asked in ("", DAY)),
         *(LogOutPage("/leave", "/settings", "Chrome", DAY, shared) for shared in (True, False)),
-        *(settings(saved) for saved in ("language", "text_size", "reminders", "hour", "pause")),
-        settings(channel=""),
-        settings("reminders", wanted=False),
-        settings("pause", paused=DAY),
-        settings("hour"),
-        replace(settings(), error="state_changed"),
+        *settings_pages(),
         HelpPage(),
         HelpPage(REACHED, "/help/call", DAY, withdraw_url="/help/call/withdrawal"),
         HelpPage(REACHED, "/help/call", withdrawn=True),

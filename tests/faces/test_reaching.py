@@ -39,6 +39,8 @@ def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: Clinic
     assert [letter.to for letter in server.letters] == ["li.na@example.org"]
     with clinic.person.installation.read() as session:
         assert session.get_one(Contact, who).channel == "email"
+    for shown in (clinic.url, url):
+        assert "entered by staff on Monday, 2 March 2026" in nurse.get(shown).text
     for day, field in ((("2026", "3", "32"), "until"), (("２０２６", "5", "1"), "until")):
         boxes = dict(zip(("until_year", "until_month", "until_day"), day, strict=True))
         wrong = nurse.post(f"{url}/pause", data=boxes | {"reason": "in hospital"})

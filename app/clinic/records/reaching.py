@@ -37,6 +37,8 @@ class ReachingPage:
     url: str
     channel: str
     address: str
+    entered_by: str  # the kind of actor, "" where it is not known
+    entered_on: date | None
     wanted: bool
     paused_until: date | None
     first_day: date
@@ -132,6 +134,8 @@ def _page(desk: ParticipantStaffRequest) -> ReachingPage:
         url=REACHING.format(participant=participant.public_id),
         channel=reach.contact.channel if reach.contact else "",
         address=reach.contact.address if reach.contact else "",
+        entered_by=reach.contact.entered_by if reach.contact else "",
+        entered_on=reach.entered_on,
         wanted=reach.wanted,
         paused_until=reach.paused_until,
         first_day=reach.today,

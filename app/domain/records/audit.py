@@ -53,6 +53,10 @@ class AuditEvent(StrEnum):
     BODY_CONTRADICTED = "edc:body:contradicted"
     CONTACT_REVEALED = "site:contact:revealed"
     CONTACT_CHANGED = "site:contact:changed"
+    ADDRESS_CODE_ISSUED = "participant:contact:code"
+    ADDRESS_CODE_UNSENT = "participant:contact:unsent"
+    ADDRESS_CODE_REFUSED = "participant:contact:refused"
+    ADDRESS_VERIFIED = "participant:contact:verified"
     REMINDERS_PAUSED = "site:reminders:paused"
     REMINDERS_RESUMED = "site:reminders:resumed"
     ACTIVATION_ISSUED = "site:activation:issued"
@@ -194,6 +198,9 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     AuditEvent.REMINDERS_CHANGED: frozenset({"participant"}),
     AuditEvent.CONTACT_CHANGED: frozenset({"contact", "participant"}),
+    AuditEvent.ADDRESS_CODE_ISSUED: frozenset({"address_claim"}),
+    AuditEvent.ADDRESS_CODE_UNSENT: frozenset({"address_claim"}),
+    AuditEvent.ADDRESS_VERIFIED: frozenset({"contact", "address_claim", "participant"}),
     AuditEvent.REMINDERS_PAUSED: frozenset({"participant"}),
     AuditEvent.REMINDERS_RESUMED: frozenset({"participant"}),
     AuditEvent.CALL_REQUESTED: frozenset({"participant_request"}),
@@ -207,7 +214,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.WORK_RESUMED: frozenset({"snooze"}),
     AuditEvent.CORRECTION_PROPOSED: frozenset({"correction"}),
     AuditEvent.CORRECTION_APPROVED: frozenset(
-        {"correction_decision", "response", "slot", "participant_request"}
+        "correction_decision response slot participant_request".split()
     ),
     AuditEvent.CORRECTION_DECLINED: frozenset({"correction_decision", "participant_request"}),
     AuditEvent.ALERT_RAISED: frozenset({"alert"}),
@@ -245,16 +252,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.ANSWERS_AFTER_GAP: frozenset({"answer_event"}),
     AuditEvent.ANSWERS_ALTERED: frozenset({"quarantine"}),
     AuditEvent.ANSWERS_QUARANTINED: frozenset({"quarantine"}),
-    AuditEvent.STAFF_REMINDER_QUEUED: frozenset({"message"}),
-    AuditEvent.REMINDER_QUEUED: frozenset({"message"}),
-    AuditEvent.REMINDER_SENT: frozenset({"message"}),
-    AuditEvent.REMINDER_DROPPED: frozenset({"message"}),
-    AuditEvent.REMINDER_FAILED: frozenset({"message"}),
-    AuditEvent.REMINDER_UNCONFIRMED: frozenset({"message"}),
-    AuditEvent.EDC_CLIENT_CREATED: frozenset({"edc_client"}),
-    AuditEvent.EDC_CLIENT_DISABLED: frozenset({"edc_client"}),
-    AuditEvent.EDC_SECRET_ADDED: frozenset({"edc_client"}),
-    AuditEvent.EDC_SECRET_RETIRED: frozenset({"edc_client"}),
+    **{event: frozenset({"message"}) for event in AuditEvent if ":reminder:" in event},
+    **{event: frozenset({"edc_client"}) for event in AuditEvent if event.startswith("admin:client:")},
     AuditEvent.FEED_PULLED: frozenset({"transfer"}),
     AuditEvent.CLOCK_CONFIRMED: frozenset({"clock_confirmation"}),
     AuditEvent.FEED_RESTORED: frozenset({"study"}),

@@ -1,7 +1,8 @@
 """A participant's contact: how it is checked and kept, masked on every page; revealing it is audited."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session
@@ -11,7 +12,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
-from app.storage.tables.participants import Contact
+from app.storage.tables.participants import Contact, Participant
 from app.storage.unit_of_work import UnitOfWork
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -23,12 +24,21 @@ class ContactChannel(StrEnum):
     email = "email"
 
 
+LONGEST_ADDRESS = 200
+"""Characters; the box of an address takes no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContactDetails:
-    """How a participant is reached: the channel and the address, masked or whole."""
+    """How a participant is reached: the channel and the address, masked or whole.
+
+    `entered_by` is the kind of actor who entered it on `recorded_at`, "" where that is not known.
+    """
 
     channel: str
     address: str
+    recorded_at: datetime
+    entered_by: str = ""
 
 
 def check_contact_address(address: str | None) -> str:
@@ -36,7 +46,7 @@ def check_contact_address(address: str | None) -> str:
     kept = (address or "").strip()
     if not kept:
         raise Refused("address_needed", field="address")
-    if _EMAIL.fullmatch(kept) is None:
+    if len(kept) > LONGEST_ADDRESS or _EMAIL.fullmatch(kept) is None:
         raise Refused("bad_address", field="address", allowed="name@example.org")
     return kept
 
@@ -46,7 +56,7 @@ def keep_contact(
 ) -> None:
     """Store where a participant is reached, encrypted, in place of what was stored before."""
     sealed = installation.secret_box.encrypt(check_contact_address(address))
-    contact = work.session.get(Contact, participant_id)
+    contact, entered_by = work.session.get(Contact, participant_id), work.actor.kind.value
     if contact is None:
         work.session.add(
             Contact(
@@ -54,10 +64,12 @@ def keep_contact(
                 channel=channel.value,
                 address_sealed=sealed,
                 recorded_at=work.at,
+                entered_by=entered_by,
             )
         )
         return
-    contact.channel, contact.address_sealed, contact.recorded_at = channel.value, sealed, work.at
+    contact.channel, contact.address_sealed = channel.value, sealed
+    contact.recorded_at, contact.entered_by = work.at, entered_by
 
 
 def get_masked_contact(
@@ -70,8 +82,21 @@ def get_masked_contact(
 
 def mask_contact(installation: Installation, contact: Contact) -> ContactDetails:
     """A stored contact with most of its address hidden."""
+    return replace(whole := read_contact(installation, contact), address=mask_address(whole.address))
+
+
+def read_contact(installation: Installation, contact: Contact) -> ContactDetails:
+    """A stored contact with its whole address."""
     address = installation.secret_box.decrypt(contact.address_sealed)
-    return ContactDetails(contact.channel, mask_address(address))
+    return ContactDetails(contact.channel, address, contact.recorded_at, contact.entered_by or "")
+
+
+def check_reachable(participant: Participant) -> None:
+    """Raises Refused for whom no message may be sent: "consent_needed", "participation_ended"."""
+    if participant.consent_version is None:
+        raise Refused("consent_needed", field="consent")
+    if participant.exit_kind is not None:
+        raise Refused("participation_ended")
 
 
 def mask_address(address: str) -> str:
@@ -92,6 +117,4 @@ def reveal_contact(context: StaffContext, participant_id: int) -> ContactDetails
         if contact is None:
             raise Refused("no_contact")
         work.record(AuditEvent.CONTACT_REVEALED, participant_chain(participant_id))
-        return ContactDetails(
-            contact.channel, context.installation.secret_box.decrypt(contact.address_sealed)
-        )
+        return read_contact(context.installation, contact)

@@ -39,6 +39,10 @@ INVITATION_TRIES = 10
 CODE_TRIES = 200
 """Wrong short codes and links in an hour from one source: a guesser would need centuries, and a hospital full
 of people who mistype does not come near."""
+LETTERS = 5
+"""Codes in an hour that one participant may have mailed, to addresses that are not theirs yet."""
+ADDRESS_LETTERS = 10
+"""The same in a day to one address, from all participants together."""
 SPAN = timedelta(hours=1)
 BRAKE_SPAN = timedelta(days=1)
 
@@ -116,6 +120,25 @@ def invitation_limits(participant_id: int, activation_id: int, source: str) -> S
 def device_limits(participant_id: int, device_id: int) -> Sequence[TryLimit]:
     """What counts the wrong answers of one bound browser; others are not held up by it, nor it by others."""
     return (TryLimit(f"{_DEVICE}:{participant_id}:{device_id}", TRIES, SPAN, cleared=True),)
+
+
+def address_limits(participant_id: int) -> Sequence[TryLimit]:
+    """What counts wrong codes of an address that a participant entered."""
+    return (TryLimit(f"address:{participant_id}", TRIES, SPAN, cleared=True),)
+
+
+def count_letter(installation: Installation, participant_id: int, address: str, at: datetime) -> None:
+    """Count a letter to an address that nobody verified yet, so that nobody is flooded with them.
+
+    Raises Refused("throttled").
+    """
+    limits = (
+        TryLimit(f"letter:{participant_id}", LETTERS, SPAN),
+        TryLimit(f"letter-to:{token_digest(address.lower())}", ADDRESS_LETTERS, BRAKE_SPAN),
+    )
+    counted = count_try(installation.engine, limits, at)
+    if isinstance(counted, FullCounter):
+        raise Refused("throttled", until=counted.until)
 
 
 def forget_invitation_failures(session: Session, participant_id: int) -> None:

@@ -35,6 +35,17 @@ class ContactCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressCode:
+    """What the letter with the code tells by which an address becomes one's own, and for how many minutes."""
+
+    study: str
+    code: str
+    minutes: int
+    phone: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertContent:
     """What staff are told of an alert: where to read it and by when to acknowledge it, and nothing of health.
 
@@ -69,6 +80,11 @@ class ReminderTexts:
         """Subject and text of the test message to a new address, in the participant's language."""
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/contact_check.txt", note=note)
+
+    def address_code(self, note: AddressCode, code: str) -> tuple[str, str]:
+        """Subject and text of the letter with a code, in the participant's language."""
+        spoken = find_language(code) or ENGLISH
+        return write_letter(self.environments[spoken.code], "messages/address_code.txt", note=note)
 
     def alert(self, note: AlertContent, code: str) -> tuple[str, str]:
         """Subject and text of a message to a member of staff, in their language (ALR-06)."""

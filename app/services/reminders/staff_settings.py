@@ -12,6 +12,7 @@ from app.services.accounts.contacts import (
     ContactChannel,
     ContactDetails,
     check_contact_address,
+    check_reachable,
     keep_contact,
     mask_contact,
 )
@@ -33,11 +34,12 @@ LONGEST_STAFF_PAUSE_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class ParticipantReach:
-    """How a participant is reached: the masked contact, their wish, and the last day of a pause."""
+    """How a participant is reached: the masked contact and its day, their wish, the last day of a pause."""
 
     subject: str
     today: date
     contact: ContactDetails | None
+    entered_on: date | None
     wanted: bool
     paused_until: date | None
 
@@ -52,6 +54,7 @@ def get_participant_reach(context: StaffContext, participant_id: int) -> Partici
             subject=participant.subject,
             today=today,
             contact=mask_contact(context.installation, contact) if contact else None,
+            entered_on=local_day(contact.recorded_at, participant.zone) if contact else None,
             wanted=wants_reminders(participant),
             paused_until=lasting_pause(participant.reminders_paused_until, today),
         )
@@ -77,7 +80,7 @@ def change_contact(
     _send_test(context, outbox, participant_id, way, kept)
     with context.unit_of_work() as work:
         participant = _lock(work, participant_id)
-        _check_reachable(participant)
+        check_reachable(participant)
         participant.reminders_wanted |= work.session.get(Contact, participant_id) is None
         keep_contact(context.installation, work, participant_id, way, kept)
         _wake(context, work, participant)
@@ -122,7 +125,7 @@ def _send_test(
     box = context.installation.secret_box
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        _check_reachable(participant)
+        check_reachable(participant)
         contact = session.get(Contact, participant_id)
         if contact and (contact.channel, box.decrypt(contact.address_sealed)) == (way.value, address):
             raise Refused("same_contact", field="address")
@@ -137,13 +140,6 @@ def _send_test(
         channel.send(MessageText(f"contact-{new_public_id()}", address, subject, text, spoken, context.at))
     except (SendFailed, Unconfirmed) as failed:
         raise Refused("address_not_reached", field="address") from failed
-
-
-def _check_reachable(participant: Participant) -> None:
-    if participant.consent_version is None:
-        raise Refused("consent_needed", field="consent")
-    if participant.exit_kind is not None:
-        raise Refused("participation_ended")
 
 
 def _lock(work: UnitOfWork, participant_id: int) -> Participant:

@@ -61,12 +61,33 @@ class Participant(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """Where reminders go: encrypted, apart from study data, optional (PRI-01)."""
+    """Where reminders go: encrypted, apart from study data, optional (PRI-01).
+
+    `entered_by` is the kind of actor who entered it, staff or the participant; of old ones it is not known.
+    """
 
     participant_id: int = Field(foreign_key="participant.id", primary_key=True)
     channel: str = Field(max_length=20)
     address_sealed: str = Field(max_length=600)
     recorded_at: datetime
+    entered_by: str | None = Field(default=None, max_length=20)
+
+
+class AddressClaim(SQLModel, table=True):
+    """An address that a participant entered, which holds once the code that was mailed to it is entered.
+
+    One for each participant: a later one takes the place of an earlier. `closed_at`: used, or the code could
+    not be mailed; from then on it holds no address.
+    """
+
+    __tablename__ = "address_claim"
+    participant_id: int = Field(foreign_key="participant.id", primary_key=True)
+    channel: str = Field(max_length=20)
+    address_sealed: str = Field(max_length=600)
+    code_hash: str = Field(max_length=64)
+    issued_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None = None
 
 
 class Activation(SQLModel, table=True):
