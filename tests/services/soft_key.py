@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -67,6 +68,6 @@ class SoftKey:
         flags |= _PRESENT | (_VERIFIED if self.verified else 0)
         return sha256(self.rp_id.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
 
-    def _answer(self, response: dict[str, object]) -> str:
+    def _answer(self, response: Mapping[str, object]) -> str:
         named = self.credential_id
         return json.dumps({"id": named, "rawId": named, "type": "public-key", "response": response})

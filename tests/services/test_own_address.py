@@ -14,7 +14,6 @@ from app.services.accounts.contacts import read_contact
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
-from app.services.reminders.next_due_check import find_stale_next_due
 from app.services.reminders.own_address import CODE_LIFE, get_own_address, mail_address_code, verify_address
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.staff_settings import change_contact, get_participant_reach
@@ -24,6 +23,7 @@ from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import START, Person
 from tests.services.reminded import WORDS, MailServer, outbox, recorded, reminded
+from tests.services.stale_next_due import find_stale_next_due
 
 NEW, OTHER = "li@example.org", "lina@example.org"
 
@@ -68,7 +68,7 @@ class Phone:
     def contact(self) -> tuple[str, str] | None:
         with self.person.installation.read() as session:
             row = session.get(Contact, self.person.row().id)
-        return row and (read_contact(self.person.installation, row).address, str(row.entered_by))
+        return (read_contact(self.person.installation, row).address, str(row.entered_by)) if row else None
 
 
 def wrong(code: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -184,7 +185,7 @@ def test_what_no_passkey_of_this_account_and_site_signed_is_wrong(owner: Owner) 
     ):
         half = owner.half()
         signed = wrong.sign(owner.ask(half))
-        assert refused(lambda signed=signed, half=half: owner.show(signed, half)) == "wrong_passkey"
+        assert refused(partial(owner.show, signed, half)) == "wrong_passkey"
         desk.later(hours=2)  # so that no try is one too many
     half = owner.half()
     right = key.sign(owner.ask(half))
@@ -195,12 +196,12 @@ def test_what_no_passkey_of_this_account_and_site_signed_is_wrong(owner: Owner) 
         right.replace('"signature": "', '"signature": "A'),
         "\ud800",
     ):
-        assert refused(lambda broken=broken: owner.show(broken, half)) in ("wrong_passkey", "throttled")
+        assert refused(partial(owner.show, broken, half)) in ("wrong_passkey", "throttled")
     assert desk.reasons(AuditEvent.STAFF_SIGN_IN_REFUSED)[0] == "passkey"
     desk.later(hours=2)
     for _try in range(TRIES):
         half = owner.half()
-        assert refused(lambda half=half: owner.show("{}", half)) == "wrong_passkey"
+        assert refused(partial(owner.show, "{}", half)) == "wrong_passkey"
     assert refused(lambda: owner.show(key.sign(owner.ask(half)), half)) == "throttled"
     assert refused(lambda: confirm_second_factor(desk.installation, half, owner.codes[0], HERE, desk.at)) == (
         "throttled"
@@ -280,9 +281,9 @@ def test_a_passkey_is_added_only_with_password_and_code_and_by_who_was_asked(own
         (SoftKey(verified=False).make(options), COOKIE),
         (SoftKey(name=bytes(LONGEST_ID + 1)).make(options), COOKIE),
     ):
-        assert refused(
-            lambda made=made, cookie=cookie: add_passkey(own, owner.staff_id, "Key", made, cookie)
-        ) == ("passkey_not_added")
+        assert refused(partial(add_passkey, own, owner.staff_id, "Key", made, cookie)) == (
+            "passkey_not_added"
+        )
     assert refused(lambda: add_passkey(own, owner.staff_id, "", right, COOKIE)) == "name_needed"
     add_passkey(own, owner.staff_id, "Key", right, COOKIE)
     assert refused(lambda: add_passkey(own, owner.staff_id, "Key", right, COOKIE)) == "passkey_not_added"
