@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import psycopg
 from playwright.sync_api import Error as BrowserError
@@ -61,8 +62,8 @@ def main(words: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     cluster = postgres.start(fsync=not scale.tiny, settings=_SERVER)
     try:
-        with hello(scale.workers) as bare:
-            failed = take(Run(cluster, scale, bare), {name: PASSES[name] for name in chosen})
+        with hello(scale.workers) as bare, ExitStack() as until_end:
+            failed = take(Run(cluster, scale, bare, until_end), {name: PASSES[name] for name in chosen})
     finally:
         cluster.stop()
     print(f"\nscale {scale.share:g}; {cores()} cores; {time.monotonic() - began:.0f} s")

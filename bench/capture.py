@@ -1,10 +1,13 @@
 """The participant's passes: the form document, saving one answer, and sending a form."""
 
 import gzip
-import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
 from urllib.parse import urlencode
 
 from bench import floors
@@ -13,11 +16,14 @@ from bench.grown import Begun, add_begun
 from bench.load import CLIENTS, Requests, fetch, request
 from bench.machine import Memory
 from bench.run import Measured, Run
-from bench.serving import daybook
-from bench.trial import trial
+from bench.serving import Served, daybook
+from bench.trial import Trial, trial
 
-SITES = 20
-"""Of a full run; a tiny one has two."""
+SITES, TINY_SITES = 20, 2
+FORMS = {"form": 320_000, "save": 8000, "submit": 80_000}
+"""Begun forms of each pass in a full run. Those with drafts are the participants 201 to 400."""
+TINY_FORMS = {"form": 800, "save": 400, "submit": 800}
+FLOOR_FORMS = 100_000
 _ITEMS = range(1, 31)
 _LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
 _SEEN_TWO_MINUTES_AGO = "UPDATE device SET seen_at = now() - interval '2 minutes'"
@@ -33,9 +39,8 @@ _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
 
 def save(run: Run) -> Iterator[Figure]:
     """Saving answers one by one, every form by its own browser."""
-    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(8000, 400))
-        limit, found = _beside_floor(run, "save", made.url, saving_requests(forms))
+    with _begun(run, "save") as begun:
+        limit, found = _beside_floor(run, "save", begun, saving_requests(begun.forms))
     yield at_least_share("save one answer, of L_save", found.load.rate, limit, 25, "/s")
     yield at_most_hellos("save one answer, CPU", found.load.cpu_each, found.hello, 15)
     yield Figure("save one answer, p99", milliseconds(found.load.p99))
@@ -43,12 +48,13 @@ def save(run: Run) -> Iterator[Figure]:
 
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
-    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(80_000, 800))
-        fresh, idle = forms[: len(forms) // 2], forms[len(forms) // 2 :]
-        limit, found = _beside_floor(run, "submit", made.url, sending_requests(fresh))
-        made.execute(_SEEN_TWO_MINUTES_AGO)
-        seen = run.measured(made.url, sending_requests(idle))
+    with _begun(run, "submit") as begun:
+        half = len(begun.forms) // 2
+        fresh, idle = begun.forms[:half], begun.forms[half:]
+        limit, found = _beside_floor(run, "submit", begun, sending_requests(fresh))
+        begun.made.execute(_SEEN_TWO_MINUTES_AGO)
+        with begun.served() as served:
+            seen = run.driven(served, sending_requests(idle))
     yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
     yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
     yield at_most_hellos("submit, last seen two minutes ago, CPU", seen.load.cpu_each, seen.hello, 28)
@@ -58,14 +64,13 @@ def submit(run: Run) -> Iterator[Figure]:
 
 def form(run: Run) -> Iterator[Figure]:
     """The form document of 30 items, as a browser gets it: empty, with a draft, and after two minutes."""
-    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        forms = add_begun(made, run.scale.of(320_000, 800))
-        empty, filled, idle = forms[:200], forms[200:400], forms[400:]
-        made.execute(_DRAFTS.format(first=201, last=400))
-        with daybook(made.url, workers=run.scale.workers) as served:
+    with _begun(run, "form") as begun:
+        empty, filled, idle = begun.forms[:200], begun.forms[200:400], begun.forms[400:]
+        begun.made.execute(_DRAFTS.format(first=201, last=400))
+        with begun.served() as served:
             document = fetch(served, _opening(empty[0]))
             measured = [run.driven(served, _reopening(empty)), run.driven(served, _reopening(filled))]
-            made.execute(_SEEN_TWO_MINUTES_AGO)
+            begun.made.execute(_SEEN_TWO_MINUTES_AGO)
             measured.append(run.driven(served, lambda client: map(_opening, _own(idle, client))))
     html = gzip.decompress(document.body).decode()
     yield at_most("form document, gzip", len(document.body), 9000, lambda size: f"{size:,.0f} B")
@@ -82,13 +87,44 @@ def memory(worker: Memory) -> Figure:
     return Figure("... memory of a worker, PSS", f"{worker.pss:.0f} MB", f"RSS {worker.rss:.0f} MB")
 
 
-def _beside_floor(run: Run, script: str, url: str, requests: Requests) -> tuple[float, Measured]:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A trial with begun forms of a pass's own, and how to have it served."""
+
+    made: Trial
+    forms: Sequence[Begun]
+    served: Callable[[], AbstractContextManager[Served]]
+
+
+@contextmanager
+def _begun(run: Run, name: str) -> Iterator[_Begun]:
+    """Every pass has a fresh trial and fresh servers; those of a tiny run share one of each."""
+    if run.scale.tiny:
+        made, forms, served = _shared(run)
+        yield _Begun(made, forms[name], lambda: nullcontext(served))
+        return
+    with trial(run.cluster, run.scale.of(SITES)) as made:
+        count = run.scale.of(FORMS[name])
+        yield _Begun(made, add_begun(made, count), lambda: daybook(made.url, workers=run.scale.workers))
+
+
+@cache
+def _shared(run: Run) -> tuple[Trial, Mapping[str, Sequence[Begun]], Served]:
+    made = run.until_end.enter_context(trial(run.cluster, TINY_SITES))
+    forms = iter(add_begun(made, sum(TINY_FORMS.values())))
+    own = {name: list(islice(forms, count)) for name, count in TINY_FORMS.items()}
+    return made, own, run.until_end.enter_context(daybook(made.url, workers=run.scale.workers))
+
+
+def _beside_floor(run: Run, script: str, begun: _Begun, requests: Requests) -> tuple[float, Measured]:
     """The database's own limit, before and after, so that a machine growing slower is seen in both."""
-    bare, seconds = floors.prepared(run.cluster), run.scale.seconds / 2
+    count, seconds = 100 if run.scale.tiny else FLOOR_FORMS, run.scale.seconds / 2
+    bare = floors.prepared(run.cluster, count)
     try:
-        before = floors.floor(run.cluster, bare, script, seconds)
-        found = run.measured(url, requests)
-        return (before + floors.floor(run.cluster, bare, script, seconds)) / 2, found
+        before = floors.floor(run.cluster, bare, script, count, seconds)
+        with begun.served() as served:
+            found = run.driven(served, requests)
+        return (before + floors.floor(run.cluster, bare, script, count, seconds)) / 2, found
     finally:
         run.cluster.drop(bare)
 
@@ -116,7 +152,7 @@ def _opening(form: Begun) -> bytes:
 
 
 def _reopening(forms: Sequence[Begun]) -> Requests:
-    return lambda client: itertools.cycle(map(_opening, _own(forms, client)))
+    return lambda client: cycle(map(_opening, _own(forms, client)))
 
 
 def _savings(forms: Sequence[Begun]) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from bench.serving import Served, daybook
 from bench.trial import ALL_SITES, ONE_SITE, STUDY, Trial, trial
 
 SITES = 40
-PEOPLE = 100_000
+PEOPLE, TINY_PEOPLE = 100_000, 100
 LIVE_EACH = 10
 CLOSED_EACH = 10
 DIARY_EACH, TINY_DIARY_EACH = 90, 3
@@ -27,6 +27,7 @@ DIARY_EACH, TINY_DIARY_EACH = 90, 3
 LOOKS = 100
 WARM = 10
 """Looks before any is counted: the first ones make statements, templates and plans."""
+REPORT_LOOKS = 3
 REPORTED = 5000
 """Participants of the study whose report is read."""
 PAGES = (
@@ -44,7 +45,7 @@ Look = Callable[[StaffContext], object]
 
 def desk(run: Run) -> Iterator[Figure]:
     """SQL alone before and after the closed slots are there, then the pages over HTTP, then the report."""
-    people = run.scale.of(PEOPLE, 400)
+    people = run.scale.of(PEOPLE, TINY_PEOPLE)
     entries = TINY_DIARY_EACH if run.scale.tiny else DIARY_EACH
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         add_participants(made, people)
@@ -62,7 +63,7 @@ def desk(run: Run) -> Iterator[Figure]:
         add_anchors(made, reported)
         add_closed(made, reported, CLOSED_EACH)
         add_diary(made, reported, entries)
-        yield from _reports(made, reported)
+        yield from _reports(made, reported, 1 if run.scale.tiny else REPORT_LOOKS)
 
 
 def _statements(run: Run, made: Trial, closed: int, young: "_Looks") -> Iterator[Figure]:
@@ -99,10 +100,10 @@ def _pages(run: Run, served: Served, made: Trial) -> Iterator[Figure]:
         yield at_most(f"{page}, gzip", len(body), _PAGE_BYTES, lambda size: f"{size:,.0f} B")
 
 
-def _reports(made: Trial, people: int) -> Iterator[Figure]:
+def _reports(made: Trial, people: int, looks: int) -> Iterator[Figure]:
     for part in ReportPart:
         taken = []
-        for _look in range(3):
+        for _look in range(looks):
             with listening(made.installation.engine) as heard:
                 get_report(_context(made, None), ReportFilter(STUDY), part)
             taken.append(heard.seconds)
@@ -143,9 +144,10 @@ class _Looks:
 def _looks(run: Run, made: Trial, site_id: int | None, look: Look, before: int = 2) -> _Looks:
     taken: list[float] = []
     queries = 0
-    for _look in range(WARM + run.scale.of(LOOKS, 20)):
+    warm, counted = (1, 3) if run.scale.tiny else (WARM, run.scale.of(LOOKS, 20))
+    for _look in range(warm + counted):
         with listening(made.installation.engine) as heard:
             look(_context(made, site_id))
         taken.append(heard.seconds * 1000)
         queries = max(queries, heard.count)
-    return _Looks(taken[WARM:], queries, before)
+    return _Looks(taken[warm:], queries, before)

@@ -13,22 +13,35 @@ from bench.load import CLIENTS
 from tests.postgres import Cluster, Unavailable
 
 _SCRIPTS = Path(__file__).parent / "sql"
+_FORMS = """
+INSERT INTO assignment
+SELECT n, md5(n::text), n, 'open', now() - interval '1 day', now() + interval '9 days', NULL
+FROM generate_series(1, %s::int) AS n
+"""
+_FEW = "5"
+"""Transactions of each client."""
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
-def prepared(cluster: Cluster) -> str:
-    """A fresh database with the floor's tables; returns its name."""
+def prepared(cluster: Cluster, forms: int) -> str:
+    """A fresh database with the floor's tables and so many forms; returns its name."""
     name = cluster.create()
     with psycopg.connect(cluster.admin, dbname=name, autocommit=True) as connection:
         connection.execute((_SCRIPTS / "floor.sql").read_text("utf-8").encode())
+        connection.execute(_FORMS, [forms])
+        connection.execute("ANALYZE assignment")
     return name
 
 
-def floor(cluster: Cluster, database: str, script: str, seconds: float) -> float:
-    """Transactions a second of this script with as many clients as we drive ourselves with."""
+def floor(cluster: Cluster, database: str, script: str, forms: int, seconds: float) -> float:
+    """Transactions a second of this script with as many clients as we drive ourselves with.
+
+    Of less than a second, pgbench counts transactions instead.
+    """
     host = psycopg.conninfo.conninfo_to_dict(cluster.admin).get("host")
     command = [str(_pgbench()), "-h", str(host), "-U", "postgres", "-n", "-M", "prepared"]
-    command += ["-c", str(CLIENTS), "-j", "2", "-T", str(max(1, round(seconds)))]
+    length = ["-T", str(round(seconds))] if seconds >= 1 else ["-t", _FEW]
+    command += ["-c", str(CLIENTS), "-j", "2", "-D", f"forms={forms}", *length]
     command += ["-f", str(_SCRIPTS / f"{script}.sql"), database]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     rate = _RATE.search(done.stdout)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import event
@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from bench.figures import Figure
 from bench.load import Load, Requests, drive, repeating, request
 from bench.machine import Memory
-from bench.serving import WORKERS, Served, daybook
+from bench.serving import WORKERS, Served
 from tests.postgres import Cluster
 
 
@@ -28,7 +28,7 @@ class Scale:
     @property
     def seconds(self) -> float:
         """How long a load lasts."""
-        return 6.0 if self.share >= 1 else 3.0 if self.share >= 0.05 else 0.2
+        return 0.05 if self.tiny else 6.0 if self.share >= 1 else 3.0
 
     @property
     def tiny(self) -> bool:
@@ -61,18 +61,15 @@ class Run:
     cluster: Cluster
     scale: Scale
     bare: Served
+    until_end: ExitStack
+    """What a tiny run makes once for several passes is entered here."""
 
     def hello(self) -> float:
         """H now: CPU seconds of a bare request, driven exactly as ours are."""
         return drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
 
-    def measured(self, url: str, requests: Requests) -> Measured:
-        """Our server on this database under these requests."""
-        with daybook(url, workers=self.scale.workers) as served:
-            return self.driven(served, requests)
-
     def driven(self, served: Served, requests: Requests) -> Measured:
-        """The same for a server that runs already. H is taken before and after: clock rates wander."""
+        """Our server under these requests. H is taken before and after: clock rates wander."""
         before = self.hello()
         load = drive(served, requests, self.scale.seconds)
         return Measured(load, (before + self.hello()) / 2, served.memory())

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from app.clock import now
-from app.definitions import library
+from app.definitions.library import Library, load_library
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.studies import StudyMode
 from app.i18n.languages import LANGUAGE_CODES
@@ -85,7 +85,7 @@ def sqlite_trial(sites: int) -> Iterator[Trial]:
 def _opened(url: str, loader: Loader, sites: int) -> Iterator[Trial]:
     installation = Installation(
         open_engine(url),
-        library.load_library(_QUESTIONNAIRES, LANGUAGE_CODES),
+        _library(),
         SecretBox(DEMO_KEY, HashCost(1, 8, 1)),
         "http://127.0.0.1",
         "bench",
@@ -94,6 +94,11 @@ def _opened(url: str, loader: Loader, sites: int) -> Iterator[Trial]:
         yield _set_up(installation, url, loader, sites)
     finally:
         installation.engine.dispose()
+
+
+@cache
+def _library() -> Library:
+    return load_library(_QUESTIONNAIRES, LANGUAGE_CODES)
 
 
 @cache

@@ -30,7 +30,3 @@ CREATE TABLE audit (
   event text NOT NULL,
   changes jsonb NOT NULL
 );
-INSERT INTO assignment
-SELECT n, md5(n::text), n, 'open', now() - interval '1 day', now() + interval '9 days', NULL
-FROM generate_series(1, 100000) AS n;
-ANALYZE assignment;

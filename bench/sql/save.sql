@@ -1,4 +1,4 @@
-\set slot random(1, 100000)
+\set slot random(1, :forms)
 \set item random(1, 30)
 \set value random(1, 4)
 BEGIN;

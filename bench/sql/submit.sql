@@ -1,4 +1,4 @@
-\set slot random(1, 100000)
+\set slot random(1, :forms)
 \set value random(1, 4)
 BEGIN;
 SELECT id, person, state, opens_at, closes_at FROM assignment WHERE token = md5((:slot)::text) FOR UPDATE;

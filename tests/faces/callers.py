@@ -239,6 +239,10 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         return {"json": {"client": "c1", "events": [event(1, "q1", 2)]}}
     if path == "/f/{slot}/late":
         return {"json": {"client": "c1", "kept": []}}
+    if path == "/desk/sign-in/code":
+        return {"data": {"code": _code(sites, sites.member)}}
+    if path == urls.HAND_OVER:  # not open: the session goes on
+        return {"data": {"slot": sites.phone.person.slot("W6").public_id}}
     forms: Mapping[str, Mapping[str, str]] = {
         "/language": {"lang": "en"},
         "/code": {"code": sites.waiting.code},
@@ -251,8 +255,6 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         "/settings/reminders/hour": {"hour": "10:00"},
         "/settings/address": {"address": "li@example.org"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
-        "/desk/sign-in/code": {"code": _code(sites, sites.member)},
-        urls.HAND_OVER: {"slot": sites.phone.person.slot("W6").public_id},  # not open: the session goes on
         "/api/edc/v1/oauth/token": {
             "grant_type": "client_credentials",
             "client_id": sites.edc.client.client_id,
