@@ -39,6 +39,7 @@ _WAYS_OUT = {
     "revision": "run `daybook migrate`",
     "feed_rewound": "the database is older than what clients have read: run `daybook restore --mark`",
     "head_file": "look at the file in DAYBOOK_HEAD_FILE",
+    "plan": "a study follows a version of its plan that is not in DAYBOOK_QUESTIONNAIRES",
 }
 
 

@@ -55,7 +55,8 @@ from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
 class EnrolPage:
     """The enrolment form, with what was typed when something was refused.
 
-    `errors` has every field that is wrong. `asks_birth_date`: the study confirms people by it.
+    `errors` has every field that is wrong. `asks_birth_date`: the study confirms people by it. `would_miss`
+    is the fingerprint of what a past day does, by which it is accepted as it is shown.
     """
 
     template: ClassVar[str] = "clinic/enrol.html"
@@ -69,7 +70,7 @@ class EnrolPage:
     errors: Mapping[str, str] = field(default_factory=dict)
     existing_url: str = ""
     asks_birth_date: bool = False
-    would_miss: bool = False
+    would_miss: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
         channel=ContactChannel(channel) if channel else None,
         address=values["address"] if channel else None,
         born_on=read_birth_date(values),
-        accepts_missed=values["accepts_missed"] == "yes",
+        accepts_missed=values["accepts_missed"],
     )
 
 
@@ -298,7 +299,7 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
         form,
         errors=errors,
         existing_url=existing,
-        would_miss=refused.code == "would_be_missed",
+        would_miss=str(refused.details.get("shown", "")),
     )
 
 

@@ -57,6 +57,21 @@ def claim_act(connection: Connection, act: KeyedAct, at: datetime) -> None:
     if not claimed:
         raise_if_repeated(connection, act)
         raise Refused("page_used")
+    _check_page(connection, act)
+
+
+def check_claimable(connection: Connection, act: KeyedAct) -> None:
+    """Raise as `claim_act` would now, with nothing stored; who comes between is seen when it is claimed."""
+    act.check_texts()
+    if not act.own:
+        raise Refused("page_outdated")
+    raise_if_repeated(connection, act)
+    if connection.execute(sa.select(col(ActKey.key)).where(col(ActKey.key) == act.key)).first() is not None:
+        raise Refused("page_used")
+    _check_page(connection, act)
+
+
+def _check_page(connection: Connection, act: KeyedAct) -> None:
     if not is_page_usable(act.epoch, read_page_epoch(connection)):
         raise Refused("page_outdated")
     if _is_spoiled(connection, act):

@@ -10,6 +10,8 @@ from sqlalchemy.orm.attributes import History
 from sqlmodel import Session, SQLModel
 
 from app.domain.records.audit import FieldChange
+from app.storage.tables.columns import table_of
+from app.storage.tables.feed import DataExport
 from app.storage.tables.schedule import Slot
 
 TECHNICAL_TABLES = frozenset(
@@ -27,11 +29,13 @@ TECHNICAL_TABLES = frozenset(
         "act_key",
         "page_epoch",
         "staff_view",
-        "data_export",
     }
 )
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
-canary, epochs, the queue of exports."""
+canary, epochs."""
+
+_OF_EXPORTS = frozenset(f"data_export.{column.name}" for column in table_of(DataExport).columns)
+"""The trail says in words of its own what was requested, and what became of it."""
 
 NOT_AUDITED = frozenset(
     {
@@ -82,6 +86,7 @@ NOT_AUDITED = frozenset(
         "alert.closing_note",
         "alert_action.note",
         "alert_message.lease_until",
+        *_OF_EXPORTS,
     }
 )
 """Columns computed from others that are audited, kept alive by every request, append-only themselves, or
@@ -101,6 +106,10 @@ BOOKKEEPING = frozenset(
         "alert_message.state",
         "alert_message.attempts",
         "alert_message.failure",
+        "data_export.lease_until",
+        "data_export.tries",
+        "data_export.done",
+        "data_export.total",
     }
 )
 """Columns that a statement without an entry may set: keep-alive, the next due moment, and a worker's lease on

@@ -53,9 +53,11 @@ _FACTS = frozenset(
         AuditEvent.DISPOSITION_RECORDED,
         AuditEvent.DISPOSITION_RECEIVED,
         AuditEvent.DISPOSITION_UNDONE,
+        AuditEvent.PLAN_FOLLOWED,
+        AuditEvent.SCHEDULE_MENDED,
     }
 )
-"""What is known of a participant's course; the schedule follows from it."""
+"""What is known of a participant's course, and the plan that they follow; the schedule follows from both."""
 
 _FORM = _FACTS | {
     AuditEvent.SLOT_EXCUSED,
@@ -63,7 +65,12 @@ _FORM = _FACTS | {
     AuditEvent.FORM_BEGUN,
     AuditEvent.FORM_SUBMITTED,
     AuditEvent.PAPER_ENTERED,
+    AuditEvent.PAPER_SETTLED,
+    AuditEvent.PAPER_SUBMITTED,
+    AuditEvent.ANSWERS_ACCEPTED,
+    AuditEvent.CORRECTION_APPROVED,
 }
+"""Besides what becomes of a form; not what time alone brings, which spoils no page."""
 _PHONES = frozenset({AuditEvent.DEVICE_REVOKED, AuditEvent.DEVICE_REMOVED, AuditEvent.DEVICE_SIGNED_OUT})
 _INVITED = frozenset(
     {

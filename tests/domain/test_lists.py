@@ -4,10 +4,10 @@ import pytest
 
 from app.domain.instruments.duration import count_questions
 from app.domain.instruments.parsing import parse_instrument
-from app.domain.instruments.responses import NOT_TICKED, OPEN
+from app.domain.instruments.responses import NOT_TICKED, OPEN, parse_typed_answer
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.text import parse_text, print_answer
-from app.domain.refusal import BadDefinition
+from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import shipped
 
 LIST = """id = "nausea-list"
@@ -170,3 +170,11 @@ def test_what_is_not_ticked_counts_in_no_scale_and_raises_none() -> None:
     assert (score.answered, score.asked) == (1, 1)
     (none,) = score_answers(instrument, {"any": 0, "sick": NOT_TICKED, "fever": NOT_TICKED})
     assert (none.value, none.asked) == (None, 0)
+
+
+def test_no_number_that_is_typed_is_a_code() -> None:
+    """-0.2 of a temperature that is asked by its tick would be "not answered yet"."""
+    temperature = shipped("symptom-diary/1.1").item("temperature")
+    for typed in ("-0.1", "-0.2", "-2", "-38.5"):
+        with pytest.raises(Refused, match=r"^out_of_range"):
+            parse_typed_answer(temperature, typed)

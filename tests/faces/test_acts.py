@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 
 from app.domain.records.acts import EPOCHS_KEPT
+from app.domain.records.audit import COVERS, AuditEvent
 from app.jobs.ticker import process_slots
 from app.services.core.acts import purge_acts
 from app.services.core.context import ClockContext
@@ -126,6 +127,29 @@ def test_every_form_that_changes_something_comes_from_the_macro() -> None:
         if re.search(r'<form[^>]* method="post"', path.read_text(encoding="utf-8"))
     }
     assert without == KEYLESS_FORMS
+
+
+COURSE = frozenset({"anchor", "disposition", "visit_record", "slot"})
+"""Tables of a participant's course and forms, on which the acts of their pages rest."""
+SPOILS_NOTHING = frozenset(
+    {
+        AuditEvent.SLOT_OPENED,
+        AuditEvent.SLOT_MISSED,
+        AuditEvent.SLOT_PUBLISHED,
+        AuditEvent.HELPER_CONFIRMED,
+    }
+)
+"""What time alone brings, and who fills a form in: nothing that the desk decides rests on it."""
+
+
+def test_whatever_changes_a_course_or_a_form_spoils_the_pages_about_it() -> None:
+    """A new event that covers such a table is told apart here, or spoils."""
+    changing = {event for event, tables in COVERS.items() if tables & COURSE} - SPOILS_NOTHING
+    about_forms = ACTS["POST", urls.PARTICIPANT_FORM].spoiled_by
+    assert changing - about_forms == set()
+    beyond_one_form = {event for event in changing if COVERS[event] & (COURSE - {"slot"})}
+    beyond_one_form |= {AuditEvent.PLAN_FOLLOWED, AuditEvent.SCHEDULE_MENDED, AuditEvent.ARM_RECORDED}
+    assert beyond_one_form - ACTS["POST", urls.DATES].spoiled_by == set()
 
 
 def refused(press: Press, key: str, body: dict[str, str] | None = None) -> str:

@@ -14,6 +14,7 @@ from app.cli.operator import operator_context
 from app.clock import now
 from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.schedule.amendment.amendments import begin_amendment, follow_amendment, open_amendment
 from app.services.schedule.anchors import AnchorEntry, record_anchor
@@ -69,8 +70,11 @@ def enrol(context: StaffContext, subject: str, days_ago: int) -> None:
     on = local_day(context.at, site.zone) - timedelta(days=days_ago)
     person = Person(context.installation, site, subject)
     nurse = replace(context, actor=person.nurse)
-    entry = replace(enrolment(subject), enrolled_on=on, consented_on=on, accepts_missed=True)
-    enrol_participant(nurse, site, entry)
+    entry = replace(enrolment(subject), enrolled_on=on, consented_on=on)
+    try:
+        enrol_participant(nurse, site, entry)
+    except Refused as shown:
+        enrol_participant(nurse, site, replace(entry, accepts_missed=str(shown.details["shown"])))
     record_anchor(nurse, site.study_id, subject, AnchorEntry("randomisation", on, Owner.edc), confirmed=True)
 
 

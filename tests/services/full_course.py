@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pyotp
 
@@ -31,6 +32,9 @@ from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.datasets.cuts import make_cut
+from app.services.datasets.export import ExportEntry
+from app.services.datasets.export_requests import request_export
+from app.services.datasets.export_work import ExportResult, claim_export, end_export
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.requests import EdcRequest
@@ -70,10 +74,22 @@ def _course(installation: Installation) -> Sequence[str]:
     _import_pack(person)
     _settle(person)
     _amend(person)
-    make_cut(StaffContext(installation, SYSTEM, LATER), "sbrt-nsclc", "IA1", "interim")
+    _export_cut(installation)
     _confirm_clock(person)
     assert seal_days(ClockContext(installation, LATER)) == 1
     return (person.cookie,)
+
+
+def _export_cut(installation: Installation) -> None:
+    """A cut, and an export of it that is kept."""
+    able = replace(installation, export_folder=Path("exports"))
+    operator, clock = StaffContext(able, SYSTEM, LATER), ClockContext(able, LATER)
+    make_cut(operator, "sbrt-nsclc", "IA1", "interim")
+    request_export(operator, "sbrt-nsclc", ExportEntry("IA1", "interim", ("csv",)))
+    claimed = claim_export(clock)
+    assert claimed is not None
+    file = {"name": "adqs.csv", "records": 1, "size": 9, "sha256": "0" * 64}
+    end_export(clock, claimed, ExportResult("", ("arm",), (1,), (file,), 9, "0" * 64))
 
 
 def _answer(person: Person) -> None:

@@ -43,6 +43,7 @@ from app.services.schedule.amendment.amendments import (
     open_amendment,
     preview_moves,
 )
+from app.services.schedule.exemptions import excuse_form
 from app.services.schedule.requested_visits import request_visit
 from app.services.schedule.schedule_check import check_schedules
 from app.services.setup.packs import import_pack
@@ -252,10 +253,17 @@ def test_a_form_that_was_entered_from_paper_once_waits_for_its_own_version(lone:
     library = lone.installation.library
     twice = {key: replace(plan, double_paper_entry=True) for key, plan in library.plans.items()}
     made = replace(lone.installation, library=replace(library, plans=twice))
-    lone = replace(lone, installation=with_versions(made, longer_diary))
+
+    def asking_once(plan: Plan) -> Plan:
+        return replace(longer_diary(plan), double_paper_entry=False)
+
+    lone = replace(lone, installation=with_versions(made, asking_once))
     assert enter(lone, paper(), NOW) is PaperOutcome.first
     amend(lone.installation, "2.0")
     assert versions(lone, "BL") == [("1.0", "3.0")]
+    slot, nurse = lone.slot("BL"), StaffContext(lone.installation, lone.nurse, NOW)
+    with expect_refusal("not_excusable"):  # one entry waits, though the newer version asks for no second one
+        excuse_form(nurse, slot.participant_id, slot.public_id, "no_translation")
     assert enter(lone, paper(), NOW, role=Role.INVESTIGATOR) is PaperOutcome.submitted
 
 
@@ -301,10 +309,13 @@ def test_a_plan_that_cannot_follow_is_refused_with_the_key(lone_treated: Person)
         open_amendment(context, STUDY, "4.0")
     with expect_refusal("unknown_study"):
         open_amendment(context, "other", "1.0")
+    overtaken = open_amendment(context, STUDY, "2.0")
     amend(lone_treated.installation, "2.0")
     amend(lone_treated.installation, "3.0")
     with expect_refusal("older_plan"):
         open_amendment(context, STUDY, "1.1")
+    with expect_refusal("older_plan"):  # two commands side by side: the first one had its list already
+        follow_amendment(context, overtaken, overtaken.waiting[0], "protocol amendment 1", True)
     # Version 3 has no DW12 any more, but forms of version 1 have.
     again = with_versions(lone_treated.installation, partial(_as_fourth, REFUSALS["code = 'DW12'"]))
     with pytest.raises(BadDefinition, match=r"code = 'DW12'.*in 1\.0 it means the day 12 weeks"):

@@ -121,7 +121,13 @@ def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> 
     assert response(person).answers == day(person, pain=4)
 
 
-def bring(person: Person, visit: str, at: datetime, *answers: tuple[str, AnswerValue]) -> SyncOutcome:
+def bring(
+    person: Person,
+    visit: str,
+    at: datetime,
+    *answers: tuple[str, AnswerValue],
+    sent: datetime | None = None,
+) -> SyncOutcome:
     """An outbox whose answers were given at this moment without a connection, and which arrives then."""
     slot = person.slot(visit).public_id
     definition = person.installation.library.instrument("symptom-diary", "1.1")
@@ -132,7 +138,7 @@ def bring(person: Person, visit: str, at: datetime, *answers: tuple[str, AnswerV
         bare = replace(each, item=signs[asked.index(each.item)], device_at=at, skew=0, offline=True)
         made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
     context = ParticipantContext(person.installation, person.participant(at), at)
-    return accept_offline_answers(context, person.cookie, slot, OfflineBatch("box", made, None, 0)).outcome
+    return accept_offline_answers(context, person.cookie, slot, OfflineBatch("box", made, sent, 0)).outcome
 
 
 def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:
@@ -144,6 +150,13 @@ def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person)
     assert bring(person, "D0", SENT, *other) is SyncOutcome.quarantined
     (apart,) = rows(person, Quarantine)
     assert apart.answers == {"pain": NOT_TICKED}
+
+
+def test_an_outbox_that_was_sent_with_an_empty_list_is_kept_as_a_draft(person: Person) -> None:
+    """Something was ticked and taken back; the phone may forget it, since every answer is in the draft."""
+    person.begin("D0", START)
+    assert bring(person, "D0", START, *day(person).items(), sent=START) is SyncOutcome.saved
+    assert (person.slot("D0").submitted_at, rows(person, Quarantine)) == (None, [])
 
 
 def test_an_outbox_that_is_too_late_keeps_what_was_said_last(person: Person) -> None:

@@ -22,6 +22,14 @@ def test_a_migrated_database_and_a_true_clock_are_ready(installation: Installati
     assert find_readiness_faults(installation, database_now(installation)) == []
 
 
+def test_a_version_of_a_plan_that_is_not_here_is_told(installation: Installation) -> None:
+    """Somebody amended a study while this process had read the definitions of before."""
+    library = installation.library
+    plans = {key: plan for key, plan in library.plans.items() if key != ("sbrt-nsclc", "1.0")}
+    older = replace(installation, library=replace(library, plans=plans))
+    assert find_readiness_faults(older, database_now(installation)) == ["plan"]
+
+
 def test_a_clock_that_is_off_is_told(installation: Installation) -> None:
     off = CLOCK_TOLERANCE + timedelta(seconds=30)
     assert find_readiness_faults(installation, database_now(installation) + off) == ["clock"]

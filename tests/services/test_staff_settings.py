@@ -1,5 +1,6 @@
 """What staff change of how a participant is reminded: the contact, after a test message, and a pause."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -7,6 +8,7 @@ from sqlmodel import select
 
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import ExitKind
+from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.notify.channel import SendFailed, Unconfirmed
@@ -26,6 +28,8 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.schedule.enrolment import add_participant
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
+from app.web.acts import ACTS
+from app.web.urls import NEW_CONTACT
 from tests.refusals import refused
 from tests.services.people import START, Person, days, enrolled
 from tests.services.reminded import (
@@ -42,6 +46,7 @@ from tests.services.reminded import (
 from tests.services.stale_next_due import find_stale_next_due
 
 NEW = "new@example.org"
+REMINDERS = ACTS["POST", NEW_CONTACT].spoiled_by
 
 
 def desk(person: Person, at: datetime = EVENING) -> tuple[StaffContext, int]:
@@ -80,7 +85,12 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     )
     assert recorded(installation, AuditEvent.CONTACT_CHANGED) == 0
     server.fails = None
-    change_contact(context, outbox(server), who, "email", f" {NEW} ", " moved ")
+    old = KeyedAct("k" * 64, True, person.nurse.id, "b" * 64, "/done", who, 0, REMINDERS)
+    for act, code in ((replace(old, own=False), "page_outdated"), (old, "state_changed")):
+        pressed = replace(context, act=act)
+        assert refused(lambda: change_contact(pressed, outbox(server), who, "email", NEW, "moved")) == code  # noqa: B023
+    assert server.letters == [], "nothing leaves for an act that is refused"
+    change_contact(context, outbox(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
     reach = get_participant_reach(context, who)
     assert reach.contact is not None
     assert (reach.contact.address, reach.wanted) == ("n***@example.org", True)

@@ -1,5 +1,6 @@
 """An act of a page is claimed inside its own transaction: once, by one, and only on what was seen."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Thread
@@ -22,6 +23,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.storage.act_keys import (
     begin_page_epoch,
+    check_claimable,
     is_page_epoch_over,
     purge_act_keys,
     raise_if_repeated,
@@ -37,15 +39,31 @@ from tests.storage.trial import Trial
 ACT = KeyedAct(key="k" * 64, own=True, actor="nurse", body="b" * 64, result="/done")
 
 
-def claim(engine: Engine, act: KeyedAct, at: datetime) -> str:
-    """Do nothing but claim; "done", or why not."""
-    try:
+def claim(engine: Engine, act: KeyedAct, at: datetime, *, alone: bool = True) -> str:
+    """Do nothing but claim; "done", or why not. Whoever is `alone` could have known that before."""
+
+    def look() -> None:
+        with Session(engine) as session:
+            check_claimable(session.connection(), act)
+
+    def press() -> None:
         with UnitOfWork(engine, SYSTEM, at, act=act):
-            return "done"
+            pass
+
+    known = outcome_of(look) if alone else ""
+    outcome = outcome_of(press)
+    assert known in ("", outcome)
+    return outcome
+
+
+def outcome_of(act: Callable[[], None]) -> str:
+    try:
+        act()
     except ActRepeated as repeated:
         return repeated.result
     except Refused as refused:
         return refused.code
+    return "done"
 
 
 def keys(engine: Engine) -> list[str]:
@@ -71,7 +89,7 @@ def test_an_act_that_fails_gives_its_key_back(engine: Engine, at: datetime) -> N
 
 def test_two_at_the_same_moment_are_one(engine: Engine, at: datetime) -> None:
     outcomes: list[str] = []
-    other = Thread(target=lambda: outcomes.append(claim(engine, ACT, at)))
+    other = Thread(target=lambda: outcomes.append(claim(engine, ACT, at, alone=False)))
     with UnitOfWork(engine, SYSTEM, at, act=ACT):
         other.start()  # it waits for this transaction, or comes after it
     other.join()
@@ -207,7 +225,7 @@ def test_whoever_presses_while_the_key_is_purged_does_not_act_again(engine: Engi
     assert claim(engine, act, at) == "done"
     for number in range(1, EPOCHS_KEPT):
         purge(engine, at + number * EPOCH_LENGTH)
-    again = Thread(target=lambda: outcomes.append(claim(engine, act, at)))
+    again = Thread(target=lambda: outcomes.append(claim(engine, act, at, alone=False)))
     with UnitOfWork(engine, CLOCK, at + EPOCHS_KEPT * EPOCH_LENGTH) as work:
         connection = work.session.connection()
         assert begin_page_epoch(connection, work.at)

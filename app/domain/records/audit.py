@@ -156,6 +156,9 @@ _SCHEDULE = frozenset({"anchor", "slot"})
 COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.STUDY_LOADED: frozenset({"study"}),
     AuditEvent.CUT_MADE: frozenset({"data_cut"}),
+    AuditEvent.DATA_EXPORTED: frozenset({"data_export"}),
+    AuditEvent.EXPORT_ENDED: frozenset({"data_export"}),
+    AuditEvent.EXPORT_REMOVED: frozenset({"data_export"}),
     AuditEvent.SITE_OPENED: frozenset({"site"}),
     AuditEvent.PACK_IMPORTED: frozenset({"instrument_pack"}),
     AuditEvent.SITE_UPDATED: frozenset({"site"}),

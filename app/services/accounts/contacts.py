@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
@@ -42,8 +43,8 @@ class ContactDetails:
 
 
 def check_contact_address(address: str | None) -> str:
-    """The address as it is kept. Raises Refused: "address_needed", "bad_address"."""
-    kept = (address or "").strip()
+    """The address as it is kept, in Latin letters. Raises Refused: "address_needed", "bad_address"."""
+    kept = narrow_text(address or "")
     if not kept:
         raise Refused("address_needed", field="address")
     if len(kept) > LONGEST_ADDRESS or _EMAIL.fullmatch(kept) is None:

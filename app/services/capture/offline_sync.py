@@ -36,6 +36,9 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.columns import key_of
 
+_LAID_APART = ("arrived_too_late", "already_submitted")
+"""Refusals of a submission whose answers were quarantined."""
+
 
 class SyncOutcome(StrEnum):
     """What became of it: in the draft, the slot's response, or quarantined beside the form."""
@@ -180,7 +183,10 @@ def _submit_draft(
     batch: OfflineBatch,
     incomplete: SyncOutcome,
 ) -> SyncResult:
-    """The draft as the response, because Send was pressed on it; `incomplete` where answers are missing."""
+    """The draft as the response, because Send was pressed on it.
+
+    Where the form is not complete, or takes none any more, its answers are in the draft: `incomplete`.
+    """
     known = submission_context(context, read_own_form(context, slot_id))
     form = SubmittedForm(
         answers=known.rows.answers,
@@ -194,10 +200,5 @@ def _submit_draft(
     try:
         receipt = submit_form(context, slot_id, form, known)
     except Refused as refused:
-        outcomes = {
-            "unanswered": incomplete,
-            "arrived_too_late": SyncOutcome.quarantined,
-            "already_submitted": SyncOutcome.quarantined,
-        }
-        return SyncResult(outcomes[refused.code])
+        return SyncResult(SyncOutcome.quarantined if refused.code in _LAID_APART else incomplete)
     return SyncResult(SyncOutcome.submitted, receipt.out_of_window, receipt.number)

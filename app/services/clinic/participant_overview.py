@@ -163,7 +163,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             worst=read_worst_severities(context, session, plan, [state.slot for state in diary])
             if Permission.SCORES_SEE in may
             else {},
-            waiting_paper=find_waiting_paper(session, plan, participant_id),
+            waiting_paper=find_waiting_paper(session, participant_id),
         )
 
 

@@ -4,9 +4,15 @@ import secrets
 from datetime import datetime
 
 from app.domain.records.acts import KeyedAct, PageKey, page_owner
-from app.services.core.context import ClockContext, ParticipantContext
+from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
-from app.storage.act_keys import begin_page_epoch, purge_act_keys, raise_if_repeated, read_newest_entry
+from app.storage.act_keys import (
+    begin_page_epoch,
+    check_claimable,
+    purge_act_keys,
+    raise_if_repeated,
+    read_newest_entry,
+)
 
 
 def new_page_key(installation: Installation, actor_id: str, at: datetime, seen: int | None = None) -> PageKey:
@@ -37,6 +43,16 @@ def check_repeated(installation: Installation, act: KeyedAct) -> None:
     """Raise ActRepeated for an act that was done already, before anything of it is looked at again."""
     with installation.read() as session:
         raise_if_repeated(session.connection(), act)
+
+
+def check_act(context: StaffContext) -> None:
+    """Refuse an act that could not be claimed now, before something leaves that nobody can call back.
+
+    Raises as `claim_act`; nothing where no page offered it.
+    """
+    if context.act is not None:
+        with context.read() as session:
+            check_claimable(session.connection(), context.act)
 
 
 def get_newest_entry(context: ParticipantContext) -> int:

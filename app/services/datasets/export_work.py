@@ -7,6 +7,7 @@ or not at all, and are removed when they were kept long enough.
 
 import errno
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -40,9 +41,11 @@ from app.services.datasets.recheck import recheck_cut
 from app.storage.queries.datasets.exports import (
     EXPORT_TABLE,
     NOT_ENDED,
+    find_claimed_export,
     find_next_export,
     get_export_work,
     list_expired_exports,
+    list_kept_exports,
     sum_stored_bytes,
 )
 from app.storage.queries.staff import last_day_of, list_grants
@@ -55,6 +58,8 @@ LEASE = timedelta(minutes=10)
 """How long an export is one worker's without any progress; then another may take it up."""
 TRIES = 3
 ARCHIVE = "datasets.zip"
+_FOLDER = re.compile(r"\.?([A-Za-z0-9]{16})(?:\.[0-9]+)?")
+"""How the folder of an export is called, and that of a try: by the export's public id."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -235,22 +240,17 @@ def _check_room(folder: Path, room: int) -> None:
 
 def end_export(context: ClockContext, claimed: ClaimedExport, result: ExportResult) -> None:
     """State the end of an export, in its row and in the study's trail. Raises ClaimLost."""
-    values: dict[str, object] = {
-        "ended_at": context.at,
-        "fault": result.fault or None,
-        "files": list(result.files),
-        "contents": list(result.contents),
-        "sites": None if result.sites is None else list(result.sites),
-        "size": result.size,
-        "kept_until": context.at + KEPT if result.files else None,
-    }
-    mine = (EXPORT_TABLE.c.id == claimed.key) & (EXPORT_TABLE.c.tries == claimed.tries) & NOT_ENDED
     said = {"fault": result.fault} if result.fault else {"size": str(result.size), "sha256": result.sha256}
     with context.unit_of_work() as work:
         chain = study_chain(claimed.study_id)
         work.lock(chain, claimed.study_id)
-        if work.update_bookkeeping(EXPORT_TABLE, mine, values, EXPORT_TABLE.c.id).first() is None:
+        row = find_claimed_export(work.session, claimed.key, claimed.tries)
+        if row is None:
             raise ClaimLost(claimed.public_id)
+        row.ended_at, row.fault = context.at, result.fault or None
+        row.files, row.contents, row.size = list(result.files), list(result.contents), result.size
+        row.sites = None if result.sites is None else list(result.sites)
+        row.kept_until = context.at + KEPT if result.files else None
         work.record(AuditEvent.EXPORT_ENDED, chain, claimed.study_id, changes=_told(claimed.public_id, said))
 
 
@@ -259,18 +259,38 @@ def _told(public_id: str, said: dict[str, str]) -> list[FieldChange]:
 
 
 def remove_old_exports(context: ClockContext) -> int:
-    """Remove the files of exports that were kept long enough; returns of how many."""
+    """State of exports that were kept long enough that they are removed, and remove all files that no export
+    keeps; returns of how many it was stated.
+    """
     with context.read() as session:
         expired = list_expired_exports(session, context.at)
-    for row in expired:
-        if context.installation.export_folder is not None:
-            shutil.rmtree(context.installation.export_folder / row.public_id, ignore_errors=True)
+    for found in expired:
         with context.unit_of_work() as work:
-            chain = study_chain(row.study_id)
-            work.lock(chain, row.study_id)
-            mine = (EXPORT_TABLE.c.id == row.id) & EXPORT_TABLE.c.removed_at.is_(None)
-            values = {"removed_at": context.at}
-            if work.update_bookkeeping(EXPORT_TABLE, mine, values, EXPORT_TABLE.c.id).first() is not None:
+            chain = study_chain(found.study_id)
+            work.lock(chain, found.study_id)
+            row = work.session.get_one(DataExport, found.id)
+            if row.removed_at is None:
+                row.removed_at = context.at
                 gone = _told(row.public_id, {"removed": "files"})
                 work.record(AuditEvent.EXPORT_REMOVED, chain, row.study_id, changes=gone)
+    _sweep(context)
     return len(expired)
+
+
+def _sweep(context: ClockContext) -> None:
+    """Remove every folder of an export that is neither being made nor kept.
+
+    Such are left by a worker that died after it had named a folder, by a file that could not be removed at
+    first, and by a restored database, which knows nothing of later exports.
+    """
+    root = context.installation.export_folder
+    if root is None or not root.is_dir():
+        return
+    named = {path: match[1] for path in root.iterdir() if (match := _FOLDER.fullmatch(path.name))}
+    if not named:
+        return
+    with context.read() as session:
+        kept = list_kept_exports(session, frozenset(named.values()), context.at)
+    for path, public_id in named.items():
+        if public_id not in kept:
+            shutil.rmtree(path, ignore_errors=True)

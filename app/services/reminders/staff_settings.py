@@ -16,6 +16,7 @@ from app.services.accounts.contacts import (
     keep_contact,
     mask_contact,
 )
+from app.services.core.acts import check_act
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan_of
@@ -77,6 +78,7 @@ def change_contact(
         check_contact_address(address),
         check_reason(reason),
     )
+    check_act(context)
     _send_test(context, outbox, participant_id, way, kept)
     with context.unit_of_work() as work:
         participant = _lock(work, participant_id)

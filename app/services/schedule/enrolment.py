@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.plans.plan import ENROLMENT, Owner, Plan, SecondCheck
 from app.domain.plans.windows import local_day
+from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
@@ -18,7 +19,7 @@ from app.services.core.identifiers import new_public_id, new_short_code, new_tok
 from app.services.core.plans import get_plan, get_plan_of
 from app.services.core.throttling import forget_invitation_failures
 from app.services.feed.feed_events import participant_event, raise_version
-from app.services.schedule.anchors import AnchorEntry, enter_anchor
+from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
 from app.services.schedule.next_due import refresh_next_due
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
@@ -45,7 +46,8 @@ class EnrolmentEntry:
     """What is recorded at enrolment. `address` is optional and kept apart, encrypted.
 
     `born_on` is needed where it is the plan's second check, and is nowhere else looked at (PRI-02).
-    `accepts_missed`: whoever enrols has seen which forms a past day makes missed at once.
+    `accepts_missed` is the fingerprint of what a past day does, from the refusal that named the forms which
+    it makes missed at once; "" before anybody saw them.
     """
 
     subject: str
@@ -57,7 +59,7 @@ class EnrolmentEntry:
     channel: ContactChannel | None = None
     address: str | None = None
     born_on: date | None = None
-    accepts_missed: bool = False
+    accepts_missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
 
     Raises Refused: "bad_subject", "subject_of_other_site", "subject_exists", "no_language",
     "date_in_future", "consent_needed", "address_needed", "bad_address", "birth_date_needed",
-    "bad_birth_date", "site_closed", "would_be_missed" naming the forms of a past day unless the entry
-    `accepts_missed`, or as `packs.check_packs`: nobody is enrolled before the words are there.
+    "bad_birth_date", "site_closed", "would_be_missed" naming the forms of a past day and the fingerprint by
+    which an entry `accepts_missed`, or as `packs.check_packs`: nobody is enrolled before the words are there.
     """
     with context.unit_of_work() as work:
         plan = get_plan(context.installation, work.session, site.study_id)
@@ -105,10 +107,22 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         draft = participant_event(participant, version, site, context.actor, change)
         work.publish(site.study_id, draft)
         anchor = AnchorEntry(ENROLMENT, entry.enrolled_on, Owner.site, ENROLLED if registered else None)
-        enter_anchor(context.installation, work, participant, anchor, entry.accepts_missed)
+        _check_shown(context, work, participant, anchor, entry.accepts_missed)
+        enter_anchor(context.installation, work, participant, anchor, confirmed=True)
         if registered:
             refresh_next_due(context.installation.library, work.session, participant, context.at)
         return participant
+
+
+def _check_shown(
+    context: StaffContext, work: UnitOfWork, participant: Participant, anchor: AnchorEntry, accepted: str
+) -> None:
+    """Refuse forms missed at once, unless just this was shown to whoever accepts it."""
+    proposal = preview_anchor(context.installation, work.session, participant, anchor, context.at)
+    shown = fingerprint_consequences(proposal)
+    if proposal.would_be_missed and accepted != shown:
+        slots = [f"{visit} {form}" for visit, form in proposal.would_be_missed]
+        raise Refused("would_be_missed", slots=slots, shown=shown)
 
 
 def require_open_site(work: UnitOfWork, site: Site) -> None:

@@ -57,7 +57,7 @@ def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exempt
     """
     with context.unit_of_work() as work:
         form = lock_form(context, work, participant_id, slot_id)
-        waiting = find_waiting_paper(work.session, form.plan, participant_id)
+        waiting = find_waiting_paper(work.session, participant_id)
         if not is_excusable(form.slot, context.at, waiting):
             raise Refused("not_excusable")
         _check(form.plan, exemption)

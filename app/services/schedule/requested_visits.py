@@ -86,8 +86,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         slots = [slot for slot in asked if slot.visit == visit]
         if not slots:
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in asked))
-        plan = get_plan_of(context.installation, work.session, participant)
-        waiting = find_waiting_paper(work.session, plan, key_of(participant))
+        waiting = find_waiting_paper(work.session, key_of(participant))
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())

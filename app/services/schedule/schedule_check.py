@@ -43,7 +43,7 @@ def list_schedule_faults(
     anchors = current_anchors(session, key_of(participant))
     slots = list_slots(session, key_of(participant))
     changes = propose_schedule(session, library, plan, participant, slots, anchors, at).changes
-    waiting = find_waiting_paper(session, plan, key_of(participant))
+    waiting = find_waiting_paper(session, key_of(participant))
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
     return tuple(find_schedule_faults(plan, anchors, standing, changes, at))
 

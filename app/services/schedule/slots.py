@@ -130,13 +130,12 @@ def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDa
     return anchors
 
 
-def find_waiting_paper(session: Session, plan: Plan, participant_id: int) -> frozenset[int]:
+def find_waiting_paper(session: Session, participant_id: int) -> frozenset[int]:
     """The participant's forms of which one of two paper entries was made, or two that differ.
 
     Nobody may take such a form away, as if nobody had begun it: the pair could then only be set aside.
+    Whether two are asked for is said by the version of the form, not by that of its participant.
     """
-    if not plan.double_paper_entry:
-        return frozenset()
     waiting = select(PaperEntry.slot_id).where(PaperEntry.participant_id == participant_id, *paper_waits())
     return frozenset(session.exec(waiting))
 
@@ -159,7 +158,7 @@ def propose_schedule(
 
     A form of an earlier version of the plan is where that version has it.
     """
-    waiting = find_waiting_paper(session, plan, key_of(participant))
+    waiting = find_waiting_paper(session, key_of(participant))
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
     kept = [form for form in standing if form.stays_earlier(plan.version)]
     return _propose(library, plan, participant, slots, anchors, standing, kept, at)

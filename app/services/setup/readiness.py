@@ -13,6 +13,7 @@ from app.services.setup.packs import list_all_pack_statuses, packs_needing_atten
 from app.storage.database.limits import CONNECTIONS_OF_A_PROCESS, count_available_connections
 from app.storage.revisions import current_revision, head_revision
 from app.storage.tables.feed import FeedHead
+from app.storage.tables.studies import PlanAmendment, Study
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """Beyond this the database's clock and ours disagree, and windows would open and close wrongly."""
@@ -24,21 +25,34 @@ ALARM_STANDS = timedelta(hours=24)
 def find_readiness_faults(installation: Installation, at: datetime) -> list[str]:
     """What keeps it from serving; empty when it is ready.
 
-    "database", "revision", "clock", "head_file" (unreadable), or "feed_rewound": the database is older than
-    what clients have read, until the restore is marked.
+    "database", "revision", "clock", "head_file" (unreadable), "feed_rewound": the database is older than what
+    clients have read, until the restore is marked; or "plan": a study follows a version, or has followed one,
+    that the definitions of this process do not have.
     """
     try:
         current = current_revision(installation.engine) == _needed()
         apart = abs(_database_clock(installation) - at)
         rewound = current and bool(find_rewound_studies(installation))
+        lacking = current and _lacks_plans(installation)
     except DatabaseUnavailable:
         return ["database"]
     except (Refused, OSError):
         return ["head_file"]
     # While our own clock is not trusted it goes on by itself, and the database's says nothing of it.
     wrong_clock = apart > CLOCK_TOLERANCE and not installation.clock_watch.untrusted
-    faults = {"revision": not current, "clock": wrong_clock, "feed_rewound": rewound}
+    faults = {"revision": not current, "clock": wrong_clock, "feed_rewound": rewound, "plan": lacking}
     return [name for name, wrong in faults.items() if wrong]
+
+
+def _lacks_plans(installation: Installation) -> bool:
+    """Whether forms are of a version that is not here: after an amendment before all processes read it."""
+    earlier = sa.select(col(Study.code), col(PlanAmendment.from_version)).join(
+        PlanAmendment, col(PlanAmendment.study_id) == col(Study.id)
+    )
+    followed = sa.select(col(Study.code), col(Study.plan_version)).union(earlier)
+    with installation.read() as session:
+        rows = session.connection().execute(followed).all()
+    return any((code, version) not in installation.library.plans for code, version in rows)
 
 
 def require_current_revision(installation: Installation) -> None:

@@ -64,9 +64,9 @@ class DataCut(SQLModel, table=True):
 class DataExport(SQLModel, table=True):
     """An export of a cut that somebody requested, and the queue of those that are still to be made.
 
-    Technical: the request, its end and its removal are entries of the study's trail. `scopes` are those of an
-    EDC's token, None of staff. `lease_until` is the moment before which nobody else takes it up; `tries`
-    counts how often somebody did. `contents` and `sites` say what its files hold; no `sites` are all.
+    Its request, its end and its removal are entries of the study's trail. `scopes` are those of an EDC's
+    token, None of staff. `lease_until` is the moment before which nobody else takes it up; `tries` counts how
+    often somebody did. `contents` and `sites` say what its files hold; no `sites` are all.
     """
 
     __tablename__ = "data_export"

@@ -24,9 +24,17 @@ def check_version(context: StaffContext, study: Study, present: Plan, plan: Plan
     """
     if plan.draft and study.mode is not StudyMode.DEMO:
         raise Refused("draft_plan", plan=f"{plan.id}@{plan.version}")
-    if _numbers(plan.version) < _numbers(present.version):
-        raise Refused("older_plan", version=plan.version, present=present.version)
+    check_newer(plan, present.version)
     check_packs(context.installation, plan, context.at)
+
+
+def check_newer(plan: Plan, present: str) -> None:
+    """Refuse to go back to an older version, also where two amendments run side by side.
+
+    Raises Refused("older_plan").
+    """
+    if _numbers(plan.version) < _numbers(present):
+        raise Refused("older_plan", version=plan.version, present=present)
 
 
 def check_fits(session: Session, study_id: int, followed: Iterable[Plan], plan: Plan) -> None:

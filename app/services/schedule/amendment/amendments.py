@@ -17,7 +17,7 @@ from app.domain.refusal import Refused
 from app.domain.report.spreads import visit_order
 from app.services.core.context import StaffContext
 from app.services.core.plans import list_plans
-from app.services.schedule.amendment.amendment_checks import check_fits, check_version
+from app.services.schedule.amendment.amendment_checks import check_fits, check_newer, check_version
 from app.services.schedule.slots import (
     ScheduleProposal,
     apply_proposal,
@@ -139,8 +139,8 @@ def follow_amendment(
 ) -> ParticipantMove | None:
     """Let one participant follow the version; None for one who does already.
 
-    Their forms change, the feed is told and the trail has it in one transaction. Raises
-    Refused("would_be_missed") naming the forms, unless `confirmed`.
+    Their forms change, the feed is told and the trail has it in one transaction. Raises Refused:
+    "would_be_missed" naming the forms, unless `confirmed`; "older_plan" for one who follows a later version.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
@@ -148,6 +148,7 @@ def follow_amendment(
         participant = work.session.get_one(Participant, participant_id)
         if participant.plan_version == amendment.plan.version:
             return None
+        check_newer(amendment.plan, participant.plan_version)
         proposal = _propose(context, work.session, amendment, participant)
         proposal.confirm(confirmed)
         work.record(AuditEvent.PLAN_FOLLOWED, chain, reason=check_reason(reason))

@@ -1,6 +1,6 @@
 """Requested exports: the queue of those to be made, and what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -72,6 +72,19 @@ def find_next_export(session: Session, at: datetime) -> DataExport | None:
     """The oldest export that nobody makes; None where nothing waits."""
     statement = select(DataExport).where(NOT_ENDED, col(DataExport.lease_until) <= at)
     return session.exec(statement.order_by(col(DataExport.id)).limit(1)).one_or_none()
+
+
+def find_claimed_export(session: Session, key: int, tries: int) -> DataExport | None:
+    """The export of this claim, locked; None where it ended, or is another worker's."""
+    statement = select(DataExport).where(DataExport.id == key, DataExport.tries == tries, NOT_ENDED)
+    return session.exec(statement.with_for_update()).one_or_none()
+
+
+def list_kept_exports(session: Session, public_ids: Collection[str], at: datetime) -> frozenset[str]:
+    """Those of these exports that are still to be made, or whose files are kept."""
+    kept = sa.or_(NOT_ENDED, sa.and_(col(DataExport.kept_until) > at, col(DataExport.removed_at).is_(None)))
+    named = select(DataExport.public_id).where(col(DataExport.public_id).in_(public_ids), kept)
+    return frozenset(session.exec(named))
 
 
 def list_expired_exports(session: Session, at: datetime) -> Sequence[DataExport]:
