@@ -27,7 +27,7 @@ def named(code: str) -> str:
     return ODDITY_TOML.replace('code = "note"', f'code = "{code}"')
 
 
-@pytest.mark.parametrize("code", sorted(RESERVED_CODES | {BLANK_PREFIX + "a", BLANK_PREFIX + "note"}))
+@pytest.mark.parametrize("code", sorted(RESERVED_CODES | {BLANK_PREFIX + "a", BLANK_PREFIX + "note", "rest"}))
 def test_a_reserved_code_is_refused(code: str) -> None:
     with pytest.raises(BadDefinition, match="name of a field that is no answer") as refused:
         parse_instrument(named(code), "f")

@@ -43,7 +43,7 @@ def read_cells(instrument: Instrument, cells: list[str]) -> dict[str, AnswerValu
 
 
 def test_the_registry_names_what_an_instrument_may_say() -> None:
-    assert ALGORITHM_NAMES == ("eortc-linear 1.0", "worst-of 1.0", NO_ALGORITHM)
+    assert ALGORITHM_NAMES == ("eortc-linear 1.0", "level-sum 1.0", "worst-of 1.0", NO_ALGORITHM)
     assert all(find_algorithm(name).name == name for name in ALGORITHM_NAMES if name != NO_ALGORITHM)
     assert score_answers(DIARY, {"any_symptom": 0}) == ()
 
@@ -107,7 +107,7 @@ def test_what_conditions_do_not_ask_counts_as_neither_asked_nor_answered() -> No
     assert never["WORST"].asked == 2
 
 
-@pytest.mark.parametrize("algorithm", ["eortc-linear 1.0", "worst-of 1.0"])
+@pytest.mark.parametrize("algorithm", ["eortc-linear 1.0", "level-sum 1.0", "worst-of 1.0"])
 def test_a_scale_whose_items_the_plan_leaves_out_was_not_administered(algorithm: str) -> None:
     instrument = replace(ODDITY, algorithm=algorithm)
     scores = by_code(instrument, {"a": 2, "b": 1, "c": 0, "f": 5}, "d", "e")
@@ -121,6 +121,18 @@ def test_items_may_be_numbered_on_from_another_instrument() -> None:
     scorer = compile_row_scorer(BURDEN)
     assert scorer.columns == ("BURDEN", "UNREST", "DAY", "WORST")
     assert scorer.row(["0", "4", "4", "4", "x"]) == (["0", "0", "", "0"], ("day",))
+
+
+def test_a_sum_of_levels_is_prorated_into_its_own_range_and_may_be_summed_again() -> None:
+    instrument = replace(BURDEN, algorithm="level-sum 1.0")
+    scores = by_code(instrument, {"often": 1, "strong": 3, "hinders": None, "calm": 1, "day": 7})
+    assert (scores["BURDEN"].value, scores["BURDEN"].status) == (6, ScoreStatus.PRORATED)
+    assert (scores["UNREST"].value, scores["DAY"].value) == (3, 7)
+    parts = replace(BURDEN.scales[-1], parts=("BURDEN",), minimum=1)
+    summed = by_code(replace(instrument, scales=(*BURDEN.scales[:3], parts)), {"often": 1, "strong": 3})
+    assert (summed["WORST"].value, summed["WORST"].status) == (6, ScoreStatus.PRORATED)
+    nothing = by_code(replace(instrument, scales=(*BURDEN.scales[:3], parts)), {})
+    assert (nothing["WORST"].value, nothing["WORST"].status) == (None, ScoreStatus.TOO_FEW)
 
 
 @pytest.mark.parametrize("number", [43, 42, 1])

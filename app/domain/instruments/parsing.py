@@ -136,12 +136,9 @@ def _item(
         section.refuse("code", code, "each item code once")
     if is_reserved(code):
         section.refuse("code", code, "another code: this one is the name of a field that is no answer")
-    number = section.integer("number", 1, LARGEST_NUMBER)
-    last = max((item.number for item in earlier.values()), default=0)
-    if number <= last:
-        section.refuse("number", number, f"more than {last}: the numbers of items rise in their order")
     way = ways[section.choice("labels", ways.keys())]
     condition = _condition(section, earlier)
+    number = _number(section, condition, earlier)
     skippable = section.flag("skippable", True)
     box = _box(section, code, condition, earlier)
     return Item(
@@ -178,6 +175,20 @@ def _lists(
     if not plain or skippable or any(item.lists for item in earlier.values()):
         section.refuse("list", True, "one item: a choice of 0 and 1, without a condition, skippable = false")
     return True
+
+
+def _number(section: TomlSection, condition: Condition | None, earlier: Mapping[str, Item]) -> int:
+    """The question's number, which a later part of it, one that depends on an earlier one, repeats."""
+    number = section.integer("number", 1, LARGEST_NUMBER)
+    last = max((item.number for item in earlier.values()), default=0)
+    part = condition is not None and earlier[condition.item].number == number and section.has("cdisc")
+    if number < last or (number == last and not part):
+        section.refuse(
+            "number",
+            number,
+            f"more than {last}; only a part with a code of its own and a condition repeats it",
+        )
+    return number
 
 
 def _box(section: TomlSection, code: str, condition: Condition | None, earlier: Mapping[str, Item]) -> str:

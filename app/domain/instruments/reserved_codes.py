@@ -22,4 +22,7 @@ RESERVED_CODES = FORM_CONTROLS | SCRIPT_PROPERTIES | {FLAGS_COLUMN}
 
 def is_reserved(code: str) -> bool:
     """Whether an item of this code would be mistaken for something else, so that an answer got lost."""
-    return code in RESERVED_CODES or code.startswith((BLANK_PREFIX, TICK_PREFIX))
+    marked = {BLANK_PREFIX + code, TICK_PREFIX + code}  # of `rest`, what says that all the rest is left blank
+    return (
+        code in RESERVED_CODES or code.startswith((BLANK_PREFIX, TICK_PREFIX)) or bool(marked & FORM_CONTROLS)
+    )

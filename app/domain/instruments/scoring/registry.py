@@ -12,6 +12,7 @@ from app.domain.instruments.responses import (
     validate_answer,
 )
 from app.domain.instruments.scoring.eortc import EortcLinear
+from app.domain.instruments.scoring.level_sum import LevelSum
 from app.domain.instruments.scoring.score import ScaleScore, Score
 from app.domain.instruments.scoring.worst_of import WorstOf
 
@@ -39,7 +40,7 @@ class ScoringAlgorithm(Protocol):
         """The score of a summary, from those of `scale.parts` in their order."""
 
 
-_ALGORITHMS: tuple[ScoringAlgorithm, ...] = (EortcLinear(), WorstOf())
+_ALGORITHMS: tuple[ScoringAlgorithm, ...] = (EortcLinear(), LevelSum(), WorstOf())
 _BY_NAME: Mapping[str, ScoringAlgorithm] = {each.name: each for each in _ALGORITHMS}
 ALGORITHM_NAMES = (*_BY_NAME, NO_ALGORITHM)
 """What may stand under `algorithm` in an instrument.toml."""
