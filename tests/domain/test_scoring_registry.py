@@ -126,11 +126,11 @@ def test_items_may_be_numbered_on_from_another_instrument() -> None:
 def test_a_sum_of_levels_is_prorated_into_its_own_range_and_may_be_summed_again() -> None:
     instrument = replace(BURDEN, algorithm="level-sum 1.0")
     scores = by_code(instrument, {"often": 1, "strong": 3, "hinders": None, "calm": 1, "day": 7})
-    assert (scores["BURDEN"].value, scores["BURDEN"].status) == (6, ScoreStatus.PRORATED)
-    assert (scores["UNREST"].value, scores["DAY"].value) == (3, 7)
+    assert (scores["BURDEN"].value, scores["BURDEN"].status) == (Fraction(6), ScoreStatus.PRORATED)
+    assert (scores["UNREST"].value, scores["DAY"].value) == (Fraction(3), Fraction(7))
     parts = replace(BURDEN.scales[-1], parts=("BURDEN",), minimum=1)
     summed = by_code(replace(instrument, scales=(*BURDEN.scales[:3], parts)), {"often": 1, "strong": 3})
-    assert (summed["WORST"].value, summed["WORST"].status) == (6, ScoreStatus.PRORATED)
+    assert (summed["WORST"].value, summed["WORST"].status) == (Fraction(6), ScoreStatus.PRORATED)
     nothing = by_code(replace(instrument, scales=(*BURDEN.scales[:3], parts)), {})
     assert (nothing["WORST"].value, nothing["WORST"].status) == (None, ScoreStatus.TOO_FEW)
 

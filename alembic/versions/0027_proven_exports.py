@@ -7,8 +7,8 @@ the clock.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 
 
 def upgrade() -> None:
