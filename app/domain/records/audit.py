@@ -53,6 +53,7 @@ class AuditEvent(StrEnum):
     BODY_CONTRADICTED = "edc:body:contradicted"
     CONTACT_REVEALED = "site:contact:revealed"
     CONTACT_CHANGED = "site:contact:changed"
+    CONTACT_REMOVED = "site:contact:removed"
     ADDRESS_CODE_ISSUED = "participant:contact:code"
     ADDRESS_CODE_UNSENT = "participant:contact:unsent"
     ADDRESS_CODE_REFUSED = "participant:contact:refused"

@@ -51,6 +51,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.TEXT_SIZE_CHANGED: frozenset({"participant"}),
     AuditEvent.REMINDERS_CHANGED: frozenset({"participant"}),
     AuditEvent.CONTACT_CHANGED: frozenset({"contact", "participant"}),
+    AuditEvent.CONTACT_REMOVED: frozenset({"contact", "participant"}),
     AuditEvent.ADDRESS_CODE_ISSUED: frozenset({"address_claim"}),
     AuditEvent.ADDRESS_CODE_UNSENT: frozenset({"address_claim"}),
     AuditEvent.ADDRESS_VERIFIED: frozenset({"contact", "address_claim", "participant"}),
