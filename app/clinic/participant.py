@@ -127,6 +127,7 @@ NOTICES = (
     "sheet",
     "contact",
     "new_contact",
+    "no_contact",
     "paused",
     "unpaused",
 )

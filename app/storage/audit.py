@@ -17,7 +17,6 @@ from sqlmodel import col
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import (
-    COVERS,
     AuditEvent,
     ChainEntry,
     FieldChange,
@@ -25,6 +24,7 @@ from app.domain.records.audit import (
     link_entry,
 )
 from app.storage.engine import WriteRefused, allow_writes
+from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import RowFact, spell_facts
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.audit import AuditChain, AuditEntry

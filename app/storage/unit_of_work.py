@@ -21,7 +21,6 @@ from sqlmodel import Session, SQLModel, col, select
 from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import (
-    COVERS,
     GENESIS,
     AuditEvent,
     FieldChange,
@@ -38,6 +37,7 @@ from app.storage.audit import (
 )
 from app.storage.engine import WriteRefused, allow_writes, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
+from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import FactKey, RowFact, flushed_row_fact, new_row_fact
 from app.storage.row_changes import (
     chain_of_row,

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.records.audit import (
-    COVERS,
     GENESIS,
     AuditEvent,
     ChainEntry,
@@ -23,6 +22,7 @@ from app.domain.records.audit import (
     salted_digest,
     sha256_hex,
 )
+from app.storage.proof.event_tables import COVERS
 
 AT = datetime(2026, 3, 5, 2, 0, 0, 123456, tzinfo=UTC)
 

@@ -13,6 +13,11 @@ def _new_contact(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.NEW_CONTACT, body=typed, other=typed | {"reason": "moved"})
 
 
+def _no_contact(sites: SiteFixture) -> Press:
+    typed = {"reason": "does not want to be written to"}
+    return press_as_staff(sites, urls.REMOVED_CONTACT, body=typed, other={"reason": "moved"})
+
+
 def _pause(sites: SiteFixture) -> Press:
     typed = {"until": START.date().isoformat(), "reason": "is in hospital"}
     return press_as_staff(sites, urls.STAFF_PAUSE, body=typed, other=typed | {"reason": "is abroad"})
@@ -25,6 +30,7 @@ def _pause_end(sites: SiteFixture) -> Press:
 
 REACHING_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.NEW_CONTACT): _new_contact,
+    ("POST", urls.REMOVED_CONTACT): _no_contact,
     ("POST", urls.STAFF_PAUSE): _pause,
     ("POST", urls.STAFF_PAUSE_END): _pause_end,
 }

@@ -53,5 +53,11 @@ def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: Clinic
     assert ended == [f"{clinic.url}?done=unpaused", clinic.url]
     context = StaffContext(clinic.person.installation, clinic.person.nurse, START)
     assert get_participant_reach(context, who).paused_until is None
+    refused = nurse.post(f"{url}/contact/remove", data={"reason": " "})
+    assert (refused.status_code, 'href="#removal-reason"' in refused.text) == (422, True)
+    removed = nurse.post(f"{url}/contact/remove", data={"reason": "wants none"})
+    assert "The contact details are removed." in nurse.get(removed.headers["location"]).text
+    assert "There is no address for this person." in nurse.get(url).text
+    assert "Remove the contact details" not in nurse.get(url).text
     monitor = clinic.browser(Role.MONITOR)
     assert {monitor.get(url).status_code, monitor.post(f"{url}/pause").status_code} == {404}

@@ -13,8 +13,9 @@ from app.clinic.records.event_words import EVENT_WORDS, OTHER_EVENT, name_event
 from app.clinic.trail.field_words import FIELD_WORDS
 from app.domain.desk.trail import TrailChange, TrailKind, find_trail_kind, list_trail_events
 from app.domain.records.access import Role
-from app.domain.records.audit import COVERS, AuditEvent
+from app.domain.records.audit import AuditEvent
 from app.services.clinic.trail import entries
+from app.storage.proof.event_tables import COVERS
 from app.storage.row_changes import NOT_AUDITED, TECHNICAL_TABLES
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata

@@ -198,7 +198,11 @@ def test_what_no_passkey_of_this_account_and_site_signed_is_wrong(owner: Owner) 
     ):
         assert refused(partial(owner.show, broken, half)) in ("wrong_passkey", "throttled")
     assert desk.reasons(AuditEvent.STAFF_SIGN_IN_REFUSED)[0] == "passkey"
-    desk.later(hours=2)
+
+
+@pytest.mark.req("IAM-12")
+def test_wrong_answers_count_with_wrong_codes(owner: Owner) -> None:
+    desk, key, half = owner.desk, owner.key, owner.half()
     for _try in range(TRIES):
         half = owner.half()
         assert refused(partial(owner.show, "{}", half)) == "wrong_passkey"

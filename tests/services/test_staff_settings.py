@@ -12,7 +12,9 @@ from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.notify.channel import SendFailed, Unconfirmed
+from app.services.accounts.contacts import reveal_contact
 from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -23,10 +25,12 @@ from app.services.reminders.staff_settings import (
     end_pause,
     get_participant_reach,
     pause_for_participant,
+    remove_contact,
 )
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import add_participant
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
 from app.web.acts import ACTS
 from app.web.urls import NEW_CONTACT
@@ -133,6 +137,35 @@ def test_who_had_no_address_is_reminded_from_then_on_and_nobody_is_who_has_left(
     assert refused(lambda: change_contact(context, outbox(server), unasked, "email", NEW, "moved")) == (
         "consent_needed"
     )
+
+
+@pytest.mark.req("PRI-01", "AUD-01")
+def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
+    lone_installation: Installation, lone_site: Site
+) -> None:
+    person, server = come_to_evening(lone_installation, lone_site), MailServer()
+    context, who = desk(person)
+    other = desk(enrolled(lone_installation, lone_site, "0571-002"))
+    assert refused(lambda: remove_contact(*other, "moved")) == "no_contact"
+    assert refused(lambda: remove_contact(context, who, " ")) == "reason_needed"
+    remove_contact(context, who, " wants no letters ")
+    assert refused(lambda: remove_contact(context, who, "again")) == "no_contact"
+    assert refused(lambda: reveal_contact(context, who)) == "no_contact"
+    reach = get_participant_reach(context, who)
+    assert (reach.contact, reach.entered_on, reach.wanted) == (None, None, False)
+    assert get_participant_overview(context, who).contact is None
+    assert reasons(lone_installation, AuditEvent.CONTACT_REMOVED) == [(person.nurse.id, "wants no letters")]
+    clock = ClockContext(lone_installation, EVENING)
+    assert [deliver_message(clock, outbox(server), each) for each in claim_messages(clock)] == ["dropped"]
+    assert server.letters == []
+    assert messages(lone_installation)[0].failure == "not_wanted"
+    assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)
+    assert list(find_stale_next_due(clock)) == []
+    change_contact(context, outbox(server), who, "email", NEW, "has an address again")
+    assert get_participant_reach(context, who).wanted
+    with lone_installation.read() as session:
+        assert session.get_one(Contact, who).address_sealed
+    assert verify_trail(lone_installation) == []
 
 
 @pytest.mark.req("PRI-03", "AUD-01")

@@ -14,6 +14,7 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.BODY_CONTRADICTED: N_("The EDC sent something that contradicts what is stored"),
     Event.CONTACT_REVEALED: N_("Contact details shown in full"),
     Event.CONTACT_CHANGED: N_("Contact details changed"),
+    Event.CONTACT_REMOVED: N_("Contact details removed"),
     Event.ADDRESS_CODE_ISSUED: N_("Code sent to an address that the participant entered"),
     Event.ADDRESS_CODE_UNSENT: N_("The code for the participant's address could not be sent"),
     Event.ADDRESS_CODE_REFUSED: N_("Wrong code for the participant's address"),

@@ -22,9 +22,10 @@ from app.services.reminders.staff_settings import (
     end_pause,
     get_participant_reach,
     pause_for_participant,
+    remove_contact,
 )
 from app.web.form_fields import ActCode, ActWords
-from app.web.urls import NEW_CONTACT, REACHING, STAFF_PAUSE, STAFF_PAUSE_END
+from app.web.urls import NEW_CONTACT, REACHING, REMOVED_CONTACT, STAFF_PAUSE, STAFF_PAUSE_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ReachingPage:
     may_change: bool
     typed: Mapping[str, str]
     until: TypedDay = NOTHING_TYPED
-    failed: str = ""  # "" | "contact" | "pause"
+    failed: str = ""  # "" | "contact" | "removal" | "pause"
     field: str = ""
     error: str = ""
 
@@ -64,6 +65,7 @@ CONTACT_LABELS = {
     "address": N_("E-mail address"),
     "reason": N_("Why it changes"),
 }
+REMOVAL_LABELS = {"reason": N_("Why they are removed")}
 PAUSE_LABELS = {"until": N_("Pause reminders until the end of"), "reason": N_("Why they are paused")}
 
 router = APIRouter(include_in_schema=False)
@@ -84,6 +86,16 @@ def change_participant_contact(
     except Refused as refused:
         typed = {"channel": channel, "address": address, "reason": reason}
         return _refuse(desk, "contact", replace(_page(desk), typed=typed), refused, CONTACT_LABELS)
+    return desk.finish()
+
+
+@router.post(REMOVED_CONTACT)
+def remove_participant_contact(desk: PermittedRequest, reason: ActWords = "") -> Response:
+    try:
+        remove_contact(desk.context, desk.participant.participant_id, reason)
+    except Refused as refused:
+        page = replace(_page(desk), typed={"reason": reason})
+        return _refuse(desk, "removal", page, refused, REMOVAL_LABELS)
     return desk.finish()
 
 

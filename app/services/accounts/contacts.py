@@ -73,11 +73,17 @@ def keep_contact(
     contact.recorded_at, contact.entered_by = work.at, entered_by
 
 
+def find_contact(session: Session, participant_id: int) -> Contact | None:
+    """Where a participant is reached; None for whom no address is stored, or it was removed."""
+    contact = session.get(Contact, participant_id)
+    return contact if contact is not None and contact.address_sealed else None
+
+
 def get_masked_contact(
     installation: Installation, session: Session, participant_id: int
 ) -> ContactDetails | None:
     """The contact with most of its address hidden; None where none is stored."""
-    contact = session.get(Contact, participant_id)
+    contact = find_contact(session, participant_id)
     return None if contact is None else mask_contact(installation, contact)
 
 
@@ -114,7 +120,7 @@ def reveal_contact(context: StaffContext, participant_id: int) -> ContactDetails
     Raises Refused("no_contact").
     """
     with context.unit_of_work() as work:
-        contact = work.session.get(Contact, participant_id)
+        contact = find_contact(work.session, participant_id)
         if contact is None:
             raise Refused("no_contact")
         work.record(AuditEvent.CONTACT_REVEALED, participant_chain(participant_id))

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.audit import (
-    COVERS,
     GENESIS,
     ChainEntry,
     IntegrityFault,
@@ -39,6 +38,7 @@ from app.services.audit.record_replay import Replay, split_facts, unknown_row
 from app.services.audit.score_check import ScoreCheck
 from app.services.core.installation import Installation
 from app.storage.proof.database_guards import find_guard_faults
+from app.storage.proof.event_tables import COVERS
 from app.storage.proof.record_rows import (
     SHARED,
     list_shared_rows,

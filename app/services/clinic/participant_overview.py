@@ -183,7 +183,11 @@ def _read_participant(
         select(Participant, Site, Contact, Study)
         .join(Site, col(Site.id) == col(Participant.site_id))
         .join(Study, col(Study.id) == col(Participant.study_id))
-        .join(Contact, col(Contact.participant_id) == col(Participant.id), isouter=True)
+        .join(
+            Contact,
+            (col(Contact.participant_id) == col(Participant.id)) & (col(Contact.address_sealed) != ""),
+            isouter=True,
+        )
         .where(Participant.id == participant_id)
     )
     participant, site, contact, study = session.exec(statement).one()

@@ -197,7 +197,9 @@ def _next_at(session: Session, participant: ParticipantSession, at: datetime) ->
     opening = sa.select(sa.func.min(col(Slot.opens_at))).where(
         col(Slot.participant_id) == col(Participant.id), col(Slot.excused).is_(None), col(Slot.opens_at) > at
     )
-    reached = sa.exists().where(col(Contact.participant_id) == col(Participant.id))
+    reached = sa.exists().where(
+        col(Contact.participant_id) == col(Participant.id), col(Contact.address_sealed) != ""
+    )
     statement = sa.select(Participant, opening.scalar_subquery().label("next_at"), reached.label("reached"))
     row = session.execute(statement.where(col(Participant.id) == participant.participant_id)).one()
     if participant.exit_kind is not None or row.next_at is None:

@@ -19,6 +19,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.publication import SlotChange
 from app.domain.plans.reminders import find_due_reminder, plan_reminders
 from app.domain.records.audit import AuditEvent
+from app.services.accounts.contacts import find_contact
 from app.services.audit.audit_seals import day_to_seal
 from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
@@ -34,7 +35,7 @@ from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.capture import ALERT_WAKING, Alert
 from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
-from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
@@ -180,7 +181,7 @@ class _ParticipantRun:
 
     def _remind(self) -> int:
         session, at = self.work.session, self.work.at
-        contact = session.get(Contact, self.participant.id)
+        contact = find_contact(session, key_of(self.participant))
         channel = contact.channel if contact else NO_CHANNEL
         wish, sent, queued = reminder_preference(self.participant), used_up_kinds(session, self.slots), 0
         for slot in self.slots:

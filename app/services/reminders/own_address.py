@@ -15,6 +15,7 @@ from app.services.accounts.contacts import (
     ContactChannel,
     check_contact_address,
     check_reachable,
+    find_contact,
     keep_contact,
     mask_address,
     read_contact,
@@ -28,7 +29,7 @@ from app.services.reminders.reminder_texts import AddressCode
 from app.services.schedule.next_due import refresh_next_due
 from app.storage.queries.participants import get_site
 from app.storage.row_changes import participant_chain
-from app.storage.tables.participants import AddressClaim, Contact, Participant
+from app.storage.tables.participants import AddressClaim, Participant
 from app.storage.unit_of_work import UnitOfWork
 
 CODE_LIFE = timedelta(hours=1)
@@ -126,7 +127,7 @@ def _take_over(
     """Write to the claimed address from now on, and to no other."""
     check_reachable(participant)
     who = context.participant.participant_id
-    participant.reminders_wanted |= work.session.get(Contact, who) is None
+    participant.reminders_wanted |= find_contact(work.session, who) is None
     keep_contact(
         context.installation, work, who, _WAY, context.installation.secret_box.decrypt(claim.address_sealed)
     )
@@ -137,7 +138,7 @@ def _take_over(
 def _check_new(context: ParticipantContext, session: Session, address: str) -> None:
     participant = session.get_one(Participant, context.participant.participant_id)
     check_reachable(participant)
-    contact = session.get(Contact, participant.id)
+    contact = find_contact(session, context.participant.participant_id)
     if contact is not None:
         present = read_contact(context.installation, contact)
         if (present.channel, present.address) == (_WAY.value, address):
@@ -179,7 +180,7 @@ def _keep_claim(context: ParticipantContext, work: UnitOfWork, address: str, cod
 
 def _check_in_force(session: Session, claim: AddressClaim) -> None:
     """A used code is right once more only while the address that it verified is the participant's."""
-    contact = session.get(Contact, claim.participant_id)
+    contact = find_contact(session, claim.participant_id)
     if contact is None or contact.recorded_at != claim.closed_at:
         raise Refused("code_expired", field="code")
 

@@ -30,6 +30,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.notify.breaker import CircuitBreaker
 from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfirmed
+from app.services.accounts.contacts import find_contact
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.reminders.form_reminders import LEFT, count_form_reminders
@@ -41,7 +42,7 @@ from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import table_of
 from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
-from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -114,7 +115,7 @@ def _judge_reminder(
     """A reminder in its participant's language, or why it is owed no more."""
     slot = work.session.get_one(Slot, message.slot_id)
     participant = work.session.get_one(Participant, message.participant_id)
-    contact = work.session.get(Contact, message.participant_id)
+    contact = find_contact(work.session, message.participant_id)
     channel = outbox.channels.get(contact.channel) if contact else None
     reason = _no_longer_owed(message, slot, participant, context.at)
     reason = reason or _not_offered(context, work, slot, participant)

@@ -9,14 +9,14 @@ from app.domain.plans.windows import ONE_DAY, local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
-from app.services.accounts.contacts import get_masked_contact
+from app.services.accounts.contacts import find_contact, get_masked_contact
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.services.schedule.next_due import refresh_next_due
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 
 HOURS = tuple(f"{hour:02}:00" for hour in range(8, 22))
@@ -124,7 +124,7 @@ def _held(work: UnitOfWork, visitor: ParticipantSession) -> Participant:
 
 
 def _can_be_reached(session: Session, participant: Participant) -> bool:
-    return participant.consent_version is not None and session.get(Contact, participant.id) is not None
+    return participant.consent_version is not None and find_contact(session, key_of(participant)) is not None
 
 
 def _wake(installation: Installation, work: UnitOfWork, participant: Participant) -> None:

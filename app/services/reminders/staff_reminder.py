@@ -7,7 +7,7 @@ from app.domain.plans.reminders import StaffReminderRefusal, check_staff_reminde
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import WINDOW_MOVED
 from app.domain.refusal import Refused
-from app.services.accounts.contacts import ContactChannel
+from app.services.accounts.contacts import ContactChannel, find_contact
 from app.services.core.context import StaffContext
 from app.services.reminders.due_slots import build_message
 from app.services.reminders.form_reminders import count_form_reminders
@@ -16,6 +16,7 @@ from app.services.schedule.slots import lock_form
 from app.services.setup.packs import check_form_wording
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain
+from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
@@ -49,7 +50,7 @@ def find_staff_reminder_refusal(context: StaffContext, participant_id: int, slot
 
 def _check(context: StaffContext, session: Session, participant: Participant, slot: Slot) -> Contact:
     """The address to which a reminder of this form may go now; raises Refused."""
-    contact = session.get(Contact, participant.id)
+    contact = find_contact(session, key_of(participant))
     if contact is None or contact.channel not in tuple(ContactChannel):
         raise Refused(StaffReminderRefusal.REMINDERS_NOT_WANTED.value)
     refusal = check_staff_reminder(

@@ -13,6 +13,7 @@ from app.services.accounts.contacts import (
     ContactDetails,
     check_contact_address,
     check_reachable,
+    find_contact,
     keep_contact,
     mask_contact,
 )
@@ -26,7 +27,7 @@ from app.services.schedule.next_due import refresh_next_due
 from app.services.schedule.reminder_preference import lasting_pause, wants_reminders
 from app.storage.queries.participants import get_site
 from app.storage.row_changes import participant_chain
-from app.storage.tables.participants import Contact, Participant
+from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 
 LONGEST_STAFF_PAUSE_DAYS = 28
@@ -49,7 +50,7 @@ def get_participant_reach(context: StaffContext, participant_id: int) -> Partici
     """How this participant is reached now."""
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        contact = session.get(Contact, participant_id)
+        contact = find_contact(session, participant_id)
         today = local_day(context.at, participant.zone)
         return ParticipantReach(
             subject=participant.subject,
@@ -83,10 +84,30 @@ def change_contact(
     with context.unit_of_work() as work:
         participant = _lock(work, participant_id)
         check_reachable(participant)
-        participant.reminders_wanted |= work.session.get(Contact, participant_id) is None
+        participant.reminders_wanted |= find_contact(work.session, participant_id) is None
         keep_contact(context.installation, work, participant_id, way, kept)
         _wake(context, work, participant)
         work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
+
+
+def remove_contact(context: StaffContext, participant_id: int, reason: str) -> None:
+    """Remove where a participant is reached, on their wish or because it is wrong: nothing goes there again.
+
+    What waits is not sent, and nobody is reminded until there is another address. That there was one stands
+    in the trail; the address itself is stored nowhere any more. Whoever has left the study may ask for it
+    too. Raises Refused: "reason_needed", "no_contact".
+    """
+    why = check_reason(reason)
+    with context.unit_of_work() as work:
+        participant = _lock(work, participant_id)
+        contact = find_contact(work.session, participant_id)
+        if contact is None:
+            raise Refused("no_contact")
+        contact.address_sealed, contact.recorded_at = "", work.at
+        contact.entered_by = work.actor.kind.value
+        participant.reminders_wanted = False
+        _wake(context, work, participant)
+        work.record(AuditEvent.CONTACT_REMOVED, participant_chain(participant_id), reason=why)
 
 
 def pause_for_participant(
@@ -128,7 +149,7 @@ def _send_test(
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
         check_reachable(participant)
-        contact = session.get(Contact, participant_id)
+        contact = find_contact(session, participant_id)
         if contact and (contact.channel, box.decrypt(contact.address_sealed)) == (way.value, address):
             raise Refused("same_contact", field="address")
         plan = get_plan_of(context.installation, session, participant)

@@ -51,6 +51,6 @@ def _check(installation: Installation, session: Session) -> bool:
         select(Contact.address_sealed).order_by(col(Contact.participant_id)),
         select(Staff.totp_sealed).order_by(col(Staff.id)),
     ):
-        for sealed in session.exec(secret.limit(1)):
+        for sealed in session.exec(secret.where(secret.selected_columns[0] != "").limit(1)):
             installation.secret_box.decrypt(sealed)
     return False

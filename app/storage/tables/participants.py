@@ -64,6 +64,7 @@ class Contact(SQLModel, table=True):
     """Where reminders go: encrypted, apart from study data, optional (PRI-01).
 
     `entered_by` is the kind of actor who entered it, staff or the participant; of old ones it is not known.
+    An address that was removed is "" from then on.
     """
 
     participant_id: int = Field(foreign_key="participant.id", primary_key=True)

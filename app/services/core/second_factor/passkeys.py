@@ -20,6 +20,7 @@ from webauthn import (
 from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
 from webauthn.helpers import (
     base64url_to_bytes,
+    bytes_to_base64url,
     parse_authentication_credential_json,
     parse_client_data_json,
 )
@@ -49,7 +50,7 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Passkey, Staff
 from app.storage.unit_of_work import UnitOfWork
 
-MALFORMED = (WebAuthnException, ValueError, TypeError, RecursionError)
+MALFORMED = (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What reading and checking raises for an answer that no browser gives."""
 PATIENCE_MS = CHALLENGE_LIFE.seconds * 1000
 
@@ -87,8 +88,9 @@ def recognise_passkey(
         credential = parse_authentication_credential_json(signed.credential)
         challenge = parse_client_data_json(credential.response.client_data_json).challenge
         asked_at = read_challenge(installation.secret_box, terms, challenge, at)
+        named = bytes_to_base64url(credential.raw_id)
         with installation.read() as session:
-            row = session.exec(_usable(key_of(staff)).where(Passkey.credential_id == credential.id)).first()
+            row = session.exec(_usable(key_of(staff)).where(Passkey.credential_id == named)).first()
         if row is None or asked_at is None or not _is_own(installation.secret_box, staff, credential):
             return None
         shown = _verify(site, row, credential, challenge)
@@ -235,7 +237,5 @@ def _stop(installation: Installation, staff: Staff, row: Passkey, at: datetime) 
     """Stop a passkey of which there may be a copy; whoever is beside it in the trail is its owner."""
     with installation.work(staff_actor(key_of(staff)), at) as work:
         work.lock(INSTALLATION_CHAIN)
-        stored = work.session.get_one(Passkey, key_of(row))
-        if stored.stopped_at is None:
-            stored.stopped_at = at
-            work.record(AuditEvent.PASSKEY_STOPPED, INSTALLATION_CHAIN)
+        work.session.get_one(Passkey, key_of(row)).stopped_at = at
+        work.record(AuditEvent.PASSKEY_STOPPED, INSTALLATION_CHAIN)

@@ -76,7 +76,9 @@ def _newest_staff_reminder() -> sa.ScalarSelect[Any]:
     ).scalar_subquery()
 
 
-_REACHABLE = sa.exists().where(col(Contact.participant_id) == _PERSON)
+_REACHABLE = sa.exists().where(
+    col(Contact.participant_id) == _PERSON, col(Contact.address_sealed) != sa.literal_column("''")
+)
 _KNOWN: tuple[Any, ...] = (
     _PERSON.label("person"),
     col(Participant.public_id),
