@@ -94,7 +94,7 @@ def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
     doctor.fill("#password", PASSWORD)
     doctor.fill("#one_time_code", served.code(DOCTOR))
     doctor.click("main form button.btn")
-    expect(doctor.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
+    expect(doctor.locator("[role=status]")).to_contain_text("Decision signed and recorded.")
     return doctor.url
 
 
@@ -144,7 +144,7 @@ def sign_by_passkey(served: ServedDesk, page: Page, correction: str) -> None:
     page.check("[name=outcome][value=approved]")
     page.fill("#password", PASSWORD)
     page.click("text=Use a passkey instead of a code")
-    expect(page.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
+    expect(page.locator("[role=status]")).to_contain_text("Decision signed and recorded.")
 
 
 def check_in_both_languages(page: Page, pages: Iterable[str]) -> None:

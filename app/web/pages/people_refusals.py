@@ -54,7 +54,7 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
         )
     ),
     "last_admin": conflict(
-        N_("This is the last administrator of %(study)s. Give somebody else that role first.")
+        N_("This is the last administrator of %(study)s. Give someone else that role first.")
     ),
     "staff_disabled": conflict(N_("This account is disabled. Enable it first.")),
     "sign_in_not_set_up": conflict(
