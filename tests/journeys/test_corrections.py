@@ -113,7 +113,7 @@ def add_passkey(served: ServedDesk, page: Page) -> None:
     page.click("[action$='/passkeys'] button.btn")
     check_sound(page)
     page.click("button:visible:has-text('Make the passkey')")
-    expect(page.locator("[role=status]")).to_contain_text("The passkey is added.")
+    expect(page.locator("[role=status]")).to_contain_text("Passkey added.")
     expect(page.locator("main")).to_contain_text("Ward computer")
     check_sound(page)
 

@@ -26,11 +26,11 @@ SAID = {
     "off": {"en": "Reminders are off now.", "zh_CN": "提醒已关闭。"},
     "on": {"en": "Reminders are on now.", "zh_CN": "提醒已开启。"},
     "here": {"en": "This one", "zh_CN": "本机"},
-    "removed": {"en": "It is removed.", "zh_CN": "已移除"},
+    "removed": {"en": "Removed.", "zh_CN": "已移除"},
     "called": {"en": "You asked for a call", "zh_CN": "请我们给您回电"},
     "withdrawn": {"en": "Request withdrawn.", "zh_CN": "已撤回。"},
     "thanks": {"en": "Thank you. We will call you.", "zh_CN": "谢谢您。我们会给您打电话。"},
-    "told": {"en": "something is wrong. The team will call you.", "zh_CN": "告诉我们内容有误。"},
+    "told": {"en": "there is a mistake. The team will call you.", "zh_CN": "说这份问卷填错了。"},
     "welcome": {"en": "Welcome", "zh_CN": "欢迎"},
     "gone": {"en": "This phone is not logged in", "zh_CN": "这部手机没有登录"},
 }
