@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from app.cli.screens.chromium import find_camera
 from tests.servers import free_socket
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-PHONE = (360, 740)
-DESK = (1280, 1000)
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 1000}
 QUALITY = 80
 PATIENCE_SECONDS = 600.0
 """Only against hanging."""
@@ -85,7 +85,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as driver:
         # No sandbox: root may run this, and it opens our own pages only.
         opened = driver.chromium.launch(
-            executable_path=find_camera(*PHONE).program, args=["--no-sandbox", "--hide-scrollbars"]
+            executable_path=find_camera(**PHONE).program, args=["--no-sandbox", "--hide-scrollbars"]
         )
         yield opened
         opened.close()
@@ -93,9 +93,7 @@ def browser() -> Iterator[Browser]:
 
 def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
     """A question as a participant meets it, with an answer tapped."""
-    width, height = PHONE
-    size = {"width": width, "height": height}
-    page = opened.new_context(viewport=size, has_touch=True).new_page()
+    page = opened.new_context(viewport=PHONE, has_touch=True).new_page()
     page.goto(next(each for each in told["participants"] if each["subject"] == "0571-002")["activation_url"])
     page.locator("main button[type=submit]").last.click()
     page.locator("[name=pin]").fill("246802")
@@ -115,9 +113,8 @@ def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
 
 def take_desk(opened: Browser, told: Mapping[str, Any]) -> bytes:
     """Today, as a nurse meets it."""
-    width, height = DESK
     nurse = next(each for each in told["staff"] if each["role"] == "nurse")
-    page = opened.new_context(viewport={"width": width, "height": height}).new_page()
+    page = opened.new_context(viewport=DESK).new_page()
     page.goto(f"{told['base_url']}/desk/sign-in")
     page.locator("[name=email]").fill(nurse["email"])
     page.locator("[name=password]").fill(nurse["password"])
